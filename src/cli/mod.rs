@@ -1,0 +1,3 @@
+//! What a person types: one file a command.
+
+pub mod scene;

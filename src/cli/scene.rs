@@ -1,0 +1,29 @@
+//! `moongate scene`: a scene in a process of its own. The show starts it; its pipes carry `Sees` in, pictures out.
+
+use crate::device::clock::thread_cpu;
+use crate::scene::{FromScene, Host, ToScene, read, write};
+use std::io::{self, BufReader, BufWriter};
+use std::process::ExitCode;
+
+/// Serves the show on standard input and output until they close.
+pub fn run() -> ExitCode {
+    let mut input = BufReader::new(io::stdin().lock());
+    let mut output = BufWriter::with_capacity(256 << 10, io::stdout().lock());
+    let Ok(ToScene::Start(start)) = read(&mut input) else {
+        eprintln!("moongate scene is started by a show; try: moongate rehearse");
+        return ExitCode::FAILURE;
+    };
+    let mut host = match Host::load(&start, thread_cpu) {
+        Ok(host) => host,
+        Err(fault) => {
+            // A show that is gone needs no answer.
+            let _ = write(&mut output, &FromScene::Failed(fault));
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut sent = write(&mut output, &FromScene::Ready);
+    while let (Ok(()), Ok(ToScene::Sees { number, input, json })) = (&sent, read(&mut input)) {
+        sent = write(&mut output, &host.frame(number, input, &json));
+    }
+    ExitCode::SUCCESS
+}

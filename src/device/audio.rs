@@ -1,0 +1,208 @@
+//! Loudspeakers: cpal drives the mixer, rodio decodes. Without a device the show goes on, silent, and says so.
+
+use crate::mix::{Frame, Mixer, Play, Sample};
+use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
+use cpal::{FromSample, SampleFormat, SizedSample, StreamConfig};
+use rodio::Source;
+use std::collections::HashMap;
+use std::io::Cursor;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Sounds that wait for the device; more, and the newest are not heard.
+const WAITING_MAX: usize = 256;
+/// Longest sound, in seconds.
+const SECONDS_MAX: usize = 60;
+/// A device that is lost or absent is looked for again this often.
+const RETRY: Duration = Duration::from_secs(5);
+/// A device whose callback has been silent this long is opened anew.
+const SILENT: Duration = Duration::from_secs(3);
+
+/// The loudspeakers of a site.
+pub struct Audio {
+    samples: HashMap<String, Arc<Sample>>,
+    plays: SyncSender<Play>,
+    state: Arc<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Callbacks so far; a number that moves says that the device lives.
+    callbacks: AtomicU64,
+    failed: AtomicBool,
+    device: Mutex<Option<String>>,
+}
+
+impl Audio {
+    /// Decodes an installation's sounds and starts to look for a device. A sound that cannot be decoded is named in
+    /// the log and stays silent.
+    pub fn start(dir: &Path, names: &[String]) -> Self {
+        let mut samples = HashMap::new();
+        for name in names {
+            match decode(&dir.join(name)) {
+                Ok(sample) => _ = samples.insert(name.clone(), Arc::new(sample)),
+                Err(why) => tracing::warn!("{}: {why}; save it anew as WAV or Ogg Vorbis", dir.join(name).display()),
+            }
+        }
+        let (plays, waiting) = sync_channel(WAITING_MAX);
+        let state = Arc::new(State::default());
+        let kept = state.clone();
+        let thread = std::thread::Builder::new().name("sound".into());
+        if let Err(why) = thread.spawn(move || keep_open(&Arc::new(Mutex::new(waiting)), &kept)) {
+            tracing::warn!("there will be no sound: its thread cannot be started ({why})");
+        }
+        Self { samples, plays, state }
+    }
+
+    /// A sound is to be heard now. One that is not known is not heard.
+    pub fn play(&self, name: &str, volume: f32, pan: f32, rate: f32) {
+        if let Some(sample) = self.samples.get(name) {
+            let _ = self.plays.try_send(Play { sample: sample.clone(), volume, pan, rate, at: 0 });
+        }
+    }
+
+    /// The device that plays, if there is one.
+    pub fn device(&self) -> Option<String> {
+        self.state.device.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Callbacks so far.
+    pub fn turns(&self) -> u64 {
+        self.state.callbacks.load(Ordering::Relaxed)
+    }
+}
+
+/// Reads a sound file whole.
+pub fn decode(file: &Path) -> Result<Sample, String> {
+    let bytes = std::fs::read(file).map_err(|why| why.to_string())?;
+    let hint = file.extension().and_then(|e| e.to_str()).unwrap_or_default().to_owned();
+    // The decoder asserts what a header says of itself; a header may say anything.
+    let decoded = std::panic::catch_unwind(|| {
+        let length = bytes.len() as u64;
+        let decoder = rodio::Decoder::builder()
+            .with_data(Cursor::new(bytes))
+            .with_byte_len(length)
+            .with_hint(&hint)
+            .build()
+            .map_err(|why| why.to_string())?;
+        let (channels, rate) = (usize::from(decoder.channels().get()), decoder.sample_rate().get());
+        let limit = SECONDS_MAX * channels * rate as usize;
+        let values: Vec<f32> = decoder.take(limit).collect();
+        let frames = values.chunks_exact(channels).map(|c| [c[0], c[1.min(channels - 1)]]).collect();
+        Ok::<_, String>(Sample { frames, rate })
+    });
+    decoded.unwrap_or_else(|_| Err("it is damaged".into()))
+}
+
+/// Opens the device again and again, for ever.
+fn keep_open(waiting: &Arc<Mutex<Receiver<Play>>>, state: &Arc<State>) {
+    // ALSA speaks to standard error by itself; what matters of it comes back as an error anyway.
+    #[cfg(target_os = "linux")]
+    let _quiet = alsa::Output::local_error_handler();
+    let mut said = false;
+    loop {
+        state.failed.store(false, Ordering::Relaxed);
+        match open(waiting, state) {
+            Ok((stream, name)) => {
+                tracing::info!("sound comes from {name}");
+                said = false;
+                *state.device.lock().unwrap_or_else(PoisonError::into_inner) = Some(name);
+                watch(state);
+                // Dropped here, on its own thread and not in its callback.
+                drop(stream);
+                *state.device.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                tracing::warn!("the sound device is gone; looking for one every {} s", RETRY.as_secs());
+            }
+            Err(why) if !said => {
+                said = true;
+                tracing::warn!("no sound device ({why}); the show goes on in silence");
+            }
+            Err(_) => {}
+        }
+        // What was to be heard meanwhile is over.
+        while waiting.lock().unwrap_or_else(PoisonError::into_inner).try_recv().is_ok() {}
+        std::thread::sleep(RETRY);
+    }
+}
+
+/// Returns when the device has failed or fallen silent.
+fn watch(state: &State) {
+    let mut last = state.callbacks.load(Ordering::Relaxed);
+    let mut silent = Duration::ZERO;
+    let pause = Duration::from_millis(500);
+    while !state.failed.load(Ordering::Relaxed) && silent < SILENT {
+        std::thread::sleep(pause);
+        let now = state.callbacks.load(Ordering::Relaxed);
+        silent = if now == last { silent + pause } else { Duration::ZERO };
+        last = now;
+    }
+}
+
+fn open(waiting: &Arc<Mutex<Receiver<Play>>>, state: &Arc<State>) -> Result<(cpal::Stream, String), String> {
+    let why = |why: cpal::Error| why.to_string();
+    let host = cpal::host_from_id(cpal::available_hosts().into_iter().next().ok_or("this system has no sound")?).map_err(why)?;
+    let device = host.default_output_device().ok_or("none is plugged in")?;
+    let supported = device.default_output_config().map_err(why)?;
+    let config = supported.config();
+    let stream = match supported.sample_format() {
+        SampleFormat::F32 => build::<f32>(&device, config, waiting, state),
+        SampleFormat::I16 => build::<i16>(&device, config, waiting, state),
+        SampleFormat::I32 => build::<i32>(&device, config, waiting, state),
+        SampleFormat::U16 => build::<u16>(&device, config, waiting, state),
+        SampleFormat::U8 => build::<u8>(&device, config, waiting, state),
+        other => return Err(format!("it wants {other}")),
+    };
+    let stream = stream.map_err(why)?;
+    stream.play().map_err(why)?;
+    Ok((stream, device.to_string()))
+}
+
+fn build<T: SizedSample + FromSample<f32>>(
+    device: &cpal::Device,
+    config: StreamConfig,
+    waiting: &Arc<Mutex<Receiver<Play>>>,
+    state: &Arc<State>,
+) -> Result<cpal::Stream, cpal::Error> {
+    let channels = usize::from(config.channels).max(1);
+    let mut mixer = Mixer::new(config.sample_rate);
+    let mut frames: Vec<Frame> = vec![[0.0; 2]; 8_192];
+    let mut at = 0_u64;
+    let (waiting, counting, failing) = (waiting.clone(), state.clone(), state.clone());
+    device.build_output_stream(
+        config,
+        move |out: &mut [T], _: &cpal::OutputCallbackInfo| {
+            counting.callbacks.fetch_add(1, Ordering::Relaxed);
+            // Held by no one else while a stream is open; were it, the sounds would come one buffer later.
+            if let Ok(waiting) = waiting.try_lock() {
+                while let Ok(play) = waiting.try_recv() {
+                    mixer.play(play);
+                }
+            }
+            for out in out.chunks_mut(frames.len() * channels) {
+                let frames = &mut frames[..out.len() / channels];
+                mixer.render(frames, at);
+                at += frames.len() as u64;
+                for (out, frame) in out.chunks_mut(channels).zip(frames) {
+                    for (i, sample) in out.iter_mut().enumerate() {
+                        let value = match (channels, i) {
+                            (1, _) => (frame[0] + frame[1]) / 2.0,
+                            (_, 0 | 1) => frame[i],
+                            _ => 0.0,
+                        };
+                        *sample = T::from_sample(value.clamp(-1.0, 1.0));
+                    }
+                }
+            }
+        },
+        move |error| {
+            // Only a flag: closing a stream in its own callback can wait for itself for ever.
+            if !matches!(error.kind(), cpal::ErrorKind::Xrun | cpal::ErrorKind::RealtimeDenied) {
+                failing.failed.store(true, Ordering::Relaxed);
+            }
+        },
+        None,
+    )
+}

@@ -1,0 +1,174 @@
+//! Invented visitors for rehearsal and tests: they touch, on a thread of their own, through the same door as fingers.
+
+use super::touch::TouchHub;
+use crate::presence::{By, Phase, Point};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+/// The device number of a cast; windows count from 0.
+const DEVICE: u32 = 1_000;
+/// How often a visitor who drags moves.
+const STEP: Duration = Duration::from_millis(16);
+
+/// Who is invented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cast {
+    /// An empty square.
+    Nobody,
+    /// Someone who tries it out.
+    One,
+    /// Someone who dares now and then, briefly.
+    Shy,
+    /// A crowd.
+    Forty,
+    /// Someone who hammers with all fingers.
+    Vandal,
+}
+
+impl FromStr for Cast {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let casts = [
+            ("nobody", Self::Nobody),
+            ("one", Self::One),
+            ("shy", Self::Shy),
+            ("forty", Self::Forty),
+            ("vandal", Self::Vandal),
+        ];
+        casts.into_iter().find(|(known, _)| *known == word).map(|(_, cast)| cast).ok_or_else(|| {
+            let known = casts.map(|(known, _)| known);
+            let meant = crate::manifest::nearest(word, known).map(|meant| format!("; did you mean {meant}?"));
+            format!("there is no cast \"{word}\"{}", meant.unwrap_or_else(|| format!("; there are {}", known.join(", "))))
+        })
+    }
+}
+
+impl Cast {
+    /// How many there are, seconds between two touches of one, seconds that a touch lasts.
+    fn habits(self) -> (usize, [f64; 2], [f64; 2]) {
+        match self {
+            Self::Nobody => (0, [1.0, 1.0], [1.0, 1.0]),
+            Self::One => (1, [0.4, 2.0], [0.2, 1.6]),
+            Self::Shy => (1, [3.0, 7.0], [0.1, 0.3]),
+            Self::Forty => (40, [2.0, 9.0], [0.2, 2.0]),
+            Self::Vandal => (10, [0.02, 0.2], [0.03, 0.3]),
+        }
+    }
+}
+
+/// One visitor's next step.
+#[derive(Debug)]
+struct Visitor {
+    /// When, in seconds since the cast came on.
+    due: f64,
+    /// The touch under way: where from, where to, since when, until when.
+    touch: Option<(Point, Point, f64, f64)>,
+}
+
+/// What a cast does, from a seed; pure, so that tests can look at it.
+#[derive(Debug)]
+struct Play {
+    habits: (usize, [f64; 2], [f64; 2]),
+    canvas: Point,
+    random: fastrand::Rng,
+    visitors: Vec<Visitor>,
+}
+
+impl Play {
+    fn new(cast: Cast, canvas: Point, seed: u64) -> Self {
+        let habits = cast.habits();
+        let mut random = fastrand::Rng::with_seed(seed);
+        let visitors = (0..habits.0).map(|_| Visitor { due: within(&mut random, [0.2, habits.1[1]]), touch: None }).collect();
+        Self { habits, canvas, random, visitors }
+    }
+
+    fn next(&self) -> Option<f64> {
+        self.visitors.iter().map(|visitor| visitor.due).reduce(f64::min)
+    }
+
+    /// Everything that is due at `now`: which visitor, what, where.
+    fn act(&mut self, now: f64) -> Vec<(usize, Phase, Point)> {
+        let mut acts = Vec::new();
+        let Self { habits: (_, pause, length), canvas, random, visitors } = self;
+        for (i, visitor) in visitors.iter_mut().enumerate().filter(|(_, visitor)| visitor.due <= now) {
+            match visitor.touch {
+                None => {
+                    // People reach for the middle of a wall, not for its corners.
+                    let from = [within(random, [0.08, 0.92]), within(random, [0.38, 0.9])];
+                    let drift = [within(random, [-0.2, 0.2]), within(random, [-0.12, 0.12])];
+                    let point = |x: f64, y: f64| {
+                        [x.clamp(0.02, 0.98) as f32 * canvas[0], y.clamp(0.02, 0.98) as f32 * canvas[1]]
+                    };
+                    let ends = (point(from[0], from[1]), point(from[0] + drift[0], from[1] + drift[1]));
+                    visitor.touch = Some((ends.0, ends.1, now, now + within(random, *length)));
+                    visitor.due = now + STEP.as_secs_f64();
+                    acts.push((i, Phase::Down, ends.0));
+                }
+                Some((from, to, since, until)) => {
+                    let t = ((now - since) / (until - since)).clamp(0.0, 1.0) as f32;
+                    let t = t * t * (3.0 - 2.0 * t);
+                    let at = [from[0] + (to[0] - from[0]) * t, from[1] + (to[1] - from[1]) * t];
+                    if now >= until {
+                        visitor.touch = None;
+                        visitor.due = now + within(random, *pause);
+                        acts.push((i, Phase::Up, at));
+                    } else {
+                        visitor.due = now + STEP.as_secs_f64();
+                        acts.push((i, Phase::Move, at));
+                    }
+                }
+            }
+        }
+        acts
+    }
+}
+
+fn within(random: &mut fastrand::Rng, [from, to]: [f64; 2]) -> f64 {
+    from + (to - from) * random.f64()
+}
+
+/// Lets a cast come on, on a thread of its own, for as long as the process lives. `canvas` in its units.
+pub fn come_on(cast: Cast, canvas: Point, seed: u64, hub: TouchHub) -> std::io::Result<()> {
+    let mut play = Play::new(cast, canvas, seed);
+    std::thread::Builder::new().name("cast".into()).spawn(move || {
+        let began = Instant::now();
+        while let Some(next) = play.next() {
+            std::thread::sleep(Duration::from_secs_f64(next).saturating_sub(began.elapsed()));
+            for (visitor, phase, at) in play.act(began.elapsed().as_secs_f64()) {
+                hub.take((DEVICE, visitor as u64), phase, at, By::Cast);
+            }
+        }
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_plays_the_same_and_stays_on_the_canvas() {
+        let run = |seed| {
+            let mut play = Play::new(Cast::Forty, [1920.0, 1080.0], seed);
+            let mut all = Vec::new();
+            while let Some(next) = play.next().filter(|next| *next < 30.0) {
+                all.extend(play.act(next));
+            }
+            all
+        };
+        let acts = run(4);
+        assert_eq!(acts, run(4));
+        assert_ne!(acts, run(5));
+        assert!(acts.iter().all(|(_, _, [x, y])| (0.0..1920.0).contains(x) && (0.0..1080.0).contains(y)));
+        let count = |phase| acts.iter().filter(|act| act.1 == phase).count();
+        assert!(count(Phase::Down) > 100 && count(Phase::Down) - count(Phase::Up) <= 40);
+    }
+
+    #[test]
+    fn casts_have_names() {
+        assert_eq!("shy".parse(), Ok(Cast::Shy));
+        assert!("fourty".parse::<Cast>().expect_err("a slip").contains("did you mean forty?"));
+        assert_eq!(Play::new(Cast::Nobody, [1.0, 1.0], 1).next(), None);
+    }
+}

@@ -1,0 +1,25 @@
+//! The machine's monotonic clock, which all processes of one machine share.
+
+use rustix::time::{ClockId, Timespec, clock_gettime};
+use std::time::Duration;
+
+/// Time since the machine's own origin; never goes back, knows nothing of the wall clock.
+pub fn monotonic() -> Duration {
+    since(clock_gettime(ClockId::Monotonic))
+}
+
+/// CPU time that the calling thread has used.
+pub fn thread_cpu() -> Duration {
+    since(clock_gettime(ClockId::ThreadCPUTime))
+}
+
+fn since(Timespec { tv_sec, tv_nsec }: Timespec) -> Duration {
+    Duration::new(tv_sec.max(0) as u64, tv_nsec.clamp(0, 999_999_999) as u32)
+}
+
+/// Asks for less of the processor for the calling thread and all that it starts, so that the link and the sound,
+/// which were started before, come first. Without effect where the system does not let us.
+pub fn yield_to_others() {
+    // `nice` is the value for the calling thread only, on Linux.
+    let _ = rustix::process::nice(5);
+}

@@ -1,0 +1,12 @@
+//! The edge: threads, sockets, files, devices, child processes. Everything here drives something pure in the core.
+
+pub mod audio;
+pub mod cast;
+pub mod clock;
+pub mod controller;
+pub mod key;
+pub mod ocean;
+pub mod quic;
+pub mod scene_process;
+pub mod tls;
+pub mod touch;

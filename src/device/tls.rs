@@ -1,0 +1,185 @@
+//! Mutual TLS 1.3 with pinned raw public keys (RFC 7250): who does not hold a pinned key never gets past the handshake.
+
+use super::key::SiteKey;
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{AlwaysResolvesServerRawPublicKeys, NoServerSessionStorage};
+use rustls::sign::CertifiedKey;
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerMisbehaved, SignatureScheme};
+use std::sync::Arc;
+
+/// The application protocol of the link.
+const ALPN: &[u8] = b"moongate/1";
+/// A SubjectPublicKeyInfo of Ed25519 is this and 32 bytes of key (RFC 8410).
+const SPKI_HEAD: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+
+/// Accepts one key: the twin's.
+#[derive(Debug)]
+struct Pinned {
+    twin: [u8; 32],
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Pinned {
+    fn check(&self, key: &CertificateDer, chain: &[CertificateDer]) -> Result<(), Error> {
+        let key = key.as_ref().strip_prefix(&SPKI_HEAD[..]).filter(|_| chain.is_empty());
+        if key == Some(&self.twin[..]) {
+            Ok(())
+        } else {
+            Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+        }
+    }
+
+    fn check_signature(
+        &self,
+        message: &[u8],
+        key: &CertificateDer,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        if signed.scheme != SignatureScheme::ED25519 {
+            return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
+        }
+        let key = SubjectPublicKeyInfoDer::from(key.as_ref());
+        verify_tls13_signature_with_raw_key(message, &key, signed, &self.algorithms)
+    }
+}
+
+fn no_older_tls<T>() -> Result<T, Error> {
+    Err(Error::General("only TLS 1.3 is spoken".into()))
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        key: &CertificateDer,
+        chain: &[CertificateDer],
+        _name: &ServerName,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.check(key, chain).map(|()| ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        no_older_tls()
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        key: &CertificateDer,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.check_signature(message, key, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ED25519]
+    }
+
+    fn requires_raw_public_keys(&self) -> bool {
+        true
+    }
+}
+
+impl ClientCertVerifier for Pinned {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        key: &CertificateDer,
+        chain: &[CertificateDer],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.check(key, chain).map(|()| ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        no_older_tls()
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        key: &CertificateDer,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.check_signature(message, key, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ED25519]
+    }
+
+    fn requires_raw_public_keys(&self) -> bool {
+        true
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn pinned(twin: [u8; 32]) -> Arc<Pinned> {
+    Arc::new(Pinned { twin, algorithms: provider().signature_verification_algorithms })
+}
+
+/// A key whose public half is shown as it is; `shown` is that half.
+fn certified(key: &SiteKey, shown: [u8; 32]) -> Result<Arc<CertifiedKey>, Error> {
+    let secret = rustls::crypto::ring::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(key.pkcs8().to_vec()))?;
+    let public: Vec<u8> = SPKI_HEAD.into_iter().chain(shown).collect();
+    Ok(Arc::new(CertifiedKey::new(vec![CertificateDer::from(public)], secret)))
+}
+
+/// The accepting side: shows our key, wants the twin's. No resumption, no early data.
+pub fn server(key: &SiteKey, twin: [u8; 32]) -> Result<quinn::ServerConfig, Error> {
+    let mut tls = rustls::ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_client_cert_verifier(pinned(twin))
+        .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(certified(key, key.public())?)));
+    tls.alpn_protocols = vec![ALPN.to_vec()];
+    tls.send_tls13_tickets = 0;
+    tls.session_storage = Arc::new(NoServerSessionStorage {});
+    let tls = QuicServerConfig::try_from(tls).map_err(|why| Error::General(why.to_string()))?;
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
+    // Handshakes under way are few: there is one twin. The rest waits in no queue of ours.
+    config.max_incoming(32).incoming_buffer_size(16 << 10).incoming_buffer_size_total(256 << 10);
+    Ok(config)
+}
+
+/// The dialling side: shows our key, wants the twin's. Tells no name.
+pub fn client(key: &SiteKey, twin: [u8; 32]) -> Result<quinn::ClientConfig, Error> {
+    client_showing(key, key.public(), twin)
+}
+
+/// The same for a key that shows another public half than its own: what an impostor would do.
+#[doc(hidden)]
+pub fn client_showing(key: &SiteKey, shown: [u8; 32], twin: [u8; 32]) -> Result<quinn::ClientConfig, Error> {
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .dangerous()
+        .with_custom_certificate_verifier(pinned(twin))
+        .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(certified(key, shown)?)));
+    tls.alpn_protocols = vec![ALPN.to_vec()];
+    tls.resumption = Resumption::disabled();
+    tls.enable_early_data = false;
+    tls.enable_sni = false;
+    let tls = QuicClientConfig::try_from(tls).map_err(|why| Error::General(why.to_string()))?;
+    Ok(quinn::ClientConfig::new(Arc::new(tls)))
+}

@@ -1,0 +1,11 @@
+//! Moongate.
+#![warn(missing_docs)]
+
+pub mod cli;
+pub mod device;
+pub mod link;
+pub mod manifest;
+pub mod mix;
+pub mod presence;
+pub mod scene;
+pub mod wire;

@@ -1,0 +1,107 @@
+//! The twin's monotonic clock, from four-timestamp exchanges filtered by the shortest round trip (RFC 5905, §10).
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Exchanges that the estimate is chosen from.
+const WINDOW: usize = 16;
+/// How fast two quartz clocks may drift apart at most.
+const DRIFT: f64 = 100e-6;
+
+#[derive(Debug, Clone, Copy)]
+struct Exchange {
+    at: Duration,
+    /// Their clock minus ours, in seconds.
+    offset: f64,
+    round_trip: f64,
+}
+
+/// What is known of the twin's clock.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClockReading {
+    /// Their monotonic clock minus ours, in seconds.
+    pub offset: f64,
+    /// How far wrong that may be, in seconds; at most half the round trip and what may have drifted since.
+    pub error: f64,
+    /// The shortest round trip of late, in seconds.
+    pub round_trip: f64,
+}
+
+/// Follows the twin's clock.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    exchanges: VecDeque<Exchange>,
+}
+
+impl Clock {
+    /// Takes an exchange in: asked at `t0`, came there at `t1`, left there at `t2` (their clock), came back at `t3`.
+    /// Times that cannot be are ignored.
+    pub fn take(&mut self, t0: Duration, t1: Duration, t2: Duration, t3: Duration) {
+        let [t0s, t1s, t2s, t3s] = [t0, t1, t2, t3].map(|t| t.as_secs_f64());
+        let round_trip = (t3s - t0s) - (t2s - t1s);
+        if t3 < t0 || t2 < t1 || !(0.0..=60.0).contains(&round_trip) {
+            return;
+        }
+        if self.exchanges.len() == WINDOW {
+            self.exchanges.pop_front();
+        }
+        self.exchanges.push_back(Exchange { at: t3, offset: ((t1s - t0s) + (t2s - t3s)) / 2.0, round_trip });
+    }
+
+    pub fn reading(&self, now: Duration) -> Option<ClockReading> {
+        let error = |e: &Exchange| e.round_trip / 2.0 + now.saturating_sub(e.at).as_secs_f64() * DRIFT;
+        let best = self.exchanges.iter().min_by(|a, b| error(a).total_cmp(&error(b)))?;
+        let round_trip = self.exchanges.iter().map(|e| e.round_trip).fold(f64::INFINITY, f64::min);
+        Some(ClockReading { offset: best.offset, error: error(best), round_trip })
+    }
+
+    /// The latest round trip, in seconds.
+    pub fn latest_round_trip(&self) -> Option<f64> {
+        self.exchanges.back().map(|e| e.round_trip)
+    }
+
+    /// An instant of the twin's clock as one of ours; as it is while nothing is known.
+    pub fn here(&self, now: Duration, there: Duration) -> Duration {
+        let offset = self.reading(now).map_or(0.0, |r| r.offset);
+        // No event is from before the machine's start or from after it arrived.
+        Duration::try_from_secs_f64(there.as_secs_f64() - offset).unwrap_or_default().min(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::ocean::Path;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_stated_error_is_true(seed: u64, offset in -1e6_f64..1e6, jitter in 0_u64..40, drift in -50e-6_f64..50e-6) {
+            let origin = 2e6;
+            let there = |here: f64| Duration::from_secs_f64(origin + offset + here * (1.0 + drift));
+            let path = Path { one_way: Duration::from_millis(50), jitter: Duration::from_millis(jitter), ..Path::default() };
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut clock = Clock::default();
+            for i in 0..40 {
+                let t0 = f64::from(i);
+                let t1 = t0 + path.delay(&mut random).as_secs_f64();
+                let t3 = t1 + path.delay(&mut random).as_secs_f64();
+                let here = |t: f64| Duration::from_secs_f64(origin + t);
+                clock.take(here(t0), there(t1), there(t1), here(t3));
+                let reading = clock.reading(here(t3)).expect("an exchange was taken");
+                let wrong = (reading.offset - (there(t3).as_secs_f64() - here(t3).as_secs_f64())).abs();
+                prop_assert!(wrong <= reading.error + 1e-5, "{wrong} is more than {}", reading.error);
+            }
+        }
+    }
+
+    #[test]
+    fn times_that_cannot_be_are_ignored() {
+        let mut clock = Clock::default();
+        let s = Duration::from_secs;
+        clock.take(s(5), s(1), s(1), s(4));
+        clock.take(s(5), s(3), s(1), s(6));
+        clock.take(s(0), s(1), s(2), Duration::MAX);
+        assert_eq!(clock.reading(s(9)), None);
+    }
+}

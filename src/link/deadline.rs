@@ -1,0 +1,67 @@
+//! Every deadline of a session, in one table.
+
+use std::time::Duration;
+
+/// What a session waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deadline {
+    /// The next instant of presence may go out.
+    Tick,
+    /// An event that is not acknowledged is sent again.
+    Repeat,
+    /// Events that came in are acknowledged, if nothing carried that earlier.
+    Acknowledge,
+    /// Who we are is said again, until the twin shows that it knows.
+    Greet,
+    /// The twin's clock is asked for.
+    Ping,
+    /// Something is sent although nothing happens, so that silence means loss.
+    Heartbeat,
+    /// The twin has been silent too long and counts as gone.
+    Silence,
+}
+
+impl Deadline {
+    pub const ALL: [Self; 7] = [
+        Self::Tick,
+        Self::Repeat,
+        Self::Acknowledge,
+        Self::Greet,
+        Self::Ping,
+        Self::Heartbeat,
+        Self::Silence,
+    ];
+}
+
+/// When each deadline is due; none is by default.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines {
+    due: [Option<Duration>; Deadline::ALL.len()],
+}
+
+impl Deadlines {
+    pub fn set(&mut self, which: Deadline, at: Duration) {
+        self.due[which as usize] = Some(at);
+    }
+
+    /// Sets it unless it is due earlier already.
+    pub fn set_by(&mut self, which: Deadline, at: Duration) {
+        let due = &mut self.due[which as usize];
+        *due = Some(due.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    pub fn stop(&mut self, which: Deadline) {
+        self.due[which as usize] = None;
+    }
+
+    pub fn next(&self) -> Option<Duration> {
+        self.due.iter().flatten().min().copied()
+    }
+
+    /// One that is due at `now`; it is taken off the table.
+    pub fn expire(&mut self, now: Duration) -> Option<Deadline> {
+        let which = Deadline::ALL.into_iter().find(|d| self.due[*d as usize].is_some_and(|at| at <= now))?;
+        self.stop(which);
+        Some(which)
+    }
+}

@@ -1,0 +1,91 @@
+//! `now`: a clock that both cities share. The younger site follows the elder's, smoothly.
+
+use std::time::Duration;
+
+/// Fastest that the shared clock is bent, as a fraction of time.
+const SLEW: f64 = 0.02;
+/// A difference above this, in seconds, waits for the next start of a scene.
+const STEP: f64 = 2.0;
+/// A difference below this, in seconds, is what the exchange cannot tell apart.
+const STILL: f64 = 0.001;
+
+/// The shared clock of one site: its own age, led towards the elder's.
+#[derive(Debug)]
+pub(super) struct Epoch {
+    last: Duration,
+    /// The shared clock at `last`, in seconds.
+    value: f64,
+    /// How far the elder is ahead of `value`, in seconds; the elder itself has none.
+    behind: f64,
+}
+
+impl Epoch {
+    pub fn new(now: Duration) -> Self {
+        Self { last: now, value: 0.0, behind: 0.0 }
+    }
+
+    /// The shared clock, in seconds since the elder site started. Never goes back.
+    pub fn now(&mut self, now: Duration) -> f64 {
+        let passed = now.saturating_sub(self.last).as_secs_f64();
+        self.last = self.last.max(now);
+        let gained = if self.behind <= STEP { (passed * SLEW).min(self.behind) } else { 0.0 };
+        self.behind -= gained;
+        self.value += passed + gained;
+        self.value
+    }
+
+    /// Learns the twin's shared clock as it is at `now`. A younger twin is none of our business.
+    pub fn take(&mut self, now: Duration, theirs: f64) {
+        let ahead = theirs - self.now(now);
+        if ahead.is_finite() {
+            self.behind = if ahead > STILL { ahead } else { 0.0 };
+        }
+    }
+
+    /// A scene starts: nothing on the screen depends on the clock, so all of a large difference is taken at once.
+    pub fn step(&mut self, now: Duration) {
+        self.now(now);
+        self.value += std::mem::take(&mut self.behind);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn the_younger_catches_up_smoothly() {
+        let mut younger = Epoch::new(ms(10_000));
+        younger.take(ms(10_000), 1.0);
+        let mut last = 0.0;
+        for step in 1..=6_000 {
+            let now = younger.now(ms(10_000 + step * 10));
+            let speed = (now - last) / 0.010;
+            assert!((0.999..=1.0201).contains(&speed), "{speed}");
+            last = now;
+        }
+        assert!((last - 61.0).abs() < 1e-6, "{last}");
+    }
+
+    #[test]
+    fn a_large_difference_waits_for_a_scene() {
+        let mut younger = Epoch::new(ms(0));
+        younger.take(ms(0), 5_000.0);
+        assert!((younger.now(ms(1_000)) - 1.0).abs() < 1e-9);
+        younger.step(ms(1_000));
+        assert!((younger.now(ms(1_000)) - 5_001.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_elder_keeps_its_own_time() {
+        let mut elder = Epoch::new(ms(0));
+        elder.now(ms(9_000));
+        elder.take(ms(9_000), 2.0);
+        elder.step(ms(9_000));
+        assert!((elder.now(ms(9_500)) - 9.5).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,195 @@
+//! A seeded stand-in for the path between two cities: delay, jitter, loss, bursts, reordering, duplication.
+//!
+//! It knows no sockets. `rehearse` puts real datagrams through it, the tests put virtual ones.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+/// Most datagrams under way in one direction; as on a real path, what is beyond is lost.
+const FLYING_MAX: usize = 20_000;
+
+/// What a path does to a datagram, the same in both directions.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Path {
+    /// The shortest delay.
+    pub one_way: Duration,
+    /// Mean of what comes on top of it (exponentially distributed, as queues are).
+    pub jitter: Duration,
+    /// Probability from 0 to 1 that a datagram is lost, on its own.
+    pub loss: f64,
+    /// Mean length of a run of losses, in datagrams; 0 or 1 for losses that know nothing of each other.
+    pub burst: f64,
+    /// Probability that a datagram overtakes those before it (by a quarter of the one way).
+    pub reorder: f64,
+    /// Probability that a datagram comes twice.
+    pub duplicate: f64,
+}
+
+impl Path {
+    /// One way between two cities: great circle, 200 km a millisecond in glass, half as much again for cables
+    /// that do not run straight.
+    pub fn one_way_for(km: f64) -> Duration {
+        Duration::from_secs_f64((km / 200.0 * 1.5 / 1e3).clamp(0.0, 1.0))
+    }
+
+    /// The delay of one datagram.
+    pub fn delay(&self, random: &mut fastrand::Rng) -> Duration {
+        let tail = -(1.0 - random.f64()).ln();
+        self.one_way + self.jitter.mul_f64(tail.min(10.0))
+    }
+}
+
+/// One direction of a path.
+#[derive(Debug)]
+struct Lane {
+    /// In the bad state of Gilbert's model every datagram is lost.
+    bad: bool,
+    last: Duration,
+    flying: BinaryHeap<Reverse<(Duration, u64, Vec<u8>)>>,
+}
+
+/// Both directions of a path, 0 and 1.
+#[derive(Debug)]
+pub struct Ocean {
+    path: Path,
+    random: fastrand::Rng,
+    lanes: [Lane; 2],
+    order: u64,
+    cut: bool,
+    /// Datagrams that came in, and those of them that will not come out.
+    pub counts: Counts,
+}
+
+/// What became of the datagrams so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Came in.
+    pub sent: u64,
+    /// Were lost.
+    pub lost: u64,
+    /// Bytes that came in, without the headers of IP and UDP.
+    pub bytes: u64,
+}
+
+impl Ocean {
+    /// A path whose every choice follows from `seed`.
+    pub fn new(path: Path, seed: u64) -> Self {
+        let lane = || Lane { bad: false, last: Duration::ZERO, flying: BinaryHeap::new() };
+        Self {
+            path,
+            random: fastrand::Rng::with_seed(seed),
+            lanes: [lane(), lane()],
+            order: 0,
+            cut: false,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Cuts the path or mends it; while it is cut, all that is sent is lost.
+    pub fn cut(&mut self, cut: bool) {
+        self.cut = cut;
+    }
+
+    /// A datagram sets out in a direction.
+    pub fn send(&mut self, now: Duration, direction: usize, bytes: &[u8]) {
+        self.counts.sent += 1;
+        self.counts.bytes += bytes.len() as u64;
+        if self.is_lost(direction) || self.lanes[direction].flying.len() >= FLYING_MAX {
+            self.counts.lost += 1;
+            return;
+        }
+        let copies = if self.random.f64() < self.path.duplicate { 2 } else { 1 };
+        for _ in 0..copies {
+            let overtakes = self.random.f64() < self.path.reorder;
+            let delay = self.path.delay(&mut self.random);
+            let lane = &mut self.lanes[direction];
+            let at = if overtakes {
+                now + delay.saturating_sub(self.path.one_way / 4)
+            } else {
+                // A queue keeps its order.
+                lane.last = lane.last.max(now + delay);
+                lane.last
+            };
+            self.order += 1;
+            lane.flying.push(Reverse((at, self.order, bytes.to_vec())));
+        }
+    }
+
+    fn is_lost(&mut self, direction: usize) -> bool {
+        let Path { loss, burst, .. } = self.path;
+        if self.cut {
+            return true;
+        }
+        if burst <= 1.0 {
+            return self.random.f64() < loss;
+        }
+        // Gilbert: leave the bad state with 1/burst, enter it so that the share of losses is `loss`.
+        let lane = &mut self.lanes[direction];
+        let leave = 1.0 / burst;
+        let enter = if loss < 1.0 { leave * loss / (1.0 - loss) } else { 1.0 };
+        let turn = if lane.bad { leave } else { enter };
+        if self.random.f64() < turn {
+            lane.bad = !lane.bad;
+        }
+        lane.bad
+    }
+
+    /// The next datagram that has arrived by `now`: its direction and its bytes.
+    pub fn receive(&mut self, now: Duration) -> Option<(usize, Vec<u8>)> {
+        let direction = (0..2).find(|&d| self.next_in(d).is_some_and(|at| at <= now))?;
+        let Reverse((_, _, bytes)) = self.lanes[direction].flying.pop()?;
+        Some((direction, bytes))
+    }
+
+    fn next_in(&self, direction: usize) -> Option<Duration> {
+        self.lanes[direction].flying.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// When the next datagram arrives.
+    pub fn next(&self) -> Option<Duration> {
+        (0..2).filter_map(|d| self.next_in(d)).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn losses(path: Path) -> (u64, u64) {
+        let mut ocean = Ocean::new(path, 3);
+        for i in 0..100_000 {
+            ocean.send(Duration::from_millis(i), 0, b"x");
+            while ocean.receive(Duration::from_millis(i)).is_some() {}
+        }
+        (ocean.counts.lost, ocean.counts.sent)
+    }
+
+    #[test]
+    fn as_many_are_lost_as_it_says() {
+        for burst in [0.0, 4.0] {
+            let (lost, sent) = losses(Path { loss: 0.05, burst, ..Path::default() });
+            let share = lost as f64 / sent as f64;
+            assert!((0.045..0.055).contains(&share), "burst {burst}: {share}");
+        }
+    }
+
+    #[test]
+    fn without_jitter_all_come_in_order_after_one_way() {
+        let one_way = Duration::from_millis(74);
+        let mut ocean = Ocean::new(Path { one_way, ..Path::default() }, 1);
+        for i in 0..5 {
+            ocean.send(Duration::from_millis(i), 1, &[i as u8]);
+        }
+        for i in 0..5 {
+            let at = Duration::from_millis(i) + one_way;
+            assert_eq!(ocean.next(), Some(at));
+            assert_eq!(ocean.receive(at), Some((1, vec![i as u8])));
+        }
+    }
+
+    #[test]
+    fn shenzhen_hears_dublin_after_73_milliseconds() {
+        assert_eq!(Path::one_way_for(9_780.0), Duration::from_micros(73_350));
+    }
+}

@@ -1,0 +1,622 @@
+//! A session with the twin: greeting, presence, events, clock, goodbye. It outlives connections.
+
+use super::clock::{Clock, ClockReading};
+use super::deadline::{Deadline, Deadlines};
+use super::epoch::Epoch;
+use super::frame::{Frame, Goodbye, Happening, Hello, NAME_MAX, event_size, put_presence};
+use super::inbox::Inbox;
+use super::outbox::Outbox;
+use super::{DATAGRAM_MAX, PROTOCOL};
+use crate::presence::{Assembled, Detail, Part, Point, Presence, encode};
+use crate::wire::{Reader, framed};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Presence goes out at most this often while anything moves.
+const TICK: Duration = Duration::from_micros(16_667);
+/// After the last change the same presence goes out this many ticks more, in case that the last was lost.
+const AFTERGLOW: u32 = 3;
+/// Silence is broken this often.
+const HEARTBEAT: Duration = Duration::from_millis(125);
+/// An acknowledgement waits this long for something to travel with.
+const ACK_DELAY: Duration = Duration::from_millis(4);
+/// A hello is said this often until the twin shows that it knows us.
+const GREETING: Duration = Duration::from_millis(50);
+/// The clock is asked often at first, then now and then.
+const PING_FIRST: Duration = Duration::from_millis(60);
+const PING_LATER: Duration = Duration::from_secs(1);
+const PINGS_FIRST: u32 = 8;
+/// The twin counts as gone after this silence.
+const GONE_AFTER: Duration = Duration::from_millis(1_500);
+/// Boots of the twin that are over; a datagram of theirs that comes late is nothing.
+const DEAD_MAX: usize = 16;
+
+/// Who this site is, and what it plays.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// This site's public key.
+    pub key: [u8; 32],
+    /// The twin's.
+    pub twin: [u8; 32],
+    /// Random at each start of a show.
+    pub boot: u64,
+    /// Slug of this site's city.
+    pub city: String,
+    /// What its people call it.
+    pub name: String,
+    /// What it shows.
+    pub showing: Showing,
+    /// Size of the canvas, in its units.
+    pub canvas: Point,
+}
+
+/// What a site shows, said to its twin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Showing {
+    /// Id of the installation.
+    pub installation: String,
+    /// A hash of canvas and declarations; sites with different ones play alone.
+    pub declarations: u64,
+}
+
+/// How things stand with the twin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum State {
+    /// Nothing is heard of it.
+    #[default]
+    Alone,
+    /// Both know each other.
+    Linked,
+    /// Both know each other, but what they show does not go together: each plays alone.
+    Apart,
+}
+
+/// Why the twin is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parted {
+    /// It said so.
+    Goodbye(Goodbye),
+    /// It fell silent.
+    Silence,
+    /// It started anew; it is linked again at once.
+    Restarted,
+    /// It does not take in what we have to say, or has more to say than we take in.
+    Overwhelmed,
+}
+
+/// What a session has to tell its owner.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// The twin is there.
+    Linked(Hello),
+    /// The twin is gone.
+    Parted(Parted),
+    /// The twin shows something; `apart` when it does not go with what we show.
+    Showing {
+        /// What it shows.
+        showing: Showing,
+        /// Different declarations: each plays alone.
+        apart: bool,
+    },
+    /// Something happened there.
+    Happened {
+        /// Its number at the twin.
+        number: u64,
+        /// When it was made, by our clock.
+        made: Duration,
+        /// What happened.
+        what: Happening,
+    },
+}
+
+/// What can be said of the link at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Health {
+    /// How things stand.
+    pub state: State,
+    /// The twin's clock.
+    pub clock: Option<ClockReading>,
+    /// The latest round trip, in seconds.
+    pub round_trip: Option<f64>,
+    /// Events that the twin has not acknowledged.
+    pub waiting: usize,
+    /// Events given up since the start.
+    pub lost: u64,
+    /// Datagrams that could not be read since the start.
+    pub garbled: u64,
+}
+
+#[derive(Debug)]
+struct Twin {
+    hello: Hello,
+    /// It has shown that it knows our boot.
+    knows_us: bool,
+    inbox: Inbox,
+    clock: Clock,
+    there: Assembled,
+    apart: bool,
+}
+
+/// What is to go into the next datagram.
+#[derive(Debug, Default)]
+struct Due {
+    greet: bool,
+    showing: bool,
+    ping: bool,
+    pong: Option<(Duration, Duration)>,
+    ack: bool,
+    beat: bool,
+    goodbye: Option<Goodbye>,
+    parts: VecDeque<Vec<u8>>,
+}
+
+/// The session of one site with its twin.
+#[derive(Debug)]
+pub struct Link {
+    config: Config,
+    path: bool,
+    closed: bool,
+    state: State,
+    twin: Option<Twin>,
+    dead: VecDeque<u64>,
+    outbox: Outbox,
+    epoch: Epoch,
+    pings: u32,
+    deadlines: Deadlines,
+    due: Due,
+    here: Presence,
+    seq: u64,
+    afterglow: u32,
+    ticked: Duration,
+    garbled: u64,
+    outputs: VecDeque<Output>,
+}
+
+impl Link {
+    /// A session that has not heard of its twin yet.
+    pub fn new(now: Duration, config: Config) -> Self {
+        Self {
+            config,
+            path: false,
+            closed: false,
+            state: State::Alone,
+            twin: None,
+            dead: VecDeque::new(),
+            outbox: Outbox::default(),
+            epoch: Epoch::new(now),
+            pings: 0,
+            deadlines: Deadlines::default(),
+            due: Due::default(),
+            here: Presence::default(),
+            seq: 0,
+            afterglow: 0,
+            ticked: Duration::ZERO,
+            garbled: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// There is a connection to the twin, a first one or another one.
+    pub fn handle_path(&mut self, now: Duration) {
+        self.path = true;
+        self.pings = 0;
+        self.outbox.renew(now);
+        for which in [Deadline::Greet, Deadline::Ping, Deadline::Heartbeat] {
+            self.deadlines.set(which, now);
+        }
+        self.plan_repeat();
+    }
+
+    /// There is no connection to the twin any more. The session goes on: it may come back.
+    pub fn handle_path_lost(&mut self, now: Duration) {
+        self.path = false;
+        for which in Deadline::ALL {
+            if which != Deadline::Silence {
+                self.deadlines.stop(which);
+            }
+        }
+        self.due = Due::default();
+        if self.state != State::Alone {
+            self.deadlines.set_by(Deadline::Silence, now + GONE_AFTER);
+        }
+    }
+
+    /// Who is here now; the newest replaces the one before.
+    pub fn handle_presence(&mut self, now: Duration, presence: Presence) {
+        if presence == self.here {
+            return;
+        }
+        self.here = presence;
+        self.afterglow = AFTERGLOW;
+        self.deadlines.set_by(Deadline::Tick, now.max(self.ticked + TICK));
+    }
+
+    /// Something happened here. Its number; `None` when it cannot be sent, which is counted and not an error:
+    /// a signal that is too large, or more events than are kept.
+    pub fn handle_happening(&mut self, now: Duration, what: Happening) -> Option<u64> {
+        if let Happening::Signal { name, data } = &what
+            && (name.len() > NAME_MAX || data.len() > super::DATA_MAX)
+        {
+            return None;
+        }
+        if self.state == State::Alone {
+            self.outbox.forget_old(now);
+        }
+        let number = self.outbox.push(now, what);
+        if number.is_none() {
+            self.part(now, Parted::Overwhelmed);
+        }
+        self.plan_repeat();
+        number
+    }
+
+    /// Something else is shown from now on.
+    pub fn handle_showing(&mut self, showing: Showing) {
+        self.config.showing = showing;
+        self.due.showing = true;
+    }
+
+    /// The show ends; the twin is told.
+    pub fn handle_close(&mut self) {
+        self.due.goodbye = Some(Goodbye::Closing);
+        self.closed = true;
+    }
+
+    /// A scene starts: the shared clock may jump to the elder's.
+    pub fn handle_scene_start(&mut self, now: Duration) {
+        self.epoch.step(now);
+    }
+
+    /// A datagram came. Whatever is in it, the session stays sound.
+    pub fn handle_datagram(&mut self, now: Duration, bytes: &[u8]) {
+        if self.read(now, bytes).is_err() {
+            self.garbled += 1;
+        }
+    }
+
+    fn read(&mut self, now: Duration, bytes: &[u8]) -> Result<(), crate::wire::WireError> {
+        let mut datagram = Reader::new(bytes);
+        let Some(Frame::Between { from, to }) = Frame::decode(&mut datagram)? else { return Ok(()) };
+        if self.dead.iter().any(|boot| short(*boot) == from) {
+            return Ok(());
+        }
+        let mut heard = false;
+        while let Some(frame) = Frame::decode(&mut datagram)? {
+            if let Frame::Hello(hello) = frame {
+                if short(hello.boot) == from {
+                    self.meet(now, hello);
+                }
+                continue;
+            }
+            let Some(twin) = self.twin.as_mut().filter(|twin| short(twin.hello.boot) == from) else { continue };
+            if !heard {
+                heard = true;
+                twin.knows_us = to == short(self.config.boot);
+                if self.dead.is_empty() && !twin.knows_us && self.state == State::Alone {
+                    self.deadlines.set_by(Deadline::Greet, now);
+                }
+            }
+            self.take(now, frame)?;
+        }
+        self.hear(now, from, to);
+        Ok(())
+    }
+
+    /// The twin is alive, and may have shown that it knows us.
+    fn hear(&mut self, now: Duration, from: u32, to: u32) {
+        let Some(twin) = self.twin.as_mut().filter(|twin| short(twin.hello.boot) == from) else { return };
+        twin.knows_us = to == short(self.config.boot);
+        if self.closed {
+            return;
+        }
+        self.deadlines.set(Deadline::Silence, now + GONE_AFTER);
+        if twin.knows_us && self.state == State::Alone {
+            self.state = if twin.apart { State::Apart } else { State::Linked };
+            let hello = twin.hello.clone();
+            self.outbox.renew(now);
+            self.plan_repeat();
+            self.due.showing = true;
+            self.afterglow = AFTERGLOW;
+            self.deadlines.set_by(Deadline::Tick, now);
+            self.outputs.push_back(Output::Linked(hello));
+        }
+    }
+
+    /// A hello: of someone new, of a new boot, or once more.
+    fn meet(&mut self, now: Duration, hello: Hello) {
+        if hello.oldest > PROTOCOL || hello.newest < PROTOCOL {
+            return;
+        }
+        if let Some(twin) = &self.twin {
+            if twin.hello.boot == hello.boot {
+                return;
+            }
+            self.part(now, Parted::Restarted);
+        }
+        self.twin = Some(Twin {
+            hello,
+            knows_us: false,
+            inbox: Inbox::default(),
+            clock: Clock::default(),
+            there: Assembled::default(),
+            apart: false,
+        });
+        self.pings = 0;
+        // Our next datagram says to whom it speaks: that is the answer.
+        self.due.showing = true;
+        self.deadlines.set_by(Deadline::Heartbeat, now);
+        self.deadlines.set_by(Deadline::Ping, now);
+    }
+
+    fn take(&mut self, now: Duration, frame: Frame) -> Result<(), crate::wire::WireError> {
+        let Some(twin) = &mut self.twin else { return Ok(()) };
+        match frame {
+            Frame::Showing { installation, declarations } => {
+                let apart = declarations != self.config.showing.declarations;
+                if twin.apart != apart {
+                    twin.apart = apart;
+                    if self.state != State::Alone {
+                        self.state = if apart { State::Apart } else { State::Linked };
+                    }
+                }
+                self.outputs.push_back(Output::Showing { showing: Showing { installation, declarations }, apart });
+            }
+            Frame::Ping { t0 } => {
+                self.due.pong = Some((t0, now));
+                self.deadlines.set_by(Deadline::Heartbeat, now);
+            }
+            Frame::Pong { t0, t1, t2, shared } => {
+                twin.clock.take(t0, t1, t2, now);
+                if let Some(round_trip) = twin.clock.latest_round_trip() {
+                    self.epoch.take(now, shared.as_secs_f64() + round_trip / 2.0);
+                }
+            }
+            Frame::Presence(mut part) => {
+                let part = Part::decode(&mut part, self.config.canvas)?;
+                if !twin.apart {
+                    twin.there.take(part);
+                }
+            }
+            Frame::Events { oldest, events } => {
+                for event in twin.inbox.take(oldest, events) {
+                    if twin.apart || event.what == Happening::Unknown {
+                        continue;
+                    }
+                    let made = twin.clock.here(now, event.made);
+                    self.outputs.push_back(Output::Happened { number: event.number, made, what: event.what });
+                }
+                self.deadlines.set_by(Deadline::Acknowledge, now + ACK_DELAY);
+            }
+            Frame::Ack { next, later } => {
+                self.outbox.acknowledge(next, later);
+                self.plan_repeat();
+            }
+            Frame::Goodbye(why) => self.part(now, Parted::Goodbye(why)),
+            Frame::Between { .. } | Frame::Hello(_) | Frame::Skipped => {}
+        }
+        Ok(())
+    }
+
+    /// The twin is gone, for now or for good.
+    fn part(&mut self, now: Duration, why: Parted) {
+        if self.state != State::Alone {
+            self.outputs.push_back(Output::Parted(why));
+        }
+        self.state = State::Alone;
+        self.deadlines.stop(Deadline::Silence);
+        match why {
+            // It may come back as it was: what waits for it goes on waiting.
+            Parted::Silence => {
+                if let Some(twin) = &mut self.twin {
+                    twin.there = Assembled::default();
+                    twin.knows_us = false;
+                }
+            }
+            Parted::Goodbye(_) | Parted::Restarted | Parted::Overwhelmed => {
+                if let Some(twin) = self.twin.take() {
+                    if self.dead.len() == DEAD_MAX {
+                        self.dead.pop_front();
+                    }
+                    // One that we could not keep up with may come back as it is.
+                    if why != Parted::Overwhelmed {
+                        self.dead.push_back(twin.hello.boot);
+                    }
+                }
+                if why == Parted::Overwhelmed {
+                    self.outbox.clear();
+                }
+            }
+        }
+        if self.path {
+            self.deadlines.set_by(Deadline::Greet, now);
+        }
+    }
+
+    fn plan_repeat(&mut self) {
+        match self.outbox.due() {
+            Some(due) if self.path && self.twin.is_some() => self.deadlines.set(Deadline::Repeat, due),
+            _ => self.deadlines.stop(Deadline::Repeat),
+        }
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.deadlines.next()
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        while let Some(which) = self.deadlines.expire(now) {
+            match which {
+                Deadline::Silence => self.part(now, Parted::Silence),
+                _ if !self.path || self.closed => {}
+                Deadline::Tick => self.tick(now),
+                // The outbox itself knows what is due.
+                Deadline::Repeat => self.due.beat = true,
+                Deadline::Acknowledge => self.due.ack = true,
+                Deadline::Greet => {
+                    if self.state == State::Alone {
+                        self.due.greet = true;
+                        self.deadlines.set(Deadline::Greet, now + GREETING);
+                    }
+                }
+                Deadline::Ping => {
+                    self.due.ping = true;
+                    self.pings += 1;
+                    let pause = if self.pings < PINGS_FIRST { PING_FIRST } else { PING_LATER };
+                    self.deadlines.set(Deadline::Ping, now + pause);
+                }
+                Deadline::Heartbeat => {
+                    self.due.beat = true;
+                    self.deadlines.set(Deadline::Heartbeat, now + HEARTBEAT);
+                    if self.due.parts.is_empty() && !self.here.is_empty() {
+                        self.encode_presence(now);
+                    }
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Duration) {
+        self.encode_presence(now);
+        if self.afterglow > 0 {
+            self.afterglow -= 1;
+            self.deadlines.set_by(Deadline::Tick, now + TICK);
+        }
+    }
+
+    fn encode_presence(&mut self, now: Duration) {
+        if self.twin.is_none() || self.state == State::Apart {
+            return;
+        }
+        self.seq += 1;
+        self.ticked = now;
+        let detail = Detail::for_bodies(self.here.bodies.len());
+        self.due.parts = encode(&self.here, self.config.canvas, self.seq, now, detail).into();
+    }
+
+    /// The next datagram to send; `None` when nothing is due.
+    pub fn poll_transmit(&mut self, now: Duration) -> Option<Vec<u8>> {
+        if !self.path {
+            return None;
+        }
+        let mut out = Vec::with_capacity(DATAGRAM_MAX);
+        let twin_boot = self.twin.as_ref().map_or(0, |twin| short(twin.hello.boot));
+        Frame::Between { from: short(self.config.boot), to: twin_boot }.encode(&mut out);
+        let head = out.len();
+        let due = &mut self.due;
+        if std::mem::take(&mut due.greet) || (due.beat && self.twin.as_ref().is_none_or(|twin| !twin.knows_us)) {
+            Frame::Hello(Hello {
+                oldest: PROTOCOL,
+                newest: PROTOCOL,
+                boot: self.config.boot,
+                capabilities: 0,
+                city: shortened(&self.config.city),
+                name: shortened(&self.config.name),
+            })
+            .encode(&mut out);
+        }
+        if let Some(twin) = &self.twin {
+            if std::mem::take(&mut due.showing) {
+                let Showing { installation, declarations } = &self.config.showing;
+                Frame::Showing { installation: shortened(installation), declarations: *declarations }.encode(&mut out);
+                // Said again with each greeting until the twin answers; datagrams are lost.
+                due.showing = !twin.knows_us && due.beat;
+            }
+            let events_due = self.outbox.due().is_some_and(|at| at <= now);
+            if std::mem::take(&mut due.ack) || (events_due && twin.inbox.state().is_some()) {
+                self.deadlines.stop(Deadline::Acknowledge);
+                if let Some((next, later)) = twin.inbox.state() {
+                    Frame::Ack { next, later }.encode(&mut out);
+                }
+            }
+            if std::mem::take(&mut due.ping) {
+                Frame::Ping { t0: now }.encode(&mut out);
+            }
+            if let Some((t0, t1)) = due.pong.take() {
+                let shared = Duration::try_from_secs_f64(self.epoch.now(now)).unwrap_or_default();
+                Frame::Pong { t0, t1, t2: now, shared }.encode(&mut out);
+            }
+            if events_due {
+                let mut room = DATAGRAM_MAX.saturating_sub(out.len() + 24);
+                let events = self.outbox.send(now, |event| {
+                    let size = event_size(event);
+                    let fits = size <= room;
+                    room = room.saturating_sub(size);
+                    fits
+                });
+                Frame::Events { oldest: self.outbox.oldest().min(events.first().map_or(u64::MAX, |e| e.number)), events }
+                    .encode(&mut out);
+            }
+            if let Some(part) = due.parts.front()
+                && out.len() + framed(part.len()) <= DATAGRAM_MAX
+            {
+                put_presence(&mut out, part);
+                due.parts.pop_front();
+            }
+            if let Some(why) = due.goodbye.take() {
+                Frame::Goodbye(why).encode(&mut out);
+            }
+        } else {
+            due.goodbye = None;
+        }
+        let beat = std::mem::take(&mut due.beat);
+        self.plan_repeat();
+        if out.len() == head && !beat {
+            return None;
+        }
+        if !self.closed {
+            self.deadlines.set(Deadline::Heartbeat, now + HEARTBEAT);
+        }
+        Some(out)
+    }
+
+    /// What the owner is to know.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Who is at the twin, as far as is known; nobody while there is no link.
+    pub fn there(&self) -> &Presence {
+        static NOBODY: Presence = Presence { touches: Vec::new(), bodies: Vec::new() };
+        self.twin.as_ref().filter(|_| self.state == State::Linked).map_or(&NOBODY, |twin| twin.there.presence())
+    }
+
+    /// 0 or 1: the order of the two keys, the same for ever.
+    pub fn side(&self) -> u8 {
+        u8::from(self.config.key > self.config.twin)
+    }
+
+    /// True at one site while linked, and when alone.
+    pub fn lead(&self) -> bool {
+        self.state != State::Linked || self.side() == 0
+    }
+
+    /// The clock that both cities share, in seconds.
+    pub fn shared_now(&mut self, now: Duration) -> f64 {
+        self.epoch.now(now)
+    }
+
+    /// How the link is.
+    pub fn health(&self, now: Duration) -> Health {
+        let clock = self.twin.as_ref().map(|twin| &twin.clock);
+        Health {
+            state: self.state,
+            clock: clock.and_then(|clock| clock.reading(now)),
+            round_trip: clock.and_then(Clock::latest_round_trip),
+            waiting: self.outbox.len(),
+            lost: self.outbox.lost,
+            garbled: self.garbled,
+        }
+    }
+}
+
+/// A boot as datagrams name it; never 0.
+fn short(boot: u64) -> u32 {
+    ((boot ^ (boot >> 32)) as u32).max(1)
+}
+
+/// A name cut to what the wire allows, at a letter's edge.
+fn shortened(name: &str) -> String {
+    name[..name.floor_char_boundary(NAME_MAX)].to_owned()
+}

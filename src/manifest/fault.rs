@@ -1,0 +1,124 @@
+//! What is wrong with a manifest, told so that its author can mend it: file, line, key, remedy.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// A mistake in a manifest, or a manifest that cannot be read. Its author mends it; trying again does not help.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The file that it is in.
+    pub file: PathBuf,
+    /// The line, from 1, where one is to blame.
+    pub line: Option<usize>,
+    /// The key, such as `screen.size`, where one is to blame.
+    pub key: Option<String>,
+    /// What is wrong.
+    pub problem: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": ")?;
+        if let Some(key) = &self.key {
+            write!(f, "`{key}`: ")?;
+        }
+        write!(f, "{}; {}", self.problem, self.remedy)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// A manifest's text together with its place, from which faults are made.
+pub(super) struct Source<'a> {
+    pub file: &'a Path,
+    pub text: &'a str,
+}
+
+impl Source<'_> {
+    /// Something is wrong with the value at `span`, which belongs to `key`.
+    pub fn fault(&self, span: Range<usize>, key: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Fault {
+        Fault {
+            file: self.file.to_owned(),
+            line: Some(self.line(span.start)),
+            key: Some(key.to_owned()),
+            problem: problem.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    fn line(&self, at: usize) -> usize {
+        self.text.bytes().take(at).filter(|&b| b == b'\n').count() + 1
+    }
+
+    /// Reads the text into `T`; what TOML or serde has to say becomes a fault with a remedy.
+    pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, Fault> {
+        toml::from_str(self.text).map_err(|error| {
+            let message = error.message().trim_end_matches('.').to_owned();
+            let (problem, remedy) = explain(&message);
+            Fault {
+                file: self.file.to_owned(),
+                line: error.span().map(|span| self.line(span.start)),
+                key: quoted(&message).filter(|_| message.contains("field")),
+                problem,
+                remedy,
+            }
+        })
+    }
+}
+
+fn quoted(message: &str) -> Option<String> {
+    message.split('`').nth(1).map(str::to_owned)
+}
+
+fn explain(message: &str) -> (String, String) {
+    let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match words.split_first() {
+        Some((unknown, known)) if message.starts_with("unknown field") => {
+            let remedy = match nearest(unknown, known.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("what may stand here: {}", known.join(", ")),
+            };
+            ("there is no such key".into(), remedy)
+        }
+        Some((missing, _)) if message.starts_with("missing field") => {
+            ("is missing".into(), format!("add a line `{missing} = …`"))
+        }
+        Some((key, _)) if message.starts_with("duplicate key") => {
+            (format!("`{key}` stands here twice"), "keep one of the two".into())
+        }
+        _ if message.starts_with("invalid type") => (message.into(), "change the value to that kind".into()),
+        _ => (message.into(), "write it as TOML has it: key = value, text in \"quotes\"".into()),
+    }
+}
+
+/// The word of `known` that someone who wrote `word` most likely meant: at most a third of its letters differ.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| (distance(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|(far, candidate)| *far <= 1 + candidate.len() / 4)
+        .min_by_key(|(far, _)| *far)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein's distance between two words.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(64).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().take(64).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let cost = (diagonal + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
+            diagonal = std::mem::replace(&mut row[j + 1], cost);
+        }
+    }
+    row[b.len()]
+}

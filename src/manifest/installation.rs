@@ -1,0 +1,153 @@
+//! `installation.toml`: what an artist's folder says of itself.
+
+use super::fault::{Fault, Source, nearest};
+use crate::presence::Meeting;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+/// Smallest and largest side of a canvas, in its units.
+const CANVAS_SIDE: std::ops::RangeInclusive<i64> = 64..=8192;
+
+/// An artist's folder, read and found sound.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Installation {
+    /// The folder.
+    pub dir: PathBuf,
+    /// What both sites compare: ASCII, lower case, hyphens.
+    pub id: String,
+    /// What people read.
+    pub title: String,
+    /// Who made it.
+    pub author: String,
+    /// SPDX expression.
+    pub licence: String,
+    /// Width and height of the canvas in its units; y down.
+    pub canvas: [u32; 2],
+    /// How the cities meet.
+    pub meeting: Meeting,
+    /// The script, within the folder.
+    pub script: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    api: Spanned<i64>,
+    id: Spanned<String>,
+    title: Option<String>,
+    #[serde(default)]
+    author: String,
+    #[serde(default)]
+    licence: String,
+    canvas: Spanned<[i64; 2]>,
+    meeting: Option<Spanned<String>>,
+    script: Option<Spanned<String>>,
+}
+
+impl Installation {
+    /// Reads `installation.toml` of a folder.
+    pub fn read(dir: &Path) -> Result<Self, Fault> {
+        let file = dir.join("installation.toml");
+        let text = std::fs::read_to_string(&file).map_err(|error| Fault {
+            file: file.clone(),
+            line: None,
+            key: None,
+            problem: format!("cannot be read ({error})"),
+            remedy: "name the folder of an installation, such as installations/ripples".into(),
+        })?;
+        let installation = Self::parse(dir, &text)?;
+        let script = dir.join(&installation.script);
+        if !script.is_file() {
+            return Err(Fault {
+                file,
+                line: None,
+                key: Some("script".into()),
+                problem: format!("there is no file {}", script.display()),
+                remedy: "write the scene there, or name the file that it is in".into(),
+            });
+        }
+        Ok(installation)
+    }
+
+    /// Reads a manifest's text; the folder is only named in what comes back.
+    pub fn parse(dir: &Path, text: &str) -> Result<Self, Fault> {
+        let file = dir.join("installation.toml");
+        let source = Source { file: &file, text };
+        let raw: Raw = source.read()?;
+        super::site::check_api(&source, &raw.api)?;
+        let id = raw.id.get_ref();
+        if id.is_empty() || id.len() > 64 || !id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+            return Err(source.fault(
+                raw.id.span(),
+                "id",
+                format!("\"{id}\" cannot be an id"),
+                "use 1 to 64 of a to z, 0 to 9 and hyphens, such as \"night-garden\"",
+            ));
+        }
+        let [width, height] = *raw.canvas.get_ref();
+        if !CANVAS_SIDE.contains(&width) || !CANVAS_SIDE.contains(&height) {
+            return Err(source.fault(
+                raw.canvas.span(),
+                "canvas",
+                format!("a canvas of {width} by {height} cannot be made"),
+                "use sides of 64 to 8192, such as [1920, 1080]",
+            ));
+        }
+        let meeting = match raw.meeting {
+            None => Meeting::Beside,
+            Some(word) => match word.get_ref().as_str() {
+                "beside" => Meeting::Beside,
+                "facing" => Meeting::Facing,
+                other => {
+                    let remedy = match nearest(other, ["beside", "facing"]) {
+                        Some(meant) => format!("did you mean \"{meant}\"?"),
+                        None => "use \"beside\" (one shared stage) or \"facing\" (a window)".into(),
+                    };
+                    return Err(source.fault(word.span(), "meeting", format!("cities cannot meet \"{other}\""), remedy));
+                }
+            },
+        };
+        let script = match raw.script {
+            None => PathBuf::from("scene.js"),
+            Some(script) => {
+                let path = PathBuf::from(script.get_ref());
+                if !is_inside(&path) {
+                    return Err(source.fault(
+                        script.span(),
+                        "script",
+                        format!("\"{}\" is not inside of the folder", script.get_ref()),
+                        "name a file of the installation, such as \"scene.js\"",
+                    ));
+                }
+                path
+            }
+        };
+        Ok(Self {
+            dir: dir.to_owned(),
+            title: raw.title.unwrap_or_else(|| id.clone()),
+            id: id.clone(),
+            author: raw.author,
+            licence: raw.licence,
+            canvas: [width as u32, height as u32],
+            meeting,
+            script,
+        })
+    }
+
+    /// The canvas as 32-bit numbers, in its units.
+    pub fn canvas_size(&self) -> [f32; 2] {
+        self.canvas.map(|side| side as f32)
+    }
+
+    /// What both sites must have in common to play together: a hash (FNV-1a) of all that is declared.
+    pub fn declarations(&self) -> u64 {
+        let declared = format!("{} {:?} {:?}", super::API, self.canvas, self.meeting);
+        declared.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    }
+}
+
+/// True for a relative path that cannot leave the folder that it is joined to.
+pub(crate) fn is_inside(path: &Path) -> bool {
+    path.components().all(|part| matches!(part, std::path::Component::Normal(_))) && path.file_name().is_some()
+}

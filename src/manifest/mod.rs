@@ -1,0 +1,14 @@
+//! `site.toml` and `installation.toml`, parsed once into types that cannot be wrong.
+
+mod cities;
+mod fault;
+mod installation;
+mod site;
+
+pub use cities::{City, Domain, cities, city};
+pub use fault::{Fault, nearest};
+pub use installation::Installation;
+pub use site::{Camera, Screen, Site, Twin};
+
+/// The version of both manifests that this engine reads.
+pub const API: i64 = 1;

@@ -1,0 +1,116 @@
+//! Where is x? From a point of a window to the canvas, and from the twin's canvas to ours.
+
+use super::{Body, Point, Presence};
+
+/// The part of the canvas that a screen shows, in canvas units.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct View {
+    /// Top left corner.
+    pub origin: Point,
+    /// Width and height, both above 0.
+    pub size: Point,
+}
+
+impl View {
+    /// A part of a canvas of `canvas` units: `part` is left, top, width, height as fractions of it.
+    pub fn of(canvas: Point, part: [f32; 4]) -> Self {
+        Self {
+            origin: [part[0] * canvas[0], part[1] * canvas[1]],
+            size: [part[2] * canvas[0], part[3] * canvas[1]],
+        }
+    }
+
+    /// How this part fits a window: all of it is seen, centred. Returns left, top, width and height of the picture in
+    /// the window's own units; what is left of the window is bleed.
+    pub fn fit(&self, window: Point) -> [f32; 4] {
+        let scale = (window[0] / self.size[0]).min(window[1] / self.size[1]);
+        let size = [self.size[0] * scale, self.size[1] * scale];
+        [(window[0] - size[0]) / 2.0, (window[1] - size[1]) / 2.0, size[0], size[1]]
+    }
+
+    /// A point of the window as a point of the canvas, held inside of the part that the window shows.
+    /// `None` for a window without a size, or a point that is no number.
+    pub fn canvas(&self, window: Point, at: Point) -> Option<Point> {
+        let [left, top, width, height] = self.fit(window);
+        let x = (at[0] - left) / width;
+        let y = (at[1] - top) / height;
+        (x.is_finite() && y.is_finite()).then(|| {
+            [self.origin[0] + x.clamp(0.0, 1.0) * self.size[0], self.origin[1] + y.clamp(0.0, 1.0) * self.size[1]]
+        })
+    }
+}
+
+/// How two cities share one stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Meeting {
+    /// Side by side: x as it is.
+    #[default]
+    Beside,
+    /// Face to face, as through a window: the twin's x mirrored.
+    Facing,
+}
+
+impl Meeting {
+    /// A point of the twin's canvas as it lies on ours.
+    pub fn turn(self, width: f32, at: Point) -> Point {
+        match self {
+            Self::Beside => at,
+            Self::Facing => [width - at[0], at[1]],
+        }
+    }
+
+    /// The same for everything in the twin's presence.
+    pub fn turn_all(self, width: f32, there: &mut Presence) {
+        if self == Self::Beside {
+            return;
+        }
+        for touch in &mut there.touches {
+            touch.at = self.turn(width, touch.at);
+        }
+        for Body { foot, head, reach, velocity, outline, .. } in &mut there.bodies {
+            velocity[0] = -velocity[0];
+            for point in [foot, head].into_iter().chain(reach).chain(outline) {
+                *point = self.turn(width, *point);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_of_another_shape_shows_all_with_bleed() {
+        let view = View::of([1920.0, 1080.0], [0.0, 0.0, 1.0, 1.0]);
+        assert_eq!(view.fit([960.0, 960.0]), [0.0, 210.0, 960.0, 540.0]);
+        assert_eq!(view.canvas([960.0, 960.0], [480.0, 480.0]), Some([960.0, 540.0]));
+        assert_eq!(view.canvas([960.0, 960.0], [480.0, 0.0]), Some([960.0, 0.0]), "bleed belongs to the edge");
+    }
+
+    #[test]
+    fn the_second_of_two_screens_shows_the_right_half() {
+        let view = View::of([1920.0, 1080.0], [0.5, 0.0, 0.5, 1.0]);
+        assert_eq!(view.canvas([960.0, 1080.0], [0.0, 0.0]), Some([960.0, 0.0]));
+        assert_eq!(view.canvas([960.0, 1080.0], [960.0, 1080.0]), Some([1920.0, 1080.0]));
+    }
+
+    #[test]
+    fn a_window_without_a_size_yields_no_point() {
+        let view = View::of([1920.0, 1080.0], [0.0, 0.0, 1.0, 1.0]);
+        assert_eq!(view.canvas([0.0, 0.0], [0.0, 0.0]), None);
+        assert_eq!(view.canvas([10.0, 10.0], [f32::NAN, 0.0]), None);
+    }
+
+    #[test]
+    fn facing_mirrors_everything_twice_to_itself() {
+        let body = Body { foot: [100.0, 9.0], velocity: [5.0, 0.0], reach: Some([7.0, 7.0]), ..Body::default() };
+        let before = Presence { touches: vec![], bodies: vec![body] };
+        let mut there = before.clone();
+        Meeting::Facing.turn_all(1920.0, &mut there);
+        assert_eq!(there.bodies[0].foot, [1820.0, 9.0]);
+        assert_eq!(there.bodies[0].velocity, [-5.0, 0.0]);
+        Meeting::Facing.turn_all(1920.0, &mut there);
+        assert_eq!(there, before);
+    }
+}

@@ -1,0 +1,101 @@
+//! What is wrong with a script, told so that an artist can mend it.
+
+use crate::manifest::nearest;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A script's mistake: where, what, and what was meant.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ScriptFault {
+    /// The file within the installation.
+    pub file: String,
+    /// Line and column from 1, where known.
+    pub place: Option<(u32, u32)>,
+    /// What went wrong.
+    pub problem: String,
+    /// What was meant, or what to do; may be empty.
+    pub remedy: String,
+    /// The line itself; may be empty.
+    pub source: String,
+}
+
+impl ScriptFault {
+    /// A fault without a place.
+    pub fn new(file: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { file: file.into(), problem: problem.into(), remedy: remedy.into(), ..Self::default() }
+    }
+
+    /// Adds the place, and the line itself out of the script.
+    pub(super) fn at(mut self, place: Option<(u32, u32)>, script: &str) -> Self {
+        self.place = place;
+        let line = place.and_then(|(line, _)| script.lines().nth(line.saturating_sub(1) as usize));
+        self.source = line.map(|line| line.trim().chars().take(160).collect()).unwrap_or_default();
+        self
+    }
+}
+
+impl fmt::Display for ScriptFault {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}", self.file)?;
+        if let Some((line, column)) = self.place {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}", self.problem)?;
+        if !self.remedy.is_empty() {
+            write!(f, "; {}", self.remedy)?;
+        }
+        if !self.source.is_empty() {
+            write!(f, "\n    {}", self.source)?;
+        }
+        Ok(())
+    }
+}
+
+/// Names that p5.js has and Moongate has under another one.
+const FROM_P5: [(&str, &str); 12] = [
+    ("setup", "start"),
+    ("draw", "frame"),
+    ("mousePressed", "down"),
+    ("mouseDragged", "move"),
+    ("mouseReleased", "up"),
+    ("touchStarted", "down"),
+    ("touchMoved", "move"),
+    ("touchEnded", "up"),
+    ("ellipse", "draw.circle"),
+    ("fill", "the `fill` of a shape: draw.circle(x, y, r, { fill })"),
+    ("createCanvas", "`canvas` in installation.toml"),
+    ("frameCount", "the `now` that `frame` is given"),
+];
+
+/// Our name for something that a p5.js sketch calls `name`.
+pub(super) fn from_p5(name: &str) -> Option<&'static str> {
+    FROM_P5.iter().find(|(p5, _)| *p5 == name).map(|(_, ours)| *ours)
+}
+
+/// What someone most likely meant whose script failed with this message.
+pub(super) fn remedy(problem: &str, exports: &[&str]) -> String {
+    if let Some(name) = problem.strip_suffix(" is not defined") {
+        let name = name.trim_matches(['\'', '"', '`']);
+        if let Some(ours) = from_p5(name) {
+            return format!("`{name}` is {ours} here");
+        }
+        if matches!(name, "Date" | "performance") {
+            return "use the `now` that `frame` is given, or `here.clock`".into();
+        }
+        if matches!(name, "setTimeout" | "setInterval" | "requestAnimationFrame" | "window" | "document") {
+            return "a scene is no web page: keep a time in a variable and compare it with `now` in `frame`".into();
+        }
+        return match nearest(name, exports.iter().copied()) {
+            Some(meant) if meant == name => format!("add it to the import: import {{ {meant} }} from \"moongate\""),
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => String::new(),
+        };
+    }
+    if let Some(name) = problem.split('\'').nth(1).filter(|_| problem.starts_with("Could not find export")) {
+        return match nearest(name, exports.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("\"moongate\" has {}", exports.join(", ")),
+        };
+    }
+    String::new()
+}

@@ -1,0 +1,352 @@
+//! The script itself, on QuickJS: loaded once, called once a frame, stopped when it runs too long.
+
+use super::api::{Stage, install};
+use super::fault::{ScriptFault, from_p5, remedy};
+use super::message::{CityCard, FromScene, Start};
+use super::shader::Shader;
+use super::{BUDGET_MS, MEMORY_MAX};
+use crate::manifest::nearest;
+use rquickjs::context::intrinsic;
+use rquickjs::loader::{ImportAttributes, Loader, Resolver};
+use rquickjs::module::{Declared, Evaluated};
+use rquickjs::promise::PromiseState;
+use rquickjs::{
+    Array, CatchResultExt, CaughtError, Coerced, Context, Ctx, Error, Exception, Function, Module, Object, Persistent,
+    Result, Runtime, Value,
+};
+use std::cell::{Cell, RefCell};
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+const PRELUDE: &str = include_str!("prelude.js");
+/// Script time for loading.
+const LOAD_LIMIT: Duration = Duration::from_millis(500);
+/// Script time for one frame; the show kills a process that needs 50 ms more than its budget, so this comes first
+/// and tells the line.
+const FRAME_LIMIT: Duration = Duration::from_millis(BUDGET_MS + 30);
+/// Longest script, in bytes.
+const SCRIPT_MAX: u64 = 1 << 20;
+/// Deepest recursion, in bytes of stack.
+const STACK_MAX: usize = 512 << 10;
+
+/// What a script may export.
+const EVENTS: [&str; 11] =
+    ["start", "frame", "down", "move", "up", "downThere", "moveThere", "upThere", "heard", "linked", "parted"];
+/// What it may import.
+const EXPORTS: [&str; 8] = ["here", "there", "draw", "sound", "signal", "random", "noise", "canvas"];
+
+type Intrinsics = (
+    intrinsic::Eval,
+    intrinsic::RegExp,
+    intrinsic::Json,
+    intrinsic::MapSet,
+    intrinsic::TypedArrays,
+    intrinsic::Promise,
+);
+
+/// Refuses every import but "moongate", which is declared before.
+struct OnlyMoongate;
+
+impl Resolver for OnlyMoongate {
+    fn resolve<'js>(
+        &mut self,
+        ctx: &Ctx<'js>,
+        _base: &str,
+        name: &str,
+        _: Option<ImportAttributes<'js>>,
+    ) -> Result<String> {
+        if name == "moongate" {
+            return Ok(name.to_owned());
+        }
+        Err(Exception::throw_message(ctx, &format!("\"{name}\" cannot be imported: a scene imports from \"moongate\" only")))
+    }
+}
+
+impl Loader for OnlyMoongate {
+    fn load<'js>(
+        &mut self,
+        ctx: &Ctx<'js>,
+        name: &str,
+        _: Option<ImportAttributes<'js>>,
+    ) -> Result<Module<'js, Declared>> {
+        Err(Exception::throw_message(ctx, &format!("there is no module \"{name}\"")))
+    }
+}
+
+/// A loaded script. The fields are dropped in this order: what the script made, then its engine.
+pub struct Host {
+    sees: Persistent<Function<'static>>,
+    handlers: Vec<(&'static str, Persistent<Function<'static>>)>,
+    stage: Rc<RefCell<Stage>>,
+    deadline: Rc<Cell<Duration>>,
+    clock: Rc<dyn Fn() -> Duration>,
+    script: Script,
+    started: bool,
+    context: Context,
+    runtime: Runtime,
+}
+
+struct Script {
+    name: String,
+    text: String,
+}
+
+impl Host {
+    /// Reads the installation's folder and runs the script once. `clock` tells the CPU time of this thread.
+    pub fn load(start: &Start, clock: impl Fn() -> Duration + 'static) -> std::result::Result<Self, ScriptFault> {
+        let name = start.script.to_string_lossy().into_owned();
+        let text = read_script(&start.dir.join(&start.script), &name)?;
+        let shaders = read_shaders(&start.dir)?;
+        let sounds = files(&start.dir, &["wav", "ogg", "flac", "mp3"]);
+        let stage = Stage::new(start.seed, shaders, sounds, start.here.language.clone());
+        let stage = Rc::new(RefCell::new(stage));
+        let script = Script { name, text };
+        let clock: Rc<dyn Fn() -> Duration> = Rc::new(clock);
+        let deadline = Rc::new(Cell::new(clock() + LOAD_LIMIT));
+
+        let broken = |why: Error| ScriptFault::new(&script.name, format!("the script's engine fails: {why}"), "");
+        let runtime = Runtime::new().map_err(broken)?;
+        runtime.set_memory_limit(MEMORY_MAX);
+        runtime.set_max_stack_size(STACK_MAX);
+        let (ends, time) = (deadline.clone(), clock.clone());
+        runtime.set_interrupt_handler(Some(Box::new(move || time() > ends.get())));
+        runtime.set_loader(OnlyMoongate, OnlyMoongate);
+        let context = Context::custom::<Intrinsics>(&runtime).map_err(broken)?;
+        let (sees, handlers) = context.with(|ctx| -> std::result::Result<_, ScriptFault> {
+            let sees = prelude(&ctx, &stage, start).catch(&ctx).map_err(|error| script.fault(&ctx, error))?;
+            let module = run(&ctx, &script).catch(&ctx).map_err(|error| script.fault(&ctx, error))?;
+            let handlers = handlers(&ctx, &module, &script)?;
+            Ok((Persistent::save(&ctx, sees), handlers))
+        })?;
+        Ok(Self { sees, handlers, stage, deadline, clock, script, started: false, context, runtime })
+    }
+
+    /// Runs one frame on what the scene sees. A picture comes out unless the script fails.
+    pub fn frame(&mut self, number: u64, input: u64, json: &str) -> FromScene {
+        let began = (self.clock)();
+        self.deadline.set(began + FRAME_LIMIT);
+        let context = self.context.clone();
+        let result = context.with(|ctx| {
+            self.calls(&ctx, json).catch(&ctx).map_err(|error| self.script.fault(&ctx, error))
+        });
+        let fault = result.err().or_else(|| self.jobs());
+        let took_us = (self.clock)().saturating_sub(began).as_micros() as u64;
+        let mut stage = self.stage.borrow_mut();
+        let mut picture = stage.pen.finish();
+        let acts = std::mem::take(&mut stage.acts);
+        (picture.answers, picture.reflects) = (number, input);
+        FromScene::Frame { picture: fault.is_none().then_some(picture), acts, fault, took_us }
+    }
+
+    fn calls(&mut self, ctx: &Ctx, json: &str) -> Result<()> {
+        let sees = ctx.json_parse(json)?;
+        let calls: Array = self.sees.clone().restore(ctx)?.call((sees,))?;
+        if !std::mem::replace(&mut self.started, true)
+            && let Some(start) = self.handler(ctx, "start")?
+        {
+            start.call::<_, Value>(())?;
+        }
+        for call in calls.iter::<Array>() {
+            let call = call?;
+            let name: String = call.get(0)?;
+            if let Some(handler) = self.handler(ctx, &name)? {
+                let arguments: Array = call.get(1)?;
+                match arguments.len() {
+                    0 => handler.call::<_, Value>(())?,
+                    1 => handler.call::<_, Value>((arguments.get::<Value>(0)?,))?,
+                    _ => handler.call::<_, Value>((arguments.get::<Value>(0)?, arguments.get::<Value>(1)?))?,
+                };
+            }
+        }
+        Ok(())
+    }
+
+    fn handler<'js>(&self, ctx: &Ctx<'js>, name: &str) -> Result<Option<Function<'js>>> {
+        let found = self.handlers.iter().find(|(known, _)| *known == name);
+        found.map(|(_, handler)| handler.clone().restore(ctx)).transpose()
+    }
+
+    /// Runs what promises have left to do; the first fault among them.
+    fn jobs(&self) -> Option<ScriptFault> {
+        for _ in 0..1_000 {
+            match self.runtime.execute_pending_job() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(failed) => {
+                    return Some(failed.0.with(|ctx| {
+                        let error = CaughtError::from_error(&ctx, Error::Exception);
+                        self.script.fault(&ctx, error)
+                    }));
+                }
+            }
+        }
+        Some(ScriptFault::new(&self.script.name, "promises without an end", "resolve them, or use `frame` and `now`"))
+    }
+}
+
+impl Script {
+    fn fault(&self, ctx: &Ctx, error: CaughtError) -> ScriptFault {
+        let fault = |problem: String| ScriptFault::new(&self.name, problem, "");
+        match error {
+            CaughtError::Exception(exception) => {
+                let problem = exception.message().unwrap_or_default();
+                let place = locate(&exception.stack().unwrap_or_default(), &self.name);
+                if exception.as_value().is_uncatchable_error() {
+                    let spent = format!("ran longer than {} ms", FRAME_LIMIT.as_millis());
+                    let remedy = "look for a loop that does not end, or do less in one frame";
+                    return ScriptFault::new(&self.name, spent, remedy).at(place, &self.text);
+                }
+                let place = place.or_else(|| self.find_import(&problem));
+                let mut fault = fault(problem).at(place, &self.text);
+                fault.remedy = remedy(&fault.problem, &EXPORTS);
+                if fault.problem == "out of memory" {
+                    fault.remedy = format!("a scene has {} MiB; keep less", MEMORY_MAX >> 20);
+                }
+                fault
+            }
+            CaughtError::Value(value) => {
+                let text = value.get::<Coerced<String>>().map(|text| text.0);
+                let text = text.unwrap_or_else(|_| {
+                    ctx.catch();
+                    "something that is no text".into()
+                });
+                fault(format!("throws {}", text.chars().take(200).collect::<String>()))
+            }
+            CaughtError::Error(error) => fault(error.to_string()),
+        }
+    }
+
+    /// Errors of imports have no place of their own: it is the line of the import.
+    fn find_import(&self, problem: &str) -> Option<(u32, u32)> {
+        let word = problem.split(['\'', '"']).nth(1)?;
+        let line = self.text.lines().position(|line| line.contains("import") && line.contains(word))?;
+        Some((line as u32 + 1, 1))
+    }
+}
+
+fn read_script(file: &Path, name: &str) -> std::result::Result<String, ScriptFault> {
+    let fault = |problem: String, remedy| ScriptFault::new(name, problem, remedy);
+    let size = std::fs::metadata(file).map_err(|why| fault(format!("cannot be read ({why})"), "check its rights"))?.len();
+    if size > SCRIPT_MAX {
+        return Err(fault(format!("is {size} bytes long"), "a script has at most 1 MiB; put data into fewer words"));
+    }
+    let text = std::fs::read_to_string(file)
+        .map_err(|why| fault(format!("cannot be read ({why})"), "save it as UTF-8 text"))?;
+    if text.contains('\0') {
+        return Err(fault("holds a zero byte".into(), "save it as UTF-8 text"));
+    }
+    Ok(text)
+}
+
+/// All shaders of a folder, in the order of their names.
+fn read_shaders(dir: &Path) -> std::result::Result<Vec<Shader>, ScriptFault> {
+    files(dir, &["wgsl"])
+        .into_iter()
+        .map(|name| {
+            let text = std::fs::read_to_string(dir.join(&name))
+                .map_err(|why| ScriptFault::new(&name, format!("cannot be read ({why})"), "save it as UTF-8 text"))?;
+            Shader::parse(&name, &text).map_err(|fault| ScriptFault {
+                file: name,
+                place: fault.line.map(|line| (line, 1)),
+                problem: fault.problem,
+                remedy: String::new(),
+                source: fault.source,
+            })
+        })
+        .collect()
+}
+
+/// The names of the files in a folder with one of these endings, in order.
+pub(crate) fn files(dir: &Path, endings: &[&str]) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| Path::new(name).extension().is_some_and(|e| endings.iter().any(|ending| e == *ending)))
+        .take(256)
+        .collect();
+    names.sort();
+    names
+}
+
+fn card<'js>(ctx: &Ctx<'js>, card: &CityCard) -> Result<Object<'js>> {
+    let city = Object::new(ctx.clone())?;
+    city.set("name", card.name.as_str())?;
+    city.set("latin", card.latin.as_str())?;
+    city.set("domain", card.domain.as_str())?;
+    city.set("colour", card.colour.as_str())?;
+    city.set("color", card.colour.as_str())?;
+    city.set("language", card.language.as_str())?;
+    let site = Object::new(ctx.clone())?;
+    site.set("city", city)?;
+    Ok(site)
+}
+
+/// Declares the module "moongate"; what takes the `Sees` in comes back.
+fn prelude<'js>(ctx: &Ctx<'js>, stage: &Rc<RefCell<Stage>>, start: &Start) -> Result<Function<'js>> {
+    let native = install(ctx, stage)?;
+    native.set("here", card(ctx, &start.here)?)?;
+    native.set("there", card(ctx, &start.there)?)?;
+    native.set("side", start.side)?;
+    native.set("width", start.canvas[0])?;
+    native.set("height", start.canvas[1])?;
+    ctx.globals().set("__moongate", native)?;
+    let (module, promise) = Module::declare(ctx.clone(), "moongate", PRELUDE)?.eval()?;
+    promise.finish::<()>()?;
+    ctx.globals().remove("__moongate")?;
+    ctx.globals().remove("eval")?;
+    module.get("__sees")
+}
+
+fn run<'js>(ctx: &Ctx<'js>, script: &Script) -> Result<Module<'js, Evaluated>> {
+    let (module, promise) = Module::declare(ctx.clone(), script.name.as_str(), script.text.as_str())?.eval()?;
+    match promise.state() {
+        PromiseState::Pending if ctx.has_exception() => return Err(Error::Exception),
+        PromiseState::Pending => return Err(Exception::throw_message(ctx, "`await` cannot stand outside of a function here")),
+        _ => promise.result::<()>().transpose()?,
+    };
+    Ok(module)
+}
+
+type Handlers = Vec<(&'static str, Persistent<Function<'static>>)>;
+
+fn handlers<'js>(
+    ctx: &Ctx<'js>,
+    module: &Module<'js, Evaluated>,
+    script: &Script,
+) -> std::result::Result<Handlers, ScriptFault> {
+    let fault = |problem: String, remedy: String, word: &str| {
+        let line = script.text.lines().position(|line| line.contains(word)).map(|line| (line as u32 + 1, 1));
+        ScriptFault::new(&script.name, problem, remedy).at(line, &script.text)
+    };
+    let names = module.namespace().and_then(|space| space.keys::<String>().collect::<Result<Vec<_>>>());
+    let names = names.catch(ctx).map_err(|error| script.fault(ctx, error))?;
+    let mut handlers = Vec::new();
+    for name in &names {
+        let value: Option<Value> = module.get(name.as_str()).ok();
+        let Some(function) = value.and_then(Value::into_function) else { continue };
+        if let Some(known) = EVENTS.into_iter().find(|event| event == name) {
+            handlers.push((known, Persistent::save(ctx, function)));
+        } else if let Some(ours) = from_p5(name) {
+            return Err(fault(format!("`{name}` is never called"), format!("it is `{ours}` here"), name));
+        } else if let Some(meant) = nearest(name, EVENTS) {
+            return Err(fault(format!("`{name}` is never called"), format!("did you mean `{meant}`?"), name));
+        }
+    }
+    if handlers.is_empty() {
+        let remedy = "write: export function frame({ now }) { … }";
+        let bare = EVENTS.into_iter().find(|event| script.text.contains(&format!("function {event}")));
+        let remedy = bare.map_or(remedy.to_owned(), |event| format!("write `export` before `function {event}`"));
+        return Err(fault("exports no function that the engine calls".into(), remedy, bare.unwrap_or("\0")));
+    }
+    Ok(handlers)
+}
+
+/// The first place in the script that a stack names.
+fn locate(stack: &str, script: &str) -> Option<(u32, u32)> {
+    stack.lines().find_map(|line| {
+        let rest = &line[line.find(&format!("{script}:"))? + script.len() + 1..];
+        let mut numbers = rest.trim_end_matches(')').split(':');
+        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+    })
+}

@@ -1,0 +1,221 @@
+//! What the show and the scene process say to each other over pipes: a length, then one message.
+
+use super::fault::ScriptFault;
+use super::picture::Picture;
+use super::sky::Sun;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+
+/// Longest message, in bytes. A picture within its bounds is shorter.
+const MESSAGE_MAX: usize = 8 << 20;
+
+/// What a scene may know of a city.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CityCard {
+    /// In its own script.
+    pub name: String,
+    /// In Latin script.
+    pub latin: String,
+    /// What it is known for.
+    pub domain: String,
+    /// `#rrggbb`.
+    pub colour: String,
+    /// BCP 47.
+    pub language: String,
+}
+
+/// The first message: what there is to run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// The installation's folder.
+    pub dir: PathBuf,
+    /// The script, within the folder.
+    pub script: PathBuf,
+    /// Width and height in canvas units.
+    pub canvas: [f32; 2],
+    /// This city.
+    pub here: CityCard,
+    /// The other city.
+    pub there: CityCard,
+    /// 0 or 1, and stays.
+    pub side: u8,
+    /// What `random` and `noise` follow from.
+    pub seed: u64,
+}
+
+/// A touch as a scene sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct TouchSeen {
+    /// Unique at its site while that show runs.
+    pub id: u32,
+    /// Canvas units.
+    pub x: f32,
+    /// Canvas units.
+    pub y: f32,
+    /// What makes it.
+    pub by: &'static str,
+    /// When it began, on the shared clock, in seconds.
+    pub began: f64,
+}
+
+/// The time of day in a city.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Clock {
+    /// 0 to 23.
+    pub hour: u8,
+    /// 0 to 59.
+    pub minute: u8,
+    /// 0 to 59.
+    pub second: u8,
+}
+
+/// What a scene sees of one city this frame.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct SiteSeen {
+    /// Touches held.
+    pub touches: Vec<TouchSeen>,
+    /// Where the sun stands.
+    pub sun: Sun,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// Something that happened, in the order in which it did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "is", rename_all = "camelCase")]
+pub enum Seen {
+    /// A touch began here.
+    Down(TouchSeen),
+    /// A touch moved here.
+    Move(TouchSeen),
+    /// A touch ended here.
+    Up(TouchSeen),
+    /// A touch began there.
+    DownThere(TouchSeen),
+    /// A touch moved there.
+    MoveThere(TouchSeen),
+    /// A touch ended there.
+    UpThere(TouchSeen),
+    /// The other half of the scene speaks.
+    Heard {
+        /// The signal's name.
+        name: String,
+        /// JSON.
+        data: String,
+    },
+    /// The twin is there.
+    Linked,
+    /// The twin is gone.
+    Parted,
+}
+
+/// All that a scene may know this frame.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Sees {
+    /// Counts the frames of a show.
+    pub number: u64,
+    /// The number of the last of `events`, counted over the whole show.
+    pub input: u64,
+    /// The shared clock, in seconds.
+    pub now: f64,
+    /// Seconds since the frame before.
+    pub dt: f64,
+    /// This city.
+    pub here: SiteSeen,
+    /// The other city.
+    pub there: SiteSeen,
+    /// The twin is there.
+    pub linked: bool,
+    /// One way to the twin, in seconds.
+    pub delay: f64,
+    /// True at one site while linked, and when alone.
+    pub lead: bool,
+    /// What happened since the frame before.
+    pub events: Vec<Seen>,
+}
+
+/// To the scene process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToScene {
+    /// First.
+    Start(Start),
+    /// A frame: number, input, and the `Sees` as JSON, which is what the script's engine reads fastest.
+    Sees {
+        /// As in [`Sees::number`].
+        number: u64,
+        /// As in [`Sees::input`].
+        input: u64,
+        /// [`Sees`] in JSON.
+        json: String,
+    },
+}
+
+/// Something that a scene does besides showing: in order, once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Act {
+    /// A sound of the installation is to be heard now.
+    Play {
+        /// Its file, within the folder.
+        name: String,
+        /// 0 to 1.
+        volume: f32,
+        /// -1 is left, 1 is right.
+        pan: f32,
+        /// Speed, and with it pitch; 1 as recorded.
+        rate: f32,
+    },
+    /// The twin's half of the scene is to hear this.
+    Signal {
+        /// The signal's name.
+        name: String,
+        /// JSON.
+        data: String,
+    },
+    /// `console.log`.
+    Log(String),
+}
+
+/// From the scene process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FromScene {
+    /// The script is loaded.
+    Ready,
+    /// One frame. Without a picture when the script failed in it.
+    Frame {
+        /// What is to be seen.
+        picture: Option<Picture>,
+        /// What is to be done.
+        acts: Vec<Act>,
+        /// What went wrong.
+        fault: Option<ScriptFault>,
+        /// Script time, in microseconds of CPU.
+        took_us: u64,
+    },
+    /// The script cannot be run at all.
+    Failed(ScriptFault),
+}
+
+/// Writes one message and flushes.
+pub fn write<T: Serialize>(to: &mut impl Write, message: &T) -> io::Result<()> {
+    let bytes = postcard::to_allocvec(message).map_err(io::Error::other)?;
+    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+    to.write_all(&length.to_le_bytes())?;
+    to.write_all(&bytes)?;
+    to.flush()
+}
+
+/// Reads one message. A length beyond the bound or bytes that are no such message are an error; nothing is allocated
+/// for them.
+pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<T> {
+    let mut length = [0; 4];
+    from.read_exact(&mut length)?;
+    let length = u32::from_le_bytes(length) as usize;
+    if length > MESSAGE_MAX {
+        return Err(io::Error::other(format!("a message of {length} bytes")));
+    }
+    let mut bytes = vec![0; length];
+    from.read_exact(&mut bytes)?;
+    postcard::from_bytes(&bytes).map_err(io::Error::other)
+}

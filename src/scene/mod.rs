@@ -1,0 +1,39 @@
+//! What an artist can say: `Sees` go in, a `Picture` and `Acts` come out. The script itself runs in [`Host`].
+
+mod api;
+mod colour;
+mod fault;
+mod host;
+mod idle;
+mod message;
+mod noise;
+mod pen;
+mod picture;
+mod shader;
+mod sky;
+
+pub use colour::Colour;
+pub use fault::ScriptFault;
+pub use host::Host;
+pub use idle::idle;
+pub use message::{Act, CityCard, Clock, FromScene, Seen, Sees, SiteSeen, Start, ToScene, TouchSeen, read, write};
+pub use picture::{Align, Blend, Item, Paint, Picture, Range, Shape, Transform};
+pub use shader::{ENGINE_UNIFORM_SIZE, Shader, ShaderFault};
+pub use sky::{Sun, local_clock, sun};
+
+/// Script time a frame may take on average.
+pub const BUDGET_MS: u64 = 4;
+/// Most things in one picture.
+pub const ITEMS_MAX: usize = 20_000;
+/// Most points of lines and polygons in one picture.
+pub const POINTS_MAX: usize = 200_000;
+/// Most text in one picture, in bytes.
+pub const TEXT_MAX: usize = 64 << 10;
+/// Most bytes of shader parameters in one picture.
+pub const PARAMS_MAX: usize = 64 << 10;
+/// Most full-canvas shader layers in one picture.
+pub const SHADERS_MAX: usize = 8;
+/// Most acts in one frame.
+pub const ACTS_MAX: usize = 64;
+/// Most memory that a script holds, in bytes.
+pub const MEMORY_MAX: usize = 64 << 20;

@@ -1,0 +1,166 @@
+//! The hand that draws: what a script says in one frame becomes a picture.
+
+use super::colour::Colour;
+use super::picture::{Align, Item, Paint, Picture, Range, Shape, Transform};
+use super::{ITEMS_MAX, PARAMS_MAX, POINTS_MAX, SHADERS_MAX, TEXT_MAX};
+
+/// Deepest nesting of `push`.
+const DEPTH_MAX: usize = 64;
+const IDENTITY: Transform = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
+
+/// `outer` after `inner`.
+fn compose(outer: Transform, inner: Transform) -> Transform {
+    let [a, b, c, d, e, f] = outer;
+    let [g, h, i, j, k, l] = inner;
+    [a * g + c * h, b * g + d * h, a * i + c * j, b * i + d * j, a * k + c * l + e, b * k + d * l + f]
+}
+
+#[derive(Debug, Clone, Copy)]
+struct State {
+    transform: Transform,
+    alpha: f32,
+}
+
+/// What is drawn so far, and how the next thing will be.
+#[derive(Debug)]
+pub(super) struct Pen {
+    picture: Picture,
+    state: State,
+    stack: Vec<State>,
+    layers: usize,
+}
+
+/// A bound was reached; the message says which, for the artist.
+pub(super) type Full = String;
+
+impl Pen {
+    pub fn new() -> Self {
+        Self {
+            picture: Picture::default(),
+            state: State { transform: IDENTITY, alpha: 1.0 },
+            stack: Vec::new(),
+            layers: 0,
+        }
+    }
+
+    /// The finished picture; the pen is as new.
+    pub fn finish(&mut self) -> Picture {
+        std::mem::replace(self, Self::new()).picture
+    }
+
+    fn item(&mut self, item: Item) -> Result<(), Full> {
+        if self.picture.items.len() >= ITEMS_MAX {
+            return Err(format!("more than {ITEMS_MAX} things in one frame; draw fewer"));
+        }
+        self.picture.items.push(item);
+        Ok(())
+    }
+
+    fn faded(&self, mut paint: Paint) -> Paint {
+        if self.state.alpha < 1.0 {
+            paint.fill = paint.fill.faded(self.state.alpha);
+            paint.stroke = paint.stroke.faded(self.state.alpha);
+        }
+        paint
+    }
+
+    /// Paints all of the canvas. What is covered is not drawn.
+    pub fn background(&mut self, colour: Colour) -> Result<(), Full> {
+        if colour.0[3] == 255 {
+            self.picture.items.clear();
+        }
+        self.item(Item::Background(colour))
+    }
+
+    pub fn shape(&mut self, shape: Shape, at: [f32; 2], paint: Paint) -> Result<(), Full> {
+        let transform = compose(self.state.transform, [1.0, 0.0, 0.0, 1.0, at[0], at[1]]);
+        self.item(Item::Shape { shape, transform, paint: self.faded(paint) })
+    }
+
+    /// A straight line with round ends: a rectangle, turned.
+    pub fn line(&mut self, from: [f32; 2], to: [f32; 2], paint: Paint) -> Result<(), Full> {
+        let [dx, dy] = [to[0] - from[0], to[1] - from[1]];
+        let length = dx.hypot(dy);
+        let half = paint.width / 2.0;
+        let [x, y] = if length > 0.0 { [dx / length, dy / length] } else { [1.0, 0.0] };
+        let place = [x, y, -y, x, from[0] - x * half + y * half, from[1] - y * half - x * half];
+        let transform = compose(self.state.transform, place);
+        let shape = Shape::Rect([length + paint.width, paint.width, half]);
+        let paint = Paint { fill: paint.stroke, stroke: Colour::CLEAR, width: 0.0, ..paint };
+        self.item(Item::Shape { shape, transform, paint: self.faded(paint) })
+    }
+
+    pub fn points(&mut self, points: &[[f32; 2]], closed: bool, filled: bool, paint: Paint) -> Result<(), Full> {
+        if self.picture.points.len() + points.len() > POINTS_MAX {
+            return Err(format!("more than {POINTS_MAX} points in one frame; draw fewer"));
+        }
+        let range = Range { start: self.picture.points.len() as u32, count: points.len() as u32 };
+        let [a, b, c, d, e, f] = self.state.transform;
+        self.picture.points.extend(points.iter().map(|[x, y]| [a * x + c * y + e, b * x + d * y + f]));
+        // Widths follow the transform as areas do.
+        let scale = (a * d - b * c).abs().sqrt();
+        let paint = self.faded(Paint { width: paint.width * scale, soft: paint.soft * scale, ..paint });
+        if filled {
+            self.item(Item::Polygon { points: range, paint })
+        } else {
+            self.item(Item::Line { points: range, closed, paint })
+        }
+    }
+
+    fn write(&mut self, text: &str) -> Result<Range, Full> {
+        if self.picture.text.len() + text.len() > TEXT_MAX {
+            return Err(format!("more than {} KiB of text in one frame; write less", TEXT_MAX >> 10));
+        }
+        let start = self.picture.text.len() as u32;
+        self.picture.text.push_str(text);
+        Ok(Range { start, count: text.len() as u32 })
+    }
+
+    pub fn text(
+        &mut self,
+        text: &str,
+        at: [f32; 2],
+        (size, align, bold): (f32, Align, bool),
+        language: &str,
+        paint: Paint,
+    ) -> Result<(), Full> {
+        let text = self.write(text)?;
+        let language = self.write(language)?;
+        let transform = compose(self.state.transform, [1.0, 0.0, 0.0, 1.0, at[0], at[1]]);
+        self.item(Item::Text { text, size, align, language, bold, transform, paint: self.faded(paint) })
+    }
+
+    pub fn shader(&mut self, index: u16, params: &[u8], blend: super::Blend) -> Result<(), Full> {
+        self.layers += 1;
+        if self.layers > SHADERS_MAX {
+            return Err(format!("more than {SHADERS_MAX} shader layers in one frame; use fewer"));
+        }
+        if self.picture.params.len() + params.len() > PARAMS_MAX {
+            return Err(format!("more than {} KiB of shader parameters in one frame", PARAMS_MAX >> 10));
+        }
+        let range = Range { start: self.picture.params.len() as u32, count: params.len() as u32 };
+        self.picture.params.extend_from_slice(params);
+        self.item(Item::Shader { index, params: range, blend })
+    }
+
+    pub fn push(&mut self) -> Result<(), Full> {
+        if self.stack.len() >= DEPTH_MAX {
+            return Err(format!("draw.push {DEPTH_MAX} times without a draw.pop; add the missing draw.pop"));
+        }
+        self.stack.push(self.state);
+        Ok(())
+    }
+
+    pub fn pop(&mut self) -> Result<(), Full> {
+        self.state = self.stack.pop().ok_or("draw.pop without a draw.push before it")?;
+        Ok(())
+    }
+
+    pub fn transform(&mut self, inner: Transform) {
+        self.state.transform = compose(self.state.transform, inner);
+    }
+
+    pub fn alpha(&mut self, alpha: f32) {
+        self.state.alpha = (self.state.alpha * alpha).clamp(0.0, 1.0);
+    }
+}

@@ -1,0 +1,249 @@
+//! What is to be seen: flat, bounded, checked. It comes from a process that may lie.
+
+use super::colour::Colour;
+use super::{ITEMS_MAX, PARAMS_MAX, POINTS_MAX, SHADERS_MAX, TEXT_MAX};
+use serde::{Deserialize, Serialize};
+
+/// An affine map from an item's own units to the canvas: `x' = a x + c y + e`, `y' = b x + d y + f`, as `[a b c d e f]`.
+pub type Transform = [f32; 6];
+
+/// A run of a picture's points, texts or parameters: where it begins and how long it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Range {
+    /// Index of the first.
+    pub start: u32,
+    /// How many.
+    pub count: u32,
+}
+
+impl Range {
+    /// The part of `of` that this names; nothing if it does not lie within.
+    pub fn of<T>(self, of: &[T]) -> &[T] {
+        let start = self.start as usize;
+        of.get(start..start.saturating_add(self.count as usize)).unwrap_or(&[])
+    }
+
+    fn lies_within(self, len: usize) -> bool {
+        (self.start as usize).saturating_add(self.count as usize) <= len
+    }
+}
+
+/// How an item's colours meet what is below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Blend {
+    /// Covers it.
+    #[default]
+    Over,
+    /// Adds light to it.
+    Add,
+}
+
+/// Fill and stroke.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Paint {
+    /// Inside.
+    pub fill: Colour,
+    /// Along the edge, half of the width to each side.
+    pub stroke: Colour,
+    /// Width of the stroke in the item's units.
+    pub width: f32,
+    /// Over how many units the edge fades out; 0 is sharp.
+    pub soft: f32,
+    /// How it meets what is below.
+    pub blend: Blend,
+}
+
+/// The outline of a shape with a size.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Shape {
+    /// An ellipse round the origin, by its radii.
+    Ellipse([f32; 2]),
+    /// A rectangle from the origin by width, height and the radius of its corners.
+    Rect([f32; 3]),
+}
+
+/// Which end of a text stands at its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Align {
+    /// Where reading starts on the left.
+    #[default]
+    Left,
+    /// The middle.
+    Center,
+    /// The right end.
+    Right,
+}
+
+/// One thing that is drawn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Item {
+    /// All of the canvas in one colour.
+    Background(Colour),
+    /// A shape with a size.
+    Shape {
+        /// Its outline.
+        shape: Shape,
+        /// Where it is.
+        transform: Transform,
+        /// How it looks.
+        paint: Paint,
+    },
+    /// A line through points, in canvas units.
+    Line {
+        /// Of the picture's points.
+        points: Range,
+        /// The last point is joined to the first.
+        closed: bool,
+        /// Its stroke; the fill is not used.
+        paint: Paint,
+    },
+    /// A filled polygon, in canvas units.
+    Polygon {
+        /// Of the picture's points.
+        points: Range,
+        /// Its fill and the stroke along its edge.
+        paint: Paint,
+    },
+    /// A line of text; its place is on the baseline.
+    Text {
+        /// Of the picture's text, in bytes.
+        text: Range,
+        /// Height of the letters' em square, in its own units.
+        size: f32,
+        /// Which end stands at the place.
+        align: Align,
+        /// The language, of the picture's text: han characters look different in each.
+        language: Range,
+        /// Heavy letters.
+        bold: bool,
+        /// Where it is.
+        transform: Transform,
+        /// Colour and blending; the fill is used.
+        paint: Paint,
+    },
+    /// All of the canvas, painted by a shader.
+    Shader {
+        /// Which of the installation's shaders, in the order of their file names.
+        index: u16,
+        /// Of the picture's parameters: what its `Params` hold.
+        params: Range,
+        /// How it meets what is below.
+        blend: Blend,
+    },
+}
+
+/// What is to be seen, and which inputs it reflects.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Picture {
+    /// The number of the `Sees` that it answers.
+    pub answers: u64,
+    /// The number of the last input that it reflects.
+    pub reflects: u64,
+    /// From the bottom up.
+    pub items: Vec<Item>,
+    /// Canvas units.
+    pub points: Vec<[f32; 2]>,
+    /// All texts, one after the other.
+    pub text: String,
+    /// All shader parameters, one after the other.
+    pub params: Vec<u8>,
+}
+
+/// Coordinates beyond this are no part of any canvas, and would only make numbers overflow.
+const FAR: f32 = 1e6;
+
+fn sane(numbers: &[f32]) -> bool {
+    numbers.iter().all(|number| number.is_finite() && number.abs() <= FAR)
+}
+
+impl Picture {
+    /// A picture with all that does not lie within the bounds taken out; `shaders` is how many there are, and how many
+    /// bytes each one's parameters have. Whatever a scene process sent, the result can be drawn.
+    pub fn checked(mut self, shaders: &[usize]) -> Self {
+        self.items.truncate(ITEMS_MAX);
+        self.points.truncate(POINTS_MAX);
+        self.params.truncate(PARAMS_MAX);
+        self.text.truncate(self.text.floor_char_boundary(TEXT_MAX));
+        let mut layers = 0;
+        let Self { items, points, text, params, .. } = &mut self;
+        let paint_ok = |paint: &Paint| sane(&[paint.width, paint.soft]) && paint.width >= 0.0 && paint.soft >= 0.0;
+        let text_ok = |range: &Range| {
+            range.lies_within(text.len())
+                && text.is_char_boundary(range.start as usize)
+                && text.is_char_boundary((range.start + range.count) as usize)
+        };
+        let line_ok = |range: &Range| range.lies_within(points.len()) && range.of(points).iter().all(|point| sane(point));
+        items.retain(|item| match item {
+            Item::Background(_) => true,
+            Item::Shape { shape, transform, paint } => {
+                sane(transform)
+                    && paint_ok(paint)
+                    && match shape {
+                        Shape::Ellipse(radii) => sane(radii),
+                        Shape::Rect(sides) => sane(sides),
+                    }
+            }
+            Item::Line { points, paint, .. } | Item::Polygon { points, paint } => line_ok(points) && paint_ok(paint),
+            Item::Text { text, size, language, transform, paint, .. } => {
+                text_ok(text) && text_ok(language) && sane(transform) && paint_ok(paint) && (0.5..=4_000.0).contains(size)
+            }
+            Item::Shader { index, params: range, .. } => {
+                layers += 1;
+                layers <= SHADERS_MAX
+                    && range.lies_within(params.len())
+                    && shaders.get(usize::from(*index)).is_some_and(|size| *size == range.count as usize)
+            }
+        });
+        self
+    }
+
+    /// The text that an item names.
+    pub fn text(&self, range: Range) -> &str {
+        self.text.get(range.start as usize..(range.start as usize).saturating_add(range.count as usize)).unwrap_or("")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_liar_sends_is_taken_out() {
+        let paint = Paint::default();
+        let far = Range { start: u32::MAX, count: u32::MAX };
+        let at = |x| [1.0, 0.0, 0.0, 1.0, x, 0.0];
+        let circle = |x| Item::Shape { shape: Shape::Ellipse([1.0, 1.0]), transform: at(x), paint };
+        let text = |text, size| Item::Text {
+            text,
+            size,
+            align: Align::Left,
+            language: Range { start: 0, count: 0 },
+            bold: false,
+            transform: at(0.0),
+            paint,
+        };
+        let shader = |index, count| Item::Shader { index, params: Range { start: 0, count }, blend: Blend::Over };
+        let good = [circle(5.0), text(Range { start: 0, count: 3 }, 20.0), shader(0, 4)];
+        let mut items = good.to_vec();
+        items.extend([
+            circle(f32::NAN),
+            circle(f32::INFINITY),
+            circle(1e30),
+            Item::Line { points: far, closed: true, paint },
+            Item::Polygon { points: Range { start: 0, count: 2 }, paint },
+            text(far, 20.0),
+            text(Range { start: 1, count: 1 }, 20.0),
+            text(Range { start: 0, count: 3 }, f32::NAN),
+            shader(1, 4),
+            shader(0, 5),
+        ]);
+        let picture = Picture {
+            items,
+            points: vec![[0.0, 0.0], [f32::NAN, 0.0]],
+            text: "庭".into(),
+            params: vec![0; 8],
+            ..Picture::default()
+        };
+        assert_eq!(picture.checked(&[4]).items, good);
+    }
+}

@@ -1,0 +1,247 @@
+//! An artist's WGSL: a function `paint`, and if wanted a `struct Params`. Checked by naga before a GPU sees it.
+
+use naga::{Scalar, ScalarKind, TypeInner, VectorSize};
+use std::fmt;
+
+/// Longest source, in bytes.
+const SOURCE_MAX: usize = 64 << 10;
+/// Largest `Params`, in bytes.
+const PARAMS_MAX: u32 = 16 << 10;
+/// Bytes of the engine's own uniforms, as [`HEAD`] declares them.
+pub const ENGINE_UNIFORM_SIZE: usize = 16;
+
+/// What every shader can use; it stands before the artist's source.
+const HEAD: &str = "struct Engine { canvas: vec2f, now: f32, pixel: f32 }
+@group(0) @binding(0) var<uniform> engine: Engine;
+";
+/// What calls the artist's function; it stands after the source.
+const TAIL: &str = "
+struct MoongateVertex { @builtin(position) position: vec4f, @location(0) at: vec2f }
+@vertex fn moongate_vertex(@builtin(vertex_index) index: u32) -> MoongateVertex {
+    let corner = vec2f(f32(index & 1u), f32(index >> 1u)) * 2.0;
+    var out: MoongateVertex;
+    out.position = vec4f(corner.x * 2.0 - 1.0, 1.0 - corner.y * 2.0, 0.0, 1.0);
+    out.at = corner * engine.canvas;
+    return out;
+}
+@fragment fn moongate_fragment(in: MoongateVertex) -> @location(0) vec4f {
+    let colour = paint(in.at);
+    let a = clamp(colour.a, 0.0, 1.0);
+    return vec4f(clamp(colour.rgb, vec3f(0.0), vec3f(1.0)) * a, a);
+}
+";
+const PARAMS: &str = "@group(0) @binding(1) var<uniform> params: Params;\n";
+
+/// A mistake in a shader. The artist mends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShaderFault {
+    /// The file within the installation.
+    pub file: String,
+    /// Line from 1, where known.
+    pub line: Option<u32>,
+    /// What is wrong.
+    pub problem: String,
+    /// The line itself.
+    pub source: String,
+}
+
+impl fmt::Display for ShaderFault {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}", self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": {}", self.problem)?;
+        if !self.source.is_empty() {
+            write!(f, "\n    {}", self.source)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ShaderFault {}
+
+/// One member of `Params`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Slot {
+    pub name: String,
+    offset: usize,
+    /// Numbers in one element: 1 to 4.
+    width: usize,
+    /// Elements, and bytes from one to the next.
+    count: usize,
+    stride: usize,
+    kind: ScalarKind,
+}
+
+/// A shader that has been found sound.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shader {
+    /// The file within the installation.
+    pub name: String,
+    /// The whole module, ready for a GPU: `moongate_vertex` and `moongate_fragment`.
+    pub source: String,
+    /// Bytes of its `Params`; 0 if it has none.
+    pub size: usize,
+    slots: Vec<Slot>,
+}
+
+impl Shader {
+    /// Checks an artist's source.
+    pub fn parse(name: &str, source: &str) -> Result<Self, ShaderFault> {
+        let fault = |line, problem: String| ShaderFault {
+            file: name.into(),
+            line,
+            problem,
+            source: line
+                .and_then(|line: u32| source.lines().nth(line as usize - 1))
+                .map(|line| line.trim().chars().take(160).collect())
+                .unwrap_or_default(),
+        };
+        if source.len() > SOURCE_MAX {
+            return Err(fault(None, format!("is longer than {} KiB; make it shorter", SOURCE_MAX >> 10)));
+        }
+        let has_params = source.contains("struct Params");
+        let head = if has_params { format!("{HEAD}{PARAMS}") } else { HEAD.to_owned() };
+        let whole = format!("{head}{source}{TAIL}");
+        let offset = head.lines().count() as u32;
+        let lines = source.lines().count() as u32;
+        // A fault in what the engine added is one of what it calls: `paint`.
+        let line_of = |at: Option<naga::SourceLocation>| {
+            at.map(|at| at.line_number.saturating_sub(offset)).filter(|line| (1..=lines).contains(line))
+        };
+        let module = naga::front::wgsl::parse_str(&whole).map_err(|error| {
+            let problem = error.message().to_owned();
+            if problem.contains("`paint`") {
+                return fault(None, "has no `fn paint(at: vec2f) -> vec4f`; add it: the engine calls it for each pixel".into());
+            }
+            fault(line_of(error.location(&whole)), problem)
+        })?;
+        let mut validator =
+            naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
+        validator.validate(&module).map_err(|error| {
+            let place = error.spans().next().map(|(span, _)| span.location(&whole));
+            let mut problem = error.to_string();
+            let mut cause: &dyn std::error::Error = error.as_inner();
+            while let Some(deeper) = cause.source() {
+                problem = deeper.to_string();
+                cause = deeper;
+            }
+            fault(line_of(place), problem)
+        })?;
+        let slots = slots(&module).map_err(|problem| fault(None, problem))?;
+        let size = params_size(&module);
+        if size > PARAMS_MAX {
+            return Err(fault(None, format!("`Params` takes {size} bytes; {PARAMS_MAX} are allowed")));
+        }
+        Ok(Self { name: name.into(), source: whole, size: size as usize, slots })
+    }
+
+    /// The members of its `Params`, in order.
+    pub(super) fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+}
+
+impl Slot {
+    /// How many numbers it takes.
+    pub fn numbers(&self) -> usize {
+        self.width * self.count
+    }
+
+    /// Writes numbers into the bytes of `Params`; what is missing stays 0, what is too much is left out.
+    pub fn fill(&self, params: &mut [u8], numbers: &[f32]) {
+        for (i, number) in numbers.iter().take(self.numbers()).enumerate() {
+            let at = self.offset + i / self.width * self.stride + i % self.width * 4;
+            let bytes = match self.kind {
+                ScalarKind::Sint => (*number as i32).to_le_bytes(),
+                ScalarKind::Uint => (*number as u32).to_le_bytes(),
+                _ => number.to_le_bytes(),
+            };
+            if let Some(place) = params.get_mut(at..at + 4) {
+                place.copy_from_slice(&bytes);
+            }
+        }
+    }
+}
+
+fn params_type(module: &naga::Module) -> Option<&naga::TypeInner> {
+    let (_, variable) = module.global_variables.iter().find(|(_, v)| v.name.as_deref() == Some("params"))?;
+    Some(&module.types[variable.ty].inner)
+}
+
+fn params_size(module: &naga::Module) -> u32 {
+    match params_type(module) {
+        // A uniform buffer is bound in multiples of 16 bytes.
+        Some(TypeInner::Struct { span, .. }) => span.next_multiple_of(16),
+        _ => 0,
+    }
+}
+
+fn slots(module: &naga::Module) -> Result<Vec<Slot>, String> {
+    let Some(TypeInner::Struct { members, .. }) = params_type(module) else { return Ok(Vec::new()) };
+    members
+        .iter()
+        .map(|member| {
+            let name = member.name.clone().unwrap_or_default();
+            let inner = &module.types[member.ty].inner;
+            let (element, count, stride) = match inner {
+                TypeInner::Array { base, size: naga::ArraySize::Constant(count), stride } => {
+                    (&module.types[*base].inner, count.get() as usize, *stride as usize)
+                }
+                other => (other, 1, 0),
+            };
+            let (width, scalar) = plain(element).ok_or_else(|| {
+                format!("`Params.{name}` cannot be set from a script; use f32, i32, u32, their vectors, or arrays of vec4f")
+            })?;
+            Ok(Slot { name, offset: member.offset as usize, width, count, stride, kind: scalar.kind })
+        })
+        .collect()
+}
+
+fn plain(inner: &TypeInner) -> Option<(usize, Scalar)> {
+    let (width, scalar) = match inner {
+        TypeInner::Scalar(scalar) => (1, *scalar),
+        TypeInner::Vector { size, scalar } => {
+            (match size { VectorSize::Bi => 2, VectorSize::Tri => 3, VectorSize::Quad => 4 }, *scalar)
+        }
+        _ => return None,
+    };
+    (scalar.width == 4 && scalar.kind != ScalarKind::Bool).then_some((width, scalar))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_laid_out_as_the_shader_has_them() {
+        let source = "struct Params { sun: f32, wind: vec2f, rings: array<vec4f, 3>, n: u32 }
+fn paint(at: vec2f) -> vec4f { return vec4f(params.sun, params.wind, params.rings[2].w + f32(params.n)); }";
+        let shader = Shader::parse("a.wgsl", source).expect("it is sound");
+        assert_eq!(shader.size, 80);
+        let mut params = vec![0; shader.size];
+        for (slot, numbers) in shader.slots().iter().zip([&[1.5][..], &[2.0, 3.0], &[0.0, 0.0, 0.0, 0.0, 7.0], &[9.0]]) {
+            slot.fill(&mut params, numbers);
+        }
+        let number = |at: usize| f32::from_le_bytes([params[at], params[at + 1], params[at + 2], params[at + 3]]);
+        assert_eq!([number(0), number(8), number(12), number(32)], [1.5, 2.0, 3.0, 7.0]);
+        assert_eq!(params[64], 9);
+    }
+
+    #[test]
+    fn a_mistake_names_the_artists_own_line() {
+        let fault = |source| Shader::parse("a.wgsl", source).expect_err("it is not sound");
+        let wrong = fault("fn paint(at: vec2f) -> vec4f {\n  let x = 1.0\n  return vec4f(x);\n}");
+        assert!(matches!(wrong.line, Some(2 | 3)), "{wrong}");
+        let wrong = fault("fn paint(at: vec2f) -> vec4f {\n  return vec4f(att, 0.0, 1.0);\n}");
+        assert_eq!(wrong.line, Some(2), "{wrong}");
+        assert_eq!(wrong.source, "return vec4f(att, 0.0, 1.0);");
+        let wrong = fault("fn paint(at: vec2f) -> vec4f {\n  return 1.0;\n}");
+        assert!(wrong.line.is_none_or(|line| line <= 3), "{wrong}");
+        assert!(fault("fn pant(at: vec2f) -> vec4f { return vec4f(); }").problem.contains("fn paint"));
+        assert!(fault("struct Params { b: mat2x2f }\nfn paint(at: vec2f) -> vec4f { return vec4f(params.b[0].x); }")
+            .problem
+            .contains("`Params.b`"));
+    }
+}

@@ -1,0 +1,209 @@
+//! Bytes on the wire: typed, length-delimited frames, and a reader that cannot run past its end.
+//!
+//! A datagram is a run of frames: one byte of type, a variable-length size, the payload. A frame whose type is
+//! unknown is skipped by its size, so that a newer site can speak to an older one. Integers are little-endian;
+//! variable-length ones are LEB128.
+
+use thiserror::Error;
+
+/// Why bytes from outside could not be read. Always the sender's fault, never a panic here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum WireError {
+    /// The bytes ended before the value did.
+    #[error("the bytes end in the middle of a value")]
+    Short,
+    /// A value lies outside of what its field allows.
+    #[error("a value is outside of its bounds")]
+    Range,
+    /// Text that is not UTF-8.
+    #[error("text is not UTF-8")]
+    Text,
+}
+
+/// Reads values from a slice, front to back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reader<'a> {
+    left: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// A reader over all of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { left: bytes }
+    }
+
+    /// Bytes not read yet.
+    pub fn left(&self) -> usize {
+        self.left.len()
+    }
+
+    /// The next `count` bytes.
+    pub fn take(&mut self, count: usize) -> Result<&'a [u8], WireError> {
+        let (head, tail) = self.left.split_at_checked(count).ok_or(WireError::Short)?;
+        self.left = tail;
+        Ok(head)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
+        let (head, tail) = self.left.split_first_chunk::<N>().ok_or(WireError::Short)?;
+        self.left = tail;
+        Ok(*head)
+    }
+
+    /// One byte.
+    pub fn u8(&mut self) -> Result<u8, WireError> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    /// Two bytes.
+    pub fn u16(&mut self) -> Result<u16, WireError> {
+        Ok(u16::from_le_bytes(self.array()?))
+    }
+
+    /// Four bytes.
+    pub fn u32(&mut self) -> Result<u32, WireError> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    /// Eight bytes.
+    pub fn u64(&mut self) -> Result<u64, WireError> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    /// A LEB128 integer of at most ten bytes.
+    pub fn var(&mut self) -> Result<u64, WireError> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.u8()?;
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 {
+                return Err(WireError::Range);
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(WireError::Range)
+    }
+
+    /// A LEB128 integer that counts something, at most `max`.
+    pub fn count(&mut self, max: usize) -> Result<usize, WireError> {
+        let value = usize::try_from(self.var()?).map_err(|_| WireError::Range)?;
+        if value > max { Err(WireError::Range) } else { Ok(value) }
+    }
+
+    /// Text with its length before it, at most `max` bytes.
+    pub fn text(&mut self, max: usize) -> Result<&'a str, WireError> {
+        let count = self.count(max)?;
+        std::str::from_utf8(self.take(count)?).map_err(|_| WireError::Text)
+    }
+
+    /// The next frame as its type and payload; `None` at the end.
+    pub fn frame(&mut self) -> Result<Option<(u8, Reader<'a>)>, WireError> {
+        if self.left.is_empty() {
+            return Ok(None);
+        }
+        let kind = self.u8()?;
+        let count = self.count(self.left.len())?;
+        Ok(Some((kind, Reader::new(self.take(count)?))))
+    }
+}
+
+/// Appends values to a byte vector; the mirror of [`Reader`].
+pub trait Write {
+    /// One byte.
+    fn put_u8(&mut self, value: u8);
+    /// Two bytes.
+    fn put_u16(&mut self, value: u16);
+    /// Four bytes.
+    fn put_u32(&mut self, value: u32);
+    /// Eight bytes.
+    fn put_u64(&mut self, value: u64);
+    /// A LEB128 integer.
+    fn put_var(&mut self, value: u64);
+    /// Text with its length before it.
+    fn put_text(&mut self, value: &str);
+    /// A frame: its type, its length, its payload.
+    fn put_frame(&mut self, kind: u8, payload: &[u8]);
+}
+
+impl Write for Vec<u8> {
+    fn put_u8(&mut self, value: u8) {
+        self.push(value);
+    }
+
+    fn put_u16(&mut self, value: u16) {
+        self.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn put_u32(&mut self, value: u32) {
+        self.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn put_u64(&mut self, value: u64) {
+        self.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn put_var(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.push(value.to_le_bytes()[0] | 0x80);
+            value >>= 7;
+        }
+        self.push(value.to_le_bytes()[0]);
+    }
+
+    fn put_text(&mut self, value: &str) {
+        self.put_var(value.len() as u64);
+        self.extend_from_slice(value.as_bytes());
+    }
+
+    fn put_frame(&mut self, kind: u8, payload: &[u8]) {
+        self.push(kind);
+        self.put_var(payload.len() as u64);
+        self.extend_from_slice(payload);
+    }
+}
+
+/// Bytes that a frame with this payload takes.
+pub fn framed(payload: usize) -> usize {
+    let size = if payload < 0x80 {
+        1
+    } else if payload < 0x4000 {
+        2
+    } else {
+        10
+    };
+    1 + size + payload
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out(number in any::<u64>(), text in ".{0,40}", payload in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let mut bytes = Vec::new();
+            bytes.put_var(number);
+            bytes.put_text(&text);
+            let before = bytes.len();
+            bytes.put_frame(9, &payload);
+            prop_assert_eq!(bytes.len() - before, framed(payload.len()));
+            let mut reader = Reader::new(&bytes);
+            prop_assert_eq!(reader.var()?, number);
+            prop_assert_eq!(reader.text(4 * 40)?, text);
+            let (kind, mut inner) = reader.frame()?.expect("a frame was written");
+            prop_assert_eq!(kind, 9);
+            prop_assert_eq!(inner.take(inner.left())?, &payload[..]);
+            prop_assert!(reader.frame()?.is_none());
+        }
+
+        #[test]
+        fn arbitrary_bytes_end(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut reader = Reader::new(&bytes);
+            while let Ok(Some(_)) = reader.frame() {}
+        }
+    }
+}

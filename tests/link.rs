@@ -1,0 +1,294 @@
+//! Two sessions on a virtual clock over a seeded ocean. A failure names its seed; `MOONGATE_SEED=N` replays it alone.
+
+use moongate::link::ocean::{Ocean, Path};
+use moongate::link::{Config, Happening, Link, Output, Parted, Showing, State};
+use moongate::presence::{By, Presence, Touch};
+use std::time::Duration;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn config(side: u8, boot: u64) -> Config {
+    Config {
+        key: [side; 32],
+        twin: [1 - side; 32],
+        boot,
+        city: ["shenzhen", "dublin"][usize::from(side)].into(),
+        name: "test".into(),
+        showing: Showing { installation: "ripples".into(), declarations: 1 },
+        canvas: [1920.0, 1080.0],
+    }
+}
+
+/// Two sites and what is between them; their monotonic clocks are far apart.
+struct World {
+    now: Duration,
+    ocean: Ocean,
+    links: [Link; 2],
+    outputs: [Vec<(Duration, Output)>; 2],
+}
+
+const ORIGIN: [Duration; 2] = [Duration::from_secs(1_000), Duration::from_secs(777_777)];
+
+impl World {
+    fn new(path: Path, seed: u64) -> Self {
+        let mut links = [0, 1].map(|side| Link::new(ORIGIN[usize::from(side)], config(side, 100 + u64::from(side))));
+        for (link, origin) in links.iter_mut().zip(ORIGIN) {
+            link.handle_path(origin);
+        }
+        Self { now: Duration::ZERO, ocean: Ocean::new(path, seed), links, outputs: [vec![], vec![]] }
+    }
+
+    fn local(&self, side: usize) -> Duration {
+        ORIGIN[side] + self.now
+    }
+
+    fn restart(&mut self, side: usize, boot: u64) {
+        let now = self.local(side);
+        self.links[side] = Link::new(now, config(side as u8, boot));
+        self.links[side].handle_path(now);
+        self.outputs[side].clear();
+    }
+
+    /// Lets everything happen up to `until`.
+    fn run(&mut self, until: Duration) {
+        loop {
+            for side in 0..2 {
+                let now = self.local(side);
+                self.links[side].handle_timeout(now);
+                while let Some(datagram) = self.links[side].poll_transmit(now) {
+                    assert!(datagram.len() <= moongate::link::DATAGRAM_MAX, "{} bytes", datagram.len());
+                    self.ocean.send(self.now, side, &datagram);
+                }
+                while let Some(output) = self.links[side].poll_output() {
+                    self.outputs[side].push((self.now, output));
+                }
+            }
+            let due = (0..2).filter_map(|s| self.links[s].poll_timeout().map(|at| at.saturating_sub(ORIGIN[s])));
+            let next = due.chain(self.ocean.next()).min().unwrap_or(until);
+            if next > until {
+                self.now = until;
+                return;
+            }
+            self.now = self.now.max(next);
+            while let Some((from, bytes)) = self.ocean.receive(self.now) {
+                let now = self.local(1 - from);
+                self.links[1 - from].handle_datagram(now, &bytes);
+            }
+        }
+    }
+
+    fn state(&self, side: usize) -> State {
+        self.links[side].health(self.local(side)).state
+    }
+
+    fn happenings(&self, side: usize) -> Vec<(Duration, u64)> {
+        self.outputs[side]
+            .iter()
+            .filter_map(|(at, output)| match output {
+                Output::Happened { number, .. } => Some((*at, *number)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn partings(&self, side: usize) -> Vec<Parted> {
+        self.outputs[side]
+            .iter()
+            .filter_map(|(_, output)| if let Output::Parted(why) = output { Some(*why) } else { None })
+            .collect()
+    }
+
+    fn touch(&mut self, side: usize, id: u32) -> u64 {
+        let now = self.local(side);
+        let touch = Touch { id, at: [10.0, 20.0], by: By::Cast };
+        self.links[side].handle_happening(now, Happening::Down(touch)).expect("few are waiting")
+    }
+}
+
+fn seeds() -> Vec<u64> {
+    match std::env::var("MOONGATE_SEED") {
+        Ok(seed) => vec![seed.parse().expect("MOONGATE_SEED is a number")],
+        Err(_) => (0..60).collect(),
+    }
+}
+
+fn rough() -> Path {
+    Path { one_way: 50 * MS, jitter: 5 * MS, loss: 0.05, burst: 0.0, reorder: 0.05, duplicate: 0.05 }
+}
+
+#[test]
+fn every_event_comes_exactly_once_and_in_order() {
+    for seed in seeds() {
+        let mut path = rough();
+        path.burst = if seed % 2 == 0 { 0.0 } else { 4.0 };
+        let mut world = World::new(path, seed);
+        world.run(1_000 * MS);
+        let mut made = [vec![], vec![]];
+        for step in 0..300_u32 {
+            world.run(1_000 * MS + step * 17 * MS);
+            for side in 0..2 {
+                let number = world.touch(side, step);
+                made[side].push((world.now, number));
+            }
+        }
+        world.run(world.now + 2_000 * MS);
+        for side in 0..2 {
+            let came = world.happenings(1 - side);
+            let numbers: Vec<u64> = came.iter().map(|c| c.1).collect();
+            let expected: Vec<u64> = made[side].iter().map(|m| m.1).collect();
+            assert_eq!(numbers, expected, "MOONGATE_SEED={seed}");
+        }
+        assert_eq!([world.state(0), world.state(1)], [State::Linked; 2], "MOONGATE_SEED={seed}");
+        for side in 0..2 {
+            let health = world.links[side].health(world.local(side));
+            assert_eq!((health.lost, health.garbled), (0, 0), "MOONGATE_SEED={seed}");
+        }
+    }
+}
+
+#[test]
+fn times_are_translated_between_clocks_that_know_nothing_of_each_other() {
+    let mut world = World::new(rough(), 5);
+    world.run(3_000 * MS);
+    let made = world.local(0);
+    world.touch(0, 1);
+    world.run(4_000 * MS);
+    let Some(Output::Happened { made: heard, .. }) =
+        world.outputs[1].iter().map(|o| &o.1).find(|o| matches!(o, Output::Happened { .. }))
+    else {
+        panic!("it did not come")
+    };
+    let wrong = heard.as_secs_f64() - (made.as_secs_f64() - 1_000.0 + 777_777.0);
+    assert!(wrong.abs() < 0.010, "{wrong}");
+    let [a, b] = [0, 1].map(|side| {
+        let now = world.local(side);
+        world.links[side].shared_now(now)
+    });
+    assert!((a - b).abs() < 0.010, "{a} and {b}");
+    assert_eq!([world.links[0].lead(), world.links[1].lead()], [true, false]);
+}
+
+#[test]
+fn the_newest_presence_is_there_after_the_path() {
+    for seed in seeds() {
+        let mut world = World::new(rough(), seed);
+        world.run(1_000 * MS);
+        for step in 0..=60_u32 {
+            world.run(1_000 * MS + step * 16 * MS);
+            let touches = vec![Touch { id: 3, at: [step as f32 * 10.0, 500.0], by: By::Finger }];
+            let now = world.local(0);
+            world.links[0].handle_presence(now, Presence { touches, bodies: vec![] });
+        }
+        world.run(world.now + 400 * MS);
+        let there = world.links[1].there();
+        assert_eq!(there.touches.len(), 1, "MOONGATE_SEED={seed}");
+        assert!((there.touches[0].at[0] - 600.0).abs() < 0.1, "MOONGATE_SEED={seed}");
+        let now = world.local(0);
+        world.links[0].handle_presence(now, Presence::default());
+        world.run(world.now + 400 * MS);
+        assert!(world.links[1].there().is_empty(), "MOONGATE_SEED={seed}");
+    }
+}
+
+#[test]
+fn a_cut_is_noticed_and_nothing_is_lost_over_it() {
+    for seed in seeds() {
+        let mut world = World::new(rough(), seed);
+        world.run(1_000 * MS);
+        world.touch(0, 1);
+        world.run(2_000 * MS);
+        world.ocean.cut(true);
+        world.touch(0, 2);
+        world.run(4_500 * MS);
+        assert_eq!(world.state(1), State::Alone, "MOONGATE_SEED={seed}");
+        assert_eq!(world.partings(1), [Parted::Silence], "MOONGATE_SEED={seed}");
+        world.ocean.cut(false);
+        world.touch(0, 3);
+        world.run(6_000 * MS);
+        assert_eq!([world.state(0), world.state(1)], [State::Linked; 2], "MOONGATE_SEED={seed}");
+        let numbers: Vec<u64> = world.happenings(1).iter().map(|h| h.1).collect();
+        assert_eq!(numbers, [0, 1, 2], "MOONGATE_SEED={seed}");
+    }
+}
+
+#[test]
+fn a_new_boot_takes_over_at_once() {
+    for seed in seeds() {
+        let mut world = World::new(rough(), seed);
+        world.run(1_000 * MS);
+        world.touch(1, 1);
+        world.run(2_000 * MS);
+        world.restart(1, 999);
+        world.touch(1, 7);
+        world.run(2_800 * MS);
+        assert_eq!(world.partings(0), [Parted::Restarted], "MOONGATE_SEED={seed}");
+        assert_eq!([world.state(0), world.state(1)], [State::Linked; 2], "MOONGATE_SEED={seed}");
+        // The first of the old boot, then the first of the new one: both carry number 0.
+        let numbers: Vec<u64> = world.happenings(0).iter().map(|h| h.1).collect();
+        assert_eq!(numbers, [0, 0], "MOONGATE_SEED={seed}");
+        world.touch(0, 8);
+        world.run(3_500 * MS);
+        assert_eq!(world.happenings(1).len(), 1, "MOONGATE_SEED={seed}");
+    }
+}
+
+#[test]
+fn a_goodbye_is_heard() {
+    let mut world = World::new(Path { one_way: 10 * MS, ..Path::default() }, 1);
+    world.run(500 * MS);
+    world.links[0].handle_close();
+    world.run(600 * MS);
+    assert!(matches!(world.partings(1)[..], [Parted::Goodbye(_)]));
+}
+
+#[test]
+fn sites_with_other_declarations_play_alone() {
+    let mut world = World::new(Path { one_way: 10 * MS, ..Path::default() }, 1);
+    world.links[1].handle_showing(Showing { installation: "other".into(), declarations: 2 });
+    world.run(500 * MS);
+    assert_eq!([world.state(0), world.state(1)], [State::Apart; 2]);
+    world.touch(0, 1);
+    let now = world.local(0);
+    let touches = vec![Touch { id: 3, at: [1.0, 1.0], by: By::Finger }];
+    world.links[0].handle_presence(now, Presence { touches, bodies: vec![] });
+    world.run(1_000 * MS);
+    assert!(world.happenings(1).is_empty());
+    assert!(world.links[1].there().is_empty());
+    // The programme of one changes: they are one again.
+    world.links[1].handle_showing(Showing { installation: "ripples".into(), declarations: 1 });
+    world.run(2_000 * MS);
+    assert_eq!([world.state(0), world.state(1)], [State::Linked; 2]);
+}
+
+#[test]
+fn any_bytes_leave_the_session_sound() {
+    let mut random = fastrand::Rng::with_seed(9);
+    let mut world = World::new(Path { one_way: 10 * MS, ..Path::default() }, 1);
+    world.run(500 * MS);
+    for _ in 0..20_000 {
+        let mut bytes: Vec<u8> = (0..random.usize(0..200)).map(|_| random.u8(..)).collect();
+        if random.bool() && bytes.len() > 12 {
+            bytes[0] = 0;
+            bytes[1] = 8;
+        }
+        let now = world.local(0);
+        world.links[0].handle_datagram(now, &bytes);
+    }
+    world.touch(0, 1);
+    world.run(1_500 * MS);
+    assert_eq!([world.state(0), world.state(1)], [State::Linked; 2]);
+    assert_eq!(world.happenings(1).len(), 1);
+}
+
+#[test]
+fn a_still_site_is_quiet() {
+    let mut world = World::new(Path { one_way: 50 * MS, ..Path::default() }, 1);
+    world.run(5_000 * MS);
+    let before = world.ocean.counts;
+    world.run(15_000 * MS);
+    let after = world.ocean.counts;
+    // IPv4 and UDP 28 bytes, QUIC's header and tag 27.
+    let bytes = after.bytes - before.bytes + (after.sent - before.sent) * 55;
+    let bits_a_second = bytes * 8 / 10 / 2;
+    assert!(bits_a_second <= 8_000, "{bits_a_second} bit/s each way");
+}
