@@ -244,7 +244,8 @@ fn a_goodbye_is_heard() {
 #[test]
 fn sites_with_other_declarations_play_alone() {
     let mut world = World::new(Path { one_way: 10 * MS, ..Path::default() }, 1);
-    world.links[1].handle_showing(Showing { installation: "other".into(), declarations: 2 });
+    let now = world.local(1);
+    world.links[1].handle_showing(now, Showing { installation: "other".into(), declarations: 2 });
     world.run(500 * MS);
     assert_eq!([world.state(0), world.state(1)], [State::Apart; 2]);
     world.touch(0, 1);
@@ -255,7 +256,8 @@ fn sites_with_other_declarations_play_alone() {
     assert!(world.happenings(1).is_empty());
     assert!(world.links[1].there().is_empty());
     // The programme of one changes: they are one again.
-    world.links[1].handle_showing(Showing { installation: "ripples".into(), declarations: 1 });
+    let now = world.local(1);
+    world.links[1].handle_showing(now, Showing { installation: "ripples".into(), declarations: 1 });
     world.run(2_000 * MS);
     assert_eq!([world.state(0), world.state(1)], [State::Linked; 2]);
 }

@@ -134,6 +134,7 @@ struct Twin {
     inbox: Inbox,
     clock: Clock,
     there: Assembled,
+    showing: Option<Showing>,
     apart: bool,
 }
 
@@ -251,9 +252,23 @@ impl Link {
     }
 
     /// Something else is shown from now on.
-    pub fn handle_showing(&mut self, showing: Showing) {
+    pub fn handle_showing(&mut self, now: Duration, showing: Showing) {
         self.config.showing = showing;
         self.due.showing = true;
+        self.deadlines.set_by(Deadline::Heartbeat, now);
+        self.compare();
+    }
+
+    /// Whether what both show goes together, after one of the two has changed.
+    fn compare(&mut self) {
+        let Some(twin) = &mut self.twin else { return };
+        let Some(showing) = twin.showing.clone() else { return };
+        let apart = showing.declarations != self.config.showing.declarations;
+        twin.apart = apart;
+        if self.state != State::Alone {
+            self.state = if apart { State::Apart } else { State::Linked };
+        }
+        self.outputs.push_back(Output::Showing { showing, apart });
     }
 
     /// The show ends; the twin is told.
@@ -339,6 +354,7 @@ impl Link {
             inbox: Inbox::default(),
             clock: Clock::default(),
             there: Assembled::default(),
+            showing: None,
             apart: false,
         });
         self.pings = 0;
@@ -352,14 +368,11 @@ impl Link {
         let Some(twin) = &mut self.twin else { return Ok(()) };
         match frame {
             Frame::Showing { installation, declarations } => {
-                let apart = declarations != self.config.showing.declarations;
-                if twin.apart != apart {
-                    twin.apart = apart;
-                    if self.state != State::Alone {
-                        self.state = if apart { State::Apart } else { State::Linked };
-                    }
+                let showing = Showing { installation, declarations };
+                if twin.showing.as_ref() != Some(&showing) {
+                    twin.showing = Some(showing);
+                    self.compare();
                 }
-                self.outputs.push_back(Output::Showing { showing: Showing { installation, declarations }, apart });
             }
             Frame::Ping { t0 } => {
                 self.due.pong = Some((t0, now));
@@ -367,9 +380,9 @@ impl Link {
             }
             Frame::Pong { t0, t1, t2, shared } => {
                 twin.clock.take(t0, t1, t2, now);
-                if let Some(round_trip) = twin.clock.latest_round_trip() {
-                    self.epoch.take(now, shared.as_secs_f64() + round_trip / 2.0);
-                }
+                // Their clock at `t2`, brought up to now by what all exchanges say of the offset.
+                let passed = now.saturating_sub(twin.clock.here(now, t2));
+                self.epoch.take(now, (shared + passed).as_secs_f64());
             }
             Frame::Presence(mut part) => {
                 let part = Part::decode(&mut part, self.config.canvas)?;
@@ -462,6 +475,8 @@ impl Link {
                 }
                 Deadline::Ping => {
                     self.due.ping = true;
+                    // Datagrams are lost, so it is said again with each exchange.
+                    self.due.showing = true;
                     self.pings += 1;
                     let pause = if self.pings < PINGS_FIRST { PING_FIRST } else { PING_LATER };
                     self.deadlines.set(Deadline::Ping, now + pause);
@@ -520,8 +535,6 @@ impl Link {
             if std::mem::take(&mut due.showing) {
                 let Showing { installation, declarations } = &self.config.showing;
                 Frame::Showing { installation: shortened(installation), declarations: *declarations }.encode(&mut out);
-                // Said again with each greeting until the twin answers; datagrams are lost.
-                due.showing = !twin.knows_us && due.beat;
             }
             let events_due = self.outbox.due().is_some_and(|at| at <= now);
             if std::mem::take(&mut due.ack) || (events_due && twin.inbox.state().is_some()) {
