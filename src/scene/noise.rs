@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn it_is_smooth_bounded_and_the_same_for_a_seed() {
         let (a, b) = (Noise::new(7), Noise::new(7));
-        let mut last = a.at([0.0; 3]);
+        let mut last = a.at([0.0, 3.3, 0.0]);
         let mut farthest: f64 = 0.0;
         for i in 0..20_000 {
             let point = [f64::from(i) * 0.01, 3.3, f64::from(i) * -0.007];
