@@ -8,4 +8,6 @@ pub mod manifest;
 pub mod mix;
 pub mod presence;
 pub mod scene;
+#[cfg(feature = "show")]
+pub mod stage;
 pub mod wire;

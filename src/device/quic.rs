@@ -155,13 +155,24 @@ impl LinkThread {
         twin: SocketAddr,
         config: Config,
     ) -> Result<(Self, std_mpsc::Receiver<Told>), LinkError> {
+        Self::start_with(key, listen, twin, config, transport())
+    }
+
+    /// The same over another transport than [`transport`]: for measurements of what ours is good for.
+    #[doc(hidden)]
+    pub fn start_with(
+        key: &SiteKey,
+        listen: SocketAddr,
+        twin: SocketAddr,
+        config: Config,
+        transport: Arc<quinn::TransportConfig>,
+    ) -> Result<(Self, std_mpsc::Receiver<Told>), LinkError> {
         let socket = std::net::UdpSocket::bind(listen).map_err(|why| match why.kind() {
             std::io::ErrorKind::AddrInUse => LinkError::PortInUse(listen),
             _ => LinkError::Address { address: listen, why },
         })?;
         let setup = |why: &dyn std::fmt::Display| LinkError::Setup(why.to_string());
         let address = socket.local_addr().map_err(|why| setup(&why))?;
-        let transport = transport();
         let mut server = tls::server(key, config.twin).map_err(|why| setup(&why))?;
         server.transport_config(transport.clone());
         let mut client = tls::client(key, config.twin).map_err(|why| setup(&why))?;

@@ -1,0 +1,11 @@
+// Hello: a circle for every touch, in the colour of its city. Save this file and the screen changes at once.
+// `here` is this city and `there` is the other one; the canvas is 1920 by 1080, and y points down.
+import { here, there, draw, canvas } from "moongate";
+
+export function frame() {
+  draw.background("#10202c");
+  for (const touch of here.touches) draw.circle(touch.x, touch.y, 60, { fill: here.city.colour });
+  for (const touch of there.touches) draw.circle(touch.x, touch.y, 60, { fill: there.city.colour });
+  draw.text(here.city.name, 80, 1000, { size: 72, fill: here.city.colour, language: here.city.language });
+  draw.text(there.city.name, canvas.width - 80, 1000, { size: 72, align: "right", fill: there.city.colour, language: there.city.language });
+}

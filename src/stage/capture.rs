@@ -1,0 +1,74 @@
+//! The canvas as a file: copied behind the painting, written on a thread of its own.
+
+use super::Capture;
+use bevy::asset::RenderAssetUsages;
+use bevy::image::Image;
+use bevy::render::render_resource::{
+    BufferDescriptor, BufferUsages, Extent3d, MapMode, TexelCopyBufferInfo, TexelCopyBufferLayout, TextureDimension,
+    TextureFormat,
+};
+use bevy::render::renderer::RenderDevice;
+use std::path::Path;
+
+/// Rows of a copied texture begin at multiples of this.
+const ROW: u32 = wgpu::COPY_BYTES_PER_ROW_ALIGNMENT;
+
+/// A copy of the texture under way.
+pub(super) struct Copy {
+    buffer: wgpu::Buffer,
+    size: [u32; 2],
+    row: u32,
+}
+
+/// Adds a copy of the texture to what the GPU is to do.
+pub(super) fn copy(device: &RenderDevice, encoder: &mut wgpu::CommandEncoder, texture: &wgpu::Texture) -> Copy {
+    let size = [texture.width(), texture.height()];
+    let row = (size[0] * 4).next_multiple_of(ROW);
+    let buffer = device.wgpu_device().create_buffer(&BufferDescriptor {
+        label: Some("picture"),
+        size: u64::from(row) * u64::from(size[1]),
+        usage: BufferUsages::COPY_DST | BufferUsages::MAP_READ,
+        mapped_at_creation: false,
+    });
+    let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row), rows_per_image: None };
+    let to = TexelCopyBufferInfo { buffer: &buffer, layout };
+    let extent = Extent3d { width: size[0], height: size[1], depth_or_array_layers: 1 };
+    encoder.copy_texture_to_buffer(texture.as_image_copy(), to, extent);
+    Copy { buffer, size, row }
+}
+
+/// Writes the copy as PNG once the GPU has made it. To be called after it was submitted.
+pub(super) fn save(copy: Copy, capture: Capture) {
+    let buffer = copy.buffer.clone();
+    buffer.slice(..).map_async(MapMode::Read, move |mapped| {
+        if mapped.is_err() {
+            tracing::warn!("{}: the graphics device did not give the picture", capture.file.display());
+            return;
+        }
+        let rows = copy.buffer.slice(..).get_mapped_range();
+        let pixels: Vec<u8> =
+            rows.chunks(copy.row as usize).flat_map(|row| &row[..copy.size[0] as usize * 4]).copied().collect();
+        drop(rows);
+        copy.buffer.unmap();
+        // Compressing takes longer than a frame.
+        let thread = std::thread::Builder::new().name("picture".into());
+        let write = move || match write(&capture.file, copy.size, pixels) {
+            Ok(()) => tracing::debug!("{} is written", capture.file.display()),
+            Err(why) => tracing::warn!("{}: cannot be written ({why})", capture.file.display()),
+        };
+        if thread.spawn(write).is_err() {
+            tracing::warn!("a picture was not written: no thread could be started");
+        }
+    });
+}
+
+/// Writes pixels (RGBA, sRGB) as PNG; whoever reads the folder never sees half a file.
+pub fn write(file: &Path, [width, height]: [u32; 2], pixels: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
+    let size = Extent3d { width, height, depth_or_array_layers: 1 };
+    let format = TextureFormat::Rgba8UnormSrgb;
+    let image = Image::new(size, TextureDimension::D2, pixels, format, RenderAssetUsages::MAIN_WORLD);
+    let part = file.with_extension("part.png");
+    image.try_into_dynamic()?.into_rgb8().save(&part)?;
+    std::fs::rename(part, file)?;
+    Ok(())
+}

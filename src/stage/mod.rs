@@ -1,0 +1,247 @@
+//! The stage: the canvas as a texture, painted from pictures, and the screens that show it.
+
+mod batch;
+mod capture;
+mod outline;
+mod painter;
+mod screens;
+mod text;
+
+pub use capture::write as write_png;
+
+use crate::device::clock::monotonic;
+use crate::manifest::Screen;
+use crate::scene::{Picture, Shader};
+use bevy::asset::RenderAssetUsages;
+use bevy::image::ImageSampler;
+use bevy::prelude::*;
+use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat, TextureUsages};
+use bevy::render::renderer::RenderDevice;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Everything about the stage that is known before it is built.
+pub struct StagePlugin {
+    /// Size of the canvas, in its units.
+    pub canvas: [u32; 2],
+    /// Size of its texture, in pixels.
+    pub pixels: [u32; 2],
+    /// The artist's shaders, in the order that pictures name them in.
+    pub shaders: Vec<Shader>,
+    /// Windows to open; none off-screen.
+    pub screens: Vec<Screen>,
+    /// The windows' title.
+    pub title: String,
+    /// Where it is told when pictures are done.
+    pub drawn: Drawn,
+}
+
+/// The canvas: one texture that every screen shows a part of.
+#[derive(Resource, Clone)]
+pub struct Canvas {
+    /// The texture.
+    pub image: Handle<Image>,
+    /// In its units.
+    pub size: [f32; 2],
+    /// Pixels of the texture that one unit is.
+    pub pixel: f32,
+    shaders: Arc<Vec<Shader>>,
+    drawn: Drawn,
+}
+
+/// A picture that is to be kept as a file.
+#[derive(Debug, Clone)]
+pub struct Capture {
+    /// PNG.
+    pub file: PathBuf,
+}
+
+/// A shader layer that the graphics driver refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerFault {
+    /// The file.
+    pub shader: String,
+    /// What the driver says.
+    pub why: String,
+}
+
+/// When which picture was on the canvas, told from the render world and from the GPU.
+#[derive(Debug, Clone, Default)]
+pub struct Drawn(Arc<DrawnState>);
+
+#[derive(Debug, Default)]
+struct DrawnState {
+    /// The last input that is on the canvas, when its picture was submitted and when the GPU was done with it.
+    done: Mutex<Vec<(u64, Duration, Duration)>>,
+    submitted: Mutex<Vec<(u64, Duration)>>,
+    faults: Mutex<Vec<LayerFault>>,
+    painted: AtomicU64,
+}
+
+/// Pictures whose end nobody has asked for yet.
+const DONE_MAX: usize = 1_024;
+
+impl Drawn {
+    fn submitted(&self, reflects: u64, at: Duration) {
+        self.0.submitted.lock().unwrap_or_else(PoisonError::into_inner).push((reflects, at));
+    }
+
+    fn done(&self, reflects: u64, at: Duration) {
+        self.0.painted.fetch_add(1, Ordering::Relaxed);
+        let mut submitted = self.0.submitted.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(index) = submitted.iter().position(|(known, _)| *known == reflects) else { return };
+        let (_, since) = submitted.remove(index);
+        let mut done = self.0.done.lock().unwrap_or_else(PoisonError::into_inner);
+        if done.len() < DONE_MAX {
+            done.push((reflects, since, at));
+        }
+    }
+
+    fn fault(&self, fault: LayerFault) {
+        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+    }
+
+    /// Pictures that were finished since the last call: the last input they reflect, submitted at, done at.
+    pub fn take(&self) -> Vec<(u64, Duration, Duration)> {
+        std::mem::take(&mut self.0.done.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Pictures that the GPU has finished since the start.
+    pub fn painted(&self) -> u64 {
+        self.0.painted.load(Ordering::Relaxed)
+    }
+
+    /// Layers that the driver refuses.
+    pub fn faults(&self) -> Vec<LayerFault> {
+        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// True while the GPU works on a picture.
+    fn is_waiting(&self) -> bool {
+        !self.0.submitted.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+}
+
+/// A picture on its way to the render world.
+struct Job {
+    batch: batch::Batch,
+    atlas: Option<Vec<u8>>,
+    now: f64,
+    reflects: u64,
+    capture: Option<Capture>,
+}
+
+/// Where a picture is put to be painted.
+#[derive(Resource, Default)]
+pub struct Easel {
+    job: Option<Job>,
+    capture: Option<Capture>,
+    last: Option<(Arc<Picture>, f64)>,
+}
+
+impl Easel {
+    /// The next painting is kept as a file.
+    pub fn capture(&mut self, capture: Capture) {
+        self.capture = Some(capture);
+    }
+}
+
+/// The letters of all texts; behind a lock only because a resource must be `Sync`.
+#[derive(Resource)]
+struct LetterCase(Mutex<text::Letters>);
+
+/// Puts a picture on the canvas. `now`: the shared clock, in seconds.
+pub fn show(world: &mut World, picture: Arc<Picture>, now: f64) {
+    world.resource_mut::<Easel>().last = Some((picture, now));
+    repaint(world);
+}
+
+fn repaint(world: &mut World) {
+    let Some((picture, now)) = world.resource::<Easel>().last.clone() else { return };
+    let canvas = world.resource::<Canvas>();
+    let (size, pixel) = (canvas.size, canvas.pixel);
+    let (batch, atlas) = {
+        let case = world.resource::<LetterCase>();
+        let mut letters = case.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch = batch::Batch::build(&picture, size, pixel, &mut letters);
+        let atlas = std::mem::take(&mut letters.changed).then(|| letters.pixels.clone());
+        (batch, atlas)
+    };
+    let mut easel = world.resource_mut::<Easel>();
+    let capture = easel.capture.take();
+    let before = easel.job.take();
+    let (old_atlas, old_capture) = before.map_or((None, None), |job| (job.atlas, job.capture));
+    easel.job = Some(Job {
+        batch,
+        atlas: atlas.or(old_atlas),
+        now,
+        reflects: picture.reflects,
+        capture: capture.or(old_capture),
+    });
+}
+
+impl Plugin for StagePlugin {
+    fn build(&self, app: &mut App) {
+        let [width, height] = self.pixels;
+        let extent = Extent3d { width, height, depth_or_array_layers: 1 };
+        let format = TextureFormat::Rgba8UnormSrgb;
+        let mut image = Image::new_uninit(extent, TextureDimension::D2, format, RenderAssetUsages::RENDER_WORLD);
+        image.texture_descriptor.usage = TextureUsages::TEXTURE_BINDING
+            | TextureUsages::RENDER_ATTACHMENT
+            | TextureUsages::COPY_SRC
+            | TextureUsages::COPY_DST;
+        image.texture_descriptor.view_formats = &[TextureFormat::Rgba8Unorm];
+        image.sampler = ImageSampler::linear();
+        let image = app.world_mut().resource_mut::<Assets<Image>>().add(image);
+        let mut letters = text::Letters::new();
+        if !letters.any_fonts() {
+            tracing::warn!("this system has no fonts, so there is no text; install fonts-noto-core and fonts-noto-cjk");
+        }
+        let size = self.canvas.map(|side| side as f32);
+        app.insert_resource(Canvas {
+            image,
+            size,
+            pixel: width as f32 / size[0],
+            shaders: Arc::new(self.shaders.clone()),
+            drawn: self.drawn.clone(),
+        })
+        .init_resource::<Easel>()
+        .insert_resource(LetterCase(Mutex::new(letters)));
+        painter::plug(app);
+        if !self.screens.is_empty() {
+            screens::plug(app, &self.screens, &self.title);
+        }
+    }
+
+    fn finish(&self, app: &mut App) {
+        // The GPU tells that it is done only to who asks; a thread that asks keeps the times true.
+        let Some(device) = app.world().get_resource::<RenderDevice>() else { return };
+        let (device, drawn) = (device.clone(), self.drawn.clone());
+        let asking = std::thread::Builder::new().name("gpu watch".into()).spawn(move || {
+            loop {
+                let busy = drawn.is_waiting();
+                if busy && device.poll(wgpu::PollType::Poll).is_err() {
+                    tracing::debug!("the graphics device does not answer");
+                }
+                std::thread::sleep(Duration::from_millis(if busy { 1 } else { 4 }));
+            }
+        });
+        if asking.is_err() {
+            tracing::warn!("no thread could be started to watch the graphics device; `drawn` is told late");
+        }
+    }
+}
+
+/// Keeps the frame rate at most `frames` a second, for rasterisers that would eat every core.
+pub(crate) fn pace(last: &mut Duration, frames: f64) {
+    let next = *last + Duration::from_secs_f64(1.0 / frames);
+    let now = monotonic();
+    if next > now {
+        std::thread::sleep(next - now);
+    }
+    *last = next.max(now);
+}
+
+pub(crate) use screens::{ScreenOf, ScreensGone};

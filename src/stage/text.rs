@@ -1,0 +1,218 @@
+//! Text in every script: parley lays it out, swash draws the letters, an atlas keeps them.
+
+use crate::scene::Align;
+use parley::{
+    Alignment, AlignmentOptions, FontContext, FontFamily, FontWeight, Language, Layout, LayoutContext,
+    PositionedLayoutItem, StyleProperty,
+};
+use std::collections::HashMap;
+use swash::FontRef;
+use swash::scale::{Render, ScaleContext, Source};
+use swash::zeno::Format;
+
+/// Side of the atlas, in pixels.
+pub(super) const ATLAS: u32 = 2_048;
+/// Texts are laid out at this size and scaled; nothing is hinted, so that is exact.
+const LAYOUT_SIZE: f32 = 64.0;
+/// Texts remembered with their layout.
+const LAYOUTS_MAX: usize = 512;
+/// Letters are drawn at most this large and scaled up beyond.
+const RASTER_MAX: f32 = 192.0;
+
+/// One letter where it is to be drawn, in units of the text's size 1 from its place, and where it is in the atlas.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Glyph {
+    /// Left, top, right, bottom.
+    pub place: [f32; 4],
+    /// The same in the atlas, as fractions.
+    pub atlas: [f32; 4],
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Laid {
+    font: usize,
+    id: u16,
+    at: [f32; 2],
+}
+
+struct Text {
+    glyphs: Vec<Laid>,
+    width: f32,
+}
+
+type Key = (usize, u16, u16);
+
+/// The letters of all texts.
+pub(super) struct Letters {
+    fonts: FontContext,
+    layouts: LayoutContext<()>,
+    scaler: ScaleContext,
+    /// Fonts in use: their bytes, their index within, their normalised coordinates.
+    faces: Vec<(parley::FontData, Vec<i16>)>,
+    texts: HashMap<(String, String, bool), Text>,
+    glyphs: HashMap<Key, Option<Raster>>,
+    /// Coverage, a byte a pixel.
+    pub pixels: Vec<u8>,
+    /// Changed since it was last uploaded.
+    pub changed: bool,
+    shelf: [u32; 3],
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Raster {
+    corner: [u32; 2],
+    size: [u32; 2],
+    /// From the pen to the left and the top of the picture, y up.
+    offset: [i32; 2],
+}
+
+impl Letters {
+    pub fn new() -> Self {
+        Self {
+            fonts: FontContext::new(),
+            layouts: LayoutContext::new(),
+            scaler: ScaleContext::new(),
+            faces: Vec::new(),
+            texts: HashMap::new(),
+            glyphs: HashMap::new(),
+            pixels: vec![0; (ATLAS * ATLAS) as usize],
+            changed: true,
+            shelf: [1, 1, 0],
+        }
+    }
+
+    /// True when the system has any fonts at all.
+    pub fn any_fonts(&mut self) -> bool {
+        self.fonts.collection.family_names().next().is_some()
+    }
+
+    /// The letters of a text. `pixels` is how large its size 1 is on the canvas's texture.
+    pub fn letters(&mut self, text: &str, language: &str, (align, bold): (Align, bool), pixels: f32) -> Vec<Glyph> {
+        let key = (text.to_owned(), language.to_owned(), bold);
+        if !self.texts.contains_key(&key) {
+            if self.texts.len() >= LAYOUTS_MAX {
+                self.texts.clear();
+            }
+            let laid = self.lay_out(text, language, bold);
+            self.texts.insert(key.clone(), laid);
+        }
+        // Whole sizes, so that a text which grows does not fill the atlas with every size between.
+        let raster = pixels.clamp(4.0, RASTER_MAX).ceil() as u16;
+        let Some(laid) = self.texts.get(&key) else { return Vec::new() };
+        let shift = match align {
+            Align::Left => 0.0,
+            Align::Center => -laid.width / 2.0,
+            Align::Right => -laid.width,
+        };
+        let glyphs = laid.glyphs.clone();
+        let unit = 1.0 / f32::from(raster);
+        glyphs
+            .into_iter()
+            .filter_map(|glyph| {
+                let drawn = self.glyph((glyph.font, glyph.id, raster))?;
+                let left = shift + glyph.at[0] + drawn.offset[0] as f32 * unit;
+                let top = glyph.at[1] - drawn.offset[1] as f32 * unit;
+                let [x, y] = drawn.corner.map(|at| at as f32 / ATLAS as f32);
+                let [w, h] = drawn.size.map(|size| size as f32);
+                let atlas = [x, y, x + w / ATLAS as f32, y + h / ATLAS as f32];
+                Some(Glyph { place: [left, top, left + w * unit, top + h * unit], atlas })
+            })
+            .collect()
+    }
+
+    fn lay_out(&mut self, text: &str, language: &str, bold: bool) -> Text {
+        let mut builder = self.layouts.ranged_builder(&mut self.fonts, text, 1.0, false);
+        builder.push_default(StyleProperty::FontSize(LAYOUT_SIZE));
+        builder.push_default(StyleProperty::FontWeight(if bold { FontWeight::BOLD } else { FontWeight::NORMAL }));
+        builder.push_default(StyleProperty::FontFamily(FontFamily::from(families(language))));
+        builder.push_default(StyleProperty::Locale(Language::parse(language).ok()));
+        let mut layout: Layout<()> = builder.build(text);
+        layout.break_all_lines(None);
+        layout.align(Alignment::Start, AlignmentOptions::default());
+        let baseline = layout.lines().next().map_or(0.0, |line| line.metrics().baseline);
+        let mut glyphs = Vec::new();
+        for line in layout.lines() {
+            for item in line.items() {
+                let PositionedLayoutItem::GlyphRun(run) = item else { continue };
+                let coords = run.run().normalized_coords().iter().map(|coord| coord.to_bits()).collect();
+                let font = self.face(run.run().font(), coords);
+                for glyph in run.positioned_glyphs() {
+                    let Ok(id) = u16::try_from(glyph.id) else { continue };
+                    let at = [glyph.x / LAYOUT_SIZE, (glyph.y - baseline) / LAYOUT_SIZE];
+                    glyphs.push(Laid { font, id, at });
+                }
+            }
+        }
+        Text { glyphs, width: layout.width() / LAYOUT_SIZE }
+    }
+
+    fn face(&mut self, font: &parley::FontData, coords: Vec<i16>) -> usize {
+        let same = |(known, at): &(parley::FontData, Vec<i16>)| {
+            known.data.id() == font.data.id() && known.index == font.index && *at == coords
+        };
+        self.faces.iter().position(same).unwrap_or_else(|| {
+            self.faces.push((font.clone(), coords));
+            self.faces.len() - 1
+        })
+    }
+
+    fn glyph(&mut self, key: Key) -> Option<Raster> {
+        if let Some(known) = self.glyphs.get(&key) {
+            return *known;
+        }
+        let drawn = self.draw(key);
+        self.glyphs.insert(key, drawn);
+        drawn
+    }
+
+    /// Draws a letter into the atlas; `None` for one without a shape.
+    fn draw(&mut self, (font, id, size): Key) -> Option<Raster> {
+        let (face, coords) = self.faces.get(font)?;
+        let bytes: &[u8] = face.data.as_ref();
+        let font = FontRef::from_index(bytes, face.index as usize)?;
+        let mut scaler = self
+            .scaler
+            .builder_with_id(font, [face.data.id(), u64::from(face.index)])
+            .size(f32::from(size))
+            .hint(false)
+            .normalized_coords(coords)
+            .build();
+        let image = Render::new(&[Source::Outline]).format(Format::Alpha).render(&mut scaler, id)?;
+        let [width, height] = [image.placement.width, image.placement.height];
+        if width == 0 || height == 0 || width + 2 > ATLAS || height + 2 > ATLAS {
+            return None;
+        }
+        // Shelves: letters side by side, a new shelf under the tallest of the last.
+        let [mut x, mut y, mut tall] = self.shelf;
+        if x + width + 1 > ATLAS {
+            (x, y, tall) = (1, y + tall + 1, 0);
+        }
+        if y + height + 1 > ATLAS {
+            // Full: all letters in use are drawn again as they are needed. This frame may miss some.
+            self.glyphs.clear();
+            self.pixels.fill(0);
+            (x, y, tall) = (1, 1, 0);
+        }
+        for row in 0..height {
+            let from = (row * width) as usize;
+            let to = ((y + row) * ATLAS + x) as usize;
+            self.pixels[to..to + width as usize].copy_from_slice(&image.data[from..from + width as usize]);
+        }
+        self.shelf = [x + width + 1, y, tall.max(height)];
+        self.changed = true;
+        let offset = [image.placement.left, image.placement.top];
+        Some(Raster { corner: [x, y], size: [width, height], offset })
+    }
+}
+
+/// The fonts for a language, best first. Han letters are one code for four ways to write them.
+fn families(language: &str) -> &'static str {
+    match language.split('-').next().unwrap_or_default() {
+        "ja" => "'Noto Sans', 'Noto Sans CJK JP', 'Noto Sans Arabic', sans-serif",
+        "ko" => "'Noto Sans', 'Noto Sans CJK KR', 'Noto Sans Arabic', sans-serif",
+        "zh" if language.contains("Hant") || language.ends_with("TW") || language.ends_with("HK") => {
+            "'Noto Sans', 'Noto Sans CJK TC', 'Noto Sans Arabic', sans-serif"
+        }
+        _ => "'Noto Sans', 'Noto Sans CJK SC', 'Noto Sans Arabic', sans-serif",
+    }
+}
