@@ -213,27 +213,29 @@ async fn receive(
     is_over: oneshot::Receiver<()>,
 ) -> Result<(), Failure> {
     let endpoint = endpoint(socket, Some(server))?;
-    let all = async {
-        let incoming = endpoint.accept().await.ok_or("the endpoint closed")?;
-        let connection = incoming.accept()?.await?;
-        loop {
-            let mut stream = connection.accept_uni().await?;
-            let arrived = arrived.clone();
-            // With a stream each, a stream is read to its one message's end; the other is read for as long as it lasts.
-            tokio::spawn(async move {
-                let mut bytes = [0; MESSAGE];
-                while stream.read_exact(&mut bytes).await.is_ok() {
-                    let arrival = str::from_utf8(&bytes).ok().and_then(|text| Arrival::read(text, monotonic()));
-                    if arrival.is_some_and(|arrival| arrived.send(arrival).is_err()) || each {
-                        break;
-                    }
-                }
-            });
-        }
-    };
     tokio::select! {
-        ended = all => ended,
+        ended = take_in(&endpoint, each, &arrived) => ended,
         _ = is_over => Ok(()),
+    }
+}
+
+/// Ends only by a failure.
+async fn take_in(endpoint: &Endpoint, each: bool, arrived: &mpsc::Sender<Arrival>) -> Result<(), Failure> {
+    let incoming = endpoint.accept().await.ok_or("the endpoint closed")?;
+    let connection = incoming.accept()?.await?;
+    loop {
+        let mut stream = connection.accept_uni().await?;
+        let arrived = arrived.clone();
+        // With a stream each, a stream is read to its one message's end; the other is read for as long as it lasts.
+        tokio::spawn(async move {
+            let mut bytes = [0; MESSAGE];
+            while stream.read_exact(&mut bytes).await.is_ok() {
+                let arrival = str::from_utf8(&bytes).ok().and_then(|text| Arrival::read(text, monotonic()));
+                if arrival.is_some_and(|arrival| arrived.send(arrival).is_err()) || each {
+                    break;
+                }
+            }
+        });
     }
 }
 

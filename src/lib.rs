@@ -10,4 +10,6 @@ pub mod presence;
 pub mod scene;
 #[cfg(feature = "show")]
 pub mod stage;
+#[cfg(feature = "show")]
+pub mod twin;
 pub mod wire;

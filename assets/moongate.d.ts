@@ -1,0 +1,254 @@
+/**
+ * What a scene of Moongate can import. For editors: keep this file beside `scene.js`, or name it in `jsconfig.json`.
+ *
+ * Lengths are canvas units, as `canvas` in `installation.toml` has them; y goes down. Times are seconds. Angles are
+ * radians. A colour is written as in CSS.
+ *
+ * The engine calls these functions if the scene exports them, in the order in which things happened, `frame` last:
+ *
+ * ```js
+ * export function start() {}             // once, before the first frame: here and there are known already
+ * export function frame({ now, dt, width, height }) {} // each frame: draws all of the picture anew; see Frame
+ * export function down(touch) {}         // a touch began in this city; see Touch
+ * export function move(touch) {}         // a touch moved in this city
+ * export function up(touch) {}           // a touch ended in this city
+ * export function downThere(touch) {}    // a touch began in the other city
+ * export function moveThere(touch) {}    // a touch moved in the other city
+ * export function upThere(touch) {}      // a touch ended in the other city
+ * export function heard(name, data) {}   // the other half of the scene called signal(name, data)
+ * export function linked() {}            // the other city can be reached
+ * export function parted() {}            // the other city cannot be reached any more
+ * ```
+ *
+ * A function can be typed with a comment: `/** @param {import("moongate").Frame} frame *\/`.
+ * `console.log(…)` writes to the log of the show; `Math.random()` is `random()`. There is no `Date` and no timer.
+ */
+declare module "moongate" {
+  /** A colour as CSS writes it: `"#e8543f"`, `"gold"`, `"rgb(255 0 0 / 50%)"`, `"hsl(200 80% 50%)"`. */
+  export type Colour = string;
+
+  /** How colours meet what is below: `"over"` covers it, `"add"` adds light to it. `{ blend: "add" }` */
+  export type Blend = "over" | "add";
+
+  /** What is known of a city. `draw.text(there.city.name, 40, 80)` */
+  export interface City {
+    /** Its name in its own script. `here.city.name === "深圳"` */
+    readonly name: string;
+    /** Its name in Latin script. `here.city.latin === "Shenzhen"` */
+    readonly latin: string;
+    /** What it is known for. `there.city.domain === "literature"` */
+    readonly domain: "design" | "film" | "literature" | "gastronomy" | "media arts" | "music" | "crafts and folk art";
+    /** Its light, `#rrggbb`. `draw.circle(x, y, 9, { fill: there.city.colour })` */
+    readonly colour: Colour;
+    /** The same as `colour`. `{ fill: here.city.color }` */
+    readonly color: Colour;
+    /** Its language, BCP 47. `{ language: there.city.language }` */
+    readonly language: string;
+  }
+
+  /** A point that someone holds on the canvas. `export function down(touch) { … }` */
+  export interface Touch {
+    /** A whole number, unique in its city while the show runs. `rings.set(touch.id, touch)` */
+    readonly id: number;
+    /** From the left, in canvas units. `draw.circle(touch.x, touch.y, 20)` */
+    readonly x: number;
+    /** From the top, in canvas units. `draw.circle(touch.x, touch.y, 20)` */
+    readonly y: number;
+    /** What makes it; `"cast"` is an invented visitor. `if (touch.by === "cast") return;` */
+    readonly by: "finger" | "mouse" | "reach" | "cast";
+    /** When it began, on the clock of `now`, in seconds. `const age = now - touch.began;` */
+    readonly began: number;
+    /** How long ago it began, in seconds, when it was handed over. `const radius = 10 + 40 * touch.age;` */
+    readonly age: number;
+    /** The city that it is made in. `{ fill: touch.city.colour }` */
+    readonly city: City;
+    /** True if it is made in this city. `const fill = touch.here ? "white" : "gold";` */
+    readonly here: boolean;
+  }
+
+  /** Where the sun stands over a city. `const night = !there.sun.up;` */
+  export interface Sun {
+    /** Above the horizon, in radians; negative below it. `const light = Math.max(0, Math.sin(here.sun.altitude));` */
+    readonly altitude: number;
+    /** From north over east, in radians, 0 to 2π. `const x = Math.sin(here.sun.azimuth);` */
+    readonly azimuth: number;
+    /** True while it is above the horizon. `draw.background(here.sun.up ? "skyblue" : "midnightblue");` */
+    readonly up: boolean;
+  }
+
+  /** The time of day in a city. `draw.text(there.clock.text, 40, 80)` */
+  export interface Clock {
+    /** 0 to 23. `const late = there.clock.hour >= 22;` */
+    readonly hour: number;
+    /** 0 to 59. `const turn = here.clock.minute / 60;` */
+    readonly minute: number;
+    /** 0 to 59. `const tick = here.clock.second % 2 === 0;` */
+    readonly second: number;
+    /** Hours, minutes and seconds. `there.clock.text === "09:05:07"` */
+    readonly text: string;
+  }
+
+  /** What both cities have. `for (const site of [here, there]) for (const t of site.touches) draw.circle(t.x, t.y, 20);` */
+  export interface Site {
+    /** What is known of the city. `here.city.name` */
+    readonly city: City;
+    /** 0 in one city and 1 in the other; it stays. `const x = here.side === 0 ? 0 : canvas.width / 2;` */
+    readonly side: 0 | 1;
+    /** The touches that are held now. `for (const t of there.touches) draw.circle(t.x, t.y, 20);` */
+    readonly touches: readonly Touch[];
+    /** Where the sun stands; `null` only until `start`. `here.sun.up` */
+    readonly sun: Sun;
+    /** The time of day; `null` only until `start`. `there.clock.text` */
+    readonly clock: Clock;
+  }
+
+  /** This city. `here.touches` */
+  export interface Here extends Site {
+    /** True in one city while linked, and when alone: who decides what both do. `if (here.lead) signal("next");` */
+    readonly lead: boolean;
+  }
+
+  /** The other city. `there.touches` */
+  export interface There extends Site {
+    /** True while the other city can be reached. `const fade = there.linked ? 1 : 0.3;` */
+    readonly linked: boolean;
+    /** One way to the other city, in seconds; 0 before the first link. `const lag = Math.round(there.delay * 1000);` */
+    readonly delay: number;
+  }
+
+  /** What `frame` is given. `export function frame({ now, dt, width, height }) { … }` */
+  export interface Frame {
+    /** A clock that both cities share, in seconds. `const turn = now * 0.2;` */
+    readonly now: number;
+    /** Since the frame before, in seconds. `x += speed * dt;` */
+    readonly dt: number;
+    /** Width of the canvas, in its units. `draw.line(0, 0, width, height);` */
+    readonly width: number;
+    /** Height of the canvas, in its units. `draw.line(0, 0, width, height);` */
+    readonly height: number;
+  }
+
+  /** How something looks. Without `fill` and `stroke` it is white. `{ fill: "gold", alpha: 0.5 }` */
+  export interface Style {
+    /** Colour inside; none without it where `stroke` is given. `{ fill: "#e8543f" }` */
+    fill?: Colour;
+    /** Colour of the edge, or of a line. `{ stroke: "white" }` */
+    stroke?: Colour;
+    /** Width of the stroke in canvas units; 1 without it. `{ stroke: "white", width: 4 }` */
+    width?: number;
+    /** 0 is not to be seen, 1 is whole, for fill and stroke; 1 without it. `{ alpha: 0.5 }` */
+    alpha?: number;
+    /** Over how many canvas units the edge fades out; 0 is sharp. `{ soft: 12 }` */
+    soft?: number;
+    /** How it meets what is below; `"over"` without it. `{ blend: "add" }` */
+    blend?: Blend;
+  }
+
+  /** How a rectangle looks. `{ fill: "gold", radius: 8 }` */
+  export interface RectStyle extends Style {
+    /** Radius of its corners in canvas units; 0 without it. `{ radius: 8 }` */
+    radius?: number;
+  }
+
+  /** How a line through points looks. `{ stroke: "white", closed: true }` */
+  export interface PolylineStyle extends Style {
+    /** True joins the last point to the first. `{ closed: true }` */
+    closed?: boolean;
+  }
+
+  /** How a text looks. `{ size: 48, align: "center" }` */
+  export interface TextStyle extends Style {
+    /** Height of the letters' em square in canvas units, 0.5 to 4000; 32 without it. `{ size: 48 }` */
+    size?: number;
+    /** Which end stands at x; `"left"` without it. `{ align: "center" }` */
+    align?: "left" | "center" | "right";
+    /** True for heavy letters. `{ bold: true }` */
+    bold?: boolean;
+    /** Language of the text, BCP 47: han characters look different in each; this city's without it. `{ language: "ja" }` */
+    language?: string;
+  }
+
+  /** Points in canvas units: pairs, numbers in turn, or things with x and y. `[[0, 0], [50, 80]]`, `[0, 0, 50, 80]` */
+  export type Points = readonly (number | readonly number[] | { readonly x: number; readonly y: number })[];
+
+  /** A value for a member of a shader's `Params`: a number, a vector, or an array of vectors. `[0.1, 0.2]` */
+  export type ShaderValue = number | boolean | readonly number[] | readonly (readonly number[])[];
+
+  /** Values for a shader's `Params` by name, and how it meets what is below. `{ sun: 1, wind: [0, 2], blend: "add" }` */
+  export interface ShaderParams {
+    /** How it meets what is below; `"over"` without it. `{ blend: "add" }` */
+    blend?: Blend | ShaderValue;
+    /** A member of the shader's `struct Params`; 0 for what is left out. `{ sun: there.sun.altitude }` */
+    [name: string]: ShaderValue | Blend | undefined;
+  }
+
+  /** How a sound is played. `{ volume: 0.5, pan: -1 }` */
+  export interface PlayOptions {
+    /** 0 is silent, 1 is as recorded; 1 without it. `{ volume: 0.5 }` */
+    volume?: number;
+    /** -1 is left, 1 is right; 0 without it. `{ pan: 2 * touch.x / canvas.width - 1 }` */
+    pan?: number;
+    /** Speed, and with it pitch, 0.05 to 8; 1 is as recorded and the default. `{ rate: 2 }` */
+    rate?: number;
+  }
+
+  /** This city. `draw.text(here.city.name, 40, 80)` */
+  export const here: Here;
+
+  /** The other city. `for (const t of there.touches) draw.circle(t.x, t.y, 20, { fill: there.city.colour });` */
+  export const there: There;
+
+  /** Width and height of the canvas, in its units. `draw.circle(canvas.width / 2, canvas.height / 2, 100)` */
+  export const canvas: { readonly width: number; readonly height: number };
+
+  /** Everything that can be seen; what is drawn later covers what was drawn before. At most 20,000 things a frame. */
+  export const draw: {
+    /** Paints all of the canvas in one colour. `draw.background("#102030")` */
+    background(colour: Colour): void;
+    /** A circle round x, y, by its radius in canvas units. `draw.circle(100, 50, 10, { fill: "gold" })` */
+    circle(x: number, y: number, radius: number, style?: Style): void;
+    /** A rectangle by its left top corner, width and height in canvas units. `draw.rect(10, 10, 200, 80, { radius: 8 })` */
+    rect(x: number, y: number, width: number, height: number, style?: RectStyle): void;
+    /** A line with round ends from x1, y1 to x2, y2 in canvas units. `draw.line(0, 0, 90, 40, { stroke: "red", width: 4 })` */
+    line(x1: number, y1: number, x2: number, y2: number, style?: Style): void;
+    /** A line through points in canvas units. `draw.polyline([[0, 0], [50, 80], [90, 10]], { stroke: "gold" })` */
+    polyline(points: Points, style?: PolylineStyle): void;
+    /** A filled outline through points in canvas units. `draw.polygon([[0, 0], [50, 80], [90, 10]], { fill: "gold" })` */
+    polygon(points: Points, style?: Style): void;
+    /** A line of text on the baseline at x, y in canvas units. `draw.text("hello", 40, 80, { size: 48 })` */
+    text(text: string | number | boolean, x: number, y: number, style?: TextStyle): void;
+    /** All of the canvas, painted by a WGSL file of the folder; at most 8 a frame. `draw.shader("night.wgsl", { sun: 1 })` */
+    shader(file: string, params?: ShaderParams): void;
+    /** Remembers place, angle, size and alpha, up to 64 deep. `draw.push(); draw.rotate(1); draw.rect(0, 0, 9, 9); draw.pop();` */
+    push(): void;
+    /** Goes back to what the last `push` remembered. `draw.pop()` */
+    pop(): void;
+    /** Moves what is drawn from now on, in canvas units. `draw.translate(100, 50)` */
+    translate(x: number, y: number): void;
+    /** Turns what is drawn from now on, in radians, clockwise as seen. `draw.rotate(Math.PI / 4)` */
+    rotate(radians: number): void;
+    /** Makes what is drawn from now on larger; one factor for both sides if y is left out. `draw.scale(2)` */
+    scale(x: number, y?: number): void;
+    /** Fades what is drawn from now on: 0 is not to be seen, 1 changes nothing. `draw.alpha(0.5)` */
+    alpha(alpha: number): void;
+  };
+
+  /** Everything that can be heard. `sound.play("bell.wav")` */
+  export const sound: {
+    /** Plays a wav, ogg, flac or mp3 file of the folder once, now, in this city. `sound.play("bell.wav", { volume: 0.5 })` */
+    play(file: string, options?: PlayOptions): void;
+  };
+
+  /** Tells the other half of the scene, in order and once; name to 64 bytes, JSON to 800. `signal("bell", { x: 10 })` */
+  export function signal(name: string, data?: unknown): void;
+
+  /** A number from 0 up to 1, without 1. `const chance = random() < 0.1;` */
+  export function random(): number;
+  /** A number from 0 up to `max`, without it. `const x = random(canvas.width);` */
+  export function random(max: number): number;
+  /** A number from `min` up to `max`, without it. `const angle = random(-Math.PI, Math.PI);` */
+  export function random(min: number, max: number): number;
+
+  /** Smooth noise from -1 to 1, 0 at whole numbers, the same in both cities. `const y = 500 + 80 * noise(x / 200, now);` */
+  export function noise(x: number, y?: number, z?: number): number;
+}

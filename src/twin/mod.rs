@@ -1,0 +1,232 @@
+//! Twin and scene as Bevy sees them: once a frame, what happened goes to the scene, and its picture to the stage.
+
+mod pointer;
+mod senses;
+mod trace;
+
+pub use senses::Senses;
+pub use trace::{Trace, TraceLine};
+
+use crate::device::audio::Audio;
+use crate::device::clock::monotonic;
+use crate::device::quic::{LinkSender, Told};
+use crate::device::scene_process::SceneProcess;
+use crate::device::touch::{TouchHub, Touched};
+use crate::link::{Happening, Output, State};
+use crate::manifest::{City, Installation, Twin};
+use crate::scene::{Act, BUDGET_MS, CityCard, idle};
+use crate::stage::{self, Drawn};
+use bevy::prelude::*;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The picture of this frame is waited for this long; then the newest is shown.
+const WAIT: Duration = Duration::from_millis(BUDGET_MS);
+
+/// Everything that the frame loop has of the site, the twin and the scene.
+pub struct TwinParts {
+    /// The site's city.
+    pub city: &'static City,
+    /// The twin, if there is one.
+    pub twin: Option<Twin>,
+    /// What is shown.
+    pub installation: Installation,
+    /// The link, and what it tells.
+    pub link: Option<(LinkSender, Receiver<Told>)>,
+    /// The scene.
+    pub scene: Arc<SceneProcess>,
+    /// The loudspeakers.
+    pub audio: Arc<Audio>,
+    /// Where touches go.
+    pub touches: TouchHub,
+    /// Where touches come out.
+    pub touched: Receiver<Touched>,
+    /// What the stage tells of its pictures.
+    pub drawn: Drawn,
+    /// Where it is noted how long everything took.
+    pub trace: Trace,
+    /// Frames so far.
+    pub frames: Arc<AtomicU64>,
+}
+
+/// The hub, for whoever reads a device inside of Bevy.
+#[derive(Resource, Clone)]
+pub struct Touches(pub TouchHub);
+
+/// How the scene and the link are, for the operator's overlay.
+#[derive(Resource, Clone)]
+pub struct Backstage {
+    /// The scene.
+    pub scene: Arc<SceneProcess>,
+    /// The link.
+    pub link: Option<LinkSender>,
+    /// The loudspeakers.
+    pub audio: Arc<Audio>,
+}
+
+/// The frame loop's own state.
+struct Loop {
+    link: Option<LinkSender>,
+    told: Option<Mutex<Receiver<Told>>>,
+    touched: Mutex<Receiver<Touched>>,
+    touches: TouchHub,
+    scene: Arc<SceneProcess>,
+    audio: Arc<Audio>,
+    senses: Senses,
+    drawn: Drawn,
+    trace: Trace,
+    frames: Arc<AtomicU64>,
+    asked: u64,
+    canvas: [f32; 2],
+    cards: [CityCard; 2],
+    first: bool,
+    starts: u64,
+}
+
+#[derive(Resource)]
+struct TheLoop(Loop);
+
+/// What a scene may know of a city.
+pub fn card(city: &City) -> CityCard {
+    CityCard {
+        name: city.name.clone(),
+        latin: city.latin.clone(),
+        domain: city.domain.word().into(),
+        colour: city.colour.clone(),
+        language: city.language.clone(),
+    }
+}
+
+/// The other city: the twin's, or a quiet stand-in while there is none.
+pub fn there_of(here: &'static City, twin: Option<&Twin>) -> &'static City {
+    twin.map_or(here, |twin| twin.city)
+}
+
+impl TwinParts {
+    /// Adds the loop to an app.
+    pub fn plug(self, app: &mut App) {
+        app.insert_resource(Touches(self.touches.clone()))
+            .insert_resource(Backstage {
+                scene: self.scene.clone(),
+                link: self.link.as_ref().map(|(link, _)| link.clone()),
+                audio: self.audio.clone(),
+            });
+        let there = there_of(self.city, self.twin.as_ref());
+        let canvas = self.installation.canvas_size();
+        let (link, told) = self.link.map_or((None, None), |(link, told)| (Some(link), Some(Mutex::new(told))));
+        app.insert_resource(TheLoop(Loop {
+            link,
+            told,
+            touched: Mutex::new(self.touched),
+            touches: self.touches,
+            scene: self.scene,
+            audio: self.audio,
+            senses: Senses::new(self.city, there, self.installation.meeting, canvas),
+            drawn: self.drawn,
+            trace: self.trace,
+            frames: self.frames,
+            asked: 0,
+            canvas,
+            cards: [card(self.city), card(there)],
+            first: true,
+            starts: 0,
+        }))
+        .add_systems(PostUpdate, turn);
+        pointer::plug(app);
+    }
+}
+
+/// One frame: take in, ask, wait as long as the budget, show the newest.
+fn turn(world: &mut World) {
+    world.resource_scope(|world, mut the_loop: Mut<TheLoop>| {
+        the_loop.0.turn(world);
+    });
+}
+
+impl Loop {
+    fn turn(&mut self, world: &mut World) {
+        let now = monotonic();
+        self.frames.fetch_add(1, Ordering::Relaxed);
+        self.trace.frame(now);
+        self.take_in(now);
+        let status = self.scene.status();
+        if status.starts != self.starts && status.ready {
+            self.starts = status.starts;
+            if let Some(link) = &self.link {
+                link.scene_start();
+            }
+        }
+        let mut asked = None;
+        if self.scene.is_free() {
+            self.asked += 1;
+            let sees = self.senses.sees(self.asked, now);
+            // What a scene sees is numbers and short texts; it can always be written down.
+            if let Ok(json) = serde_json::to_string(&sees)
+                && self.scene.ask(sees.number, sees.input, json)
+            {
+                self.senses.told();
+                asked = Some(sees.number);
+            }
+        }
+        if let Some(number) = asked {
+            self.scene.wait(number, WAIT);
+        }
+        let (picture, acts) = self.scene.take();
+        for act in acts {
+            self.act(now, act);
+        }
+        let shared = self.senses.shared(now);
+        match picture {
+            Some(picture) => {
+                self.first = false;
+                stage::show(world, picture, shared);
+            }
+            None if self.first => stage::show(world, Arc::new(idle(self.canvas, &self.cards[0], &self.cards[1], shared)), shared),
+            None => {}
+        }
+        for (reflects, submitted, done) in self.drawn.take() {
+            self.trace.drawn(reflects, submitted, done);
+        }
+    }
+
+    /// What devices and twin have told since the frame before.
+    fn take_in(&mut self, now: Duration) {
+        self.touches.forget();
+        for touched in self.touched.lock().unwrap_or_else(PoisonError::into_inner).try_iter() {
+            let input = self.senses.touched(&touched);
+            self.trace.made(input, &touched);
+        }
+        if let Some(link) = &self.link {
+            self.senses.link(link.status(), link.there(), now);
+        }
+        let Some(told) = &self.told else { return };
+        for Told { at, output } in told.lock().unwrap_or_else(PoisonError::into_inner).try_iter() {
+            match output {
+                Output::Linked(_) => self.senses.linked(),
+                Output::Parted(_) => self.senses.parted(),
+                Output::Showing { apart: true, showing } => {
+                    tracing::warn!("the twin shows {} with other declarations; each plays alone", showing.installation);
+                }
+                Output::Showing { .. } => {}
+                Output::Happened { made, what, .. } => {
+                    let input = self.senses.happened(made, &what);
+                    self.trace.arrived(input, &what, at);
+                }
+            }
+        }
+    }
+
+    fn act(&self, now: Duration, act: Act) {
+        match act {
+            Act::Play { name, volume, pan, rate } => self.audio.play(&name, volume, pan, rate),
+            Act::Signal { name, data } => {
+                if let Some(link) = self.link.as_ref().filter(|link| link.status().health.state == State::Linked) {
+                    link.happening(now, Happening::Signal { name, data });
+                }
+            }
+            Act::Log(line) => tracing::info!("scene: {line}"),
+        }
+    }
+}

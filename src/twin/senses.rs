@@ -1,0 +1,159 @@
+//! What the scene will see: touches of both cities, sky and clocks, and what happened since it was last asked.
+
+use crate::device::quic::Status;
+use crate::device::touch::Touched;
+use crate::link::{Happening, State};
+use crate::manifest::City;
+use crate::presence::{Meeting, Phase, Presence, Touch};
+use crate::scene::{Seen, Sees, SiteSeen, TouchSeen, local_clock, sun};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Things that wait for a scene which is stuck; more, and the oldest are forgotten.
+const WAITING_MAX: usize = 1_024;
+
+/// Gathers what a scene may know.
+pub struct Senses {
+    here: &'static City,
+    there: &'static City,
+    meeting: Meeting,
+    canvas: [f32; 2],
+    touches: [Vec<TouchSeen>; 2],
+    events: Vec<Seen>,
+    /// Events so far, which are the scene's inputs.
+    input: u64,
+    status: Option<Status>,
+    began: Duration,
+    last: Duration,
+}
+
+impl Senses {
+    /// Nothing seen yet. `canvas` in its units.
+    pub fn new(here: &'static City, there: &'static City, meeting: Meeting, canvas: [f32; 2]) -> Self {
+        let now = crate::device::clock::monotonic();
+        let touches = [Vec::new(), Vec::new()];
+        Self { here, there, meeting, canvas, touches, events: Vec::new(), input: 0, status: None, began: now, last: now }
+    }
+
+    /// The shared clock at a monotonic time, in seconds.
+    pub fn shared(&self, at: Duration) -> f64 {
+        match &self.status {
+            Some(status) => status.shared + at.as_secs_f64() - status.at.as_secs_f64(),
+            None => at.saturating_sub(self.began).as_secs_f64(),
+        }
+    }
+
+    fn event(&mut self, seen: Seen) -> u64 {
+        if self.events.len() >= WAITING_MAX {
+            self.events.remove(0);
+        }
+        self.events.push(seen);
+        self.input += 1;
+        self.input
+    }
+
+    fn seen(&self, touch: &Touch, began: f64) -> TouchSeen {
+        TouchSeen { id: touch.id, x: touch.at[0], y: touch.at[1], by: touch.by.word(), began }
+    }
+
+    /// A touch here; the number of the input that it is.
+    pub fn touched(&mut self, touched: &Touched) -> u64 {
+        let made = self.shared(touched.made);
+        let list = &mut self.touches[0];
+        let known = list.iter().position(|t| t.id == touched.touch.id);
+        let began = known.map_or(made, |index| list[index].began);
+        let seen = self.seen(&touched.touch, began);
+        let list = &mut self.touches[0];
+        match (touched.phase, known) {
+            (Phase::Up, Some(index)) => _ = list.remove(index),
+            (Phase::Up, None) => {}
+            (_, Some(index)) => list[index] = seen,
+            (_, None) => list.push(seen),
+        }
+        self.event(match touched.phase {
+            Phase::Down => Seen::Down(seen),
+            Phase::Move => Seen::Move(seen),
+            Phase::Up => Seen::Up(seen),
+        })
+    }
+
+    /// How the link is, and who is there.
+    pub fn link(&mut self, status: Status, mut there: Presence, now: Duration) {
+        self.status = Some(status);
+        self.meeting.turn_all(self.canvas[0], &mut there);
+        let at = self.shared(now);
+        // Where a touch is comes from presence, that it began and ended from events.
+        for touch in &there.touches {
+            let Some(index) = self.touches[1].iter().position(|t| t.id == touch.id) else { continue };
+            let known = self.touches[1][index];
+            let seen = self.seen(touch, known.began.min(at));
+            // Presence is quantised to a twentieth of a unit.
+            if (seen.x - known.x).abs() + (seen.y - known.y).abs() > 0.2 {
+                self.touches[1][index] = seen;
+                self.event(Seen::MoveThere(seen));
+            }
+        }
+    }
+
+    /// Something happened there at `made`, by our monotonic clock; the number of the input that it is.
+    pub fn happened(&mut self, made: Duration, what: &Happening) -> u64 {
+        let turned = |touch: &Touch, senses: &Self| Touch { at: senses.meeting.turn(senses.canvas[0], touch.at), ..*touch };
+        match what {
+            Happening::Down(touch) => {
+                let seen = self.seen(&turned(touch, self), self.shared(made));
+                self.touches[1].retain(|t| t.id != touch.id);
+                self.touches[1].push(seen);
+                self.event(Seen::DownThere(seen))
+            }
+            Happening::Up(touch) => {
+                let began = self.touches[1].iter().find(|t| t.id == touch.id).map(|t| t.began);
+                let seen = self.seen(&turned(touch, self), began.unwrap_or_else(|| self.shared(made)));
+                self.touches[1].retain(|t| t.id != touch.id);
+                self.event(Seen::UpThere(seen))
+            }
+            Happening::Signal { name, data } => self.event(Seen::Heard { name: name.clone(), data: data.clone() }),
+            Happening::Unknown => self.input,
+        }
+    }
+
+    /// The twin is there.
+    pub fn linked(&mut self) {
+        self.event(Seen::Linked);
+    }
+
+    /// The twin is gone, and its touches with it.
+    pub fn parted(&mut self) {
+        for seen in std::mem::take(&mut self.touches[1]) {
+            self.event(Seen::UpThere(seen));
+        }
+        self.event(Seen::Parted);
+    }
+
+    /// Everything that a scene may know now.
+    pub fn sees(&self, number: u64, now: Duration) -> Sees {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        let site = |city: &City, touches: &Vec<TouchSeen>| SiteSeen {
+            touches: touches.clone(),
+            sun: sun(city.latitude, city.longitude, unix),
+            clock: local_clock(&city.zone, unix),
+        };
+        let health = self.status.map(|status| status.health).unwrap_or_default();
+        Sees {
+            number,
+            input: self.input,
+            now: self.shared(now),
+            dt: now.saturating_sub(self.last).as_secs_f64().min(1.0),
+            here: site(self.here, &self.touches[0]),
+            there: site(self.there, &self.touches[1]),
+            linked: health.state == State::Linked,
+            delay: health.round_trip.map_or(0.0, |round_trip| round_trip / 2.0),
+            lead: self.status.is_none_or(|status| status.lead),
+            events: self.events.clone(),
+        }
+    }
+
+    /// The scene has been told all of it.
+    pub fn told(&mut self) {
+        self.events.clear();
+        self.last = crate::device::clock::monotonic();
+    }
+}

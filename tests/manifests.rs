@@ -1,0 +1,159 @@
+//! What the manifests say to someone who wrote one wrongly. `tests/broken` has one mistake a file.
+
+use moongate::manifest::{Fault, Installation, Site};
+use moongate::presence::Meeting;
+use std::path::Path;
+
+const SITE: &str = r#"
+api = 1
+city = "shenzhen"
+name = "Nantou, the old north gate"
+key = "keys/site.key"
+installation = "../../installations/ripples"
+listen = "0.0.0.0:4433"
+
+[twin]
+key = "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
+city = "dublin"
+address = "[2001:db8::7]:4433"
+
+[[screen]]
+size = [1920, 1080]
+position = [-1920, 0]
+fullscreen = true
+part = [0.0, 0.0, 0.5, 1.0]
+
+[[screen]]
+part = [0.5, 0, 0.5, 1]
+
+[[camera]]
+name = "door"
+command = "ffmpeg -i /dev/video0 -f yuv4mpegpipe -"
+
+[[camera]]
+name = "yard"
+command = "cat yard.y4m"
+"#;
+
+const INSTALLATION: &str = r#"
+api = 1
+id = "night-garden-2"
+title = "夜の庭"
+author = "Someone"
+licence = "CC-BY-4.0"
+canvas = [1920, 1080]
+meeting = "facing"
+script = "code/garden.js"
+"#;
+
+fn parse(file: &str, text: &str) -> Result<(), Fault> {
+    let dir = Path::new("x");
+    if file.starts_with("site") {
+        Site::parse(dir, text).map(drop)
+    } else {
+        Installation::parse(dir, text).map(drop)
+    }
+}
+
+#[test]
+fn each_broken_manifest_is_told_how_to_be_mended() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
+    let mut files: Vec<_> = std::fs::read_dir(folder).expect("the corpus").map(|e| e.expect("an entry").path()).collect();
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "toml"));
+    files.sort();
+    assert!(files.len() >= 22, "{} files", files.len());
+    let mut wrong = Vec::new();
+    for file in files {
+        let name = file.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+        let text = std::fs::read_to_string(&file).expect("a file");
+        let expect = text.lines().next().and_then(|line| line.strip_prefix("# expect: "));
+        let (place, said) = expect.and_then(|expect| expect.split_once(" | ")).unwrap_or_else(|| panic!("{name}: no `# expect:`"));
+        let (line, key) = place.split_once(' ').unwrap_or_else(|| panic!("{name}: LINE KEY, not {place}"));
+        let Err(fault) = parse(&name, &text) else {
+            wrong.push(format!("{name}: is taken for good"));
+            continue;
+        };
+        let shown = fault.to_string();
+        let mut check = |good: bool, what: &str| {
+            if !good {
+                wrong.push(format!("{name}: {what}: {shown}"));
+            }
+        };
+        check(line == "-" || fault.line.is_some_and(|l| l.to_string() == line), &format!("line {line}"));
+        check(key == "-" || fault.key.as_deref() == Some(key), &format!("key {key}"));
+        check(shown.contains(said), &format!("says \"{said}\""));
+        check(shown.lines().count() == 1, "one line");
+        check(!fault.remedy.trim().is_empty() && shown.ends_with(&format!("; {}", fault.remedy)), "ends with a remedy");
+        let manifest = if name.starts_with("site") { "site.toml" } else { "installation.toml" };
+        check(shown.starts_with(&Path::new("x").join(manifest).display().to_string()), "begins with the file");
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_good_site_is_read() {
+    let site = Site::parse(Path::new("sites/here"), SITE).unwrap_or_else(|fault| panic!("{fault}"));
+    assert_eq!((site.city.slug.as_str(), site.name.as_str()), ("shenzhen", "Nantou, the old north gate"));
+    assert_eq!(site.key, Path::new("sites/here/keys/site.key"));
+    assert_eq!(site.installation, Path::new("sites/here/../../installations/ripples"));
+    assert_eq!(site.listen.port(), 4433);
+    let twin = site.twin.expect("it is named");
+    assert_eq!((twin.city.slug.as_str(), twin.address.is_ipv6()), ("dublin", true));
+    assert_eq!((twin.key[1], twin.key[31]), (0x11, 0xff));
+    assert_eq!(site.screens.len(), 2);
+    assert_eq!((site.screens[0].position, site.screens[0].fullscreen), (Some([-1920, 0]), true));
+    assert_eq!((site.screens[1].size, site.screens[1].part), ([1280, 720], [0.5, 0.0, 0.5, 1.0]));
+    assert_eq!(site.cameras.iter().map(|camera| camera.name.as_str()).collect::<Vec<_>>(), ["door", "yard"]);
+}
+
+#[test]
+fn what_is_left_out_of_a_site_has_a_default() {
+    let text = "api = 1\ncity = \"dublin\"\ninstallation = \"show\"\nlisten = \"[::]:4433\"\n";
+    let site = Site::parse(Path::new("x"), text).unwrap_or_else(|fault| panic!("{fault}"));
+    assert_eq!((site.name.as_str(), site.key.as_path()), (site.city.latin.as_str(), Path::new("x/site.key")));
+    assert!(site.twin.is_none() && site.cameras.is_empty());
+    assert_eq!(site.screens.len(), 1);
+}
+
+#[test]
+fn a_good_installation_is_read() {
+    let read = |text| Installation::parse(Path::new("x"), text).unwrap_or_else(|fault| panic!("{fault}"));
+    let full = read(INSTALLATION);
+    assert_eq!((full.id.as_str(), full.title.as_str()), ("night-garden-2", "夜の庭"));
+    assert_eq!((full.canvas, full.meeting), ([1920, 1080], Meeting::Facing));
+    assert_eq!(full.script, Path::new("code/garden.js"));
+    let least = read("api = 1\nid = \"a\"\ncanvas = [64, 8192]\n");
+    assert_eq!((least.title.as_str(), least.meeting), ("a", Meeting::Beside));
+    assert_eq!(least.script, Path::new("scene.js"));
+    assert_ne!(full.declarations(), least.declarations());
+}
+
+/// Whatever bytes a disk or an editor leaves, the answer is a manifest or a fault that can be shown.
+#[test]
+fn no_damage_to_a_manifest_makes_it_panic() {
+    let mut random = fastrand::Rng::with_seed(0x6d6f_6f6e);
+    for round in 0..2_000 {
+        let (file, good) = [("site.toml", SITE), ("installation.toml", INSTALLATION)][round % 2];
+        let mut bytes = good.as_bytes().to_vec();
+        for _ in 0..random.usize(1..6) {
+            let at = random.usize(..bytes.len());
+            match random.u8(..6) {
+                0 => bytes[at] ^= 1_u8 << random.u8(..8),
+                1 => bytes[at] = random.u8(..),
+                2 => bytes.truncate(at.max(1)),
+                3 => bytes.insert(at, *random.choice(b"[]{}\"'=.,#-\n\r\0\\").expect("some")),
+                4 => drop(bytes.splice(at..at, b"99999999999999999999".iter().copied())),
+                _ => {
+                    let to = random.usize(at..bytes.len());
+                    let piece = bytes[at..to.min(at + 40)].to_vec();
+                    drop(bytes.splice(at..at, piece));
+                }
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        if let Err(fault) = parse(file, &text) {
+            assert!(!fault.to_string().is_empty() && !fault.remedy.is_empty());
+            assert!(fault.line.is_none_or(|line| (1..=text.lines().count() + 1).contains(&line)), "{fault}");
+        }
+    }
+}

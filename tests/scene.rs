@@ -1,0 +1,525 @@
+//! Scripts as artists write them, good and bad, and what comes of them.
+
+mod common;
+
+use moongate::scene::{
+    Act, Align, Blend, Colour, FromScene, Host, Item, Paint, Picture, ScriptFault, Seen, Sees, Shape, Start, TouchSeen,
+};
+use std::cell::Cell;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const NIGHT: &str = "struct Params { sun: f32, wind: vec2f }
+fn paint(at: vec2f) -> vec4f { return vec4f(params.sun, params.wind, 1.0); }
+";
+
+struct Answer {
+    picture: Option<Picture>,
+    acts: Vec<Act>,
+    fault: Option<ScriptFault>,
+}
+
+/// A folder with this script, a shader and a sound.
+fn folder(script: &str) -> (TempDir, Start) {
+    let dir = common::folder(script);
+    std::fs::write(dir.path().join("night.wgsl"), NIGHT).expect("the shader is written");
+    std::fs::write(dir.path().join("bell.wav"), "only its name matters here").expect("the sound is written");
+    let start = common::start(dir.path());
+    (dir, start)
+}
+
+/// Loads without a limit of time.
+fn load(script: &str) -> Result<Host, ScriptFault> {
+    let (_dir, start) = folder(script);
+    Host::load(&start, || Duration::ZERO)
+}
+
+fn good(script: &str) -> Host {
+    load(script).unwrap_or_else(|fault| panic!("{fault}"))
+}
+
+/// A clock on which each look at it takes 1 ms: the script's engine looks once in some thousand steps.
+fn ticking() -> impl Fn() -> Duration {
+    let looks = Cell::new(0);
+    move || {
+        looks.set(looks.get() + 1);
+        Duration::from_millis(looks.get())
+    }
+}
+
+fn see(host: &mut Host, sees: &Sees) -> Answer {
+    let json = serde_json::to_string(sees).expect("it is plain");
+    match host.frame(sees.number, sees.input, &json) {
+        FromScene::Frame { picture, acts, fault, .. } => {
+            assert_eq!(picture.is_none(), fault.is_some(), "a picture, or a fault");
+            Answer { picture, acts, fault }
+        }
+        other => panic!("{other:?} is no frame"),
+    }
+}
+
+fn at(now: f64) -> Sees {
+    Sees { now, dt: 1.0 / 60.0, ..Sees::default() }
+}
+
+/// A scene whose third line is `line`, within `frame`.
+fn scene(line: &str) -> String {
+    format!(
+        "import {{ draw, sound, random, noise, signal, here, there, canvas }} from \"moongate\";\nexport function frame({{ now }}) {{\n  {line}\n}}\n"
+    )
+}
+
+fn picture(host: &mut Host, sees: &Sees) -> Picture {
+    let answer = see(host, sees);
+    answer.picture.unwrap_or_else(|| panic!("{}", answer.fault.unwrap_or_default()))
+}
+
+/// What a script does wrong, when it is loaded or in its first frame.
+fn fault_of(script: &str) -> ScriptFault {
+    match load(script) {
+        Err(fault) => fault,
+        Ok(mut host) => see(&mut host, &at(0.0)).fault.unwrap_or_else(|| panic!("no fault in:\n{script}")),
+    }
+}
+
+fn logs(acts: &[Act]) -> Vec<&str> {
+    acts.iter().filter_map(|act| if let Act::Log(line) = act { Some(line.as_str()) } else { None }).collect()
+}
+
+// (a)
+
+#[test]
+fn a_scene_draws_what_it_says() {
+    let mut host = good(
+        r##"import { draw, here, there, canvas } from "moongate";
+export function frame({ now, dt, width, height }) {
+  draw.background("#102030");
+  draw.circle(100, 50, 10, { fill: "red" });
+  draw.rect(1, 2, 30, 40, { stroke: "white", width: 3, radius: 5 });
+  draw.line(0, 0, 10, 0);
+  draw.polyline([[0, 0], [1, 1], { x: 2, y: 0 }], { stroke: "gold", closed: true });
+  draw.polygon([0, 0, 10, 0, 10, 10], { fill: "blue", blend: "add" });
+  draw.text(here.city.name, 5, 6, { size: 20, align: "center", bold: true, language: "zh" });
+  draw.shader("night.wgsl", { sun: 0.5, wind: [1, 2] });
+  draw.push();
+  draw.translate(10, 20);
+  draw.scale(2);
+  draw.alpha(0.5);
+  draw.circle(1, 1, 1);
+  draw.pop();
+  draw.circle(width, canvas.height, now);
+}
+"##,
+    );
+    let white = Colour([255; 4]);
+    let plain = Paint { width: 1.0, ..Paint::default() };
+    let picture = picture(&mut host, &Sees { number: 12, input: 34, ..at(3.0) });
+    assert_eq!((picture.answers, picture.reflects), (12, 34));
+    let [background, circle, rect, line, polyline, polygon, text, shader, inner, last] = &picture.items[..] else {
+        panic!("{:?}", picture.items);
+    };
+    assert_eq!(*background, Item::Background(Colour([0x10, 0x20, 0x30, 255])));
+    let paint = Paint { fill: Colour([255, 0, 0, 255]), ..plain };
+    let transform = [1.0, 0.0, 0.0, 1.0, 100.0, 50.0];
+    assert_eq!(*circle, Item::Shape { shape: Shape::Ellipse([10.0, 10.0]), transform, paint });
+    let paint = Paint { stroke: white, width: 3.0, ..plain };
+    let transform = [1.0, 0.0, 0.0, 1.0, 1.0, 2.0];
+    assert_eq!(*rect, Item::Shape { shape: Shape::Rect([30.0, 40.0, 5.0]), transform, paint });
+    // A line is a rectangle with round ends.
+    let paint = Paint { fill: white, width: 0.0, ..plain };
+    let transform = [1.0, 0.0, 0.0, 1.0, -0.5, -0.5];
+    assert_eq!(*line, Item::Shape { shape: Shape::Rect([11.0, 1.0, 0.5]), transform, paint });
+    let Item::Line { points, closed: true, .. } = polyline else { panic!("{polyline:?}") };
+    assert_eq!(points.of(&picture.points), [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]]);
+    let Item::Polygon { points, paint } = polygon else { panic!("{polygon:?}") };
+    assert_eq!(points.of(&picture.points), [[0.0, 0.0], [10.0, 0.0], [10.0, 10.0]]);
+    assert_eq!((paint.fill, paint.blend), (Colour([0, 0, 255, 255]), Blend::Add));
+    let Item::Text { text, size, align, language, bold, .. } = text else { panic!("{text:?}") };
+    assert_eq!((picture.text(*text), picture.text(*language)), ("深圳", "zh"));
+    assert_eq!((*size, *align, *bold), (20.0, Align::Center, true));
+    let Item::Shader { index: 0, params, blend: Blend::Over } = shader else { panic!("{shader:?}") };
+    let params: Vec<f32> =
+        params.of(&picture.params).chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    assert_eq!(params, [0.5, 0.0, 1.0, 2.0]);
+    let paint = Paint { fill: Colour([255, 255, 255, 128]), ..plain };
+    let transform = [2.0, 0.0, 0.0, 2.0, 12.0, 22.0];
+    assert_eq!(*inner, Item::Shape { shape: Shape::Ellipse([1.0, 1.0]), transform, paint });
+    let paint = Paint { fill: white, ..plain };
+    let transform = [1.0, 0.0, 0.0, 1.0, 1920.0, 1080.0];
+    assert_eq!(*last, Item::Shape { shape: Shape::Ellipse([3.0, 3.0]), transform, paint });
+    assert_eq!(picture.clone().checked(&[16]), picture, "what a scene can say is within the bounds");
+}
+
+#[test]
+fn a_scene_knows_both_cities() {
+    let script = scene(
+        "console.log(here.city.latin, here.city.language, here.side, there.city.latin, there.side, here.clock.text, \
+         here.sun.up, there.sun.up, there.linked, there.delay, here.lead, here.touches.length, canvas.width)",
+    );
+    let mut sees = Sees { linked: true, delay: 0.125, lead: true, ..at(1.0) };
+    sees.here.sun.altitude = 0.5;
+    sees.there.sun.altitude = -0.5;
+    sees.here.clock.hour = 9;
+    sees.here.clock.second = 7;
+    sees.here.touches.push(TouchSeen { id: 1, x: 2.0, y: 3.0, by: "finger", began: 0.5 });
+    let answer = see(&mut good(&script), &sees);
+    let language = common::start("x".as_ref()).here.language;
+    let line = format!("Shenzhen {language} 0 Dublin 1 09:00:07 true false true 0.125 true 1 1920");
+    assert_eq!(logs(&answer.acts), [line], "{:?}", answer.fault);
+}
+
+// (b)
+
+#[test]
+fn a_beginners_mistake_is_told_with_its_line_and_what_was_meant() {
+    let mistakes = [
+        (r#"draw.circle("10", 20, 30);"#, "x is a string, not a number; use draw.circle(x, y, radius, { fill })"),
+        ("draw.circle(10, 20);", "the radius is missing; use draw.circle("),
+        ("draw.circle(here.x, 20, 30);", "x is undefined, not a number"),
+        ("draw.circle([1], 20, 30);", "x is an array, not a number"),
+        ("draw.rect(0, 0 / 0, 1, 1);", "y is NaN; use draw.rect(x, y, width, height"),
+        ("draw.line(0, 0, 1 / 0, 1);", "x2 is inf"),
+        ("draw.translate();", "x is missing; use draw.translate(x, y)"),
+        (r#"draw.background("blak");"#, "\"blak\" is no colour (did you mean \"black\"?)"),
+        ("draw.background(20);", "not a colour such as \"#e8543f\""),
+        ("draw.background();", "the colour is missing; use draw.background("),
+        (r#"draw.circle(1, 2, 3, { fill: "no colour at all" });"#, "is no colour; use draw.circle("),
+        (r#"draw.circle(1, 2, 3, { fil: "red" });"#, "a style has no `fil`; did you mean `fill`?"),
+        (r#"draw.circle(1, 2, 3, { fill: "red", widht: 2 });"#, "did you mean `width`?"),
+        (r#"draw.circle(1, 2, 3, { width: "2" });"#, "width is a string, not a number"),
+        (r#"draw.circle(1, 2, 3, "red");"#, "the style is a string, not an object such as { fill: \"white\" }"),
+        (r#"draw.circle(1, 2, 3, { blend: "screen" });"#, "blend is \"screen\", not \"over\" or \"add\""),
+        (r#"draw.text("a", 1, 2, { align: "middle" });"#, "not \"left\" or \"center\" or \"right\""),
+        ("draw.text(undefined, 1, 2);", "the text is undefined; use draw.text("),
+        ("draw.polyline(5);", "not an array; use draw.polyline([[x, y], …]"),
+        ("draw.polyline([1, 2, 3]);", "the last point has an x and no y"),
+        (r#"draw.polygon([[1, "2"]]);"#, "a point's y is a string"),
+        (r#"draw.shader("nigth.wgsl");"#, "there is no shader \"nigth.wgsl\"; did you mean \"night.wgsl\"?"),
+        (r#"draw.shader("sea");"#, "the folder has night.wgsl"),
+        (r#"draw.shader("night.wgsl", { son: 1 });"#, "`Params` of night.wgsl has no `son`; did you mean `sun`?"),
+        (r#"draw.shader("night.wgsl", { wind: [1, 2, 3] });"#, "`wind` has 3 numbers; night.wgsl takes 2"),
+        (r#"sound.play("bel.wav");"#, "there is no sound \"bel.wav\"; did you mean \"bell.wav\"?"),
+        (r#"sound.play("bell.wav", { loud: 1 });"#, "a sound has no `loud`"),
+        ("draw.pop();", "draw.pop without a draw.push before it"),
+        ("draw.circel(1, 2, 3);", "not a function"),
+        ("drow.circle(1, 2, 3);", "did you mean `draw`?"),
+        ("createCanvas(400, 400);", "`canvas` in installation.toml"),
+        ("ellipse(1, 2, 3);", "`ellipse` is draw.circle here"),
+        ("setTimeout(() => {}, 10);", "compare it with `now`"),
+        ("Date.now();", "use the `now` that `frame` is given"),
+        ("new Date();", "use the `now` that `frame` is given"),
+        (r#"throw "paint";"#, "throws paint"),
+        (r#"throw new Error("my own");"#, "my own"),
+    ];
+    let mut wrong = Vec::new();
+    for (line, said) in mistakes {
+        let fault = fault_of(&scene(line));
+        let shown = fault.to_string();
+        if fault.file != "scene.js" || !shown.contains(said) {
+            wrong.push(format!("`{line}` does not say \"{said}\": {shown}"));
+        }
+        // A text that is thrown knows no place.
+        if !line.starts_with("throw \"") && (fault.place.is_none_or(|place| place.0 != 3) || fault.source != line) {
+            wrong.push(format!("`{line}` is not found on line 3: {shown}"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_mistake_of_the_whole_script_is_told_when_it_is_loaded() {
+    let frame = "export function frame() {}";
+    let mistakes = [
+        (format!("// A\nimport {{ drw }} from \"moongate\";\n{frame}"), Some(2), "did you mean `draw`?"),
+        (format!("import {{ ours }} from \"moongate\";\n{frame}"), Some(1), "\"moongate\" has here, there"),
+        (format!("// A\nimport fs from \"fs\";\n{frame}"), Some(2), "a scene imports from \"moongate\" only"),
+        (format!("import {{ a }} from \"./other.js\";\n{frame}"), Some(1), "cannot be imported"),
+        ("// A\nexport function setup() {}".into(), Some(2), "`setup` is never called; it is `start` here"),
+        ("// A\nexport function draw() {}".into(), Some(2), "`draw` is never called; it is `frame` here"),
+        (format!("{frame}\nexport function mousePressed() {{}}"), Some(2), "it is `down` here"),
+        ("export function fram() {}".into(), Some(1), "did you mean `frame`?"),
+        ("// A\nfunction frame() {}".into(), Some(2), "write `export` before `function frame`"),
+        ("let x = 1;".into(), None, "write: export function frame({ now }) { … }"),
+        (String::new(), None, "exports no function that the engine calls"),
+        (format!("{frame}\nlet a = 1;\nlet b = ;\n"), Some(3), "token"),
+        (format!("{frame}\nawait 1;\nwhile (false) {{\n"), None, "scene.js"),
+        (format!("{frame}\nconst x = noise(1);"), Some(2), "add it to the import: import { noise } from \"moongate\""),
+        (format!("{frame}\nthrow new Error(\"at once\");"), Some(2), "at once"),
+    ];
+    let mut wrong = Vec::new();
+    for (script, line, said) in mistakes {
+        let Err(fault) = load(&script) else {
+            wrong.push(format!("is taken for good:\n{script}"));
+            continue;
+        };
+        let shown = fault.to_string();
+        if !shown.contains(said) || (line.is_some() && fault.place.map(|place| place.0) != line) {
+            wrong.push(format!("not \"{said}\" on line {line:?}: {shown}"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_that_cannot_be_used_are_named() {
+    let (dir, mut start) = folder(&scene(""));
+    start.script = "other.js".into();
+    let fault = Host::load(&start, || Duration::ZERO).err().expect("there is no such script");
+    assert!(fault.file == "other.js" && fault.problem.contains("cannot be read"), "{fault}");
+
+    let start = common::start(dir.path());
+    std::fs::write(dir.path().join("broken.wgsl"), "fn paint(at: vec2f) -> vec4f {\n  return vec4f(att, 0.0, 1.0);\n}").expect("written");
+    let fault = Host::load(&start, || Duration::ZERO).err().expect("the shader is broken");
+    assert_eq!((fault.file.as_str(), fault.place.map(|place| place.0)), ("broken.wgsl", Some(2)), "{fault}");
+    std::fs::remove_file(dir.path().join("broken.wgsl")).expect("removed");
+
+    std::fs::write(dir.path().join("scene.js"), [0xff, 0xfe, b'a']).expect("written");
+    let fault = Host::load(&start, || Duration::ZERO).err().expect("it is no text");
+    assert!(fault.remedy.contains("UTF-8"), "{fault}");
+    std::fs::write(dir.path().join("scene.js"), vec![b' '; (1 << 20) + 1]).expect("written");
+    let fault = Host::load(&start, || Duration::ZERO).err().expect("it is too long");
+    assert!(fault.remedy.contains("1 MiB"), "{fault}");
+}
+
+// (c)
+
+#[test]
+fn a_loop_without_an_end_ends_and_the_next_frame_is_drawn() {
+    let (_dir, start) = folder(&scene("if (now === 1) { for (;;) {} } draw.circle(1, 2, 3);"));
+    let mut host = Host::load(&start, ticking()).unwrap_or_else(|fault| panic!("{fault}"));
+    assert_eq!(picture(&mut host, &at(0.0)).items.len(), 1);
+    for _ in 0..3 {
+        let fault = see(&mut host, &at(1.0)).fault.expect("it does not end");
+        assert!(fault.problem.contains("ran longer"), "{fault}");
+        assert!(fault.remedy.contains("loop"), "{fault}");
+        assert_eq!(fault.place.map(|place| place.0), Some(3), "{fault}");
+        assert_eq!(picture(&mut host, &at(2.0)).items.len(), 1);
+    }
+}
+
+#[test]
+fn a_script_cannot_catch_its_own_end() {
+    let (_dir, start) = folder(&scene("for (;;) { try { for (;;) {} } catch { draw.circle(1, 2, 3); } finally { now; } }"));
+    let mut host = Host::load(&start, ticking()).unwrap_or_else(|fault| panic!("{fault}"));
+    let fault = see(&mut host, &at(0.0)).fault.expect("it does not end");
+    assert!(fault.problem.contains("ran longer"), "{fault}");
+}
+
+#[test]
+fn a_loop_without_an_end_ends_while_loading() {
+    let (_dir, start) = folder("export function frame() {}\nfor (;;) {}\n");
+    let fault = Host::load(&start, ticking()).err().expect("it does not end");
+    assert!(fault.problem.contains("ran longer"), "{fault}");
+}
+
+#[test]
+fn promises_without_an_end_are_a_fault() {
+    let fault = fault_of(&scene("const again = () => Promise.resolve().then(again); again();"));
+    assert!(fault.problem.contains("promises without an end"), "{fault}");
+}
+
+// (d)
+
+#[test]
+fn recursion_without_an_end_is_a_fault() {
+    let mut host = good(&scene("const again = () => 1 + again(); if (now < 1) again(); draw.circle(1, 2, 3);"));
+    let fault = see(&mut host, &at(0.0)).fault.expect("there is no room for it");
+    assert!(fault.problem.contains("call stack"), "{fault}");
+    assert_eq!(picture(&mut host, &at(2.0)).items.len(), 1);
+}
+
+#[test]
+fn more_memory_than_there_is_is_a_fault() {
+    let mut host = good(&scene(
+        "if (now < 1) { const all = []; for (;;) all.push(\"x\".repeat(10000)); } draw.circle(1, 2, 3);",
+    ));
+    for _ in 0..3 {
+        let fault = see(&mut host, &at(0.0)).fault.expect("there is no room for it");
+        assert!(fault.remedy.contains("64 MiB"), "{fault}");
+        assert_eq!(picture(&mut host, &at(2.0)).items.len(), 1);
+    }
+}
+
+#[test]
+fn memory_that_is_kept_is_a_fault_each_frame_and_no_crash() {
+    let script = "const all = [];\nexport function frame() {\n  for (;;) all.push(\"x\".repeat(1000) + all.length);\n}\n";
+    let mut host = good(script);
+    for _ in 0..5 {
+        assert!(see(&mut host, &at(0.0)).fault.is_some());
+    }
+}
+
+// (e)
+
+#[test]
+fn what_is_beyond_the_bounds_is_told_and_the_next_frame_is_drawn() {
+    let bounds = [
+        ("for (let i = 0; i <= 20000; i++) draw.circle(1, 2, 3);", "more than 20000 things in one frame; draw fewer"),
+        ("for (let i = 0; i <= 64; i++) signal(\"a\");", "more than 64 sounds, signals and logs in one frame"),
+        ("for (let i = 0; i <= 64; i++) sound.play(\"bell.wav\");", "more than 64 sounds"),
+        ("for (let i = 0; i <= 64; i++) draw.push();", "draw.push 64 times without a draw.pop; add the missing draw.pop"),
+        ("for (let i = 0; i <= 8; i++) draw.shader(\"night.wgsl\");", "more than 8 shader layers in one frame"),
+        ("for (let i = 0; i <= 16; i++) draw.text(\"x\".repeat(4000), 1, 2);", "more than 64 KiB of text in one frame"),
+        ("draw.polyline(new Array(200001).fill(0));", "200001 points are too many"),
+        ("for (let i = 0; i < 3; i++) draw.polyline(new Array(200000).fill(0));", "more than 200000 points in one frame"),
+        ("signal(\"a\", \"x\".repeat(800));", "802 bytes of data are more than 800"),
+        ("signal(\"x\".repeat(65));", "a name has 1 to 64 bytes"),
+        ("signal(\"\");", "a name has 1 to 64 bytes"),
+    ];
+    for (line, said) in bounds {
+        let mut host = good(&scene(&format!("if (now < 1) {{ {line} }} draw.circle(1, 2, 3);")));
+        let fault = see(&mut host, &at(0.0)).fault.unwrap_or_else(|| panic!("no fault: {line}"));
+        assert!(fault.problem.contains(said), "{line} does not say \"{said}\": {fault}");
+        let next = see(&mut host, &at(2.0));
+        assert_eq!(next.picture.map(|picture| picture.items.len()), Some(1), "after {line}");
+        assert!(next.acts.is_empty(), "after {line}");
+    }
+}
+
+#[test]
+fn too_many_logs_never_stop_a_scene() {
+    let answer = see(&mut good(&scene("for (let i = 0; i < 1000; i++) console.log(i); draw.circle(1, 2, 3);")), &at(0.0));
+    assert!(answer.fault.is_none(), "{:?}", answer.fault);
+    assert_eq!(answer.acts.len(), moongate::scene::ACTS_MAX);
+}
+
+#[test]
+fn what_is_exactly_within_the_bounds_is_drawn() {
+    let line = "for (let i = 0; i < 20000; i++) draw.circle(1, 2, 3); for (let i = 0; i < 64; i++) draw.push();";
+    assert_eq!(picture(&mut good(&scene(line)), &at(0.0)).items.len(), moongate::scene::ITEMS_MAX);
+    // What an opaque background covers is not counted.
+    let line = "for (let i = 0; i < 20000; i++) draw.circle(1, 2, 3); draw.background(\"black\"); draw.circle(1, 2, 3);";
+    assert_eq!(picture(&mut good(&scene(line)), &at(0.0)).items.len(), 2);
+}
+
+// (f)
+
+#[test]
+fn signals_go_out_as_json_and_come_in_parsed() {
+    let mut host = good(
+        r#"import { signal, sound } from "moongate";
+export function frame({ now }) {
+  if (now > 0) return;
+  signal("hello", { a: [1, 2], name: "深圳 \"gate\"" });
+  signal("bare");
+  sound.play("bell.wav", { volume: 0.5, pan: -3, rate: 2 });
+  signal("list", [true, null]);
+}
+export function heard(name, data) {
+  console.log(name, data);
+}
+"#,
+    );
+    let acts = see(&mut host, &at(0.0)).acts;
+    let signal = |name: &str, data: &str| Act::Signal { name: name.into(), data: data.into() };
+    assert_eq!(
+        acts,
+        [
+            signal("hello", r#"{"a":[1,2],"name":"深圳 \"gate\""}"#),
+            signal("bare", "null"),
+            Act::Play { name: "bell.wav".into(), volume: 0.5, pan: -1.0, rate: 2.0 },
+            signal("list", "[true,null]"),
+        ]
+    );
+    // What one half says, the other half hears.
+    let events = acts.into_iter().filter_map(|act| match act {
+        Act::Signal { name, data } => Some(Seen::Heard { name, data }),
+        _ => None,
+    });
+    let answer = see(&mut host, &Sees { events: events.collect(), ..at(1.0) });
+    assert_eq!(
+        logs(&answer.acts),
+        [r#"hello {"a":[1,2],"name":"深圳 \"gate\""}"#, "bare null", "list [true,null]"],
+        "{:?}",
+        answer.fault
+    );
+}
+
+#[test]
+fn what_a_twin_says_that_is_no_json_is_a_fault_and_no_crash() {
+    let mut host = good("export function frame() {}\nexport function heard() {}\n");
+    let events = vec![Seen::Heard { name: "a".into(), data: "{".into() }];
+    assert!(see(&mut host, &Sees { events, ..at(0.0) }).fault.is_some());
+    assert!(see(&mut host, &at(1.0)).fault.is_none());
+}
+
+// (g)
+
+#[test]
+fn random_and_noise_follow_from_the_seed() {
+    let script = scene(
+        "for (let i = 0; i < 9; i++) console.log(random(), random(5), random(-3, 3), Math.random(), noise(i + 0.3, now), noise(0.5, i, 0.7));",
+    );
+    let run = |seed| {
+        let (_dir, mut start) = folder(&script);
+        start.seed = seed;
+        let mut host = Host::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
+        let answer = see(&mut host, &at(1.25));
+        assert!(answer.fault.is_none(), "{:?}", answer.fault);
+        logs(&answer.acts).join(" ")
+    };
+    let first = run(7);
+    assert_eq!(first, run(7));
+    assert_ne!(first, run(8));
+    let numbers: Vec<f64> = first.split(' ').map(|number| number.parse().expect("a number")).collect();
+    assert_eq!(numbers.len(), 54);
+    for six in numbers.chunks_exact(6) {
+        assert!((0.0..1.0).contains(&six[0]) && (0.0..5.0).contains(&six[1]) && (-3.0..3.0).contains(&six[2]), "{six:?}");
+        assert!((0.0..1.0).contains(&six[3]) && six[4].abs() <= 1.0 && six[5].abs() <= 1.0, "{six:?}");
+    }
+}
+
+// (h)
+
+#[test]
+fn events_of_both_cities_come_in_order_with_age_and_city() {
+    let mut script = String::from("import { there } from \"moongate\";\n");
+    for name in ["down", "move", "up", "downThere", "moveThere", "upThere"] {
+        script += &format!(
+            "export function {name}(t) {{ console.log(\"{name}\", t.id, t.x, t.y, t.by, t.age, t.city.latin, t.here); }}\n"
+        );
+    }
+    script += "export function start() { console.log(\"start\"); }
+export function linked() { console.log(\"linked\", there.linked); }
+export function parted() { console.log(\"parted\", there.linked); }
+export function heard(name, data) { console.log(\"heard\", name, data.n); }
+export function frame({ now, dt }) { console.log(\"frame\", now, dt); }
+";
+    let mut host = good(&script);
+    let touch = |id, began| TouchSeen { id, x: 10.5, y: 20.0, by: "finger", began };
+    let cast = TouchSeen { by: "cast", ..touch(9, 0.5) };
+    let events = vec![
+        Seen::Linked,
+        Seen::Down(touch(7, 1.0)),
+        Seen::DownThere(cast),
+        Seen::Move(touch(7, 1.0)),
+        Seen::Heard { name: "n".into(), data: r#"{"n":3}"#.into() },
+        Seen::MoveThere(cast),
+        Seen::UpThere(cast),
+        Seen::Up(touch(7, 1.0)),
+        // One that began later than now, by a clock that is slewed, is new and not from the future.
+        Seen::Down(touch(8, 99.0)),
+    ];
+    let answer = see(&mut host, &Sees { linked: true, dt: 0.5, events, ..at(2.0) });
+    assert_eq!(
+        logs(&answer.acts),
+        [
+            "start",
+            "linked true",
+            "down 7 10.5 20 finger 1 Shenzhen true",
+            "downThere 9 10.5 20 cast 1.5 Dublin false",
+            "move 7 10.5 20 finger 1 Shenzhen true",
+            "heard n 3",
+            "moveThere 9 10.5 20 cast 1.5 Dublin false",
+            "upThere 9 10.5 20 cast 1.5 Dublin false",
+            "up 7 10.5 20 finger 1 Shenzhen true",
+            "down 8 10.5 20 finger 0 Shenzhen true",
+            "frame 2 0.5",
+        ],
+        "{:?}",
+        answer.fault
+    );
+    // `start` comes once.
+    let answer = see(&mut host, &Sees { dt: 0.5, events: vec![Seen::Parted], ..at(3.0) });
+    assert_eq!(logs(&answer.acts), ["parted false", "frame 3 0.5"], "{:?}", answer.fault);
+}
