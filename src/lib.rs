@@ -6,6 +6,8 @@ pub mod device;
 pub mod link;
 pub mod manifest;
 pub mod mix;
+#[cfg(feature = "show")]
+pub mod operator;
 pub mod presence;
 pub mod scene;
 #[cfg(feature = "show")]

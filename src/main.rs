@@ -1,1 +1,8 @@
-fn main(){}
+//! `moongate`: arguments, then a command.
+
+use moongate::cli;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -1,3 +1,49 @@
 //! What a person types: one file a command.
 
-pub mod scene;
+#[cfg(feature = "show")]
+mod rehearse;
+mod scene;
+#[cfg(feature = "show")]
+mod show;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Two city squares, one scene.
+#[derive(Debug, Parser)]
+#[command(name = "moongate", version, about, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Two cities on this machine: two shows, with an ocean between them.
+    #[cfg(feature = "show")]
+    Rehearse(rehearse::Arguments),
+    /// One site's show; a line of its state a second on standard output, commands on standard input.
+    #[cfg(feature = "show")]
+    Show(show::Arguments),
+    /// A scene in a process of its own; a show starts it.
+    #[command(hide = true)]
+    Scene,
+}
+
+/// Runs what the command line says.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_env("MOONGATE_LOG").unwrap_or_else(|_| {
+        EnvFilter::new("warn,moongate=info,wgpu_hal=error,wgpu_core=error,naga=error,winit=error,bevy_render=error")
+    });
+    // Standard output belongs to the state of a show and to the pictures of a scene.
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    match arguments.command {
+        #[cfg(feature = "show")]
+        Command::Rehearse(arguments) => rehearse::run(&arguments),
+        #[cfg(feature = "show")]
+        Command::Show(arguments) => show::run(&arguments),
+        Command::Scene => scene::run(),
+    }
+}

@@ -98,7 +98,7 @@ impl Host {
         let name = start.script.to_string_lossy().into_owned();
         let text = read_script(&start.dir.join(&start.script), &name)?;
         let shaders = read_shaders(&start.dir)?;
-        let sounds = files(&start.dir, &["wav", "ogg", "flac", "mp3"]);
+        let sounds = sounds(&start.dir);
         let stage = Stage::new(start.seed, shaders, sounds, start.here.language.clone());
         let stage = Rc::new(RefCell::new(stage));
         let script = Script { name, text };
@@ -257,8 +257,19 @@ fn read_shaders(dir: &Path) -> std::result::Result<Vec<Shader>, ScriptFault> {
         .collect()
 }
 
+/// The names of an installation's sounds, in order.
+pub fn sounds(dir: &Path) -> Vec<String> {
+    files(dir, &["wav", "ogg", "flac", "mp3"])
+}
+
+/// The names and texts of an installation's shaders, in the order that pictures name them in.
+pub fn sources(dir: &Path) -> Vec<(String, String)> {
+    let read = |name: String| std::fs::read_to_string(dir.join(&name)).ok().map(|text| (name, text));
+    files(dir, &["wgsl"]).into_iter().filter_map(read).collect()
+}
+
 /// The names of the files in a folder with one of these endings, in order.
-pub(crate) fn files(dir: &Path, endings: &[&str]) -> Vec<String> {
+fn files(dir: &Path, endings: &[&str]) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())

@@ -14,7 +14,7 @@ mod sky;
 
 pub use colour::Colour;
 pub use fault::ScriptFault;
-pub use host::Host;
+pub use host::{Host, sounds, sources};
 pub use idle::idle;
 pub use message::{Act, CityCard, Clock, FromScene, Seen, Sees, SiteSeen, Start, ToScene, TouchSeen, read, write};
 pub use picture::{Align, Blend, Item, Paint, Picture, Range, Shape, Transform};

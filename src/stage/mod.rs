@@ -244,4 +244,4 @@ pub(crate) fn pace(last: &mut Duration, frames: f64) {
     *last = next.max(now);
 }
 
-pub(crate) use screens::{ScreenOf, ScreensGone};
+pub(crate) use screens::{PaneCamera, ScreenOf, ScreensGone};

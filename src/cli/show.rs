@@ -1,0 +1,239 @@
+//! `moongate show --site DIR`: one site's show. Its contract with who starts it stands in `docs/show.md`.
+
+mod graphics;
+mod state;
+
+use crate::device::audio::Audio;
+use crate::device::cast::{self, Cast};
+use crate::device::clock::yield_to_others;
+use crate::device::key::SiteKey;
+use crate::device::quic::LinkThread;
+use crate::device::scene_process::{SceneCommand, SceneProcess};
+use crate::device::touch::{TouchHub, WAITING_MAX};
+use crate::link::{Config, Showing};
+use crate::manifest::{Installation, Site};
+use crate::operator::OperatorPlugin;
+use crate::scene::{Shader, Start, sounds, sources};
+use crate::stage::{Capture, Drawn, Easel, ScreensGone, StagePlugin, pace};
+use crate::twin::{Trace, TwinParts, card, there_of};
+use bevy::app::PluginsState;
+use bevy::prelude::*;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Widest texture of the canvas that a software rasteriser gets, in pixels.
+const SOFTWARE_WIDTH: u32 = 640;
+/// Frames a second there; more would only take the processor from the link.
+const SOFTWARE_FRAMES: f64 = 30.0;
+const FRAMES: f64 = 60.0;
+
+/// What can be said on the command line.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Folder of the site: site.toml and its key.
+    #[arg(long, value_name = "DIR")]
+    pub site: PathBuf,
+    /// Invented visitors: nobody, one, shy, forty, vandal.
+    #[arg(long, default_value = "nobody")]
+    pub cast: Cast,
+    /// What the cast and the scene's random follow from.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Without windows; so without a display anyway.
+    #[arg(long)]
+    pub offscreen: bool,
+    /// Draws a frame while the next is prepared: more frames, a frame later.
+    #[arg(long)]
+    pub pipelined: bool,
+    /// Reports each touch with its times.
+    #[arg(long)]
+    pub trace: bool,
+}
+
+/// What can go wrong before there is a show, with what to do about it.
+type Failure = Box<dyn std::error::Error>;
+
+/// Runs the show until standard input closes or its last window does.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    match start(arguments) {
+        Ok(code) => code,
+        Err(why) => {
+            eprintln!("moongate show: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let site = Site::read(&arguments.site)?;
+    let installation = Installation::read(&site.installation)?;
+    let key = SiteKey::read(&site.key)?;
+    // A shader that is wrong is the artist's to mend; the scene process tells it, and the show shows its idle picture.
+    let shaders = shaders(&installation.dir);
+
+    // The link first: nothing of the screen holds it up.
+    let (touched_in, touched) = sync_channel(WAITING_MAX);
+    let there = there_of(site.city, site.twin.as_ref());
+    let link = match &site.twin {
+        None => None,
+        Some(twin) => {
+            let config = Config {
+                key: key.public(),
+                twin: twin.key,
+                boot: fastrand::u64(1..),
+                city: site.city.slug.clone(),
+                name: site.name.clone(),
+                showing: Showing { installation: installation.id.clone(), declarations: installation.declarations() },
+                canvas: installation.canvas_size(),
+            };
+            Some(LinkThread::start(&key, site.listen, twin.address, config)?)
+        }
+    };
+    let side = link.as_ref().map_or(0, |_| u8::from(site.twin.as_ref().is_some_and(|twin| key.public() > twin.key)));
+    let (link_thread, link) = link.map_or((None, None), |(thread, told)| (Some(thread), Some(told)));
+    let sender = link_thread.as_ref().map(LinkThread::sender);
+    let hub = TouchHub::new(sender.clone(), touched_in);
+    let audio = Arc::new(Audio::start(&installation.dir, &sounds(&installation.dir)));
+    let scene = SceneProcess::start(
+        SceneCommand::own()?,
+        Start {
+            dir: installation.dir.clone(),
+            script: installation.script.clone(),
+            canvas: installation.canvas_size(),
+            here: card(site.city),
+            there: card(there),
+            side,
+            seed: arguments.seed,
+        },
+        shaders.iter().map(|shader| shader.size).collect(),
+    )?;
+    let scene = Arc::new(scene);
+    if !site.cameras.is_empty() {
+        tracing::warn!("[[camera]] in site.toml is read, but this version does not look through cameras yet");
+    }
+
+    yield_to_others();
+    let mut graphics = graphics::find()?;
+    graphics.offscreen |= arguments.offscreen;
+    let drawn = Drawn::default();
+    let trace = Trace::default();
+    let frames = Arc::new(AtomicU64::new(0));
+    let over = Arc::new(AtomicBool::new(false));
+    let captures = Arc::new(Mutex::new(None));
+    let [width, height] = installation.canvas;
+    let pixels = if graphics.software && width > SOFTWARE_WIDTH {
+        [SOFTWARE_WIDTH, (height * SOFTWARE_WIDTH / width).max(1)]
+    } else {
+        [width, height]
+    };
+
+    let mut app = graphics::app(&graphics, arguments.pipelined);
+    app.add_plugins(StagePlugin {
+        canvas: installation.canvas,
+        pixels,
+        shaders,
+        screens: if graphics.offscreen { Vec::new() } else { site.screens.clone() },
+        title: format!("{} · {}", installation.title, site.city.latin),
+        drawn: drawn.clone(),
+    });
+    if !graphics.offscreen {
+        app.add_plugins(OperatorPlugin { drawn: drawn.clone() });
+    }
+    TwinParts {
+        city: site.city,
+        twin: site.twin.clone(),
+        installation: installation.clone(),
+        link: sender.clone().zip(link),
+        scene: scene.clone(),
+        audio: audio.clone(),
+        touches: hub.clone(),
+        touched,
+        drawn: drawn.clone(),
+        trace: trace.clone(),
+        frames: frames.clone(),
+    }
+    .plug(&mut app);
+    let limit = if graphics.software { SOFTWARE_FRAMES } else { FRAMES };
+    app.insert_resource(Ends { over: over.clone(), captures: captures.clone(), last: Duration::ZERO, limit })
+        .add_systems(Last, ends);
+
+    let source = state::Source {
+        city: site.city.slug.clone(),
+        installation: installation.id.clone(),
+        offscreen: graphics.offscreen,
+        adapter: graphics.name.clone(),
+        pixels,
+        link: sender,
+        scene: scene.clone(),
+        audio,
+        drawn,
+        trace: arguments.trace.then_some(trace),
+        frames,
+    };
+    state::speak(source, over.clone())?;
+    state::listen(over, captures)?;
+    cast::come_on(arguments.cast, installation.canvas_size(), arguments.seed, hub)?;
+
+    let exit = drive(&mut app, graphics.offscreen);
+    // The scene process and the twin are told before this process ends.
+    drop(app);
+    drop(scene);
+    drop(link_thread);
+    Ok(if exit.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// All shaders of the folder, or none if one of them is wrong: then the scene process says so, and no picture names one.
+fn shaders(dir: &Path) -> Vec<Shader> {
+    sources(dir).into_iter().map(|(name, text)| Shader::parse(&name, &text)).collect::<Result<_, _>>().unwrap_or_default()
+}
+
+/// Windows have a loop of their own; without them this is the loop.
+fn drive(app: &mut App, offscreen: bool) -> AppExit {
+    if !offscreen {
+        return app.run();
+    }
+    while app.plugins_state() == PluginsState::Adding {
+        bevy::tasks::tick_global_task_pools_on_main_thread();
+    }
+    app.finish();
+    app.cleanup();
+    loop {
+        app.update();
+        if let Some(exit) = app.should_exit() {
+            return exit;
+        }
+    }
+}
+
+type Captures = Arc<Mutex<Option<PathBuf>>>;
+
+/// How the show ends, how often it turns, and which picture is to be kept.
+#[derive(Resource)]
+struct Ends {
+    over: Arc<AtomicBool>,
+    captures: Captures,
+    last: Duration,
+    limit: f64,
+}
+
+fn ends(
+    mut ends: ResMut<Ends>,
+    gone: Option<Res<ScreensGone>>,
+    mut easel: ResMut<Easel>,
+    mut exit: MessageWriter<AppExit>,
+) {
+    if ends.over.load(Ordering::Relaxed) || gone.is_some_and(|gone| gone.0) {
+        exit.write(AppExit::Success);
+        return;
+    }
+    let file = ends.captures.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(file) = file {
+        easel.capture(Capture { file });
+    }
+    let limit = ends.limit;
+    pace(&mut ends.last, limit);
+}

@@ -1,0 +1,69 @@
+//! What an operator sees on the screen itself: one small panel, on F1.
+
+use crate::stage::{Drawn, PaneCamera};
+use crate::twin::Backstage;
+use bevy::prelude::*;
+use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, PrimaryEguiContext, egui};
+
+/// The panel; not for off-screen shows, which have nobody before them.
+pub struct OperatorPlugin {
+    /// What the stage tells of its shaders.
+    pub drawn: Drawn,
+}
+
+#[derive(Resource)]
+struct Panel {
+    open: bool,
+    drawn: Drawn,
+}
+
+impl Plugin for OperatorPlugin {
+    fn build(&self, app: &mut App) {
+        app.add_plugins(EguiPlugin::default())
+            .insert_resource(EguiGlobalSettings { auto_create_primary_context: false, ..default() })
+            .insert_resource(Panel { open: false, drawn: self.drawn.clone() })
+            .add_systems(Update, (attach, toggle))
+            .add_systems(EguiPrimaryContextPass, panel);
+    }
+}
+
+/// The first screen carries the panel.
+fn attach(mut commands: Commands, cameras: Query<(Entity, &PaneCamera), Without<PrimaryEguiContext>>) {
+    for (entity, _) in cameras.iter().filter(|(_, camera)| camera.first) {
+        commands.entity(entity).insert(PrimaryEguiContext);
+    }
+}
+
+fn toggle(keys: Res<ButtonInput<KeyCode>>, mut panel: ResMut<Panel>) {
+    if keys.just_pressed(KeyCode::F1) {
+        panel.open = !panel.open;
+    }
+}
+
+fn panel(mut contexts: EguiContexts, panel: Res<Panel>, backstage: Res<Backstage>) -> Result {
+    if !panel.open {
+        return Ok(());
+    }
+    let scene = backstage.scene.status();
+    egui::Window::new("Moongate").default_pos([16.0, 16.0]).resizable(false).show(contexts.ctx_mut()?, |ui| {
+        match &backstage.link {
+            Some(link) => {
+                let status = link.status();
+                let round_trip = status.health.round_trip.map_or("–".into(), |s| format!("{:.0} ms", s * 1e3));
+                ui.label(format!("link: {:?}, round trip {round_trip}", status.health.state));
+            }
+            None => _ = ui.label("link: no twin in site.toml"),
+        }
+        ui.label(format!("sound: {}", backstage.audio.device().unwrap_or_else(|| "none; the show is silent".into())));
+        let process = scene.pid.map_or("starting".into(), |pid| format!("process {pid}, started {} times", scene.starts));
+        ui.label(format!("scene: {process}, {:.1} ms a frame", scene.took_us as f64 / 1e3));
+        if let Some(fault) = scene.fault.or(scene.last_fault) {
+            ui.separator();
+            ui.colored_label(egui::Color32::from_rgb(255, 170, 90), fault.to_string());
+        }
+        for fault in panel.drawn.faults() {
+            ui.colored_label(egui::Color32::from_rgb(255, 170, 90), format!("{}: {}", fault.shader, fault.why));
+        }
+    });
+    Ok(())
+}
