@@ -1,6 +1,255 @@
-//! stub
-/// x
+//! `moongate rehearse`: two cities on one machine. Two sites with fresh keys, two shows, an ocean between them.
+
+mod cities;
+mod pictures;
+mod report;
+mod show;
+
+use crate::device::cast::Cast;
+use crate::device::ocean::OceanThread;
+use crate::link::ocean::Path as Sea;
+use crate::manifest::{City, Installation};
+use report::Report;
+use show::Show;
+use std::io::{IsTerminal, Write};
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Arguments {}
-/// x
-pub fn run(_: &Arguments) -> std::process::ExitCode { std::process::ExitCode::SUCCESS }
+pub struct Arguments {
+    /// Name of an installation in ./installations, or its folder.
+    #[arg(default_value = "ripples")]
+    installation: String,
+    /// The two cities; their names are in assets/cities.toml.
+    #[arg(long, num_args = 2, value_names = ["CITY", "CITY"], default_values = ["shenzhen", "dublin"], value_parser = cities::parse)]
+    between: Vec<&'static City>,
+    /// Delay in milliseconds; the cities' own if it is not said.
+    #[arg(long, value_name = "MS", value_parser = within::<0, 5_000>)]
+    one_way: Option<f64>,
+    /// Mean of what comes on top of the delay now and then, in milliseconds.
+    #[arg(long, value_name = "MS", default_value = "0", value_parser = within::<0, 1_000>)]
+    jitter: f64,
+    /// Datagrams that are lost, in percent.
+    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = within::<0, 100>)]
+    loss: f64,
+    /// Mean length of a run of losses, in datagrams.
+    #[arg(long, value_name = "COUNT", default_value = "0", value_parser = within::<0, 1_000>)]
+    burst: f64,
+    /// Everything that is invented follows from it.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Ends after this long: 30s, 5m, 1h.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    time: Option<Duration>,
+    /// Invented visitors, one cast for both cities or one for each: nobody, one, shy, forty, vandal.
+    #[arg(long, num_args = 1..=2, default_values = ["one"])]
+    cast: Vec<Cast>,
+    /// Writes a picture of each city a second, and one of both.
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
+    /// Where the report goes; beside the pictures, or into ./out.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Without windows; so without a display anyway.
+    #[arg(long)]
+    offscreen: bool,
+    /// Draws a frame while the next is prepared: more frames, a frame later.
+    #[arg(long)]
+    pipelined: bool,
+}
+
+fn within<const FROM: i32, const TO: i32>(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "this is no number".to_owned())?;
+    if (f64::from(FROM)..=f64::from(TO)).contains(&number) {
+        Ok(number)
+    } else {
+        Err(format!("use a number from {FROM} to {TO}"))
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_alphabetic()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3_600.0,
+        _ => return Err(format!("\"{unit}\" is no unit; use s, m or h")),
+    };
+    let number: f64 = number.parse().map_err(|_| "write a time such as 30s, 5m or 1h".to_owned())?;
+    Duration::try_from_secs_f64(number * seconds).map_err(|why| why.to_string())
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Rehearses until the time is over, a window is closed, or someone presses Ctrl-C.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    match rehearse(arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("moongate rehearse: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder of an installation by its name or path.
+fn find_installation(name: &str) -> Result<PathBuf, Failure> {
+    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("installations");
+    let candidates = [PathBuf::from(name), Path::new("installations").join(name), built_in.join(name)];
+    if let Some(found) = candidates.iter().find(|dir| dir.join("installation.toml").is_file()) {
+        return Ok(found.canonicalize()?);
+    }
+    let known: Vec<String> = std::fs::read_dir(&built_in)
+        .map(|entries| entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
+        .unwrap_or_default();
+    let meant = crate::manifest::nearest(name, known.iter().map(String::as_str));
+    let meant = meant.map_or_else(|| format!("there are {}", known.join(", ")), |meant| format!("did you mean {meant}?"));
+    Err(format!("there is no installation \"{name}\" (a folder with installation.toml); {meant}").into())
+}
+
+/// A UDP port of this machine that is free now.
+fn free_port() -> Result<SocketAddr, Failure> {
+    Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
+    let dir = find_installation(&arguments.installation)?;
+    let installation = Installation::read(&dir)?;
+    let cities: [&City; 2] = [arguments.between[0], arguments.between[1]];
+    let km = cities[0].distance_km(cities[1]);
+    let one_way = arguments.one_way.map_or_else(|| Sea::one_way_for(km), |ms| Duration::from_secs_f64(ms / 1e3));
+    let sea = Sea {
+        one_way,
+        jitter: Duration::from_secs_f64(arguments.jitter / 1e3),
+        loss: arguments.loss / 100.0,
+        burst: arguments.burst,
+        ..Sea::default()
+    };
+    if let Some(pictures) = &arguments.pictures {
+        std::fs::create_dir_all(pictures).map_err(|why| format!("{}: {why}", pictures.display()))?;
+    }
+
+    let addresses = [free_port()?, free_port()?];
+    let ocean = OceanThread::start(sea, arguments.seed, addresses)?;
+    let folder = show::Folder::new()?;
+    let names = cities::names(cities);
+    let sites = show::make_sites(&folder, cities, &names, &dir, addresses, ocean.shores())?;
+    println!(
+        "{} between {} and {}: {:.0} km, {:.1} ms one way, jitter {} ms, loss {} %",
+        installation.title,
+        cities[0].latin,
+        cities[1].latin,
+        km,
+        one_way.as_secs_f64() * 1e3,
+        arguments.jitter,
+        arguments.loss
+    );
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = stop.clone();
+    ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
+    let began = Instant::now();
+    let start_show = |index: usize| {
+        let cast = arguments.cast[index.min(arguments.cast.len() - 1)];
+        let options = show::Options {
+            cast,
+            seed: arguments.seed.wrapping_mul(2).wrapping_add(index as u64),
+            offscreen: arguments.offscreen,
+            pipelined: arguments.pipelined,
+        };
+        Show::start(&sites[index], &names[index], &options)
+    };
+    let mut shows = [start_show(0)?, start_show(1)?];
+    let mut report = Report::new(&installation.id, cities, &names, one_way);
+    let mut pictures = arguments.pictures.as_ref().map(|dir| pictures::Pictures::new(dir, &names));
+    let mut live = Live { began, last: Instant::now(), terminal: std::io::stdout().is_terminal() };
+    let mut ended = false;
+
+    while !stop.load(Ordering::Relaxed) && arguments.time.is_none_or(|time| began.elapsed() < time) && !ended {
+        std::thread::sleep(Duration::from_millis(20));
+        for (index, show) in shows.iter_mut().enumerate() {
+            for line in show.lines() {
+                report.take(index, &line, began.elapsed());
+            }
+            match show.ended()? {
+                None => {}
+                Some(status) if status.success() => {
+                    println!("{}: its window was closed", names[index]);
+                    ended = true;
+                }
+                Some(status) if show.lived() => {
+                    println!("{}: its show ended ({status}); starting it again", names[index]);
+                    report.restarted(index);
+                    *show = start_show(index)?;
+                }
+                Some(_) => return Err(format!("the show of {} cannot run; what it said stands above", names[index]).into()),
+            }
+        }
+        if let Some(pictures) = &mut pictures {
+            pictures.turn(&mut shows, began.elapsed());
+        }
+        live.say(&report);
+    }
+
+    live.end();
+    report.memory([0, 1].map(|index| shows[index].memory()));
+    report.finish(began.elapsed(), ocean.counts());
+    let lines = shows.map(Show::end);
+    for (index, lines) in lines.into_iter().enumerate() {
+        for line in lines {
+            report.take(index, &line, began.elapsed());
+        }
+    }
+    if let Some(pictures) = pictures {
+        pictures.finish();
+    }
+    let summary = report.summary();
+    println!("{summary}");
+    let file = arguments.report.clone().unwrap_or_else(|| {
+        arguments.pictures.clone().unwrap_or_else(|| PathBuf::from("out")).join("report.json")
+    });
+    if let Some(parent) = file.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    std::fs::write(&file, serde_json::to_string_pretty(&summary)?).map_err(|why| format!("{}: {why}", file.display()))?;
+    println!("{} is written", file.display());
+    Ok(summary.is_sound())
+}
+
+/// The line that tells how things stand, once a second on a terminal, now and then in a log.
+struct Live {
+    began: Instant,
+    last: Instant,
+    terminal: bool,
+}
+
+impl Live {
+    fn say(&mut self, report: &Report) {
+        let pause = if self.terminal { Duration::from_secs(1) } else { Duration::from_secs(5) };
+        if self.last.elapsed() < pause {
+            return;
+        }
+        self.last = Instant::now();
+        let seconds = self.began.elapsed().as_secs();
+        let line = format!("{:02}:{:02}  {}", seconds / 60, seconds % 60, report.live());
+        if self.terminal {
+            print!("\r\x1b[2K{line}");
+            // A terminal that is gone is no reason to stop.
+            let _ = std::io::stdout().flush();
+        } else {
+            println!("{line}");
+        }
+    }
+
+    fn end(&self) {
+        if self.terminal {
+            println!();
+        }
+    }
+}

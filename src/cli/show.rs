@@ -3,6 +3,8 @@
 mod graphics;
 mod state;
 
+pub use state::Line;
+
 use crate::device::audio::Audio;
 use crate::device::cast::{self, Cast};
 use crate::device::clock::yield_to_others;

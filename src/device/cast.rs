@@ -25,19 +25,28 @@ pub enum Cast {
     Vandal,
 }
 
+/// The casts by their names.
+const CASTS: [(&str, Cast); 5] = [
+    ("nobody", Cast::Nobody),
+    ("one", Cast::One),
+    ("shy", Cast::Shy),
+    ("forty", Cast::Forty),
+    ("vandal", Cast::Vandal),
+];
+
+impl std::fmt::Display for Cast {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let name = CASTS.iter().find(|(_, cast)| cast == self).map_or("", |(name, _)| name);
+        f.write_str(name)
+    }
+}
+
 impl FromStr for Cast {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        let casts = [
-            ("nobody", Self::Nobody),
-            ("one", Self::One),
-            ("shy", Self::Shy),
-            ("forty", Self::Forty),
-            ("vandal", Self::Vandal),
-        ];
-        casts.into_iter().find(|(known, _)| *known == word).map(|(_, cast)| cast).ok_or_else(|| {
-            let known = casts.map(|(known, _)| known);
+        CASTS.into_iter().find(|(known, _)| *known == word).map(|(_, cast)| cast).ok_or_else(|| {
+            let known = CASTS.map(|(known, _)| known);
             let meant = crate::manifest::nearest(word, known).map(|meant| format!("; did you mean {meant}?"));
             format!("there is no cast \"{word}\"{}", meant.unwrap_or_else(|| format!("; there are {}", known.join(", "))))
         })

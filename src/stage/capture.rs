@@ -1,12 +1,8 @@
 //! The canvas as a file: copied behind the painting, written on a thread of its own.
 
 use super::Capture;
-use bevy::asset::RenderAssetUsages;
-use bevy::image::Image;
 use bevy::render::render_resource::{
-    BufferDescriptor, BufferUsages, Extent3d, MapMode, TexelCopyBufferInfo, TexelCopyBufferLayout, TextureDimension,
-    TextureFormat,
-};
+    BufferDescriptor, BufferUsages, Extent3d, MapMode, TexelCopyBufferInfo, TexelCopyBufferLayout, };
 use bevy::render::renderer::RenderDevice;
 use std::path::Path;
 
@@ -63,12 +59,10 @@ pub(super) fn save(copy: Copy, capture: Capture) {
 }
 
 /// Writes pixels (RGBA, sRGB) as PNG; whoever reads the folder never sees half a file.
-pub fn write(file: &Path, [width, height]: [u32; 2], pixels: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
-    let size = Extent3d { width, height, depth_or_array_layers: 1 };
-    let format = TextureFormat::Rgba8UnormSrgb;
-    let image = Image::new(size, TextureDimension::D2, pixels, format, RenderAssetUsages::MAIN_WORLD);
+fn write(file: &Path, [width, height]: [u32; 2], pixels: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
+    let pixels = image::RgbaImage::from_raw(width, height, pixels).ok_or("the picture is not whole")?;
     let part = file.with_extension("part.png");
-    image.try_into_dynamic()?.into_rgb8().save(&part)?;
+    image::DynamicImage::from(pixels).into_rgb8().save(&part)?;
     std::fs::rename(part, file)?;
     Ok(())
 }

@@ -7,8 +7,6 @@ mod painter;
 mod screens;
 mod text;
 
-pub use capture::write as write_png;
-
 use crate::device::clock::monotonic;
 use crate::manifest::Screen;
 use crate::scene::{Picture, Shader};

@@ -1,0 +1,161 @@
+//! What a rehearsal has measured: how late each touch was, beyond what light needs, and whether all came once.
+
+mod table;
+
+pub use table::Summary;
+
+use crate::cli::show::Line;
+use crate::link::ocean::Counts;
+use crate::manifest::City;
+use crate::twin::TraceLine;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// A touch made this close to the end may still be under way.
+const UNDER_WAY: Duration = Duration::from_millis(2_500);
+
+/// Which event: how often its site's show was started before, the touch, whether it began or ended.
+type Key = (u32, u32, bool);
+
+/// What is known of an event.
+#[derive(Debug, Default, Clone)]
+struct Event {
+    made: Option<u64>,
+    arrived: Vec<u64>,
+    drawn: Option<u64>,
+    own: Option<(u64, u32)>,
+}
+
+/// One site's part.
+#[derive(Debug, Default)]
+struct Site {
+    latest: Option<Line>,
+    /// Before the latest, for counting by the second.
+    earlier: Option<Line>,
+    restarts: u32,
+    linked_after: Option<Duration>,
+    memory: [Option<f64>; 2],
+    /// Events made here, by what is known of them anywhere.
+    events: HashMap<Key, Event>,
+    first: Option<Line>,
+}
+
+/// Gathers what both shows say.
+pub struct Report {
+    installation: String,
+    cities: [&'static City; 2],
+    names: [String; 2],
+    one_way: Duration,
+    sites: [Site; 2],
+    length: Duration,
+    ocean: Counts,
+    /// Events made before this are judged; monotonic nanoseconds.
+    judged_until: Option<u64>,
+    /// And only those made after both were linked.
+    judged_from: Option<u64>,
+}
+
+impl Report {
+    /// Nothing measured yet.
+    pub fn new(installation: &str, cities: [&'static City; 2], names: &[String; 2], one_way: Duration) -> Self {
+        Self {
+            installation: installation.into(),
+            cities,
+            names: names.clone(),
+            one_way,
+            sites: Default::default(),
+            length: Duration::ZERO,
+            ocean: Counts::default(),
+            judged_until: None,
+            judged_from: None,
+        }
+    }
+
+    /// A line that the show of site `index` said, so long after the start.
+    pub fn take(&mut self, index: usize, line: &Line, elapsed: Duration) {
+        let restarts = [self.sites[0].restarts, self.sites[1].restarts];
+        for event in &line.events {
+            let (maker, id, down) = match event {
+                TraceLine::Made { id, down, .. } => (index, *id, *down),
+                TraceLine::Arrived { id, down, .. } => (1 - index, *id, *down),
+                TraceLine::Drawn { id, down, own, .. } => (if *own { index } else { 1 - index }, *id, *down),
+            };
+            let known = self.sites[maker].events.entry((restarts[maker], id, down)).or_default();
+            match event {
+                TraceLine::Made { at, .. } => known.made = Some(*at),
+                TraceLine::Arrived { at, .. } => known.arrived.push(*at),
+                TraceLine::Drawn { own: true, submitted, frames, .. } => known.own = Some((*submitted, *frames)),
+                TraceLine::Drawn { own: false, at, .. } => known.drawn = Some(*at),
+            }
+        }
+        let site = &mut self.sites[index];
+        if line.link == "linked" && site.linked_after.is_none() {
+            site.linked_after = Some(elapsed);
+        }
+        site.first.get_or_insert_with(|| line.clone());
+        site.earlier = site.latest.replace(Line { events: Vec::new(), ..line.clone() });
+        if self.judged_from.is_none() && self.sites.iter().all(|site| site.linked_after.is_some()) {
+            self.judged_from = Some(now());
+        }
+    }
+
+    /// The show of site `index` is started again; its touches count anew.
+    pub fn restarted(&mut self, index: usize) {
+        let site = &mut self.sites[index];
+        site.restarts += 1;
+        (site.latest, site.earlier, site.first) = (None, None, None);
+    }
+
+    /// Memory of each show and scene process, in MiB.
+    pub fn memory(&mut self, memory: [[Option<f64>; 2]; 2]) {
+        for (site, memory) in self.sites.iter_mut().zip(memory) {
+            site.memory = memory;
+        }
+    }
+
+    /// The rehearsal is over; what is under way now is not judged.
+    pub fn finish(&mut self, length: Duration, ocean: Counts) {
+        (self.length, self.ocean) = (length, ocean);
+        let under_way = UNDER_WAY + self.one_way;
+        self.judged_until = Some(now().saturating_sub(under_way.as_nanos() as u64));
+    }
+
+    /// How things stand, in one line.
+    pub fn live(&self) -> String {
+        let site = |index: usize| {
+            let site = &self.sites[index];
+            let Some(line) = &site.latest else { return format!("{} starting", self.names[index]) };
+            let round_trip = line.round_trip_ms.map_or("–".into(), |ms| format!("{ms:.0} ms"));
+            let state = match line.link.as_str() {
+                "alone" => "alone, the twin is gone",
+                other => other,
+            };
+            let fault = if line.scene.fault.is_some() { ", scene at fault" } else { "" };
+            format!("{} {state}, round trip {round_trip}, {:.0} frames/s{fault}", self.names[index], site.frames_per_second())
+        };
+        format!("{}  |  {}", site(0), site(1))
+    }
+
+    /// Everything, for the table and the file.
+    pub fn summary(&self) -> Summary {
+        Summary::of(self)
+    }
+}
+
+impl Site {
+    /// Pictures that were finished between the last two lines, a second.
+    fn frames_per_second(&self) -> f64 {
+        let (Some(before), Some(now)) = (&self.earlier, &self.latest) else { return 0.0 };
+        (now.painted.saturating_sub(before.painted)) as f64 / (now.uptime_s - before.uptime_s).max(0.001)
+    }
+
+    /// The same over all of the show.
+    fn mean_frames_per_second(&self) -> f64 {
+        let (Some(first), Some(last)) = (&self.first, &self.latest) else { return 0.0 };
+        (last.painted.saturating_sub(first.painted)) as f64 / (last.uptime_s - first.uptime_s).max(0.001)
+    }
+}
+
+fn now() -> u64 {
+    crate::device::clock::monotonic().as_nanos() as u64
+}
