@@ -7,6 +7,7 @@ mod scene;
 mod show;
 
 use clap::{Parser, Subcommand};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -38,7 +39,9 @@ pub fn run() -> ExitCode {
         EnvFilter::new("warn,moongate=info,wgpu_hal=error,wgpu_core=error,naga=error,winit=error,bevy_render=error")
     });
     // Standard output belongs to the state of a show and to the pictures of a scene.
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let ansi = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
+    log.with_target(false).without_time().init();
     match arguments.command {
         #[cfg(feature = "show")]
         Command::Rehearse(arguments) => rehearse::run(&arguments),

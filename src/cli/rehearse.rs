@@ -166,7 +166,7 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
         Show::start(&sites[index], &names[index], &options)
     };
     let mut shows = [start_show(0)?, start_show(1)?];
-    let mut report = Report::new(&installation.id, cities, &names, one_way);
+    let mut report = Report::new(&installation.id, &names, one_way);
     let mut pictures = arguments.pictures.as_ref().map(|dir| pictures::Pictures::new(dir, &names));
     let mut live = Live { began, last: Instant::now(), terminal: std::io::stdout().is_terminal() };
     let mut ended = false;

@@ -74,7 +74,9 @@ impl Shared {
     fn fault(&self, fault: ScriptFault) {
         let mut board = self.board();
         let status = &mut board.status;
-        if status.last_fault.as_ref() != Some(&fault) {
+        // Said once for a place, and not sixty times a second with other numbers in it.
+        let known = status.last_fault.as_ref().is_some_and(|last| (&last.file, last.place) == (&fault.file, fault.place));
+        if !known {
             tracing::warn!("scene: {fault}");
         }
         status.faults += 1;

@@ -228,6 +228,14 @@ impl<'js> Call<'_, 'js> {
         Ok(points)
     }
 
+    /// A shader takes any number that 32 bits can hold.
+    fn parameter(&self, value: &Value<'js>, what: &str) -> Result<f32> {
+        match value.as_number() {
+            Some(number) if (number as f32).is_finite() => Ok(number as f32),
+            _ => self.as_number(value, what),
+        }
+    }
+
     /// Numbers for a shader's parameter: one, a flat array, or arrays in an array.
     fn numbers(&self, value: &Value<'js>, what: &str, out: &mut Vec<f32>) -> Result<()> {
         if let Some(on) = value.as_bool() {
@@ -240,14 +248,14 @@ impl<'js> Call<'_, 'js> {
                 let value = value?;
                 if let Some(inner) = value.as_array() {
                     for number in inner.iter::<Value>().take(4) {
-                        out.push(self.as_number(&number?, what)?);
+                        out.push(self.parameter(&number?, what)?);
                     }
                 } else {
-                    out.push(self.as_number(&value, what)?);
+                    out.push(self.parameter(&value, what)?);
                 }
             }
         } else {
-            out.push(self.as_number(value, what)?);
+            out.push(self.parameter(value, what)?);
         }
         Ok(())
     }

@@ -6,7 +6,6 @@ pub use table::Summary;
 
 use crate::cli::show::Line;
 use crate::link::ocean::Counts;
-use crate::manifest::City;
 use crate::twin::TraceLine;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -43,7 +42,6 @@ struct Site {
 /// Gathers what both shows say.
 pub struct Report {
     installation: String,
-    cities: [&'static City; 2],
     names: [String; 2],
     one_way: Duration,
     sites: [Site; 2],
@@ -57,10 +55,9 @@ pub struct Report {
 
 impl Report {
     /// Nothing measured yet.
-    pub fn new(installation: &str, cities: [&'static City; 2], names: &[String; 2], one_way: Duration) -> Self {
+    pub fn new(installation: &str, names: &[String; 2], one_way: Duration) -> Self {
         Self {
             installation: installation.into(),
-            cities,
             names: names.clone(),
             one_way,
             sites: Default::default(),
