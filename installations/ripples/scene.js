@@ -1,5 +1,6 @@
 // Ripples: two pools of light, one sky. Touch the water, and a ring runs through the lake of both cities.
-// The sky's left half is this city's and its right half the other's, by where the sun truly stands there.
+// Both cities see one lake: the left half of its sky is the first city's and the right half the second's, by where
+// the sun truly stands there.
 import { here, there, canvas, draw, sound, random, noise } from "moongate";
 
 const { width: W, height: H } = canvas;
@@ -11,6 +12,9 @@ const ARC_LIFE = 1.6; // seconds
 const RINGS_MAX = 24, POOLS_MAX = 14; // as in water.wgsl
 const DROP = 0, HERE = 1, THERE = 2; // whose a ring or a light is
 const INK = "#f6f2e6";
+
+const LEFT = here.side === 0 ? here : there;
+const RIGHT = here.side === 0 ? there : here;
 
 const rings = [];       // { x, y, began, whose, strength }
 const arcs = [];        // { x, y, began, whose, takes }: a touch on its way to the other city
@@ -82,8 +86,8 @@ function arc(touch, whose, takes) {
 }
 
 const lightOf = (whose, now) => {
-  const home = whose === HERE ? 0.25 : 0.75;
-  return { x: (home + 0.025 * noise(now * 0.11, whose * 9)) * W, y: (0.60 + 0.02 * noise(now * 0.13, whose * 9 + 4)) * H };
+  const home = (whose === HERE ? here : there) === LEFT ? 0.25 : 0.75;
+  return { x: (home + 0.025 * noise(now * 0.11, home * 9)) * W, y: (0.60 + 0.02 * noise(now * 0.13, home * 9 + 4)) * H };
 };
 
 export function down(touch) {
@@ -145,12 +149,12 @@ export function frame({ now, dt }) {
       pools.push([t.x, t.y, 150 + 90 * Math.min(1, t.age), whose + 0.35 + 0.3 * Math.min(1, t.age)]);
 
   const seen = rings.map((r) => asSeen(r, now));
-  const skies = [skyOf(here.sun), skyOf(there.sun)];
+  const skies = [skyOf(LEFT.sun), skyOf(RIGHT.sun)];
   draw.shader("water.wgsl", {
     colours: COLOURS,
     zenith: skies.map((s) => [...s.zenith, s.night]),
     horizon: skies.map((s) => [...s.horizon, s.seen]),
-    suns: [sunAt(here.sun, 0.25 * W), sunAt(there.sun, 0.75 * W)],
+    suns: [sunAt(LEFT.sun, 0.25 * W), sunAt(RIGHT.sun, 0.75 * W)],
     rings: seen.map((r) => [r.x, r.y, r.radius, r.whose + r.strength]),
     shapes: seen.map((r) => r.shape),
     pools,
@@ -160,8 +164,9 @@ export function frame({ now, dt }) {
 
   if (glow < 1) hollow(theirs, 1 - glow);
   for (const a of arcs) crossing(a, now, mine, theirs);
-  label(here, 0.04 * W, "left", 1);
-  label(there, 0.96 * W, "right", mix(0.3, 1, glow));
+  const alphaOf = (site) => (site === here ? 1 : mix(0.3, 1, glow));
+  label(LEFT, 0.04 * W, "left", alphaOf(LEFT));
+  label(RIGHT, 0.96 * W, "right", alphaOf(RIGHT));
 }
 
 // The other city's light when it is not there: an outline.
@@ -199,5 +204,5 @@ function crossing(a, now, mine, theirs) {
 function label(site, x, align, alpha) {
   const { name, language } = site.city;
   draw.text(name, x, H - 0.04 * H - 62, { size: 84, align, fill: INK, alpha, language });
-  draw.text(site.clock.text, x, H - 0.04 * H - 6, { size: 44, align, fill: PALE[site.side === here.side ? HERE : THERE], alpha, language });
+  draw.text(site.clock.text, x, H - 0.04 * H - 6, { size: 44, align, fill: PALE[site === here ? HERE : THERE], alpha, language });
 }

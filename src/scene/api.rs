@@ -14,6 +14,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+/// Noise is the same in both cities, so that what drifts by it drifts alike.
+const NOISE_SEED: u64 = 2010;
 /// Longest text of one call, in bytes.
 const STRING_MAX: usize = 4_000;
 /// Colours remembered by the words they were written in.
@@ -37,7 +39,7 @@ impl Stage {
             pen: Pen::new(),
             acts: Vec::new(),
             random: fastrand::Rng::with_seed(seed),
-            noise: Noise::new(seed),
+            noise: Noise::new(NOISE_SEED),
             shaders,
             sounds,
             language,

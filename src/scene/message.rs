@@ -41,7 +41,7 @@ pub struct Start {
     pub there: CityCard,
     /// 0 or 1, and stays.
     pub side: u8,
-    /// What `random` and `noise` follow from.
+    /// What `random` follows from; `noise` is the same everywhere.
     pub seed: u64,
 }
 

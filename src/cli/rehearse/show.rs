@@ -6,6 +6,7 @@ use crate::device::key::{SiteKey, hex};
 use crate::manifest::City;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -28,7 +29,7 @@ impl Folder {
     /// A new one among the system's temporary files.
     pub fn new() -> io::Result<Self> {
         let dir = std::env::temp_dir().join(format!("moongate-rehearse-{}-{:08x}", std::process::id(), fastrand::u32(..)));
-        std::fs::create_dir(&dir)?;
+        std::fs::DirBuilder::new().mode(0o700).create(&dir)?;
         Ok(Self(dir))
     }
 }
@@ -52,7 +53,7 @@ pub fn make_sites(
     let keys = [SiteKey::generate()?, SiteKey::generate()?];
     let dirs = [0, 1].map(|index| folder.0.join(&names[index]));
     for index in 0..2 {
-        std::fs::create_dir(&dirs[index])?;
+        std::fs::DirBuilder::new().mode(0o700).create(&dirs[index])?;
         keys[index].write(&dirs[index].join("site.key"))?;
         let quoted = |path: &Path| serde_json::to_string(&path.to_string_lossy());
         let manifest = format!(
@@ -107,6 +108,10 @@ impl Show {
         // Two software rasterisers with a thread a core each would starve everything else.
         if std::env::var_os("LP_NUM_THREADS").is_none() && std::thread::available_parallelism().is_ok_and(|n| n.get() <= 4) {
             command.env("LP_NUM_THREADS", "1");
+        }
+        // Graphics drivers look for it and complain aloud; a site's folder is as private as it has to be.
+        if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+            command.env("XDG_RUNTIME_DIR", site);
         }
         // A group of its own: Ctrl-C is for the rehearsal, which then ends its shows.
         let mut child =
