@@ -152,6 +152,7 @@ export function frame({ now, dt }) {
   const skies = [skyOf(LEFT.sun), skyOf(RIGHT.sun)];
   draw.shader("water.wgsl", {
     colours: COLOURS,
+    shores: here === LEFT ? COLOURS.slice(1) : [COLOURS[2], COLOURS[1]],
     zenith: skies.map((s) => [...s.zenith, s.night]),
     horizon: skies.map((s) => [...s.horizon, s.seen]),
     suns: [sunAt(LEFT.sun, 0.25 * W), sunAt(RIGHT.sun, 0.75 * W)],

@@ -3,6 +3,7 @@
 
 struct Params {
     colours: array<vec4f, 3>, // rgb of a drop of rain, of here, of there
+    shores: array<vec4f, 2>, // rgb of the left city and of the right one
     zenith: array<vec4f, 2>,  // rgb of the sky above here and there; w: how much night, 0 to 1
     horizon: array<vec4f, 2>, // rgb of the sky at the horizon; w: how much of its sun is seen, 0 to 1
     suns: array<vec4f, 2>,    // x, y, size, warmth
@@ -60,7 +61,7 @@ fn paint(at: vec2f) -> vec4f {
     let size = engine.canvas;
     let shore = size.y * HORIZON;
     let night = mix(params.zenith[0].w, params.zenith[1].w, over_there(at.x / size.x));
-    let lamp = mix(params.colours[1].rgb, params.colours[2].rgb, smoothstep(0.49, 0.51, at.x / size.x));
+    let lamp = mix(params.shores[0].rgb, params.shores[1].rgb, smoothstep(0.49, 0.51, at.x / size.x));
     let town = mix(vec3f(1.0, 0.80, 0.52), lamp, 0.45) * night;
     var colour = vec3f(0.0);
 

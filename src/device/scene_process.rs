@@ -5,6 +5,7 @@ use crate::scene::{self, Act, BUDGET_MS, FromScene, Picture, ScriptFault, Start,
 use std::io::{BufReader, BufWriter};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -63,6 +64,8 @@ struct Shared {
     answered: Condvar,
     /// Sizes of each shader's parameters, for checking pictures.
     shaders: Vec<usize>,
+    /// The show lets go; nothing is waited for any more.
+    over: AtomicBool,
 }
 
 impl Shared {
@@ -111,7 +114,7 @@ impl SceneCommand {
 impl SceneProcess {
     /// Starts the process, and keeps one running until this is dropped. `shaders`: sizes of each shader's parameters.
     pub fn start(command: SceneCommand, start: Start, shaders: Vec<usize>) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { board: Mutex::default(), answered: Condvar::new(), shaders });
+        let shared = Arc::new(Shared { board: Mutex::default(), answered: Condvar::new(), shaders, over: AtomicBool::new(false) });
         let (sees, frames) = sync_channel(1);
         let kept = shared.clone();
         let thread = std::thread::Builder::new().name("scene".into()).spawn(move || keep(&command, &start, &frames, &kept))?;
@@ -154,6 +157,7 @@ impl SceneProcess {
 impl Drop for SceneProcess {
     fn drop(&mut self) {
         self.sees = None;
+        self.shared.over.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -230,7 +234,7 @@ impl Running {
 
     /// Passes frames on until the process ends or has to; true when the show lets go.
     fn serve(&mut self, frames: &Receiver<ToScene>, shared: &Shared) -> bool {
-        match self.answer(LOADING, LOADING) {
+        match self.answer(LOADING, LOADING, shared) {
             Some(FromScene::Ready) => {
                 let mut board = shared.board();
                 (board.free, board.status.ready) = (true, true);
@@ -239,6 +243,7 @@ impl Running {
                 shared.fault(fault);
                 return false;
             }
+            _ if shared.over.load(Ordering::Relaxed) => return true,
             _ => {
                 shared.fault(ScriptFault::new("scene", "does not load", "look for a loop that does not end"));
                 return false;
@@ -259,7 +264,7 @@ impl Running {
                 shared.fault(ScriptFault::new("scene", "its process ended", "it is started again"));
                 return false;
             }
-            let Some(FromScene::Frame { picture, acts, fault, took_us }) = self.answer(OVER, STUCK) else {
+            let Some(FromScene::Frame { picture, acts, fault, took_us }) = self.answer(OVER, STUCK, shared) else {
                 let ended = matches!(self.child.try_wait(), Ok(Some(_)));
                 let problem = if ended { "its process ended" } else { "a frame did not end, and its process was killed" };
                 let remedy = if ended { "it is started again" } else { "look for a loop that does not end" };
@@ -271,7 +276,7 @@ impl Running {
     }
 
     /// The next answer, unless the process uses up `cpu` of the processor or `wall` of time before it comes.
-    fn answer(&mut self, cpu: Duration, wall: Duration) -> Option<FromScene> {
+    fn answer(&mut self, cpu: Duration, wall: Duration, shared: &Shared) -> Option<FromScene> {
         let (began, used) = (monotonic(), self.cpu());
         loop {
             match self.answers.recv_timeout(WATCH) {
@@ -279,7 +284,7 @@ impl Running {
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {
                     let spent = self.cpu().zip(used).map(|(now, before)| now.saturating_sub(before));
-                    if spent.is_some_and(|spent| spent > cpu) || monotonic() - began > wall {
+                    if spent.is_some_and(|spent| spent > cpu) || monotonic() - began > wall || shared.over.load(Ordering::Relaxed) {
                         return None;
                     }
                 }

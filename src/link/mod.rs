@@ -11,10 +11,13 @@ mod inbox;
 pub mod ocean;
 mod outbox;
 mod session;
+mod terms;
+mod transmit;
 
 pub use clock::ClockReading;
 pub use frame::{DATA_MAX, Goodbye, Happening, Hello, NAME_MAX};
-pub use session::{Config, Health, Link, Output, Parted, Showing, State};
+pub use session::Link;
+pub use terms::{Config, Health, Output, Parted, Showing, State};
 
 /// Most bytes in one datagram of the link; fits every path that QUIC accepts, with room for its own headers.
 pub const DATAGRAM_MAX: usize = 1_150;

@@ -1,14 +1,15 @@
 //! A session with the twin: greeting, presence, events, clock, goodbye. It outlives connections.
 
-use super::clock::{Clock, ClockReading};
+use super::clock::Clock;
 use super::deadline::{Deadline, Deadlines};
 use super::epoch::Epoch;
-use super::frame::{Frame, Goodbye, Happening, Hello, NAME_MAX, event_size, put_presence};
+use super::frame::{Frame, Goodbye, Happening, Hello, NAME_MAX};
 use super::inbox::Inbox;
 use super::outbox::Outbox;
-use super::{DATAGRAM_MAX, PROTOCOL};
-use crate::presence::{Assembled, Detail, Part, Point, Presence, encode};
-use crate::wire::{Reader, framed};
+use super::PROTOCOL;
+use super::terms::{Config, Health, Output, Parted, Showing, State};
+use crate::presence::{Assembled, Part, Presence};
+use crate::wire::Reader;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ const TICK: Duration = Duration::from_micros(16_667);
 /// After the last change the same presence goes out this many ticks more, in case that the last was lost.
 const AFTERGLOW: u32 = 3;
 /// Silence is broken this often.
-const HEARTBEAT: Duration = Duration::from_millis(125);
+pub(super) const HEARTBEAT: Duration = Duration::from_millis(125);
 /// An acknowledgement waits this long for something to travel with.
 const ACK_DELAY: Duration = Duration::from_millis(4);
 /// A hello is said this often until the twin shows that it knows us.
@@ -31,146 +32,51 @@ const GONE_AFTER: Duration = Duration::from_millis(1_500);
 /// Boots of the twin that are over; a datagram of theirs that comes late is nothing.
 const DEAD_MAX: usize = 16;
 
-/// Who this site is, and what it plays.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// This site's public key.
-    pub key: [u8; 32],
-    /// The twin's.
-    pub twin: [u8; 32],
-    /// Random at each start of a show.
-    pub boot: u64,
-    /// Slug of this site's city.
-    pub city: String,
-    /// What its people call it.
-    pub name: String,
-    /// What it shows.
-    pub showing: Showing,
-    /// Size of the canvas, in its units.
-    pub canvas: Point,
-}
-
-/// What a site shows, said to its twin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Showing {
-    /// Id of the installation.
-    pub installation: String,
-    /// A hash of canvas and declarations; sites with different ones play alone.
-    pub declarations: u64,
-}
-
-/// How things stand with the twin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum State {
-    /// Nothing is heard of it.
-    #[default]
-    Alone,
-    /// Both know each other.
-    Linked,
-    /// Both know each other, but what they show does not go together: each plays alone.
-    Apart,
-}
-
-/// Why the twin is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parted {
-    /// It said so.
-    Goodbye(Goodbye),
-    /// It fell silent.
-    Silence,
-    /// It started anew; it is linked again at once.
-    Restarted,
-    /// It does not take in what we have to say, or has more to say than we take in.
-    Overwhelmed,
-}
-
-/// What a session has to tell its owner.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Output {
-    /// The twin is there.
-    Linked(Hello),
-    /// The twin is gone.
-    Parted(Parted),
-    /// The twin shows something; `apart` when it does not go with what we show.
-    Showing {
-        /// What it shows.
-        showing: Showing,
-        /// Different declarations: each plays alone.
-        apart: bool,
-    },
-    /// Something happened there.
-    Happened {
-        /// Its number at the twin.
-        number: u64,
-        /// When it was made, by our clock.
-        made: Duration,
-        /// What happened.
-        what: Happening,
-    },
-}
-
-/// What can be said of the link at an instant.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Health {
-    /// How things stand.
-    pub state: State,
-    /// The twin's clock.
-    pub clock: Option<ClockReading>,
-    /// The latest round trip, in seconds.
-    pub round_trip: Option<f64>,
-    /// Events that the twin has not acknowledged.
-    pub waiting: usize,
-    /// Events given up since the start.
-    pub lost: u64,
-    /// Datagrams that could not be read since the start.
-    pub garbled: u64,
-}
-
 #[derive(Debug)]
-struct Twin {
-    hello: Hello,
+pub(super) struct Twin {
+    pub hello: Hello,
     /// It has shown that it knows our boot.
-    knows_us: bool,
-    inbox: Inbox,
-    clock: Clock,
-    there: Assembled,
-    showing: Option<Showing>,
-    apart: bool,
+    pub knows_us: bool,
+    pub inbox: Inbox,
+    pub clock: Clock,
+    pub there: Assembled,
+    pub showing: Option<Showing>,
+    pub apart: bool,
 }
 
 /// What is to go into the next datagram.
 #[derive(Debug, Default)]
-struct Due {
-    greet: bool,
-    showing: bool,
-    ping: bool,
-    pong: Option<(Duration, Duration)>,
-    ack: bool,
-    beat: bool,
-    goodbye: Option<Goodbye>,
-    parts: VecDeque<Vec<u8>>,
+pub(super) struct Due {
+    pub greet: bool,
+    pub showing: bool,
+    pub ping: bool,
+    pub pong: Option<(Duration, Duration)>,
+    pub ack: bool,
+    pub beat: bool,
+    pub goodbye: Option<Goodbye>,
+    pub parts: VecDeque<Vec<u8>>,
 }
 
 /// The session of one site with its twin.
 #[derive(Debug)]
 pub struct Link {
-    config: Config,
-    path: bool,
-    closed: bool,
-    state: State,
-    twin: Option<Twin>,
-    dead: VecDeque<u64>,
-    outbox: Outbox,
-    epoch: Epoch,
-    pings: u32,
-    deadlines: Deadlines,
-    due: Due,
-    here: Presence,
-    seq: u64,
-    afterglow: u32,
-    ticked: Duration,
-    garbled: u64,
-    outputs: VecDeque<Output>,
+    pub(super) config: Config,
+    pub(super) path: bool,
+    pub(super) closed: bool,
+    pub(super) state: State,
+    pub(super) twin: Option<Twin>,
+    pub(super) dead: VecDeque<u64>,
+    pub(super) outbox: Outbox,
+    pub(super) epoch: Epoch,
+    pub(super) pings: u32,
+    pub(super) deadlines: Deadlines,
+    pub(super) due: Due,
+    pub(super) here: Presence,
+    pub(super) seq: u64,
+    pub(super) afterglow: u32,
+    pub(super) ticked: Duration,
+    pub(super) garbled: u64,
+    pub(super) outputs: VecDeque<Output>,
 }
 
 impl Link {
@@ -445,7 +351,7 @@ impl Link {
         }
     }
 
-    fn plan_repeat(&mut self) {
+    pub(super) fn plan_repeat(&mut self) {
         match self.outbox.due() {
             Some(due) if self.path && self.twin.is_some() => self.deadlines.set(Deadline::Repeat, due),
             _ => self.deadlines.stop(Deadline::Repeat),
@@ -500,90 +406,6 @@ impl Link {
         }
     }
 
-    fn encode_presence(&mut self, now: Duration) {
-        if self.twin.is_none() || self.state == State::Apart {
-            return;
-        }
-        self.seq += 1;
-        self.ticked = now;
-        let detail = Detail::for_bodies(self.here.bodies.len());
-        self.due.parts = encode(&self.here, self.config.canvas, self.seq, now, detail).into();
-    }
-
-    /// The next datagram to send; `None` when nothing is due.
-    pub fn poll_transmit(&mut self, now: Duration) -> Option<Vec<u8>> {
-        if !self.path {
-            return None;
-        }
-        let mut out = Vec::with_capacity(DATAGRAM_MAX);
-        let twin_boot = self.twin.as_ref().map_or(0, |twin| short(twin.hello.boot));
-        Frame::Between { from: short(self.config.boot), to: twin_boot }.encode(&mut out);
-        let head = out.len();
-        let due = &mut self.due;
-        if std::mem::take(&mut due.greet) || (due.beat && self.twin.as_ref().is_none_or(|twin| !twin.knows_us)) {
-            Frame::Hello(Hello {
-                oldest: PROTOCOL,
-                newest: PROTOCOL,
-                boot: self.config.boot,
-                capabilities: 0,
-                city: shortened(&self.config.city),
-                name: shortened(&self.config.name),
-            })
-            .encode(&mut out);
-        }
-        if let Some(twin) = &self.twin {
-            if std::mem::take(&mut due.showing) {
-                let Showing { installation, declarations } = &self.config.showing;
-                Frame::Showing { installation: shortened(installation), declarations: *declarations }.encode(&mut out);
-            }
-            let events_due = self.outbox.due().is_some_and(|at| at <= now);
-            if std::mem::take(&mut due.ack) || (events_due && twin.inbox.state().is_some()) {
-                self.deadlines.stop(Deadline::Acknowledge);
-                if let Some((next, later)) = twin.inbox.state() {
-                    Frame::Ack { next, later }.encode(&mut out);
-                }
-            }
-            if std::mem::take(&mut due.ping) {
-                Frame::Ping { t0: now }.encode(&mut out);
-            }
-            if let Some((t0, t1)) = due.pong.take() {
-                let shared = Duration::try_from_secs_f64(self.epoch.now(now)).unwrap_or_default();
-                Frame::Pong { t0, t1, t2: now, shared }.encode(&mut out);
-            }
-            if events_due {
-                let mut room = DATAGRAM_MAX.saturating_sub(out.len() + 24);
-                let events = self.outbox.send(now, |event| {
-                    let size = event_size(event);
-                    let fits = size <= room;
-                    room = room.saturating_sub(size);
-                    fits
-                });
-                Frame::Events { oldest: self.outbox.oldest().min(events.first().map_or(u64::MAX, |e| e.number)), events }
-                    .encode(&mut out);
-            }
-            if let Some(part) = due.parts.front()
-                && out.len() + framed(part.len()) <= DATAGRAM_MAX
-            {
-                put_presence(&mut out, part);
-                due.parts.pop_front();
-            }
-            if let Some(why) = due.goodbye.take() {
-                Frame::Goodbye(why).encode(&mut out);
-            }
-        } else {
-            due.goodbye = None;
-        }
-        let beat = std::mem::take(&mut due.beat);
-        self.plan_repeat();
-        if out.len() == head && !beat {
-            return None;
-        }
-        if !self.closed {
-            self.deadlines.set(Deadline::Heartbeat, now + HEARTBEAT);
-        }
-        Some(out)
-    }
-
     /// What the owner is to know.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
@@ -625,11 +447,6 @@ impl Link {
 }
 
 /// A boot as datagrams name it; never 0.
-fn short(boot: u64) -> u32 {
+pub(super) fn short(boot: u64) -> u32 {
     ((boot ^ (boot >> 32)) as u32).max(1)
-}
-
-/// A name cut to what the wire allows, at a letter's edge.
-fn shortened(name: &str) -> String {
-    name[..name.floor_char_boundary(NAME_MAX)].to_owned()
 }

@@ -29,7 +29,13 @@ impl fmt::Display for Fault {
         if let Some(key) = &self.key {
             write!(f, "`{key}`: ")?;
         }
-        write!(f, "{}; {}", self.problem, self.remedy)
+        // One line, whatever was quoted from the manifest.
+        for part in [&self.problem, "; ", &self.remedy] {
+            for letter in part.chars() {
+                if letter.is_control() { write!(f, "{}", letter.escape_default())? } else { write!(f, "{letter}")? }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -51,6 +57,14 @@ impl Source<'_> {
             problem: problem.into(),
             remedy: remedy.into(),
         }
+    }
+
+    /// The numbers of an array that must have just so many.
+    pub fn exactly<T: Copy, const N: usize>(&self, array: &toml::Spanned<Vec<T>>, key: &str) -> Result<[T; N], Fault> {
+        array.get_ref()[..].try_into().map_err(|_| {
+            let problem = format!("has {} numbers", array.get_ref().len());
+            self.fault(array.span(), key, problem, format!("give {N} of them"))
+        })
     }
 
     fn line(&self, at: usize) -> usize {
@@ -90,9 +104,7 @@ fn explain(message: &str) -> (String, String) {
         Some((missing, _)) if message.starts_with("missing field") => {
             ("is missing".into(), format!("add a line `{missing} = …`"))
         }
-        Some((key, _)) if message.starts_with("duplicate key") => {
-            (format!("`{key}` stands here twice"), "keep one of the two".into())
-        }
+        _ if message.starts_with("duplicate key") => ("stands here for the second time".into(), "keep one of the two".into()),
         _ if message.starts_with("invalid type") => (message.into(), "change the value to that kind".into()),
         _ => (message.into(), "write it as TOML has it: key = value, text in \"quotes\"".into()),
     }

@@ -40,7 +40,7 @@ struct Raw {
     author: String,
     #[serde(default)]
     licence: String,
-    canvas: Spanned<[i64; 2]>,
+    canvas: Spanned<Vec<i64>>,
     meeting: Option<Spanned<String>>,
     script: Option<Spanned<String>>,
 }
@@ -85,7 +85,7 @@ impl Installation {
                 "use 1 to 64 of a to z, 0 to 9 and hyphens, such as \"night-garden\"",
             ));
         }
-        let [width, height] = *raw.canvas.get_ref();
+        let [width, height] = source.exactly(&raw.canvas, "canvas")?;
         if !CANVAS_SIDE.contains(&width) || !CANVAS_SIDE.contains(&height) {
             return Err(source.fault(
                 raw.canvas.span(),

@@ -2,8 +2,8 @@
 
 use super::cities::{City, cities, city};
 use super::fault::{Fault, Source, nearest};
+use core::net::SocketAddr;
 use serde::Deserialize;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -96,11 +96,11 @@ struct RawTwin {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawScreen {
-    size: Option<Spanned<[i64; 2]>>,
-    position: Option<Spanned<[i32; 2]>>,
+    size: Option<Spanned<Vec<i64>>>,
+    position: Option<Spanned<Vec<i32>>>,
     #[serde(default)]
     fullscreen: bool,
-    part: Option<Spanned<[f32; 4]>>,
+    part: Option<Spanned<Vec<f32>>>,
 }
 
 #[derive(Deserialize)]
@@ -202,7 +202,7 @@ fn read_twin(source: &Source, raw: &RawTwin) -> Result<Twin, Fault> {
 
 fn parse_hex(text: &str) -> Option<[u8; 32]> {
     let mut key = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
+    if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;
     }
     for (byte, digits) in key.iter_mut().zip(text.as_bytes().chunks(2)) {
@@ -214,16 +214,16 @@ fn parse_hex(text: &str) -> Option<[u8; 32]> {
 fn read_screen(source: &Source, raw: &RawScreen) -> Result<Screen, Fault> {
     let mut screen = Screen { fullscreen: raw.fullscreen, ..Screen::default() };
     if let Some(size) = &raw.size {
-        let [width, height] = *size.get_ref();
+        let [width, height] = source.exactly(size, "screen.size")?;
         if !(16..=16384).contains(&width) || !(16..=16384).contains(&height) {
             let problem = format!("a screen of {width} by {height} pixels cannot be made");
             return Err(source.fault(size.span(), "screen.size", problem, "use 16 to 16384 pixels, such as [1280, 720]"));
         }
         screen.size = [width as u32, height as u32];
     }
-    screen.position = raw.position.as_ref().map(|position| *position.get_ref());
+    screen.position = raw.position.as_ref().map(|position| source.exactly(position, "screen.position")).transpose()?;
     if let Some(part) = &raw.part {
-        let [left, top, width, height] = *part.get_ref();
+        let [left, top, width, height] = source.exactly(part, "screen.part")?;
         let inside = |from: f32, size: f32| from >= 0.0 && size > 0.0 && from + size <= 1.0001;
         if !inside(left, width) || !inside(top, height) {
             let remedy = "give left, top, width, height as fractions of the canvas, such as [0.5, 0.0, 0.5, 1.0]";

@@ -100,6 +100,7 @@ impl<'js> Call<'_, 'js> {
     fn as_number(&self, value: &Value<'js>, what: &str) -> Result<f32> {
         match value.as_number() {
             Some(number) if number.is_finite() && number.abs() <= 1e6 => Ok(number as f32),
+            Some(number) if number.is_infinite() => Err(self.wrong(format!("{what} is Infinity"))),
             Some(number) => Err(self.wrong(format!("{what} is {number}"))),
             None => Err(self.wrong(format!("{what} is {}, not a number", article(value)))),
         }

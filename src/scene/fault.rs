@@ -67,13 +67,28 @@ const FROM_P5: [(&str, &str); 12] = [
     ("frameCount", "the `now` that `frame` is given"),
 ];
 
+/// What `draw` has.
+const DRAW: [&str; 14] = [
+    "background", "circle", "rect", "line", "polyline", "polygon", "text", "shader", "push", "pop", "translate", "rotate",
+    "scale", "alpha",
+];
+
 /// Our name for something that a p5.js sketch calls `name`.
 pub(super) fn from_p5(name: &str) -> Option<&'static str> {
     FROM_P5.iter().find(|(p5, _)| *p5 == name).map(|(_, ours)| *ours)
 }
 
 /// What someone most likely meant whose script failed with this message.
-pub(super) fn remedy(problem: &str, exports: &[&str]) -> String {
+pub(super) fn remedy(problem: &str, source: &str, exports: &[&str]) -> String {
+    if problem == "not a function" {
+        // The engine does not say which; the line does, if it calls something of `draw` that is not there.
+        let called = source.split("draw.").skip(1).filter_map(|rest| rest.split_once('(')).map(|(name, _)| name);
+        for name in called.filter(|name| !DRAW.contains(name)) {
+            if let Some(meant) = nearest(name, DRAW) {
+                return format!("did you mean `draw.{meant}`?");
+            }
+        }
+    }
     if let Some(name) = problem.strip_suffix(" is not defined") {
         let name = name.trim_matches(['\'', '"', '`']);
         if let Some(ours) = from_p5(name) {

@@ -90,6 +90,8 @@ pub struct Host {
 struct Script {
     name: String,
     text: String,
+    /// What it may take now: longer while it loads.
+    limit: Cell<Duration>,
 }
 
 impl Host {
@@ -101,7 +103,7 @@ impl Host {
         let sounds = sounds(&start.dir);
         let stage = Stage::new(start.seed, shaders, sounds, start.here.language.clone());
         let stage = Rc::new(RefCell::new(stage));
-        let script = Script { name, text };
+        let script = Script { name, text, limit: Cell::new(LOAD_LIMIT) };
         let clock: Rc<dyn Fn() -> Duration> = Rc::new(clock);
         let deadline = Rc::new(Cell::new(clock() + LOAD_LIMIT));
 
@@ -125,6 +127,7 @@ impl Host {
     /// Runs one frame on what the scene sees. A picture comes out unless the script fails.
     pub fn frame(&mut self, number: u64, input: u64, json: &str) -> FromScene {
         let began = (self.clock)();
+        self.script.limit.set(FRAME_LIMIT);
         self.deadline.set(began + FRAME_LIMIT);
         let context = self.context.clone();
         let result = context.with(|ctx| {
@@ -193,13 +196,13 @@ impl Script {
                 let problem = exception.message().unwrap_or_default();
                 let place = locate(&exception.stack().unwrap_or_default(), &self.name);
                 if exception.as_value().is_uncatchable_error() {
-                    let spent = format!("ran longer than {} ms", FRAME_LIMIT.as_millis());
+                    let spent = format!("ran longer than {} ms", self.limit.get().as_millis());
                     let remedy = "look for a loop that does not end, or do less in one frame";
                     return ScriptFault::new(&self.name, spent, remedy).at(place, &self.text);
                 }
                 let place = place.or_else(|| self.find_import(&problem));
                 let mut fault = fault(problem).at(place, &self.text);
-                fault.remedy = remedy(&fault.problem, &EXPORTS);
+                fault.remedy = remedy(&fault.problem, &fault.source, &EXPORTS);
                 if fault.problem == "out of memory" {
                     fault.remedy = format!("a scene has {} MiB; keep less", MEMORY_MAX >> 20);
                 }

@@ -37,6 +37,7 @@ struct Site {
     /// Events made here, by what is known of them anywhere.
     events: HashMap<Key, Event>,
     first: Option<Line>,
+    link_at_end: String,
 }
 
 /// Gathers what both shows say.
@@ -113,6 +114,9 @@ impl Report {
     /// The rehearsal is over; what is under way now is not judged.
     pub fn finish(&mut self, length: Duration, ocean: Counts) {
         (self.length, self.ocean) = (length, ocean);
+        for site in &mut self.sites {
+            site.link_at_end = site.latest.as_ref().map_or_else(|| "none".into(), |line| line.link.clone());
+        }
         let under_way = UNDER_WAY + self.one_way;
         self.judged_until = Some(now().saturating_sub(under_way.as_nanos() as u64));
     }

@@ -63,6 +63,8 @@ pub struct SiteSummary {
     pub scene_mib: Option<f64>,
     /// How often its show was started again.
     pub restarts: u32,
+    /// How its link was when the rehearsal ended: `linked`, `alone`, `apart` or `none`.
+    pub link: String,
     /// What was wrong with the scene last.
     pub fault: Option<String>,
     /// The sound device.
@@ -153,6 +155,7 @@ fn site(report: &Report, index: usize) -> SiteSummary {
         show_mib: site.memory[0].map(f64::round),
         scene_mib: site.memory[1].map(|mib| (mib * 10.0).round() / 10.0),
         restarts: site.restarts,
+        link: site.link_at_end.clone(),
         fault: latest.and_then(|line| line.scene.last_fault.clone()),
         sound: latest.and_then(|line| line.sound.clone()),
     }

@@ -1,0 +1,101 @@
+//! What a session is told and what it tells: the words between a link and its owner.
+
+use super::clock::ClockReading;
+use super::frame::{Goodbye, Happening, Hello};
+use crate::presence::Point;
+use std::time::Duration;
+
+/// Who this site is, and what it plays.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// This site's public key.
+    pub key: [u8; 32],
+    /// The twin's.
+    pub twin: [u8; 32],
+    /// Random at each start of a show.
+    pub boot: u64,
+    /// Slug of this site's city.
+    pub city: String,
+    /// What its people call it.
+    pub name: String,
+    /// What it shows.
+    pub showing: Showing,
+    /// Size of the canvas, in its units.
+    pub canvas: Point,
+}
+
+/// What a site shows, said to its twin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Showing {
+    /// Id of the installation.
+    pub installation: String,
+    /// A hash of canvas and declarations; sites with different ones play alone.
+    pub declarations: u64,
+}
+
+/// How things stand with the twin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum State {
+    /// Nothing is heard of it.
+    #[default]
+    Alone,
+    /// Both know each other.
+    Linked,
+    /// Both know each other, but what they show does not go together: each plays alone.
+    Apart,
+}
+
+/// Why the twin is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parted {
+    /// It said so.
+    Goodbye(Goodbye),
+    /// It fell silent.
+    Silence,
+    /// It started anew; it is linked again at once.
+    Restarted,
+    /// It does not take in what we have to say, or has more to say than we take in.
+    Overwhelmed,
+}
+
+/// What a session has to tell its owner.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// The twin is there.
+    Linked(Hello),
+    /// The twin is gone.
+    Parted(Parted),
+    /// The twin shows something; `apart` when it does not go with what we show.
+    Showing {
+        /// What it shows.
+        showing: Showing,
+        /// Different declarations: each plays alone.
+        apart: bool,
+    },
+    /// Something happened there.
+    Happened {
+        /// Its number at the twin.
+        number: u64,
+        /// When it was made, by our clock.
+        made: Duration,
+        /// What happened.
+        what: Happening,
+    },
+}
+
+/// What can be said of the link at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Health {
+    /// How things stand.
+    pub state: State,
+    /// The twin's clock.
+    pub clock: Option<ClockReading>,
+    /// The latest round trip, in seconds.
+    pub round_trip: Option<f64>,
+    /// Events that the twin has not acknowledged.
+    pub waiting: usize,
+    /// Events given up since the start.
+    pub lost: u64,
+    /// Datagrams that could not be read since the start.
+    pub garbled: u64,
+}

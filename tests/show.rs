@@ -1,0 +1,194 @@
+//! `moongate show` as a person or a program starts it: bad input gets a clear message, and the screen is never black.
+
+mod common;
+
+use moongate::device::key::SiteKey;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Two software renderers at once would only slow each other.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+const GOOD: &str = "import { draw } from \"moongate\";\nexport function frame() { draw.background(\"#804020\"); }\n";
+
+/// A site's folder that shows `script`, on a free port, without a twin.
+fn site(script: &str, shader: Option<&str>) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a folder");
+    let installation = dir.path().join("installation");
+    std::fs::create_dir(&installation).expect("a new folder");
+    let write = |file: &Path, text: &str| std::fs::write(file, text).expect("our own folder");
+    write(&installation.join("installation.toml"), "api = 1\nid = \"test\"\ncanvas = [320, 180]\n");
+    write(&installation.join("scene.js"), script);
+    if let Some(shader) = shader {
+        write(&installation.join("night.wgsl"), shader);
+    }
+    write(
+        &dir.path().join("site.toml"),
+        "api = 1\ncity = \"kobe\"\ninstallation = \"installation\"\nlisten = \"127.0.0.1:0\"\n",
+    );
+    SiteKey::generate().expect("randomness").write(&dir.path().join("site.key")).expect("a new file");
+    dir
+}
+
+fn command(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_moongate"));
+    command.args(["show", "--offscreen", "--site"]).arg(dir);
+    command
+}
+
+/// What a show says that cannot start.
+fn refusal(dir: &Path) -> String {
+    let output = command(dir).stdin(Stdio::null()).output().expect("the program is built");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "it started: {said}");
+    assert!(!said.contains("panicked"), "{said}");
+    said
+}
+
+#[test]
+fn what_cannot_start_says_why_and_what_to_do() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let nowhere = tempfile::tempdir().expect("a folder");
+    let said = refusal(nowhere.path());
+    assert!(said.contains("site.toml: cannot be read") && said.contains("name the folder of a site"), "{said}");
+
+    let dir = site(GOOD, None);
+    let manifest = dir.path().join("site.toml");
+    let good = std::fs::read_to_string(&manifest).expect("just written");
+    std::fs::write(&manifest, good.replace("kobe", "kobbe")).expect("our own folder");
+    let said = refusal(dir.path());
+    assert!(said.contains("site.toml:2: `city`") && said.contains("did you mean \"kobe\"?"), "{said}");
+
+    std::fs::write(&manifest, good.replace("\"installation\"", "\"nothing-here\"")).expect("our own folder");
+    let said = refusal(dir.path());
+    assert!(said.contains("nothing-here/installation.toml: cannot be read"), "{said}");
+
+    std::fs::write(&manifest, &good).expect("our own folder");
+    std::fs::remove_file(dir.path().join("site.key")).expect("it is there");
+    let said = refusal(dir.path());
+    assert!(said.contains("site.key") && said.contains("cannot be read"), "{said}");
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = site(GOOD, None);
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
+    let port = taken.local_addr().expect("bound").port();
+    let manifest = format!(
+        "api = 1\ncity = \"kobe\"\ninstallation = \"installation\"\nlisten = \"127.0.0.1:{port}\"\n\
+         [twin]\ncity = \"lyon\"\naddress = \"127.0.0.1:9\"\nkey = \"{}\"\n",
+        "ab".repeat(32)
+    );
+    std::fs::write(dir.path().join("site.toml"), manifest).expect("our own folder");
+    let said = refusal(dir.path());
+    assert!(said.contains(&format!("127.0.0.1:{port} is in use")) && said.contains("change `listen`"), "{said}");
+}
+
+struct Running {
+    child: Child,
+    lines: std::sync::mpsc::Receiver<serde_json::Value>,
+}
+
+impl Running {
+    fn start(dir: &Path) -> Self {
+        let mut child =
+            command(dir).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program is built");
+        let output = child.stdout.take().expect("it is piped");
+        let (said, lines) = std::sync::mpsc::channel();
+        std::thread::Builder::new()
+            .spawn(move || {
+                for line in BufReader::new(output).lines().map_while(Result::ok) {
+                    let _ = said.send(serde_json::from_str(&line).expect("each line is JSON"));
+                }
+            })
+            .expect("a thread");
+        Self { child, lines }
+    }
+
+    /// The first line of state that is as wanted.
+    fn wait(&self, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let began = Instant::now();
+        let mut last = serde_json::Value::Null;
+        while began.elapsed() < Duration::from_secs(60) {
+            if let Ok(line) = self.lines.recv_timeout(Duration::from_millis(200)) {
+                if wanted(&line) {
+                    return line;
+                }
+                last = line;
+            }
+        }
+        panic!("it never came to that; last: {last}");
+    }
+
+    /// What is on the canvas.
+    fn picture(&mut self, dir: &Path) -> Vec<u8> {
+        let file = dir.join("picture.png");
+        let input = self.child.stdin.as_mut().expect("it is piped");
+        writeln!(input, "picture {}", file.display()).expect("it listens");
+        let began = Instant::now();
+        while !file.is_file() {
+            assert!(began.elapsed() < Duration::from_secs(30), "no picture came");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::fs::read(&file).expect("it is there")
+    }
+
+    /// Its input closes: it ends by itself.
+    fn end(mut self) {
+        drop(self.child.stdin.take());
+        let status = self.child.wait().expect("it is our child");
+        assert!(status.success(), "{status}");
+    }
+}
+
+/// The shows of scenes that fail: the message, and a picture that is not black.
+fn fails(script: &str, shader: Option<&str>, message: &[&str]) {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = site(script, shader);
+    let mut show = Running::start(dir.path());
+    let line = show.wait(|line| line["scene"]["last_fault"].is_string());
+    let said = line["scene"]["last_fault"].as_str().expect("just seen");
+    assert!(message.iter().all(|part| said.contains(part)), "{said}");
+    let picture = show.picture(dir.path());
+    // A black picture of this size compresses to a few hundred bytes.
+    assert!(picture.len() > 2_000, "{} bytes of picture", picture.len());
+    show.end();
+}
+
+#[test]
+fn a_syntax_error_is_named_and_the_idle_picture_stands() {
+    fails("import { draw } from \"moongate\";\nexport function frame( {\n", None, &["scene.js:2", "export function frame"]);
+}
+
+#[test]
+fn a_script_that_never_returns_is_stopped() {
+    fails("export function frame() {\n  for (;;) {}\n}\n", None, &["ran longer than", "scene.js:2"]);
+}
+
+#[test]
+fn a_script_that_cannot_be_interrupted_is_killed() {
+    let script = "export function frame() { [].reverse.call({ length: 2 ** 53 - 1 }); }\n";
+    fails(script, None, &["its process was killed"]);
+}
+
+#[test]
+fn a_shader_that_does_not_compile_is_named() {
+    let script = "import { draw } from \"moongate\";\nexport function frame() { draw.shader(\"night.wgsl\"); }\n";
+    let shader = "fn paint(at: vec2f) -> vec4f {\n  return vec4f(nothing, 1.0);\n}\n";
+    fails(script, Some(shader), &["night.wgsl:2", "nothing"]);
+}
+
+#[test]
+fn a_good_scene_is_painted_and_all_loops_turn() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = site(GOOD, None);
+    let show = Running::start(dir.path());
+    let first = show.wait(|line| line["scene"]["ready"] == true && line["painted"].as_u64() > Some(3));
+    let frames = first["loops"]["frame"].as_u64();
+    show.wait(|line| line["loops"]["frame"].as_u64() > frames && line["loops"]["scene"].as_u64() > Some(3));
+    show.end();
+}
