@@ -81,7 +81,7 @@ fn slips_of_the_tongue_are_answered() {
         (&["--between", "shenzen", "dublin"], "did you mean shenzhen?"),
         (&["--cast", "fourty"], "did you mean forty?"),
         (&["--loss", "200"], "use a number from 0 to 100"),
-        (&["--for", "3 weeks"], "write a time such as 30s"),
+        (&["--for", "3 weeks"], "is no unit; use s, m or h"),
     ] {
         let output = rehearse(arguments).output().expect("the program is built");
         let said = String::from_utf8_lossy(&output.stderr);

@@ -178,7 +178,7 @@ fn a_beginners_mistake_is_told_with_its_line_and_what_was_meant() {
         ("draw.circle(here.x, 20, 30);", "x is undefined, not a number"),
         ("draw.circle([1], 20, 30);", "x is an array, not a number"),
         ("draw.rect(0, 0 / 0, 1, 1);", "y is NaN; use draw.rect(x, y, width, height"),
-        ("draw.line(0, 0, 1 / 0, 1);", "x2 is inf"),
+        ("draw.line(0, 0, 1 / 0, 1);", "x2 is Infinity"),
         ("draw.translate();", "x is missing; use draw.translate(x, y)"),
         (r#"draw.background("blak");"#, "\"blak\" is no colour (did you mean \"black\"?)"),
         ("draw.background(20);", "not a colour such as \"#e8543f\""),

@@ -1,7 +1,5 @@
 //! `moongate show` as a person or a program starts it: bad input gets a clear message, and the screen is never black.
 
-mod common;
-
 use moongate::device::key::SiteKey;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -161,12 +159,13 @@ fn fails(script: &str, shader: Option<&str>, message: &[&str]) {
 
 #[test]
 fn a_syntax_error_is_named_and_the_idle_picture_stands() {
-    fails("import { draw } from \"moongate\";\nexport function frame( {\n", None, &["scene.js:2", "export function frame"]);
+    let script = "import { draw } from \"moongate\";\nexport function frame() {\n  draw.circle(1, 2;\n}\n";
+    fails(script, None, &["scene.js:3", "draw.circle(1, 2;"]);
 }
 
 #[test]
 fn a_script_that_never_returns_is_stopped() {
-    fails("export function frame() {\n  for (;;) {}\n}\n", None, &["ran longer than", "scene.js:2"]);
+    fails("export function frame() {\n  for (;;) {}\n}\n", None, &["ran longer than", "look for a loop that does not end"]);
 }
 
 #[test]
