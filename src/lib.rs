@@ -1,4 +1,32 @@
-//! Moongate.
+//! Moongate: two city squares, one scene.
+//!
+//! A house whose floors rest on each other; `use` goes down only, and `tests/tidy.rs` holds it to that.
+//!
+//! ```text
+//! main.rs      arguments, then a command
+//!
+//! cli/         one file a command: rehearse, show, scene
+//! operator/    the panel on the screen, on F1
+//! ---- runtime (feature "show", on by default): Bevy
+//! twin/        link and scene in the frame loop: what happened goes to the scene, its picture to the stage
+//! stage/       canvas, painter, text, screens
+//! ---- edge: threads, sockets, files, devices, child processes
+//! device/      link thread (QUIC), keys, touch hub, cast, ocean, loudspeakers, scene process, clock
+//! ---- core: pure; no threads, no wall clock, no devices, no Bevy
+//! scene/       what an artist can say: Sees in, Picture and Acts out; the script's host
+//! link/        greeting, clock, presence, events; a state machine, and a seeded path to test it over
+//! manifest/    site.toml and installation.toml, parsed once into types that cannot be wrong; the cities
+//! presence/    touches, bodies, their mapping to the canvas, their wire form
+//! mix/         sound as a pure function
+//! wire.rs      bytes: typed frames, bounded reading
+//! ```
+//!
+//! Data flows one way: device → presence → link and scene → stage and sound.
+//!
+//! The edge stands above the core, since it drives it: a socket feeds [`link::Link`], which knows no sockets.
+//! Without the feature `show`, core and edge build without Bevy in seconds.
+
+#![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod cli;

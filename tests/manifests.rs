@@ -48,17 +48,14 @@ script = "code/garden.js"
 
 fn parse(file: &str, text: &str) -> Result<(), Fault> {
     let dir = Path::new("x");
-    if file.starts_with("site") {
-        Site::parse(dir, text).map(drop)
-    } else {
-        Installation::parse(dir, text).map(drop)
-    }
+    if file.starts_with("site") { Site::parse(dir, text).map(drop) } else { Installation::parse(dir, text).map(drop) }
 }
 
 #[test]
 fn each_broken_manifest_is_told_how_to_be_mended() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken");
-    let mut files: Vec<_> = std::fs::read_dir(folder).expect("the corpus").map(|e| e.expect("an entry").path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).expect("the corpus").map(|e| e.expect("an entry").path()).collect();
     files.retain(|file| file.extension().is_some_and(|ending| ending == "toml"));
     files.sort();
     assert!(files.len() >= 22, "{} files", files.len());
@@ -67,7 +64,8 @@ fn each_broken_manifest_is_told_how_to_be_mended() {
         let name = file.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
         let text = std::fs::read_to_string(&file).expect("a file");
         let expect = text.lines().next().and_then(|line| line.strip_prefix("# expect: "));
-        let (place, said) = expect.and_then(|expect| expect.split_once(" | ")).unwrap_or_else(|| panic!("{name}: no `# expect:`"));
+        let (place, said) =
+            expect.and_then(|expect| expect.split_once(" | ")).unwrap_or_else(|| panic!("{name}: no `# expect:`"));
         let (line, key) = place.split_once(' ').unwrap_or_else(|| panic!("{name}: LINE KEY, not {place}"));
         let Err(fault) = parse(&name, &text) else {
             wrong.push(format!("{name}: is taken for good"));

@@ -268,7 +268,8 @@ fn files_that_cannot_be_used_are_named() {
     assert!(fault.file == "other.js" && fault.problem.contains("cannot be read"), "{fault}");
 
     let start = common::start(dir.path());
-    std::fs::write(dir.path().join("broken.wgsl"), "fn paint(at: vec2f) -> vec4f {\n  return vec4f(att, 0.0, 1.0);\n}").expect("written");
+    std::fs::write(dir.path().join("broken.wgsl"), "fn paint(at: vec2f) -> vec4f {\n  return vec4f(att, 0.0, 1.0);\n}")
+        .expect("written");
     let fault = Host::load(&start, || Duration::ZERO).err().expect("the shader is broken");
     assert_eq!((fault.file.as_str(), fault.place.map(|place| place.0)), ("broken.wgsl", Some(2)), "{fault}");
     std::fs::remove_file(dir.path().join("broken.wgsl")).expect("removed");
@@ -299,7 +300,8 @@ fn a_loop_without_an_end_ends_and_the_next_frame_is_drawn() {
 
 #[test]
 fn a_script_cannot_catch_its_own_end() {
-    let (_dir, start) = folder(&scene("for (;;) { try { for (;;) {} } catch { draw.circle(1, 2, 3); } finally { now; } }"));
+    let (_dir, start) =
+        folder(&scene("for (;;) { try { for (;;) {} } catch { draw.circle(1, 2, 3); } finally { now; } }"));
     let mut host = Host::load(&start, ticking()).unwrap_or_else(|fault| panic!("{fault}"));
     let fault = see(&mut host, &at(0.0)).fault.expect("it does not end");
     assert!(fault.problem.contains("ran longer"), "{fault}");
@@ -330,9 +332,8 @@ fn recursion_without_an_end_is_a_fault() {
 
 #[test]
 fn more_memory_than_there_is_is_a_fault() {
-    let mut host = good(&scene(
-        "if (now < 1) { const all = []; for (;;) all.push(\"x\".repeat(10000)); } draw.circle(1, 2, 3);",
-    ));
+    let mut host =
+        good(&scene("if (now < 1) { const all = []; for (;;) all.push(\"x\".repeat(10000)); } draw.circle(1, 2, 3);"));
     for _ in 0..3 {
         let fault = see(&mut host, &at(0.0)).fault.expect("there is no room for it");
         assert!(fault.remedy.contains("64 MiB"), "{fault}");
@@ -342,7 +343,8 @@ fn more_memory_than_there_is_is_a_fault() {
 
 #[test]
 fn memory_that_is_kept_is_a_fault_each_frame_and_no_crash() {
-    let script = "const all = [];\nexport function frame() {\n  for (;;) all.push(\"x\".repeat(1000) + all.length);\n}\n";
+    let script =
+        "const all = [];\nexport function frame() {\n  for (;;) all.push(\"x\".repeat(1000) + all.length);\n}\n";
     let mut host = good(script);
     for _ in 0..5 {
         assert!(see(&mut host, &at(0.0)).fault.is_some());
@@ -357,11 +359,17 @@ fn what_is_beyond_the_bounds_is_told_and_the_next_frame_is_drawn() {
         ("for (let i = 0; i <= 20000; i++) draw.circle(1, 2, 3);", "more than 20000 things in one frame; draw fewer"),
         ("for (let i = 0; i <= 64; i++) signal(\"a\");", "more than 64 sounds, signals and logs in one frame"),
         ("for (let i = 0; i <= 64; i++) sound.play(\"bell.wav\");", "more than 64 sounds"),
-        ("for (let i = 0; i <= 64; i++) draw.push();", "draw.push 64 times without a draw.pop; add the missing draw.pop"),
+        (
+            "for (let i = 0; i <= 64; i++) draw.push();",
+            "draw.push 64 times without a draw.pop; add the missing draw.pop",
+        ),
         ("for (let i = 0; i <= 8; i++) draw.shader(\"night.wgsl\");", "more than 8 shader layers in one frame"),
         ("for (let i = 0; i <= 16; i++) draw.text(\"x\".repeat(4000), 1, 2);", "more than 64 KiB of text in one frame"),
         ("draw.polyline(new Array(200001).fill(0));", "200001 points are too many"),
-        ("for (let i = 0; i < 3; i++) draw.polyline(new Array(200000).fill(0));", "more than 200000 points in one frame"),
+        (
+            "for (let i = 0; i < 3; i++) draw.polyline(new Array(200000).fill(0));",
+            "more than 200000 points in one frame",
+        ),
         ("signal(\"a\", \"x\".repeat(800));", "802 bytes of data are more than 800"),
         ("signal(\"x\".repeat(65));", "a name has 1 to 64 bytes"),
         ("signal(\"\");", "a name has 1 to 64 bytes"),
@@ -378,7 +386,8 @@ fn what_is_beyond_the_bounds_is_told_and_the_next_frame_is_drawn() {
 
 #[test]
 fn too_many_logs_never_stop_a_scene() {
-    let answer = see(&mut good(&scene("for (let i = 0; i < 1000; i++) console.log(i); draw.circle(1, 2, 3);")), &at(0.0));
+    let answer =
+        see(&mut good(&scene("for (let i = 0; i < 1000; i++) console.log(i); draw.circle(1, 2, 3);")), &at(0.0));
     assert!(answer.fault.is_none(), "{:?}", answer.fault);
     assert_eq!(answer.acts.len(), moongate::scene::ACTS_MAX);
 }
@@ -388,7 +397,8 @@ fn what_is_exactly_within_the_bounds_is_drawn() {
     let line = "for (let i = 0; i < 20000; i++) draw.circle(1, 2, 3); for (let i = 0; i < 64; i++) draw.push();";
     assert_eq!(picture(&mut good(&scene(line)), &at(0.0)).items.len(), moongate::scene::ITEMS_MAX);
     // What an opaque background covers is not counted.
-    let line = "for (let i = 0; i < 20000; i++) draw.circle(1, 2, 3); draw.background(\"black\"); draw.circle(1, 2, 3);";
+    let line =
+        "for (let i = 0; i < 20000; i++) draw.circle(1, 2, 3); draw.background(\"black\"); draw.circle(1, 2, 3);";
     assert_eq!(picture(&mut good(&scene(line)), &at(0.0)).items.len(), 2);
 }
 
@@ -464,7 +474,10 @@ fn random_and_noise_follow_from_the_seed() {
     let numbers: Vec<f64> = first.split(' ').map(|number| number.parse().expect("a number")).collect();
     assert_eq!(numbers.len(), 54);
     for six in numbers.chunks_exact(6) {
-        assert!((0.0..1.0).contains(&six[0]) && (0.0..5.0).contains(&six[1]) && (-3.0..3.0).contains(&six[2]), "{six:?}");
+        assert!(
+            (0.0..1.0).contains(&six[0]) && (0.0..5.0).contains(&six[1]) && (-3.0..3.0).contains(&six[2]),
+            "{six:?}"
+        );
         assert!((0.0..1.0).contains(&six[3]) && six[4].abs() <= 1.0 && six[5].abs() <= 1.0, "{six:?}");
     }
 }

@@ -44,7 +44,9 @@ impl Show {
         while Instant::now() < until {
             if self.ask(now) {
                 // In small steps: a process that was started again answers no old frame.
-                while Instant::now() < until && !self.process.wait(self.number, SECOND / 50) && !self.process.is_free() {}
+                while Instant::now() < until && !self.process.wait(self.number, SECOND / 50) && !self.process.is_free()
+                {
+                }
                 if let (Some(picture), _) = self.process.take() {
                     return Some(picture);
                 }

@@ -165,7 +165,11 @@ fn a_syntax_error_is_named_and_the_idle_picture_stands() {
 
 #[test]
 fn a_script_that_never_returns_is_stopped() {
-    fails("export function frame() {\n  for (;;) {}\n}\n", None, &["ran longer than", "look for a loop that does not end"]);
+    fails(
+        "export function frame() {\n  for (;;) {}\n}\n",
+        None,
+        &["ran longer than", "look for a loop that does not end"],
+    );
 }
 
 #[test]

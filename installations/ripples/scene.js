@@ -172,11 +172,11 @@ export function frame({ now, dt }) {
 
 // The other city's light when it is not there: an outline.
 function hollow(light, alpha) {
-  draw.push();
-  draw.translate(light.x, light.y);
-  draw.scale(1, 0.42);
-  draw.circle(0, 0, 84, { stroke: there.city.colour, width: 2.5, alpha: 0.45 * alpha });
-  draw.pop();
+  const ring = Array.from({ length: 48 }, (_, i) => {
+    const turn = (i / 48) * 2 * Math.PI;
+    return [light.x + 84 * Math.cos(turn), light.y + 36 * Math.sin(turn)];
+  });
+  draw.polyline(ring, { stroke: there.city.colour, width: 3, closed: true, alpha: 0.6 * alpha });
 }
 
 // A thin arc over the horizon, from who touched to the other city's light; it takes as long as the network does.

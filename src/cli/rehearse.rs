@@ -109,7 +109,8 @@ fn find_installation(name: &str) -> Result<PathBuf, Failure> {
         .map(|entries| entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
         .unwrap_or_default();
     let meant = crate::manifest::nearest(name, known.iter().map(String::as_str));
-    let meant = meant.map_or_else(|| format!("there are {}", known.join(", ")), |meant| format!("did you mean {meant}?"));
+    let meant =
+        meant.map_or_else(|| format!("there are {}", known.join(", ")), |meant| format!("did you mean {meant}?"));
     Err(format!("there is no installation \"{name}\" (a folder with installation.toml); {meant}").into())
 }
 
@@ -188,7 +189,9 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
                     report.restarted(index);
                     *show = start_show(index)?;
                 }
-                Some(_) => return Err(format!("the show of {} cannot run; what it said stands above", names[index]).into()),
+                Some(_) => {
+                    return Err(format!("the show of {} cannot run; what it said stands above", names[index]).into());
+                }
             }
         }
         if let Some(pictures) = &mut pictures {
@@ -211,13 +214,15 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
     }
     let summary = report.summary();
     println!("{summary}");
-    let file = arguments.report.clone().unwrap_or_else(|| {
-        arguments.pictures.clone().unwrap_or_else(|| PathBuf::from("out")).join("report.json")
-    });
+    let file = arguments
+        .report
+        .clone()
+        .unwrap_or_else(|| arguments.pictures.clone().unwrap_or_else(|| PathBuf::from("out")).join("report.json"));
     if let Some(parent) = file.parent() {
         std::fs::create_dir_all(parent)?;
     }
-    std::fs::write(&file, serde_json::to_string_pretty(&summary)?).map_err(|why| format!("{}: {why}", file.display()))?;
+    std::fs::write(&file, serde_json::to_string_pretty(&summary)?)
+        .map_err(|why| format!("{}: {why}", file.display()))?;
     println!("{} is written", file.display());
     Ok(summary.is_sound())
 }

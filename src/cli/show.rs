@@ -190,7 +190,11 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 /// All shaders of the folder, or none if one of them is wrong: then the scene process says so, and no picture names one.
 fn shaders(dir: &Path) -> Vec<Shader> {
-    sources(dir).into_iter().map(|(name, text)| Shader::parse(&name, &text)).collect::<Result<_, _>>().unwrap_or_default()
+    sources(dir)
+        .into_iter()
+        .map(|(name, text)| Shader::parse(&name, &text))
+        .collect::<Result<_, _>>()
+        .unwrap_or_default()
 }
 
 /// Windows have a loop of their own; without them this is the loop.

@@ -143,7 +143,8 @@ fn watch(state: &State) {
 
 fn open(waiting: &Arc<Mutex<Receiver<Play>>>, state: &Arc<State>) -> Result<(cpal::Stream, String), String> {
     let why = |why: cpal::Error| why.to_string();
-    let host = cpal::host_from_id(cpal::available_hosts().into_iter().next().ok_or("this system has no sound")?).map_err(why)?;
+    let host = cpal::host_from_id(cpal::available_hosts().into_iter().next().ok_or("this system has no sound")?)
+        .map_err(why)?;
     let device = host.default_output_device().ok_or("none is plugged in")?;
     let supported = device.default_output_config().map_err(why)?;
     let config = supported.config();

@@ -48,7 +48,10 @@ impl FromStr for Cast {
         CASTS.into_iter().find(|(known, _)| *known == word).map(|(_, cast)| cast).ok_or_else(|| {
             let known = CASTS.map(|(known, _)| known);
             let meant = crate::manifest::nearest(word, known).map(|meant| format!("; did you mean {meant}?"));
-            format!("there is no cast \"{word}\"{}", meant.unwrap_or_else(|| format!("; there are {}", known.join(", "))))
+            format!(
+                "there is no cast \"{word}\"{}",
+                meant.unwrap_or_else(|| format!("; there are {}", known.join(", ")))
+            )
         })
     }
 }
@@ -88,7 +91,8 @@ impl Play {
     fn new(cast: Cast, canvas: Point, seed: u64) -> Self {
         let habits = cast.habits();
         let mut random = fastrand::Rng::with_seed(seed);
-        let visitors = (0..habits.0).map(|_| Visitor { due: within(&mut random, [0.2, habits.1[1]]), touch: None }).collect();
+        let visitors =
+            (0..habits.0).map(|_| Visitor { due: within(&mut random, [0.2, habits.1[1]]), touch: None }).collect();
         Self { habits, canvas, random, visitors }
     }
 

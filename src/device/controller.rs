@@ -1,6 +1,6 @@
 //! Our congestion controller: a floor for what a live link has declared, and a circuit breaker for a path that is full.
 //!
-//! The link sends a bounded rate (at most [`BUDGET`]), so a loss is noise and no reason to stop speaking. CUBIC, made
+//! The link sends a bounded rate (at most `BUDGET`), so a loss is noise and no reason to stop speaking. CUBIC, made
 //! for bulk, halves its window at each loss and never grows it back while the sender has little to say; datagrams
 //! then wait for hundreds of milliseconds. Here the window is budget × round trip, and it is cut only when the path
 //! shows that it cannot carry the budget: heavy loss, or a queue that stands.

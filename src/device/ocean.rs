@@ -38,7 +38,9 @@ impl OceanThread {
             let (socket, shared) = (socket.try_clone()?, shared.clone());
             // Wakes now and then to see whether it is over.
             socket.set_read_timeout(Some(Duration::from_millis(200)))?;
-            std::thread::Builder::new().name(format!("shore {direction}")).spawn(move || listen(&socket, direction, &shared))?;
+            std::thread::Builder::new()
+                .name(format!("shore {direction}"))
+                .spawn(move || listen(&socket, direction, &shared))?;
         }
         let kept = shared.clone();
         std::thread::Builder::new().name("ocean".into()).spawn(move || carry(&sockets, sites, &kept))?;

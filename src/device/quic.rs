@@ -38,7 +38,9 @@ const SPARE: Duration = Duration::from_secs(2);
 #[derive(Debug, Error)]
 pub enum LinkError {
     /// Another program has the port, or this show runs twice.
-    #[error("UDP {0} is in use by another program; end it (is this show running twice?) or change `listen` in site.toml")]
+    #[error(
+        "UDP {0} is in use by another program; end it (is this show running twice?) or change `listen` in site.toml"
+    )]
     PortInUse(SocketAddr),
     /// The address is not one of this machine, or not allowed.
     #[error("UDP {address} cannot be opened ({why}); change `listen` in site.toml")]
@@ -311,7 +313,8 @@ impl Driver {
             self.turn(now);
             // At least ten turns a second, so that who watches the counter sees it move.
             let next = self.link.poll_timeout().into_iter().chain(self.redial_at(now)).min();
-            let sleep = next.map_or(Duration::from_millis(100), |at| at.saturating_sub(now).min(Duration::from_millis(100)));
+            let sleep =
+                next.map_or(Duration::from_millis(100), |at| at.saturating_sub(now).min(Duration::from_millis(100)));
             tokio::select! {
                 biased;
                 command = commands.recv() => match command {

@@ -78,7 +78,8 @@ impl Shared {
         let mut board = self.board();
         let status = &mut board.status;
         // Said once for a place, and not sixty times a second with other numbers in it.
-        let known = status.last_fault.as_ref().is_some_and(|last| (&last.file, last.place) == (&fault.file, fault.place));
+        let known =
+            status.last_fault.as_ref().is_some_and(|last| (&last.file, last.place) == (&fault.file, fault.place));
         if !known {
             tracing::warn!("scene: {fault}");
         }
@@ -114,10 +115,16 @@ impl SceneCommand {
 impl SceneProcess {
     /// Starts the process, and keeps one running until this is dropped. `shaders`: sizes of each shader's parameters.
     pub fn start(command: SceneCommand, start: Start, shaders: Vec<usize>) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { board: Mutex::default(), answered: Condvar::new(), shaders, over: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            board: Mutex::default(),
+            answered: Condvar::new(),
+            shaders,
+            over: AtomicBool::new(false),
+        });
         let (sees, frames) = sync_channel(1);
         let kept = shared.clone();
-        let thread = std::thread::Builder::new().name("scene".into()).spawn(move || keep(&command, &start, &frames, &kept))?;
+        let thread =
+            std::thread::Builder::new().name("scene".into()).spawn(move || keep(&command, &start, &frames, &kept))?;
         Ok(Self { shared, sees: Some(sees), thread: Some(thread) })
     }
 
@@ -137,7 +144,8 @@ impl SceneProcess {
     /// Waits until frame `number` is answered, at most so long; true when it was.
     pub fn wait(&self, number: u64, at_most: Duration) -> bool {
         let board = self.shared.board();
-        let waited = self.shared.answered.wait_timeout_while(board, at_most, |board| board.answered < number && !board.free);
+        let waited =
+            self.shared.answered.wait_timeout_while(board, at_most, |board| board.answered < number && !board.free);
         let (board, _) = waited.unwrap_or_else(PoisonError::into_inner);
         board.answered >= number
     }
@@ -176,7 +184,11 @@ fn keep(command: &SceneCommand, start: &Start, frames: &Receiver<ToScene>, share
                 over
             }
             Err(why) => {
-                shared.fault(ScriptFault::new("scene", format!("its process cannot be started ({why})"), "restart the show"));
+                shared.fault(ScriptFault::new(
+                    "scene",
+                    format!("its process cannot be started ({why})"),
+                    "restart the show",
+                ));
                 false
             }
         };
@@ -228,7 +240,7 @@ impl Running {
         std::thread::Builder::new().name("scene in".into()).spawn(move || feed(input, &messages))?;
         std::thread::Builder::new().name("scene out".into()).spawn(move || listen(output, &answered))?;
         let running = Self { child, writer, answers };
-        let _ = running.writer.send(ToScene::Start(start.clone()));
+        let _ = running.writer.send(ToScene::Start(Box::new(start.clone())));
         Ok(running)
     }
 
@@ -266,7 +278,8 @@ impl Running {
             }
             let Some(FromScene::Frame { picture, acts, fault, took_us }) = self.answer(OVER, STUCK, shared) else {
                 let ended = matches!(self.child.try_wait(), Ok(Some(_)));
-                let problem = if ended { "its process ended" } else { "a frame did not end, and its process was killed" };
+                let problem =
+                    if ended { "its process ended" } else { "a frame did not end, and its process was killed" };
                 let remedy = if ended { "it is started again" } else { "look for a loop that does not end" };
                 shared.fault(ScriptFault::new("scene", problem, remedy));
                 return false;
@@ -284,7 +297,10 @@ impl Running {
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {
                     let spent = self.cpu().zip(used).map(|(now, before)| now.saturating_sub(before));
-                    if spent.is_some_and(|spent| spent > cpu) || monotonic() - began > wall || shared.over.load(Ordering::Relaxed) {
+                    if spent.is_some_and(|spent| spent > cpu)
+                        || monotonic() - began > wall
+                        || shared.over.load(Ordering::Relaxed)
+                    {
                         return None;
                     }
                 }

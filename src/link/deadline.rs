@@ -22,15 +22,8 @@ pub(super) enum Deadline {
 }
 
 impl Deadline {
-    pub const ALL: [Self; 7] = [
-        Self::Tick,
-        Self::Repeat,
-        Self::Acknowledge,
-        Self::Greet,
-        Self::Ping,
-        Self::Heartbeat,
-        Self::Silence,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Tick, Self::Repeat, Self::Acknowledge, Self::Greet, Self::Ping, Self::Heartbeat, Self::Silence];
 }
 
 /// When each deadline is due; none is by default.

@@ -75,17 +75,36 @@ pub enum Goodbye {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Frame<'a> {
     /// First in each datagram: the boots of sender and receiver (0 while not known), shortened.
-    Between { from: u32, to: u32 },
+    Between {
+        from: u32,
+        to: u32,
+    },
     Hello(Hello),
-    Showing { installation: String, declarations: u64 },
-    Ping { t0: Duration },
+    Showing {
+        installation: String,
+        declarations: u64,
+    },
+    Ping {
+        t0: Duration,
+    },
     /// Times of the four-timestamp exchange, and the sender's shared clock at `t2`.
-    Pong { t0: Duration, t1: Duration, t2: Duration, shared: Duration },
+    Pong {
+        t0: Duration,
+        t1: Duration,
+        t2: Duration,
+        shared: Duration,
+    },
     Presence(Reader<'a>),
     /// `oldest`: no event below this number will ever come again.
-    Events { oldest: u64, events: Vec<Event> },
+    Events {
+        oldest: u64,
+        events: Vec<Event>,
+    },
     /// All below `next` have come, and those after it whose bit is set.
-    Ack { next: u64, later: u64 },
+    Ack {
+        next: u64,
+        later: u64,
+    },
     Goodbye(Goodbye),
     /// Of a type that is not known here.
     Skipped,
@@ -126,10 +145,7 @@ impl Event {
         let what = match from.u8()? {
             1 => Happening::Down(take_touch(&mut from)?),
             2 => Happening::Up(take_touch(&mut from)?),
-            3 => Happening::Signal {
-                name: from.text(NAME_MAX)?.to_owned(),
-                data: from.text(DATA_MAX)?.to_owned(),
-            },
+            3 => Happening::Signal { name: from.text(NAME_MAX)?.to_owned(), data: from.text(DATA_MAX)?.to_owned() },
             _ => Happening::Unknown,
         };
         Ok(Self { number, made, what })

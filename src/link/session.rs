@@ -1,12 +1,12 @@
 //! A session with the twin: greeting, presence, events, clock, goodbye. It outlives connections.
 
+use super::PROTOCOL;
 use super::clock::Clock;
 use super::deadline::{Deadline, Deadlines};
 use super::epoch::Epoch;
 use super::frame::{Frame, Goodbye, Happening, Hello, NAME_MAX};
 use super::inbox::Inbox;
 use super::outbox::Outbox;
-use super::PROTOCOL;
 use super::terms::{Config, Health, Output, Parted, Showing, State};
 use crate::presence::{Assembled, Part, Presence};
 use crate::wire::Reader;

@@ -68,8 +68,11 @@ impl Link {
                     room = room.saturating_sub(size);
                     fits
                 });
-                Frame::Events { oldest: self.outbox.oldest().min(events.first().map_or(u64::MAX, |e| e.number)), events }
-                    .encode(&mut out);
+                Frame::Events {
+                    oldest: self.outbox.oldest().min(events.first().map_or(u64::MAX, |e| e.number)),
+                    events,
+                }
+                .encode(&mut out);
             }
             if let Some(part) = due.parts.front()
                 && out.len() + framed(part.len()) <= DATAGRAM_MAX

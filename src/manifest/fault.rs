@@ -104,7 +104,9 @@ fn explain(message: &str) -> (String, String) {
         Some((missing, _)) if message.starts_with("missing field") => {
             ("is missing".into(), format!("add a line `{missing} = …`"))
         }
-        _ if message.starts_with("duplicate key") => ("stands here for the second time".into(), "keep one of the two".into()),
+        _ if message.starts_with("duplicate key") => {
+            ("stands here for the second time".into(), "keep one of the two".into())
+        }
         _ if message.starts_with("invalid type") => (message.into(), "change the value to that kind".into()),
         _ => (message.into(), "write it as TOML has it: key = value, text in \"quotes\"".into()),
     }

@@ -77,7 +77,10 @@ impl Installation {
         let raw: Raw = source.read()?;
         super::site::check_api(&source, &raw.api)?;
         let id = raw.id.get_ref();
-        if id.is_empty() || id.len() > 64 || !id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+        if id.is_empty()
+            || id.len() > 64
+            || !id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        {
             return Err(source.fault(
                 raw.id.span(),
                 "id",
@@ -104,7 +107,12 @@ impl Installation {
                         Some(meant) => format!("did you mean \"{meant}\"?"),
                         None => "use \"beside\" (one shared stage) or \"facing\" (a window)".into(),
                     };
-                    return Err(source.fault(word.span(), "meeting", format!("cities cannot meet \"{other}\""), remedy));
+                    return Err(source.fault(
+                        word.span(),
+                        "meeting",
+                        format!("cities cannot meet \"{other}\""),
+                        remedy,
+                    ));
                 }
             },
         };
@@ -143,7 +151,9 @@ impl Installation {
     /// What both sites must have in common to play together: a hash (FNV-1a) of all that is declared.
     pub fn declarations(&self) -> u64 {
         let declared = format!("{} {:?} {:?}", super::API, self.canvas, self.meeting);
-        declared.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        declared
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
     }
 }
 

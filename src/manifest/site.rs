@@ -217,7 +217,12 @@ fn read_screen(source: &Source, raw: &RawScreen) -> Result<Screen, Fault> {
         let [width, height] = source.exactly(size, "screen.size")?;
         if !(16..=16384).contains(&width) || !(16..=16384).contains(&height) {
             let problem = format!("a screen of {width} by {height} pixels cannot be made");
-            return Err(source.fault(size.span(), "screen.size", problem, "use 16 to 16384 pixels, such as [1280, 720]"));
+            return Err(source.fault(
+                size.span(),
+                "screen.size",
+                problem,
+                "use 16 to 16384 pixels, such as [1280, 720]",
+            ));
         }
         screen.size = [width as u32, height as u32];
     }

@@ -121,11 +121,7 @@ impl Voice {
 fn soft_clip(sample: f32) -> f32 {
     const KNEE: f32 = 0.8;
     let size = sample.abs();
-    if size <= KNEE {
-        sample
-    } else {
-        (KNEE + (1.0 - KNEE) * ((size - KNEE) / (1.0 - KNEE)).tanh()).copysign(sample)
-    }
+    if size <= KNEE { sample } else { (KNEE + (1.0 - KNEE) * ((size - KNEE) / (1.0 - KNEE)).tanh()).copysign(sample) }
 }
 
 #[cfg(test)]
@@ -156,7 +152,8 @@ mod tests {
 
     #[test]
     fn pieces_of_any_size_make_the_same_sound() {
-        let sample = Arc::new(Sample { frames: (0..999).map(|i| [(i as f32 * 0.1).sin() * 0.3; 2]).collect(), rate: 44_100 });
+        let sample =
+            Arc::new(Sample { frames: (0..999).map(|i| [(i as f32 * 0.1).sin() * 0.3; 2]).collect(), rate: 44_100 });
         let whole = {
             let mut mixer = Mixer::new(48_000);
             mixer.play(play(sample.clone(), 100));

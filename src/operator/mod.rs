@@ -55,7 +55,8 @@ fn panel(mut contexts: EguiContexts, panel: Res<Panel>, backstage: Res<Backstage
             None => _ = ui.label("link: no twin in site.toml"),
         }
         ui.label(format!("sound: {}", backstage.audio.device().unwrap_or_else(|| "none; the show is silent".into())));
-        let process = scene.pid.map_or("starting".into(), |pid| format!("process {pid}, started {} times", scene.starts));
+        let process =
+            scene.pid.map_or("starting".into(), |pid| format!("process {pid}, started {} times", scene.starts));
         ui.label(format!("scene: {process}, {:.1} ms a frame", scene.took_us as f64 / 1e3));
         if let Some(fault) = scene.fault.or(scene.last_fault) {
             ui.separator();

@@ -14,10 +14,7 @@ pub struct View {
 impl View {
     /// A part of a canvas of `canvas` units: `part` is left, top, width, height as fractions of it.
     pub fn of(canvas: Point, part: [f32; 4]) -> Self {
-        Self {
-            origin: [part[0] * canvas[0], part[1] * canvas[1]],
-            size: [part[2] * canvas[0], part[3] * canvas[1]],
-        }
+        Self { origin: [part[0] * canvas[0], part[1] * canvas[1]], size: [part[2] * canvas[0], part[3] * canvas[1]] }
     }
 
     /// How this part fits a window: all of it is seen, centred. Returns left, top, width and height of the picture in

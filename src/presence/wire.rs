@@ -95,8 +95,7 @@ fn put_body(out: &mut Vec<u8>, canvas: Point, body: &Body, detail: Detail) {
 
     let points = thinned(&body.outline, detail.points());
     let limbs = [Some(body.head), body.reach];
-    let limb_scale =
-        scale_for(farthest(limbs.iter().flatten().map(|p| [p[0] - foot[0], p[1] - foot[1]])), 127.0);
+    let limb_scale = scale_for(farthest(limbs.iter().flatten().map(|p| [p[0] - foot[0], p[1] - foot[1]])), 127.0);
     // A step is at most the farthest hop between neighbours, half a step more for what rounding left.
     let mut last = foot;
     let hop = farthest(points.clone().map(|p| {
@@ -321,7 +320,14 @@ mod tests {
     }
 
     fn body(id: u16) -> impl Strategy<Value = Body> {
-        (1_u8..40, 0.0_f32..25.0, point(), prop::option::of([-100.0_f32..100.0, -100.0_f32..100.0]), 0..=OUTLINE_MAX, 4.0_f32..300.0)
+        (
+            1_u8..40,
+            0.0_f32..25.0,
+            point(),
+            prop::option::of([-100.0_f32..100.0, -100.0_f32..100.0]),
+            0..=OUTLINE_MAX,
+            4.0_f32..300.0,
+        )
             .prop_map(move |(people, still, foot, reach, count, size)| Body {
                 id,
                 people,

@@ -151,7 +151,9 @@ impl<'js> Call<'_, 'js> {
             return Ok(style);
         };
         let Some(object) = value.as_object().filter(|object| !object.is_array() && !object.is_function()) else {
-            return Err(self.wrong(format!("the style is {}, not an object such as {{ fill: \"white\" }}", article(value))));
+            return Err(
+                self.wrong(format!("the style is {}, not an object such as {{ fill: \"white\" }}", article(value)))
+            );
         };
         let mut alpha = 1.0;
         let mut coloured = false;
@@ -178,7 +180,8 @@ impl<'js> Call<'_, 'js> {
                 "closed" => style.closed = value.as_bool().unwrap_or(false),
                 "language" => style.language = value.as_string().map(|text| text.to_string()).transpose()?,
                 other => {
-                    let meant = nearest(other, STYLE).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+                    let meant =
+                        nearest(other, STYLE).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
                     return Err(self.wrong(format!("a style has no `{other}`{meant}")));
                 }
             }
@@ -218,9 +221,15 @@ impl<'js> Call<'_, 'js> {
                     None => left = Some(number),
                 }
             } else if let Some(pair) = value.as_array() {
-                points.push([self.as_number(&pair.get(0)?, "a point's x")?, self.as_number(&pair.get(1)?, "a point's y")?]);
+                points.push([
+                    self.as_number(&pair.get(0)?, "a point's x")?,
+                    self.as_number(&pair.get(1)?, "a point's y")?,
+                ]);
             } else if let Some(object) = value.as_object() {
-                points.push([self.as_number(&object.get("x")?, "a point's x")?, self.as_number(&object.get("y")?, "a point's y")?]);
+                points.push([
+                    self.as_number(&object.get("x")?, "a point's x")?,
+                    self.as_number(&object.get("y")?, "a point's y")?,
+                ]);
             } else {
                 return Err(self.wrong(format!("a point is {}", article(&value))));
             }
@@ -300,14 +309,20 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         let style = call.style(stage, 3, true)?;
         call.full(stage.borrow_mut().pen.shape(Shape::Ellipse([r.max(0.0); 2]), [x, y], style.paint))
     })?;
-    add(ctx, &draw, ("rect", "draw.rect", "draw.rect(x, y, width, height, { fill, radius })"), stage, |call, stage| {
-        let [x, y] = [call.number(0, "x")?, call.number(1, "y")?];
-        let [w, h] = [call.number(2, "the width")?, call.number(3, "the height")?];
-        let style = call.style(stage, 4, true)?;
-        let (x, y) = (x + w.min(0.0), y + h.min(0.0));
-        let shape = Shape::Rect([w.abs(), h.abs(), style.radius]);
-        call.full(stage.borrow_mut().pen.shape(shape, [x, y], style.paint))
-    })?;
+    add(
+        ctx,
+        &draw,
+        ("rect", "draw.rect", "draw.rect(x, y, width, height, { fill, radius })"),
+        stage,
+        |call, stage| {
+            let [x, y] = [call.number(0, "x")?, call.number(1, "y")?];
+            let [w, h] = [call.number(2, "the width")?, call.number(3, "the height")?];
+            let style = call.style(stage, 4, true)?;
+            let (x, y) = (x + w.min(0.0), y + h.min(0.0));
+            let shape = Shape::Rect([w.abs(), h.abs(), style.radius]);
+            call.full(stage.borrow_mut().pen.shape(shape, [x, y], style.paint))
+        },
+    )?;
     add(ctx, &draw, ("line", "draw.line", "draw.line(x1, y1, x2, y2, { stroke, width })"), stage, |call, stage| {
         let from = [call.number(0, "x1")?, call.number(1, "y1")?];
         let to = [call.number(2, "x2")?, call.number(3, "y2")?];
@@ -337,7 +352,9 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         call.full(stage.pen.text(&text, at, (style.size, style.align, style.bold), language, style.paint))
     })?;
     add(ctx, &draw, ("shader", "draw.shader", "draw.shader(\"night.wgsl\", { sun: 1 })"), stage, shader)?;
-    add(ctx, &draw, ("push", "draw.push", "draw.push()"), stage, |call, stage| call.full(stage.borrow_mut().pen.push()))?;
+    add(ctx, &draw, ("push", "draw.push", "draw.push()"), stage, |call, stage| {
+        call.full(stage.borrow_mut().pen.push())
+    })?;
     add(ctx, &draw, ("pop", "draw.pop", "draw.pop()"), stage, |call, stage| call.full(stage.borrow_mut().pen.pop()))?;
     add(ctx, &draw, ("translate", "draw.translate", "draw.translate(x, y)"), stage, |call, stage| {
         let inner = [1.0, 0.0, 0.0, 1.0, call.number(0, "x")?, call.number(1, "y")?];
@@ -397,7 +414,9 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
     add(ctx, &all, ("play", "sound.play", "sound.play(\"bell.wav\", { volume, pan, rate })"), stage, play)?;
     add(ctx, &all, ("log", "console.log", "console.log(…)"), stage, |call, stage| {
         let words = (0..call.arguments.len()).map(|i| match call.arguments[i].as_object() {
-            Some(object) => Ok(call.ctx.json_stringify(object.clone())?.map(|t| t.to_string()).transpose()?.unwrap_or_default()),
+            Some(object) => {
+                Ok(call.ctx.json_stringify(object.clone())?.map(|t| t.to_string()).transpose()?.unwrap_or_default())
+            }
             None if call.arguments[i].is_undefined() => Ok("undefined".into()),
             None if call.arguments[i].is_null() => Ok("null".into()),
             None => call.text(i, "a word"),
@@ -427,7 +446,9 @@ fn shader<'js>(call: &Call<'_, 'js>, stage: &Shared) -> Result<()> {
     let mut params = vec![0; shader.size];
     let mut blend = Blend::Over;
     if let Some(value) = call.arguments.get(1).filter(|value| !value.is_undefined()) {
-        let Some(object) = value.as_object() else { return Err(call.wrong(format!("the parameters are {}", article(value)))) };
+        let Some(object) = value.as_object() else {
+            return Err(call.wrong(format!("the parameters are {}", article(value))));
+        };
         let mut numbers = Vec::new();
         for entry in object.props::<String, Value>() {
             let (key, value) = entry?;
@@ -443,7 +464,11 @@ fn shader<'js>(call: &Call<'_, 'js>, stage: &Shared) -> Result<()> {
             numbers.clear();
             call.numbers(&value, &key, &mut numbers)?;
             if numbers.len() > slot.numbers() {
-                return Err(call.wrong(format!("`{key}` has {} numbers; {name} takes {}", numbers.len(), slot.numbers())));
+                return Err(call.wrong(format!(
+                    "`{key}` has {} numbers; {name} takes {}",
+                    numbers.len(),
+                    slot.numbers()
+                )));
             }
             slot.fill(&mut params, &numbers);
         }

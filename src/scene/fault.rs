@@ -69,8 +69,20 @@ const FROM_P5: [(&str, &str); 12] = [
 
 /// What `draw` has.
 const DRAW: [&str; 14] = [
-    "background", "circle", "rect", "line", "polyline", "polygon", "text", "shader", "push", "pop", "translate", "rotate",
-    "scale", "alpha",
+    "background",
+    "circle",
+    "rect",
+    "line",
+    "polyline",
+    "polygon",
+    "text",
+    "shader",
+    "push",
+    "pop",
+    "translate",
+    "rotate",
+    "scale",
+    "alpha",
 ];
 
 /// Our name for something that a p5.js sketch calls `name`.

@@ -59,7 +59,10 @@ impl Resolver for OnlyMoongate {
         if name == "moongate" {
             return Ok(name.to_owned());
         }
-        Err(Exception::throw_message(ctx, &format!("\"{name}\" cannot be imported: a scene imports from \"moongate\" only")))
+        Err(Exception::throw_message(
+            ctx,
+            &format!("\"{name}\" cannot be imported: a scene imports from \"moongate\" only"),
+        ))
     }
 }
 
@@ -130,9 +133,8 @@ impl Host {
         self.script.limit.set(FRAME_LIMIT);
         self.deadline.set(began + FRAME_LIMIT);
         let context = self.context.clone();
-        let result = context.with(|ctx| {
-            self.calls(&ctx, json).catch(&ctx).map_err(|error| self.script.fault(&ctx, error))
-        });
+        let result =
+            context.with(|ctx| self.calls(&ctx, json).catch(&ctx).map_err(|error| self.script.fault(&ctx, error)));
         let fault = result.err().or_else(|| self.jobs());
         let took_us = (self.clock)().saturating_sub(began).as_micros() as u64;
         let mut stage = self.stage.borrow_mut();
@@ -230,7 +232,8 @@ impl Script {
 
 fn read_script(file: &Path, name: &str) -> std::result::Result<String, ScriptFault> {
     let fault = |problem: String, remedy| ScriptFault::new(name, problem, remedy);
-    let size = std::fs::metadata(file).map_err(|why| fault(format!("cannot be read ({why})"), "check its rights"))?.len();
+    let size =
+        std::fs::metadata(file).map_err(|why| fault(format!("cannot be read ({why})"), "check its rights"))?.len();
     if size > SCRIPT_MAX {
         return Err(fault(format!("is {size} bytes long"), "a script has at most 1 MiB; put data into fewer words"));
     }
@@ -316,7 +319,9 @@ fn run<'js>(ctx: &Ctx<'js>, script: &Script) -> Result<Module<'js, Evaluated>> {
     let (module, promise) = Module::declare(ctx.clone(), script.name.as_str(), script.text.as_str())?.eval()?;
     match promise.state() {
         PromiseState::Pending if ctx.has_exception() => return Err(Error::Exception),
-        PromiseState::Pending => return Err(Exception::throw_message(ctx, "`await` cannot stand outside of a function here")),
+        PromiseState::Pending => {
+            return Err(Exception::throw_message(ctx, "`await` cannot stand outside of a function here"));
+        }
         _ => promise.result::<()>().transpose()?,
     };
     Ok(module)

@@ -140,7 +140,7 @@ pub struct Sees {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToScene {
     /// First.
-    Start(Start),
+    Start(Box<Start>),
     /// A frame: number, input, and the `Sees` as JSON, which is what the script's engine reads fastest.
     Sees {
         /// As in [`Sees::number`].

@@ -172,7 +172,8 @@ impl Picture {
                 && text.is_char_boundary(range.start as usize)
                 && text.is_char_boundary((range.start + range.count) as usize)
         };
-        let line_ok = |range: &Range| range.lies_within(points.len()) && range.of(points).iter().all(|point| sane(point));
+        let line_ok =
+            |range: &Range| range.lies_within(points.len()) && range.of(points).iter().all(|point| sane(point));
         items.retain(|item| match item {
             Item::Background(_) => true,
             Item::Shape { shape, transform, paint } => {
@@ -185,7 +186,11 @@ impl Picture {
             }
             Item::Line { points, paint, .. } | Item::Polygon { points, paint } => line_ok(points) && paint_ok(paint),
             Item::Text { text, size, language, transform, paint, .. } => {
-                text_ok(text) && text_ok(language) && sane(transform) && paint_ok(paint) && (0.5..=4_000.0).contains(size)
+                text_ok(text)
+                    && text_ok(language)
+                    && sane(transform)
+                    && paint_ok(paint)
+                    && (0.5..=4_000.0).contains(size)
             }
             Item::Shader { index, params: range, .. } => {
                 layers += 1;

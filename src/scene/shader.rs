@@ -7,7 +7,7 @@ use std::fmt;
 const SOURCE_MAX: usize = 64 << 10;
 /// Largest `Params`, in bytes.
 const PARAMS_MAX: u32 = 16 << 10;
-/// Bytes of the engine's own uniforms, as [`HEAD`] declares them.
+/// Bytes of the engine's own uniforms, as `HEAD` declares them.
 pub const ENGINE_UNIFORM_SIZE: usize = 16;
 
 /// What every shader can use; it stands before the artist's source.
@@ -113,7 +113,10 @@ impl Shader {
         let module = naga::front::wgsl::parse_str(&whole).map_err(|error| {
             let problem = error.message().to_owned();
             if problem.contains("`paint`") {
-                return fault(None, "has no `fn paint(at: vec2f) -> vec4f`; add it: the engine calls it for each pixel".into());
+                return fault(
+                    None,
+                    "has no `fn paint(at: vec2f) -> vec4f`; add it: the engine calls it for each pixel".into(),
+                );
             }
             fault(line_of(error.location(&whole)), problem)
         })?;
@@ -192,7 +195,9 @@ fn slots(module: &naga::Module) -> Result<Vec<Slot>, String> {
                 other => (other, 1, 0),
             };
             let (width, scalar) = plain(element).ok_or_else(|| {
-                format!("`Params.{name}` cannot be set from a script; use f32, i32, u32, their vectors, or arrays of vec4f")
+                format!(
+                    "`Params.{name}` cannot be set from a script; use f32, i32, u32, their vectors, or arrays of vec4f"
+                )
             })?;
             Ok(Slot { name, offset: member.offset as usize, width, count, stride, kind: scalar.kind })
         })
@@ -202,9 +207,14 @@ fn slots(module: &naga::Module) -> Result<Vec<Slot>, String> {
 fn plain(inner: &TypeInner) -> Option<(usize, Scalar)> {
     let (width, scalar) = match inner {
         TypeInner::Scalar(scalar) => (1, *scalar),
-        TypeInner::Vector { size, scalar } => {
-            (match size { VectorSize::Bi => 2, VectorSize::Tri => 3, VectorSize::Quad => 4 }, *scalar)
-        }
+        TypeInner::Vector { size, scalar } => (
+            match size {
+                VectorSize::Bi => 2,
+                VectorSize::Tri => 3,
+                VectorSize::Quad => 4,
+            },
+            *scalar,
+        ),
         _ => return None,
     };
     (scalar.width == 4 && scalar.kind != ScalarKind::Bool).then_some((width, scalar))
@@ -221,7 +231,8 @@ fn paint(at: vec2f) -> vec4f { return vec4f(params.sun, params.wind, params.ring
         let shader = Shader::parse("a.wgsl", source).expect("it is sound");
         assert_eq!(shader.size, 80);
         let mut params = vec![0; shader.size];
-        for (slot, numbers) in shader.slots().iter().zip([&[1.5][..], &[2.0, 3.0], &[0.0, 0.0, 0.0, 0.0, 7.0], &[9.0]]) {
+        for (slot, numbers) in shader.slots().iter().zip([&[1.5][..], &[2.0, 3.0], &[0.0, 0.0, 0.0, 0.0, 7.0], &[9.0]])
+        {
             slot.fill(&mut params, numbers);
         }
         let number = |at: usize| f32::from_le_bytes([params[at], params[at + 1], params[at + 2], params[at + 3]]);
@@ -240,8 +251,10 @@ fn paint(at: vec2f) -> vec4f { return vec4f(params.sun, params.wind, params.ring
         let wrong = fault("fn paint(at: vec2f) -> vec4f {\n  return 1.0;\n}");
         assert!(wrong.line.is_none_or(|line| line <= 3), "{wrong}");
         assert!(fault("fn pant(at: vec2f) -> vec4f { return vec4f(); }").problem.contains("fn paint"));
-        assert!(fault("struct Params { b: mat2x2f }\nfn paint(at: vec2f) -> vec4f { return vec4f(params.b[0].x); }")
-            .problem
-            .contains("`Params.b`"));
+        assert!(
+            fault("struct Params { b: mat2x2f }\nfn paint(at: vec2f) -> vec4f { return vec4f(params.b[0].x); }")
+                .problem
+                .contains("`Params.b`")
+        );
     }
 }

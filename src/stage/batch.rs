@@ -86,7 +86,12 @@ impl Batch {
                     for glyph in letters.letters(text, language, (*align, *bold), pixels) {
                         let [left, top, right, bottom] = glyph.place.map(|at| at * size);
                         let [u0, v0, u1, v1] = glyph.atlas;
-                        let corners = [([left, top], [u0, v0]), ([right, top], [u1, v0]), ([right, bottom], [u1, v1]), ([left, bottom], [u0, v1])];
+                        let corners = [
+                            ([left, top], [u0, v0]),
+                            ([right, top], [u1, v0]),
+                            ([right, bottom], [u1, v1]),
+                            ([left, bottom], [u0, v1]),
+                        ];
                         batch.quad(*transform, corners, [0.0; 2], [0.0; 3], 2.0, *paint);
                     }
                 }
@@ -134,7 +139,15 @@ impl Batch {
         self.quad(transform, corners, half, [radius, width, paint.soft], 1.0, paint);
     }
 
-    fn quad(&mut self, transform: Transform, corners: [([f32; 2], [f32; 2]); 4], half: [f32; 2], edge: [f32; 3], kind: f32, paint: Paint) {
+    fn quad(
+        &mut self,
+        transform: Transform,
+        corners: [([f32; 2], [f32; 2]); 4],
+        half: [f32; 2],
+        edge: [f32; 3],
+        kind: f32,
+        paint: Paint,
+    ) {
         let [a, b, c, d, e, f] = transform;
         let first = self.vertices.len() as u32;
         self.vertices.extend(corners.map(|([x, y], local)| Vertex {

@@ -2,7 +2,8 @@
 
 use super::Capture;
 use bevy::render::render_resource::{
-    BufferDescriptor, BufferUsages, Extent3d, MapMode, TexelCopyBufferInfo, TexelCopyBufferLayout, };
+    BufferDescriptor, BufferUsages, Extent3d, MapMode, TexelCopyBufferInfo, TexelCopyBufferLayout,
+};
 use bevy::render::renderer::RenderDevice;
 use std::path::Path;
 

@@ -57,8 +57,20 @@ fn unit(from: [f32; 2], to: [f32; 2]) -> [f32; 2] {
 /// The direction in which a line is widened at a point: square to it, longer at a corner (a mitre, at most doubled).
 fn join(line: &[[f32; 2]], i: usize, closed: bool) -> [f32; 2] {
     let count = line.len();
-    let before = if i > 0 { Some(line[i - 1]) } else if closed { line.last().copied() } else { None };
-    let after = if i + 1 < count { Some(line[i + 1]) } else if closed { line.first().copied() } else { None };
+    let before = if i > 0 {
+        Some(line[i - 1])
+    } else if closed {
+        line.last().copied()
+    } else {
+        None
+    };
+    let after = if i + 1 < count {
+        Some(line[i + 1])
+    } else if closed {
+        line.first().copied()
+    } else {
+        None
+    };
     let come = before.map(|before| unit(before, line[i]));
     let go = after.map(|after| unit(line[i], after));
     let (Some(a), Some(b)) = (come.or(go), go.or(come)) else { return [0.0; 2] };

@@ -95,7 +95,8 @@ fn make_brushes(device: Res<RenderDevice>, mut commands: Commands) {
         visibility: ShaderStages::FRAGMENT,
         ..uniform(1)
     };
-    let sampler = BindGroupLayoutEntry { ty: BindingType::Sampler(SamplerBindingType::Filtering), binding: 2, ..texture };
+    let sampler =
+        BindGroupLayoutEntry { ty: BindingType::Sampler(SamplerBindingType::Filtering), binding: 2, ..texture };
     let flat_layout = device.create_bind_group_layout("canvas", &[uniform(0), texture, sampler]);
     let layer_layout = device.create_bind_group_layout("layer", &[uniform(0), uniform(1)]);
     let layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
@@ -175,7 +176,12 @@ fn make_brushes(device: Res<RenderDevice>, mut commands: Commands) {
 }
 
 /// A shader of an artist as a pipeline. naga has found it sound; what a driver makes of it is seen here.
-fn layer(device: &RenderDevice, layout: &BindGroupLayout, shader: &Shader, blend: Blend) -> Result<RenderPipeline, String> {
+fn layer(
+    device: &RenderDevice,
+    layout: &BindGroupLayout,
+    shader: &Shader,
+    blend: Blend,
+) -> Result<RenderPipeline, String> {
     let validation = device.wgpu_device().push_error_scope(wgpu::ErrorFilter::Validation);
     let internal = device.wgpu_device().push_error_scope(wgpu::ErrorFilter::Internal);
     let source = ShaderSource::Wgsl(shader.source.as_str().into());

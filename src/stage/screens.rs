@@ -123,7 +123,11 @@ fn scale(view: &View, window: [f32; 2]) -> Vec3 {
 }
 
 /// All of the part is seen whatever the window's shape.
-fn fit(mut resized: MessageReader<WindowResized>, screens: Query<&ScreenOf>, mut panes: Query<(&Pane, &mut Transform)>) {
+fn fit(
+    mut resized: MessageReader<WindowResized>,
+    screens: Query<&ScreenOf>,
+    mut panes: Query<(&Pane, &mut Transform)>,
+) {
     for change in resized.read() {
         let Ok(screen) = screens.get(change.window) else { continue };
         for (_, mut transform) in panes.iter_mut().filter(|(pane, _)| pane.0 == change.window) {

@@ -107,12 +107,11 @@ pub fn there_of(here: &'static City, twin: Option<&Twin>) -> &'static City {
 impl TwinParts {
     /// Adds the loop to an app.
     pub fn plug(self, app: &mut App) {
-        app.insert_resource(Touches(self.touches.clone()))
-            .insert_resource(Backstage {
-                scene: self.scene.clone(),
-                link: self.link.as_ref().map(|(link, _)| link.clone()),
-                audio: self.audio.clone(),
-            });
+        app.insert_resource(Touches(self.touches.clone())).insert_resource(Backstage {
+            scene: self.scene.clone(),
+            link: self.link.as_ref().map(|(link, _)| link.clone()),
+            audio: self.audio.clone(),
+        });
         let there = there_of(self.city, self.twin.as_ref());
         let canvas = self.installation.canvas_size();
         let (link, told) = self.link.map_or((None, None), |(link, told)| (Some(link), Some(Mutex::new(told))));
@@ -183,7 +182,9 @@ impl Loop {
                 self.first = false;
                 stage::show(world, picture, shared);
             }
-            None if self.first => stage::show(world, Arc::new(idle(self.canvas, &self.cards[0], &self.cards[1], shared)), shared),
+            None if self.first => {
+                stage::show(world, Arc::new(idle(self.canvas, &self.cards[0], &self.cards[1], shared)), shared)
+            }
             None => {}
         }
         for (reflects, submitted, done) in self.drawn.take() {

@@ -31,7 +31,18 @@ impl Senses {
     pub fn new(here: &'static City, there: &'static City, meeting: Meeting, canvas: [f32; 2]) -> Self {
         let now = crate::device::clock::monotonic();
         let touches = [Vec::new(), Vec::new()];
-        Self { here, there, meeting, canvas, touches, events: Vec::new(), input: 0, status: None, began: now, last: now }
+        Self {
+            here,
+            there,
+            meeting,
+            canvas,
+            touches,
+            events: Vec::new(),
+            input: 0,
+            status: None,
+            began: now,
+            last: now,
+        }
     }
 
     /// The shared clock at a monotonic time, in seconds.
@@ -96,7 +107,8 @@ impl Senses {
 
     /// Something happened there at `made`, by our monotonic clock; the number of the input that it is.
     pub fn happened(&mut self, made: Duration, what: &Happening) -> u64 {
-        let turned = |touch: &Touch, senses: &Self| Touch { at: senses.meeting.turn(senses.canvas[0], touch.at), ..*touch };
+        let turned =
+            |touch: &Touch, senses: &Self| Touch { at: senses.meeting.turn(senses.canvas[0], touch.at), ..*touch };
         match what {
             Happening::Down(touch) => {
                 let seen = self.seen(&turned(touch, self), self.shared(made));

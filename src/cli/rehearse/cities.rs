@@ -16,9 +16,5 @@ pub fn parse(word: &str) -> Result<&'static City, String> {
 
 /// What each site is called; two sites of one city are told apart.
 pub fn names([a, b]: [&City; 2]) -> [String; 2] {
-    if a.slug == b.slug {
-        [format!("{}-1", a.slug), format!("{}-2", b.slug)]
-    } else {
-        [a.slug.clone(), b.slug.clone()]
-    }
+    if a.slug == b.slug { [format!("{}-1", a.slug), format!("{}-2", b.slug)] } else { [a.slug.clone(), b.slug.clone()] }
 }

@@ -132,7 +132,11 @@ impl Report {
                 other => other,
             };
             let fault = if line.scene.fault.is_some() { ", scene at fault" } else { "" };
-            format!("{} {state}, round trip {round_trip}, {:.0} frames/s{fault}", self.names[index], site.frames_per_second())
+            format!(
+                "{} {state}, round trip {round_trip}, {:.0} frames/s{fault}",
+                self.names[index],
+                site.frames_per_second()
+            )
         };
         format!("{}  |  {}", site(0), site(1))
     }

@@ -28,7 +28,8 @@ pub struct Folder(PathBuf);
 impl Folder {
     /// A new one among the system's temporary files.
     pub fn new() -> io::Result<Self> {
-        let dir = std::env::temp_dir().join(format!("moongate-rehearse-{}-{:08x}", std::process::id(), fastrand::u32(..)));
+        let dir =
+            std::env::temp_dir().join(format!("moongate-rehearse-{}-{:08x}", std::process::id(), fastrand::u32(..)));
         std::fs::DirBuilder::new().mode(0o700).create(&dir)?;
         Ok(Self(dir))
     }
@@ -106,7 +107,9 @@ impl Show {
             command.arg("--pipelined");
         }
         // Two software rasterisers with a thread a core each would starve everything else.
-        if std::env::var_os("LP_NUM_THREADS").is_none() && std::thread::available_parallelism().is_ok_and(|n| n.get() <= 4) {
+        if std::env::var_os("LP_NUM_THREADS").is_none()
+            && std::thread::available_parallelism().is_ok_and(|n| n.get() <= 4)
+        {
             command.env("LP_NUM_THREADS", "1");
         }
         // Graphics drivers look for it and complain aloud; a site's folder is as private as it has to be.
@@ -116,7 +119,8 @@ impl Show {
         // A group of its own: Ctrl-C is for the rehearsal, which then ends its shows.
         let mut child =
             command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let (Some(input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
+        let (Some(input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
             return Err(io::Error::other("a show has no pipes"));
         };
         println!("{name}: its show is process {}", child.id());

@@ -165,11 +165,18 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let place = if self.offscreen { "off-screen" } else { "in windows" };
         let [width, height] = self.pixels;
-        writeln!(f, "\n{} for {:.0} s, drawn {place} at {width}×{height} by {}", self.installation, self.seconds, self.adapter)?;
+        writeln!(
+            f,
+            "\n{} for {:.0} s, drawn {place} at {width}×{height} by {}",
+            self.installation, self.seconds, self.adapter
+        )?;
         writeln!(
             f,
             "{:.1} ms one way; {} datagrams, {} lost; {:.0} kbit/s both ways\n",
-            self.one_way_ms, self.datagrams, self.datagrams_lost, self.bits_per_second / 1e3
+            self.one_way_ms,
+            self.datagrams,
+            self.datagrams_lost,
+            self.bits_per_second / 1e3
         )?;
         writeln!(f, "{:44} {:>6} {:>8} {:>8} {:>8} {:>8}", "milliseconds", "count", "p50", "p95", "p99", "max")?;
         for (index, site) in self.sites.iter().enumerate() {
@@ -181,7 +188,8 @@ impl fmt::Display for Summary {
         }
         writeln!(f)?;
         for site in &self.sites {
-            let linked = site.linked_after_s.map_or("never linked".into(), |after| format!("linked after {after:.1} s"));
+            let linked =
+                site.linked_after_s.map_or("never linked".into(), |after| format!("linked after {after:.1} s"));
             let memory = site.show_mib.zip(site.scene_mib);
             let memory = memory.map_or(String::new(), |(show, scene)| format!(", {show:.0} + {scene:.1} MiB"));
             let sound = site.sound.as_ref().map_or(", no sound device", |_| "");
