@@ -1,5 +1,7 @@
 //! Two cities on one machine, as a newcomer runs them: linked, every touch once, pictures of both, a show that dies.
 
+#![cfg(feature = "show")]
+
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! `moongate show` as a person or a program starts it: bad input gets a clear message, and the screen is never black.
 
+#![cfg(feature = "show")]
+
 use moongate::device::key::SiteKey;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

@@ -199,8 +199,9 @@ fn build<T: SizedSample + FromSample<f32>>(
             }
         },
         move |error| {
-            // Only a flag: closing a stream in its own callback can wait for itself for ever.
-            if !matches!(error.kind(), cpal::ErrorKind::Xrun | cpal::ErrorKind::RealtimeDenied) {
+            // Only a flag: closing a stream in its own callback can wait for itself for ever. What is not the loss of
+            // the device passes by itself, or silences the callback, which is seen as well.
+            if matches!(error.kind(), cpal::ErrorKind::DeviceNotAvailable | cpal::ErrorKind::StreamInvalidated) {
                 failing.failed.store(true, Ordering::Relaxed);
             }
         },

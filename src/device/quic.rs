@@ -353,9 +353,11 @@ impl Driver {
         self.transmit(now);
         while let Some(output) = self.link.poll_output() {
             match &output {
-                Output::Linked(hello) => tracing::info!(city = hello.city, "linked"),
+                Output::Linked(hello) => tracing::info!("the twin in {} is there", hello.city),
                 Output::Parted(Parted::Overwhelmed) => self.close_all(b"overwhelmed"),
-                Output::Parted(why) => tracing::info!(?why, "parted"),
+                Output::Parted(Parted::Goodbye(_)) => tracing::info!("the twin is gone: its show has ended"),
+                Output::Parted(Parted::Silence) => tracing::info!("the twin is gone: nothing is heard of it"),
+                Output::Parted(Parted::Restarted) => tracing::info!("the twin has started anew"),
                 _ => {}
             }
             if self.told.try_send(Told { at: now, output }).is_err() {
