@@ -1,4 +1,4 @@
-// Hello: a circle for every touch, in the colour of its city. Save this file and the screen changes at once.
+// Hello: a circle for every touch, in the colour of its city. Run it with: ./x rehearse hello
 // `here` is this city and `there` is the other one; the canvas is 1920 by 1080, and y points down.
 import { here, there, draw, canvas } from "moongate";
 

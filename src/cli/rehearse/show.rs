@@ -51,7 +51,9 @@ pub fn make_sites(
     listen: [SocketAddr; 2],
     shores: [SocketAddr; 2],
 ) -> Result<[PathBuf; 2], Box<dyn std::error::Error>> {
-    let keys = [SiteKey::generate()?, SiteKey::generate()?];
+    let mut keys = [SiteKey::generate()?, SiteKey::generate()?];
+    // The first city is side 0: whoever puts side 0 on the left has it as it was typed.
+    keys.sort_by_key(SiteKey::public);
     let dirs = [0, 1].map(|index| folder.0.join(&names[index]));
     for index in 0..2 {
         std::fs::DirBuilder::new().mode(0o700).create(&dirs[index])?;
