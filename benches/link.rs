@@ -6,12 +6,12 @@
 use moongate::device::clock::monotonic;
 use moongate::device::key::SiteKey;
 use moongate::device::ocean::OceanThread;
-use moongate::device::quic::{LinkThread, Told, transport};
+use moongate::device::quic::{LinkThread, Told, limits, transport};
 use moongate::device::tls;
 use moongate::link::ocean::Path;
 use moongate::link::{Config, Happening, Output, Showing, State};
 use quinn::congestion::CubicConfig;
-use quinn::{ClientConfig, Connection, Endpoint, EndpointConfig, ServerConfig, TransportConfig, VarInt};
+use quinn::{ClientConfig, Connection, Endpoint, EndpointConfig, ServerConfig, TransportConfig};
 use std::collections::HashSet;
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -241,23 +241,7 @@ async fn take_in(endpoint: &Endpoint, each: bool, arrived: &mpsc::Sender<Arrival
 
 /// The link's own limits with quinn's usual congestion control.
 fn cubic() -> Arc<TransportConfig> {
-    let mut config = TransportConfig::default();
-    config
-        .max_idle_timeout(Some(VarInt::from_u32(5_000).into()))
-        .keep_alive_interval(Some(Duration::from_secs(1)))
-        .datagram_send_buffer_size(16 << 10)
-        .datagram_receive_buffer_size(Some(256 << 10))
-        .max_concurrent_bidi_streams(0_u8.into())
-        .max_concurrent_uni_streams(0_u8.into())
-        .stream_receive_window(VarInt::from_u32(64 << 10))
-        .receive_window(VarInt::from_u32(128 << 10))
-        .send_window(128 << 10)
-        .mtu_discovery_config(None)
-        .initial_mtu(1_200)
-        .initial_rtt(Duration::from_millis(100))
-        .enable_segmentation_offload(false)
-        .congestion_controller_factory(Arc::new(CubicConfig::default()));
-    Arc::new(config)
+    Arc::new(limits(Arc::new(CubicConfig::default())))
 }
 
 /// What is said of one transport over one path.

@@ -11,7 +11,7 @@ use moongate::link::{Config, Happening, Link, Output, Showing, State};
 use moongate::presence::{By, Touch};
 use quinn_proto::congestion::CubicConfig;
 use quinn_proto::{
-    Connection, ConnectionHandle, DatagramEvent, Endpoint, EndpointConfig, Event, Transmit, TransportConfig, VarInt,
+    Connection, ConnectionHandle, DatagramEvent, Endpoint, EndpointConfig, Event, Transmit, TransportConfig,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -266,23 +266,7 @@ fn lossy() -> Path {
 
 /// The link's own limits with quinn's usual congestion control.
 fn cubic() -> Arc<TransportConfig> {
-    let mut config = TransportConfig::default();
-    config
-        .max_idle_timeout(Some(VarInt::from_u32(5_000).into()))
-        .keep_alive_interval(Some(Duration::from_secs(1)))
-        .datagram_send_buffer_size(16 << 10)
-        .datagram_receive_buffer_size(Some(256 << 10))
-        .max_concurrent_bidi_streams(0_u8.into())
-        .max_concurrent_uni_streams(0_u8.into())
-        .stream_receive_window(VarInt::from_u32(64 << 10))
-        .receive_window(VarInt::from_u32(128 << 10))
-        .send_window(128 << 10)
-        .mtu_discovery_config(None)
-        .initial_mtu(1_200)
-        .initial_rtt(Duration::from_millis(100))
-        .enable_segmentation_offload(false)
-        .congestion_controller_factory(Arc::new(CubicConfig::default()));
-    Arc::new(config)
+    Arc::new(quic::limits(Arc::new(CubicConfig::default())))
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::tls;
 use crate::link::{Config, Happening, Health, Link, Output, Parted, State};
 use crate::presence::Presence;
 use bytes::Bytes;
+use quinn::congestion::ControllerFactory;
 use quinn::{Connection, Endpoint, VarInt};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -226,8 +227,13 @@ impl Drop for LinkThread {
     }
 }
 
-/// Every limit of QUIC, set. Datagrams carry the link; streams are for what is bulky, and nothing is yet.
+/// What the link runs on: every limit set, our own controller.
 pub fn transport() -> Arc<quinn::TransportConfig> {
+    Arc::new(limits(Arc::new(LinkFloor)))
+}
+
+/// Every limit of QUIC, set. Datagrams carry the link; streams are for what is bulky, and nothing is yet.
+pub fn limits(controller: Arc<dyn ControllerFactory + Send + Sync>) -> quinn::TransportConfig {
     let mut config = quinn::TransportConfig::default();
     config
         .max_idle_timeout(Some(VarInt::from_u32(5_000).into()))
@@ -243,8 +249,8 @@ pub fn transport() -> Arc<quinn::TransportConfig> {
         .initial_mtu(1_200)
         .initial_rtt(Duration::from_millis(100))
         .enable_segmentation_offload(false)
-        .congestion_controller_factory(Arc::new(LinkFloor));
-    Arc::new(config)
+        .congestion_controller_factory(controller);
+    config
 }
 
 enum Incoming {

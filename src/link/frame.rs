@@ -166,13 +166,7 @@ fn take_touch(from: &mut Reader) -> Result<Touch, WireError> {
     if !at.iter().all(|axis| axis.is_finite() && axis.abs() < 1e5) {
         return Err(WireError::Range);
     }
-    let by = match from.u8()? {
-        1 => By::Mouse,
-        2 => By::Reach,
-        3 => By::Cast,
-        _ => By::Finger,
-    };
-    Ok(Touch { id, at, by })
+    Ok(Touch { id, at, by: By::from_code(from.u8()?) })
 }
 
 impl<'a> Frame<'a> {

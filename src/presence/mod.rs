@@ -33,6 +33,16 @@ pub enum By {
 }
 
 impl By {
+    /// As the wire has it; what is not known is a finger.
+    pub(crate) fn from_code(code: u8) -> Self {
+        match code {
+            1 => Self::Mouse,
+            2 => Self::Reach,
+            3 => Self::Cast,
+            _ => Self::Finger,
+        }
+    }
+
     /// The word that a scene reads.
     pub fn word(self) -> &'static str {
         match self {

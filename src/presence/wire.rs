@@ -239,13 +239,7 @@ impl Part {
 fn take_touch(from: &mut Reader, canvas: Point) -> Result<Touch, WireError> {
     let id = u32::try_from(from.var()?).map_err(|_| WireError::Range)?;
     let at = take_point(from, canvas)?;
-    let by = match from.u8()? {
-        1 => By::Mouse,
-        2 => By::Reach,
-        3 => By::Cast,
-        _ => By::Finger,
-    };
-    Ok(Touch { id, at, by })
+    Ok(Touch { id, at, by: By::from_code(from.u8()?) })
 }
 
 /// The twin's presence, put together from parts that come late, twice or never.
