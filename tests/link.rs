@@ -230,6 +230,51 @@ fn a_new_boot_takes_over_at_once() {
 }
 
 #[test]
+fn what_was_said_to_an_old_boot_does_not_reach_the_new_one() {
+    for seed in seeds() {
+        let mut world = World::new(rough(), seed);
+        world.run(1_000 * MS);
+        for id in 0..20 {
+            world.touch(1, id);
+            world.run(world.now + 20 * MS);
+        }
+        world.run(2_000 * MS);
+        // Site 1 is away for longer than silence lasts, and comes back as another boot with events of its own.
+        world.ocean.cut(true);
+        world.run(4_500 * MS);
+        world.restart(1, 999);
+        for id in 0..5 {
+            world.touch(1, id);
+        }
+        let before = world.happenings(0).len();
+        world.ocean.cut(false);
+        world.run(6_500 * MS);
+        let numbers: Vec<u64> = world.happenings(0)[before..].iter().map(|h| h.1).collect();
+        assert_eq!(numbers, [0, 1, 2, 3, 4], "MOONGATE_SEED={seed}");
+    }
+}
+
+#[test]
+fn a_touch_whose_end_was_lost_on_the_way_is_no_ghost() {
+    for seed in seeds() {
+        let mut world = World::new(Path { one_way: 50 * MS, ..Path::default() }, seed);
+        world.run(1_000 * MS);
+        let now = world.local(0);
+        let touches = vec![Touch { id: 3, at: [10.0, 10.0], by: By::Finger }];
+        world.links[0].handle_presence(now, Presence { touches, bodies: vec![] });
+        world.run(1_300 * MS);
+        world.ocean.cut(true);
+        let now = world.local(0);
+        world.links[0].handle_presence(now, Presence::default());
+        world.run(1_500 * MS);
+        world.ocean.cut(false);
+        world.run(1_900 * MS);
+        assert_eq!(world.state(1), State::Linked);
+        assert!(world.links[1].there().is_empty(), "MOONGATE_SEED={seed}");
+    }
+}
+
+#[test]
 fn a_goodbye_is_heard() {
     let mut world = World::new(Path { one_way: 10 * MS, ..Path::default() }, 1);
     world.run(500 * MS);

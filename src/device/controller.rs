@@ -23,6 +23,8 @@ const SPAN: Duration = Duration::from_secs(1);
 const LOSS_FULL: f64 = 0.20;
 /// More than this on top of the shortest round trip for a whole span: a queue stands.
 const QUEUE_FULL: Duration = Duration::from_millis(200);
+/// Spans after which the shortest round trip is measured anew.
+const FORGET: u32 = 30;
 /// The breaker's steps: 60, 30, 15 and 8 ticks' worth.
 const STEPS: [u64; 4] = [1, 2, 4, 8];
 
@@ -44,6 +46,7 @@ struct Floor {
     span: Instant,
     acked: u64,
     lost: u64,
+    spans: u32,
     /// Every round trip of this span was long.
     queued: bool,
 }
@@ -51,7 +54,7 @@ struct Floor {
 impl Floor {
     fn new(now: Instant) -> Self {
         let round_trip = Duration::from_millis(100);
-        Self { round_trip, shortest: None, step: 0, span: now, acked: 0, lost: 0, queued: true }
+        Self { round_trip, shortest: None, step: 0, span: now, acked: 0, lost: 0, spans: 0, queued: true }
     }
 
     fn acked(&mut self, now: Instant, sent: Instant, bytes: u64, round_trip: Duration) {
@@ -73,6 +76,11 @@ impl Floor {
         let full = sent > 0 && (self.lost as f64 / sent as f64 > LOSS_FULL || (self.queued && self.acked > 0));
         self.step = if full { (self.step + 1).min(STEPS.len() - 1) } else { self.step.saturating_sub(1) };
         (self.span, self.acked, self.lost, self.queued) = (now, 0, 0, true);
+        // A path that has become longer for good is no queue: what was shortest is forgotten now and then.
+        self.spans += 1;
+        if self.spans % FORGET == 0 {
+            self.shortest = None;
+        }
     }
 }
 

@@ -9,8 +9,9 @@ use crate::presence::Presence;
 use bytes::Bytes;
 use quinn::congestion::ControllerFactory;
 use quinn::{Connection, Endpoint, VarInt};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
 use std::time::Duration;
 use thiserror::Error;
@@ -18,14 +19,18 @@ use tokio::sync::{Notify, mpsc};
 
 /// Commands that wait for the link thread; it never waits for anyone, so a full queue means that it is gone.
 const COMMANDS_MAX: usize = 2_048;
-/// What the link has to tell that waits for the frame loop; the oldest stay, the newest are counted and left out.
+/// What the link has to tell that waits for the frame loop.
 const TOLD_MAX: usize = 4_096;
+/// And what waits behind that; beyond it datagrams are dropped unread, and the twin says its events again.
+const UNTOLD_MAX: usize = 1_024;
 /// Datagrams that wait for the link thread.
 const INCOMING_MAX: usize = 1_024;
 /// Connections at once; a twin has two at most, a moment more while it moves.
 const CONNECTIONS_MAX: usize = 4;
 /// A second connection is tried after this silence.
 const SILENCE: Duration = Duration::from_millis(300);
+/// Handshakes at once.
+const HANDSHAKES_MAX: usize = 8;
 /// A handshake that takes longer has failed.
 const HANDSHAKE: Duration = Duration::from_secs(3);
 /// First and longest pause between two attempts to dial.
@@ -68,7 +73,6 @@ pub struct Told {
 enum Command {
     Happening(Duration, Happening),
     SceneStart,
-    Close,
 }
 
 /// What both the link thread and others look at; the newest is what counts.
@@ -80,8 +84,8 @@ struct Shared {
     there: Mutex<Presence>,
     status: Mutex<Status>,
     turns: AtomicU64,
-    /// Told to nobody: the frame loop was stuck too long.
-    untold: AtomicU64,
+    /// The link is to end.
+    over: AtomicBool,
     wake: Notify,
 }
 
@@ -220,7 +224,8 @@ impl LinkThread {
 
 impl Drop for LinkThread {
     fn drop(&mut self) {
-        let _ = self.sender.commands.try_send(Command::Close);
+        self.sender.shared.over.store(true, Ordering::Relaxed);
+        self.sender.shared.wake.notify_one();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -257,8 +262,8 @@ enum Incoming {
     Opened(Open),
     Datagram(usize, Bytes),
     Closed(usize),
-    /// An attempt to dial is over; true when it succeeded.
-    Dialled(bool),
+    /// An attempt to dial is over, well or not.
+    Dialled,
 }
 
 struct Open {
@@ -275,6 +280,8 @@ struct Driver {
     twin: SocketAddr,
     shared: Arc<Shared>,
     told: std_mpsc::SyncSender<Told>,
+    /// What the frame loop has no room for yet.
+    untold: VecDeque<Told>,
     open: Vec<Open>,
     incoming: mpsc::Sender<Incoming>,
     arrivals: Option<mpsc::Receiver<Incoming>>,
@@ -301,6 +308,7 @@ impl Driver {
             twin,
             shared,
             told,
+            untold: VecDeque::new(),
             open: Vec::new(),
             incoming,
             arrivals: Some(arrivals),
@@ -314,7 +322,7 @@ impl Driver {
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let accepting = tokio::spawn(accept(self.endpoint.clone(), self.incoming.clone()));
         let Some(mut arrivals) = self.arrivals.take() else { return };
-        loop {
+        while !self.shared.over.load(Ordering::Relaxed) {
             let now = monotonic();
             self.turn(now);
             // At least ten turns a second, so that who watches the counter sees it move.
@@ -326,7 +334,7 @@ impl Driver {
                 command = commands.recv() => match command {
                     Some(Command::Happening(made, what)) => { self.link.handle_happening(made, what); }
                     Some(Command::SceneStart) => self.link.handle_scene_start(monotonic()),
-                    Some(Command::Close) | None => break,
+                    None => break,
                 },
                 Some(arrival) = arrivals.recv() => {
                     self.take(arrival);
@@ -366,8 +374,13 @@ impl Driver {
                 Output::Parted(Parted::Restarted) => tracing::info!("the twin has started anew"),
                 _ => {}
             }
-            if self.told.try_send(Told { at: now, output }).is_err() {
-                self.shared.untold.fetch_add(1, Ordering::Relaxed);
+            self.untold.push_back(Told { at: now, output });
+        }
+        while let Some(told) = self.untold.pop_front() {
+            if let Err(std_mpsc::TrySendError::Full(told)) = self.told.try_send(told) {
+                // The frame loop is stuck. Nothing is lost: the twin's next events wait at the twin.
+                self.untold.push_front(told);
+                break;
             }
         }
         *self.shared.there.lock().unwrap_or_else(PoisonError::into_inner) = self.link.there().clone();
@@ -404,12 +417,16 @@ impl Driver {
             Incoming::Datagram(id, bytes) => {
                 if let Some(open) = self.open.iter_mut().find(|open| open.connection.stable_id() == id) {
                     open.heard = now;
-                    self.link.handle_datagram(now, &bytes);
+                    if self.untold.len() < UNTOLD_MAX {
+                        self.link.handle_datagram(now, &bytes);
+                    }
                 }
             }
             Incoming::Opened(open) => {
                 if self.open.len() == CONNECTIONS_MAX {
-                    let oldest = self.open.remove(0);
+                    // The one that was heard least lately.
+                    let silent = (0..self.open.len()).min_by_key(|i| self.open[*i].heard).unwrap_or_default();
+                    let oldest = self.open.remove(silent);
                     oldest.connection.close(VarInt::from_u32(1), b"too many");
                 }
                 tokio::spawn(read(open.connection.clone(), self.incoming.clone()));
@@ -428,15 +445,11 @@ impl Driver {
                     self.link.handle_path_lost(now);
                 }
             }
-            Incoming::Dialled(succeeded) => {
+            Incoming::Dialled => {
+                // A connection that succeeds may be refused a moment later: only one that lives makes the pause short.
                 self.dialling = false;
-                if !succeeded || now.saturating_sub(self.dial_at) < BACKOFF[0] {
-                    let jitter = 0.75 + 0.5 * self.random.f64();
-                    self.dial_at = now + self.backoff.mul_f64(jitter);
-                    self.backoff = (self.backoff * 3 / 2).min(BACKOFF[1]);
-                } else {
-                    self.dial_at = now + self.backoff;
-                }
+                self.dial_at = now + self.backoff.mul_f64(0.75 + 0.5 * self.random.f64());
+                self.backoff = (self.backoff * 3 / 2).min(BACKOFF[1]);
             }
         }
     }
@@ -465,13 +478,12 @@ impl Driver {
                 let incoming = self.incoming.clone();
                 tokio::spawn(async move {
                     let connection = tokio::time::timeout(HANDSHAKE, connecting).await;
-                    let succeeded = matches!(connection, Ok(Ok(_)));
                     if let Ok(Ok(connection)) = connection {
                         let since = monotonic();
                         let open = Open { connection, dialled: true, since, heard: since };
                         let _ = incoming.send(Incoming::Opened(open)).await;
                     }
-                    let _ = incoming.send(Incoming::Dialled(succeeded)).await;
+                    let _ = incoming.send(Incoming::Dialled).await;
                 });
             }
             Err(why) => {
@@ -502,9 +514,21 @@ impl Driver {
 
 /// Takes connections in. Whoever gets here holds the pinned key; the handshake has seen to that.
 async fn accept(endpoint: Endpoint, incoming: mpsc::Sender<Incoming>) {
+    // A handshake costs the thread that carries the link: few at a time, and strangers prove their address first.
+    let slots = Arc::new(tokio::sync::Semaphore::new(HANDSHAKES_MAX));
     while let Some(arriving) = endpoint.accept().await {
+        let Ok(slot) = slots.clone().try_acquire_owned() else {
+            arriving.ignore();
+            continue;
+        };
+        if slots.available_permits() < HANDSHAKES_MAX / 2 && !arriving.remote_address_validated() {
+            // It may have been asked before, which is just as well.
+            let _ = arriving.retry();
+            continue;
+        }
         let incoming = incoming.clone();
         tokio::spawn(async move {
+            let _slot = slot;
             let Ok(connecting) = arriving.accept() else { return };
             match tokio::time::timeout(HANDSHAKE, connecting).await {
                 Ok(Ok(connection)) => {

@@ -36,16 +36,18 @@ pub(super) struct Clock {
 impl Clock {
     /// Takes an exchange in: asked at `t0`, came there at `t1`, left there at `t2` (their clock), came back at `t3`.
     /// Times that cannot be are ignored.
-    pub fn take(&mut self, t0: Duration, t1: Duration, t2: Duration, t3: Duration) {
+    /// True when it was taken.
+    pub fn take(&mut self, t0: Duration, t1: Duration, t2: Duration, t3: Duration) -> bool {
         let [t0s, t1s, t2s, t3s] = [t0, t1, t2, t3].map(|t| t.as_secs_f64());
         let round_trip = (t3s - t0s) - (t2s - t1s);
         if t3 < t0 || t2 < t1 || !(0.0..=60.0).contains(&round_trip) {
-            return;
+            return false;
         }
         if self.exchanges.len() == WINDOW {
             self.exchanges.pop_front();
         }
         self.exchanges.push_back(Exchange { at: t3, offset: ((t1s - t0s) + (t2s - t3s)) / 2.0, round_trip });
+        true
     }
 
     pub fn reading(&self, now: Duration) -> Option<ClockReading> {

@@ -6,6 +6,8 @@ use std::time::Duration;
 const SLEW: f64 = 0.02;
 /// A difference above this, in seconds, waits for the next start of a scene.
 const STEP: f64 = 2.0;
+/// No show is older than this, in seconds (ten years); a twin that says so is wrong.
+const OLDEST: f64 = 3.2e8;
 /// A difference below this, in seconds, is what the exchange cannot tell apart.
 const STILL: f64 = 0.001;
 
@@ -37,7 +39,7 @@ impl Epoch {
     /// Learns the twin's shared clock as it is at `now`. A younger twin is none of our business.
     pub fn take(&mut self, now: Duration, theirs: f64) {
         let ahead = theirs - self.now(now);
-        if ahead.is_finite() {
+        if ahead.is_finite() && theirs < OLDEST {
             self.behind = if ahead > STILL { ahead } else { 0.0 };
         }
     }

@@ -26,7 +26,8 @@ impl Inbox {
             *next = oldest;
         }
         for event in events {
-            if event.number >= *next && event.number - *next < AHEAD_MAX {
+            // The last number of all is never made; taking it in would leave no next one.
+            if event.number >= *next && event.number - *next < AHEAD_MAX && event.number != u64::MAX {
                 self.held.insert(event.number, event);
             }
         }
@@ -74,6 +75,13 @@ mod tests {
         let mut inbox = Inbox::default();
         inbox.take(0, vec![event(2)]);
         assert_eq!(numbers(&inbox.take(4, vec![event(4)])), [2, 4]);
+    }
+
+    #[test]
+    fn the_last_number_of_all_is_no_panic() {
+        let mut inbox = Inbox::default();
+        assert!(inbox.take(u64::MAX, vec![event(u64::MAX)]).is_empty());
+        assert!(inbox.take(u64::MAX - 1, vec![event(u64::MAX - 1)]).is_empty());
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 /// Most events that wait for an acknowledgement; more, and the twin is given up.
 pub(super) const WAITING_MAX: usize = 1_024;
+/// Only so many are sent before one is acknowledged: as many as an acknowledgement can name.
+const WINDOW: usize = 64;
 /// While there is no link, an event is kept this long.
 const KEPT: Duration = Duration::from_secs(10);
 /// When an event is sent, counted from when it was made; then each tick.
@@ -57,13 +59,13 @@ impl Outbox {
 
     /// The earliest instant at which something is to be sent.
     pub fn due(&self) -> Option<Duration> {
-        self.waiting.iter().filter(|w| !w.done).map(|w| w.due).min()
+        self.waiting.iter().take(WINDOW).filter(|w| !w.done).map(|w| w.due).min()
     }
 
     /// Events due at `now` for as long as `fits` says so; their next repetition is planned.
     pub fn send(&mut self, now: Duration, mut fits: impl FnMut(&Event) -> bool) -> Vec<Event> {
         let mut out = Vec::new();
-        for waiting in self.waiting.iter_mut().filter(|w| !w.done && w.due <= now) {
+        for waiting in self.waiting.iter_mut().take(WINDOW).filter(|w| !w.done && w.due <= now) {
             if !fits(&waiting.event) {
                 break;
             }

@@ -213,9 +213,10 @@ impl Link {
             if !heard {
                 heard = true;
                 twin.knows_us = to == short(self.config.boot);
-                if self.dead.is_empty() && !twin.knows_us && self.state == State::Alone {
-                    self.deadlines.set_by(Deadline::Greet, now);
-                }
+            }
+            // What was said to a boot of ours that is over, or to nobody, is not for us; it will be said again.
+            if to != short(self.config.boot) && !matches!(frame, Frame::Goodbye(_)) {
+                continue;
             }
             self.take(now, frame)?;
         }
@@ -231,7 +232,8 @@ impl Link {
             return;
         }
         self.deadlines.set(Deadline::Silence, now + GONE_AFTER);
-        if twin.knows_us && self.state == State::Alone {
+        // Whether both go together is known before anything of it is shown.
+        if twin.knows_us && twin.showing.is_some() && self.state == State::Alone {
             self.state = if twin.apart { State::Apart } else { State::Linked };
             let hello = twin.hello.clone();
             self.outbox.renew(now);
@@ -285,17 +287,20 @@ impl Link {
                 self.deadlines.set_by(Deadline::Heartbeat, now);
             }
             Frame::Pong { t0, t1, t2, shared } => {
-                twin.clock.take(t0, t1, t2, now);
-                // Their clock at `t2`, brought up to now by what all exchanges say of the offset.
-                let passed = now.saturating_sub(twin.clock.here(now, t2));
-                self.epoch.take(now, (shared + passed).as_secs_f64());
+                if twin.clock.take(t0, t1, t2, now) {
+                    // Their clock at `t2`, brought up to now by what all exchanges say of the offset.
+                    let passed = now.saturating_sub(twin.clock.here(now, t2));
+                    self.epoch.take(now, shared.as_secs_f64() + passed.as_secs_f64());
+                }
             }
             Frame::Presence(mut part) => {
                 let part = Part::decode(&mut part, self.config.canvas)?;
-                if !twin.apart {
+                if self.state == State::Linked {
                     twin.there.take(part);
                 }
             }
+            // Before the greeting is done they are not acknowledged, so that they come again after it.
+            Frame::Events { .. } if self.state == State::Alone => {}
             Frame::Events { oldest, events } => {
                 for event in twin.inbox.take(oldest, events) {
                     if twin.apart || event.what == Happening::Unknown {
@@ -324,25 +329,22 @@ impl Link {
         self.state = State::Alone;
         self.deadlines.stop(Deadline::Silence);
         match why {
-            // It may come back as it was: what waits for it goes on waiting.
-            Parted::Silence => {
+            // It may come back as it was: what waits for it goes on waiting, and its numbers go on counting.
+            Parted::Silence | Parted::Overwhelmed | Parted::Goodbye(Goodbye::Overwhelmed) => {
                 if let Some(twin) = &mut self.twin {
                     twin.there = Assembled::default();
                     twin.knows_us = false;
                 }
+                if why == Parted::Overwhelmed {
+                    self.outbox.clear();
+                }
             }
-            Parted::Goodbye(_) | Parted::Restarted | Parted::Overwhelmed => {
+            Parted::Goodbye(Goodbye::Closing) | Parted::Restarted => {
                 if let Some(twin) = self.twin.take() {
                     if self.dead.len() == DEAD_MAX {
                         self.dead.pop_front();
                     }
-                    // One that we could not keep up with may come back as it is.
-                    if why != Parted::Overwhelmed {
-                        self.dead.push_back(twin.hello.boot);
-                    }
-                }
-                if why == Parted::Overwhelmed {
-                    self.outbox.clear();
+                    self.dead.push_back(twin.hello.boot);
                 }
             }
         }
@@ -376,6 +378,7 @@ impl Link {
                 Deadline::Greet => {
                     if self.state == State::Alone {
                         self.due.greet = true;
+                        self.due.showing = true;
                         self.deadlines.set(Deadline::Greet, now + GREETING);
                     }
                 }
@@ -390,7 +393,8 @@ impl Link {
                 Deadline::Heartbeat => {
                     self.due.beat = true;
                     self.deadlines.set(Deadline::Heartbeat, now + HEARTBEAT);
-                    if self.due.parts.is_empty() && !self.here.is_empty() {
+                    // Also when nobody is here: whoever left may have left in a datagram that was lost.
+                    if self.due.parts.is_empty() {
                         self.encode_presence(now);
                     }
                 }

@@ -25,6 +25,10 @@ impl Link {
         if !self.path {
             return None;
         }
+        if self.state == State::Alone {
+            // Whoever comes back hears of the last seconds, and not of last night.
+            self.outbox.forget_old(now);
+        }
         let mut out = Vec::with_capacity(DATAGRAM_MAX);
         let twin_boot = self.twin.as_ref().map_or(0, |twin| short(twin.hello.boot));
         Frame::Between { from: short(self.config.boot), to: twin_boot }.encode(&mut out);
