@@ -7,6 +7,9 @@ use std::process::ExitCode;
 
 /// Serves the show on standard input and output until they close.
 pub fn run() -> ExitCode {
+    // A script that never returns cannot notice that its show is gone; the system can.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let mut input = BufReader::new(io::stdin().lock());
     let mut output = BufWriter::with_capacity(256 << 10, io::stdout().lock());
     let Ok(ToScene::Start(start)) = read(&mut input) else {

@@ -20,6 +20,7 @@ use crate::stage::{Capture, Drawn, Easel, ScreensGone, StagePlugin, pace};
 use crate::twin::{Trace, TwinParts, card, there_of};
 use bevy::app::PluginsState;
 use bevy::prelude::*;
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -125,7 +126,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let trace = Trace::default();
     let frames = Arc::new(AtomicU64::new(0));
     let over = Arc::new(AtomicBool::new(false));
-    let captures = Arc::new(Mutex::new(None));
+    let captures = Arc::new(Mutex::new(VecDeque::new()));
     let [width, height] = installation.canvas;
     let pixels = if graphics.software && width > SOFTWARE_WIDTH {
         [SOFTWARE_WIDTH, (height * SOFTWARE_WIDTH / width).max(1)]
@@ -161,7 +162,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     .plug(&mut app);
     let limit = if graphics.software { SOFTWARE_FRAMES } else { FRAMES };
     app.insert_resource(Ends { over: over.clone(), captures: captures.clone(), last: Duration::ZERO, limit })
-        .add_systems(Last, ends);
+        .add_systems(First, ends);
 
     let source = state::Source {
         city: site.city.slug.clone(),
@@ -170,17 +171,18 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         adapter: graphics.name.clone(),
         pixels,
         link: sender,
-        scene: scene.clone(),
+        scene: Arc::downgrade(&scene),
         audio,
         drawn,
         trace: arguments.trace.then_some(trace),
         frames,
     };
     state::speak(source, over.clone())?;
-    state::listen(over, captures)?;
+    state::listen(over.clone(), captures)?;
     cast::come_on(arguments.cast, installation.canvas_size(), arguments.seed, hub)?;
 
     let exit = drive(&mut app, graphics.offscreen);
+    over.store(true, Ordering::Relaxed);
     // The scene process and the twin are told before this process ends.
     drop(app);
     drop(scene);
@@ -215,7 +217,7 @@ fn drive(app: &mut App, offscreen: bool) -> AppExit {
     }
 }
 
-type Captures = Arc<Mutex<Option<PathBuf>>>;
+type Captures = Arc<Mutex<VecDeque<PathBuf>>>;
 
 /// How the show ends, how often it turns, and which picture is to be kept.
 #[derive(Resource)]
@@ -236,10 +238,12 @@ fn ends(
         exit.write(AppExit::Success);
         return;
     }
-    let file = ends.captures.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(file) = file {
+    if easel.can_capture()
+        && let Some(file) = ends.captures.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    {
         easel.capture(Capture { file });
     }
+    // Before the devices are read, not between what they say and the picture of it.
     let limit = ends.limit;
     pace(&mut ends.last, limit);
 }

@@ -122,8 +122,6 @@ fn keep_open(waiting: &Arc<Mutex<Receiver<Play>>>, state: &Arc<State>) {
             }
             Err(_) => {}
         }
-        // What was to be heard meanwhile is over.
-        while waiting.lock().unwrap_or_else(PoisonError::into_inner).try_recv().is_ok() {}
         std::thread::sleep(RETRY);
     }
 }
@@ -157,6 +155,8 @@ fn open(waiting: &Arc<Mutex<Receiver<Play>>>, state: &Arc<State>) -> Result<(cpa
         other => return Err(format!("it wants {other}")),
     };
     let stream = stream.map_err(why)?;
+    // What was to be heard while there was no device is over.
+    while waiting.lock().unwrap_or_else(PoisonError::into_inner).try_recv().is_ok() {}
     stream.play().map_err(why)?;
     Ok((stream, device.to_string()))
 }

@@ -20,7 +20,7 @@ const LOADING: Duration = Duration::from_secs(10);
 const WATCH: Duration = Duration::from_millis(5);
 /// First and longest pause before a process that failed is started again.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
-/// A process that lived this long is started again at once.
+/// A process that was at work for this long is started again at once.
 const LIVED: Duration = Duration::from_secs(5);
 /// Acts that wait for the show; more, and the oldest go.
 const ACTS_MAX: usize = 1_024;
@@ -176,10 +176,10 @@ impl Drop for SceneProcess {
 fn keep(command: &SceneCommand, start: &Start, frames: &Receiver<ToScene>, shared: &Arc<Shared>) {
     let mut backoff = BACKOFF[0];
     loop {
-        let began = monotonic();
+        let mut ready_at = None;
         let over = match Running::start(command, start, shared) {
             Ok(mut running) => {
-                let over = running.serve(frames, shared);
+                let over = running.serve(frames, shared, &mut ready_at);
                 running.end();
                 over
             }
@@ -201,7 +201,10 @@ fn keep(command: &SceneCommand, start: &Start, frames: &Receiver<ToScene>, share
         }
         // What was asked of the process that is gone is asked of no other.
         while frames.try_recv().is_ok() {}
-        if monotonic() - began > LIVED {
+        if shared.over.load(Ordering::Relaxed) {
+            return;
+        }
+        if ready_at.is_some_and(|at| monotonic() - at > LIVED) {
             backoff = BACKOFF[0];
             continue;
         }
@@ -236,7 +239,7 @@ impl Running {
             board.status.pid = Some(child.id());
         }
         let (writer, messages) = sync_channel(2);
-        let (answered, answers) = sync_channel(4);
+        let (answered, answers) = sync_channel(1);
         std::thread::Builder::new().name("scene in".into()).spawn(move || feed(input, &messages))?;
         std::thread::Builder::new().name("scene out".into()).spawn(move || listen(output, &answered))?;
         let running = Self { child, writer, answers };
@@ -245,9 +248,10 @@ impl Running {
     }
 
     /// Passes frames on until the process ends or has to; true when the show lets go.
-    fn serve(&mut self, frames: &Receiver<ToScene>, shared: &Shared) -> bool {
+    fn serve(&mut self, frames: &Receiver<ToScene>, shared: &Shared, ready_at: &mut Option<Duration>) -> bool {
         match self.answer(LOADING, LOADING, shared) {
             Some(FromScene::Ready) => {
+                *ready_at = Some(monotonic());
                 let mut board = shared.board();
                 (board.free, board.status.ready) = (true, true);
             }
@@ -272,11 +276,19 @@ impl Running {
                     return false;
                 }
             };
-            if self.writer.send(frame).is_err() {
+            let asked = match &frame {
+                ToScene::Sees { number, .. } => *number,
+                ToScene::Start(_) => 0,
+            };
+            // One message at most is under way: a process for which there is no room does not read.
+            if self.writer.try_send(frame).is_err() {
                 shared.fault(ScriptFault::new("scene", "its process ended", "it is started again"));
                 return false;
             }
             let Some(FromScene::Frame { picture, acts, fault, took_us }) = self.answer(OVER, STUCK, shared) else {
+                if shared.over.load(Ordering::Relaxed) {
+                    return true;
+                }
                 let ended = matches!(self.child.try_wait(), Ok(Some(_)));
                 let problem =
                     if ended { "its process ended" } else { "a frame did not end, and its process was killed" };
@@ -284,6 +296,7 @@ impl Running {
                 shared.fault(ScriptFault::new("scene", problem, remedy));
                 return false;
             };
+            let picture = picture.map(|picture| Picture { answers: asked, ..picture });
             post(shared, picture, acts, took_us, fault);
         }
     }

@@ -64,6 +64,12 @@ impl TouchHub {
         }
     }
 
+    /// The ids of all touches that are held.
+    pub fn held(&self) -> Vec<u32> {
+        let board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        board.touches().iter().map(|touch| touch.id).collect()
+    }
+
     fn tell(&self, made: Duration, phase: Phase, touch: Touch, board: &Board) {
         if let Some(link) = &self.link {
             match phase {

@@ -55,11 +55,14 @@ pub struct Mixer {
 impl Mixer {
     /// A silent mixer for a device of `rate` frames a second.
     pub fn new(rate: u32) -> Self {
-        Self { rate: rate.max(1), voices: Vec::with_capacity(VOICES_MAX + 1) }
+        Self { rate: rate.max(1), voices: Vec::with_capacity(2 * VOICES_MAX + 1) }
     }
 
-    /// Adds a voice.
+    /// Adds a voice; one whose numbers are none is not heard.
     pub fn play(&mut self, play: Play) {
+        if !(play.volume + play.pan + play.rate).is_finite() {
+            return;
+        }
         if self.voices.iter().filter(|voice| voice.fading.is_none()).count() >= VOICES_MAX
             && let Some(oldest) = self.voices.iter_mut().find(|voice| voice.fading.is_none())
         {

@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 /// Longest message, in bytes. A picture within its bounds is shorter.
-const MESSAGE_MAX: usize = 8 << 20;
+const MESSAGE_MAX: usize = 4 << 20;
 
 /// What a scene may know of a city.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -172,16 +172,22 @@ impl Picture {
                 && text.is_char_boundary(range.start as usize)
                 && text.is_char_boundary((range.start + range.count) as usize)
         };
-        let line_ok =
-            |range: &Range| range.lies_within(points.len()) && range.of(points).iter().all(|point| sane(point));
+        // Each within the bounds, and all together too: a thousand items may name the same points.
+        let (mut points_left, mut text_left) = (POINTS_MAX, TEXT_MAX);
+        let within = |left: &mut usize, count: u32| left.checked_sub(count as usize).map(|rest| *left = rest).is_some();
+        let mut line_ok = |range: &Range| {
+            range.lies_within(points.len())
+                && range.of(points).iter().all(|point| sane(point))
+                && within(&mut points_left, range.count)
+        };
         items.retain(|item| match item {
             Item::Background(_) => true,
             Item::Shape { shape, transform, paint } => {
                 sane(transform)
                     && paint_ok(paint)
                     && match shape {
-                        Shape::Ellipse(radii) => sane(radii),
-                        Shape::Rect(sides) => sane(sides),
+                        Shape::Ellipse(radii) => sane(radii) && radii.iter().all(|radius| *radius >= 0.0),
+                        Shape::Rect(sides) => sane(sides) && sides.iter().all(|side| *side >= 0.0),
                     }
             }
             Item::Line { points, paint, .. } | Item::Polygon { points, paint } => line_ok(points) && paint_ok(paint),
@@ -191,6 +197,7 @@ impl Picture {
                     && sane(transform)
                     && paint_ok(paint)
                     && (0.5..=4_000.0).contains(size)
+                    && within(&mut text_left, text.count.saturating_add(language.count))
             }
             Item::Shader { index, params: range, .. } => {
                 layers += 1;
@@ -211,6 +218,14 @@ impl Picture {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_items_together_stay_within_the_bounds() {
+        let paint = Paint::default();
+        let line = Item::Line { points: Range { start: 0, count: 1_000 }, closed: false, paint };
+        let picture = Picture { items: vec![line; 5_000], points: vec![[0.0; 2]; 1_000], ..Picture::default() };
+        assert_eq!(picture.checked(&[]).items.len(), POINTS_MAX / 1_000);
+    }
 
     #[test]
     fn what_a_liar_sends_is_taken_out() {
@@ -234,6 +249,7 @@ mod tests {
             circle(f32::NAN),
             circle(f32::INFINITY),
             circle(1e30),
+            Item::Shape { shape: Shape::Rect([-1.0, 5.0, 0.0]), transform: at(0.0), paint },
             Item::Line { points: far, closed: true, paint },
             Item::Polygon { points: Range { start: 0, count: 2 }, paint },
             text(far, 20.0),

@@ -5,6 +5,9 @@ use super::text::Letters;
 use crate::scene::{Blend, Colour, Item, Paint, Picture, Shape, Transform};
 use bytemuck::{Pod, Zeroable};
 
+/// Most corners of one picture; what comes after them is not drawn.
+const VERTICES_MAX: usize = 2_000_000;
+
 /// A corner of something. What it is stands in `kind`, as `shaders/canvas.wgsl` reads it.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -47,7 +50,11 @@ impl Batch {
     pub fn build(picture: &Picture, canvas: [f32; 2], pixel: f32, letters: &mut Letters) -> Self {
         let mut batch = Self::default();
         let mut run = 0;
+        letters.begin();
         for item in &picture.items {
+            if batch.vertices.len() > VERTICES_MAX {
+                break;
+            }
             match item {
                 Item::Background(colour) => {
                     if batch.indices.is_empty() && batch.steps.is_empty() {

@@ -116,9 +116,9 @@ impl Drawn {
         self.0.faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// True while the GPU works on a picture.
-    fn is_waiting(&self) -> bool {
-        !self.0.submitted.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    /// Pictures that the GPU works on.
+    fn waiting(&self) -> usize {
+        self.0.submitted.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
@@ -144,6 +144,11 @@ impl Easel {
     pub fn capture(&mut self, capture: Capture) {
         self.capture = Some(capture);
     }
+
+    /// True when a painting can be asked for without another being forgotten.
+    pub fn can_capture(&self) -> bool {
+        self.capture.is_none() && self.job.as_ref().is_none_or(|job| job.capture.is_none())
+    }
 }
 
 /// The letters of all texts; behind a lock only because a resource must be `Sync`.
@@ -154,6 +159,13 @@ struct LetterCase(Mutex<text::Letters>);
 pub fn show(world: &mut World, picture: Arc<Picture>, now: f64) {
     world.resource_mut::<Easel>().last = Some((picture, now));
     repaint(world);
+}
+
+/// Leaves the picture that is there; a capture that waits gets it.
+pub fn keep(world: &mut World) {
+    if world.resource::<Easel>().capture.is_some() {
+        repaint(world);
+    }
 }
 
 fn repaint(world: &mut World) {
@@ -219,7 +231,7 @@ impl Plugin for StagePlugin {
         let (device, drawn) = (device.clone(), self.drawn.clone());
         let asking = std::thread::Builder::new().name("gpu watch".into()).spawn(move || {
             loop {
-                let busy = drawn.is_waiting();
+                let busy = drawn.waiting() > 0;
                 if busy && device.poll(wgpu::PollType::Poll).is_err() {
                     tracing::debug!("the graphics device does not answer");
                 }

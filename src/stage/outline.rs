@@ -4,6 +4,9 @@ use lyon_tessellation::math::point;
 use lyon_tessellation::path::Path;
 use lyon_tessellation::{BuffersBuilder, FillOptions, FillTessellator, FillVertex, VertexBuffers};
 
+/// Most corners of a filled polygon; crossings grow with their square.
+const CORNERS_MAX: usize = 4_000;
+
 /// Points with how much of their colour is seen (0 to 1), and triangles of them.
 #[derive(Debug, Default)]
 pub(super) struct Triangles {
@@ -87,14 +90,17 @@ fn join(line: &[[f32; 2]], i: usize, closed: bool) -> [f32; 2] {
 
 /// The inside of a polygon (even-odd); its edge fades outwards over `soft` units.
 pub(super) fn fill(points: &[[f32; 2]], soft: f32, out: &mut Triangles) {
-    let Some((first, rest)) = points.split_first().filter(|(_, rest)| rest.len() >= 2) else { return };
+    let Some((first, rest)) = points.split_first().filter(|(_, rest)| (2..CORNERS_MAX).contains(&rest.len())) else {
+        return;
+    };
     let mut path = Path::builder();
     path.begin(point(first[0], first[1]));
     for at in rest {
         path.line_to(point(at[0], at[1]));
     }
     path.end(true);
-    let mut inside: VertexBuffers<[f32; 2], u32> = VertexBuffers::new();
+    // With 16 bits the tessellator stops at 65,535 corners: a polygon that crosses itself everywhere has millions.
+    let mut inside: VertexBuffers<[f32; 2], u16> = VertexBuffers::new();
     let mut sink = BuffersBuilder::new(&mut inside, |vertex: FillVertex| vertex.position().to_array());
     let options = FillOptions::default().with_tolerance(0.25);
     // A polygon that cannot be filled is one that cannot be seen: crossing itself at infinity, say.
@@ -103,7 +109,7 @@ pub(super) fn fill(points: &[[f32; 2]], soft: f32, out: &mut Triangles) {
     }
     let base = out.points.len() as u32;
     out.points.extend(inside.vertices.into_iter().map(|at| (at, 1.0)));
-    out.indices.extend(inside.indices.into_iter().map(|index| base + index));
+    out.indices.extend(inside.indices.into_iter().map(|index| base + u32::from(index)));
     stroke(points, true, soft, soft, out);
 }
 

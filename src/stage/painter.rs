@@ -22,6 +22,9 @@ use bevy::render::renderer::{RenderDevice, RenderGraph, RenderGraphSystems, Rend
 use bevy::render::texture::GpuImage;
 use bevy::render::{ExtractSchedule, MainWorld, RenderApp, RenderStartup};
 
+/// Pictures that the GPU works on at once.
+const UNDER_WORK_MAX: usize = 2;
+
 /// The picture under work; it stays until the texture is there.
 #[derive(Resource, Default)]
 struct OnEasel {
@@ -228,6 +231,10 @@ fn paint(
 ) {
     let (Some(mut brushes), Some(canvas)) = (brushes, on.canvas.clone()) else { return };
     let Some(image) = images.get(&canvas.image) else { return };
+    // Nothing holds a loop without a screen back: a GPU that is behind is given no more to do.
+    if canvas.drawn.waiting() >= UNDER_WORK_MAX {
+        return;
+    }
     let Some(mut job) = on.job.take() else { return };
     if let Some(pixels) = job.atlas.take() {
         let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(ATLAS), rows_per_image: None };

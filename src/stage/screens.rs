@@ -11,7 +11,10 @@ use bevy::mesh::{Indices, PrimitiveTopology};
 use bevy::prelude::*;
 use bevy::render::view::Msaa;
 use bevy::sprite_render::AlphaMode2d;
-use bevy::window::{PresentMode, WindowCloseRequested, WindowMode, WindowRef, WindowResized, WindowResolution};
+use bevy::window::{
+    Monitor, PresentMode, WindowCloseRequested, WindowMode, WindowRef, WindowResized, WindowResolution,
+};
+use std::collections::HashSet;
 
 /// On a window: which screen it is, and what it shows.
 #[derive(Component, Debug, Clone, Copy)]
@@ -31,35 +34,49 @@ pub(crate) struct ScreensGone(pub bool);
 struct Pane(Entity);
 
 #[derive(Resource)]
-struct Screens(Vec<Screen>, String);
-
-pub(super) fn plug(app: &mut App, screens: &[Screen], title: &str) {
-    app.insert_resource(Screens(screens.to_vec(), title.to_owned()))
-        .init_resource::<ScreensGone>()
-        .insert_resource(ClearColor(Color::srgb_u8(11, 16, 32)))
-        .add_systems(Startup, open)
-        .add_systems(Update, (fit, close));
+struct Screens {
+    screens: Vec<Screen>,
+    title: String,
+    /// Those that someone closed by hand; all others are to be there.
+    closed: HashSet<usize>,
 }
 
-/// Opens a window for each screen, with a camera that sees only its own pane.
+pub(super) fn plug(app: &mut App, screens: &[Screen], title: &str) {
+    app.insert_resource(Screens { screens: screens.to_vec(), title: title.to_owned(), closed: HashSet::new() })
+        .init_resource::<ScreensGone>()
+        .insert_resource(ClearColor(Color::srgb_u8(11, 16, 32)))
+        .add_systems(Update, (fit, close, sweep, open).chain());
+}
+
+/// Opens what is not open: all screens at the start, and later those whose window went with its monitor.
 fn open(
     mut commands: Commands,
     screens: Res<Screens>,
+    windows: Query<&ScreenOf>,
+    monitors: Query<(), With<Monitor>>,
     canvas: Res<Canvas>,
     mut meshes: ResMut<Assets<Mesh>>,
     mut materials: ResMut<Assets<ColorMaterial>>,
+    mut opened: Local<bool>,
 ) {
-    let material = materials.add(ColorMaterial {
-        color: Color::WHITE,
-        alpha_mode: AlphaMode2d::Opaque,
-        uv_transform: bevy::math::Affine2::IDENTITY,
-        texture: Some(canvas.image.clone()),
-    });
-    for (index, screen) in screens.0.iter().enumerate() {
+    // While no monitor is plugged in there is nowhere to open a window; at the start none is known yet.
+    if std::mem::replace(&mut *opened, true) && monitors.is_empty() {
+        return;
+    }
+    let missing =
+        |index: &usize| !screens.closed.contains(index) && !windows.iter().any(|window| window.index == *index);
+    for index in (0..screens.screens.len()).filter(missing) {
+        let screen = &screens.screens[index];
+        let material = materials.add(ColorMaterial {
+            color: Color::WHITE,
+            alpha_mode: AlphaMode2d::Opaque,
+            uv_transform: bevy::math::Affine2::IDENTITY,
+            texture: Some(canvas.image.clone()),
+        });
         let layer = RenderLayers::layer(index + 1);
         let view = View::of(canvas.size, screen.part);
         let window = Window {
-            title: if index == 0 { screens.1.clone() } else { format!("{} ({})", screens.1, index + 1) },
+            title: if index == 0 { screens.title.clone() } else { format!("{} ({})", screens.title, index + 1) },
             resolution: WindowResolution::new(screen.size[0], screen.size[1]).with_scale_factor_override(1.0),
             position: screen.position.map_or(WindowPosition::Automatic, |[x, y]| WindowPosition::At(IVec2::new(x, y))),
             mode: if screen.fullscreen {
@@ -86,26 +103,25 @@ fn open(
             layer.clone(),
             PaneCamera { window, first: index == 0 },
         ));
-        let [left, top, width, height] = screen.part;
-        let quad = Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::default())
-            .with_inserted_attribute(
-                Mesh::ATTRIBUTE_POSITION,
-                vec![[-0.5_f32, -0.5, 0.0], [0.5, -0.5, 0.0], [0.5, 0.5, 0.0], [-0.5, 0.5, 0.0]],
-            )
-            .with_inserted_attribute(
-                Mesh::ATTRIBUTE_UV_0,
-                vec![[left, top + height], [left + width, top + height], [left + width, top], [left, top]],
-            )
-            .with_inserted_indices(Indices::U32(vec![0, 1, 2, 0, 2, 3]));
         let size = screen.size.map(|side| side as f32);
         commands.spawn((
-            Mesh2d(meshes.add(quad)),
-            MeshMaterial2d(material.clone()),
+            Mesh2d(meshes.add(quad(screen.part))),
+            MeshMaterial2d(material),
             Transform::from_scale(scale(&view, size)),
             layer,
             Pane(window),
         ));
     }
+}
+
+/// A square of side 1 that shows a part of the canvas.
+fn quad([left, top, width, height]: [f32; 4]) -> Mesh {
+    let corners = vec![[-0.5_f32, -0.5, 0.0], [0.5, -0.5, 0.0], [0.5, 0.5, 0.0], [-0.5, 0.5, 0.0]];
+    let parts = vec![[left, top + height], [left + width, top + height], [left + width, top], [left, top]];
+    Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::default())
+        .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, corners)
+        .with_inserted_attribute(Mesh::ATTRIBUTE_UV_0, parts)
+        .with_inserted_indices(Indices::U32(vec![0, 1, 2, 0, 2, 3]))
 }
 
 /// On a screen's camera: its window, and whether it is the first, which carries the operator's overlay.
@@ -140,20 +156,29 @@ fn fit(
 fn close(
     mut commands: Commands,
     mut requests: MessageReader<WindowCloseRequested>,
-    windows: Query<Entity, With<ScreenOf>>,
-    owned: Query<(Entity, Option<&Pane>, Option<&PaneCamera>)>,
+    windows: Query<&ScreenOf>,
+    mut screens: ResMut<Screens>,
     mut gone: ResMut<ScreensGone>,
 ) {
-    let mut left = windows.iter().count();
     for request in requests.read() {
-        for (entity, pane, camera) in &owned {
-            let window = pane.map(|pane| pane.0).or(camera.map(|camera| camera.window));
-            if window == Some(request.window) {
-                commands.entity(entity).despawn();
-            }
+        if let Ok(screen) = windows.get(request.window) {
+            screens.closed.insert(screen.index);
+            commands.entity(request.window).despawn();
         }
-        commands.entity(request.window).despawn();
-        left = left.saturating_sub(1);
-        gone.0 = left == 0;
+    }
+    gone.0 = screens.closed.len() == screens.screens.len();
+}
+
+/// Takes away what belonged to a window that is gone: closed, or gone with its monitor.
+fn sweep(
+    mut commands: Commands,
+    windows: Query<(), With<ScreenOf>>,
+    owned: Query<(Entity, Option<&Pane>, Option<&PaneCamera>)>,
+) {
+    for (entity, pane, camera) in &owned {
+        let window = pane.map(|pane| pane.0).or(camera.map(|camera| camera.window));
+        if window.is_some_and(|window| windows.get(window).is_err()) {
+            commands.entity(entity).despawn();
+        }
     }
 }

@@ -56,6 +56,11 @@ pub(super) struct Letters {
     /// Changed since it was last uploaded.
     pub changed: bool,
     shelf: [u32; 3],
+    /// There was no room for a letter of this picture.
+    full: bool,
+    /// Pictures since the atlas was emptied, and the largest letters that it takes.
+    age: u32,
+    largest: f32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +83,27 @@ impl Letters {
             pixels: vec![0; (ATLAS * ATLAS) as usize],
             changed: true,
             shelf: [1, 1, 0],
+            full: false,
+            age: 0,
+            largest: RASTER_MAX,
         }
+    }
+
+    /// A new picture begins: an atlas that was full is emptied, and letters in use are drawn again.
+    pub fn begin(&mut self) {
+        self.age = self.age.saturating_add(1);
+        if !std::mem::take(&mut self.full) {
+            return;
+        }
+        self.glyphs.clear();
+        self.pixels.fill(0);
+        self.shelf = [1, 1, 0];
+        self.changed = true;
+        // Full again so soon: all letters of one picture do not fit. Smaller ones do, and are scaled up.
+        if self.age < 60 {
+            self.largest = (self.largest * 0.7).max(16.0);
+        }
+        self.age = 0;
     }
 
     /// True when the system has any fonts at all.
@@ -96,8 +121,9 @@ impl Letters {
             let laid = self.lay_out(text, language, bold);
             self.texts.insert(key.clone(), laid);
         }
-        // Whole sizes, so that a text which grows does not fill the atlas with every size between.
-        let raster = pixels.clamp(4.0, RASTER_MAX).ceil() as u16;
+        // Few sizes, so that a text which grows does not fill the atlas with every size between.
+        let raster = pixels.clamp(4.0, self.largest).ceil() as u16;
+        let raster = if raster > 32 { raster.next_multiple_of(8) } else { raster };
         let Some(laid) = self.texts.get(&key) else { return Vec::new() };
         let shift = match align {
             Align::Left => 0.0,
@@ -161,7 +187,10 @@ impl Letters {
             return *known;
         }
         let drawn = self.draw(key);
-        self.glyphs.insert(key, drawn);
+        // What found no room is drawn in the next picture, which begins with an empty atlas.
+        if !self.full {
+            self.glyphs.insert(key, drawn);
+        }
         drawn
     }
 
@@ -188,10 +217,8 @@ impl Letters {
             (x, y, tall) = (1, y + tall + 1, 0);
         }
         if y + height + 1 > ATLAS {
-            // Full: all letters in use are drawn again as they are needed. This frame may miss some.
-            self.glyphs.clear();
-            self.pixels.fill(0);
-            (x, y, tall) = (1, 1, 0);
+            self.full = true;
+            return None;
         }
         for row in 0..height {
             let from = (row * width) as usize;

@@ -25,6 +25,11 @@ use std::time::Duration;
 /// The picture of this frame is waited for this long; then the newest is shown.
 const WAIT: Duration = Duration::from_millis(BUDGET_MS);
 
+/// The last good picture stands for this long; then it would look live and is not, and the idle picture comes.
+const STALE: Duration = Duration::from_secs(10);
+/// Lines that a scene may log in a second; the rest is left out.
+const LOGS_MAX: u32 = 20;
+
 /// Everything that the frame loop has of the site, the twin and the scene.
 pub struct TwinParts {
     /// The site's city.
@@ -81,8 +86,11 @@ struct Loop {
     asked: u64,
     canvas: [f32; 2],
     cards: [CityCard; 2],
-    first: bool,
+    /// When the scene's last picture came.
+    fresh: Option<Duration>,
     starts: u64,
+    logged: Duration,
+    logs: u32,
 }
 
 #[derive(Resource)]
@@ -129,8 +137,10 @@ impl TwinParts {
             asked: 0,
             canvas,
             cards: [card(self.city), card(there)],
-            first: true,
+            fresh: None,
             starts: 0,
+            logged: Duration::ZERO,
+            logs: 0,
         }))
         .add_systems(PostUpdate, turn);
         pointer::plug(app);
@@ -179,13 +189,14 @@ impl Loop {
         let shared = self.senses.shared(now);
         match picture {
             Some(picture) => {
-                self.first = false;
+                self.fresh = Some(now);
                 stage::show(world, picture, shared);
             }
-            None if self.first => {
-                stage::show(world, Arc::new(idle(self.canvas, &self.cards[0], &self.cards[1], shared)), shared)
+            None if self.fresh.is_some_and(|fresh| now.saturating_sub(fresh) < STALE) => stage::keep(world),
+            None => {
+                let picture = idle(self.canvas, &self.cards[0], &self.cards[1], shared);
+                stage::show(world, Arc::new(picture), shared);
             }
-            None => {}
         }
         for (reflects, submitted, done) in self.drawn.take() {
             self.trace.drawn(reflects, submitted, done);
@@ -199,6 +210,7 @@ impl Loop {
             let input = self.senses.touched(&touched);
             self.trace.made(input, &touched);
         }
+        self.senses.only(&self.touches.held());
         if let Some(link) = &self.link {
             self.senses.link(link.status(), link.there(), now);
         }
@@ -219,7 +231,7 @@ impl Loop {
         }
     }
 
-    fn act(&self, now: Duration, act: Act) {
+    fn act(&mut self, now: Duration, act: Act) {
         match act {
             Act::Play { name, volume, pan, rate } => self.audio.play(&name, volume, pan, rate),
             Act::Signal { name, data } => {
@@ -227,7 +239,15 @@ impl Loop {
                     link.happening(now, Happening::Signal { name, data });
                 }
             }
-            Act::Log(line) => tracing::info!("scene: {line}"),
+            Act::Log(line) => {
+                if now.saturating_sub(self.logged) > Duration::from_secs(1) {
+                    (self.logged, self.logs) = (now, 0);
+                }
+                self.logs += 1;
+                if self.logs <= LOGS_MAX {
+                    tracing::info!("scene: {line}");
+                }
+            }
         }
     }
 }

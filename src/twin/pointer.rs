@@ -8,9 +8,14 @@ use bevy::input::mouse::{MouseButton, MouseButtonInput};
 use bevy::input::touch::{TouchInput, TouchPhase};
 use bevy::prelude::*;
 use bevy::window::{CursorMoved, WindowFocused};
+use std::collections::HashMap;
 
-/// The mouse's contact; fingers have small numbers.
-const MOUSE: u64 = u64::MAX;
+/// A screen's mouse is a device of its own beside its fingers: only the mouse is lost with the focus.
+const MICE: u32 = 500;
+
+fn mouse_of(screen: &ScreenOf) -> (u32, u64) {
+    (MICE + screen.index as u32, 0)
+}
 
 pub(super) fn plug(app: &mut App) {
     // Before the loop's turn in `PostUpdate`, and as late as a frame allows.
@@ -22,20 +27,23 @@ fn mouse(
     mut moves: MessageReader<CursorMoved>,
     windows: Query<(&Window, &ScreenOf)>,
     touches: Res<Touches>,
+    mut last: Local<HashMap<Entity, Vec2>>,
 ) {
     for moved in moves.read() {
         let Ok((window, screen)) = windows.get(moved.window) else { continue };
         if let Some(at) = screen.view.canvas(window.size().to_array(), moved.position.to_array()) {
-            touches.0.take((screen.index as u32, MOUSE), Phase::Move, at, By::Mouse);
+            touches.0.take(mouse_of(screen), Phase::Move, at, By::Mouse);
         }
+        last.insert(moved.window, moved.position);
     }
     for button in buttons.read().filter(|button| button.button == MouseButton::Left) {
         let Ok((window, screen)) = windows.get(button.window) else { continue };
-        // A button that is released outside of the window still ends its touch.
-        let cursor = window.cursor_position().unwrap_or_default().to_array();
+        // A button that is released outside of the window ends its touch where it was last.
+        let cursor = window.cursor_position().or_else(|| last.get(&button.window).copied());
+        let cursor = cursor.unwrap_or_default().to_array();
         let Some(at) = screen.view.canvas(window.size().to_array(), cursor) else { continue };
         let phase = if button.state == ButtonState::Pressed { Phase::Down } else { Phase::Up };
-        touches.0.take((screen.index as u32, MOUSE), phase, at, By::Mouse);
+        touches.0.take(mouse_of(screen), phase, at, By::Mouse);
     }
 }
 
@@ -52,11 +60,11 @@ fn fingers(mut inputs: MessageReader<TouchInput>, windows: Query<(&Window, &Scre
     }
 }
 
-/// A window that loses its focus hears no ends of touches any more.
+/// A window that loses its focus does not hear of the mouse's release.
 fn lost(mut focused: MessageReader<WindowFocused>, windows: Query<&ScreenOf>, touches: Res<Touches>) {
     for focus in focused.read().filter(|focus| !focus.focused) {
         if let Ok(screen) = windows.get(focus.window) {
-            touches.0.release(screen.index as u32);
+            touches.0.release(mouse_of(screen).0);
         }
     }
 }

@@ -76,7 +76,8 @@ impl Senses {
         let list = &mut self.touches[0];
         match (touched.phase, known) {
             (Phase::Up, Some(index)) => _ = list.remove(index),
-            (Phase::Up, None) => {}
+            // An end that was made up for already, or whose beginning nobody heard of.
+            (Phase::Up, None) => return self.input,
             (_, Some(index)) => list[index] = seen,
             (_, None) => list.push(seen),
         }
@@ -85,6 +86,14 @@ impl Senses {
             Phase::Move => Seen::Move(seen),
             Phase::Up => Seen::Up(seen),
         })
+    }
+
+    /// Ends touches here that are not held any more: while a frame loop stood still, their ends were not told to it.
+    pub fn only(&mut self, held: &[u32]) {
+        let gone: Vec<TouchSeen> = self.touches[0].extract_if(.., |touch| !held.contains(&touch.id)).collect();
+        for touch in gone {
+            self.event(Seen::Up(touch));
+        }
     }
 
     /// How the link is, and who is there.
@@ -119,8 +128,9 @@ impl Senses {
             Happening::Up(touch) => {
                 let began = self.touches[1].iter().find(|t| t.id == touch.id).map(|t| t.began);
                 let seen = self.seen(&turned(touch, self), began.unwrap_or_else(|| self.shared(made)));
+                let known = self.touches[1].len();
                 self.touches[1].retain(|t| t.id != touch.id);
-                self.event(Seen::UpThere(seen))
+                if self.touches[1].len() == known { self.input } else { self.event(Seen::UpThere(seen)) }
             }
             Happening::Signal { name, data } => self.event(Seen::Heard { name: name.clone(), data: data.clone() }),
             Happening::Unknown => self.input,

@@ -56,7 +56,7 @@ pub enum TraceLine {
 struct Inner {
     waiting: VecDeque<(u64, u32, bool, bool, Duration)>,
     frames: VecDeque<Duration>,
-    lines: Vec<TraceLine>,
+    lines: VecDeque<TraceLine>,
 }
 
 /// Notes of a show; clones are the same notes.
@@ -102,13 +102,13 @@ impl Trace {
         while inner.waiting.front().is_some_and(|waiting| waiting.0 <= reflects) {
             let Some((_, id, down, own, since)) = inner.waiting.pop_front() else { break };
             let frames = inner.frames.iter().filter(|at| **at > since && **at <= submitted).count() as u32;
-            inner.lines.push(TraceLine::Drawn { id, down, own, frames, submitted: nanos(submitted), at: nanos(done) });
+            inner.line(TraceLine::Drawn { id, down, own, frames, submitted: nanos(submitted), at: nanos(done) });
         }
     }
 
     /// All notes since the last call.
     pub fn take(&self) -> Vec<TraceLine> {
-        std::mem::take(&mut self.inner().lines)
+        std::mem::take(&mut self.inner().lines).into()
     }
 }
 
@@ -118,8 +118,13 @@ impl Inner {
             self.waiting.pop_front();
         }
         self.waiting.push_back((input, id, down, own, since));
-        if self.lines.len() < KEPT_MAX {
-            self.lines.push(line);
+        self.line(line);
+    }
+
+    fn line(&mut self, line: TraceLine) {
+        if self.lines.len() == KEPT_MAX {
+            self.lines.pop_front();
         }
+        self.lines.push_back(line);
     }
 }

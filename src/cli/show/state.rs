@@ -10,11 +10,13 @@ use crate::twin::{Trace, TraceLine};
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// How often a line is written.
 const PERIOD: Duration = Duration::from_secs(1);
+/// Pictures that wait to be written.
+const CAPTURES_MAX: usize = 16;
 /// A frame loop that has not ended this long after it was asked to is ended with its process.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -26,7 +28,8 @@ pub struct Source {
     pub adapter: String,
     pub pixels: [u32; 2],
     pub link: Option<LinkSender>,
-    pub scene: Arc<SceneProcess>,
+    /// Weak: the process ends with the show, whatever this still says.
+    pub scene: Weak<SceneProcess>,
     pub audio: Arc<Audio>,
     pub drawn: Drawn,
     pub trace: Option<Trace>,
@@ -103,7 +106,7 @@ pub struct SceneLine {
 
 impl Source {
     fn line(&self, began: Instant) -> Line {
-        let scene = self.scene.status();
+        let scene = self.scene.upgrade().map(|scene| scene.status()).unwrap_or_default();
         let link = self.link.as_ref().map(|link| (link.status(), link.turns()));
         let health = link.map(|(status, _)| status.health);
         Line {
@@ -160,14 +163,19 @@ pub fn speak(source: Source, over: Arc<AtomicBool>) -> io::Result<()> {
             next += PERIOD;
             while Instant::now() < next {
                 std::thread::sleep(Duration::from_millis(20));
-                if over.load(Ordering::Relaxed) && asked_to_end.is_none() {
-                    asked_to_end = Some(Instant::now());
-                    break;
+                if over.load(Ordering::Relaxed) {
+                    match asked_to_end {
+                        None => {
+                            asked_to_end = Some(Instant::now());
+                            break;
+                        }
+                        Some(since) if since.elapsed() > GRACE => {
+                            tracing::error!("the frame loop did not end; ending the process");
+                            end_now();
+                        }
+                        Some(_) => {}
+                    }
                 }
-            }
-            if asked_to_end.is_some_and(|since| since.elapsed() > GRACE) {
-                tracing::error!("the frame loop did not end; ending the process");
-                end_now();
             }
         }
     })?;
@@ -176,7 +184,7 @@ pub fn speak(source: Source, over: Arc<AtomicBool>) -> io::Result<()> {
 
 #[expect(clippy::disallowed_methods, reason = "a main thread that is stuck in a driver cannot be asked to return")]
 fn end_now() -> ! {
-    std::process::exit(1)
+    std::process::exit(0)
 }
 
 /// Reads commands until standard input closes, which ends the show: `picture FILE` and `quit`.
@@ -187,7 +195,10 @@ pub fn listen(over: Arc<AtomicBool>, captures: Captures) -> io::Result<()> {
             match line.trim().split_once(' ').unwrap_or((line.trim(), "")) {
                 ("quit", _) => break,
                 ("picture", file) if !file.is_empty() => {
-                    *captures.lock().unwrap_or_else(PoisonError::into_inner) = Some(file.into());
+                    let mut captures = captures.lock().unwrap_or_else(PoisonError::into_inner);
+                    // More than a loop that stands still will ever write.
+                    captures.truncate(CAPTURES_MAX);
+                    captures.push_back(file.into());
                 }
                 ("", _) => {}
                 (other, _) => tracing::warn!("there is no command \"{other}\"; there are: picture FILE, quit"),

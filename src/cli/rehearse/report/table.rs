@@ -117,9 +117,9 @@ impl Summary {
         }
     }
 
-    /// Both were linked, and nothing was lost or doubled.
+    /// Both were linked, at some time and at the end, and nothing was lost or doubled.
     pub fn is_sound(&self) -> bool {
-        self.sites.iter().all(|site| site.linked_after_s.is_some() && site.lost == 0 && site.doubled == 0)
+        self.sites.iter().all(|site| site.link == "linked" && site.lost == 0 && site.doubled == 0)
     }
 }
 
@@ -190,10 +190,12 @@ impl fmt::Display for Summary {
                 site.linked_after_s.map_or("never linked".into(), |after| format!("linked after {after:.1} s"));
             let memory = site.show_mib.zip(site.scene_mib);
             let memory = memory.map_or(String::new(), |(show, scene)| format!(", {show:.0} + {scene:.1} MiB"));
+            let again =
+                if site.restarts > 0 { format!(", started again {} times", site.restarts) } else { String::new() };
             let sound = site.sound.as_ref().map_or(", no sound device", |_| "");
             writeln!(
                 f,
-                "{}: {linked}; {} events, {} lost, {} doubled; {:.1} frames/s{memory}{sound}",
+                "{}: {linked}; {} events, {} lost, {} doubled; {:.1} frames/s{memory}{sound}{again}",
                 site.name, site.events, site.lost, site.doubled, site.frames_per_second
             )?;
             if let Some(fault) = &site.fault {
