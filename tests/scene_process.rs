@@ -181,12 +181,11 @@ fn a_program_that_is_not_there_is_a_fault() {
 }
 
 #[test]
-#[ignore = "takes ten seconds"]
 fn a_program_that_never_answers_is_let_go() {
     let command = SceneCommand { program: "/bin/sleep".into(), arguments: vec!["100".into()] };
     let show = Show::start(command, GOOD);
     assert!(show.until(2 * SECOND, |show| show.process.status().pid.is_some()));
     let began = Instant::now();
     drop(show);
-    assert!(began.elapsed() < 11 * SECOND, "{:?} to let go", began.elapsed());
+    assert!(began.elapsed() < 5 * SECOND, "{:?} to let go", began.elapsed());
 }
