@@ -23,7 +23,7 @@ use bevy::render::texture::GpuImage;
 use bevy::render::{ExtractSchedule, MainWorld, RenderApp, RenderStartup};
 
 /// Pictures that the GPU works on at once.
-const UNDER_WORK_MAX: usize = 2;
+const UNDER_WORK_MAX: usize = 1;
 
 /// The picture under work; it stays until the texture is there.
 #[derive(Resource, Default)]
