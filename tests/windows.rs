@@ -60,7 +60,9 @@ fn a_press_in_the_left_window_is_drawn_in_the_right_one() {
     }
     // Both have long been linked by then.
     std::thread::sleep(Duration::from_secs(6));
-    for press in [["mousemove", "480", "270"], ["mousedown", "1", ""], ["mousemove", "500", "280"], ["mouseup", "1", ""]] {
+    for press in
+        [["mousemove", "480", "270"], ["mousedown", "1", ""], ["mousemove", "500", "280"], ["mouseup", "1", ""]]
+    {
         let words: Vec<&str> = press.into_iter().filter(|word| !word.is_empty()).collect();
         assert!(tool(&display, &words).is_some());
         std::thread::sleep(Duration::from_millis(300));

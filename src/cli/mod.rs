@@ -35,9 +35,7 @@ enum Command {
 /// Runs what the command line says.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_env("MOONGATE_LOG").unwrap_or_else(|_| {
-        EnvFilter::new("warn,moongate=info,wgpu_hal=error,wgpu_core=error,naga=error,winit=error,bevy_render=error")
-    });
+    let filter = EnvFilter::try_from_env("MOONGATE_LOG").unwrap_or_else(|_| EnvFilter::new("error,moongate=info"));
     // Standard output belongs to the state of a show and to the pictures of a scene.
     let ansi = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);

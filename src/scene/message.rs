@@ -2,7 +2,7 @@
 
 use super::fault::ScriptFault;
 use super::picture::Picture;
-use super::sky::Sun;
+use super::sky::{Clock, Sun};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -58,17 +58,6 @@ pub struct TouchSeen {
     pub by: &'static str,
     /// When it began, on the shared clock, in seconds.
     pub began: f64,
-}
-
-/// The time of day in a city.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Clock {
-    /// 0 to 23.
-    pub hour: u8,
-    /// 0 to 59.
-    pub minute: u8,
-    /// 0 to 59.
-    pub second: u8,
 }
 
 /// What a scene sees of one city this frame.

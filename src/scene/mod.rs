@@ -16,10 +16,10 @@ pub use colour::Colour;
 pub use fault::ScriptFault;
 pub use host::{Host, sounds, sources};
 pub use idle::idle;
-pub use message::{Act, CityCard, Clock, FromScene, Seen, Sees, SiteSeen, Start, ToScene, TouchSeen, read, write};
+pub use message::{Act, CityCard, FromScene, Seen, Sees, SiteSeen, Start, ToScene, TouchSeen, read, write};
 pub use picture::{Align, Blend, Item, Paint, Picture, Range, Shape, Transform};
 pub use shader::{ENGINE_UNIFORM_SIZE, Shader, ShaderFault};
-pub use sky::{Sun, local_clock, sun};
+pub use sky::{Clock, Sun, local_clock, sun};
 
 /// Script time a frame may take on average.
 pub const BUDGET_MS: u64 = 4;

@@ -1,6 +1,5 @@
 //! Where the sun stands over a city, and what its clocks show.
 
-use super::message::Clock;
 use serde::Serialize;
 
 /// The sun as seen from a place, in radians.
@@ -10,6 +9,17 @@ pub struct Sun {
     pub altitude: f64,
     /// From north over east.
     pub azimuth: f64,
+}
+
+/// The time of day in a city.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Clock {
+    /// 0 to 23.
+    pub hour: u8,
+    /// 0 to 59.
+    pub minute: u8,
+    /// 0 to 59.
+    pub second: u8,
 }
 
 /// The sun at a place (degrees north and east) at a time (seconds of Unix). The low-precision formulas of the
