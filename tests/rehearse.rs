@@ -63,7 +63,7 @@ fn a_show_that_is_killed_comes_back_and_is_linked_again() {
         .find_map(|line| line.strip_prefix("dublin: its show is process ").map(str::to_owned))
         .expect("it says so");
     std::thread::sleep(std::time::Duration::from_secs(6));
-    let killed = Command::new("kill").args(["-9", &pid]).status().expect("kill is there");
+    let killed = Command::new("sh").args(["-c", &format!("kill -9 {pid}")]).status().expect("a shell is there");
     assert!(killed.success());
     let rest: Vec<String> = lines.collect();
     let status = child.wait().expect("it is our child");
