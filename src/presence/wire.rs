@@ -344,6 +344,9 @@ mod tests {
     }
 
     proptest! {
+        // A failure is shown as it is after five seconds: making crowds simpler could go on for minutes.
+        #![proptest_config(ProptestConfig { max_shrink_time: 5_000, ..ProptestConfig::default() })]
+
         #[test]
         fn what_goes_in_comes_out(
             bodies in (0_u16..40).prop_flat_map(|n| (0..n).map(body).collect::<Vec<_>>()),
