@@ -1,5 +1,6 @@
 /**
- * What a scene of Moongate can import. For editors: keep this file beside `scene.js`, or name it in `jsconfig.json`.
+ * What a scene of Moongate can import. For editors: `installations/hello/jsconfig.json` names it; for a
+ * folder elsewhere, copy this file and that one into it.
  *
  * Lengths are canvas units, as `canvas` in `installation.toml` has them; y goes down. Times are seconds. Angles are
  * radians. A colour is written as in CSS.
@@ -20,8 +21,10 @@
  * export function parted() {}            // the other city cannot be reached any more
  * ```
  *
- * A function can be typed with a comment: `/** @param {import("moongate").Frame} frame *\/`.
- * `console.log(…)` writes to the log of the show; `Math.random()` is `random()`. There is no `Date` and no timer.
+ * A scene has one script (1 MiB; it imports from "moongate" only), 64 MiB of memory and about 4 ms a frame; after 34 ms
+ * it is stopped, and told where. Drawing lasts one frame: what `down` or `heard` draws is seen in that frame only.
+ * `console.log(…)` writes to the log of the show; `Math.random()` is `random()`. There is no
+ * `Date`, no timer and no `Proxy`. A log has at most 20 lines a second.
  */
 declare module "moongate" {
   /** A colour as CSS writes it: `"#e8543f"`, `"gold"`, `"rgb(255 0 0 / 50%)"`, `"hsl(200 80% 50%)"`. */
@@ -128,20 +131,28 @@ declare module "moongate" {
     readonly height: number;
   }
 
-  /** How something looks. Without `fill` and `stroke` it is white. `{ fill: "gold", alpha: 0.5 }` */
-  export interface Style {
-    /** Colour inside; none without it where `stroke` is given. `{ fill: "#e8543f" }` */
-    fill?: Colour;
-    /** Colour of the edge, or of a line. `{ stroke: "white" }` */
-    stroke?: Colour;
-    /** Width of the stroke in canvas units; 1 without it. `{ stroke: "white", width: 4 }` */
-    width?: number;
-    /** 0 is not to be seen, 1 is whole, for fill and stroke; 1 without it. `{ alpha: 0.5 }` */
+  /** How everything can look. `{ alpha: 0.5 }` */
+  export interface Look {
+    /** 0 is not to be seen, 1 is whole; 1 without it. `{ alpha: 0.5 }` */
     alpha?: number;
-    /** Over how many canvas units the edge fades out; 0 is sharp. `{ soft: 12 }` */
-    soft?: number;
     /** How it meets what is below; `"over"` without it. `{ blend: "add" }` */
     blend?: Blend;
+  }
+
+  /** How a line looks; white where no `stroke` is said. `{ stroke: "gold", width: 4 }` */
+  export interface LineStyle extends Look {
+    /** Its colour. `{ stroke: "white" }` */
+    stroke?: Colour;
+    /** Its width in canvas units; 1 without it, which is thin. `{ stroke: "white", width: 4 }` */
+    width?: number;
+    /** Over how many canvas units its edge fades out; 0 is sharp. `{ soft: 12 }` */
+    soft?: number;
+  }
+
+  /** How a shape looks. Without `fill` and `stroke` it is filled white. `{ fill: "gold", alpha: 0.5 }` */
+  export interface Style extends LineStyle {
+    /** Colour inside; none without it where `stroke` is given. `{ fill: "#e8543f" }` */
+    fill?: Colour;
   }
 
   /** How a rectangle looks. `{ fill: "gold", radius: 8 }` */
@@ -151,13 +162,15 @@ declare module "moongate" {
   }
 
   /** How a line through points looks. `{ stroke: "white", closed: true }` */
-  export interface PolylineStyle extends Style {
+  export interface PolylineStyle extends LineStyle {
     /** True joins the last point to the first. `{ closed: true }` */
     closed?: boolean;
   }
 
-  /** How a text looks. `{ size: 48, align: "center" }` */
-  export interface TextStyle extends Style {
+  /** How a text looks; white where no `fill` is said. `{ size: 48, align: "center" }` */
+  export interface TextStyle extends Look {
+    /** Colour of its letters. `{ fill: "gold" }` */
+    fill?: Colour;
     /** Height of the letters' em square in canvas units, 0.5 to 4000; 32 without it. `{ size: 48 }` */
     size?: number;
     /** Which end stands at x; `"left"` without it. `{ align: "center" }` */
@@ -210,14 +223,22 @@ declare module "moongate" {
     /** A rectangle by its left top corner, width and height in canvas units. `draw.rect(10, 10, 200, 80, { radius: 8 })` */
     rect(x: number, y: number, width: number, height: number, style?: RectStyle): void;
     /** A line with round ends from x1, y1 to x2, y2 in canvas units. `draw.line(0, 0, 90, 40, { stroke: "red", width: 4 })` */
-    line(x1: number, y1: number, x2: number, y2: number, style?: Style): void;
+    line(x1: number, y1: number, x2: number, y2: number, style?: LineStyle): void;
     /** A line through points in canvas units. `draw.polyline([[0, 0], [50, 80], [90, 10]], { stroke: "gold" })` */
     polyline(points: Points, style?: PolylineStyle): void;
     /** A filled outline through points in canvas units. `draw.polygon([[0, 0], [50, 80], [90, 10]], { fill: "gold" })` */
     polygon(points: Points, style?: Style): void;
-    /** A line of text on the baseline at x, y in canvas units. `draw.text("hello", 40, 80, { size: 48 })` */
+    /** Text on the baseline at x, y in canvas units; "\n" begins a new line. `draw.text("hello", 40, 80, { size: 48 })` */
     text(text: string | number | boolean, x: number, y: number, style?: TextStyle): void;
-    /** All of the canvas, painted by a WGSL file of the folder; at most 8 a frame. `draw.shader("night.wgsl", { sun: 1 })` */
+    /**
+     * All of the canvas, painted by a WGSL file of the folder; at most 8 a frame. The file has
+     * `fn paint(at: vec2f) -> vec4f`, called for each pixel: `at` is in canvas units, y down; what it gives back is a
+     * colour as CSS writes it, 0 to 1, with straight alpha. It can use `engine.canvas` (width and height),
+     * `engine.now` (the shared clock, which begins again each hour) and `engine.pixel` (pixels in a canvas unit). If it has a
+     * `struct Params { sun: f32, rings: array<vec4f, 8> }`, that is `params.sun`, `params.rings[i]`; members are f32, i32,
+     * u32, their vectors, and arrays of vec4f; send how many of an array count as a u32 of its own.
+     * `draw.shader("night.wgsl", { sun: 1 })`
+     */
     shader(file: string, params?: ShaderParams): void;
     /** Remembers place, angle, size and alpha, up to 64 deep. `draw.push(); draw.rotate(1); draw.rect(0, 0, 9, 9); draw.pop();` */
     push(): void;
@@ -239,10 +260,11 @@ declare module "moongate" {
     play(file: string, options?: PlayOptions): void;
   };
 
-  /** Tells the other half of the scene, in order and once; name to 64 bytes, JSON to 800. `signal("bell", { x: 10 })` */
+  /** Tells the other half of the scene, in order and once, while `there.linked`; otherwise it is dropped, so say what
+   * matters again in `linked()`. A name of 1 to 64 bytes, data as JSON of at most 800. `signal("bell", { x: 10 })` */
   export function signal(name: string, data?: unknown): void;
 
-  /** A number from 0 up to 1, without 1. `const chance = random() < 0.1;` */
+  /** A number from 0 up to 1, without 1; not the same in both cities. `const chance = random() < 0.1;` */
   export function random(): number;
   /** A number from 0 up to `max`, without it. `const x = random(canvas.width);` */
   export function random(max: number): number;

@@ -1,10 +1,10 @@
-// A still lake under one sky: its left half is this city's, its right half the other's.
+// A still lake under one sky: its left half is the first city's, its right half the second's, in both cities alike.
 // Colours are sRGB as CSS writes them. No loop but over the rings and the pools of light that there are.
 
 struct Params {
     colours: array<vec4f, 3>, // rgb of a drop of rain, of here, of there
     shores: array<vec4f, 2>, // rgb of the left city and of the right one
-    zenith: array<vec4f, 2>,  // rgb of the sky above here and there; w: how much night, 0 to 1
+    zenith: array<vec4f, 2>,  // rgb of the sky above, left and right; w: how much night, 0 to 1
     horizon: array<vec4f, 2>, // rgb of the sky at the horizon; w: how much of its sun is seen, 0 to 1
     suns: array<vec4f, 2>,    // x, y, size, warmth
     rings: array<vec4f, 24>,  // x, y, radius, whose (0, 1, 2) + strength (0 to 0.99)
@@ -24,7 +24,7 @@ fn hash(p: vec2f) -> f32 {
     return fract((q.x + q.y) * q.z);
 }
 
-// 0 over here, 1 over there, and soft between.
+// 0 over the left city, 1 over the right one, and soft between.
 fn over_there(x: f32) -> f32 {
     return smoothstep(0.36, 0.64, x);
 }

@@ -110,7 +110,8 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
             here: card(site.city),
             there: card(there),
             side,
-            seed: arguments.seed,
+            // Two cities are not to throw the same dice.
+            seed: arguments.seed.wrapping_mul(2).wrapping_add(u64::from(side)),
         },
         shaders.iter().map(|shader| shader.size).collect(),
     )?;

@@ -78,7 +78,7 @@ impl Floor {
         (self.span, self.acked, self.lost, self.queued) = (now, 0, 0, true);
         // A path that has become longer for good is no queue: what was shortest is forgotten now and then.
         self.spans += 1;
-        if self.spans % FORGET == 0 {
+        if self.spans.is_multiple_of(FORGET) {
             self.shortest = None;
         }
     }

@@ -66,9 +66,36 @@ struct Call<'a, 'js> {
     arguments: &'a [Value<'js>],
 }
 
-/// Keys that a style may have.
-const STYLE: [&str; 12] =
-    ["fill", "stroke", "width", "alpha", "soft", "blend", "radius", "size", "align", "bold", "language", "closed"];
+/// What can be said of how a thing looks.
+struct Kind {
+    /// As messages call it.
+    name: &'static str,
+    keys: &'static [&'static str],
+    /// Where nothing is said it is filled white; otherwise its stroke is white.
+    filled: bool,
+}
+
+const CIRCLE: Kind =
+    Kind { name: "a circle", keys: &["fill", "stroke", "width", "soft", "alpha", "blend"], filled: true };
+const RECT: Kind =
+    Kind { name: "a rect", keys: &["fill", "stroke", "width", "soft", "alpha", "blend", "radius"], filled: true };
+const LINE: Kind = Kind { name: "a line", keys: &["stroke", "width", "soft", "alpha", "blend"], filled: false };
+const POLYLINE: Kind =
+    Kind { name: "a polyline", keys: &["stroke", "width", "soft", "alpha", "blend", "closed"], filled: false };
+const POLYGON: Kind = Kind { name: "a polygon", ..CIRCLE };
+const TEXT: Kind =
+    Kind { name: "a text", keys: &["fill", "alpha", "blend", "size", "align", "bold", "language"], filled: true };
+
+/// What other tools call something, and what it is called here.
+const ALIASES: [(&str, &str); 7] = [
+    ("color", "fill"),
+    ("colour", "fill"),
+    ("strokeWidth", "width"),
+    ("lineWidth", "width"),
+    ("strokeWeight", "width"),
+    ("weight", "width"),
+    ("opacity", "alpha"),
+];
 
 /// A style as a script gives it.
 struct Style {
@@ -117,7 +144,8 @@ impl<'js> Call<'_, 'js> {
 
     fn colour(&self, stage: &Shared, value: &Value<'js>, key: &str) -> Result<Colour> {
         let Some(text) = value.as_string() else {
-            return Err(self.wrong(format!("{key} is {}, not a colour such as \"#e8543f\"", article(value))));
+            let grey = value.as_number().map(|n| format!(" (a grey is \"rgb({n} {n} {n})\")")).unwrap_or_default();
+            return Err(self.wrong(format!("{key} is {}, not a colour such as \"#e8543f\"{grey}", article(value))));
         };
         let text = text.to_string()?;
         if let Some(colour) = stage.borrow().colours.get(&text) {
@@ -135,7 +163,7 @@ impl<'js> Call<'_, 'js> {
         Ok(colour)
     }
 
-    fn style(&self, stage: &Shared, index: usize, default_fill: bool) -> Result<Style> {
+    fn style(&self, stage: &Shared, index: usize, kind: &Kind) -> Result<Style> {
         let mut style = Style {
             paint: Paint { width: 1.0, ..Paint::default() },
             radius: 0.0,
@@ -147,7 +175,7 @@ impl<'js> Call<'_, 'js> {
         };
         let white = Colour([255; 4]);
         let Some(value) = self.arguments.get(index).filter(|value| !value.is_undefined()) else {
-            *(if default_fill { &mut style.paint.fill } else { &mut style.paint.stroke }) = white;
+            *(if kind.filled { &mut style.paint.fill } else { &mut style.paint.stroke }) = white;
             return Ok(style);
         };
         let Some(object) = value.as_object().filter(|object| !object.is_array() && !object.is_function()) else {
@@ -161,6 +189,18 @@ impl<'js> Call<'_, 'js> {
             let (key, value) = entry?;
             if value.is_undefined() {
                 continue;
+            }
+            if !kind.keys.contains(&key.as_str()) {
+                let alias = ALIASES.iter().find(|(alias, _)| *alias == key).map(|(_, ours)| *ours);
+                let other = match key.as_str() {
+                    "fill" if !kind.filled => Some("stroke"),
+                    "stroke" if kind.filled => Some("fill"),
+                    _ => None,
+                };
+                let meant = other.or(alias.filter(|ours| kind.keys.contains(ours)));
+                let meant = meant.or_else(|| nearest(&key, kind.keys.iter().copied()));
+                let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+                return Err(self.wrong(format!("{} has no `{key}`{meant}", kind.name)));
             }
             let paint = &mut style.paint;
             match key.as_str() {
@@ -176,22 +216,28 @@ impl<'js> Call<'_, 'js> {
                     let words = [("left", Align::Left), ("center", Align::Center), ("right", Align::Right)];
                     style.align = self.word(&value, "align", words)?;
                 }
-                "bold" => style.bold = value.as_bool().unwrap_or(false),
-                "closed" => style.closed = value.as_bool().unwrap_or(false),
-                "language" => style.language = value.as_string().map(|text| text.to_string()).transpose()?,
-                other => {
-                    let meant =
-                        nearest(other, STYLE).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
-                    return Err(self.wrong(format!("a style has no `{other}`{meant}")));
-                }
+                "bold" => style.bold = self.truth(&value, "bold")?,
+                "closed" => style.closed = self.truth(&value, "closed")?,
+                _ => style.language = Some(self.words(&value, "language")?),
             }
         }
         if !coloured {
-            *(if default_fill { &mut style.paint.fill } else { &mut style.paint.stroke }) = white;
+            *(if kind.filled { &mut style.paint.fill } else { &mut style.paint.stroke }) = white;
         }
         style.paint.fill = style.paint.fill.faded(alpha);
         style.paint.stroke = style.paint.stroke.faded(alpha);
         Ok(style)
+    }
+
+    fn truth(&self, value: &Value<'js>, key: &str) -> Result<bool> {
+        value.as_bool().ok_or_else(|| self.wrong(format!("{key} is {}, not true or false", article(value))))
+    }
+
+    fn words(&self, value: &Value<'js>, key: &str) -> Result<String> {
+        match value.as_string() {
+            Some(text) => text.to_string(),
+            None => Err(self.wrong(format!("{key} is {}, not a text", article(value)))),
+        }
     }
 
     fn word<T: Copy, const N: usize>(&self, value: &Value<'js>, key: &str, words: [(&str, T); N]) -> Result<T> {
@@ -306,7 +352,7 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
     })?;
     add(ctx, &draw, ("circle", "draw.circle", "draw.circle(x, y, radius, { fill })"), stage, |call, stage| {
         let [x, y, r] = [call.number(0, "x")?, call.number(1, "y")?, call.number(2, "the radius")?];
-        let style = call.style(stage, 3, true)?;
+        let style = call.style(stage, 3, &CIRCLE)?;
         call.full(stage.borrow_mut().pen.shape(Shape::Ellipse([r.max(0.0); 2]), [x, y], style.paint))
     })?;
     add(
@@ -317,7 +363,7 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         |call, stage| {
             let [x, y] = [call.number(0, "x")?, call.number(1, "y")?];
             let [w, h] = [call.number(2, "the width")?, call.number(3, "the height")?];
-            let style = call.style(stage, 4, true)?;
+            let style = call.style(stage, 4, &RECT)?;
             let (x, y) = (x + w.min(0.0), y + h.min(0.0));
             let shape = Shape::Rect([w.abs(), h.abs(), style.radius]);
             call.full(stage.borrow_mut().pen.shape(shape, [x, y], style.paint))
@@ -326,26 +372,26 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
     add(ctx, &draw, ("line", "draw.line", "draw.line(x1, y1, x2, y2, { stroke, width })"), stage, |call, stage| {
         let from = [call.number(0, "x1")?, call.number(1, "y1")?];
         let to = [call.number(2, "x2")?, call.number(3, "y2")?];
-        let style = call.style(stage, 4, false)?;
+        let style = call.style(stage, 4, &LINE)?;
         call.full(stage.borrow_mut().pen.line(from, to, style.paint))
     })?;
     let usage = "draw.polyline([[x, y], …], { stroke, width, closed })";
     add(ctx, &draw, ("polyline", "draw.polyline", usage), stage, |call, stage| {
         let points = call.points(0)?;
-        let style = call.style(stage, 1, false)?;
+        let style = call.style(stage, 1, &POLYLINE)?;
         call.full(stage.borrow_mut().pen.points(&points, style.closed, false, style.paint))
     })?;
     let usage = "draw.polygon([[x, y], …], { fill, stroke, width })";
     add(ctx, &draw, ("polygon", "draw.polygon", usage), stage, |call, stage| {
         let points = call.points(0)?;
-        let style = call.style(stage, 1, true)?;
+        let style = call.style(stage, 1, &POLYGON)?;
         call.full(stage.borrow_mut().pen.points(&points, true, true, style.paint))
     })?;
     let usage = "draw.text(\"text\", x, y, { size, fill, align })";
     add(ctx, &draw, ("text", "draw.text", usage), stage, |call, stage| {
         let text = call.text(0, "the text")?;
         let at = [call.number(1, "x")?, call.number(2, "y")?];
-        let style = call.style(stage, 3, true)?;
+        let style = call.style(stage, 3, &TEXT)?;
         let mut stage = stage.borrow_mut();
         let stage = &mut *stage;
         let language = style.language.as_deref().unwrap_or(&stage.language);
@@ -429,6 +475,14 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
     Ok(all)
 }
 
+/// What there is to choose from.
+fn folder_has<'a>(known: impl Iterator<Item = &'a str>, wanted: &str) -> String {
+    match known.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => format!("the folder has none: put {wanted} there"),
+        some => format!("the folder has {some}"),
+    }
+}
+
 fn shader<'js>(call: &Call<'_, 'js>, stage: &Shared) -> Result<()> {
     let name = call.text(0, "the file")?;
     let found = {
@@ -437,7 +491,7 @@ fn shader<'js>(call: &Call<'_, 'js>, stage: &Shared) -> Result<()> {
         let Some(index) = index else {
             let known = stage.shaders.iter().map(|shader| shader.name.as_str());
             let meant = nearest(&name, known.clone()).map(|meant| format!("did you mean \"{meant}\"?"));
-            let meant = meant.unwrap_or_else(|| format!("the folder has {}", known.collect::<Vec<_>>().join(", ")));
+            let meant = meant.unwrap_or_else(|| folder_has(known, "a .wgsl file"));
             return Err(call.wrong(format!("there is no shader \"{name}\"; {meant}")));
         };
         (index, stage.shaders[index].clone())
@@ -482,7 +536,7 @@ fn play<'js>(call: &Call<'_, 'js>, stage: &Shared) -> Result<()> {
         let stage = stage.borrow();
         let known = stage.sounds.iter().map(String::as_str);
         let meant = nearest(&name, known.clone()).map(|meant| format!("did you mean \"{meant}\"?"));
-        let meant = meant.unwrap_or_else(|| format!("the folder has {}", known.collect::<Vec<_>>().join(", ")));
+        let meant = meant.unwrap_or_else(|| folder_has(known, "a wav, ogg, flac or mp3 file"));
         return Err(call.wrong(format!("there is no sound \"{name}\"; {meant}")));
     }
     let [mut volume, mut pan, mut rate] = [1.0, 0.0, 1.0];

@@ -51,21 +51,44 @@ impl fmt::Display for ScriptFault {
     }
 }
 
-/// Names that p5.js has and Moongate has under another one.
-const FROM_P5: [(&str, &str); 12] = [
-    ("setup", "start"),
-    ("draw", "frame"),
-    ("mousePressed", "down"),
-    ("mouseDragged", "move"),
-    ("mouseReleased", "up"),
-    ("touchStarted", "down"),
-    ("touchMoved", "move"),
-    ("touchEnded", "up"),
-    ("ellipse", "draw.circle"),
-    ("fill", "the `fill` of a shape: draw.circle(x, y, r, { fill })"),
-    ("createCanvas", "`canvas` in installation.toml"),
+/// Names that p5.js has and Moongate has under another one, or not.
+const FROM_P5: [(&str, &str); 30] = [
+    ("setup", "`start`"),
+    ("draw", "`frame`"),
+    ("mousePressed", "`down`"),
+    ("mouseDragged", "`move`"),
+    ("mouseReleased", "`up`"),
+    ("touchStarted", "`down`"),
+    ("touchMoved", "`move`"),
+    ("touchEnded", "`up`"),
+    ("ellipse", "`draw.circle`"),
+    ("stroke", "a style: draw.line(x1, y1, x2, y2, { stroke: \"gold\" })"),
+    ("fill", "a style: draw.circle(x, y, r, { fill: \"gold\" })"),
+    ("noFill", "a style: one with `stroke` and no `fill`"),
+    ("noStroke", "a style: one without `stroke`"),
+    ("strokeWeight", "a style: { width: 4 }"),
+    ("textSize", "a style: { size: 48 }"),
+    ("color", "a colour as CSS has it: \"#e8543f\""),
+    ("width", "`canvas.width`, or what `frame` is given"),
+    ("height", "`canvas.height`, or what `frame` is given"),
+    ("mouseX", "the `x` of a touch: `here.touches`"),
+    ("mouseY", "the `y` of a touch: `here.touches`"),
+    ("touches", "`here.touches`"),
+    ("millis", "the `now` that `frame` is given, in seconds"),
     ("frameCount", "the `now` that `frame` is given"),
+    ("createCanvas", "`canvas` in installation.toml"),
+    ("resizeCanvas", "`canvas` in installation.toml"),
+    ("map", "arithmetic of your own"),
+    ("loadSound", "`sound.play`"),
+    ("loadImage", "not there yet"),
+    ("image", "not there yet"),
+    ("preload", "not needed: sounds and shaders are loaded with the scene"),
 ];
+
+/// Our name for something that a p5.js sketch calls `name`.
+pub(super) fn from_p5(name: &str) -> Option<&'static str> {
+    FROM_P5.iter().find(|(p5, _)| *p5 == name).map(|(_, ours)| *ours)
+}
 
 /// What `draw` has.
 const DRAW: [&str; 14] = [
@@ -85,11 +108,6 @@ const DRAW: [&str; 14] = [
     "alpha",
 ];
 
-/// Our name for something that a p5.js sketch calls `name`.
-pub(super) fn from_p5(name: &str) -> Option<&'static str> {
-    FROM_P5.iter().find(|(p5, _)| *p5 == name).map(|(_, ours)| *ours)
-}
-
 /// What someone most likely meant whose script failed with this message.
 pub(super) fn remedy(problem: &str, source: &str, exports: &[&str]) -> String {
     if problem == "not a function" {
@@ -99,10 +117,19 @@ pub(super) fn remedy(problem: &str, source: &str, exports: &[&str]) -> String {
             if let Some(meant) = nearest(name, DRAW) {
                 return format!("did you mean `draw.{meant}`?");
             }
+            if let Some(ours) = from_p5(name) {
+                return format!("`{name}` is {ours} here");
+            }
         }
     }
     if let Some(name) = problem.strip_suffix(" is not defined") {
         let name = name.trim_matches(['\'', '"', '`']);
+        if exports.contains(&name) {
+            return format!("add it to the import: import {{ {name} }} from \"moongate\"");
+        }
+        if DRAW.contains(&name) {
+            return format!("`{name}` is `draw.{name}` here");
+        }
         if let Some(ours) = from_p5(name) {
             return format!("`{name}` is {ours} here");
         }
@@ -113,12 +140,14 @@ pub(super) fn remedy(problem: &str, source: &str, exports: &[&str]) -> String {
             return "a scene is no web page: keep a time in a variable and compare it with `now` in `frame`".into();
         }
         return match nearest(name, exports.iter().copied()) {
-            Some(meant) if meant == name => format!("add it to the import: import {{ {meant} }} from \"moongate\""),
             Some(meant) => format!("did you mean `{meant}`?"),
             None => String::new(),
         };
     }
     if let Some(name) = problem.split('\'').nth(1).filter(|_| problem.starts_with("Could not find export")) {
+        if let Some(ours) = from_p5(name) {
+            return format!("`{name}` is {ours} here");
+        }
         return match nearest(name, exports.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("\"moongate\" has {}", exports.join(", ")),

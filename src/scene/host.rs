@@ -347,9 +347,17 @@ fn handlers<'js>(
         if let Some(known) = EVENTS.into_iter().find(|event| event == name) {
             handlers.push((known, Persistent::save(ctx, function)));
         } else if let Some(ours) = from_p5(name) {
-            return Err(fault(format!("`{name}` is never called"), format!("it is `{ours}` here"), name));
+            return Err(fault(
+                format!("`{name}` is never called"),
+                format!("it is {ours} here"),
+                &format!("function {name}"),
+            ));
         } else if let Some(meant) = nearest(name, EVENTS) {
-            return Err(fault(format!("`{name}` is never called"), format!("did you mean `{meant}`?"), name));
+            return Err(fault(
+                format!("`{name}` is never called"),
+                format!("did you mean `{meant}`?"),
+                &format!("function {name}"),
+            ));
         }
     }
     if handlers.is_empty() {

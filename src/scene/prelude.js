@@ -1,6 +1,9 @@
 // The module "moongate" as a script imports it. `native` is what the engine gives; it is gone afterwards.
 const native = globalThis.__moongate;
 
+Object.freeze(native.here.city);
+Object.freeze(native.there.city);
+
 /** This city. */
 export const here = { ...native.here, side: native.side, touches: [], sun: null, clock: null, lead: true };
 /** The other city. */

@@ -118,7 +118,13 @@ impl Shader {
                     "has no `fn paint(at: vec2f) -> vec4f`; add it: the engine calls it for each pixel".into(),
                 );
             }
-            fault(line_of(error.location(&whole)), problem)
+            let line = line_of(error.location(&whole));
+            let of_engine =
+                line.and_then(|line| source.lines().nth(line as usize - 1)).is_some_and(|l| l.contains("engine."));
+            if problem.starts_with("invalid field accessor") && of_engine {
+                return fault(line, format!("{problem}; `engine` has canvas, now and pixel"));
+            }
+            fault(line, problem)
         })?;
         let mut validator =
             naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
@@ -129,6 +135,9 @@ impl Shader {
             while let Some(deeper) = cause.source() {
                 problem = deeper.to_string();
                 cause = deeper;
+            }
+            if problem.contains("array stride") {
+                problem.push_str("; use array<vec4f, N> in `Params`");
             }
             fault(line_of(place), problem)
         })?;

@@ -49,6 +49,7 @@ pub(super) fn plug(app: &mut App, screens: &[Screen], title: &str) {
 }
 
 /// Opens what is not open: all screens at the start, and later those whose window went with its monitor.
+#[expect(clippy::too_many_arguments, reason = "a system names what it touches")]
 fn open(
     mut commands: Commands,
     screens: Res<Screens>,

@@ -67,6 +67,8 @@ pub struct SiteSummary {
     pub link: String,
     /// What was wrong with the scene last.
     pub fault: Option<String>,
+    /// What was still wrong with it when the rehearsal ended.
+    pub fault_at_end: Option<String>,
     /// The sound device.
     pub sound: Option<String>,
 }
@@ -117,9 +119,11 @@ impl Summary {
         }
     }
 
-    /// Both were linked, at some time and at the end, and nothing was lost or doubled.
+    /// Both were linked, nothing was lost or doubled, and no scene was at fault when it ended.
     pub fn is_sound(&self) -> bool {
-        self.sites.iter().all(|site| site.link == "linked" && site.lost == 0 && site.doubled == 0)
+        self.sites
+            .iter()
+            .all(|site| site.link == "linked" && site.lost == 0 && site.doubled == 0 && site.fault_at_end.is_none())
     }
 }
 
@@ -155,6 +159,7 @@ fn site(report: &Report, index: usize) -> SiteSummary {
         restarts: site.restarts,
         link: site.link_at_end.clone(),
         fault: latest.and_then(|line| line.scene.last_fault.clone()),
+        fault_at_end: latest.and_then(|line| line.scene.fault.clone()),
         sound: latest.and_then(|line| line.sound.clone()),
     }
 }
@@ -199,7 +204,8 @@ impl fmt::Display for Summary {
                 site.name, site.events, site.lost, site.doubled, site.frames_per_second
             )?;
             if let Some(fault) = &site.fault {
-                writeln!(f, "{}: the scene had a fault: {fault}", site.name)?;
+                let is = if site.fault_at_end.is_some() { "is at fault" } else { "was at fault" };
+                writeln!(f, "{}: the scene {is}: {fault}", site.name)?;
             }
         }
         Ok(())
