@@ -206,10 +206,12 @@ impl Script {
                 let mut fault = fault(problem).at(place, &self.text);
                 fault.remedy = remedy(&fault.problem, &fault.source, &EXPORTS);
                 if fault.problem == "out of memory" {
-                    fault.remedy = format!("a scene has {} MiB; keep less", MEMORY_MAX >> 20);
+                    fault.remedy = self.out_of_memory().remedy;
                 }
                 fault
             }
+            // With no memory left there is none for an error either, and null is thrown in its place.
+            CaughtError::Value(value) if value.is_null() => self.out_of_memory(),
             CaughtError::Value(value) => {
                 let text = value.get::<Coerced<String>>().map(|text| text.0);
                 let text = text.unwrap_or_else(|_| {
@@ -220,6 +222,10 @@ impl Script {
             }
             CaughtError::Error(error) => fault(error.to_string()),
         }
+    }
+
+    fn out_of_memory(&self) -> ScriptFault {
+        ScriptFault::new(&self.name, "out of memory", format!("a scene has {} MiB; keep less", MEMORY_MAX >> 20))
     }
 
     /// Errors of imports have no place of their own: it is the line of the import.
