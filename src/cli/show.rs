@@ -15,9 +15,9 @@ use crate::device::touch::{TouchHub, WAITING_MAX};
 use crate::link::{Config, Showing};
 use crate::manifest::{Installation, Site};
 use crate::operator::OperatorPlugin;
-use crate::scene::{Shader, Start, sounds, sources};
+use crate::scene::{CityCard, Shader, Start, sounds, sources};
 use crate::stage::{Capture, Drawn, Easel, ScreensGone, StagePlugin, pace};
-use crate::twin::{Trace, TwinParts, card, there_of};
+use crate::twin::{Trace, TwinParts, there_of};
 use bevy::app::PluginsState;
 use bevy::prelude::*;
 use std::collections::VecDeque;
@@ -107,8 +107,8 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
             dir: installation.dir.clone(),
             script: installation.script.clone(),
             canvas: installation.canvas_size(),
-            here: card(site.city),
-            there: card(there),
+            here: CityCard::of(site.city),
+            there: CityCard::of(there),
             side,
             // Two cities are not to throw the same dice.
             seed: arguments.seed.wrapping_mul(2).wrapping_add(u64::from(side)),

@@ -201,7 +201,6 @@ impl Link {
         if self.dead.iter().any(|boot| short(*boot) == from) {
             return Ok(());
         }
-        let mut heard = false;
         while let Some(frame) = Frame::decode(&mut datagram)? {
             if let Frame::Hello(hello) = frame {
                 if short(hello.boot) == from {
@@ -209,16 +208,12 @@ impl Link {
                 }
                 continue;
             }
-            let Some(twin) = self.twin.as_mut().filter(|twin| short(twin.hello.boot) == from) else { continue };
-            if !heard {
-                heard = true;
-                twin.knows_us = to == short(self.config.boot);
-            }
+            let of_twin = self.twin.as_ref().is_some_and(|twin| short(twin.hello.boot) == from);
             // What was said to a boot of ours that is over, or to nobody, is not for us; it will be said again.
-            if to != short(self.config.boot) && !matches!(frame, Frame::Goodbye(_)) {
-                continue;
+            let for_us = to == short(self.config.boot) || matches!(frame, Frame::Goodbye(_));
+            if of_twin && for_us {
+                self.take(now, frame)?;
             }
-            self.take(now, frame)?;
         }
         self.hear(now, from, to);
         Ok(())

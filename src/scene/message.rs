@@ -3,6 +3,7 @@
 use super::fault::ScriptFault;
 use super::picture::Picture;
 use super::sky::{Clock, Sun};
+use crate::manifest::City;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -24,6 +25,19 @@ pub struct CityCard {
     pub colour: String,
     /// BCP 47.
     pub language: String,
+}
+
+impl CityCard {
+    /// What a scene may know of `city`.
+    pub fn of(city: &City) -> Self {
+        Self {
+            name: city.name.clone(),
+            latin: city.latin.clone(),
+            domain: city.domain.word().into(),
+            colour: city.colour.clone(),
+            language: city.language.clone(),
+        }
+    }
 }
 
 /// The first message: what there is to run.

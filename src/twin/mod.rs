@@ -96,17 +96,6 @@ struct Loop {
 #[derive(Resource)]
 struct TheLoop(Loop);
 
-/// What a scene may know of a city.
-pub fn card(city: &City) -> CityCard {
-    CityCard {
-        name: city.name.clone(),
-        latin: city.latin.clone(),
-        domain: city.domain.word().into(),
-        colour: city.colour.clone(),
-        language: city.language.clone(),
-    }
-}
-
 /// The other city: the twin's, or a quiet stand-in while there is none.
 pub fn there_of(here: &'static City, twin: Option<&Twin>) -> &'static City {
     twin.map_or(here, |twin| twin.city)
@@ -136,7 +125,7 @@ impl TwinParts {
             frames: self.frames,
             asked: 0,
             canvas,
-            cards: [card(self.city), card(there)],
+            cards: [CityCard::of(self.city), CityCard::of(there)],
             fresh: None,
             starts: 0,
             logged: Duration::ZERO,

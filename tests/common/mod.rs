@@ -6,14 +6,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 fn card(slug: &str) -> CityCard {
-    let city = city(slug).expect("a member city");
-    CityCard {
-        name: city.name.clone(),
-        latin: city.latin.clone(),
-        domain: city.domain.word().into(),
-        colour: city.colour.clone(),
-        language: city.language.clone(),
-    }
+    CityCard::of(city(slug).expect("a member city"))
 }
 
 /// The scene of a folder, in Shenzhen, with Dublin at the other end.
