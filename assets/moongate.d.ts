@@ -16,10 +16,19 @@
  * export function downThere(touch) {}    // a touch began in the other city
  * export function moveThere(touch) {}    // a touch moved in the other city
  * export function upThere(touch) {}      // a touch ended in the other city
+ * export function appear(body) {}        // the camera sees a body that it did not see before; see Body
+ * export function still(body) {}         // a body has stood still for a second; again when it has moved in between
+ * export function leave(body) {}         // a body is gone: as it was seen last, with all that the scene hung on it
+ * export function appearThere(body) {}   // the same in the other city …
+ * export function stillThere(body) {}
+ * export function leaveThere(body) {}    // … also when the link is lost
  * export function heard(name, data) {}   // the other half of the scene called signal(name, data)
  * export function linked() {}            // the other city can be reached
  * export function parted() {}            // the other city cannot be reached any more
  * ```
+ *
+ * Bodies are compared from frame to frame: who left is told before all else, who came and stands after it. A scene that
+ * starts in the middle is told `appear` of all that are there.
  *
  * A scene has one script (1 MiB; it imports from "moongate" only), 64 MiB of memory and about 4 ms a frame; after 34 ms
  * it is stopped, and told where. Drawing lasts one frame: what `down` or `heard` draws is seen in that frame only.
@@ -32,6 +41,9 @@ declare module "moongate" {
 
   /** How colours meet what is below: `"over"` covers it, `"add"` adds light to it. `{ blend: "add" }` */
   export type Blend = "over" | "add";
+
+  /** What an area is made of: all of it, slanting lines, or dots. `{ pattern: "lines" }` */
+  export type Pattern = "plain" | "lines" | "dots";
 
   /** What is known of a city. `draw.text(there.city.name, 40, 80)` */
   export interface City {
@@ -57,7 +69,7 @@ declare module "moongate" {
     readonly x: number;
     /** From the top, in canvas units. `draw.circle(touch.x, touch.y, 20)` */
     readonly y: number;
-    /** What makes it; `"cast"` is an invented visitor. `if (touch.by === "cast") return;` */
+    /** What makes it; `"reach"` is a hand held still before the camera, `"cast"` an invented visitor. `if (touch.by === "cast") return;` */
     readonly by: "finger" | "mouse" | "reach" | "cast";
     /** When it began, on the clock of `now`, in seconds. `const age = now - touch.began;` */
     readonly began: number;
@@ -67,6 +79,66 @@ declare module "moongate" {
     readonly city: City;
     /** True if it is made in this city. `const fill = touch.here ? "white" : "gold";` */
     readonly here: boolean;
+  }
+
+  /** A place on the canvas, in its units. `draw.circle(body.head.x, body.head.y, 20)` */
+  export interface Place {
+    /** From the left. `body.foot.x` */
+    readonly x: number;
+    /** From the top. `body.head.y` */
+    readonly y: number;
+  }
+
+  /**
+   * A person that the camera sees, or a knot of people that cannot be told apart. It is the same object from `appear` to
+   * `leave`, so hang on it what you like: `body.hue ??= random(360);`. What it says of itself is new each frame, so a place
+   * or an outline that you keep stays as it was; `{ ...body }` keeps all of it.
+   */
+  export interface Body {
+    /** A whole number, unique in its city while it is followed. `shades.set(body.id, body)` */
+    readonly id: number;
+    /** Where it stands, from the left; the same as `foot.x`. `draw.circle(body.x, body.y, 20)` */
+    readonly x: number;
+    /** Where it stands, from the top; the same as `foot.y`. `draw.circle(body.x, body.y, 20)` */
+    readonly y: number;
+    /** Where it stands. `draw.circle(body.foot.x, body.foot.y, 20)` */
+    readonly foot: Place;
+    /** The middle of its head. `draw.circle(body.head.x, body.head.y, 20)` */
+    readonly head: Place;
+    /** The hand of an arm held out; `null` without one. Held still it is a touch too. `if (body.reach) draw.circle(body.reach.x, body.reach.y, 20);` */
+    readonly reach: Place | null;
+    /** How fast it goes to the right, in canvas units a second. `const way = Math.sign(body.vx);` */
+    readonly vx: number;
+    /** How fast it goes down, in canvas units a second. `Math.hypot(body.vx, body.vy)` */
+    readonly vy: number;
+    /** How long it has stood still, in seconds. `if (body.still > 2) …` */
+    readonly still: number;
+    /** How long it has been followed, in seconds. `const alpha = Math.min(1, body.age);` */
+    readonly age: number;
+    /** How many people it may be, 1 and more. `const knot = body.people > 1;` */
+    readonly people: number;
+    /** Its outline, closed: up to 48 points, of the other city's bodies often 16. `for (const [x, y] of body.outline) …` */
+    readonly outline: readonly (readonly [number, number])[];
+    /** The city that it is in. `{ fill: body.city.colour }` */
+    readonly city: City;
+    /** True if it is in this city. `const look = body.here ? here.look : there.look;` */
+    readonly here: boolean;
+    /** Yours. `body.hue = random(360);` */
+    [yours: string]: any;
+  }
+
+  /** How the picture moves. `const wind = here.flow.at(leaf.x, leaf.y);` */
+  export interface Flow {
+    /** How fast it moves at x, y: canvas units a second, to the right and down; zero where nothing does. `here.flow.at(900, 500).x` */
+    at(x: number, y: number): Place;
+  }
+
+  /** A city's colour and what its areas are made of: here is plain, there is made of lines. `draw.body(body, there.look)` */
+  export interface CityLook {
+    /** The city's colour. `{ stroke: here.look.fill, width: 4 }` */
+    readonly fill: Colour;
+    /** What an area is made of. `{ ...there.look, alpha: 0.5 }` */
+    readonly pattern: Pattern;
   }
 
   /** Where the sun stands over a city. `const night = !there.sun.up;` */
@@ -99,6 +171,14 @@ declare module "moongate" {
     readonly side: 0 | 1;
     /** The touches that are held now. `for (const t of there.touches) draw.circle(t.x, t.y, 20);` */
     readonly touches: readonly Touch[];
+    /** The bodies that are seen now. `for (const body of there.bodies) draw.body(body, there.look);` */
+    readonly bodies: readonly Body[];
+    /** How much moves, 0 to 1: here of the camera's picture, there by the bodies that walk. `const wind = there.stir;` */
+    readonly stir: number;
+    /** How it moves: here what the camera sees, there where bodies walk. `here.flow.at(x, y)` */
+    readonly flow: Flow;
+    /** Colour and texture, to tell the cities apart even without colours. `draw.body(body, here.look)` */
+    readonly look: CityLook;
     /** Where the sun stands; `null` only until `start`. `here.sun.up` */
     readonly sun: Sun;
     /** The time of day; `null` only until `start`. `there.clock.text` */
@@ -153,6 +233,8 @@ declare module "moongate" {
   export interface Style extends LineStyle {
     /** Colour inside; none without it where `stroke` is given. `{ fill: "#e8543f" }` */
     fill?: Colour;
+    /** What the fill is made of; `"plain"` without it. `{ fill: "gold", pattern: "dots" }` */
+    pattern?: Pattern;
   }
 
   /** How a rectangle looks. `{ fill: "gold", radius: 8 }` */
@@ -228,6 +310,18 @@ declare module "moongate" {
     polyline(points: Points, style?: PolylineStyle): void;
     /** A filled outline through points in canvas units. `draw.polygon([[0, 0], [50, 80], [90, 10]], { fill: "gold" })` */
     polygon(points: Points, style?: Style): void;
+    /**
+     * A body, filled to its outline, which is made round; also an outline that was kept, or a copy of a body.
+     * `draw.body(body, here.look)`
+     */
+    body(body: Body | { readonly outline: Points } | Points, style?: Style): void;
+    /**
+     * What `paint` draws is seen only within these bodies, or only `outside` of them; with no bodies there is no inside. Not
+     * only bodies: a polygon, or several. Shaders are clipped too, and `draw.background` fills what is clipped. At most 128 a
+     * frame, one after the other; what `paint` moves, turns or fades ends with it.
+     * `draw.clip(here.bodies, () => draw.shader("sky.wgsl"))`
+     */
+    clip(within: Body | readonly (Body | Points)[] | Points, paint: () => void, options?: { outside?: boolean }): void;
     /** Text on the baseline at x, y in canvas units; "\n" begins a new line. `draw.text("hello", 40, 80, { size: 48 })` */
     text(text: string | number | boolean, x: number, y: number, style?: TextStyle): void;
     /**
@@ -236,7 +330,9 @@ declare module "moongate" {
      * colour as CSS writes it, 0 to 1, with straight alpha. It can use `engine.canvas` (width and height),
      * `engine.now` (the shared clock, which begins again each hour) and `engine.pixel` (pixels in a canvas unit). If it has a
      * `struct Params { sun: f32, rings: array<vec4f, 8> }`, that is `params.sun`, `params.rings[i]`; members are f32, i32,
-     * u32, their vectors, and arrays of vec4f; send how many of an array count as a u32 of its own.
+     * u32, their vectors, and arrays of vec4f; send how many of an array count as a u32 of its own. Who is here is there
+     * too: `body_here(at)` is 1 within people and 0 outside, finer than any outline, and `flow_here(at)` how the picture moves,
+     * a vec2f in canvas units a second; both are 0 where no camera looks.
      * `draw.shader("night.wgsl", { sun: 1 })`
      */
     shader(file: string, params?: ShaderParams): void;

@@ -6,12 +6,21 @@ struct Engine { canvas: vec2f, now: f32, pixel: f32 }
 @group(0) @binding(1) var atlas: texture_2d<f32>;
 @group(0) @binding(2) var linear: sampler;
 
+// What a corner's `kind` says, as src/stage/batch.rs writes it.
+const WHAT: u32 = 3u; // 0 triangles, 1 a shape, 2 a letter
+const ADDS: u32 = 4u;
+const LINES: u32 = 8u;
+const DOTS: u32 = 16u;
+
+// How much of a pattern's colour is left in its gaps, so that one still sees whose shape it is.
+const GAP: f32 = 0.25;
+
 struct In {
     @location(0) at: vec2f,
     @location(1) local: vec2f,
     @location(2) half: vec2f,
     @location(3) edge: vec3f,
-    @location(4) kind: f32,
+    @location(4) kind: u32,
     @location(5) fill: vec4f,
     @location(6) stroke: vec4f,
 }
@@ -21,7 +30,7 @@ struct Out {
     @location(0) local: vec2f,
     @location(1) @interpolate(flat) half: vec2f,
     @location(2) @interpolate(flat) edge: vec3f,
-    @location(3) @interpolate(flat) kind: f32,
+    @location(3) @interpolate(flat) kind: u32,
     @location(4) @interpolate(flat) fill: vec4f,
     @location(5) @interpolate(flat) stroke: vec4f,
 }
@@ -35,19 +44,19 @@ fn over(below: vec4f, above: vec4f) -> vec4f {
     return above + below * (1.0 - above.a);
 }
 
-@fragment fn fragment(in: Out) -> @location(0) vec4f {
-    let adds = in.kind > 3.5;
-    let kind = select(in.kind, in.kind - 4.0, adds);
+// The colour of a pixel; `fill` is how much of the fill its pattern leaves.
+fn colour_of(in: Out, fill: f32) -> vec4f {
+    let what = in.kind & WHAT;
     // Outside of any branch, since derivatives and samples want all pixels alike.
     let corner = abs(in.local) - in.half + in.edge.x;
     let distance = length(max(corner, vec2f(0.0))) + min(max(corner.x, corner.y), 0.0) - in.edge.x;
     let step = max(fwidth(distance), 1e-6);
     let letter = textureSampleLevel(atlas, linear, in.local, 0.0).r;
 
-    var colour = vec4f(in.fill.rgb, 1.0) * in.fill.a;
-    if kind > 1.5 {
+    var colour = vec4f(in.fill.rgb, 1.0) * (in.fill.a * fill);
+    if what == 2u {
         colour *= letter;
-    } else if kind > 0.5 {
+    } else if what == 1u {
         let fade = max(step, in.edge.z);
         let inside = clamp(0.5 - distance / fade, 0.0, 1.0);
         let band = clamp(0.5 - (abs(distance) - in.edge.y * 0.5) / fade, 0.0, 1.0) * min(in.edge.y / step, 1.0);
@@ -56,5 +65,40 @@ fn over(below: vec4f, above: vec4f) -> vec4f {
     } else {
         colour *= in.local.x;
     }
-    return vec4f(colour.rgb, select(colour.a, 0.0, adds));
+    return vec4f(colour.rgb, select(colour.a, 0.0, (in.kind & ADDS) != 0u));
+}
+
+// How much of a fill is seen at a place of the canvas. Patterns hang in the canvas: what moves passes through them.
+fn pattern(kind: u32, at: vec2f) -> f32 {
+    let unit = max(engine.canvas.x, engine.canvas.y) / 1920.0;
+    // Units by which the place lies within the pattern's own edge.
+    var within = 0.0;
+    if (kind & LINES) != 0u {
+        let pitch = 10.0 * unit;
+        let across = fract(dot(at, vec2f(0.70710678)) / pitch) - 0.5;
+        within = (0.275 - abs(across)) * pitch;
+    } else if (kind & DOTS) != 0u {
+        let pitch = 14.0 * unit;
+        // Rows so far apart that each dot has six neighbours; every other one is moved by half a step.
+        let row = at.y / (pitch * 0.8660254);
+        let cell = fract(vec2f(at.x / pitch + fract(floor(row) * 0.5), row)) - 0.5;
+        within = 0.37 * pitch - length(cell * vec2f(pitch, pitch * 0.8660254));
+    } else {
+        return 1.0;
+    }
+    return mix(GAP, 1.0, clamp(within * engine.pixel + 0.5, 0.0, 1.0));
+}
+
+@fragment fn plain(in: Out) -> @location(0) vec4f {
+    return colour_of(in, 1.0);
+}
+
+// The same for a run in which something has a pattern.
+@fragment fn patterned(in: Out) -> @location(0) vec4f {
+    return colour_of(in, pattern(in.kind, in.position.xy / engine.pixel));
+}
+
+// Only the stencil is written.
+@fragment fn stamp() -> @location(0) vec4f {
+    return vec4f(0.0);
 }

@@ -16,12 +16,13 @@
 //! scene/       what an artist can say: Sees in, Picture and Acts out; the script's host
 //! link/        greeting, clock, presence, events; a state machine, and a seeded path to test it over
 //! manifest/    site.toml and installation.toml, parsed once into types that cannot be wrong; the cities
+//! sense/       pixels in, bodies and motion out
 //! presence/    touches, bodies, their mapping to the canvas, their wire form
 //! mix/         sound as a pure function
 //! wire.rs      bytes: typed frames, bounded reading
 //! ```
 //!
-//! Data flows one way: device → presence → link and scene → stage and sound.
+//! Data flows one way: device → sense → presence → link and scene → stage and sound.
 //!
 //! The edge stands above the core, since it drives it: a socket feeds [`link::Link`], which knows no sockets.
 //! Without the feature `show`, core and edge build without Bevy in seconds.
@@ -38,6 +39,7 @@ pub mod mix;
 pub mod operator;
 pub mod presence;
 pub mod scene;
+pub mod sense;
 #[cfg(feature = "show")]
 pub mod stage;
 #[cfg(feature = "show")]

@@ -8,6 +8,7 @@ const CORE: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("mix", &[]),
     ("presence", &["wire"]),
+    ("sense", &["presence"]),
     ("manifest", &["presence"]),
     ("link", &["presence", "wire"]),
     ("scene", &["manifest", "presence", "link", "wire"]),

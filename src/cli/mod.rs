@@ -1,5 +1,6 @@
 //! What a person types: one file a command.
 
+mod camera;
 #[cfg(feature = "show")]
 mod rehearse;
 mod scene;
@@ -27,6 +28,8 @@ enum Command {
     /// One site's show; a line of its state a second on standard output, commands on standard input.
     #[cfg(feature = "show")]
     Show(show::Arguments),
+    /// A camera, a clip or an invented street as YUV4MPEG2 on standard output.
+    Camera(camera::Arguments),
     /// A scene in a process of its own; a show starts it.
     #[command(hide = true)]
     Scene,
@@ -45,6 +48,7 @@ pub fn run() -> ExitCode {
         Command::Rehearse(arguments) => rehearse::run(&arguments),
         #[cfg(feature = "show")]
         Command::Show(arguments) => show::run(&arguments),
+        Command::Camera(arguments) => camera::run(&arguments),
         Command::Scene => scene::run(),
     }
 }

@@ -15,6 +15,7 @@ use crate::device::touch::{TouchHub, WAITING_MAX};
 use crate::link::{Config, Showing};
 use crate::manifest::{Installation, Site};
 use crate::operator::OperatorPlugin;
+use crate::presence::View;
 use crate::scene::{CityCard, Shader, Start, sounds, sources};
 use crate::stage::{Capture, Drawn, Easel, ScreensGone, StagePlugin, pace};
 use crate::twin::{Trace, TwinParts, there_of};
@@ -99,7 +100,9 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let side = link.as_ref().map_or(0, |_| u8::from(site.twin.as_ref().is_some_and(|twin| key.public() > twin.key)));
     let (link_thread, link) = link.map_or((None, None), |(thread, told)| (Some(thread), Some(told)));
     let sender = link_thread.as_ref().map(LinkThread::sender);
-    let hub = TouchHub::new(sender.clone(), touched_in);
+    let canvas = installation.canvas_size();
+    let views = site.screens.iter().map(|screen| View::of(canvas, screen.part)).collect();
+    let hub = TouchHub::new(sender.clone(), touched_in, canvas, views);
     let audio = Arc::new(Audio::start(&installation.dir, &sounds(&installation.dir)));
     let scene = SceneProcess::start(
         SceneCommand::own()?,

@@ -1,12 +1,16 @@
 //! The edge: threads, sockets, files, devices, child processes. Everything here drives something pure in the core.
 
 pub mod audio;
+pub mod camera;
 pub mod cast;
 pub mod clock;
 pub mod controller;
+pub mod fingers;
 pub mod key;
 pub mod ocean;
 pub mod quic;
 pub mod scene_process;
+pub mod sight;
+pub mod street;
 pub mod tls;
 pub mod touch;

@@ -8,7 +8,7 @@ mod site;
 pub use cities::{City, Domain, cities, city};
 pub use fault::{Fault, nearest};
 pub use installation::Installation;
-pub use site::{Camera, Screen, Site, Twin};
+pub use site::{Camera, Ground, Osc, Screen, Site, TouchFrom, TouchSource, Twin, words};
 
 /// The version of both manifests that this engine reads.
 pub const API: i64 = 1;

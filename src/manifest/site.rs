@@ -2,10 +2,17 @@
 
 use super::cities::{City, cities, city};
 use super::fault::{Fault, Source, nearest};
+use camera::{RawCamera, RawGround, read_cameras, read_ground};
 use core::net::SocketAddr;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
+
+mod camera;
+mod touch;
+
+pub use camera::{Camera, Ground, words};
+pub use touch::{Osc, TouchFrom, TouchSource};
 
 /// One community space.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +35,12 @@ pub struct Site {
     pub screens: Vec<Screen>,
     /// Cameras.
     pub cameras: Vec<Camera>,
+    /// Where the screen hangs, once someone has measured it.
+    pub ground: Option<Ground>,
+    /// What sees fingers besides the windows themselves.
+    pub touches: Vec<TouchSource>,
+    /// Where touches come in over OSC, if they do.
+    pub osc: Option<Osc>,
 }
 
 /// The site at the other end.
@@ -60,15 +73,6 @@ impl Default for Screen {
     }
 }
 
-/// A camera: a program that writes YUV4MPEG2 to its standard output.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Camera {
-    /// Unique at the site.
-    pub name: String,
-    /// The program and its arguments, as a shell splits them.
-    pub command: String,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -83,6 +87,10 @@ struct Raw {
     screen: Vec<RawScreen>,
     #[serde(default)]
     camera: Vec<RawCamera>,
+    ground: Option<RawGround>,
+    #[serde(default)]
+    touch: Vec<Spanned<touch::RawTouch>>,
+    osc: Option<touch::RawOsc>,
 }
 
 #[derive(Deserialize)]
@@ -101,13 +109,6 @@ struct RawScreen {
     #[serde(default)]
     fullscreen: bool,
     part: Option<Spanned<Vec<f32>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCamera {
-    name: Spanned<String>,
-    command: Spanned<String>,
 }
 
 impl Site {
@@ -136,28 +137,21 @@ impl Site {
         if screens.is_empty() {
             screens.push(Screen::default());
         }
-        let mut cameras: Vec<Camera> = Vec::new();
-        for camera in raw.camera {
-            if camera.command.get_ref().trim().is_empty() {
-                let remedy = "name a program that writes YUV4MPEG2, such as \"ffmpeg … -f yuv4mpegpipe -\"";
-                return Err(source.fault(camera.command.span(), "camera.command", "is empty", remedy));
-            }
-            if cameras.iter().any(|c| c.name == *camera.name.get_ref()) {
-                let problem = format!("two cameras are called \"{}\"", camera.name.get_ref());
-                return Err(source.fault(camera.name.span(), "camera.name", problem, "give each a name of its own"));
-            }
-            cameras.push(Camera { name: camera.name.into_inner(), command: camera.command.into_inner() });
-        }
+        let listen = address(&source, "listen", &raw.listen)?;
+        let (touches, osc) = touch::read(&source, &raw.touch, raw.osc.as_ref(), listen, screens.len())?;
         Ok(Self {
             dir: dir.to_owned(),
             city,
             name: raw.name.unwrap_or_else(|| city.latin.clone()),
             key: dir.join(raw.key.unwrap_or_else(|| "site.key".into())),
             installation: dir.join(raw.installation),
-            listen: address(&source, "listen", &raw.listen)?,
+            listen,
             twin,
             screens,
-            cameras,
+            cameras: read_cameras(&source, raw.camera)?,
+            ground: raw.ground.map(|ground| read_ground(&source, &ground)).transpose()?,
+            touches,
+            osc,
         })
     }
 }
@@ -228,13 +222,18 @@ fn read_screen(source: &Source, raw: &RawScreen) -> Result<Screen, Fault> {
     }
     screen.position = raw.position.as_ref().map(|position| source.exactly(position, "screen.position")).transpose()?;
     if let Some(part) = &raw.part {
-        let [left, top, width, height] = source.exactly(part, "screen.part")?;
-        let inside = |from: f32, size: f32| from >= 0.0 && size > 0.0 && from + size <= 1.0001;
-        if !inside(left, width) || !inside(top, height) {
-            let remedy = "give left, top, width, height as fractions of the canvas, such as [0.5, 0.0, 0.5, 1.0]";
-            return Err(source.fault(part.span(), "screen.part", "does not lie within the canvas", remedy));
-        }
-        screen.part = [left, top, width, height];
+        screen.part = read_part(source, part, "screen.part")?;
     }
     Ok(screen)
+}
+
+/// A part of the canvas: left, top, width, height as fractions of it.
+fn read_part(source: &Source, part: &Spanned<Vec<f32>>, key: &str) -> Result<[f32; 4], Fault> {
+    let [left, top, width, height] = source.exactly(part, key)?;
+    let inside = |from: f32, size: f32| from >= 0.0 && size > 0.0 && from + size <= 1.0001;
+    if !inside(left, width) || !inside(top, height) {
+        let remedy = "give left, top, width, height as fractions of the canvas, such as [0.5, 0.0, 0.5, 1.0]";
+        return Err(source.fault(part.span(), key, "does not lie within the canvas", remedy));
+    }
+    Ok([left, top, width, height])
 }

@@ -1,10 +1,12 @@
 //! Who is in front of a site right now: touches and bodies, in canvas units. Shapes, never pixels.
 
 mod board;
+mod homography;
 mod mapping;
 mod wire;
 
-pub use board::{Board, Contact, Phase};
+pub use board::{Board, Changes, Contact, FORGOTTEN, Phase, Word};
+pub use homography::{Homography, is_convex};
 pub use mapping::{Meeting, View};
 pub use wire::{Assembled, Detail, Part, encode};
 

@@ -1,25 +1,23 @@
 //! The functions that a script calls, and what they say when they are called wrongly.
 
+use super::ACTS_MAX;
+use super::call::{BODY, CIRCLE, Call, LINE, POLYGON, POLYLINE, RECT, STRING_MAX, TEXT, article};
 use super::colour::Colour;
-use super::message::Act;
+use super::message::{Act, Start};
 use super::noise::Noise;
 use super::pen::{Full, Pen};
-use super::picture::{Align, Blend, Paint, Shape};
+use super::picture::{Blend, Shape};
 use super::shader::Shader;
-use super::{ACTS_MAX, POINTS_MAX};
+use super::smooth::finest;
 use crate::manifest::nearest;
 use rquickjs::function::Rest;
-use rquickjs::{Coerced, Ctx, Error, Exception, Function, Object, Result, Value};
+use rquickjs::{Ctx, Function, Object, Result, Value};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Noise is the same in both cities, so that what drifts by it drifts alike.
 const NOISE_SEED: u64 = 2010;
-/// Longest text of one call, in bytes.
-const STRING_MAX: usize = 4_000;
-/// Colours remembered by the words they were written in.
-const COLOURS_MAX: usize = 1_000;
 
 /// What the functions work on.
 pub(super) struct Stage {
@@ -30,19 +28,22 @@ pub(super) struct Stage {
     pub shaders: Vec<Shader>,
     pub sounds: Vec<String>,
     pub language: String,
-    colours: HashMap<String, Colour>,
+    /// Steps of an outline shorter than this, in canvas units, are not seen.
+    pub finest: f32,
+    pub colours: HashMap<String, Colour>,
 }
 
 impl Stage {
-    pub fn new(seed: u64, shaders: Vec<Shader>, sounds: Vec<String>, language: String) -> Self {
+    pub fn new(start: &Start, shaders: Vec<Shader>, sounds: Vec<String>) -> Self {
         Self {
             pen: Pen::new(),
             acts: Vec::new(),
-            random: fastrand::Rng::with_seed(seed),
+            random: fastrand::Rng::with_seed(start.seed),
             noise: Noise::new(NOISE_SEED),
             shaders,
             sounds,
-            language,
+            language: start.here.language.clone(),
+            finest: finest(start.canvas),
             colours: HashMap::new(),
         }
     }
@@ -56,276 +57,7 @@ impl Stage {
     }
 }
 
-type Shared = Rc<RefCell<Stage>>;
-
-/// The arguments of one call, with the name that it was called by.
-struct Call<'a, 'js> {
-    ctx: &'a Ctx<'js>,
-    name: &'static str,
-    usage: &'static str,
-    arguments: &'a [Value<'js>],
-}
-
-/// What can be said of how a thing looks.
-struct Kind {
-    /// As messages call it.
-    name: &'static str,
-    keys: &'static [&'static str],
-    /// Where nothing is said it is filled white; otherwise its stroke is white.
-    filled: bool,
-}
-
-const CIRCLE: Kind =
-    Kind { name: "a circle", keys: &["fill", "stroke", "width", "soft", "alpha", "blend"], filled: true };
-const RECT: Kind =
-    Kind { name: "a rect", keys: &["fill", "stroke", "width", "soft", "alpha", "blend", "radius"], filled: true };
-const LINE: Kind = Kind { name: "a line", keys: &["stroke", "width", "soft", "alpha", "blend"], filled: false };
-const POLYLINE: Kind =
-    Kind { name: "a polyline", keys: &["stroke", "width", "soft", "alpha", "blend", "closed"], filled: false };
-const POLYGON: Kind = Kind { name: "a polygon", ..CIRCLE };
-const TEXT: Kind =
-    Kind { name: "a text", keys: &["fill", "alpha", "blend", "size", "align", "bold", "language"], filled: true };
-
-/// What other tools call something, and what it is called here.
-const ALIASES: [(&str, &str); 7] = [
-    ("color", "fill"),
-    ("colour", "fill"),
-    ("strokeWidth", "width"),
-    ("lineWidth", "width"),
-    ("strokeWeight", "width"),
-    ("weight", "width"),
-    ("opacity", "alpha"),
-];
-
-/// A style as a script gives it.
-struct Style {
-    paint: Paint,
-    radius: f32,
-    size: f32,
-    align: Align,
-    bold: bool,
-    language: Option<String>,
-    closed: bool,
-}
-
-impl<'js> Call<'_, 'js> {
-    fn wrong(&self, problem: impl std::fmt::Display) -> Error {
-        Exception::throw_message(self.ctx, &format!("{}: {problem}; use {}", self.name, self.usage))
-    }
-
-    fn full<T>(&self, result: std::result::Result<T, Full>) -> Result<T> {
-        result.map_err(|full| Exception::throw_message(self.ctx, &format!("{}: {full}", self.name)))
-    }
-
-    fn number(&self, index: usize, what: &str) -> Result<f32> {
-        match self.arguments.get(index) {
-            Some(value) => self.as_number(value, what),
-            None => Err(self.wrong(format!("{what} is missing"))),
-        }
-    }
-
-    fn as_number(&self, value: &Value<'js>, what: &str) -> Result<f32> {
-        match value.as_number() {
-            Some(number) if number.is_finite() && number.abs() <= 1e6 => Ok(number as f32),
-            Some(number) if number.is_infinite() => Err(self.wrong(format!("{what} is Infinity"))),
-            Some(number) => Err(self.wrong(format!("{what} is {number}"))),
-            None => Err(self.wrong(format!("{what} is {}, not a number", article(value)))),
-        }
-    }
-
-    fn text(&self, index: usize, what: &str) -> Result<String> {
-        let value = self.arguments.get(index).ok_or_else(|| self.wrong(format!("{what} is missing")))?;
-        if value.is_undefined() || value.is_null() {
-            return Err(self.wrong(format!("{what} is {}", value.type_name())));
-        }
-        let Coerced(text) = value.get::<Coerced<String>>()?;
-        Ok(text[..text.floor_char_boundary(STRING_MAX)].to_owned())
-    }
-
-    fn colour(&self, stage: &Shared, value: &Value<'js>, key: &str) -> Result<Colour> {
-        let Some(text) = value.as_string() else {
-            let grey = value.as_number().map(|n| format!(" (a grey is \"rgb({n} {n} {n})\")")).unwrap_or_default();
-            return Err(self.wrong(format!("{key} is {}, not a colour such as \"#e8543f\"{grey}", article(value))));
-        };
-        let text = text.to_string()?;
-        if let Some(colour) = stage.borrow().colours.get(&text) {
-            return Ok(*colour);
-        }
-        let Some(colour) = Colour::parse(&text) else {
-            let named = ["white", "black", "red", "green", "blue", "gold", "orange", "purple", "transparent"];
-            let meant = nearest(&text, named).map(|meant| format!(" (did you mean \"{meant}\"?)")).unwrap_or_default();
-            return Err(self.wrong(format!("\"{text}\" is no colour{meant}")));
-        };
-        let mut stage = stage.borrow_mut();
-        if stage.colours.len() < COLOURS_MAX {
-            stage.colours.insert(text, colour);
-        }
-        Ok(colour)
-    }
-
-    fn style(&self, stage: &Shared, index: usize, kind: &Kind) -> Result<Style> {
-        let mut style = Style {
-            paint: Paint { width: 1.0, ..Paint::default() },
-            radius: 0.0,
-            size: 32.0,
-            align: Align::Left,
-            bold: false,
-            language: None,
-            closed: false,
-        };
-        let white = Colour([255; 4]);
-        let Some(value) = self.arguments.get(index).filter(|value| !value.is_undefined()) else {
-            *(if kind.filled { &mut style.paint.fill } else { &mut style.paint.stroke }) = white;
-            return Ok(style);
-        };
-        let Some(object) = value.as_object().filter(|object| !object.is_array() && !object.is_function()) else {
-            return Err(
-                self.wrong(format!("the style is {}, not an object such as {{ fill: \"white\" }}", article(value)))
-            );
-        };
-        let mut alpha = 1.0;
-        let mut coloured = false;
-        for entry in object.props::<String, Value>() {
-            let (key, value) = entry?;
-            if value.is_undefined() {
-                continue;
-            }
-            if !kind.keys.contains(&key.as_str()) {
-                let alias = ALIASES.iter().find(|(alias, _)| *alias == key).map(|(_, ours)| *ours);
-                let other = match key.as_str() {
-                    "fill" if !kind.filled => Some("stroke"),
-                    "stroke" if kind.filled => Some("fill"),
-                    _ => None,
-                };
-                let meant = other.or(alias.filter(|ours| kind.keys.contains(ours)));
-                let meant = meant.or_else(|| nearest(&key, kind.keys.iter().copied()));
-                let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
-                return Err(self.wrong(format!("{} has no `{key}`{meant}", kind.name)));
-            }
-            let paint = &mut style.paint;
-            match key.as_str() {
-                "fill" => (paint.fill, coloured) = (self.colour(stage, &value, "fill")?, true),
-                "stroke" => (paint.stroke, coloured) = (self.colour(stage, &value, "stroke")?, true),
-                "width" => paint.width = self.as_number(&value, "width")?.max(0.0),
-                "soft" => paint.soft = self.as_number(&value, "soft")?.max(0.0),
-                "alpha" => alpha = self.as_number(&value, "alpha")?,
-                "blend" => paint.blend = self.word(&value, "blend", [("over", Blend::Over), ("add", Blend::Add)])?,
-                "radius" => style.radius = self.as_number(&value, "radius")?.max(0.0),
-                "size" => style.size = self.as_number(&value, "size")?.clamp(0.5, 4_000.0),
-                "align" => {
-                    let words = [("left", Align::Left), ("center", Align::Center), ("right", Align::Right)];
-                    style.align = self.word(&value, "align", words)?;
-                }
-                "bold" => style.bold = self.truth(&value, "bold")?,
-                "closed" => style.closed = self.truth(&value, "closed")?,
-                _ => style.language = Some(self.words(&value, "language")?),
-            }
-        }
-        if !coloured {
-            *(if kind.filled { &mut style.paint.fill } else { &mut style.paint.stroke }) = white;
-        }
-        style.paint.fill = style.paint.fill.faded(alpha);
-        style.paint.stroke = style.paint.stroke.faded(alpha);
-        Ok(style)
-    }
-
-    fn truth(&self, value: &Value<'js>, key: &str) -> Result<bool> {
-        value.as_bool().ok_or_else(|| self.wrong(format!("{key} is {}, not true or false", article(value))))
-    }
-
-    fn words(&self, value: &Value<'js>, key: &str) -> Result<String> {
-        match value.as_string() {
-            Some(text) => text.to_string(),
-            None => Err(self.wrong(format!("{key} is {}, not a text", article(value)))),
-        }
-    }
-
-    fn word<T: Copy, const N: usize>(&self, value: &Value<'js>, key: &str, words: [(&str, T); N]) -> Result<T> {
-        let word = value.as_string().map(|text| text.to_string()).transpose()?.unwrap_or_default();
-        let found = words.iter().find(|(known, _)| *known == word).map(|(_, meaning)| *meaning);
-        let known = words.map(|(known, _)| format!("\"{known}\"")).join(" or ");
-        found.ok_or_else(|| self.wrong(format!("{key} is \"{word}\", not {known}")))
-    }
-
-    /// Points as `[[x, y], …]`, `[x, y, x, y, …]`, or things with `x` and `y`.
-    fn points(&self, index: usize) -> Result<Vec<[f32; 2]>> {
-        let value = self.arguments.get(index).ok_or_else(|| self.wrong("the points are missing"))?;
-        let Some(array) = value.as_array() else {
-            return Err(self.wrong(format!("the points are {}, not an array", article(value))));
-        };
-        if array.len() > POINTS_MAX {
-            return Err(self.wrong(format!("{} points are too many", array.len())));
-        }
-        let mut points = Vec::with_capacity(array.len());
-        let mut left = None;
-        for value in array.iter::<Value>() {
-            let value = value?;
-            if value.is_number() {
-                let number = self.as_number(&value, "a point's number")?;
-                match left.take() {
-                    Some(x) => points.push([x, number]),
-                    None => left = Some(number),
-                }
-            } else if let Some(pair) = value.as_array() {
-                points.push([
-                    self.as_number(&pair.get(0)?, "a point's x")?,
-                    self.as_number(&pair.get(1)?, "a point's y")?,
-                ]);
-            } else if let Some(object) = value.as_object() {
-                points.push([
-                    self.as_number(&object.get("x")?, "a point's x")?,
-                    self.as_number(&object.get("y")?, "a point's y")?,
-                ]);
-            } else {
-                return Err(self.wrong(format!("a point is {}", article(&value))));
-            }
-        }
-        if left.is_some() {
-            return Err(self.wrong("the last point has an x and no y"));
-        }
-        Ok(points)
-    }
-
-    /// A shader takes any number that 32 bits can hold.
-    fn parameter(&self, value: &Value<'js>, what: &str) -> Result<f32> {
-        match value.as_number() {
-            Some(number) if (number as f32).is_finite() => Ok(number as f32),
-            _ => self.as_number(value, what),
-        }
-    }
-
-    /// Numbers for a shader's parameter: one, a flat array, or arrays in an array.
-    fn numbers(&self, value: &Value<'js>, what: &str, out: &mut Vec<f32>) -> Result<()> {
-        if let Some(on) = value.as_bool() {
-            out.push(f32::from(u8::from(on)));
-        } else if let Some(array) = value.as_array() {
-            for value in array.iter::<Value>() {
-                if out.len() > 8_192 {
-                    break;
-                }
-                let value = value?;
-                if let Some(inner) = value.as_array() {
-                    for number in inner.iter::<Value>().take(4) {
-                        out.push(self.parameter(&number?, what)?);
-                    }
-                } else {
-                    out.push(self.parameter(&value, what)?);
-                }
-            }
-        } else {
-            out.push(self.parameter(value, what)?);
-        }
-        Ok(())
-    }
-}
-
-fn article(value: &Value) -> String {
-    match value.type_name() {
-        name @ ("undefined" | "null") => name.into(),
-        name @ ("array" | "object" | "int") => format!("an {name}"),
-        name => format!("a {name}"),
-    }
-}
+pub(super) type Shared = Rc<RefCell<Stage>>;
 
 /// A native function under a name, with what its messages say.
 fn add<'js, R: rquickjs::IntoJs<'js> + 'js>(
@@ -387,6 +119,12 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         let style = call.style(stage, 1, &POLYGON)?;
         call.full(stage.borrow_mut().pen.points(&points, true, true, style.paint))
     })?;
+    add(ctx, &draw, ("body", "draw.body", "draw.body(body, { fill, pattern })"), stage, |call, stage| {
+        let points = call.body(stage, 0)?;
+        let style = call.style(stage, 1, &BODY)?;
+        call.full(stage.borrow_mut().pen.points(&points, true, true, style.paint))
+    })?;
+    add(ctx, &draw, ("clip", "draw.clip", "draw.clip(here.bodies, () => { … })"), stage, clip)?;
     let usage = "draw.text(\"text\", x, y, { size, fill, align })";
     add(ctx, &draw, ("text", "draw.text", usage), stage, |call, stage| {
         let text = call.text(0, "the text")?;
@@ -481,6 +219,33 @@ fn folder_has<'a>(known: impl Iterator<Item = &'a str>, wanted: &str) -> String 
         none if none.is_empty() => format!("the folder has none: put {wanted} there"),
         some => format!("the folder has {some}"),
     }
+}
+
+/// What is drawn within the function that is given is seen within the outlines that are given, or outside of them.
+fn clip<'js>(call: &Call<'_, 'js>, stage: &Shared) -> Result<()> {
+    let rings = call.rings(stage, 0)?;
+    let missing = || call.wrong("the function that draws is missing");
+    let draws = call.arguments.get(1).ok_or_else(missing)?;
+    let Some(draws) = draws.as_function() else {
+        return Err(call.wrong(format!("what draws is {}, not a function", article(draws))));
+    };
+    let mut inside = true;
+    if let Some(value) = call.arguments.get(2).filter(|value| !value.is_undefined()) {
+        let Some(object) = value.as_object() else {
+            return Err(call.wrong(format!("the options are {}, not {{ outside: true }}", article(value))));
+        };
+        for entry in object.props::<String, Value>() {
+            match entry? {
+                (key, value) if key == "outside" => inside = !call.truth(&value, "outside")?,
+                (key, _) => return Err(call.wrong(format!("a clip has no `{key}`; it has `outside`"))),
+            }
+        }
+    }
+    call.full(stage.borrow_mut().pen.clip(&rings, inside))?;
+    // Whatever becomes of it, the clip ends with it.
+    let drawn = draws.call::<_, Value>(());
+    stage.borrow_mut().pen.unclip();
+    drawn.map(|_| ())
 }
 
 fn shader<'js>(call: &Call<'_, 'js>, stage: &Shared) -> Result<()> {

@@ -91,13 +91,15 @@ pub(super) fn from_p5(name: &str) -> Option<&'static str> {
 }
 
 /// What `draw` has.
-const DRAW: [&str; 14] = [
+const DRAW: [&str; 16] = [
     "background",
     "circle",
     "rect",
     "line",
     "polyline",
     "polygon",
+    "body",
+    "clip",
     "text",
     "shader",
     "push",
@@ -108,10 +110,24 @@ const DRAW: [&str; 14] = [
     "alpha",
 ];
 
+/// What a city or a body has that is no function, and how it is used.
+const NO_FUNCTIONS: [(&str, &str); 6] = [
+    ("bodies", "`bodies` is an array: for (const body of here.bodies) draw.body(body);"),
+    ("touches", "`touches` is an array: for (const touch of here.touches) draw.circle(touch.x, touch.y, 20);"),
+    ("outline", "`outline` is an array of points: draw.polyline(body.outline)"),
+    ("flow", "`flow` has a function `at`: here.flow.at(x, y)"),
+    ("stir", "`stir` is a number from 0 to 1"),
+    ("look", "`look` is a style: draw.body(body, here.look)"),
+];
+
 /// What someone most likely meant whose script failed with this message.
 pub(super) fn remedy(problem: &str, source: &str, exports: &[&str]) -> String {
     if problem == "not a function" {
         // The engine does not say which; the line does, if it calls something of `draw` that is not there.
+        let used = NO_FUNCTIONS.iter().find(|(name, _)| source.contains(&format!(".{name}(")));
+        if let Some((_, remedy)) = used {
+            return (*remedy).into();
+        }
         let called = source.split("draw.").skip(1).filter_map(|rest| rest.split_once('(')).map(|(name, _)| name);
         for name in called.filter(|name| !DRAW.contains(name)) {
             if let Some(meant) = nearest(name, DRAW) {

@@ -31,8 +31,25 @@ const SCRIPT_MAX: u64 = 1 << 20;
 const STACK_MAX: usize = 512 << 10;
 
 /// What a script may export.
-const EVENTS: [&str; 11] =
-    ["start", "frame", "down", "move", "up", "downThere", "moveThere", "upThere", "heard", "linked", "parted"];
+const EVENTS: [&str; 17] = [
+    "start",
+    "frame",
+    "down",
+    "move",
+    "up",
+    "downThere",
+    "moveThere",
+    "upThere",
+    "appear",
+    "leave",
+    "still",
+    "appearThere",
+    "leaveThere",
+    "stillThere",
+    "heard",
+    "linked",
+    "parted",
+];
 /// What it may import.
 const EXPORTS: [&str; 8] = ["here", "there", "draw", "sound", "signal", "random", "noise", "canvas"];
 
@@ -104,8 +121,7 @@ impl Host {
         let text = read_script(&start.dir.join(&start.script), &name)?;
         let shaders = read_shaders(&start.dir)?;
         let sounds = sounds(&start.dir);
-        let stage = Stage::new(start.seed, shaders, sounds, start.here.language.clone());
-        let stage = Rc::new(RefCell::new(stage));
+        let stage = Rc::new(RefCell::new(Stage::new(start, shaders, sounds)));
         let script = Script { name, text, limit: Cell::new(LOAD_LIMIT) };
         let clock: Rc<dyn Fn() -> Duration> = Rc::new(clock);
         let deadline = Rc::new(Cell::new(clock() + LOAD_LIMIT));

@@ -1,5 +1,6 @@
 //! What the show and the scene process say to each other over pipes: a length, then one message.
 
+use super::bodies::BodySeen;
 use super::fault::ScriptFault;
 use super::picture::Picture;
 use super::sky::{Clock, Sun};
@@ -79,6 +80,14 @@ pub struct TouchSeen {
 pub struct SiteSeen {
     /// Touches held.
     pub touches: Vec<TouchSeen>,
+    /// Bodies seen. That one came, stands still or left is found by comparing, so that a scene that starts in the middle
+    /// is told of all that are there.
+    pub bodies: Vec<BodySeen>,
+    /// How much moves, 0 to 1.
+    pub stir: f32,
+    /// How it moves: canvas units a second in each cell of [`FLOW`](super::FLOW), row by row, x and y of each; none where
+    /// nothing does or no camera looks.
+    pub flow: Option<Vec<i32>>,
     /// Where the sun stands.
     pub sun: Sun,
     /// What time it is.
@@ -119,7 +128,7 @@ pub enum Seen {
 pub struct Sees {
     /// Counts the frames of a show.
     pub number: u64,
-    /// The number of the last of `events`, counted over the whole show.
+    /// The number of the last input, counted over the whole show: each of `events` is one, and each look of the camera.
     pub input: u64,
     /// The shared clock, in seconds.
     pub now: f64,

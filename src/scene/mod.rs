@@ -1,6 +1,8 @@
 //! What an artist can say: `Sees` go in, a `Picture` and `Acts` come out. The script itself runs in [`Host`].
 
 mod api;
+mod bodies;
+mod call;
 mod colour;
 mod fault;
 mod host;
@@ -11,13 +13,15 @@ mod pen;
 mod picture;
 mod shader;
 mod sky;
+mod smooth;
 
+pub use bodies::{BodySeen, Crowd, FLOW, flow, stir};
 pub use colour::Colour;
 pub use fault::ScriptFault;
 pub use host::{Host, sounds, sources};
 pub use idle::idle;
 pub use message::{Act, CityCard, FromScene, Seen, Sees, SiteSeen, Start, ToScene, TouchSeen, read, write};
-pub use picture::{Align, Blend, Item, Paint, Picture, Range, Shape, Transform};
+pub use picture::{Align, Blend, Item, Paint, Pattern, Picture, Range, Shape, Transform};
 pub use shader::{ENGINE_UNIFORM_SIZE, Shader, ShaderFault};
 pub use sky::{Clock, Sun, local_clock, sun};
 
@@ -33,6 +37,8 @@ pub const TEXT_MAX: usize = 64 << 10;
 pub const PARAMS_MAX: usize = 64 << 10;
 /// Most full-canvas shader layers in one picture.
 pub const SHADERS_MAX: usize = 8;
+/// Most clips in one picture.
+pub const CLIPS_MAX: usize = 128;
 /// Most acts in one frame.
 pub const ACTS_MAX: usize = 64;
 /// Most memory that a script holds, in bytes.

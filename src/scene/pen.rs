@@ -2,10 +2,12 @@
 
 use super::colour::Colour;
 use super::picture::{Align, Item, Paint, Picture, Range, Shape, Transform};
-use super::{ITEMS_MAX, PARAMS_MAX, POINTS_MAX, SHADERS_MAX, TEXT_MAX};
+use super::{CLIPS_MAX, ITEMS_MAX, PARAMS_MAX, POINTS_MAX, SHADERS_MAX, TEXT_MAX};
 
 /// Deepest nesting of `push`.
 const DEPTH_MAX: usize = 64;
+/// Larger than any canvas, from a little beyond its corner, in canvas units.
+const EVERYWHERE: [f32; 3] = [-64.0, -64.0, 8_320.0];
 const IDENTITY: Transform = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
 
 /// `outer` after `inner`.
@@ -28,6 +30,9 @@ pub(super) struct Pen {
     state: State,
     stack: Vec<State>,
     layers: usize,
+    clips: usize,
+    /// How the pen was when the clip began that is open, and how many states were remembered.
+    clipped: Option<(State, usize)>,
 }
 
 /// A bound was reached; the message says which, for the artist.
@@ -40,6 +45,8 @@ impl Pen {
             state: State { transform: IDENTITY, alpha: 1.0 },
             stack: Vec::new(),
             layers: 0,
+            clips: 0,
+            clipped: None,
         }
     }
 
@@ -49,7 +56,8 @@ impl Pen {
     }
 
     fn item(&mut self, item: Item) -> Result<(), Full> {
-        if self.picture.items.len() >= ITEMS_MAX {
+        // A clip that is open needs room for its end.
+        if self.picture.items.len() + usize::from(self.clipped.is_some()) >= ITEMS_MAX {
             return Err(format!("more than {ITEMS_MAX} things in one frame; draw fewer"));
         }
         self.picture.items.push(item);
@@ -64,8 +72,14 @@ impl Pen {
         paint
     }
 
-    /// Paints all of the canvas. What is covered is not drawn.
+    /// Paints all of the canvas, or all of the clip. What is covered is not drawn.
     pub fn background(&mut self, colour: Colour) -> Result<(), Full> {
+        if self.clipped.is_some() {
+            let [x, y, side] = EVERYWHERE;
+            let shape = Shape::Rect([side, side, 0.0]);
+            let paint = Paint { fill: colour, ..Paint::default() };
+            return self.item(Item::Shape { shape, transform: [1.0, 0.0, 0.0, 1.0, x, y], paint });
+        }
         if colour.0[3] == 255 {
             self.picture.items.clear();
         }
@@ -90,13 +104,20 @@ impl Pen {
         self.item(Item::Shape { shape, transform, paint: self.faded(paint) })
     }
 
-    pub fn points(&mut self, points: &[[f32; 2]], closed: bool, filled: bool, paint: Paint) -> Result<(), Full> {
+    /// Puts points into the picture, in canvas units.
+    fn keep(&mut self, points: &[[f32; 2]]) -> Result<Range, Full> {
         if self.picture.points.len() + points.len() > POINTS_MAX {
             return Err(format!("more than {POINTS_MAX} points in one frame; draw fewer"));
         }
         let range = Range { start: self.picture.points.len() as u32, count: points.len() as u32 };
         let [a, b, c, d, e, f] = self.state.transform;
         self.picture.points.extend(points.iter().map(|[x, y]| [a * x + c * y + e, b * x + d * y + f]));
+        Ok(range)
+    }
+
+    pub fn points(&mut self, points: &[[f32; 2]], closed: bool, filled: bool, paint: Paint) -> Result<(), Full> {
+        let range = self.keep(points)?;
+        let [a, b, c, d, ..] = self.state.transform;
         // Widths follow the transform as areas do.
         let scale = (a * d - b * c).abs().sqrt();
         let paint = self.faded(Paint { width: paint.width * scale, soft: paint.soft * scale, ..paint });
@@ -143,6 +164,33 @@ impl Pen {
         self.item(Item::Shader { index, params: range, blend })
     }
 
+    /// From now on only what lies within these rings is drawn, or only what lies outside of them.
+    pub fn clip(&mut self, rings: &[Vec<[f32; 2]>], inside: bool) -> Result<(), Full> {
+        if self.clipped.is_some() {
+            return Err("a draw.clip cannot stand within another one; write one after the other".into());
+        }
+        self.clips += 1;
+        if self.clips > CLIPS_MAX {
+            return Err(format!("more than {CLIPS_MAX} clips in one frame; give many bodies to one clip"));
+        }
+        if self.picture.items.len() + 2 > ITEMS_MAX {
+            return Err(format!("more than {ITEMS_MAX} things in one frame; draw fewer"));
+        }
+        let rings = rings.iter().filter(|ring| ring.len() > 2).map(|ring| self.keep(ring)).collect::<Result<_, _>>()?;
+        self.item(Item::Clip { rings, inside })?;
+        self.clipped = Some((self.state, self.stack.len()));
+        Ok(())
+    }
+
+    /// All of the canvas again; what was moved, turned or faded within the clip is as it was before.
+    pub fn unclip(&mut self) {
+        if let Some((state, depth)) = self.clipped.take() {
+            self.state = state;
+            self.stack.truncate(depth);
+            self.picture.items.push(Item::Unclip);
+        }
+    }
+
     pub fn push(&mut self) -> Result<(), Full> {
         if self.stack.len() >= DEPTH_MAX {
             return Err(format!("draw.push {DEPTH_MAX} times without a draw.pop; add the missing draw.pop"));
@@ -152,7 +200,10 @@ impl Pen {
     }
 
     pub fn pop(&mut self) -> Result<(), Full> {
-        self.state = self.stack.pop().ok_or("draw.pop without a draw.push before it")?;
+        // What was remembered before a clip is not taken back within it.
+        let floor = self.clipped.map_or(0, |(_, depth)| depth);
+        let last = if self.stack.len() > floor { self.stack.pop() } else { None };
+        self.state = last.ok_or("draw.pop without a draw.push before it")?;
         Ok(())
     }
 

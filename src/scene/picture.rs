@@ -1,7 +1,7 @@
 //! What is to be seen: flat, bounded, checked. It comes from a process that may lie.
 
 use super::colour::Colour;
-use super::{ITEMS_MAX, PARAMS_MAX, POINTS_MAX, SHADERS_MAX, TEXT_MAX};
+use super::{CLIPS_MAX, ITEMS_MAX, PARAMS_MAX, POINTS_MAX, SHADERS_MAX, TEXT_MAX};
 use serde::{Deserialize, Serialize};
 
 /// An affine map from an item's own units to the canvas: `x' = a x + c y + e`, `y' = b x + d y + f`, as `[a b c d e f]`.
@@ -38,6 +38,18 @@ pub enum Blend {
     Add,
 }
 
+/// What an area is made of, so that here and there differ without colour too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Pattern {
+    /// One even area.
+    #[default]
+    Plain,
+    /// Slanting lines.
+    Lines,
+    /// Dots in rows.
+    Dots,
+}
+
 /// Fill and stroke.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Paint {
@@ -51,6 +63,8 @@ pub struct Paint {
     pub soft: f32,
     /// How it meets what is below.
     pub blend: Blend,
+    /// What the fill is made of.
+    pub pattern: Pattern,
 }
 
 /// The outline of a shape with a size.
@@ -130,6 +144,17 @@ pub enum Item {
         /// How it meets what is below.
         blend: Blend,
     },
+    /// Until the next `Unclip`, only what lies within the union of these polygons is drawn, or only what lies outside of
+    /// it. Without polygons there is no inside. In a checked picture none stands within another, each has its end, and no
+    /// background is within.
+    Clip {
+        /// Of the picture's points: one polygon each.
+        rings: Vec<Range>,
+        /// What is inside is drawn; else what is outside.
+        inside: bool,
+    },
+    /// All of the canvas is drawn on again.
+    Unclip,
 }
 
 /// What is to be seen, and which inputs it reflects.
@@ -156,6 +181,15 @@ fn sane(numbers: &[f32]) -> bool {
     numbers.iter().all(|number| number.is_finite() && number.abs() <= FAR)
 }
 
+/// Whether what comes next is clipped.
+#[derive(Clone, Copy, PartialEq)]
+enum Clipped {
+    Not,
+    Open,
+    /// The clip was one too many, and so is what is within it.
+    Dropped,
+}
+
 impl Picture {
     /// A picture with all that does not lie within the bounds taken out; `shaders` is how many there are, and how many
     /// bytes each one's parameters have. Whatever a scene process sent, the result can be drawn.
@@ -165,6 +199,7 @@ impl Picture {
         self.params.truncate(PARAMS_MAX);
         self.text.truncate(self.text.floor_char_boundary(TEXT_MAX));
         let mut layers = 0;
+        let (mut clips, mut clip) = (0, Clipped::Not);
         let Self { items, points, text, params, .. } = &mut self;
         let paint_ok = |paint: &Paint| sane(&[paint.width, paint.soft]) && paint.width >= 0.0 && paint.soft >= 0.0;
         let text_ok = |range: &Range| {
@@ -180,8 +215,18 @@ impl Picture {
                 && range.of(points).iter().all(|point| sane(point))
                 && within(&mut points_left, range.count)
         };
-        items.retain(|item| match item {
-            Item::Background(_) => true,
+        items.retain_mut(|item| match item {
+            Item::Clip { rings, .. } => {
+                // What is within a clip too many would cover all of the canvas: it is not drawn.
+                clips += 1;
+                let opens = clip == Clipped::Not && clips <= CLIPS_MAX;
+                clip = if opens || clip == Clipped::Open { Clipped::Open } else { Clipped::Dropped };
+                rings.retain(|ring| ring.count > 2 && line_ok(ring));
+                opens
+            }
+            Item::Unclip => std::mem::replace(&mut clip, Clipped::Not) == Clipped::Open,
+            _ if clip == Clipped::Dropped => false,
+            Item::Background(_) => clip == Clipped::Not,
             Item::Shape { shape, transform, paint } => {
                 sane(transform)
                     && paint_ok(paint)
@@ -206,6 +251,10 @@ impl Picture {
                     && shaders.get(usize::from(*index)).is_some_and(|size| *size == range.count as usize)
             }
         });
+        if clip == Clipped::Open {
+            self.items.truncate(ITEMS_MAX - 1);
+            self.items.push(Item::Unclip);
+        }
         self
     }
 
@@ -266,5 +315,37 @@ mod tests {
             ..Picture::default()
         };
         assert_eq!(picture.checked(&[4]).items, good);
+    }
+
+    #[test]
+    fn clips_come_in_pairs_whatever_is_sent() {
+        let circle = Item::Shape {
+            shape: Shape::Ellipse([1.0, 1.0]),
+            transform: [1.0, 0.0, 0.0, 1.0, 0.0, 0.0],
+            paint: Paint::default(),
+        };
+        let clip = |rings: &[(u32, u32)]| Item::Clip {
+            rings: rings.iter().map(|(start, count)| Range { start: *start, count: *count }).collect(),
+            inside: true,
+        };
+        let checked = |items: Vec<Item>| {
+            let points = vec![[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [f32::NAN, 0.0]];
+            Picture { items, points, ..Picture::default() }.checked(&[]).items
+        };
+        let good = vec![clip(&[(0, 3)]), circle.clone(), Item::Unclip];
+        assert_eq!(checked(good.clone()), good);
+        // Rings that are none are left out; the clip stays, or what is within would cover everything.
+        let rings = clip(&[(1, 3), (0, 2), (0, 3), (u32::MAX, 9), (0, u32::MAX)]);
+        assert_eq!(checked(vec![rings, circle.clone(), Item::Unclip]), good);
+        // One within another, an end too many, a background within, an end that is missing.
+        let background = Item::Background(Colour::CLEAR);
+        let wild = vec![Item::Unclip, clip(&[(0, 3)]), background, clip(&[]), circle.clone()];
+        assert_eq!(checked(wild), good);
+        let many = (0..CLIPS_MAX + 9).flat_map(|_| good.clone()).chain([circle.clone()]).collect();
+        let left = checked(many);
+        assert_eq!((left.len(), left.last()), (3 * CLIPS_MAX + 1, Some(&circle)));
+        let full = std::iter::once(clip(&[])).chain(vec![circle; 2 * ITEMS_MAX]).collect();
+        let left = checked(full);
+        assert_eq!((left.len(), left.last()), (ITEMS_MAX, Some(&Item::Unclip)));
     }
 }

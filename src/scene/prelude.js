@@ -4,12 +4,61 @@ const native = globalThis.__moongate;
 Object.freeze(native.here.city);
 Object.freeze(native.there.city);
 
-/** This city. */
-export const here = { ...native.here, side: native.side, touches: [], sun: null, clock: null, lead: true };
-/** The other city. */
-export const there = { ...native.there, side: 1 - native.side, touches: [], sun: null, clock: null, linked: false, delay: 0 };
 /** Size of the canvas, in its units. */
 export const canvas = Object.freeze({ width: native.width, height: native.height });
+
+// What both cities have. They differ in texture too: some see no colours, and two cities may have the same one.
+const site = (city, side, pattern, flow) => ({
+  ...city, side, touches: [], bodies: [], stir: 0, flow, sun: null, clock: null,
+  look: Object.freeze({ fill: city.city.colour, pattern }),
+});
+
+const point = (name, x, y) => {
+  for (const [axis, value] of [["x", x], ["y", y]])
+    if (!Number.isFinite(value)) throw new Error(`${name}: ${axis} is ${typeof value === "number" ? value : typeof value}; use ${name}(x, y)`);
+};
+
+// How the picture moves here: a field of 32 by 18 cells, smooth between their middles. None while nothing moves.
+const ACROSS = 32, DOWN = 18;
+let field = null;
+const flowHere = Object.freeze({
+  at(x, y) {
+    point("here.flow.at", x, y);
+    if (!field) return { x: 0, y: 0 };
+    const u = Math.min(Math.max(x / canvas.width * ACROSS - 0.5, 0), ACROSS - 1);
+    const v = Math.min(Math.max(y / canvas.height * DOWN - 0.5, 0), DOWN - 1);
+    const [i, j] = [Math.min(Math.floor(u), ACROSS - 2), Math.min(Math.floor(v), DOWN - 2)];
+    const [s, t] = [u - i, v - j];
+    const cell = 2 * (j * ACROSS + i), below = cell + 2 * ACROSS;
+    const axis = (k) => (field[cell + k] * (1 - s) + field[cell + 2 + k] * s) * (1 - t)
+      + (field[below + k] * (1 - s) + field[below + 2 + k] * s) * t;
+    return { x: axis(0), y: axis(1) };
+  },
+});
+
+// The other city sends outlines and no field: where a body is, it is as fast as the body.
+const flowThere = Object.freeze({
+  at(x, y) {
+    point("there.flow.at", x, y);
+    let vx = 0, vy = 0, all = 0;
+    for (const b of there.bodies) {
+      const high = Math.max(Math.abs(b.foot.y - b.head.y), canvas.height / 20);
+      const across = (x - (b.foot.x + b.head.x) / 2) / (0.4 * high);
+      const down = (y - (b.foot.y + b.head.y) / 2) / (0.7 * high);
+      const near = Math.max(0, 1 - across * across - down * down);
+      vx += near * b.vx;
+      vy += near * b.vy;
+      all += near;
+    }
+    const over = Math.max(1, all);
+    return { x: vx / over, y: vy / over };
+  },
+});
+
+/** This city. */
+export const here = { ...site(native.here, native.side, "plain", flowHere), lead: true };
+/** The other city. */
+export const there = { ...site(native.there, 1 - native.side, "lines", flowThere), linked: false, delay: 0 };
 export const draw = Object.freeze(native.draw);
 export const random = native.random;
 export const noise = native.noise;
@@ -25,8 +74,73 @@ let now = 0;
 // A touch as a script sees it: age in seconds, and whose it is.
 const touch = (t, site) => ({ ...t, age: Math.max(0, now - t.began), city: site.city, here: site === here });
 
+const pairs = (tenths) => {
+  const points = [];
+  for (let i = 0; i + 1 < tenths.length; i += 2) points.push([tenths[i] / 10, tenths[i + 1] / 10]);
+  return points;
+};
+
+// A body as a script sees it. It stays the same object while the body is followed, so that a script can hang things on
+// it; what it says of itself is new each frame.
+class Body {
+  #tenths = [];
+  #outline = null;
+  #stood = false;
+
+  constructor(id, site) {
+    this.id = id;
+    this.city = site.city;
+    this.here = site === here;
+    // Made when it is asked for, since most scenes only draw it; a property of its own, so that a copy has it too.
+    Object.defineProperty(this, "outline", { enumerable: true, get: () => (this.#outline ??= pairs(this.#tenths)) });
+  }
+
+  /** What the engine draws. */
+  get __outline() {
+    return this.#tenths;
+  }
+
+  // True once, when it has stood for a second; again when it has moved in between.
+  static see(body, seen) {
+    const [x, y, headX, headY, vx, vy] = seen.at;
+    body.x = x / 10;
+    body.y = y / 10;
+    body.foot = { x: body.x, y: body.y };
+    body.head = { x: headX / 10, y: headY / 10 };
+    body.reach = seen.reach && { x: seen.reach[0] / 10, y: seen.reach[1] / 10 };
+    body.vx = vx / 10;
+    body.vy = vy / 10;
+    body.still = seen.still / 10;
+    body.people = seen.people;
+    body.age = Math.max(0, now - seen.began);
+    body.#tenths = seen.outline;
+    body.#outline = null;
+    const stood = body.#stood;
+    body.#stood = body.still >= 1;
+    return body.#stood && !stood;
+  }
+}
+
+const followed = new Map([[here, new Map()], [there, new Map()]]); // bodies by their ids
+
+// Who came, stands still and left since the frame before.
+const crowd = (site, seen) => {
+  const known = followed.get(site), all = new Map();
+  const [came, stands] = [[], []];
+  for (const b of seen) {
+    const body = known.get(b.id) ?? new Body(b.id, site);
+    if (!known.delete(b.id)) came.push(body);
+    if (Body.see(body, b)) stands.push(body);
+    all.set(b.id, body);
+  }
+  followed.set(site, all);
+  site.bodies = [...all.values()];
+  return { came, stands, left: [...known.values()] };
+};
+
 const look = (site, seen) => {
   site.touches = seen.touches.map((t) => touch(t, site));
+  site.stir = seen.stir;
   site.sun = { ...seen.sun, up: seen.sun.altitude > 0 };
   site.clock = { ...seen.clock, text: `${pad(seen.clock.hour)}:${pad(seen.clock.minute)}:${pad(seen.clock.second)}` };
 };
@@ -44,7 +158,12 @@ export function __sees(sees) {
   here.lead = sees.lead;
   there.linked = sees.linked;
   there.delay = sees.delay;
+  field = sees.here.flow;
+  const [mine, theirs] = [crowd(here, sees.here.bodies), crowd(there, sees.there.bodies)];
   const calls = [];
+  const each = (name, bodies) => { for (const body of bodies) calls.push([name, [body]]); };
+  each("leave", mine.left);
+  each("leaveThere", theirs.left);
   for (const e of sees.events) {
     const known = HANDLERS[e.is];
     if (known) {
@@ -53,6 +172,10 @@ export function __sees(sees) {
     } else if (e.is === "heard") calls.push(["heard", [e.name, JSON.parse(e.data)]]);
     else calls.push([e.is, []]);
   }
+  each("appear", mine.came);
+  each("appearThere", theirs.came);
+  each("still", mine.stands);
+  each("stillThere", theirs.stands);
   calls.push(["frame", [{ now, dt: sees.dt, width: canvas.width, height: canvas.height }]]);
   return calls;
 }

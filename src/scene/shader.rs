@@ -14,6 +14,18 @@ pub const ENGINE_UNIFORM_SIZE: usize = 16;
 const HEAD: &str = "struct Engine { canvas: vec2f, now: f32, pixel: f32 }
 @group(0) @binding(0) var<uniform> engine: Engine;
 ";
+/// What a shader can use that asks for it by one of these names.
+const SEES: [&str; 2] = ["body_here", "flow_here"];
+/// It stands after `HEAD`. Both textures cover the canvas, and are black where no camera looks: people are 1 in the
+/// first, motion in canvas units a second is in the second's red and green.
+const HERE: &str = "@group(0) @binding(2) var mask_here: texture_2d<f32>;
+@group(0) @binding(3) var flow_here_texture: texture_2d<f32>;
+@group(0) @binding(4) var here_sampler: sampler;
+fn body_here(at: vec2f) -> f32 { return textureSampleLevel(mask_here, here_sampler, at / engine.canvas, 0.0).r; }
+fn flow_here(at: vec2f) -> vec2f {
+    return textureSampleLevel(flow_here_texture, here_sampler, at / engine.canvas, 0.0).rg;
+}
+";
 /// What calls the artist's function; it stands after the source.
 const TAIL: &str = "
 struct MoongateVertex { @builtin(position) position: vec4f, @location(0) at: vec2f }
@@ -83,6 +95,8 @@ pub struct Shader {
     pub source: String,
     /// Bytes of its `Params`; 0 if it has none.
     pub size: usize,
+    /// It looks at who is here: mask, motion and their sampler are bindings 2, 3 and 4 of its group.
+    pub sees_here: bool,
     slots: Vec<Slot>,
 }
 
@@ -102,7 +116,9 @@ impl Shader {
             return Err(fault(None, format!("is longer than {} KiB; make it shorter", SOURCE_MAX >> 10)));
         }
         let has_params = source.contains("struct Params");
-        let head = if has_params { format!("{HEAD}{PARAMS}") } else { HEAD.to_owned() };
+        let sees_here = SEES.iter().any(|name| source.contains(name));
+        let parts = [(HEAD, true), (HERE, sees_here), (PARAMS, has_params)];
+        let head: String = parts.into_iter().filter_map(|(part, used)| used.then_some(part)).collect();
         let whole = format!("{head}{source}{TAIL}");
         let offset = head.lines().count() as u32;
         let lines = source.lines().count() as u32;
@@ -121,6 +137,10 @@ impl Shader {
             let line = line_of(error.location(&whole));
             let of_engine =
                 line.and_then(|line| source.lines().nth(line as usize - 1)).is_some_and(|l| l.contains("engine."));
+            if let Some(name) = ["body_there", "flow_there", "mask_there"].iter().find(|name| problem.contains(**name)) {
+                let remedy = "the other city sends outlines only: draw.body(body, there.look)";
+                return fault(line, format!("there is no `{name}`; {remedy}"));
+            }
             if problem.starts_with("invalid field accessor") && of_engine {
                 return fault(line, format!("{problem}; `engine` has canvas, now and pixel"));
             }
@@ -146,7 +166,7 @@ impl Shader {
         if size > PARAMS_MAX {
             return Err(fault(None, format!("`Params` takes {size} bytes; {PARAMS_MAX} are allowed")));
         }
-        Ok(Self { name: name.into(), source: whole, size: size as usize, slots })
+        Ok(Self { name: name.into(), source: whole, size: size as usize, sees_here, slots })
     }
 
     /// The members of its `Params`, in order.
@@ -247,6 +267,20 @@ fn paint(at: vec2f) -> vec4f { return vec4f(params.sun, params.wind, params.ring
         let number = |at: usize| f32::from_le_bytes([params[at], params[at + 1], params[at + 2], params[at + 3]]);
         assert_eq!([number(0), number(8), number(12), number(32)], [1.5, 2.0, 3.0, 7.0]);
         assert_eq!(params[64], 9);
+    }
+
+    #[test]
+    fn who_is_here_is_there_for_who_asks() {
+        let asks = "fn paint(at: vec2f) -> vec4f {\n  return vec4f(body_here(at), flow_here(at), 1.0);\n}";
+        let shader = Shader::parse("a.wgsl", asks).expect("it is sound");
+        assert!(shader.sees_here && shader.source.contains("@binding(2) var mask_here"), "{}", shader.source);
+        let asks_not = Shader::parse("a.wgsl", "fn paint(at: vec2f) -> vec4f { return vec4f(1.0); }").expect("sound");
+        assert!(!asks_not.sees_here && !asks_not.source.contains("mask_here"), "{}", asks_not.source);
+        let wrong = "fn paint(at: vec2f) -> vec4f {\n  let b = body_here(at);\n  return vec4f(bb);\n}";
+        assert_eq!(Shader::parse("a.wgsl", wrong).expect_err("it is not sound").line, Some(3));
+        let wrong = "fn paint(at: vec2f) -> vec4f {\n  return vec4f(body_there(at));\n}";
+        let fault = Shader::parse("a.wgsl", wrong).expect_err("there is no such thing");
+        assert!(fault.line == Some(2) && fault.problem.contains("outlines only"), "{fault}");
     }
 
     #[test]

@@ -1,14 +1,24 @@
-//! A picture as what a GPU draws: one run of vertices between two shader layers, each run one draw call.
+//! A picture as what a GPU draws: one run of vertices between two shader layers or clips, each run one draw call.
 
 use super::outline::{self, Triangles};
 use super::text::Letters;
-use crate::scene::{Blend, Colour, Item, Paint, Picture, Shape, Transform};
+use crate::scene::{Blend, Colour, Item, Paint, Pattern, Picture, Range, Shape, Transform};
 use bytemuck::{Pod, Zeroable};
 
 /// Most corners of one picture; what comes after them is not drawn.
 const VERTICES_MAX: usize = 2_000_000;
+const IDENTITY: Transform = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
 
-/// A corner of something. What it is stands in `kind`, as `shaders/canvas.wgsl` reads it.
+/// What a corner belongs to, as `shaders/canvas.wgsl` reads it.
+const TRIANGLES: u32 = 0;
+const SHAPE: u32 = 1;
+const LETTER: u32 = 2;
+/// Added to it: that it adds light, and what the fill is made of.
+const ADDS: u32 = 4;
+const LINES: u32 = 8;
+const DOTS: u32 = 16;
+
+/// A corner of something.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub(super) struct Vertex {
@@ -20,10 +30,21 @@ pub(super) struct Vertex {
     pub half: [f32; 2],
     /// Radius of its corners, width of its stroke, softness of its edge.
     pub edge: [f32; 3],
-    /// 0 triangles, 1 a shape, 2 a letter; 4 more when it adds light.
-    pub kind: f32,
+    pub kind: u32,
     pub fill: [u8; 4],
     pub stroke: [u8; 4],
+}
+
+/// What of a drawing gets through to the canvas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Through {
+    /// All of it: nothing is clipped.
+    #[default]
+    All,
+    /// What lies where this number was stamped.
+    Inside(u8),
+    /// What lies elsewhere.
+    Outside(u8),
 }
 
 /// One thing for the GPU to do.
@@ -31,10 +52,12 @@ pub(super) struct Vertex {
 pub(super) enum Step {
     /// All of the canvas in one colour.
     Clear(Colour),
-    /// A run of indices.
-    Triangles(std::ops::Range<u32>),
+    /// A run of indices of which nothing is seen: where they lie, `mark` is written into the stencil.
+    Stamp { run: std::ops::Range<u32>, mark: u8 },
+    /// A run of indices; `patterned` if any of it is.
+    Triangles { run: std::ops::Range<u32>, through: Through, patterned: bool },
     /// A shader over all of the canvas.
-    Shader { index: usize, params: Vec<u8>, blend: Blend },
+    Shader { index: usize, params: Vec<u8>, blend: Blend, through: Through },
 }
 
 /// A picture, ready to be drawn.
@@ -43,83 +66,171 @@ pub(super) struct Batch {
     pub vertices: Vec<Vertex>,
     pub indices: Vec<u32>,
     pub steps: Vec<Step>,
+    run: Run,
+    /// The last number stamped. The stencil begins with 0 everywhere.
+    mark: u8,
+}
+
+/// The indices that are in no step yet.
+#[derive(Debug, Default)]
+struct Run {
+    start: u32,
+    through: Through,
+    patterned: bool,
 }
 
 impl Batch {
     /// Makes a picture ready. `pixel` is how many pixels of the texture one canvas unit is.
     pub fn build(picture: &Picture, canvas: [f32; 2], pixel: f32, letters: &mut Letters) -> Self {
         let mut batch = Self::default();
-        let mut run = 0;
+        // A clip is stamped once something is drawn in it; none gets through where nothing is inside.
+        let mut clip: Option<(&[Range], bool)> = None;
+        let mut shut = false;
         letters.begin();
         for item in &picture.items {
             if batch.vertices.len() > VERTICES_MAX {
                 break;
             }
             match item {
-                Item::Background(colour) => {
-                    if batch.indices.is_empty() && batch.steps.is_empty() {
-                        batch.steps.push(Step::Clear(*colour));
-                    } else {
-                        let shape = Shape::Rect([canvas[0], canvas[1], 0.0]);
-                        let paint = Paint { fill: *colour, ..Paint::default() };
-                        batch.shape(shape, [1.0, 0.0, 0.0, 1.0, 0.0, 0.0], paint, pixel);
-                    }
+                Item::Clip { rings, inside } => {
+                    clip = Some((rings.as_slice(), *inside));
+                    continue;
                 }
-                Item::Shape { shape, transform, paint } => batch.shape(*shape, *transform, *paint, pixel),
-                Item::Line { points, closed, paint } => {
-                    let mut triangles = Triangles::default();
-                    let soft = paint.soft.max(1.0 / pixel);
-                    outline::stroke(points.of(&picture.points), *closed, paint.width, soft, &mut triangles);
-                    batch.triangles(&triangles, paint.stroke, paint.blend);
+                Item::Unclip => {
+                    (clip, shut) = (None, false);
+                    batch.let_through(Through::All);
+                    continue;
                 }
-                Item::Polygon { points, paint } => {
-                    let points = points.of(&picture.points);
-                    let soft = paint.soft.max(1.0 / pixel);
-                    if paint.fill.0[3] > 0 {
-                        let mut triangles = Triangles::default();
-                        outline::fill(points, soft, &mut triangles);
-                        batch.triangles(&triangles, paint.fill, paint.blend);
-                    }
-                    if paint.stroke.0[3] > 0 {
-                        let mut triangles = Triangles::default();
-                        outline::stroke(points, true, paint.width, soft, &mut triangles);
-                        batch.triangles(&triangles, paint.stroke, paint.blend);
-                    }
-                }
-                Item::Text { text, size, align, language, bold, transform, paint } => {
-                    let [a, b, c, d, ..] = *transform;
-                    let pixels = size * (a * d - b * c).abs().sqrt() * pixel;
-                    let (text, language) = (picture.text(*text), picture.text(*language));
-                    for glyph in letters.letters(text, language, (*align, *bold), pixels) {
-                        let [left, top, right, bottom] = glyph.place.map(|at| at * size);
-                        let [u0, v0, u1, v1] = glyph.atlas;
-                        let corners = [
-                            ([left, top], [u0, v0]),
-                            ([right, top], [u1, v0]),
-                            ([right, bottom], [u1, v1]),
-                            ([left, bottom], [u0, v1]),
-                        ];
-                        batch.quad(*transform, corners, [0.0; 2], [0.0; 3], 2.0, *paint);
-                    }
-                }
-                Item::Shader { index, params, blend } => {
-                    batch.close(&mut run);
-                    let params = params.of(&picture.params).to_vec();
-                    batch.steps.push(Step::Shader { index: usize::from(*index), params, blend: *blend });
-                }
+                _ => {}
+            }
+            if let Some((rings, inside)) = clip.take() {
+                let through = batch.stamp(rings, inside, &picture.points, canvas);
+                shut = through.is_none();
+                batch.let_through(through.unwrap_or_default());
+            }
+            if !shut {
+                batch.item(item, picture, canvas, pixel, letters);
             }
         }
-        batch.close(&mut run);
+        batch.close();
         batch
     }
 
-    /// Ends a run of triangles: one draw call.
-    fn close(&mut self, run: &mut u32) {
-        let end = self.indices.len() as u32;
-        if end > *run {
-            self.steps.push(Step::Triangles(*run..end));
-            *run = end;
+    /// True when the stencil is needed.
+    pub fn clips(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Stamp { .. }))
+    }
+
+    fn item(&mut self, item: &Item, picture: &Picture, canvas: [f32; 2], pixel: f32, letters: &mut Letters) {
+        match item {
+            Item::Background(colour) => {
+                if self.indices.is_empty() && self.steps.is_empty() {
+                    self.steps.push(Step::Clear(*colour));
+                } else {
+                    let shape = Shape::Rect([canvas[0], canvas[1], 0.0]);
+                    let paint = Paint { fill: *colour, ..Paint::default() };
+                    self.shape(shape, IDENTITY, paint, pixel);
+                }
+            }
+            Item::Shape { shape, transform, paint } => self.shape(*shape, *transform, *paint, pixel),
+            Item::Line { points, closed, paint } => {
+                let mut triangles = Triangles::default();
+                let soft = paint.soft.max(1.0 / pixel);
+                outline::stroke(points.of(&picture.points), *closed, paint.width, soft, &mut triangles);
+                self.triangles(&triangles, paint.stroke, paint.blend, Pattern::Plain);
+            }
+            Item::Polygon { points, paint } => {
+                let points = points.of(&picture.points);
+                let soft = paint.soft.max(1.0 / pixel);
+                if paint.fill.0[3] > 0 {
+                    let mut triangles = Triangles::default();
+                    outline::fill(points, soft, &mut triangles);
+                    self.triangles(&triangles, paint.fill, paint.blend, paint.pattern);
+                }
+                if paint.stroke.0[3] > 0 {
+                    let mut triangles = Triangles::default();
+                    outline::stroke(points, true, paint.width, soft, &mut triangles);
+                    self.triangles(&triangles, paint.stroke, paint.blend, Pattern::Plain);
+                }
+            }
+            Item::Text { text, size, align, language, bold, transform, paint } => {
+                let [a, b, c, d, ..] = *transform;
+                let pixels = size * (a * d - b * c).abs().sqrt() * pixel;
+                let (text, language) = (picture.text(*text), picture.text(*language));
+                // Letters in stripes cannot be read.
+                let paint = Paint { pattern: Pattern::Plain, ..*paint };
+                for glyph in letters.letters(text, language, (*align, *bold), pixels) {
+                    let [left, top, right, bottom] = glyph.place.map(|at| at * size);
+                    let [u0, v0, u1, v1] = glyph.atlas;
+                    let corners = [
+                        ([left, top], [u0, v0]),
+                        ([right, top], [u1, v0]),
+                        ([right, bottom], [u1, v1]),
+                        ([left, bottom], [u0, v1]),
+                    ];
+                    self.quad(*transform, corners, [0.0; 2], [0.0; 3], LETTER, paint);
+                }
+            }
+            Item::Shader { index, params, blend } => {
+                self.close();
+                let params = params.of(&picture.params).to_vec();
+                let through = self.run.through;
+                self.steps.push(Step::Shader { index: usize::from(*index), params, blend: *blend, through });
+            }
+            // Known before anything is drawn.
+            Item::Clip { .. } | Item::Unclip => {}
         }
+    }
+
+    /// Ends a run of triangles: one draw call.
+    fn close(&mut self) {
+        let end = self.indices.len() as u32;
+        let Run { start, through, patterned } = std::mem::take(&mut self.run);
+        if end > start {
+            self.steps.push(Step::Triangles { run: start..end, through, patterned });
+        }
+        self.run = Run { start: end, through, patterned: false };
+    }
+
+    /// What is drawn from here on gets through only there.
+    fn let_through(&mut self, through: Through) {
+        if self.run.through != through {
+            self.close();
+            self.run.through = through;
+        }
+    }
+
+    /// Stamps all that polygons enclose, with a number that nothing before has. Gives what gets through from here on;
+    /// `None` if that is nothing.
+    fn stamp(&mut self, rings: &[Range], inside: bool, points: &[[f32; 2]], canvas: [f32; 2]) -> Option<Through> {
+        let mut triangles = Triangles::default();
+        for ring in rings {
+            if self.vertices.len() + triangles.points.len() > VERTICES_MAX {
+                break;
+            }
+            outline::enclosed(ring.of(points), &mut triangles);
+        }
+        if triangles.indices.is_empty() {
+            return (!inside).then_some(Through::All);
+        }
+        self.close();
+        if self.mark == u8::MAX {
+            // No number is left: the stencil is emptied and they begin anew.
+            let [width, height] = canvas;
+            let corners = [[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]].map(|at| (at, [0.0; 2]));
+            self.quad(IDENTITY, corners, [0.0; 2], [0.0; 3], TRIANGLES, Paint::default());
+            self.end_stamp(0);
+        }
+        self.triangles(&triangles, Colour::CLEAR, Blend::Over, Pattern::Plain);
+        self.end_stamp(self.mark + 1);
+        Some(if inside { Through::Inside(self.mark) } else { Through::Outside(self.mark) })
+    }
+
+    fn end_stamp(&mut self, mark: u8) {
+        let end = self.indices.len() as u32;
+        self.steps.push(Step::Stamp { run: self.run.start..end, mark });
+        self.run.start = end;
+        self.mark = mark;
     }
 
     fn shape(&mut self, shape: Shape, transform: Transform, paint: Paint, pixel: f32) {
@@ -143,7 +254,7 @@ impl Batch {
         let [x, y] = [half[0] + pad, half[1] + pad];
         let corners = [[-x, -y], [x, -y], [x, y], [-x, y]].map(|at| (at, at));
         let width = if stroked { paint.width } else { 0.0 };
-        self.quad(transform, corners, half, [radius, width, paint.soft], 1.0, paint);
+        self.quad(transform, corners, half, [radius, width, paint.soft], SHAPE, paint);
     }
 
     fn quad(
@@ -152,26 +263,27 @@ impl Batch {
         corners: [([f32; 2], [f32; 2]); 4],
         half: [f32; 2],
         edge: [f32; 3],
-        kind: f32,
+        what: u32,
         paint: Paint,
     ) {
         let [a, b, c, d, e, f] = transform;
+        let kind = self.kind(what, paint.fill, paint.blend, paint.pattern);
         let first = self.vertices.len() as u32;
         self.vertices.extend(corners.map(|([x, y], local)| Vertex {
             at: [a * x + c * y + e, b * x + d * y + f],
             local,
             half,
             edge,
-            kind: kind + if paint.blend == Blend::Add { 4.0 } else { 0.0 },
+            kind,
             fill: paint.fill.0,
             stroke: paint.stroke.0,
         }));
         self.indices.extend([0, 1, 2, 0, 2, 3].map(|i| first + i));
     }
 
-    fn triangles(&mut self, triangles: &Triangles, colour: Colour, blend: Blend) {
+    fn triangles(&mut self, triangles: &Triangles, colour: Colour, blend: Blend, pattern: Pattern) {
+        let kind = self.kind(TRIANGLES, colour, blend, pattern);
         let first = self.vertices.len() as u32;
-        let kind = if blend == Blend::Add { 4.0 } else { 0.0 };
         self.vertices.extend(triangles.points.iter().map(|(at, seen)| Vertex {
             at: *at,
             local: [*seen, 0.0],
@@ -182,5 +294,188 @@ impl Batch {
             stroke: [0; 4],
         }));
         self.indices.extend(triangles.indices.iter().map(|index| first + index));
+    }
+
+    fn kind(&mut self, what: u32, fill: Colour, blend: Blend, pattern: Pattern) -> u32 {
+        let pattern = match pattern {
+            // Of what is not seen the pattern is not seen either.
+            _ if fill.0[3] == 0 => 0,
+            Pattern::Plain => 0,
+            Pattern::Lines => LINES,
+            Pattern::Dots => DOTS,
+        };
+        self.run.patterned |= pattern != 0;
+        what + pattern + if blend == Blend::Add { ADDS } else { 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{LazyLock, Mutex, PoisonError};
+
+    /// Finding the system's fonts takes a while.
+    static LETTERS: LazyLock<Mutex<Letters>> = LazyLock::new(|| Mutex::new(Letters::new()));
+
+    const CANVAS: [f32; 2] = [1920.0, 1080.0];
+
+    fn dot(x: f32, pattern: Pattern) -> Item {
+        let paint = Paint { fill: Colour([255; 4]), pattern, ..Paint::default() };
+        Item::Shape { shape: Shape::Ellipse([5.0, 5.0]), transform: [1.0, 0.0, 0.0, 1.0, x, 50.0], paint }
+    }
+
+    fn clip(rings: &[(u32, u32)], inside: bool) -> Item {
+        Item::Clip {
+            rings: rings.iter().map(|(start, count)| Range { start: *start, count: *count }).collect(),
+            inside,
+        }
+    }
+
+    const SHADER: Item = Item::Shader { index: 2, params: Range { start: 0, count: 0 }, blend: Blend::Add };
+
+    /// A picture with two triangles to clip to.
+    fn build(items: Vec<Item>) -> Batch {
+        let points = vec![[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [20.0, 0.0], [29.0, 0.0], [20.0, 9.0]];
+        let picture = Picture { items, points, ..Picture::default() };
+        let mut letters = LETTERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch = Batch::build(&picture, CANVAS, 1.0, &mut letters);
+        // Whatever is drawn, each index is of a corner and in exactly one step.
+        assert!(batch.indices.iter().all(|index| (*index as usize) < batch.vertices.len()));
+        let mut next = 0;
+        for step in &batch.steps {
+            if let Step::Stamp { run, .. } | Step::Triangles { run, .. } = step {
+                assert_eq!(run.start, next, "{:?}", batch.steps);
+                assert!(run.end > run.start, "{:?}", batch.steps);
+                next = run.end;
+            }
+        }
+        assert_eq!(next as usize, batch.indices.len());
+        batch
+    }
+
+    fn triangles(run: std::ops::Range<u32>, through: Through) -> Step {
+        Step::Triangles { run, through, patterned: false }
+    }
+
+    #[test]
+    fn without_a_clip_there_is_one_run_and_no_stencil() {
+        let batch = build(vec![
+            Item::Background(Colour([1, 2, 3, 255])),
+            dot(10.0, Pattern::Plain),
+            Item::Unclip,
+            dot(20.0, Pattern::Plain),
+            clip(&[(0, 3)], true),
+            Item::Unclip,
+            dot(30.0, Pattern::Plain),
+        ]);
+        assert!(!batch.clips());
+        assert_eq!(batch.steps, [Step::Clear(Colour([1, 2, 3, 255])), triangles(0..18, Through::All)]);
+    }
+
+    #[test]
+    fn what_is_drawn_in_a_clip_is_tested_and_the_rest_is_not() {
+        let batch = build(vec![
+            dot(10.0, Pattern::Plain),
+            clip(&[(0, 3), (3, 3)], true),
+            dot(20.0, Pattern::Plain),
+            SHADER,
+            dot(30.0, Pattern::Plain),
+            // A new clip takes the place of the one before.
+            clip(&[(3, 3)], false),
+            Item::Background(Colour([9; 4])),
+            Item::Unclip,
+            dot(40.0, Pattern::Plain),
+        ]);
+        assert!(batch.clips());
+        let shader = Step::Shader { index: 2, params: Vec::new(), blend: Blend::Add, through: Through::Inside(1) };
+        assert_eq!(
+            batch.steps,
+            [
+                triangles(0..6, Through::All),
+                Step::Stamp { run: 6..12, mark: 1 },
+                triangles(12..18, Through::Inside(1)),
+                shader,
+                triangles(18..24, Through::Inside(1)),
+                Step::Stamp { run: 24..27, mark: 2 },
+                triangles(27..33, Through::Outside(2)),
+                triangles(33..39, Through::All),
+            ]
+        );
+    }
+
+    #[test]
+    fn of_nothing_there_is_no_inside() {
+        let far = (u32::MAX, u32::MAX);
+        for rings in [&[][..], &[(0, 2)], &[far], &[(0, 0), (5, 3)]] {
+            let batch = build(vec![
+                clip(rings, true),
+                dot(10.0, Pattern::Plain),
+                SHADER,
+                Item::Background(Colour([255; 4])),
+                clip(rings, false),
+                dot(20.0, Pattern::Plain),
+            ]);
+            assert_eq!(batch.steps, [triangles(0..6, Through::All)], "{rings:?}");
+        }
+    }
+
+    #[test]
+    fn a_clip_without_an_end_and_a_clear_within_one_harm_nothing() {
+        let batch = build(vec![clip(&[(0, 3)], true), Item::Background(Colour([7; 4]))]);
+        assert_eq!(batch.steps, [Step::Stamp { run: 0..3, mark: 1 }, triangles(3..9, Through::Inside(1))]);
+    }
+
+    #[test]
+    fn three_hundred_clips_each_have_a_number_of_their_own() {
+        let mut items = Vec::new();
+        for i in 0..300 {
+            items.extend([clip(&[(0, 3)], i % 2 == 0), dot(10.0, Pattern::Plain)]);
+        }
+        let batch = build(items);
+        // The stencil as it would be after each step: numbers that stand in it.
+        let mut standing = vec![0];
+        let mut drawn = 0;
+        for step in &batch.steps {
+            match step {
+                Step::Stamp { mark: 0, .. } => standing = vec![0],
+                Step::Stamp { mark, .. } => {
+                    assert!(!standing.contains(mark), "{mark} is used twice");
+                    standing.push(*mark);
+                }
+                Step::Triangles { through: Through::Inside(mark) | Through::Outside(mark), .. } => {
+                    assert_eq!(Some(mark), standing.last());
+                    drawn += 1;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!((drawn, standing.len()), (300, 46));
+    }
+
+    #[test]
+    fn a_pattern_is_of_the_fill_alone() {
+        let fill = Colour([255; 4]);
+        let paint = Paint { fill, stroke: fill, width: 2.0, pattern: Pattern::Dots, ..Paint::default() };
+        let points = Range { start: 0, count: 3 };
+        let kinds = |items| -> Vec<u32> {
+            let mut kinds: Vec<u32> = build(items).vertices.iter().map(|vertex| vertex.kind).collect();
+            kinds.dedup();
+            kinds
+        };
+        assert_eq!(kinds(vec![Item::Polygon { points, paint }]), [TRIANGLES + DOTS, TRIANGLES]);
+        assert_eq!(kinds(vec![Item::Line { points, closed: true, paint }]), [TRIANGLES]);
+        let adds = Paint { blend: Blend::Add, pattern: Pattern::Lines, ..paint };
+        assert_eq!(kinds(vec![Item::Polygon { points, paint: adds }]), [TRIANGLES + LINES + ADDS, TRIANGLES + ADDS]);
+        // Runs in which nothing has a pattern are drawn as if there were none.
+        let batch = build(vec![dot(1.0, Pattern::Plain), dot(2.0, Pattern::Lines), SHADER, dot(3.0, Pattern::Plain)]);
+        let patterned: Vec<bool> = batch
+            .steps
+            .iter()
+            .filter_map(|step| if let Step::Triangles { patterned, .. } = step { Some(*patterned) } else { None })
+            .collect();
+        assert_eq!(patterned, [true, false]);
+        let unseen = Paint { fill: Colour::CLEAR, ..paint };
+        let shape = Item::Shape { shape: Shape::Ellipse([5.0; 2]), transform: IDENTITY, paint: unseen };
+        assert_eq!(kinds(vec![shape]), [SHAPE]);
     }
 }

@@ -1,11 +1,17 @@
 //! The stage: the canvas as a texture, painted from pictures, and the screens that show it.
 
 mod batch;
+mod brushes;
 mod capture;
+mod light;
 mod outline;
 mod painter;
 mod screens;
 mod text;
+mod watched;
+
+pub use light::Shown;
+pub use watched::{Watched, watch};
 
 use crate::device::clock::monotonic;
 use crate::manifest::Screen;
@@ -76,6 +82,7 @@ struct DrawnState {
     submitted: Mutex<Vec<(u64, Duration)>>,
     faults: Mutex<Vec<LayerFault>>,
     painted: AtomicU64,
+    shown: Shown,
 }
 
 /// Pictures whose end nobody has asked for yet.
@@ -97,8 +104,12 @@ impl Drawn {
         }
     }
 
+    /// A layer is made once for each way to blend and to clip it; its fault is one.
     fn fault(&self, fault: LayerFault) {
-        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+        let mut faults = self.0.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        if faults.iter().all(|known| known.shader != fault.shader) {
+            faults.push(fault);
+        }
     }
 
     /// Pictures that were finished since the last call: the last input they reflect, submitted at, done at.
@@ -114,6 +125,11 @@ impl Drawn {
     /// Layers that the driver refuses.
     pub fn faults(&self) -> Vec<LayerFault> {
         self.0.faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How bright the canvas is.
+    pub fn shown(&self) -> Shown {
+        self.0.shown.clone()
     }
 
     /// Pictures that the GPU works on.
@@ -218,8 +234,10 @@ impl Plugin for StagePlugin {
             drawn: self.drawn.clone(),
         })
         .init_resource::<Easel>()
+        .init_resource::<watched::Watching>()
         .insert_resource(LetterCase(Mutex::new(letters)));
         painter::plug(app);
+        light::plug(app);
         if !self.screens.is_empty() {
             screens::plug(app, &self.screens, &self.title);
         }

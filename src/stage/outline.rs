@@ -2,7 +2,7 @@
 
 use lyon_tessellation::math::point;
 use lyon_tessellation::path::Path;
-use lyon_tessellation::{BuffersBuilder, FillOptions, FillTessellator, FillVertex, VertexBuffers};
+use lyon_tessellation::{BuffersBuilder, FillOptions, FillRule, FillTessellator, FillVertex, VertexBuffers};
 
 /// Most corners of a filled polygon; crossings grow with their square.
 const CORNERS_MAX: usize = 4_000;
@@ -90,8 +90,20 @@ fn join(line: &[[f32; 2]], i: usize, closed: bool) -> [f32; 2] {
 
 /// The inside of a polygon (even-odd); its edge fades outwards over `soft` units.
 pub(super) fn fill(points: &[[f32; 2]], soft: f32, out: &mut Triangles) {
+    if area(points, FillRule::EvenOdd, out) {
+        stroke(points, true, soft, soft, out);
+    }
+}
+
+/// All that a polygon encloses, however it winds; its edge is hard.
+pub(super) fn enclosed(points: &[[f32; 2]], out: &mut Triangles) {
+    area(points, FillRule::NonZero, out);
+}
+
+/// False for a polygon that cannot be filled.
+fn area(points: &[[f32; 2]], rule: FillRule, out: &mut Triangles) -> bool {
     let Some((first, rest)) = points.split_first().filter(|(_, rest)| (2..CORNERS_MAX).contains(&rest.len())) else {
-        return;
+        return false;
     };
     let mut path = Path::builder();
     path.begin(point(first[0], first[1]));
@@ -102,22 +114,22 @@ pub(super) fn fill(points: &[[f32; 2]], soft: f32, out: &mut Triangles) {
     // With 16 bits the tessellator stops at 65,535 corners: a polygon that crosses itself everywhere has millions.
     let mut inside: VertexBuffers<[f32; 2], u16> = VertexBuffers::new();
     let mut sink = BuffersBuilder::new(&mut inside, |vertex: FillVertex| vertex.position().to_array());
-    let options = FillOptions::default().with_tolerance(0.25);
+    let options = FillOptions::default().with_tolerance(0.25).with_fill_rule(rule);
     // A polygon that cannot be filled is one that cannot be seen: crossing itself at infinity, say.
     if FillTessellator::new().tessellate_path(&path.build(), &options, &mut sink).is_err() {
-        return;
+        return false;
     }
     let base = out.points.len() as u32;
     out.points.extend(inside.vertices.into_iter().map(|at| (at, 1.0)));
     out.indices.extend(inside.indices.into_iter().map(|index| base + u32::from(index)));
-    stroke(points, true, soft, soft, out);
+    true
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn area(triangles: &Triangles) -> f32 {
+    fn covered(triangles: &Triangles) -> f32 {
         let at = |i: u32| triangles.points[i as usize].0;
         triangles
             .indices
@@ -133,14 +145,29 @@ mod tests {
     fn a_square_has_its_area() {
         let mut out = Triangles::default();
         fill(&[[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]], 0.001, &mut out);
-        assert!((area(&out) - 100.0).abs() < 0.2, "{}", area(&out));
+        assert!((covered(&out) - 100.0).abs() < 0.2, "{}", covered(&out));
     }
 
     #[test]
     fn a_straight_line_is_as_wide_as_it_says() {
         let mut out = Triangles::default();
         stroke(&[[0.0, 0.0], [50.0, 0.0], [100.0, 0.0]], false, 4.0, 0.01, &mut out);
-        assert!((area(&out) - 401.0).abs() < 1.0, "{}", area(&out));
+        assert!((covered(&out) - 401.0).abs() < 1.0, "{}", covered(&out));
+    }
+
+    #[test]
+    fn what_a_polygon_encloses_has_no_holes() {
+        // A star of five points drawn in one go: even-odd sees nothing in its middle.
+        let star: Vec<[f32; 2]> = (0..5)
+            .map(|i| std::f32::consts::TAU * 0.4 * i as f32)
+            .map(|angle| [10.0 * angle.cos(), 10.0 * angle.sin()])
+            .collect();
+        let mut out = Triangles::default();
+        enclosed(&star, &mut out);
+        assert!((covered(&out) - 112.26).abs() < 0.5, "{}", covered(&out));
+        let mut out = Triangles::default();
+        enclosed(&star[..2], &mut out);
+        assert!(out.indices.is_empty());
     }
 
     #[test]

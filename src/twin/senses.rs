@@ -1,15 +1,19 @@
-//! What the scene will see: touches of both cities, sky and clocks, and what happened since it was last asked.
+//! What the scene will see: touches and bodies of both cities, sky and clocks, and what happened since it was last asked.
 
 use crate::device::quic::Status;
 use crate::device::touch::Touched;
 use crate::link::{Happening, State};
 use crate::manifest::City;
-use crate::presence::{Meeting, Phase, Presence, Touch};
-use crate::scene::{Seen, Sees, SiteSeen, TouchSeen, local_clock, sun};
+use crate::presence::{Body, Meeting, Phase, Presence, Touch};
+use crate::scene::{Crowd, FLOW, Seen, Sees, SiteSeen, TouchSeen, flow, local_clock, stir, sun};
+use crate::sense::MOTION;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Things that wait for a scene which is stuck; more, and the oldest are forgotten.
 const WAITING_MAX: usize = 1_024;
+
+// What the camera's part measures is what a scene reads.
+const _: () = assert!(FLOW[0] == MOTION[0] && FLOW[1] == MOTION[1]);
 
 /// Gathers what a scene may know.
 pub struct Senses {
@@ -18,8 +22,13 @@ pub struct Senses {
     meeting: Meeting,
     canvas: [f32; 2],
     touches: [Vec<TouchSeen>; 2],
+    bodies: [Crowd; 2],
+    /// How much moves in each city.
+    stir: [f32; 2],
+    /// How it moves here.
+    flow: Option<Vec<i32>>,
     events: Vec<Seen>,
-    /// Events so far, which are the scene's inputs.
+    /// Events and looks of the camera so far, which are the scene's inputs.
     input: u64,
     status: Option<Status>,
     began: Duration,
@@ -37,6 +46,9 @@ impl Senses {
             meeting,
             canvas,
             touches,
+            bodies: Default::default(),
+            stir: [0.0; 2],
+            flow: None,
             events: Vec::new(),
             input: 0,
             status: None,
@@ -96,11 +108,25 @@ impl Senses {
         }
     }
 
+    /// What the cameras of here saw at `made`, in canvas units: bodies, how much moves (0 to 1), and how (one vector for
+    /// each cell of [`FLOW`], in canvas units a second; empty where none is known). The number of the
+    /// input that it is.
+    pub fn bodies(&mut self, made: Duration, bodies: &[Body], stir: f32, cells: &[[f32; 2]]) -> u64 {
+        let at = self.shared(made);
+        self.bodies[0].take(at, bodies);
+        self.stir[0] = if stir.is_finite() { (stir.clamp(0.0, 1.0) * 1e3).round() / 1e3 } else { 0.0 };
+        self.flow = flow(cells);
+        self.input += 1;
+        self.input
+    }
+
     /// How the link is, and who is there.
     pub fn link(&mut self, status: Status, mut there: Presence, now: Duration) {
         self.status = Some(status);
         self.meeting.turn_all(self.canvas[0], &mut there);
         let at = self.shared(now);
+        self.bodies[1].take(at, &there.bodies);
+        self.stir[1] = stir(&there.bodies, self.canvas);
         // Where a touch is comes from presence, that it began and ended from events.
         for touch in &there.touches {
             let Some(index) = self.touches[1].iter().position(|t| t.id == touch.id) else { continue };
@@ -142,19 +168,23 @@ impl Senses {
         self.event(Seen::Linked);
     }
 
-    /// The twin is gone, and its touches with it.
+    /// The twin is gone, and its touches and bodies with it.
     pub fn parted(&mut self) {
         for seen in std::mem::take(&mut self.touches[1]) {
             self.event(Seen::UpThere(seen));
         }
+        (self.bodies[1], self.stir[1]) = (Crowd::default(), 0.0);
         self.event(Seen::Parted);
     }
 
     /// Everything that a scene may know now.
     pub fn sees(&self, number: u64, now: Duration) -> Sees {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
-        let site = |city: &City, touches: &Vec<TouchSeen>| SiteSeen {
-            touches: touches.clone(),
+        let site = |city: &City, side: usize| SiteSeen {
+            touches: self.touches[side].clone(),
+            bodies: self.bodies[side].bodies().to_vec(),
+            stir: self.stir[side],
+            flow: self.flow.clone().filter(|_| side == 0),
             sun: sun(city.latitude, city.longitude, unix),
             clock: local_clock(&city.zone, unix),
         };
@@ -164,8 +194,8 @@ impl Senses {
             input: self.input,
             now: self.shared(now),
             dt: now.saturating_sub(self.last).as_secs_f64().min(1.0),
-            here: site(self.here, &self.touches[0]),
-            there: site(self.there, &self.touches[1]),
+            here: site(self.here, 0),
+            there: site(self.there, 1),
             linked: health.state == State::Linked,
             delay: health.round_trip.map_or(0.0, |round_trip| round_trip / 2.0),
             lead: self.status.is_none_or(|status| status.lead),

@@ -1,0 +1,174 @@
+//! `moongate camera`: a camera, a clip or an invented street as YUV4MPEG2 on standard output. A show starts it, and any
+//! other program can stand in its place.
+
+mod clip;
+mod device;
+mod pixels;
+
+use crate::device::camera::y4m::SIDE_MAX;
+use crate::device::clock::monotonic;
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// What can be said on the command line.
+#[derive(Debug, Clone, clap::Args)]
+#[command(group(clap::ArgGroup::new("source").args(["list", "device", "file"])))]
+pub struct Arguments {
+    /// Lists the cameras of this machine, with what they can give.
+    #[arg(long)]
+    list: bool,
+    /// A camera by its name or a part of it, its number, or its path (/dev/v4l/by-path/… stays the same); the first
+    /// that can be read if none is named.
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// Plays a clip over and over, at its own rate. What is not YUV4MPEG2 is read by ffmpeg, if it is installed.
+    #[arg(long, value_name = "CLIP")]
+    file: Option<PathBuf>,
+    /// Width and height in pixels; of a camera, the nearest that it has.
+    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x480", value_parser = size)]
+    size: [usize; 2],
+    /// Pictures a second; of a camera, the nearest that it has.
+    #[arg(long, default_value = "30", value_parser = rate)]
+    rate: f64,
+    /// Turns the picture left to right.
+    #[arg(long)]
+    mirror: bool,
+    /// Plays the clip once.
+    #[arg(long, requires = "file")]
+    once: bool,
+    /// As fast as it is read, not at its rate.
+    #[arg(long, conflicts_with_all = ["list", "device"])]
+    fast: bool,
+    /// Ends after so many seconds of pictures.
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    time: Option<f64>,
+}
+
+fn size(text: &str) -> Result<[usize; 2], String> {
+    let sides = text.split_once(['x', 'X', '×']).and_then(|(width, height)| {
+        let sides = [width.trim().parse().ok()?, height.trim().parse().ok()?];
+        sides.iter().all(|side| (16..=SIDE_MAX).contains(side)).then_some(sides)
+    });
+    sides.ok_or_else(|| format!("write width and height of 16 to {SIDE_MAX} pixels, such as 640x480"))
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate| (1.0..=240.0).contains(rate));
+    rate.ok_or_else(|| "use 1 to 240 pictures a second".into())
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let time = text.trim_end_matches('s').parse().ok().filter(|time| (0.0..=1e6).contains(time));
+    time.ok_or_else(|| "use a number of seconds".into())
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Writes pictures until their source ends, the time is over, or nobody reads them any more, which is no failure.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    match show(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) if why.downcast_ref().is_some_and(|why: &io::Error| why.kind() == io::ErrorKind::BrokenPipe) => {
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("moongate camera: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn show(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.list {
+        return device::list();
+    }
+    let output = output()?;
+    match &arguments.file {
+        Some(clip) => clip::run(arguments, clip, output),
+        None => device::run(arguments, output),
+    }
+}
+
+/// Standard output as it is: one write a picture, with nothing in between.
+fn output() -> Result<File, Failure> {
+    let output = io::stdout();
+    if output.is_terminal() {
+        return Err("pictures are no text for a terminal; lead them into a program, such as \
+                    `moongate camera | ffplay -`, or look what there is with --list"
+            .into());
+    }
+    let output = File::from(output.as_fd().try_clone_to_owned()?);
+    // A driver that blocks for ever cannot notice that nobody reads any more; the system can. Not where pictures go to
+    // a file: that may outlive its terminal.
+    #[cfg(target_os = "linux")]
+    if rustix::fs::fstat(&output).is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_fifo()) {
+        let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    }
+    Ok(output)
+}
+
+/// Says when each picture is due.
+struct Pace {
+    period: Duration,
+    /// The next one; none before the first, and where nothing is waited for.
+    due: Option<Duration>,
+    fast: bool,
+    /// Pictures that are still to come; without a number, all.
+    left: Option<u64>,
+}
+
+impl Pace {
+    fn new(period: Duration, arguments: &Arguments) -> Self {
+        let left = arguments.time.map(|time| (time / period.as_secs_f64()).round() as u64);
+        Self { period, due: None, fast: arguments.fast, left }
+    }
+
+    /// Waits until a picture is due; its time, or none when there are to be no more.
+    fn wait(&mut self) -> Option<Duration> {
+        if let Some(left) = &mut self.left {
+            *left = left.checked_sub(1)?;
+        }
+        let now = monotonic();
+        if self.fast {
+            return Some(now);
+        }
+        // One that is late by more than a picture does not hurry after what it has missed.
+        let due = self.due.filter(|&due| due + self.period >= now).unwrap_or(now);
+        std::thread::sleep(due.saturating_sub(now));
+        self.due = Some(due + self.period);
+        Some(due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_is_checked() {
+        assert_eq!(size("640x480"), Ok([640, 480]));
+        for wrong in ["640", "640x", "0x0", "15x480", "4097x16", "-1x99", "axb"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+        assert!(rate("29.97").is_ok() && rate("0").is_err() && rate("nan").is_err() && rate("1e9").is_err());
+        assert_eq!(seconds("2.5s"), Ok(2.5));
+        assert!(seconds("-1").is_err() && seconds("inf").is_err());
+    }
+
+    #[test]
+    fn pictures_come_at_their_rate_and_end() {
+        let period = Duration::from_millis(5);
+        let mut pace = Pace { period, due: None, fast: false, left: Some(10) };
+        let times: Vec<_> = std::iter::from_fn(|| pace.wait()).collect();
+        assert_eq!(times.len(), 10);
+        let took = monotonic() - times[0];
+        assert!(took >= period * 9, "{took:?}");
+        assert!(times.windows(2).all(|two| two[1] - two[0] >= period), "{times:?}");
+        let mut fast = Pace { period: Duration::from_secs(9), due: None, fast: true, left: Some(3) };
+        assert_eq!(std::iter::from_fn(|| fast.wait()).count(), 3);
+    }
+}

@@ -1,0 +1,262 @@
+//! A camera of this machine, through nokhwa.
+//!
+//! nokhwa is not trusted: its `Camera` panics when it is dropped and a driver complains, it waits for ever for a driver
+//! that is silent, and its enumeration panics at what it does not expect. So a camera is never dropped, a panic becomes
+//! a message, and whoever started this process kills it when nothing comes.
+
+use super::pixels::{FORMATS, brightness};
+use super::{Arguments, Failure, Pace};
+use crate::device::camera::y4m::{Colours, Rate, SIDE_MAX, Writer, mirror};
+use crate::device::clock::monotonic;
+use nokhwa::utils::{ApiBackend, CameraFormat, CameraIndex, CameraInfo, RequestedFormat, RequestedFormatType, Resolution};
+use nokhwa::{Camera, NokhwaError};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, SystemTime};
+
+/// So many pictures in a row that cannot be read are no accident any more.
+const BAD_MAX: u32 = 60;
+/// Formats that are tried before a camera is given up.
+const TRIES: usize = 6;
+
+/// Does something with nokhwa; a panic in there is an error like others.
+fn guarded<T>(act: impl FnOnce() -> Result<T, NokhwaError>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(act)) {
+        Ok(done) => done.map_err(|why| why.to_string()),
+        Err(_) => Err("its driver says what cannot be understood".into()),
+    }
+}
+
+fn cameras() -> Result<Vec<CameraInfo>, Failure> {
+    // What a panic has to say is told in our own words.
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut cameras = guarded(|| nokhwa::query(ApiBackend::Auto))?;
+    cameras.sort_by_key(|camera| camera.index().as_index().unwrap_or(u32::MAX));
+    Ok(cameras)
+}
+
+pub(super) fn list() -> Result<(), Failure> {
+    let cameras = cameras()?;
+    let mut text = String::new();
+    if cameras.is_empty() {
+        text.push_str("no camera; plug one in, or use --file, or any other program that writes YUV4MPEG2\n");
+    }
+    for info in &cameras {
+        text.push_str(&format!("{}  \"{}\"  {}\n", info.index(), info.human_name(), info.description()));
+        match open(info).and_then(|mut camera| guarded(|| camera.compatible_camera_formats())) {
+            Ok(formats) => text.push_str(&describe(&formats)),
+            Err(why) => text.push_str(&format!("    cannot be read ({why})\n")),
+        }
+    }
+    // Whoever reads no further has seen enough.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(())
+}
+
+/// A line for each kind and size, with its rates.
+fn describe(formats: &[CameraFormat]) -> String {
+    let mut sizes: BTreeMap<_, Vec<u32>> = BTreeMap::new();
+    for format in formats.iter().filter(|format| FORMATS.contains(&format.format())) {
+        sizes
+            .entry((format.format(), format.width(), format.height()))
+            .or_default()
+            .push(format.frame_rate());
+    }
+    let mut text = String::new();
+    for ((kind, width, height), mut rates) in sizes {
+        rates.sort_unstable();
+        rates.dedup();
+        let rates: Vec<String> = rates.iter().map(u32::to_string).collect();
+        text.push_str(&format!("    {kind} {width}x{height} at {}\n", rates.join(", ")));
+    }
+    if text.is_empty() { "    nothing that can be read\n".into() } else { text }
+}
+
+/// The cameras that a word means, the best first.
+fn meant<'a>(cameras: &'a [CameraInfo], word: Option<&str>) -> Vec<&'a CameraInfo> {
+    let Some(word) = word else { return cameras.iter().collect() };
+    // /dev/video0, or a link to it that is the same after a restart.
+    let path = std::fs::canonicalize(word).ok().filter(|_| word.starts_with('/'));
+    let number = match &path {
+        Some(path) => path.to_str().and_then(|path| path.strip_prefix("/dev/video")).map(str::to_owned),
+        None => Some(word.to_owned()),
+    };
+    let number = number.and_then(|number| number.parse::<u32>().ok());
+    let by_number: Vec<_> =
+        cameras.iter().filter(|camera| number.is_some() && camera.index().as_index().ok() == number).collect();
+    if !by_number.is_empty() {
+        return by_number;
+    }
+    let word = word.to_lowercase();
+    let is = |camera: &&CameraInfo| camera.human_name().to_lowercase() == word;
+    let has = |camera: &&CameraInfo| camera.human_name().to_lowercase().contains(&word);
+    // A camera has several devices of one name, and pictures come from only one of them.
+    let (exactly, roughly): (Vec<_>, Vec<_>) = cameras.iter().filter(has).partition(is);
+    exactly.into_iter().chain(roughly).collect()
+}
+
+fn open(info: &CameraInfo) -> Result<ManuallyDrop<Camera>, String> {
+    let any = RequestedFormat::with_formats(RequestedFormatType::None, &FORMATS);
+    guarded(|| Camera::new(info.index().clone(), any)).map(ManuallyDrop::new)
+}
+
+/// What a camera can give, nearest to what is wanted first: size, then rate, then the kind.
+fn nearest_first(mut formats: Vec<CameraFormat>, [width, height]: [usize; 2], rate: f64) -> Vec<CameraFormat> {
+    formats.retain(|format| {
+        let sides = [format.width() as usize, format.height() as usize];
+        FORMATS.contains(&format.format()) && sides.iter().all(|side| (1..=SIDE_MAX).contains(side))
+    });
+    formats.sort_by_key(|format| {
+        let apart = (format.width() as usize).abs_diff(width) + (format.height() as usize).abs_diff(height);
+        let over = f64::from(format.frame_rate()) - rate;
+        // Too slow is worse than too fast.
+        let rate = if over < -0.5 { 1_000.0 - over } else { over.abs() };
+        let kind = FORMATS.iter().position(|kind| *kind == format.format());
+        (apart, rate as u32, kind)
+    });
+    formats
+}
+
+/// Opens a camera with the format that is nearest to what is wanted and that it really takes.
+fn prepare(info: &CameraInfo, arguments: &Arguments) -> Result<ManuallyDrop<Camera>, String> {
+    let [width, height] = arguments.size.map(|side| side as u32);
+    let mut camera = match open(info) {
+        Ok(camera) => camera,
+        // One that lists nothing may take what it is told.
+        Err(why) => FORMATS
+            .iter()
+            .find_map(|&kind| {
+                let format = CameraFormat::new(Resolution::new(width, height), kind, arguments.rate as u32);
+                let exactly = RequestedFormat::with_formats(RequestedFormatType::Exact(format), &FORMATS);
+                guarded(|| Camera::new(info.index().clone(), exactly)).ok()
+            })
+            .map(ManuallyDrop::new)
+            .ok_or(why)?,
+    };
+    let formats = guarded(|| camera.compatible_camera_formats()).unwrap_or_default();
+    for format in nearest_first(formats, arguments.size, arguments.rate).into_iter().take(TRIES) {
+        let exactly = RequestedFormat::with_formats(RequestedFormatType::Exact(format), &FORMATS);
+        if camera.camera_format() == format || guarded(|| camera.set_camera_requset(exactly)).is_ok() {
+            break;
+        }
+    }
+    // It may have changed its mind; what it says now is what comes.
+    let _ = guarded(|| camera.refresh_camera_format());
+    if !FORMATS.contains(&camera.frame_format()) {
+        return Err(format!("gives {}, which cannot be read", camera.frame_format()));
+    }
+    guarded(|| camera.open_stream())?;
+    Ok(camera)
+}
+
+pub(super) fn run(arguments: &Arguments, output: File) -> Result<(), Failure> {
+    let cameras = cameras()?;
+    let word = arguments.device.as_deref();
+    let meant = meant(&cameras, word);
+    let mut whys = Vec::new();
+    let opened = meant.iter().find_map(|info| {
+        prepare(info, arguments).map_err(|why| whys.push(format!("\"{}\": {why}", info.human_name()))).ok()
+    });
+    let Some(mut camera) = opened else {
+        let problem = match (word, whys.is_empty()) {
+            (_, false) => whys.join("; "),
+            (Some(word), true) => format!("there is no camera \"{word}\""),
+            (None, true) => "there is no camera".into(),
+        };
+        return Err(format!(
+            "{problem}; see `moongate camera --list`. One that is in use, or not yours to open (group video), is not \
+             given"
+        )
+        .into());
+    };
+    let format = camera.camera_format();
+    let size = [format.width() as usize, format.height() as usize];
+    let rate = Rate::new(f64::from(format.frame_rate()));
+    // The camera itself says when; only the number of pictures is kept.
+    let mut pace = Pace { fast: true, ..Pace::new(rate.period(), arguments) };
+    let mut writer = Writer::new(output, size, rate, Colours::Mono)?;
+    let (mut y, mut spare) = (Vec::new(), Vec::new());
+    let mut bad = 0;
+    loop {
+        let picture = guarded(|| camera.frame())
+            .map_err(|why| format!("\"{}\" gives no more pictures ({why}); is it plugged in?", camera.info().human_name()))?;
+        let now = monotonic();
+        let captured = picture.capture_timestamp().and_then(|at| as_monotonic(at, now)).unwrap_or(now);
+        let read = || brightness(picture.buffer(), format.format(), size, &mut y, &mut spare);
+        let read = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("cannot be taken apart".into()));
+        if let Err(why) = read {
+            // A cable that is shaken breaks a picture now and then.
+            bad += 1;
+            if bad > BAD_MAX {
+                return Err(format!("{BAD_MAX} pictures in a row cannot be read ({why}); try another --size").into());
+            }
+            continue;
+        }
+        bad = 0;
+        if arguments.mirror {
+            mirror(&mut y, size[0]);
+        }
+        if pace.wait().is_none() {
+            return Ok(());
+        }
+        writer.write(captured, &[&y])?;
+    }
+}
+
+/// A time since 1970, as nokhwa tells it, on the monotonic clock.
+fn as_monotonic(at: Duration, now: Duration) -> Option<Duration> {
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    now.checked_sub(wall.checked_sub(at)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nokhwa::utils::FrameFormat;
+
+    fn camera(index: u32, name: &str) -> CameraInfo {
+        CameraInfo::new(name, "", "", CameraIndex::Index(index))
+    }
+
+    #[test]
+    fn a_camera_is_meant_by_its_name_part_of_it_or_number() {
+        let cameras = [camera(0, "HD Webcam"), camera(1, "HD Webcam"), camera(2, "HD Webcam Pro"), camera(12, "2")];
+        let meant = |word| meant(&cameras, word).iter().map(|info| info.index().as_string()).collect::<Vec<_>>();
+        assert_eq!(meant(None), ["0", "1", "2", "12"]);
+        assert_eq!(meant(Some("hd webcam")), ["0", "1", "2"]);
+        assert_eq!(meant(Some("pro")), ["2"]);
+        assert_eq!(meant(Some("2")), ["2"], "a number is a number");
+        assert_eq!(meant(Some("99")), [""; 0]);
+        assert_eq!(meant(Some("/dev/null")), [""; 0]);
+    }
+
+    #[test]
+    fn the_nearest_size_comes_first_then_a_rate_that_is_enough() {
+        let format = |width, height, kind, rate| CameraFormat::new(Resolution::new(width, height), kind, rate);
+        let formats = vec![
+            format(1920, 1080, FrameFormat::MJPEG, 30),
+            format(640, 480, FrameFormat::MJPEG, 30),
+            format(640, 480, FrameFormat::YUYV, 30),
+            format(640, 480, FrameFormat::YUYV, 15),
+            format(640, 480, FrameFormat::RAWRGB, 30),
+            format(5_000, 480, FrameFormat::YUYV, 30),
+        ];
+        let best = nearest_first(formats.clone(), [640, 480], 30.0);
+        assert_eq!((best[0].format(), best[0].frame_rate()), (FrameFormat::YUYV, 30));
+        assert_eq!((best[1].format(), best[2].frame_rate(), best.len()), (FrameFormat::MJPEG, 15, 4));
+        assert_eq!(nearest_first(formats, [1280, 1000], 25.0)[0].width(), 1920);
+        assert!(describe(&best).contains("YUYV 640x480 at 15, 30\n"), "{}", describe(&best));
+    }
+
+    #[test]
+    fn a_wall_clock_time_is_moved_to_the_monotonic_clock() {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+        let now = Duration::from_secs(500);
+        let at = as_monotonic(wall - Duration::from_millis(40), now).expect("it can be");
+        assert!(now - at >= Duration::from_millis(40) && now - at < Duration::from_secs(1), "{at:?}");
+        assert_eq!(as_monotonic(Duration::ZERO, now), None, "before the machine was");
+    }
+}

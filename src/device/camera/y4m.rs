@@ -1,0 +1,377 @@
+//! YUV4MPEG2, read with every length bounded and only the brightness kept; and written.
+//!
+//! Not with the crate `y4m` (0.8): it multiplies a header's width and height unchecked, which overflows; it copies each
+//! frame's parameters to the heap; and it has one buffer of its own, colours included, where a camera's ring lends its
+//! own three.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::time::Duration;
+
+/// Longest side of a picture, in pixels.
+pub const SIDE_MAX: usize = 4_096;
+/// Longest header of a stream and of a frame, in bytes.
+const HEADER_MAX: usize = 1_024;
+const FRAME_MAX: usize = 256;
+/// Read ahead for the headers only: pixels go past it, straight to where they belong.
+const AHEAD: usize = 512;
+/// How much of the colours is thrown away at a time.
+const SKIP: usize = 64 << 10;
+
+/// Why a stream cannot be read on. None of it mends itself: the program is started again.
+#[derive(Debug, thiserror::Error)]
+pub enum Y4mError {
+    /// Nothing comes any more, and nothing was begun.
+    #[error("its output ended")]
+    Ended,
+    /// It ended in the middle of a header or a picture.
+    #[error("its output broke off")]
+    BrokeOff,
+    /// What it says of its pictures is not what can be read.
+    #[error("it does not write what is to be read: {0}")]
+    Header(String),
+    /// Something else stands where a picture has to begin.
+    #[error("after {0} pictures there is no FRAME where the next has to begin")]
+    Frame(u64),
+    /// The stream cannot be read.
+    #[error("its output cannot be read ({0})")]
+    Read(#[from] io::Error),
+}
+
+/// Frames a second, as a fraction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Numerator, above 0.
+    pub num: u32,
+    /// Denominator, above 0.
+    pub den: u32,
+}
+
+impl Rate {
+    /// What is taken where a stream does not tell, as other readers do.
+    const UNTOLD: Self = Self { num: 25, den: 1 };
+
+    /// A rate a second, to a thousandth; what is no rate is taken for 25.
+    pub fn new(a_second: f64) -> Self {
+        let thousandths = (a_second * 1e3).round();
+        if !(1.0..=1e6).contains(&thousandths) {
+            return Self::UNTOLD;
+        }
+        let thousandths = thousandths as u32;
+        if thousandths.is_multiple_of(1_000) {
+            Self { num: thousandths / 1_000, den: 1 }
+        } else {
+            Self { num: thousandths, den: 1_000 }
+        }
+    }
+
+    /// From one frame to the next; within a millisecond and ten seconds, whatever was said.
+    pub fn period(self) -> Duration {
+        let seconds = f64::from(self.den.max(1)) / f64::from(self.num.max(1));
+        Duration::from_secs_f64(seconds.clamp(1e-3, 10.0))
+    }
+}
+
+/// What a stream says of its pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// Columns, 1 to [`SIDE_MAX`].
+    pub width: usize,
+    /// Rows, 1 to [`SIDE_MAX`].
+    pub height: usize,
+    /// Frames a second; 25 where the stream does not tell.
+    pub rate: Rate,
+    /// Bytes of colour that follow each picture's brightness.
+    colour: usize,
+}
+
+impl Header {
+    /// Bytes of a whole picture, colours included.
+    pub fn bytes(&self) -> usize {
+        self.width * self.height + self.colour
+    }
+
+    /// Reads the first line of a stream, without its end.
+    fn parse(line: &[u8]) -> Result<Self, Y4mError> {
+        let wrong = |what: &str| Y4mError::Header(what.into());
+        let parameters = line
+            .strip_prefix(b"YUV4MPEG2")
+            .filter(|rest| rest.first().is_none_or(|&next| next == b' '))
+            .ok_or_else(|| wrong("it does not begin with YUV4MPEG2"))?;
+        let [mut width, mut height] = [0; 2];
+        let mut rate = Rate::UNTOLD;
+        let mut space: &[u8] = b"420";
+        for parameter in parameters.split(|&byte| byte == b' ') {
+            match parameter.split_first() {
+                Some((b'W', value)) => width = number(value).ok_or_else(|| wrong("its width is no number"))? as usize,
+                Some((b'H', value)) => height = number(value).ok_or_else(|| wrong("its height is no number"))? as usize,
+                Some((b'F', value)) => rate = parse_rate(value).ok_or_else(|| wrong("its rate is no fraction"))?,
+                Some((b'C', value)) => space = value,
+                // The shape of a pixel, fields and comments: nothing that a brightness needs.
+                _ => {}
+            }
+        }
+        if !(1..=SIDE_MAX).contains(&width) || !(1..=SIDE_MAX).contains(&height) {
+            return Err(Y4mError::Header(format!("pictures of {width} by {height}, where 1 to {SIDE_MAX} can be read")));
+        }
+        let colour = match space {
+            b"420" | b"420jpeg" | b"420mpeg2" | b"420paldv" => 2 * width.div_ceil(2) * height.div_ceil(2),
+            b"422" => 2 * width.div_ceil(2) * height,
+            b"411" => 2 * width.div_ceil(4) * height,
+            b"444" => 2 * width * height,
+            b"444alpha" => 3 * width * height,
+            b"mono" => 0,
+            _ => return Err(wrong("its colours are none of 420, 422, 411, 444 and mono with 8 bits")),
+        };
+        Ok(Self { width, height, rate, colour })
+    }
+}
+
+/// A decimal number of at most nine digits.
+fn number(text: &[u8]) -> Option<u32> {
+    if !(1..=9).contains(&text.len()) || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(text.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
+}
+
+fn parse_rate(text: &[u8]) -> Option<Rate> {
+    let colon = text.iter().position(|&byte| byte == b':')?;
+    let [num, den] = [number(&text[..colon])?, number(&text[colon + 1..])?];
+    // 0:0 is how a stream says that it does not know.
+    Some(if num == 0 || den == 0 { Rate::UNTOLD } else { Rate { num, den } })
+}
+
+/// Reads the brightness of one picture after another. Never panics, never takes more memory than a picture of
+/// [`SIDE_MAX`] squared, whatever the bytes are.
+pub struct Reader<R> {
+    from: BufReader<R>,
+    header: Header,
+    line: Vec<u8>,
+    skipped: Box<[u8]>,
+    read: u64,
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads the header of a stream.
+    pub fn new(from: R) -> Result<Self, Y4mError> {
+        let mut from = BufReader::with_capacity(AHEAD, from);
+        let mut line = Vec::new();
+        if !read_line(&mut from, &mut line, HEADER_MAX)? {
+            return Err(Y4mError::Header("there is no header in its first 1024 bytes".into()));
+        }
+        let header = Header::parse(&line)?;
+        let skipped = vec![0; header.colour.min(SKIP)].into_boxed_slice();
+        Ok(Self { from, header, line, skipped, read: 0 })
+    }
+
+    /// What the stream says of its pictures.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// What is read from.
+    pub fn source_mut(&mut self) -> &mut R {
+        self.from.get_mut()
+    }
+
+    /// Reads the next picture's brightness into `y`, which then has width × height bytes; it is overwritten where it
+    /// has that size already. Returns the capture time, if the stream tells it: `FRAME Xt=MICROSECONDS`, monotonic.
+    /// After an error `y` holds no picture, and the stream is of no more use.
+    pub fn read(&mut self, y: &mut Vec<u8>) -> Result<Option<Duration>, Y4mError> {
+        let whole = read_line(&mut self.from, &mut self.line, FRAME_MAX)?;
+        let parameters = self.line.strip_prefix(b"FRAME").filter(|rest| rest.first().is_none_or(|&next| next == b' '));
+        let Some(parameters) = parameters.filter(|_| whole) else { return Err(Y4mError::Frame(self.read)) };
+        let captured = parameters.split(|&byte| byte == b' ').find_map(capture_time);
+        let pixels = self.header.width * self.header.height;
+        if y.len() != pixels {
+            *y = vec![0; pixels];
+        }
+        self.from.read_exact(y).map_err(broken_off)?;
+        let mut colour = self.header.colour;
+        while colour > 0 {
+            let some = colour.min(SKIP);
+            self.from.read_exact(&mut self.skipped[..some]).map_err(broken_off)?;
+            colour -= some;
+        }
+        self.read += 1;
+        Ok(captured)
+    }
+}
+
+fn broken_off(why: io::Error) -> Y4mError {
+    if why.kind() == io::ErrorKind::UnexpectedEof { Y4mError::BrokeOff } else { Y4mError::Read(why) }
+}
+
+/// Reads a line of at most `most` bytes, and takes its end off; false when it is longer.
+fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>, most: usize) -> Result<bool, Y4mError> {
+    line.clear();
+    from.take(most as u64).read_until(b'\n', line)?;
+    match line.pop() {
+        None => Err(Y4mError::Ended),
+        Some(b'\n') => Ok(true),
+        Some(_) if line.len() + 1 < most => Err(Y4mError::BrokeOff),
+        Some(_) => Ok(false),
+    }
+}
+
+/// `Xt=MICROSECONDS` as a time.
+fn capture_time(parameter: &[u8]) -> Option<Duration> {
+    let digits = parameter.strip_prefix(b"Xt=")?;
+    if !(1..=19).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    // Nineteen digits fit 64 bits.
+    Some(Duration::from_micros(digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))))
+}
+
+/// How colours are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colours {
+    /// None: brightness only.
+    Mono,
+    /// Two planes of half the width and half the height.
+    Half,
+}
+
+/// Writes a stream: one write and one flush a picture.
+pub struct Writer<W> {
+    to: W,
+    /// A frame's header and planes together.
+    bytes: Vec<u8>,
+}
+
+impl<W: Write> Writer<W> {
+    /// Writes the header.
+    pub fn new(mut to: W, [width, height]: [usize; 2], rate: Rate, colours: Colours) -> io::Result<Self> {
+        let space = match colours {
+            Colours::Mono => "mono",
+            Colours::Half => "420jpeg",
+        };
+        let Rate { num, den } = rate;
+        to.write_all(format!("YUV4MPEG2 W{width} H{height} F{num}:{den} Ip A1:1 C{space}\n").as_bytes())?;
+        to.flush()?;
+        Ok(Self { to, bytes: Vec::new() })
+    }
+
+    /// Writes a picture: its planes in their order, of the sizes that the header named, and when it was captured.
+    pub fn write(&mut self, captured: Duration, planes: &[&[u8]]) -> io::Result<()> {
+        self.bytes.clear();
+        writeln!(self.bytes, "FRAME Xt={}", captured.as_micros())?;
+        for plane in planes {
+            self.bytes.extend_from_slice(plane);
+        }
+        self.to.write_all(&self.bytes)?;
+        self.to.flush()
+    }
+}
+
+/// Turns a plane left to right, as a mirror does.
+pub fn mirror(plane: &mut [u8], width: usize) {
+    for row in plane.chunks_exact_mut(width.max(1)) {
+        row.reverse();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stream of two pictures, the second of which tells when it was captured.
+    fn stream(parameters: &str, bytes: usize) -> Vec<u8> {
+        let mut stream = format!("YUV4MPEG2 {parameters}\nFRAME\n").into_bytes();
+        stream.extend(std::iter::repeat_n(7, bytes));
+        stream.extend(b"FRAME Ixyz Xt=1500000\n");
+        stream.extend(std::iter::repeat_n(9, bytes));
+        stream
+    }
+
+    fn why(bytes: &[u8]) -> String {
+        let mut y = Vec::new();
+        match Reader::new(bytes) {
+            Err(why) => why.to_string(),
+            Ok(mut reader) => loop {
+                if let Err(why) = reader.read(&mut y) {
+                    return why.to_string();
+                }
+            },
+        }
+    }
+
+    #[test]
+    fn only_brightness_is_kept_of_every_kind_of_colours() {
+        for (space, bytes) in [
+            ("", 15 + 2 * 6),
+            (" C420", 15 + 2 * 6),
+            (" C420jpeg XYSCSS=420JPEG", 15 + 2 * 6),
+            (" C420mpeg2", 15 + 2 * 6),
+            (" C420paldv", 15 + 2 * 6),
+            (" C422", 15 + 2 * 9),
+            (" C411", 15 + 2 * 6),
+            (" C444", 45),
+            (" C444alpha", 60),
+            (" Cmono", 15),
+        ] {
+            let stream = stream(&format!("W5 H3 F30000:1001 Ip A1:1{space}"), bytes);
+            let mut reader = Reader::new(&stream[..]).unwrap_or_else(|why| panic!("{space}: {why}"));
+            assert_eq!((reader.header().width, reader.header().height, reader.header().bytes()), (5, 3, bytes));
+            assert_eq!(reader.header().rate, Rate { num: 30_000, den: 1_001 });
+            let mut y = Vec::new();
+            assert_eq!(reader.read(&mut y).expect("a picture"), None);
+            assert_eq!(y, [7; 15], "{space}");
+            assert_eq!(reader.read(&mut y).expect("a picture"), Some(Duration::from_millis(1_500)));
+            assert_eq!(y, [9; 15], "{space}");
+            assert!(matches!(reader.read(&mut y), Err(Y4mError::Ended)));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        assert!(why(b"").contains("ended"));
+        assert!(why(b"YUV4MPEG2 W4 H4").contains("broke off"));
+        assert!(why(&[b'x'; 5_000]).contains("no header in its first 1024 bytes"));
+        assert!(why(b"\x89PNG\r\n\x1a\n").contains("does not begin with YUV4MPEG2"));
+        assert!(why(b"YUV4MPEG2X W4 H4\n").contains("does not begin with YUV4MPEG2"));
+        assert!(why(b"YUV4MPEG2 H4\n").contains("pictures of 0 by 4"));
+        assert!(why(b"YUV4MPEG2 W4097 H4\n").contains("pictures of 4097 by 4"));
+        assert!(why(b"YUV4MPEG2 W99999999999999999999 H99999999999999999999\n").contains("width is no number"));
+        assert!(why(b"YUV4MPEG2 W-4 H4\n").contains("width is no number"));
+        assert!(why(b"YUV4MPEG2 W4 H4 F30\n").contains("rate is no fraction"));
+        assert!(why(b"YUV4MPEG2 W4 H4 C420p10\n").contains("with 8 bits"));
+        assert!(why(b"YUV4MPEG2 W2 H1 Cmono\nFRAME\n..FRAMES\n..").contains("after 1 pictures"));
+        assert!(why(b"YUV4MPEG2 W2 H1 Cmono\nFRAME\n.").contains("broke off"));
+        let mut long = b"YUV4MPEG2 W2 H1 Cmono\nFRAME X".to_vec();
+        long.resize(2_000, b'x');
+        assert!(why(&long).contains("no FRAME"));
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut stream = Vec::new();
+        let mut writer = Writer::new(&mut stream, [4, 2], Rate::new(29.97), Colours::Half).expect("memory");
+        writer.write(Duration::from_micros(123_456_789), &[&[1; 8], &[2; 2], &[3; 2]]).expect("memory");
+        let mut reader = Reader::new(&stream[..]).expect("a header");
+        assert_eq!(reader.header().rate, Rate { num: 29_970, den: 1_000 });
+        let mut y = Vec::new();
+        assert_eq!(reader.read(&mut y).expect("a picture"), Some(Duration::from_micros(123_456_789)));
+        assert_eq!(y, [1; 8]);
+    }
+
+    #[test]
+    fn a_rate_that_is_none_has_a_period_all_the_same() {
+        for rate in [Rate::new(f64::NAN), Rate::new(-3.0), Rate::new(f64::INFINITY), Rate::new(0.0)] {
+            assert_eq!(rate, Rate::UNTOLD);
+        }
+        assert_eq!(parse_rate(b"0:0"), Some(Rate::UNTOLD));
+        assert_eq!(Rate { num: 999_999_999, den: 1 }.period(), Duration::from_millis(1));
+        assert_eq!(Rate { num: 1, den: 999_999_999 }.period(), Duration::from_secs(10));
+        assert_eq!(Rate::new(50.0).period(), Duration::from_millis(20));
+    }
+
+    #[test]
+    fn a_mirror_turns_rows() {
+        let mut plane = [1, 2, 3, 4, 5, 6];
+        mirror(&mut plane, 3);
+        assert_eq!(plane, [3, 2, 1, 6, 5, 4]);
+        mirror(&mut plane, 0);
+    }
+}

@@ -1,0 +1,229 @@
+//! A thread for each camera: its pictures become bodies, reaches and motion on the canvas, told at once to the hub.
+
+use super::camera::{Camera, CameraStatus, CameraWatch, Timing};
+use super::clock::monotonic;
+use super::touch::{REACH_DEVICE, TouchHub};
+use crate::manifest;
+use crate::presence::{By, Point};
+use crate::sense::{Luma, MOTION, Mask, Metres, Place, Reaches, Sense};
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Columns of a mask of the canvas; its rows follow from the canvas's shape.
+const MASK_WIDTH: usize = 320;
+/// How long a thread waits for a picture before it looks whether it is over.
+const WAIT: Duration = Duration::from_millis(200);
+/// A camera that shows nothing for this long shows nobody.
+const BLIND: Duration = Duration::from_millis(1_500);
+
+/// What a site's cameras see, on the canvas.
+#[derive(Debug, Clone, Default)]
+pub struct Sighted {
+    /// Counts what was seen; another number for other content.
+    pub version: u64,
+    /// When the newest picture was captured, monotonic.
+    pub made: Duration,
+    /// How much moves, 0 to 1.
+    pub stir: f32,
+    /// How it moves: canvas units a second, 32 × 18 cells; empty while no camera sees.
+    pub flow: Vec<Point>,
+    /// Where people are: 255 for somebody.
+    pub mask: Mask,
+}
+
+/// How one camera is.
+#[derive(Debug, Clone)]
+pub struct SightStatus {
+    /// Its name.
+    pub name: String,
+    /// Its program and its pictures.
+    pub camera: CameraStatus,
+    /// Bodies in the newest picture.
+    pub bodies: usize,
+    /// Milliseconds that the newest picture took to be made sense of.
+    pub took_ms: f32,
+}
+
+/// What a thread tells of its newest picture.
+#[derive(Default)]
+struct Told {
+    sighted: Sighted,
+    bodies: usize,
+    took_ms: f32,
+}
+
+/// What luminance the site's screens show now, 0 to 1: it lights the people in front of them.
+pub type Shown = Arc<dyn Fn() -> f32 + Send + Sync>;
+
+/// All cameras of a site. They see until this is dropped.
+pub struct Sights {
+    names: Vec<String>,
+    watches: Vec<CameraWatch>,
+    told: Vec<Arc<Mutex<Told>>>,
+    over: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Sights {
+    /// Starts all cameras of a site whose canvas has `canvas` units. An error is a system without threads left.
+    pub fn start(site: &manifest::Site, canvas: Point, hub: &TouchHub, shown: &Shown) -> io::Result<Self> {
+        let over = Arc::new(AtomicBool::new(false));
+        let mut sights = Self { names: vec![], watches: vec![], told: vec![], over, threads: vec![] };
+        for (number, plan) in site.cameras.iter().enumerate() {
+            sights.add(number, plan, &site.dir, canvas, site.ground, hub, shown)?;
+        }
+        Ok(sights)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all that a thread needs, named once")]
+    fn add(
+        &mut self,
+        number: usize,
+        plan: &manifest::Camera,
+        dir: &Path,
+        canvas: Point,
+        ground: Option<manifest::Ground>,
+        hub: &TouchHub,
+        shown: &Shown,
+    ) -> io::Result<()> {
+        let camera = Camera::start(plan, dir, Timing::default())?;
+        let metres = ground.map(|ground| Metres { width: ground.width, height: ground.height });
+        let place = Place::new(plan.corners, plan.canvas, canvas, metres)
+            .ok_or_else(|| io::Error::other(format!("the corners of camera {} span nothing", plan.name)))?;
+        let told = Arc::new(Mutex::new(Told::default()));
+        self.names.push(plan.name.clone());
+        self.watches.push(camera.watch());
+        self.told.push(told.clone());
+        let sight = Sight { number, camera, place, canvas, hub: hub.clone(), shown: shown.clone(), told };
+        let over = self.over.clone();
+        self.threads.push(std::thread::Builder::new().name("sense".into()).spawn(move || sight.watch(&over))?);
+        Ok(())
+    }
+
+    /// What all cameras see, if that is anything new since `known`; of several, what moves most and all bodies.
+    pub fn newest(&self, known: u64) -> Option<Sighted> {
+        let version = self.told.iter().map(|told| lock(told).sighted.version).sum();
+        if version == known {
+            return None;
+        }
+        let mut all = Sighted::default();
+        for told in &self.told {
+            let told = lock(told);
+            let Sighted { made, stir, flow, mask, .. } = &told.sighted;
+            all.made = all.made.max(*made);
+            all.stir = all.stir.max(*stir);
+            if all.flow.is_empty() {
+                all.flow.clone_from(flow);
+            } else {
+                let faster = |a: &Point, b: &Point| a[0].hypot(a[1]) < b[0].hypot(b[1]);
+                all.flow.iter_mut().zip(flow).filter(|(a, b)| faster(a, b)).for_each(|(a, b)| *a = *b);
+            }
+            if all.mask.pixels.is_empty() {
+                all.mask.clone_from(mask);
+            } else {
+                all.mask.pixels.iter_mut().zip(&mask.pixels).for_each(|(a, b)| *a |= *b);
+            }
+        }
+        all.version = version;
+        Some(all)
+    }
+
+    /// How each camera is.
+    pub fn status(&self) -> Vec<SightStatus> {
+        let all = self.names.iter().zip(&self.watches).zip(&self.told);
+        all.map(|((name, watch), told)| {
+            let told = lock(told);
+            SightStatus { name: name.clone(), camera: watch.status(), bodies: told.bodies, took_ms: told.took_ms }
+        })
+        .collect()
+    }
+}
+
+impl Drop for Sights {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+// What is told is whole after each statement, so a poisoned lock is as good as any.
+fn lock(told: &Mutex<Told>) -> MutexGuard<'_, Told> {
+    told.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One camera's thread.
+struct Sight {
+    number: usize,
+    camera: Camera,
+    place: Place,
+    canvas: Point,
+    hub: TouchHub,
+    shown: Shown,
+    told: Arc<Mutex<Told>>,
+}
+
+impl Sight {
+    fn watch(mut self, over: &AtomicBool) {
+        let mut sense = Sense::new();
+        let mut reaches = Reaches::default();
+        let device = REACH_DEVICE + self.number as u32;
+        let height = (self.canvas[1] / self.canvas[0] * MASK_WIDTH as f32).round().clamp(1.0, 1024.0) as usize;
+        let blank = Mask { width: MASK_WIDTH, height, pixels: vec![0; MASK_WIDTH * height] };
+        // Filled while the other is read, then exchanged.
+        let mut next = Sighted { flow: vec![[0.0; 2]; MOTION[0] * MOTION[1]], mask: blank, ..Sighted::default() };
+        let mut last = Duration::ZERO;
+        while !over.load(Ordering::Relaxed) {
+            let Some(frame) = self.camera.next(WAIT) else {
+                if last > Duration::ZERO && monotonic().saturating_sub(last) > BLIND {
+                    last = Duration::ZERO;
+                    self.go_blind(device);
+                }
+                continue;
+            };
+            let began = monotonic();
+            last = began;
+            let size = [frame.width as f32, frame.height as f32];
+            let Some(luma) = Luma::new(frame.width, frame.height, frame.width, frame.y) else { continue };
+            let seen = sense.see(frame.captured, &luma, (self.shown)());
+            let bodies: Vec<_> =
+                seen.figures.iter().filter_map(|figure| self.place.body(figure, size)).collect();
+            let count = bodies.len();
+            reaches.take(frame.captured, &bodies, self.canvas, |body, phase, at| {
+                self.hub.take((device, u64::from(body)), phase, at, By::Reach);
+            });
+            self.hub.bodies(frame.captured, self.number, bodies);
+            next.mask.pixels.fill(0);
+            self.place.mask(&seen.figures, &seen.mask, size, &mut next.mask);
+            next.flow.fill([0.0; 2]);
+            self.place.flow(&seen.motion, size, &mut next.flow);
+            (next.made, next.stir) = (frame.captured, seen.motion.stir);
+            let took = monotonic().saturating_sub(began);
+            let mut told = lock(&self.told);
+            next.version = told.sighted.version + 1;
+            std::mem::swap(&mut told.sighted, &mut next);
+            (told.bodies, told.took_ms) = (count, took.as_secs_f32() * 1e3);
+            drop(told);
+            if next.flow.is_empty() {
+                // The first time, what was exchanged is empty.
+                let told = lock(&self.told);
+                next.flow.clone_from(&told.sighted.flow);
+                next.mask.clone_from(&told.sighted.mask);
+            }
+        }
+    }
+
+    /// The camera is away: nobody is seen, and no hand is held.
+    fn go_blind(&self, device: u32) {
+        self.hub.release(device);
+        self.hub.bodies(monotonic(), self.number, Vec::new());
+        let mut told = lock(&self.told);
+        let version = told.sighted.version + 1;
+        *told = Told { sighted: Sighted { version, made: monotonic(), ..Sighted::default() }, bodies: 0, took_ms: 0.0 };
+    }
+}

@@ -1,0 +1,101 @@
+//! A bus on the far street, and its gleam on the facade.
+
+use super::bake::Square;
+use super::grain::cell;
+use super::layout::Layout;
+use super::view::{V2, add, scale, smooth};
+
+/// Seconds from one bus to the next.
+const EVERY: f64 = 6.0;
+const LONG: f32 = 11.5;
+const HIGH: f32 = 3.0;
+/// Metres a second.
+const SPEED: f32 = 11.0;
+
+/// Where the bus is at a time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bus {
+    /// Its middle, along the street in metres.
+    along: f32,
+    turn: i32,
+}
+
+impl Bus {
+    pub(super) fn at(time: f64) -> Self {
+        let turn = (time / EVERY).floor();
+        let t = (time - turn * EVERY) as f32;
+        let turn = turn as i64 as i32;
+        let along = (t - 2.4) * SPEED;
+        Self { along: if turn & 1 == 0 { along } else { -along }, turn }
+    }
+
+    /// How much brighter the facade is at a place along it: sun thrown back by the windows of the bus.
+    pub(super) fn gleam(&self, along: f32) -> f32 {
+        let off = along - self.along;
+        let near = (-(off * off) / 14.0).exp();
+        near * (0.35 + 0.3 * (off * 2.1).sin().max(0.0))
+    }
+
+    /// Draws it onto light and colour; `shift` is how far the picture is moved.
+    pub(super) fn draw(&self, layout: &Layout, square: &Square, sun: f32, ambient: f32, mut spot: impl FnMut(usize, f32, f32, V2)) {
+        let (view, street) = (&layout.view, &layout.street);
+        let across = street.kerb + street.road * if self.turn & 1 == 0 { 0.3 } else { 0.62 };
+        let corner = |along: f32, z: f32| {
+            let at = street.back([along, across]);
+            view.project([at[0], at[1], z]).map(|(p, _)| p)
+        };
+        let (Some(a), Some(b), Some(c), Some(d)) = (
+            corner(self.along - LONG / 2.0, 0.0),
+            corner(self.along + LONG / 2.0, 0.0),
+            corner(self.along - LONG / 2.0, HIGH),
+            corner(self.along + LONG / 2.0, HIGH),
+        ) else {
+            return;
+        };
+        let [w, h] = view.size;
+        let range = |which: usize, most: usize| {
+            let of = [a, b, c, d].map(|p| p[which]);
+            let (from, to) = (of.iter().fold(f32::MAX, |m, v| m.min(*v)), of.iter().fold(f32::MIN, |m, v| m.max(*v)));
+            ((from - 2.0).clamp(0.0, most as f32) as usize, (to + 2.0).clamp(0.0, most as f32) as usize)
+        };
+        let ((left, right), (top, bottom)) = (range(0, w), range(1, h));
+        let (sin, cos) = street.turn.sin_cos();
+        let paint = 0.12 + 0.4 * cell(self.turn, 3, 91);
+        let uv = [0.5 * (cell(self.turn, 4, 91) - 0.5), 0.6 * (cell(self.turn, 5, 91) - 0.4)];
+        let _ = square;
+        for y in top..bottom {
+            for x in left..right {
+                let ray = view.ray([x as f32 + 0.5, y as f32 + 0.5]);
+                let toward = ray[1] * cos - ray[0] * sin;
+                if toward < 1e-3 {
+                    continue;
+                }
+                let far = across / toward;
+                let at = add(view.eye(), scale(ray, far));
+                let s = at[0] * cos + at[1] * sin - self.along;
+                let pixel = far / view.focal;
+                let out = (s.abs() - LONG / 2.0).max(0.3 - at[2]).max(at[2] - HIGH);
+                let cover = (0.5 - out / pixel.max(1e-3)).clamp(0.0, 1.0);
+                if cover <= 0.0 {
+                    // Its shade on the road.
+                    let dark = smooth(0.3, -0.4, at[2]) * smooth(-1.2, -0.2, at[2]) * smooth(0.6, 0.0, s.abs() - LONG / 2.0);
+                    if dark > 0.0 {
+                        spot(y * w + x, 0.0, 0.45 * dark, [0.0; 2]);
+                    }
+                    continue;
+                }
+                let pane = (s / 1.5 - (s / 1.5).floor() - 0.5).abs() < 0.44 && (1.25..2.35).contains(&at[2]);
+                let wheel = (s.abs() - LONG * 0.3).hypot(at[2] - 0.45) < 0.48;
+                let (y_of, uv) = if pane {
+                    (0.07 + 0.05 * cell((s / 1.5).floor() as i32, self.turn, 92), [0.03, -0.02])
+                } else if wheel {
+                    (0.015, [0.0; 2])
+                } else {
+                    (paint * (1.0 - 0.25 * smooth(1.0, 0.3, at[2])), uv)
+                };
+                let light = ambient * 0.8 + sun * 0.5;
+                spot(y * w + x, y_of * light, cover, uv);
+            }
+        }
+    }
+}

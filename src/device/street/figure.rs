@@ -1,0 +1,182 @@
+//! Bones become limbs in the picture, lit and in order; their shadows become limbs on the ground.
+
+use super::body::Bone;
+use super::light::{Caster, Light, State};
+use super::paint::{ACROSS, Limb};
+use super::view::{V2, V3, View, add, cross, dot, scale, sub, unit};
+
+/// Light that reaches someone, on what faces it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lit {
+    pub(super) ambient: f32,
+    /// From lamps above that never change.
+    pub(super) lamps: f32,
+    pub(super) lamp_from: V3,
+    pub(super) second: f32,
+    pub(super) second_from: V3,
+    /// Of light from above: how much comes back from the ground.
+    pub(super) bounce: f32,
+}
+
+impl Lit {
+    /// At `place`; `open` is how much of the second light gets there, 0 to 1.
+    pub(super) fn at(light: &Light, state: &State, place: V3, open: f32) -> Self {
+        let (mut lamps, mut from) = (0.0, [0.0; 3]);
+        for lamp in &light.lamps {
+            let on = lamp.on(place);
+            lamps += on;
+            from = add(from, scale(unit(sub(lamp.at, place)), on));
+        }
+        let (second_from, strength) = light.second_from(place);
+        Self {
+            ambient: light.ambient * state.ambient * state.gain,
+            lamps: lamps * state.ambient * state.gain,
+            lamp_from: unit(from),
+            second: strength * state.second * open * state.gain,
+            second_from,
+            bounce: 0.25,
+        }
+    }
+
+    /// What reaches a surface.
+    pub(super) fn on(&self, normal: V3) -> f32 {
+        let sky = 0.62 + 0.38 * normal[2];
+        let lamps = dot(normal, self.lamp_from).max(0.0) * 0.8 + 0.25;
+        self.ambient * (sky + self.bounce * 0.3)
+            + self.lamps * lamps
+            + self.second * (dot(normal, self.second_from).max(0.0) * 0.9 + self.bounce * 0.22)
+    }
+}
+
+/// Half the width of a bone's section along `q`.
+fn section(bone: &Bone, axis: V3, q: V3) -> f32 {
+    if bone.flat == 1.0 {
+        return 1.0;
+    }
+    let through = unit(cross(axis, bone.side));
+    dot(bone.side, q).hypot(bone.flat * dot(through, q)).clamp(bone.flat.min(1.0), 1.2)
+}
+
+/// Turns bones into limbs as `view` sees them, the farthest first. `limbs` is emptied first.
+pub(super) fn limbs(view: &View, bones: &[Bone], lit: &Lit, weave: [f32; 2], limbs: &mut Vec<Limb>) {
+    limbs.clear();
+    for bone in bones {
+        let (Some((a, far_a)), Some((b, far_b))) = (view.project(bone.a), view.project(bone.b)) else { continue };
+        let (by_a, by_b) = (view.focal / far_a, view.focal / far_b);
+        let middle = scale(add(bone.a, bone.b), 0.5);
+        let toward = view.toward(middle);
+        let axis = unit(sub(bone.b, bone.a));
+        // The direction across the limb that is seen; a limb that points at the lens has none of its own.
+        let q = cross(toward, axis);
+        let q = if dot(q, q) < 1e-4 { [1.0, 0.0, 0.0] } else { unit(q) };
+        let seen = section(bone, axis, q);
+        let out = unit(cross(q, axis));
+        let out = if dot(out, toward) < 0.0 { scale(out, -1.0) } else { out };
+        let tilt = dot(axis, toward).abs();
+        let deep = section(bone, axis, out) * tilt;
+        // Flat ends are seen shortened, round ends never.
+        let short = if bone.flat == 1.0 { 1.0 } else { (1.0 - tilt * tilt).max(0.0).sqrt() };
+        let mut light = [0.0; ACROSS];
+        for (i, light) in light.iter_mut().enumerate() {
+            let u = i as f32 / ((ACROSS - 1) as f32 / 2.0) - 1.0;
+            let normal = add(scale(q, u), scale(out, (1.0 - u * u).max(0.0).sqrt()));
+            *light = lit.on(normal);
+        }
+        limbs.push(Limb {
+            a,
+            b,
+            wide: [bone.wide[0] * seen * by_a, bone.wide[1] * seen * by_b],
+            bulge: bone.bulge * 0.5 * (by_a + by_b),
+            cap: [
+                (bone.cap[0] * short).hypot(bone.wide[0] * deep) * by_a,
+                (bone.cap[1] * short).hypot(bone.wide[1] * deep) * by_b,
+            ],
+            cloth: bone.cloth,
+            light,
+            metre: 1.0 / by_a,
+            weave,
+            solid: bone.solid,
+            far: dot(sub(view.eye(), middle), sub(view.eye(), middle)).sqrt() - bone.nearer,
+        });
+    }
+    limbs.sort_by(|a, b| b.far.total_cmp(&a.far));
+}
+
+/// Where a place's shadow falls on the ground; none where none falls.
+fn cast(caster: Caster, place: V3) -> Option<V2> {
+    match caster {
+        Caster::Sun(sun) => {
+            let by = place[2].max(0.0) / sun[2].max(0.05);
+            Some([place[0] - sun[0] * by, place[1] - sun[1] * by])
+        }
+        Caster::Lamp(at) => {
+            let drop = at[2] - place[2].max(0.0);
+            if drop < 0.3 {
+                return None;
+            }
+            let by = at[2] / drop;
+            Some([at[0] + (place[0] - at[0]) * by, at[1] + (place[1] - at[1]) * by])
+        }
+    }
+}
+
+/// A bone's shadow as a limb on the ground, and how wide its edge is in pixels.
+pub(super) fn shadow(view: &View, bone: &Bone, caster: Caster) -> Option<(Limb, f32)> {
+    let (ga, gb) = (cast(caster, bone.a)?, cast(caster, bone.b)?);
+    let middle = scale(add(bone.a, bone.b), 0.5);
+    let (toward, grow) = match caster {
+        Caster::Sun(sun) => (sun, 1.0),
+        Caster::Lamp(at) => (unit(sub(at, middle)), (at[2] / (at[2] - middle[2]).max(0.3)).min(6.0)),
+    };
+    let axis = unit(sub(bone.b, bone.a));
+    // On the ground: the shadow's own direction, and across it.
+    let run = [gb[0] - ga[0], gb[1] - ga[1]];
+    let long = run[0].hypot(run[1]);
+    let flat = toward[0].hypot(toward[1]).max(1e-3);
+    let away = [toward[0] / flat, toward[1] / flat];
+    let dir = if long > 1e-3 { [run[0] / long, run[1] / long] } else { away };
+    let across = [-dir[1], dir[0]];
+    let q = unit(cross(toward, axis));
+    let seen = section(bone, axis, q);
+    // A ball's shadow is longer than wide, away from the light.
+    let stretch = |n: V2| {
+        let (along, beside) = (n[0] * away[0] + n[1] * away[1], n[1] * away[0] - n[0] * away[1]);
+        (along / toward[2].max(0.12)).hypot(beside)
+    };
+    let (broad, deep) = (stretch(across).min(1.0 + 2.0 * bone.cap[0].min(0.1)), stretch(dir).min(4.0));
+    let (a, far) = view.project([ga[0], ga[1], 0.0])?;
+    let (b, _) = view.project([gb[0], gb[1], 0.0])?;
+    let wide = [bone.wide[0] * seen * broad * grow, bone.wide[1] * seen * broad * grow];
+    let foot = |g: V2, n: V2, by: f32| -> Option<V2> {
+        let (p, _) = view.project([g[0] + n[0] * by, g[1] + n[1] * by, 0.0])?;
+        Some(p)
+    };
+    let line = [b[0] - a[0], b[1] - a[1]];
+    let length = line[0].hypot(line[1]);
+    let e = foot(ga, dir, 0.1)?;
+    let along = [(e[0] - a[0]) * 10.0, (e[1] - a[1]) * 10.0];
+    let scale_along = along[0].hypot(along[1]).max(1e-3);
+    let line = if length > 1.0 { [line[0] / length, line[1] / length] } else { along.map(|v| v / scale_along) };
+    let measure = |g: V2, p: V2| -> Option<f32> {
+        let q = foot(g, across, 0.1)?;
+        Some(((q[0] - p[0]) * line[1] - (q[1] - p[1]) * line[0]).abs() * 10.0)
+    };
+    let (wa, wb) = (measure(ga, a)?, measure(gb, b)?);
+    let scale_b = scale_along * wb / wa.max(1e-3);
+    // The sun is half a degree wide: the higher the softer.
+    let soft = 1.2 + 0.012 * middle[2] / toward[2].max(0.1) * view.focal / far;
+    let limb = Limb {
+        a,
+        b,
+        wide: [wide[0] * wa, wide[1] * wb],
+        bulge: 0.0,
+        cap: [bone.cap[0] * deep * grow * scale_along, bone.cap[1] * deep * grow * scale_b],
+        cloth: bone.cloth,
+        light: [1.0; ACROSS],
+        metre: 1.0,
+        weave: [0.0; 2],
+        solid: bone.solid,
+        far: 0.0,
+    };
+    Some((limb, soft.min(12.0)))
+}

@@ -1,0 +1,213 @@
+//! Colours, and limbs drawn with soft edges into a patch.
+
+use super::grain::TILE;
+use super::view::V2;
+
+/// What something is made of: how it throws light back, its colour, its weave.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Cloth {
+    /// Linear reflectance, 0 to 1.
+    pub(super) y: f32,
+    /// Blue and red difference as shares of the coded brightness: they stay as the light changes.
+    pub(super) uv: V2,
+    /// How strongly folds and weave show.
+    pub(super) rough: f32,
+    pub(super) pattern: Pattern,
+}
+
+/// What is woven into a cloth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pattern {
+    Plain,
+    Stripes,
+    Check,
+    /// Worn open over something brighter.
+    Open,
+    /// Dark bars around the middle, as of spokes.
+    Spokes,
+}
+
+impl Cloth {
+    /// From coded red, green and blue, 0 to 1.
+    pub(super) fn new([r, g, b]: [f32; 3]) -> Self {
+        let y = (0.299 * r + 0.587 * g + 0.114 * b).max(0.02);
+        let uv = [0.564 * (b - y) / y, 0.713 * (r - y) / y].map(|c| c.clamp(-0.6, 0.6));
+        Self { y: y * y, uv, rough: 0.1, pattern: Pattern::Plain }
+    }
+
+    pub(super) fn rough(self, rough: f32) -> Self {
+        Self { rough, ..self }
+    }
+
+    pub(super) fn pattern(self, pattern: Pattern) -> Self {
+        Self { pattern, ..self }
+    }
+
+    /// The same colour under `by` times the reflectance.
+    pub(super) fn shade(self, by: f32) -> Self {
+        Self { y: (self.y * by).clamp(0.004, 0.95), ..self }
+    }
+}
+
+/// Brightness across a limb, from its left edge to its right.
+pub(super) const ACROSS: usize = 17;
+
+/// How wide an edge is, in pixels: the lens's blur.
+const EDGE: f32 = 1.35;
+
+/// A limb in the picture, in pixels: a spine with a width, round or flat at its ends.
+#[derive(Debug, Clone)]
+pub(super) struct Limb {
+    pub(super) a: V2,
+    pub(super) b: V2,
+    /// Half widths at both ends, and what the middle has more.
+    pub(super) wide: V2,
+    pub(super) bulge: f32,
+    /// How far the ends reach beyond `a` and `b`.
+    pub(super) cap: V2,
+    pub(super) cloth: Cloth,
+    /// Light across it.
+    pub(super) light: [f32; ACROSS],
+    /// Metres a pixel, for the weave.
+    pub(super) metre: f32,
+    /// Where in the tile its weave begins.
+    pub(super) weave: [f32; 2],
+    /// 1 where nothing shines through.
+    pub(super) solid: f32,
+    /// Drawn from the greatest to the least.
+    pub(super) far: f32,
+}
+
+impl Limb {
+    /// Left, top, right, bottom in pixels, edges included.
+    pub(super) fn bounds(&self) -> [f32; 4] {
+        let reach = self.wide[0].max(self.wide[1]) + self.bulge.max(0.0);
+        let by = [reach.max(self.cap[0]) + EDGE, reach.max(self.cap[1]) + EDGE];
+        [
+            (self.a[0] - by[0]).min(self.b[0] - by[1]),
+            (self.a[1] - by[0]).min(self.b[1] - by[1]),
+            (self.a[0] + by[0]).max(self.b[0] + by[1]),
+            (self.a[1] + by[0]).max(self.b[1] + by[1]),
+        ]
+    }
+
+    /// Calls `spot(x, y, coverage, along in pixels, across -1 to 1)` for each pixel within `clip` (left, top, right, bottom).
+    pub(super) fn each(&self, clip: [i32; 4], edge: f32, mut spot: impl FnMut(i32, i32, f32, f32, f32)) {
+        let bounds = self.bounds();
+        if !bounds.iter().all(|side| side.is_finite()) {
+            return;
+        }
+        let grow = (edge - EDGE).max(0.0);
+        let (left, right) = (((bounds[0] - grow) as i32).max(clip[0]), ((bounds[2] + grow) as i32 + 1).min(clip[2]));
+        let (top, bottom) = (((bounds[1] - grow) as i32).max(clip[1]), ((bounds[3] + grow) as i32 + 1).min(clip[3]));
+        let (dx, dy) = (self.b[0] - self.a[0], self.b[1] - self.a[1]);
+        let length = dx.hypot(dy).max(1e-3);
+        let (dx, dy) = (dx / length, dy / length);
+        let [wa, wb] = self.wide.map(|w| w.max(0.05));
+        let [ca, cb] = self.cap.map(|c| c.max(0.05));
+        let widest = wa.max(wb) + self.bulge.max(0.0) + edge;
+        let (per_length, soft) = (1.0 / length, 1.0 / edge);
+        for y in top..bottom {
+            let py = y as f32 + 0.5 - self.a[1];
+            let (mut from, mut to) = (left, right);
+            if dy.abs() > 1e-3 {
+                let (middle, half) = (self.a[0] + py * dx / dy, widest / dy.abs());
+                from = from.max((middle - half - 1.0).max(-1e9) as i32);
+                to = to.min((middle + half + 1.0).min(1e9) as i32);
+            }
+            for x in from..to {
+                let px = x as f32 + 0.5 - self.a[0];
+                let along = px * dx + py * dy;
+                let across = px * dy - py * dx;
+                let (wide, beyond) = if along < 0.0 {
+                    let e = (along / ca).hypot(across / wa);
+                    (wa, (e - 1.0) * ca.min(wa))
+                } else if along > length {
+                    let e = ((along - length) / cb).hypot(across / wb);
+                    (wb, (e - 1.0) * cb.min(wb))
+                } else {
+                    let t = along * per_length;
+                    let w = (wa + (wb - wa) * t + self.bulge * 4.0 * t * (1.0 - t)).max(0.05);
+                    (w, across.abs() - w)
+                };
+                let cover = 0.5 - beyond * soft;
+                if cover > 0.0 {
+                    spot(x, y, cover.min(1.0), along, (across / wide).clamp(-1.0, 1.0));
+                }
+            }
+        }
+    }
+}
+
+/// A piece of picture that someone is drawn into before he is laid over the square.
+#[derive(Debug, Default)]
+pub(super) struct Patch {
+    /// Left, top, right, bottom in the picture's pixels.
+    pub(super) clip: [i32; 4],
+    /// Light, blue and red share, cover; the first three times the cover.
+    pub(super) pixels: Vec<[f32; 4]>,
+}
+
+impl Patch {
+    /// Clears it and lays it where `limbs` are in a picture of `size`; false where they are outside.
+    pub(super) fn begin(&mut self, limbs: &[Limb], size: [usize; 2]) -> bool {
+        let mut bounds = [f32::MAX, f32::MAX, f32::MIN, f32::MIN];
+        for limb in limbs {
+            let [l, t, r, b] = limb.bounds();
+            bounds = [bounds[0].min(l), bounds[1].min(t), bounds[2].max(r), bounds[3].max(b)];
+        }
+        let [w, h] = size.map(|side| side as f32);
+        self.clip = [
+            bounds[0].clamp(0.0, w) as i32,
+            bounds[1].clamp(0.0, h) as i32,
+            (bounds[2] + 1.0).clamp(0.0, w) as i32,
+            (bounds[3] + 1.0).clamp(0.0, h) as i32,
+        ];
+        let (wide, high) = (self.clip[2] - self.clip[0], self.clip[3] - self.clip[1]);
+        self.pixels.clear();
+        if wide <= 0 || high <= 0 {
+            return false;
+        }
+        self.pixels.resize(wide as usize * high as usize, [0.0; 4]);
+        true
+    }
+
+    /// Lays one limb over what is there.
+    pub(super) fn draw(&mut self, limb: &Limb, tile: &[f32]) {
+        let [left, top, right, _] = self.clip;
+        let wide = (right - left) as usize;
+        let cloth = limb.cloth;
+        // Folds that are finer than a pixel would only boil.
+        let fine = (0.035 / limb.metre.max(1e-4)).clamp(0.0, 1.0);
+        let rough = cloth.rough * fine;
+        let pixels = &mut self.pixels;
+        let cells = limb.metre * 64.0;
+        let half = limb.wide[0].max(limb.wide[1]);
+        limb.each(self.clip, EDGE, |x, y, cover, along, across| {
+            let place = (across + 1.0) * ((ACROSS - 1) as f32 / 2.0);
+            let light = limb.light[((place + 0.5) as usize).min(ACROSS - 1)];
+            let (s, t) = (along * cells + limb.weave[0], across * half * cells + limb.weave[1]);
+            let fold = tile[((s as i32 as usize) & (TILE - 1)) * TILE + ((t as i32 as usize) & (TILE - 1))];
+            let mut shine = cloth.y * light * (1.0 + rough * fold);
+            match cloth.pattern {
+                Pattern::Plain => {}
+                Pattern::Stripes => shine *= if ((s * 0.22) as i32) & 1 == 0 { 1.0 - 0.45 * fine } else { 1.0 },
+                Pattern::Check => {
+                    let dark = u8::from(((s * 0.16) as i32) & 1 == 0) + u8::from(((t * 0.16) as i32) & 1 == 0);
+                    shine *= 1.0 - 0.2 * fine * f32::from(dark);
+                }
+                Pattern::Open => shine *= if across.abs() < 0.28 { 1.7 } else { 1.0 },
+                Pattern::Spokes => shine *= if ((s * 0.5) as i32 + (t * 0.5) as i32) % 3 == 0 { 1.6 } else { 0.8 },
+            }
+            let at = &mut pixels[(y - top) as usize * wide + (x - left) as usize];
+            let cover = cover * limb.solid;
+            let rest = 1.0 - cover;
+            *at = [
+                at[0] * rest + shine * cover,
+                at[1] * rest + cloth.uv[0] * cover,
+                at[2] * rest + cloth.uv[1] * cover,
+                at[3] * rest + cover,
+            ];
+        });
+    }
+}

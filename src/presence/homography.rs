@@ -1,0 +1,229 @@
+//! From one plane to another as a camera sees it: four points and where they lie fix every other.
+
+use super::Point;
+
+/// Points whose projective weight is below this part of that at the middle lie at the horizon, where nothing can be told.
+const HORIZON: f64 = 1e-6;
+
+/// A projective map between two planes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Homography {
+    /// Row by row. The weight (the third row) is 1 in the middle of the points that it was made from.
+    rows: [[f64; 3]; 3],
+    /// That middle.
+    middle: [f64; 2],
+}
+
+impl Homography {
+    /// The map that takes each of four points to the one at the same place in `to`. `None` where three of the four lie on
+    /// a line, or a number is none.
+    ///
+    /// The direct linear transform, solved for just four points after their normalisation: Hartley and Zisserman,
+    /// *Multiple View Geometry in Computer Vision*, second edition, sections 4.1 and 4.4.
+    pub fn between(from: [Point; 4], to: [Point; 4]) -> Option<Self> {
+        let (from, into_unit) = normalise(from)?;
+        let (to, unit_of_to) = normalise(to)?;
+        // The weight of the middle is 1, so that eight numbers are left to find, two equations for each point.
+        let mut equations = [[0.0; 9]; 8];
+        for (at, (&[x, y], &[u, v])) in from.iter().zip(&to).enumerate() {
+            equations[2 * at] = [x, y, 1.0, 0.0, 0.0, 0.0, -u * x, -u * y, u];
+            equations[2 * at + 1] = [0.0, 0.0, 0.0, x, y, 1.0, -v * x, -v * y, v];
+        }
+        let [a, b, c, d, e, f, g, h] = solve(equations)?;
+        let rows = times(&unit_of_to.back(), &times(&[[a, b, c], [d, e, f], [g, h, 1.0]], &into_unit.there()));
+        Self { rows, middle: into_unit.middle }.scaled()
+    }
+
+    /// Where a point lies. `None` at the horizon and beyond, and for a point that is none.
+    pub fn map(&self, at: Point) -> Option<Point> {
+        let [x, y, weight] = self.weighted(at.map(f64::from));
+        let point = [(x / weight) as f32, (y / weight) as f32];
+        (weight > HORIZON && point.iter().all(|part| part.is_finite())).then_some(point)
+    }
+
+    /// The way back.
+    pub fn inverse(&self) -> Option<Self> {
+        let [[a, b, c], [d, e, f], [g, h, i]] = self.rows;
+        let adjugate = [
+            [e * i - f * h, c * h - b * i, b * f - c * e],
+            [f * g - d * i, a * i - c * g, c * d - a * f],
+            [d * h - e * g, b * g - a * h, a * e - b * d],
+        ];
+        let [x, y, weight] = self.weighted(self.middle);
+        Self { rows: adjugate, middle: [x / weight, y / weight] }.scaled()
+    }
+
+    fn weighted(&self, [x, y]: [f64; 2]) -> [f64; 3] {
+        self.rows.map(|[a, b, c]| a * x + b * y + c)
+    }
+
+    /// The same map with the weight of 1 in the middle.
+    fn scaled(self) -> Option<Self> {
+        let [_, _, weight] = self.weighted(self.middle);
+        let rows = self.rows.map(|row| row.map(|part| part / weight));
+        rows.iter().flatten().all(|part| part.is_finite()).then_some(Self { rows, ..self })
+    }
+}
+
+/// True when a polygon of four corners has no dent and no crossing, seen from either side, and no corner that is flat:
+/// each three neighbours span at least `least` (in squares of the corners' unit).
+pub fn is_convex(corners: &[Point; 4], least: f32) -> bool {
+    let turn = |at: usize| {
+        let [a, b, c] = [0, 1, 2].map(|next| corners[(at + next) % 4]);
+        ((b[0] - a[0]) * (c[1] - b[1]) - (b[1] - a[1]) * (c[0] - b[0])) / 2.0
+    };
+    let turns = [0, 1, 2, 3].map(turn);
+    turns.iter().all(|&turn| turn >= least) || turns.iter().all(|&turn| -turn >= least)
+}
+
+/// How points were moved and scaled so that they lie around the origin, about one unit from it.
+struct Unit {
+    middle: [f64; 2],
+    scale: f64,
+}
+
+impl Unit {
+    fn there(&self) -> [[f64; 3]; 3] {
+        let Self { middle: [x, y], scale } = self;
+        [[*scale, 0.0, -x * scale], [0.0, *scale, -y * scale], [0.0, 0.0, 1.0]]
+    }
+
+    fn back(&self) -> [[f64; 3]; 3] {
+        let Self { middle: [x, y], scale } = self;
+        [[1.0 / scale, 0.0, *x], [0.0, 1.0 / scale, *y], [0.0, 0.0, 1.0]]
+    }
+}
+
+fn normalise(points: [Point; 4]) -> Option<([[f64; 2]; 4], Unit)> {
+    let points = points.map(|point| point.map(f64::from));
+    let middle = [0, 1].map(|axis| points.iter().map(|point| point[axis]).sum::<f64>() / 4.0);
+    let around = points.map(|[x, y]| [x - middle[0], y - middle[1]]);
+    let spread = around.iter().map(|[x, y]| x.hypot(*y)).sum::<f64>() / 4.0;
+    let scale = 1.0 / spread;
+    (spread > 0.0 && scale.is_finite()).then(|| (around.map(|at| at.map(|part| part * scale)), Unit { middle, scale }))
+}
+
+fn times(left: &[[f64; 3]; 3], right: &[[f64; 3]; 3]) -> [[f64; 3]; 3] {
+    left.map(|row| [0, 1, 2].map(|at| row[0] * right[0][at] + row[1] * right[1][at] + row[2] * right[2][at]))
+}
+
+/// Eight unknowns by elimination, the largest pivot first; each row ends with its right side.
+fn solve(mut rows: [[f64; 9]; 8]) -> Option<[f64; 8]> {
+    for at in 0..8 {
+        let pivot = (at..8).max_by(|&a, &b| rows[a][at].abs().total_cmp(&rows[b][at].abs()))?;
+        rows.swap(at, pivot);
+        let top = rows[at];
+        // Points of about one unit: what is this small comes from three of them on a line, or from no number.
+        if top[at].is_nan() || top[at].abs() < 1e-9 {
+            return None;
+        }
+        for (below, row) in rows.iter_mut().enumerate() {
+            if below != at {
+                let times = row[at] / top[at];
+                row.iter_mut().zip(&top).for_each(|(part, above)| *part -= times * above);
+            }
+        }
+    }
+    Some(std::array::from_fn(|at| rows[at][8] / rows[at][at]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const UNIT: [Point; 4] = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]];
+
+    fn close(a: Option<Point>, b: Point, by: f32) -> bool {
+        a.is_some_and(|a| (a[0] - b[0]).hypot(a[1] - b[1]) <= by)
+    }
+
+    #[test]
+    fn a_picture_is_stretched_to_the_canvas() {
+        let canvas = [[0.0, 0.0], [1920.0, 0.0], [1920.0, 1080.0], [0.0, 1080.0]];
+        let map = Homography::between(UNIT, canvas).expect("a rectangle");
+        assert!(close(map.map([0.25, 0.5]), [480.0, 540.0], 1e-3));
+        assert!(close(map.map([1.5, -1.0]), [2880.0, -1080.0], 1e-2), "outside of the four points too");
+    }
+
+    #[test]
+    fn a_mirrored_order_mirrors() {
+        let corners = [[1.0, 0.0], [0.0, 0.0], [0.0, 1.0], [1.0, 1.0]];
+        let map = Homography::between(corners, UNIT).expect("a rectangle");
+        assert!(close(map.map([0.25, 0.5]), [0.75, 0.5], 1e-6));
+    }
+
+    #[test]
+    fn beyond_the_horizon_nothing_is_told() {
+        // A road: its far side is a tenth as wide. Its edges meet above the picture.
+        let road = [[0.45, 0.5], [0.55, 0.5], [1.0, 1.0], [0.0, 1.0]];
+        let map = Homography::between(road, UNIT).expect("convex");
+        assert!(close(map.map([0.5, 0.5]), [0.5, 0.0], 1e-5));
+        let horizon = 0.5 - 0.5 / 9.0;
+        assert_eq!(map.map([0.5, horizon]), None);
+        assert_eq!(map.map([0.5, horizon - 0.1]), None, "no flipped world behind the camera");
+        let far = map.map([0.5, horizon + 0.01]).expect("this side of it");
+        assert!(far[1] < -1.0, "{far:?}");
+        assert_eq!(map.map([f32::NAN, 0.5]), None);
+        assert_eq!(map.map([f32::INFINITY, 0.5]), None);
+    }
+
+    #[test]
+    fn points_on_a_line_make_no_map() {
+        let line = [[0.0, 0.0], [0.5, 0.0], [1.0, 0.0], [0.0, 1.0]];
+        assert_eq!(Homography::between(line, UNIT), None);
+        assert_eq!(Homography::between(UNIT, line), None);
+        assert_eq!(Homography::between([[0.5; 2]; 4], UNIT), None);
+        assert_eq!(Homography::between([[f32::NAN; 2]; 4], UNIT), None);
+        assert_eq!(Homography::between([[f32::INFINITY; 2]; 4], UNIT), None);
+    }
+
+    #[test]
+    fn convex_is_seen_from_both_sides() {
+        let mirrored = [UNIT[1], UNIT[0], UNIT[3], UNIT[2]];
+        assert!(is_convex(&UNIT, 0.01) && is_convex(&mirrored, 0.01));
+        assert!(!is_convex(&[UNIT[0], UNIT[2], UNIT[1], UNIT[3]], 0.01), "a crossing");
+        assert!(!is_convex(&[UNIT[0], UNIT[1], [0.2, 0.2], UNIT[3]], 0.01), "a dent");
+        assert!(!is_convex(&[UNIT[0], [0.5, 0.0], UNIT[1], UNIT[2]], 0.01), "a flat corner");
+        assert!(!is_convex(&[[f32::NAN; 2]; 4], 0.01));
+    }
+
+    /// A square whose corners are pulled by a fifth at most: always convex.
+    fn quad(size: f32) -> impl Strategy<Value = [Point; 4]> {
+        let pull = || (-0.2_f32..0.2, -0.2_f32..0.2);
+        ((pull(), pull(), pull(), pull()), any::<bool>(), -3.0_f32..3.0).prop_map(move |(pulls, mirrored, left)| {
+            let pulls = [pulls.0, pulls.1, pulls.2, pulls.3];
+            std::array::from_fn(|at| {
+                let x = UNIT[at][0] + pulls[at].0;
+                let x = if mirrored { 1.0 - x } else { x };
+                [(x + left) * size, (UNIT[at][1] + pulls[at].1) * size]
+            })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn there_and_back_is_where_it_was(from in quad(1.0), to in quad(1_000.0), x in 0.0_f32..1.0, y in 0.0_f32..1.0) {
+            let map = Homography::between(from, to).expect("convex");
+            for (a, b) in from.into_iter().zip(to) {
+                prop_assert!(close(map.map(a), b, 0.2), "{:?} {:?}", map.map(a), b);
+            }
+            let back = map.inverse().expect("convex");
+            // A point within the four, by two blends.
+            let blend = |a: Point, b: Point, by: f32| [a[0] + (b[0] - a[0]) * by, a[1] + (b[1] - a[1]) * by];
+            let within = blend(blend(from[0], from[1], x), blend(from[3], from[2], x), y);
+            let there = map.map(within).expect("this side of the horizon");
+            prop_assert!(close(back.map(there), within, 1e-3), "{within:?} {there:?} {:?}", back.map(there));
+        }
+
+        #[test]
+        fn no_four_points_make_it_panic(numbers in proptest::array::uniform16(any::<f32>()), at in any::<[f32; 2]>()) {
+            let point = |index: usize| [numbers[index], numbers[index + 1]];
+            let quad = |first: usize| [point(first), point(first + 2), point(first + 4), point(first + 6)];
+            if let Some(map) = Homography::between(quad(0), quad(8)) {
+                prop_assert!(map.map(at).is_none_or(|at| at.iter().all(|part| part.is_finite())));
+                let _ = map.inverse();
+            }
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! One call of a script: its arguments as what they should be, and what is said when they are not.
+
+use super::POINTS_MAX;
+use super::api::Shared;
+use super::colour::Colour;
+use super::pen::Full;
+use super::picture::{Align, Blend, Paint, Pattern};
+use super::smooth::smooth;
+use crate::manifest::nearest;
+use crate::presence::OUTLINE_MAX;
+use rquickjs::{Array, Coerced, Ctx, Error, Exception, Result, Value};
+
+/// Longest text of one call, in bytes.
+pub(super) const STRING_MAX: usize = 4_000;
+/// What a body calls its outline in tenths of a unit, `[x, y, x, y, …]`; `prelude.js` has it so.
+const OUTLINE: &str = "__outline";
+/// Colours remembered by the words they were written in.
+const COLOURS_MAX: usize = 1_000;
+
+/// The arguments of one call, with the name that it was called by.
+pub(super) struct Call<'a, 'js> {
+    pub ctx: &'a Ctx<'js>,
+    pub name: &'static str,
+    pub usage: &'static str,
+    pub arguments: &'a [Value<'js>],
+}
+
+/// What can be said of how a thing looks.
+pub(super) struct Kind {
+    /// As messages call it.
+    name: &'static str,
+    keys: &'static [&'static str],
+    /// Where nothing is said it is filled white; otherwise its stroke is white.
+    filled: bool,
+}
+
+pub(super) const CIRCLE: Kind = Kind {
+    name: "a circle",
+    keys: &["fill", "pattern", "stroke", "width", "soft", "alpha", "blend"],
+    filled: true,
+};
+pub(super) const RECT: Kind = Kind {
+    name: "a rect",
+    keys: &["fill", "pattern", "stroke", "width", "soft", "alpha", "blend", "radius"],
+    filled: true,
+};
+pub(super) const LINE: Kind =
+    Kind { name: "a line", keys: &["stroke", "width", "soft", "alpha", "blend"], filled: false };
+pub(super) const POLYLINE: Kind =
+    Kind { name: "a polyline", keys: &["stroke", "width", "soft", "alpha", "blend", "closed"], filled: false };
+pub(super) const POLYGON: Kind = Kind { name: "a polygon", ..CIRCLE };
+pub(super) const BODY: Kind = Kind { name: "a body", ..CIRCLE };
+pub(super) const TEXT: Kind =
+    Kind { name: "a text", keys: &["fill", "alpha", "blend", "size", "align", "bold", "language"], filled: true };
+
+/// What other tools call something, and what it is called here.
+const ALIASES: [(&str, &str); 8] = [
+    ("color", "fill"),
+    ("colour", "fill"),
+    ("strokeWidth", "width"),
+    ("lineWidth", "width"),
+    ("strokeWeight", "width"),
+    ("weight", "width"),
+    ("opacity", "alpha"),
+    ("texture", "pattern"),
+];
+
+/// A style as a script gives it.
+pub(super) struct Style {
+    pub paint: Paint,
+    pub radius: f32,
+    pub size: f32,
+    pub align: Align,
+    pub bold: bool,
+    pub language: Option<String>,
+    pub closed: bool,
+}
+
+impl<'js> Call<'_, 'js> {
+    pub fn wrong(&self, problem: impl std::fmt::Display) -> Error {
+        Exception::throw_message(self.ctx, &format!("{}: {problem}; use {}", self.name, self.usage))
+    }
+
+    pub fn full<T>(&self, result: std::result::Result<T, Full>) -> Result<T> {
+        result.map_err(|full| Exception::throw_message(self.ctx, &format!("{}: {full}", self.name)))
+    }
+
+    pub fn number(&self, index: usize, what: &str) -> Result<f32> {
+        match self.arguments.get(index) {
+            Some(value) => self.as_number(value, what),
+            None => Err(self.wrong(format!("{what} is missing"))),
+        }
+    }
+
+    pub fn as_number(&self, value: &Value<'js>, what: &str) -> Result<f32> {
+        match value.as_number() {
+            Some(number) if number.is_finite() && number.abs() <= 1e6 => Ok(number as f32),
+            Some(number) if number.is_infinite() => Err(self.wrong(format!("{what} is Infinity"))),
+            Some(number) => Err(self.wrong(format!("{what} is {number}"))),
+            None => Err(self.wrong(format!("{what} is {}, not a number", article(value)))),
+        }
+    }
+
+    pub fn text(&self, index: usize, what: &str) -> Result<String> {
+        let value = self.arguments.get(index).ok_or_else(|| self.wrong(format!("{what} is missing")))?;
+        if value.is_undefined() || value.is_null() {
+            return Err(self.wrong(format!("{what} is {}", value.type_name())));
+        }
+        let Coerced(text) = value.get::<Coerced<String>>()?;
+        Ok(text[..text.floor_char_boundary(STRING_MAX)].to_owned())
+    }
+
+    pub fn colour(&self, stage: &Shared, value: &Value<'js>, key: &str) -> Result<Colour> {
+        let Some(text) = value.as_string() else {
+            let grey = value.as_number().map(|n| format!(" (a grey is \"rgb({n} {n} {n})\")")).unwrap_or_default();
+            return Err(self.wrong(format!("{key} is {}, not a colour such as \"#e8543f\"{grey}", article(value))));
+        };
+        let text = text.to_string()?;
+        if let Some(colour) = stage.borrow().colours.get(&text) {
+            return Ok(*colour);
+        }
+        let Some(colour) = Colour::parse(&text) else {
+            let named = ["white", "black", "red", "green", "blue", "gold", "orange", "purple", "transparent"];
+            let meant = nearest(&text, named).map(|meant| format!(" (did you mean \"{meant}\"?)")).unwrap_or_default();
+            return Err(self.wrong(format!("\"{text}\" is no colour{meant}")));
+        };
+        let mut stage = stage.borrow_mut();
+        if stage.colours.len() < COLOURS_MAX {
+            stage.colours.insert(text, colour);
+        }
+        Ok(colour)
+    }
+
+    pub fn style(&self, stage: &Shared, index: usize, kind: &Kind) -> Result<Style> {
+        let mut style = Style {
+            paint: Paint { width: 1.0, ..Paint::default() },
+            radius: 0.0,
+            size: 32.0,
+            align: Align::Left,
+            bold: false,
+            language: None,
+            closed: false,
+        };
+        let white = Colour([255; 4]);
+        let Some(value) = self.arguments.get(index).filter(|value| !value.is_undefined()) else {
+            *(if kind.filled { &mut style.paint.fill } else { &mut style.paint.stroke }) = white;
+            return Ok(style);
+        };
+        let Some(object) = value.as_object().filter(|object| !object.is_array() && !object.is_function()) else {
+            return Err(
+                self.wrong(format!("the style is {}, not an object such as {{ fill: \"white\" }}", article(value)))
+            );
+        };
+        let mut alpha = 1.0;
+        let mut coloured = false;
+        for entry in object.props::<String, Value>() {
+            let (key, value) = entry?;
+            if value.is_undefined() {
+                continue;
+            }
+            if !kind.keys.contains(&key.as_str()) {
+                let alias = ALIASES.iter().find(|(alias, _)| *alias == key).map(|(_, ours)| *ours);
+                let other = match key.as_str() {
+                    "fill" if !kind.filled => Some("stroke"),
+                    "stroke" if kind.filled => Some("fill"),
+                    _ => None,
+                };
+                let meant = other.or(alias.filter(|ours| kind.keys.contains(ours)));
+                let meant = meant.or_else(|| nearest(&key, kind.keys.iter().copied()));
+                let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+                return Err(self.wrong(format!("{} has no `{key}`{meant}", kind.name)));
+            }
+            let paint = &mut style.paint;
+            match key.as_str() {
+                "fill" => (paint.fill, coloured) = (self.colour(stage, &value, "fill")?, true),
+                "stroke" => (paint.stroke, coloured) = (self.colour(stage, &value, "stroke")?, true),
+                "width" => paint.width = self.as_number(&value, "width")?.max(0.0),
+                "soft" => paint.soft = self.as_number(&value, "soft")?.max(0.0),
+                "alpha" => alpha = self.as_number(&value, "alpha")?,
+                "blend" => paint.blend = self.word(&value, "blend", [("over", Blend::Over), ("add", Blend::Add)])?,
+                "pattern" => {
+                    let words = [("plain", Pattern::Plain), ("lines", Pattern::Lines), ("dots", Pattern::Dots)];
+                    paint.pattern = self.word(&value, "pattern", words)?;
+                }
+                "radius" => style.radius = self.as_number(&value, "radius")?.max(0.0),
+                "size" => style.size = self.as_number(&value, "size")?.clamp(0.5, 4_000.0),
+                "align" => {
+                    let words = [("left", Align::Left), ("center", Align::Center), ("right", Align::Right)];
+                    style.align = self.word(&value, "align", words)?;
+                }
+                "bold" => style.bold = self.truth(&value, "bold")?,
+                "closed" => style.closed = self.truth(&value, "closed")?,
+                _ => style.language = Some(self.words(&value, "language")?),
+            }
+        }
+        if !coloured {
+            *(if kind.filled { &mut style.paint.fill } else { &mut style.paint.stroke }) = white;
+        }
+        style.paint.fill = style.paint.fill.faded(alpha);
+        style.paint.stroke = style.paint.stroke.faded(alpha);
+        Ok(style)
+    }
+
+    pub fn truth(&self, value: &Value<'js>, key: &str) -> Result<bool> {
+        value.as_bool().ok_or_else(|| self.wrong(format!("{key} is {}, not true or false", article(value))))
+    }
+
+    pub fn words(&self, value: &Value<'js>, key: &str) -> Result<String> {
+        match value.as_string() {
+            Some(text) => text.to_string(),
+            None => Err(self.wrong(format!("{key} is {}, not a text", article(value)))),
+        }
+    }
+
+    pub fn word<T: Copy, const N: usize>(&self, value: &Value<'js>, key: &str, words: [(&str, T); N]) -> Result<T> {
+        let word = value.as_string().map(|text| text.to_string()).transpose()?.unwrap_or_default();
+        let found = words.iter().find(|(known, _)| *known == word).map(|(_, meaning)| *meaning);
+        let known = words.map(|(known, _)| format!("\"{known}\"")).join(" or ");
+        found.ok_or_else(|| self.wrong(format!("{key} is \"{word}\", not {known}")))
+    }
+
+    /// Points as `[[x, y], …]`, `[x, y, x, y, …]`, or things with `x` and `y`.
+    pub fn points(&self, index: usize) -> Result<Vec<[f32; 2]>> {
+        let value = self.arguments.get(index).ok_or_else(|| self.wrong("the points are missing"))?;
+        let Some(array) = value.as_array() else {
+            return Err(self.wrong(format!("the points are {}, not an array", article(value))));
+        };
+        self.as_points(array)
+    }
+
+    fn as_points(&self, array: &Array<'js>) -> Result<Vec<[f32; 2]>> {
+        if array.len() > POINTS_MAX {
+            return Err(self.wrong(format!("{} points are too many", array.len())));
+        }
+        let mut points = Vec::with_capacity(array.len());
+        let mut left = None;
+        for value in array.iter::<Value>() {
+            let value = value?;
+            if value.is_number() {
+                let number = self.as_number(&value, "a point's number")?;
+                match left.take() {
+                    Some(x) => points.push([x, number]),
+                    None => left = Some(number),
+                }
+            } else if let Some(pair) = value.as_array() {
+                points.push([
+                    self.as_number(&pair.get(0)?, "a point's x")?,
+                    self.as_number(&pair.get(1)?, "a point's y")?,
+                ]);
+            } else if let Some(object) = value.as_object() {
+                points.push([
+                    self.as_number(&object.get("x")?, "a point's x")?,
+                    self.as_number(&object.get("y")?, "a point's y")?,
+                ]);
+            } else {
+                return Err(self.wrong(format!("a point is {}", article(&value))));
+            }
+        }
+        if left.is_some() {
+            return Err(self.wrong("the last point has an x and no y"));
+        }
+        Ok(points)
+    }
+
+    /// The outline of a body as the camera has it, or of a copy of one; none for what is no body.
+    fn outline_of(&self, value: &Value<'js>) -> Result<Option<Vec<[f32; 2]>>> {
+        let Some(object) = value.as_object().filter(|object| !object.is_array()) else { return Ok(None) };
+        let tenths: Value = object.get(OUTLINE)?;
+        let Some(tenths) = tenths.as_array() else {
+            let outline: Value = object.get("outline")?;
+            return outline.as_array().map(|outline| self.as_points(outline)).transpose();
+        };
+        let number = |value: Option<Result<f64>>| value.transpose().map(|value| value.map(|tenth| tenth as f32 / 10.0));
+        let mut numbers = tenths.iter::<f64>().take(2 * OUTLINE_MAX);
+        let mut points = Vec::with_capacity(OUTLINE_MAX);
+        while let (Some(x), Some(y)) = (number(numbers.next())?, number(numbers.next())?) {
+            points.push([x, y]);
+        }
+        Ok(Some(points))
+    }
+
+    /// A body, or the outline of one that was kept: a ring of points, round as people are.
+    pub fn body(&self, stage: &Shared, index: usize) -> Result<Vec<[f32; 2]>> {
+        let value = self.arguments.get(index).ok_or_else(|| self.wrong("the body is missing"))?;
+        let finest = stage.borrow().finest;
+        if let Some(outline) = self.outline_of(value)? {
+            return Ok(smooth(&outline, finest));
+        }
+        let Some(array) = value.as_array() else { return Err(self.no_body(value)) };
+        if let Some(first) = array.iter::<Value>().next()
+            && self.outline_of(&first?)?.is_some()
+        {
+            return Err(self.wrong("these are several bodies; draw one at a time: for (const body of here.bodies) …"));
+        }
+        Ok(smooth(&self.as_points(array)?, finest))
+    }
+
+    /// What a clip is made of: a body, bodies, a polygon, or polygons.
+    pub fn rings(&self, stage: &Shared, index: usize) -> Result<Vec<Vec<[f32; 2]>>> {
+        let value = self.arguments.get(index).ok_or_else(|| self.wrong("the bodies are missing"))?;
+        let finest = stage.borrow().finest;
+        if let Some(outline) = self.outline_of(value)? {
+            return Ok(vec![smooth(&outline, finest)]);
+        }
+        let Some(array) = value.as_array() else { return Err(self.no_body(value)) };
+        let mut rings = Vec::new();
+        for value in array.iter::<Value>() {
+            let value = value?;
+            if let Some(outline) = self.outline_of(&value)? {
+                rings.push(smooth(&outline, finest));
+                continue;
+            }
+            // A pair is a point of one polygon, and so is a number, or a thing with x and y.
+            let Some(ring) = value.as_array().filter(|ring| ring.len() > 2) else {
+                return if rings.is_empty() { Ok(vec![self.as_points(array)?]) } else { Err(self.no_body(&value)) };
+            };
+            rings.push(self.as_points(ring)?);
+        }
+        Ok(rings)
+    }
+
+    fn no_body(&self, value: &Value<'js>) -> Error {
+        let object = value.as_object();
+        let has = |key| object.is_some_and(|object| object.contains_key(key).unwrap_or(false));
+        let what = if has("by") && has("began") {
+            "a touch is no body, it has no outline: draw.circle(touch.x, touch.y, 20)".into()
+        } else if has("bodies") {
+            "a city is no body; it has `bodies`".into()
+        } else {
+            format!("{} is no body", article(value))
+        };
+        self.wrong(what)
+    }
+
+    /// A shader takes any number that 32 bits can hold.
+    fn parameter(&self, value: &Value<'js>, what: &str) -> Result<f32> {
+        match value.as_number() {
+            Some(number) if (number as f32).is_finite() => Ok(number as f32),
+            _ => self.as_number(value, what),
+        }
+    }
+
+    /// Numbers for a shader's parameter: one, a flat array, or arrays in an array.
+    pub fn numbers(&self, value: &Value<'js>, what: &str, out: &mut Vec<f32>) -> Result<()> {
+        if let Some(on) = value.as_bool() {
+            out.push(f32::from(u8::from(on)));
+        } else if let Some(array) = value.as_array() {
+            for value in array.iter::<Value>() {
+                if out.len() > 8_192 {
+                    break;
+                }
+                let value = value?;
+                if let Some(inner) = value.as_array() {
+                    for number in inner.iter::<Value>().take(4) {
+                        out.push(self.parameter(&number?, what)?);
+                    }
+                } else {
+                    out.push(self.parameter(&value, what)?);
+                }
+            }
+        } else {
+            out.push(self.parameter(value, what)?);
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn article(value: &Value) -> String {
+    match value.type_name() {
+        name @ ("undefined" | "null") => name.into(),
+        name @ ("array" | "object" | "int") => format!("an {name}"),
+        name => format!("a {name}"),
+    }
+}

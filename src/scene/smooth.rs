@@ -1,0 +1,100 @@
+//! Outlines of few points made round: people, and not polygons.
+
+/// Steps across a canvas that are as good as a round line.
+const STEPS_ACROSS: f32 = 300.0;
+/// Most points that one becomes, for outlines of many points and of few.
+const PARTS_MAX: [usize; 2] = [3, 4];
+/// From here on an outline has many points.
+const MANY: usize = 24;
+
+/// The shortest step that is worth a point of its own, in the units of a canvas of this size.
+pub(super) fn finest(canvas: [f32; 2]) -> f32 {
+    (canvas[0].max(canvas[1]) / STEPS_ACROSS).max(1e-3)
+}
+
+/// A ring through the same points with more between them, along cubic curves: at most 144 for the 48 of a body. A ring
+/// that is as fine as `finest` already, or no ring at all, comes back as it is.
+pub(super) fn smooth(ring: &[[f32; 2]], finest: f32) -> Vec<[f32; 2]> {
+    let count = ring.len();
+    if count < 3 {
+        return ring.to_vec();
+    }
+    let at = |i: usize| ring[i % count];
+    let way = |from: [f32; 2], to: [f32; 2]| [to[0] - from[0], to[1] - from[1]];
+    let length = |v: [f32; 2]| v[0].hypot(v[1]);
+    let round: f32 = (0..count).map(|i| length(way(at(i), at(i + 1)))).sum();
+    let most = PARTS_MAX[usize::from(count < MANY)];
+    // A number that is none makes no parts.
+    let parts = ((round / count as f32 / finest).round() as usize).clamp(1, most);
+    let mut out = Vec::with_capacity(count * parts);
+    for i in 0..count {
+        let [before, from, to, after] = [at(i + count - 1), at(i), at(i + 1), at(i + 2)];
+        let hop = length(way(from, to));
+        // The curve leaves a point in the direction of its neighbours (Catmull-Rom), and never faster than the hop is
+        // long: where points lie unevenly it would make loops.
+        let leave = |from: [f32; 2], to: [f32; 2]| {
+            let [x, y] = way(from, to);
+            let scale = (hop / length([x, y]).max(1e-6)).min(0.5);
+            [x * scale, y * scale]
+        };
+        let (out_of, into) = (leave(before, to), leave(from, after));
+        out.push(from);
+        for part in 1..parts {
+            let t = part as f32 / parts as f32;
+            let (t2, t3) = (t * t, t * t * t);
+            let weights = [2.0 * t3 - 3.0 * t2 + 1.0, t3 - 2.0 * t2 + t, 3.0 * t2 - 2.0 * t3, t3 - t2];
+            let axis = |i: usize| {
+                weights[0] * from[i] + weights[1] * out_of[i] + weights[2] * to[i] + weights[3] * into[i]
+            };
+            out.push([axis(0), axis(1)]);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn circle(count: usize) -> Vec<[f32; 2]> {
+        (0..count)
+            .map(|i| (i as f32 / count as f32 * std::f32::consts::TAU).sin_cos())
+            .map(|(sin, cos)| [500.0 + 200.0 * cos, 500.0 + 200.0 * sin])
+            .collect()
+    }
+
+    #[test]
+    fn a_circle_of_few_points_is_a_circle() {
+        for (count, points) in [(48, 144), (16, 64)] {
+            let ring = smooth(&circle(count), 6.4);
+            assert_eq!(ring.len(), points);
+            for [x, y] in ring {
+                let radius = (x - 500.0).hypot(y - 500.0);
+                assert!((radius - 200.0).abs() < 1.0, "{count}: {radius}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_small_needs_no_more_points() {
+        assert_eq!(smooth(&circle(48), 400.0), circle(48));
+        assert_eq!(finest([1920.0, 1080.0]), 6.4);
+    }
+
+    #[test]
+    fn uneven_points_make_no_loops() {
+        // Two points close together between far ones: a plain Catmull-Rom curve turns back there.
+        let ring = [[0.0, 0.0], [400.0, 0.0], [402.0, 0.0], [800.0, 0.0], [800.0, 300.0], [0.0, 300.0]];
+        let points = smooth(&ring, 1.0);
+        for pair in points[4..13].windows(2) {
+            assert!(pair[1][0] >= pair[0][0], "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_outline_comes_back() {
+        assert!(smooth(&[], 6.4).is_empty());
+        assert_eq!(smooth(&[[1.0, 1.0]; 2], 6.4).len(), 2);
+        assert_eq!(smooth(&[[1.0, 1.0]; 9], 6.4).len(), 9);
+    }
+}

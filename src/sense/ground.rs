@@ -1,0 +1,78 @@
+//! The square without people: how bright each pixel is, and how much it trembles by itself.
+
+use super::work::Plane;
+
+/// How long the background takes to follow what stays, in seconds; shorter while it is new.
+const FOLLOW: f32 = 12.0;
+/// Rows are brought up to date one in so many a frame.
+const TURNS: usize = 4;
+/// A difference from the background below this is never a person.
+const LEAST: f32 = 7.0;
+
+/// What is there when nobody is.
+#[derive(Debug, Default)]
+pub(super) struct Ground {
+    /// Brightness, 8 bits after the point.
+    pub deep: Vec<u16>,
+    /// The same in whole steps.
+    pub plain: Plane,
+    /// How far a pixel usually is from what is expected, 8 bits after the point.
+    tremble: Vec<u16>,
+    /// Above this a difference is not the pixel's own trembling.
+    pub bound: Plane,
+    turn: usize,
+    /// Seconds of learning so far.
+    learned: f32,
+}
+
+impl Ground {
+    pub fn new(first: &Plane) -> Self {
+        let bound = Plane { pixels: vec![14; first.pixels.len()], ..*first };
+        Self {
+            deep: first.pixels.iter().map(|p| u16::from(*p) << 8).collect(),
+            plain: first.clone(),
+            tremble: vec![300; first.pixels.len()],
+            bound,
+            turn: 0,
+            learned: 0.0,
+        }
+    }
+
+    /// Follows what is seen where `keep` is 0; elsewhere (people) only the light (`lit`: the background as it would
+    /// look now). `dt` in seconds.
+    pub fn follow(&mut self, seen: &Plane, lit: &Plane, keep: &Plane, dt: f32) {
+        self.learned += dt;
+        self.turn = (self.turn + 1) % TURNS;
+        let follow = (self.learned * 0.5).clamp(0.4, FOLLOW);
+        let rate = |seconds: f32| ((dt * TURNS as f32 / seconds).min(0.5) * 65536.0) as i32;
+        let (rate, calm) = (rate(follow), rate(follow.min(6.0)));
+        let width = self.plain.width;
+        for y in (self.turn..self.plain.height).step_by(TURNS) {
+            let at = y * width..(y + 1) * width;
+            let deep = &mut self.deep[at.clone()];
+            let tremble = &mut self.tremble[at.clone()];
+            let (seen, lit, keep) = (seen.row(y), lit.row(y), keep.row(y));
+            let (plain, bound) = (&mut self.plain.pixels[at.clone()], &mut self.bound.pixels[at]);
+            for x in 0..width {
+                let kept = keep[x] != 0;
+                let target = i32::from(if kept { lit[x] } else { seen[x] }) << 8;
+                let known = i32::from(deep[x]);
+                let now = known + (((target - known) * rate) >> 16);
+                deep[x] = now as u16;
+                plain[x] = (now >> 8) as u8;
+                let off = i32::from(seen[x].abs_diff(lit[x])).min(40) << 8;
+                let usual = i32::from(tremble[x]);
+                let usual = if kept { usual } else { usual + (((off - usual) * calm) >> 16) };
+                tremble[x] = usual as u16;
+                // Four times the usual is hardly ever noise.
+                bound[x] = ((LEAST as i32) + ((usual * 4) >> 8)).min(90) as u8;
+            }
+        }
+    }
+
+    /// Takes what is seen there as the background at once.
+    pub fn adopt(&mut self, index: usize, seen: u8) {
+        self.deep[index] = u16::from(seen) << 8;
+        self.plain.pixels[index] = seen;
+    }
+}

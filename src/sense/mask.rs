@@ -1,0 +1,78 @@
+//! Which pixels differ from the background, cleaned of specks and cracks.
+
+use super::work::Plane;
+
+/// Marks (1) where `seen` is farther from `lit` than `bound`; elsewhere 0.
+pub(super) fn differ(seen: &Plane, lit: &Plane, bound: &Plane, into: &mut Plane) {
+    for (((to, seen), lit), bound) in into.pixels.iter_mut().zip(&seen.pixels).zip(&lit.pixels).zip(&bound.pixels) {
+        *to = u8::from(seen.abs_diff(*lit) > *bound);
+    }
+}
+
+/// Counts the marks among a pixel and its eight neighbours, then marks where `of(count)`. The outermost pixels are 0.
+pub(super) fn vote(mask: &mut Plane, spare: &mut Plane, of: impl Fn(u8) -> bool) {
+    let width = mask.width;
+    for (to, row) in spare.pixels.chunks_exact_mut(width).zip(mask.pixels.chunks_exact(width)) {
+        for ((to, three), _) in to[1..].iter_mut().zip(row.windows(3)).zip(0..width - 2) {
+            *to = three[0] + three[1] + three[2];
+        }
+        (to[0], to[width - 1]) = (0, 0);
+    }
+    let height = mask.height;
+    for y in 1..height - 1 {
+        let sums: [&[u8]; 3] = core::array::from_fn(|k| &spare.pixels[(y + k - 1) * width..][..width]);
+        for (x, to) in mask.pixels[y * width..][..width].iter_mut().enumerate() {
+            *to = u8::from(of(sums[0][x] + sums[1][x] + sums[2][x]));
+        }
+    }
+    mask.pixels[..width].fill(0);
+    mask.pixels[(height - 1) * width..].fill(0);
+}
+
+/// The largest value of a pixel and its four neighbours' neighbours: a square of 2 × `reach` + 1.
+pub(super) fn dilate(from: &Plane, into: &mut Plane, spare: &mut Plane, reach: usize) {
+    let width = from.width;
+    for (to, row) in spare.pixels.chunks_exact_mut(width).zip(from.pixels.chunks_exact(width)) {
+        to.copy_from_slice(row);
+        for by in 1..=reach.min(width - 1) {
+            for (to, left) in to[by..].iter_mut().zip(row) {
+                *to = (*to).max(*left);
+            }
+            for (to, right) in to.iter_mut().zip(&row[by..]) {
+                *to = (*to).max(*right);
+            }
+        }
+    }
+    for y in 0..from.height {
+        let to = &mut into.pixels[y * width..][..width];
+        to.copy_from_slice(spare.row(y));
+        for by in 1..=reach {
+            for other in [y.checked_sub(by), Some(y + by).filter(|y| *y < from.height)].into_iter().flatten() {
+                for (to, other) in to.iter_mut().zip(spare.row(other)) {
+                    *to = (*to).max(*other);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_speck_goes_and_a_crack_closes() {
+        let mut mask = Plane::new(32, 32);
+        mask.pixels[5 * 32 + 5] = 1;
+        for y in 10..20 {
+            mask.row_mut(y)[10..20].fill(1);
+        }
+        mask.pixels[15 * 32 + 15] = 0;
+        let mut spare = Plane::new(32, 32);
+        vote(&mut mask, &mut spare, |count| count >= 5);
+        assert_eq!((mask.at(5, 5), mask.at(15, 15), mask.at(12, 12), mask.at(25, 25)), (0, 1, 1, 0));
+        let mut wide = Plane::new(32, 32);
+        dilate(&mask, &mut wide, &mut spare, 2);
+        assert_eq!((wide.at(8, 12), wide.at(7, 12), wide.at(21, 12), wide.at(12, 21)), (1, 0, 1, 1));
+    }
+}

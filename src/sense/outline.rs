@@ -1,0 +1,226 @@
+//! From the pixels of one body to a smooth closed polygon: marching squares on softened edges, then even steps.
+
+use crate::presence::{OUTLINE_MAX, Point};
+
+/// Points of a body that is small in the picture.
+const FAR: usize = 16;
+/// A body with a longer edge than this (work pixels) has all points.
+const NEAR: f32 = 110.0;
+
+/// Traces one body after another. The buffers are kept.
+#[derive(Debug, Default)]
+pub(super) struct Tracer {
+    /// How much of each pixel is body, 0 to 255, over the body's box and a margin of two.
+    soft: Vec<u8>,
+    spare: Vec<u8>,
+    visited: Vec<bool>,
+    ring: Vec<Point>,
+    longest: Vec<Point>,
+}
+
+impl Tracer {
+    /// The outline of what `of` says (0 to 255 for a pixel) within `at` (left, top, right, bottom), from its lowest point
+    /// on, clockwise on the screen, into `outline`. Nothing where there is nothing.
+    pub fn trace(&mut self, at: [usize; 4], of: impl Fn(usize, usize) -> u8, outline: &mut Vec<Point>) {
+        outline.clear();
+        let [left, top, right, bottom] = at;
+        let (width, height) = (right - left + 4, bottom - top + 4);
+        self.spare.clear();
+        self.spare.resize(width * height, 0);
+        for y in top..bottom {
+            let row = &mut self.spare[(y - top + 2) * width + 2..];
+            for (x, to) in (left..right).zip(row) {
+                *to = of(x, y);
+            }
+        }
+        self.soften(width, height);
+        self.rings(width, height);
+        if self.longest.len() < 6 {
+            return;
+        }
+        let offset = [left as f32 - 1.5, top as f32 - 1.5];
+        for point in &mut self.longest {
+            *point = [point[0] + offset[0], point[1] + offset[1]];
+        }
+        resample(&self.longest, outline);
+    }
+
+    /// A blur of 1 2 1 both ways.
+    fn soften(&mut self, width: usize, height: usize) {
+        self.soft.clear();
+        self.soft.resize(width * height, 0);
+        for y in 1..height - 1 {
+            let rows: [&[u8]; 3] = core::array::from_fn(|k| &self.spare[(y + k - 1) * width..][..width]);
+            let down = |x: usize| u16::from(rows[0][x]) + 2 * u16::from(rows[1][x]) + u16::from(rows[2][x]);
+            for (x, to) in self.soft[y * width..][..width].iter_mut().enumerate().skip(1).take(width - 2) {
+                *to = ((down(x - 1) + 2 * down(x) + down(x + 1)) >> 4) as u8;
+            }
+        }
+    }
+
+    /// Marching squares at one half; the longest ring stays in `longest`. Places are in middles of pixels of `soft`.
+    fn rings(&mut self, width: usize, height: usize) {
+        self.visited.clear();
+        self.visited.resize(width * height, false);
+        self.longest.clear();
+        let inside = |soft: &[u8], x: usize, y: usize| soft[y * width + x] >= 128;
+        for y in 0..height - 1 {
+            for x in 0..width - 1 {
+                // A ring is entered where the left is outside and the right inside, along the top edge of a square.
+                let enters = !inside(&self.soft, x, y) && inside(&self.soft, x + 1, y);
+                if !enters || self.visited[y * width + x] {
+                    continue;
+                }
+                self.walk([x, y], width, height);
+                if self.ring.len() > self.longest.len() {
+                    core::mem::swap(&mut self.ring, &mut self.longest);
+                }
+            }
+        }
+    }
+
+    /// Follows one ring from the top edge of a square, inside to the right hand.
+    fn walk(&mut self, start: [usize; 2], width: usize, height: usize) {
+        self.ring.clear();
+        let soft = &self.soft;
+        let value = |x: usize, y: usize| f32::from(soft[y * width + x]);
+        // The square above the edge is entered upwards: from its bottom.
+        let (mut x, mut y, mut from) = (start[0], start[1], Side::Bottom);
+        if y == 0 {
+            return;
+        }
+        y -= 1;
+        for _ in 0..4 * width * height {
+            let corners = [value(x, y), value(x + 1, y), value(x + 1, y + 1), value(x, y + 1)];
+            let point = |side: Side| {
+                let (a, b) = match side {
+                    Side::Top => (0, 1),
+                    Side::Right => (1, 2),
+                    Side::Bottom => (3, 2),
+                    Side::Left => (0, 3),
+                };
+                let part = (127.5 - corners[a]) / (corners[b] - corners[a]);
+                let part = if part.is_finite() { part.clamp(0.0, 1.0) } else { 0.5 };
+                match side {
+                    Side::Top => [x as f32 + part, y as f32],
+                    Side::Bottom => [x as f32 + part, y as f32 + 1.0],
+                    Side::Left => [x as f32, y as f32 + part],
+                    Side::Right => [x as f32 + 1.0, y as f32 + part],
+                }
+            };
+            if from == Side::Bottom {
+                let edge = (y + 1) * width + x;
+                if self.visited[edge] && !self.ring.is_empty() {
+                    return;
+                }
+                self.visited[edge] = true;
+            }
+            self.ring.push(point(from));
+            let inside = corners.map(|corner| corner >= 127.5);
+            let Some(to) = leave(inside, from) else { return };
+            match to {
+                Side::Top if y > 0 => (y, from) = (y - 1, Side::Bottom),
+                Side::Bottom if y + 2 < height => (y, from) = (y + 1, Side::Top),
+                Side::Left if x > 0 => (x, from) = (x - 1, Side::Right),
+                Side::Right if x + 2 < width => (x, from) = (x + 1, Side::Left),
+                _ => return,
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Top,
+    Right,
+    Bottom,
+    Left,
+}
+
+/// Where a walk that came in by a side goes out, what is inside on its right hand. Corners: top left, then clockwise.
+fn leave([a, b, c, d]: [bool; 4], from: Side) -> Option<Side> {
+    // The edges that a ring crosses, in the order in which they are tried: turning left first parts what touches only at
+    // a corner.
+    let crosses = |side: Side| match side {
+        Side::Top => a != b,
+        Side::Right => b != c,
+        Side::Bottom => d != c,
+        Side::Left => a != d,
+    };
+    // What is inside lies on the right hand of who goes out.
+    let right = |side: Side| match side {
+        Side::Top => b && !a,
+        Side::Right => c && !b,
+        Side::Bottom => d && !c,
+        Side::Left => a && !d,
+    };
+    [Side::Top, Side::Right, Side::Bottom, Side::Left]
+        .into_iter()
+        .find(|side| *side != from && crosses(*side) && right(*side))
+}
+
+/// Even steps along a ring, as many points as its length asks for, from its lowest point on.
+fn resample(ring: &[Point], outline: &mut Vec<Point>) {
+    let step = |i: usize| {
+        let (a, b) = (ring[i], ring[(i + 1) % ring.len()]);
+        (b[0] - a[0]).hypot(b[1] - a[1])
+    };
+    let length: f32 = (0..ring.len()).map(step).sum();
+    let count = (FAR + ((OUTLINE_MAX - FAR) as f32 * (length / NEAR).min(1.0)) as usize).min(OUTLINE_MAX);
+    // Near the middle of what is lowest, so that the first point does not jump from shoe to shoe.
+    let bottom = ring.iter().map(|p| p[1]).fold(f32::MIN, f32::max);
+    let middle = ring.iter().map(|p| p[0]).sum::<f32>() / ring.len() as f32;
+    let cost = |p: Point| 2.0 * (bottom - p[1]) + (p[0] - middle).abs();
+    let first = (0..ring.len()).min_by(|a, b| cost(ring[*a]).total_cmp(&cost(ring[*b]))).unwrap_or(0);
+    let apart = length / count as f32;
+    let (mut due, mut gone) = (0.0, 0.0);
+    for k in 0..ring.len() {
+        let i = (first + k) % ring.len();
+        let (a, b, this) = (ring[i], ring[(i + 1) % ring.len()], step(i));
+        while due <= gone + this && outline.len() < count {
+            let part = if this > 0.0 { (due - gone) / this } else { 0.0 };
+            outline.push([a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part]);
+            due += apart;
+        }
+        gone += this;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Positive for a polygon that runs clockwise on a screen, whose y points down.
+    fn area(outline: &[Point]) -> f32 {
+        let next = outline.iter().cycle().skip(1);
+        outline.iter().zip(next).map(|(a, b)| a[0] * b[1] - b[0] * a[1]).sum::<f32>() / 2.0
+    }
+
+    #[test]
+    fn a_disc_is_a_circle() {
+        let mut outline = Vec::new();
+        let inside = |x: usize, y: usize| {
+            let off = (x as f32 + 0.5 - 30.0).hypot(y as f32 + 0.5 - 32.0);
+            if off < 20.0 { 255 } else { 0 }
+        };
+        Tracer::default().trace([0, 0, 64, 64], inside, &mut outline);
+        assert_eq!(outline.len(), OUTLINE_MAX);
+        for point in &outline {
+            let off = (point[0] - 30.0).hypot(point[1] - 32.0);
+            assert!((off - 20.0).abs() < 0.6, "{point:?}");
+        }
+        assert!(area(&outline) > 0.0, "clockwise on a screen, whose y points down");
+        assert!((outline[0][1] - 52.0).abs() < 0.6 && (outline[0][0] - 30.0).abs() < 3.0, "{:?}", outline[0]);
+    }
+
+    #[test]
+    fn pixels_without_a_body_are_no_outline() {
+        let mut outline = vec![[0.0; 2]];
+        Tracer::default().trace([3, 3, 9, 9], |_, _| 0, &mut outline);
+        assert!(outline.is_empty());
+        for pattern in [0x55, 0xAA, 0xFF, 0x81] {
+            Tracer::default().trace([0, 0, 8, 8], |x, y| if pattern >> ((x + y * 3) % 8) & 1 == 1 { 255 } else { 0 }, &mut outline);
+            assert!(outline.len() <= OUTLINE_MAX);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! A camera on a pole trembles: how far the picture has moved since it was learned, from small well-structured patches.
+
+use super::Luma;
+
+/// Side of a patch, in camera pixels.
+const SIDE: usize = 16;
+/// Farthest movement that is looked for, in camera pixels.
+const REACH: i32 = 8;
+/// Patches across and down.
+const GRID: [usize; 2] = [6, 4];
+/// Patches that must agree; fewer, and the picture is taken to stand still.
+const AGREE: usize = 5;
+
+#[derive(Debug)]
+struct Patch {
+    at: [usize; 2],
+    pixels: [u8; SIDE * SIDE],
+    mean: i32,
+}
+
+/// Follows the picture as a whole.
+#[derive(Debug, Default)]
+pub(super) struct Shake {
+    patches: Vec<Patch>,
+    shift: [i32; 2],
+    /// Frames in a row in which too few patches were found again.
+    lost: u32,
+}
+
+impl Shake {
+    /// Where the picture has moved to, in camera pixels; learns the picture when it has none.
+    pub fn see(&mut self, luma: &Luma) -> [i32; 2] {
+        if self.patches.is_empty() {
+            self.learn(luma);
+            return self.shift;
+        }
+        let mut found: [Vec<i32>; 2] = Default::default();
+        for patch in &self.patches {
+            if let Some(at) = find(patch, luma, self.shift) {
+                found[0].push(at[0]);
+                found[1].push(at[1]);
+            }
+        }
+        let agreed = (found[0].len() >= AGREE).then(|| found.map(|mut axis| median(&mut axis)));
+        match agreed {
+            Some(shift) => (self.shift, self.lost) = (shift, 0),
+            None => self.lost += 1,
+        }
+        // Someone has turned the camera, or all of the square has changed.
+        if self.lost > 100 {
+            *self = Self::default();
+            self.learn(luma);
+        }
+        self.shift
+    }
+
+    fn learn(&mut self, luma: &Luma) {
+        let margin = REACH as usize + 2;
+        let [width, height] = [luma.width(), luma.height()];
+        for cell in 0..GRID[0] * GRID[1] {
+            let part = |axis: usize, size: usize| {
+                let index = [cell % GRID[0], cell / GRID[0]][axis];
+                let span = size.saturating_sub(2 * margin + SIDE);
+                (margin + span * index / GRID[axis], margin + span * (index + 1) / GRID[axis])
+            };
+            let ((left, right), (top, bottom)) = (part(0, width), part(1, height));
+            let places = (top..bottom).step_by(6).flat_map(|y| (left..right).step_by(6).map(move |x| [x, y]));
+            let best = places.map(|at| (corner(luma, at), at)).max_by_key(|(strength, _)| *strength);
+            // Without structure in both directions a patch slides.
+            if let Some((strength, at)) = best
+                && strength > 400
+            {
+                let mut pixels = [0; SIDE * SIDE];
+                for (row, to) in pixels.chunks_exact_mut(SIDE).enumerate() {
+                    to.copy_from_slice(&luma.row(at[1] + row)[at[0]..][..SIDE]);
+                }
+                let mean = pixels.iter().map(|p| i32::from(*p)).sum::<i32>() / (SIDE * SIDE) as i32;
+                self.patches.push(Patch { at, pixels, mean });
+            }
+        }
+    }
+}
+
+fn median(values: &mut [i32]) -> i32 {
+    let middle = values.len() / 2;
+    *values.select_nth_unstable(middle).1
+}
+
+/// The weaker of the two directions in which a patch has structure, mean squared step times 4.
+fn corner(luma: &Luma, at: [usize; 2]) -> u32 {
+    let mut sums = [0_u32; 2];
+    for y in at[1]..at[1] + SIDE - 1 {
+        let (row, below) = (&luma.row(y)[at[0]..][..SIDE], &luma.row(y + 1)[at[0]..][..SIDE]);
+        for x in 0..SIDE - 1 {
+            sums[0] += u32::from(row[x].abs_diff(row[x + 1])).pow(2);
+            sums[1] += u32::from(row[x].abs_diff(below[x])).pow(2);
+        }
+    }
+    sums[0].min(sums[1]) * 4 / ((SIDE - 1) * (SIDE - 1)) as u32
+}
+
+/// The place at which a patch is found again, or `None` if it is covered.
+fn find(patch: &Patch, luma: &Luma, near: [i32; 2]) -> Option<[i32; 2]> {
+    let mut best = (u32::MAX, near);
+    // Near where it was, then as far as it may go.
+    for reach in [1, REACH] {
+        for dy in -reach..=reach {
+            for dx in -reach..=reach {
+                let shift = if reach == 1 { [near[0] + dx, near[1] + dy] } else { [dx, dy] };
+                if shift[0].abs() > REACH || shift[1].abs() > REACH {
+                    continue;
+                }
+                let cost = difference(patch, luma, shift);
+                if cost < best.0 || cost == best.0 && shift == near {
+                    best = (cost, shift);
+                }
+            }
+        }
+        let edge = (best.1[0] - near[0]).abs() == 1 || (best.1[1] - near[1]).abs() == 1;
+        if best.0 < GOOD && !edge {
+            break;
+        }
+    }
+    (best.0 < COVERED).then_some(best.1)
+}
+
+/// Mean difference of a patch that is surely there, and of one that is surely covered, times the pixels.
+const GOOD: u32 = 5 * (SIDE * SIDE) as u32;
+const COVERED: u32 = 14 * (SIDE * SIDE) as u32;
+
+/// Sum of absolute differences, after the brightness of both is made equal.
+fn difference(patch: &Patch, luma: &Luma, shift: [i32; 2]) -> u32 {
+    let left = (patch.at[0] as i32 + shift[0]) as usize;
+    let top = (patch.at[1] as i32 + shift[1]) as usize;
+    let rows = || (0..SIDE).map(|row| &luma.row(top + row)[left..][..SIDE]);
+    let mean = rows().flatten().map(|p| u32::from(*p)).sum::<u32>() as i32 / (SIDE * SIDE) as i32;
+    let (up, down) = ((mean - patch.mean).max(0) as u8, (patch.mean - mean).max(0) as u8);
+    let mut sum = 0;
+    for (row, known) in rows().zip(patch.pixels.chunks_exact(SIDE)) {
+        sum += row
+            .iter()
+            .zip(known)
+            .map(|(a, b)| u32::from(a.saturating_add(down).saturating_sub(up).abs_diff(*b)))
+            .sum::<u32>();
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(dx: i32, dy: i32, light: i32) -> Vec<u8> {
+        let noise = |x: i32, y: i32| ((x.wrapping_mul(0x9E37) ^ y.wrapping_mul(0x85EB)).wrapping_mul(0x6C07) >> 8) & 127;
+        let at = |i: i32| noise((i % 320 - dx) >> 2, (i / 320 - dy) >> 2) + 40 + light;
+        (0..320 * 240).map(|i| at(i).clamp(0, 255) as u8).collect()
+    }
+
+    #[test]
+    fn a_pushed_camera_is_followed_in_any_light() {
+        let mut shake = Shake::default();
+        for (dx, dy, light) in [(0, 0, 0), (1, 0, 0), (4, -3, 10), (-5, 6, -20), (0, 0, 30)] {
+            let pixels = picture(dx, dy, light);
+            let luma = Luma::new(320, 240, 320, &pixels).expect("the sizes agree");
+            assert_eq!(shake.see(&luma), [dx, dy]);
+        }
+    }
+
+    #[test]
+    fn nothing_to_hold_on_to_is_no_movement() {
+        let mut shake = Shake::default();
+        for light in 0..200 {
+            let pixels = vec![light; 40 * 40];
+            assert_eq!(shake.see(&Luma::new(40, 40, 40, &pixels).expect("the sizes agree")), [0, 0]);
+        }
+    }
+}

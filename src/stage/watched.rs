@@ -1,0 +1,188 @@
+//! What the cameras of here see, as textures for artists' shaders: people as a mask, motion as a field.
+
+use bevy::prelude::*;
+use bevy::render::render_resource::{
+    AddressMode, Extent3d, FilterMode, Sampler, SamplerDescriptor, TexelCopyBufferLayout, Texture, TextureDescriptor,
+    TextureDimension, TextureFormat, TextureUsages, TextureView, TextureViewDescriptor,
+};
+use bevy::render::renderer::{RenderDevice, RenderQueue};
+use std::sync::Arc;
+
+/// Columns and rows of the field of motion.
+const FLOW: [usize; 2] = [32, 18];
+/// Largest side of a mask; every graphics device takes it.
+const SIDE_MAX: usize = 2_048;
+const BLACK: &[u8] = &[0];
+
+/// People and motion in front of this site, mapped to the canvas: both cover it from edge to edge, first row on top.
+#[derive(Debug, Clone, Default)]
+pub struct Watched {
+    /// Another number for other content; what has the same is uploaded once.
+    pub version: u64,
+    /// Columns of the mask. One that is not of its size, or larger than 2,048 to a side, is taken as empty.
+    pub width: usize,
+    /// Rows of the mask.
+    pub height: usize,
+    /// A byte a texel: 255 where a person is.
+    pub mask: Vec<u8>,
+    /// Canvas units a second, 32 × 18; of another length it is taken as stillness.
+    pub flow: Vec<[f32; 2]>,
+}
+
+impl Watched {
+    /// The mask's size and bytes; one black texel where there is none.
+    fn mask(&self) -> ([u32; 2], &[u8]) {
+        let sides = 1..=SIDE_MAX;
+        let whole =
+            sides.contains(&self.width) && sides.contains(&self.height) && self.mask.len() == self.width * self.height;
+        if whole { ([self.width as u32, self.height as u32], self.mask.as_slice()) } else { ([1, 1], BLACK) }
+    }
+
+    /// The motion's size and texels, in half precision.
+    fn flow(&self) -> ([u32; 2], Vec<[u16; 4]>) {
+        if self.flow.len() != FLOW[0] * FLOW[1] {
+            return ([1, 1], vec![[0; 4]]);
+        }
+        (FLOW.map(|side| side as u32), self.flow.iter().map(|[x, y]| [half(*x), half(*y), 0, 0]).collect())
+    }
+}
+
+/// What is watched now. The textures follow once a picture has a shader that looks at them.
+pub fn watch(world: &mut World, watched: Arc<Watched>) {
+    world.resource_mut::<Watching>().0 = watched;
+}
+
+/// The newest of what is watched, on its way to the render world.
+#[derive(Resource, Default)]
+pub(super) struct Watching(pub Arc<Watched>);
+
+/// The textures that shaders look at.
+pub(super) struct Seen {
+    pub mask: TextureView,
+    pub flow: TextureView,
+    pub sampler: Sampler,
+    textures: [Texture; 2],
+    version: Option<u64>,
+}
+
+impl Seen {
+    /// Black and still.
+    pub fn new(device: &RenderDevice) -> Self {
+        let mask = texture(device, [1, 1], TextureFormat::R8Unorm);
+        let flow = texture(device, [1, 1], TextureFormat::Rgba16Float);
+        let sampler = device.create_sampler(&SamplerDescriptor {
+            label: Some("watched"),
+            address_mode_u: AddressMode::ClampToEdge,
+            address_mode_v: AddressMode::ClampToEdge,
+            mag_filter: FilterMode::Linear,
+            min_filter: FilterMode::Linear,
+            ..Default::default()
+        });
+        Self { mask: view(&mask), flow: view(&flow), sampler, textures: [mask, flow], version: None }
+    }
+
+    /// Brings the textures up to date.
+    pub fn update(&mut self, device: &RenderDevice, queue: &RenderQueue, watched: &Watched) {
+        if self.version.replace(watched.version) == Some(watched.version) {
+            return;
+        }
+        let [mask, flow] = &mut self.textures;
+        let (size, texels) = watched.mask();
+        if upload(device, queue, mask, size, texels) {
+            self.mask = view(mask);
+        }
+        let (size, texels) = watched.flow();
+        if upload(device, queue, flow, size, bytemuck::cast_slice(&texels)) {
+            self.flow = view(flow);
+        }
+    }
+}
+
+fn texture(device: &RenderDevice, [width, height]: [u32; 2], format: TextureFormat) -> Texture {
+    device.create_texture(&TextureDescriptor {
+        label: Some("watched"),
+        size: Extent3d { width, height, depth_or_array_layers: 1 },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: TextureDimension::D2,
+        format,
+        usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
+        view_formats: &[],
+    })
+}
+
+fn view(texture: &Texture) -> TextureView {
+    texture.create_view(&TextureViewDescriptor::default())
+}
+
+/// True if the texture is another one now, of another size.
+fn upload(device: &RenderDevice, queue: &RenderQueue, to: &mut Texture, size: [u32; 2], texels: &[u8]) -> bool {
+    let other = [to.width(), to.height()] != size;
+    if other {
+        *to = texture(device, size, to.format());
+    }
+    let row = texels.len() as u32 / size[1];
+    let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row), rows_per_image: None };
+    let extent = Extent3d { width: size[0], height: size[1], depth_or_array_layers: 1 };
+    queue.write_texture(to.as_image_copy(), texels, layout, extent);
+    other
+}
+
+/// Half precision (IEEE 754 binary16), rounded to the nearest. What is too large is the largest, no number is 0.
+fn half(number: f32) -> u16 {
+    if number.is_nan() {
+        return 0;
+    }
+    let sign = (number.to_bits() >> 16) as u16 & 0x8000;
+    let size = number.abs().min(65_504.0);
+    if size < 6.103_515_6e-5 {
+        // Below 2^-14 it counts steps of 2^-24.
+        return sign | (size * 16_777_216.0).round() as u16;
+    }
+    let bits = size.to_bits();
+    let rounded = (bits + 0xfff + ((bits >> 13) & 1)) >> 13;
+    // Its exponent has a bias of 15 where that of `f32` has 127.
+    sign | (rounded - (112 << 10)) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_precision_is_what_a_gpu_reads() {
+        let known = [
+            (0.0, 0),
+            (1.0, 0x3c00),
+            (-2.0, 0xc000),
+            (1.0 / 3.0, 0x3555),
+            (65_504.0, 0x7bff),
+            (1e9, 0x7bff),
+            (f32::NEG_INFINITY, 0xfbff),
+            (f32::NAN, 0),
+            (6.103_515_6e-5, 0x0400),
+            (6.1e-5, 0x03ff),
+            (5.960_464_5e-8, 0x0001),
+            (2_049.0, 0x6800),
+            (2_051.0, 0x6802),
+        ];
+        for (number, bits) in known {
+            assert_eq!(half(number), bits, "{number}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_whole_is_black_and_still() {
+        let whole = Watched { version: 1, width: 4, height: 2, mask: vec![255; 8], flow: vec![[1.0, -2.0]; 32 * 18] };
+        assert_eq!(whole.mask(), ([4, 2], &[255; 8][..]));
+        let (size, texels) = whole.flow();
+        assert_eq!((size, texels.len(), texels[575]), ([32, 18], 576, [0x3c00, 0xc000, 0, 0]));
+        let far = Watched { width: usize::MAX, height: 2, ..whole.clone() };
+        let short = Watched { mask: vec![255; 7], flow: vec![[1.0; 2]; 575], ..whole.clone() };
+        let wide = Watched { width: 4_096, height: 1, mask: vec![255; 4_096], ..whole };
+        for broken in [Watched::default(), far, short.clone(), wide] {
+            assert_eq!(broken.mask(), ([1, 1], &[0][..]));
+        }
+        assert_eq!(short.flow(), ([1, 1], vec![[0; 4]]));
+    }
+}
