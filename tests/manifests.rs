@@ -1,6 +1,6 @@
 //! What the manifests say to someone who wrote one wrongly. `tests/broken` has one mistake a file.
 
-use moongate::manifest::{Fault, Installation, Site};
+use moongate::manifest::{Fault, Installation, Site, TouchFrom};
 use moongate::presence::Meeting;
 use std::path::Path;
 
@@ -33,6 +33,20 @@ command = "ffmpeg -i /dev/video0 -f yuv4mpegpipe -"
 [[camera]]
 name = "yard"
 command = "cat yard.y4m"
+
+[[touch]]
+tuio = "0.0.0.0:3333"
+allow = ["192.168.1.30"]
+screen = 1
+turn = 270
+mirror = true
+
+[[touch]]
+device = "Touch Frame"
+
+[osc]
+listen = "[::]:9000"
+allow = ["::ffff:192.168.1.20", "2001:db8::9"]
 "#;
 
 const INSTALLATION: &str = r#"
@@ -102,6 +116,12 @@ fn a_good_site_is_read() {
     assert_eq!((site.screens[0].position, site.screens[0].fullscreen), (Some([-1920, 0]), true));
     assert_eq!((site.screens[1].size, site.screens[1].part), ([1280, 720], [0.5, 0.0, 0.5, 1.0]));
     assert_eq!(site.cameras.iter().map(|camera| camera.name.as_str()).collect::<Vec<_>>(), ["door", "yard"]);
+    let [table, frame] = &site.touches[..] else { panic!("two of them") };
+    assert!(matches!(&table.from, TouchFrom::Tuio { listen, allow } if listen.port() == 3333 && allow.len() == 1));
+    assert_eq!((table.screen, table.turns, table.mirror), (1, 3, true));
+    assert_eq!((&frame.from, frame.screen, frame.turns), (&TouchFrom::Device("Touch Frame".into()), 0, 0));
+    let osc = site.osc.expect("it is there");
+    assert_eq!((osc.listen.port(), osc.allow[0].to_string()), (9000, "192.168.1.20".into()));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use moongate::scene::{
     Act, BodySeen, CLIPS_MAX, Colour, FLOW, FromScene, Host, ITEMS_MAX, Item, Pattern, Picture, ScriptFault, Sees,
     Shape, flow,
 };
+use std::path::Path;
 use std::time::Duration;
 
 fn load(script: &str) -> Result<Host, ScriptFault> {
@@ -83,7 +84,10 @@ fn each_body_appears_stands_and_leaves_once_in_its_own_city() {
         ["appear 7 Shenzhen true", "appearThere 7 Dublin false", "appearThere 8 Dublin false", "1 2"]
     );
     assert_eq!(told(&mut host, &at(2.0, &standing(0.9), &[body(8, 9.0)])), ["leaveThere 7 Dublin false", "1 1"]);
-    assert_eq!(told(&mut host, &at(2.1, &standing(1.0), &[])), ["leaveThere 8 Dublin false", "still 7 Shenzhen true", "1 0"]);
+    assert_eq!(
+        told(&mut host, &at(2.1, &standing(1.0), &[])),
+        ["leaveThere 8 Dublin false", "still 7 Shenzhen true", "1 0"]
+    );
     assert_eq!(told(&mut host, &at(9.0, &standing(8.0), &[])), ["1 0"], "it still stands");
     assert_eq!(told(&mut host, &at(9.1, &standing(0.0), &[])), ["1 0"], "it moves");
     assert_eq!(told(&mut host, &at(10.1, &standing(1.0), &[])), ["still 7 Shenzhen true", "1 0"], "it stands again");
@@ -182,7 +186,10 @@ fn a_clip_ends_with_its_function() {
         ("draw.clip(there.bodies, dot); draw.clip(there.bodies, dot, { outside: true });", "C0 * U O0 * U"),
         ("draw.clip([0, 0, 9, 0, 9, 9], dot); draw.clip([[0, 0], [9, 0], [9, 9]], dot);", "C1 * U C1 * U"),
         ("draw.clip([here.bodies[0].outline, [0, 0, 9, 0, 9, 9]], dot);", "C2 * U"),
-        ("draw.clip([here.bodies[0], [[0, 0], [9, 0], [9, 9]]], dot); draw.clip([{ x: 1, y: 1 }], dot);", "C2 * U C0 * U"),
+        (
+            "draw.clip([here.bodies[0], [[0, 0], [9, 0], [9, 9]]], dot); draw.clip([{ x: 1, y: 1 }], dot);",
+            "C2 * U C0 * U",
+        ),
         ("try { draw.clip(here.bodies, () => { dot(); throw new Error(\"mine\"); }); } catch {} dot();", "C2 * U *"),
         ("try { draw.clip(here.bodies, () => { draw.clip(here.bodies, dot); }); } catch {} dot();", "C2 U *"),
         // A background within paints what is within, and takes away nothing.
@@ -235,7 +242,7 @@ fn clips_and_bodies_are_bounded() {
 #[test]
 fn motion_is_felt_in_both_cities() {
     let line = "const say = (v) => console.log(Math.round(v.x), Math.round(v.y)); \
-                say(here.flow.at(30, 30)); say(here.flow.at(60, 30)); say(here.flow.at(-9e9, 9e9)); \
+                say(here.flow.at(30, 30)); say(here.flow.at(60, 30)); say(here.flow.at(-9e5, 9e5)); \
                 say(there.flow.at(500, 750)); say(there.flow.at(900, 750)); console.log(here.stir, there.stir);";
     let mut host = good(&scene(line));
     let mut cells = vec![[0.0, 0.0]; FLOW[0] * FLOW[1]];
@@ -266,7 +273,8 @@ fn a_beginners_mistake_with_bodies_is_told() {
         ("draw.clip(here.bodies, () => draw.clip(here.bodies, () => {}));", "cannot stand within another one"),
         ("for (const body of here.bodies()) draw.body(body);", "`bodies` is an array: for (const body of here.bodies)"),
         ("const v = here.flow(1, 2);", "here.flow.at(x, y)"),
-        ("const v = here.flow.at(1);", "here.flow.at: y is undefined; use here.flow.at(x, y)"),
+        ("const v = here.flow.at(1);", "here.flow.at: y is missing; use here.flow.at(x, y)"),
+        ("const v = there.flow.at(\"a\", 2);", "there.flow.at: x and y must be numbers; use there.flow.at(x, y)"),
         ("draw.clipp(here.bodies, () => {});", "did you mean `draw.clip`?"),
     ];
     let mut sees = at(0.0, &[body(1, 100.0)], &[]);
@@ -295,4 +303,88 @@ fn a_background_within_a_clip_covers_every_canvas() {
         panic!("{:?}", picture.items)
     };
     assert!(transform[4] < 0.0 && transform[5] < 0.0 && w + transform[4] >= 8192.0 && h + transform[5] >= 8192.0);
+}
+
+/// Runs an installation for some seconds; what it played, and its last picture.
+struct Evening {
+    host: Host,
+    now: f64,
+    frames: u64,
+    played: Vec<String>,
+}
+
+impl Evening {
+    fn run(&mut self, seconds: f64, linked: bool, here: &[Body], there: &[Body]) -> Picture {
+        let mut last = None;
+        for _ in 0..(seconds * 60.0) as u64 {
+            self.now += 1.0 / 60.0;
+            self.frames += 1;
+            let mut sees = Sees { number: self.frames, linked, ..at(self.now, here, there) };
+            sees.here.flow = flow(&vec![[80.0, -20.0]; FLOW[0] * FLOW[1]]).filter(|_| !here.is_empty());
+            let (picture, acts, fault) = see(&mut self.host, &sees);
+            assert_eq!(fault, None, "{} bodies here, {} there", here.len(), there.len());
+            last = picture;
+            self.played.extend(acts.into_iter().filter_map(|act| match act {
+                Act::Play { name, .. } => Some(name),
+                _ => None,
+            }));
+        }
+        last.expect("a picture")
+    }
+
+    fn played(&mut self, sound: &str) -> usize {
+        let played = std::mem::take(&mut self.played);
+        played.iter().filter(|name| *name == sound).count()
+    }
+}
+
+/// Filled bodies, and outlines without anything in them.
+fn shadows(picture: &Picture) -> [usize; 2] {
+    let polygons = picture.items.iter().filter_map(|item| match item {
+        Item::Polygon { paint, .. } => Some(paint.fill.0[3] > 0),
+        _ => None,
+    });
+    let (filled, hollow): (Vec<_>, Vec<_>) = polygons.partition(|filled| *filled);
+    [filled.len(), hollow.len()]
+}
+
+#[test]
+fn shadows_is_whole_alone_in_a_crowd_and_without_its_twin() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("installations/shadows");
+    let host = Host::load(&common::start(&dir), || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
+    let mut evening = Evening { host, now: 100.0, frames: 0, played: Vec::new() };
+    let person = |id, x: f32| Body {
+        head: [x, 420.0],
+        outline: [[0.0, 900.0], [-90.0, 700.0], [-60.0, 400.0], [60.0, 400.0], [90.0, 700.0], [20.0, 899.0]]
+            .into_iter()
+            .flat_map(|[side, y]| [[x + side, y], [x + side, y - 20.0]])
+            .collect(),
+        foot: [x, 900.0],
+        ..body(id, x)
+    };
+
+    // Nobody: nothing is filled, and after a while someone crosses as a line.
+    assert_eq!(shadows(&evening.run(10.0, true, &[], &[])), [0, 0]);
+    assert_eq!(shadows(&evening.run(14.0, true, &[], &[])), [0, 1]);
+    assert!(evening.played.is_empty());
+
+    // One here, one there, apart; then together: one bell, and gold within the one of here.
+    assert_eq!(shadows(&evening.run(4.0, true, &[person(1, 400.0)], &[person(1, 1_500.0)])), [2, 0]);
+    assert_eq!(evening.played("step.wav"), 2);
+    let met = evening.run(3.0, true, &[person(1, 400.0)], &[person(1, 430.0)]);
+    assert_eq!((order(&met).matches("C1 * U").count(), evening.played("bell.wav")), (1, 1));
+
+    // The twin is cut off: who was there is an outline for a moment, and then is not seen.
+    assert_eq!(shadows(&evening.run(0.5, false, &[person(1, 400.0)], &[])), [1, 1]);
+    assert_eq!(shadows(&evening.run(3.0, false, &[person(1, 400.0)], &[])), [1, 0]);
+
+    // Forty and forty: light enough, and no storm of bells.
+    let crowd = |from: f32| (0..40).map(|id| person(id, from + 46.0 * f32::from(id))).collect::<Vec<_>>();
+    let forty = evening.run(3.0, true, &crowd(40.0), &crowd(60.0));
+    assert_eq!(order(&forty).matches("C40").count(), 1);
+    assert!(forty.items.len() < 250 && forty.points.len() < 20_000, "{} {}", forty.items.len(), forty.points.len());
+    assert!(evening.played.len() <= 6 + 3 * 5, "{:?}", evening.played);
+
+    // They go; the wall remembers one of them after a while.
+    assert_eq!(shadows(&evening.run(30.0, true, &[], &[])), [0, 1]);
 }

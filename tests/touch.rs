@@ -4,7 +4,7 @@ use moongate::device::clock::monotonic;
 use moongate::device::fingers::packet::{DEPTH_MAX, decode};
 use moongate::device::fingers::{Listening, OscTouches, Packets, Surface, Tuio, hundred};
 use moongate::device::touch::{
-    OSC_DEVICE, REACH_DEVICE, TOUCH_DEVICE, Touched, TouchHub, VISITORS_CAMERA, WAITING_MAX,
+    OSC_DEVICE, REACH_DEVICE, TOUCH_DEVICE, TouchHub, Touched, VISITORS_CAMERA, WAITING_MAX,
 };
 use moongate::presence::{Body, By, Phase, Point, TOUCHES_MAX, View, Word};
 use proptest::prelude::*;
@@ -176,6 +176,15 @@ fn a_hundred_fingers_are_taken_within_bounds() {
 }
 
 #[test]
+fn a_second_of_a_hundred_fingers_costs_little() {
+    let (hub, touched) = hub();
+    let took = (0..5).map(|_| hundred::one_second(&hub)).min().expect("five of them");
+    // `benches` measures it; here, a tenth of the second is far too much on any machine.
+    assert!(took < Duration::from_millis(100), "{took:?}");
+    assert!(hub.held().is_empty() && touched.try_iter().count() > TOUCHES_MAX);
+}
+
+#[test]
 fn a_socket_that_goes_takes_its_touches_with_it() {
     let bench = Bench::tuio();
     bench.send(&cursors(None, 1, &[1, 2], &[(1, 0.5, 0.5), (2, 0.6, 0.5)]));
@@ -297,12 +306,17 @@ fn reaches_and_fingers_and_bodies_are_one_presence() {
     assert_eq!(hub.presence().bodies.len(), 3);
     hub.bodies(monotonic(), 0, Vec::new());
     assert_eq!(hub.presence().bodies.len(), 1);
+    let newest = hub.newest(0).expect("somebody is there");
+    assert_eq!((newest.version, &newest.bodies), (3, &hub.presence().bodies));
+    hub.bodies(monotonic(), 0, Vec::new());
+    assert_eq!(hub.newest(newest.version), None, "an empty square that stays empty is nothing new");
     // A camera that tells nothing any more sees nobody.
     hub.bodies(monotonic(), 2, (0..300).map(body).collect());
     assert_eq!(hub.presence().bodies.len(), moongate::presence::BODIES_MAX);
     std::thread::sleep(Duration::from_millis(2_100));
     hub.forget();
     assert!(hub.presence().bodies.is_empty());
+    assert!(hub.newest(newest.version).is_some_and(|newest| newest.bodies.is_empty()));
 }
 
 /// The machine alone, with a clock of the test.

@@ -4,8 +4,12 @@ use super::opencv::{self, Tracker};
 use super::{Failure, Options};
 use moongate::device::camera::y4m::Rate;
 use moongate::device::street::{Crowd, Frame, Kind, Street, StreetConfig, Truth, Weather};
-use moongate::sense::score::{Box, Judge, Outlined, Outlines, Report, Rules, Shape, Tracks};
-use moongate::sense::{Luma, Seen, Sense};
+use moongate::sense::score::{Box, People, Report, Shape, Sum, Trial, found};
+use moongate::sense::{Luma, Sense};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 const SIZE: [usize; 2] = [640, 480];
@@ -21,58 +25,10 @@ const CROWDS: [Crowd; 8] = [
     Crowd::Pram,
     Crowd::Cane,
 ];
-/// Who is judged: so much of a person, and so many pixels, must be to be seen.
-const VISIBLE_MIN: f32 = 0.3;
-const PIXELS_MIN: u32 = 150;
-/// Ids of what is seen of people who are not judged; people have lower ones.
-const PARTS: u32 = 1 << 24;
 /// What is promised over all scenes.
 const MOTA_MIN: f64 = 0.85;
 const OUTLINE_MIN: f64 = 0.85;
 const BEYOND_MIN: f64 = 0.10;
-
-/// What one side was counted for.
-#[derive(Debug, Clone, Default)]
-struct Sum {
-    tracks: Tracks,
-    outlines: Outlines,
-}
-
-impl Sum {
-    fn add(&mut self, other: &Self) {
-        self.tracks += &other.tracks;
-        self.outlines.add(&other.outlines);
-    }
-
-    fn report(&self) -> Report {
-        Report::new(&self.tracks, Some(&self.outlines))
-    }
-}
-
-/// One side of one scene while it runs.
-#[derive(Default)]
-struct Side {
-    judge: Judge,
-    outlines: Outlines,
-}
-
-impl Side {
-    fn frame(&mut self, people: &People, seen: &[(Box, Shape)]) {
-        let boxes: Vec<Box> = seen.iter().map(|(place, _)| *place).collect();
-        let found = self.judge.frame(&people.boxes, &boxes).into_iter();
-        self.outlines.frame(found.map(|(person, at)| Outlined {
-            person: people.boxes[person].id,
-            id: boxes[at].id,
-            still: people.still[person],
-            truth: people.shapes[person].clone(),
-            seen: seen[at].1.clone(),
-        }));
-    }
-
-    fn end(self) -> Sum {
-        Sum { tracks: self.judge.end(), outlines: self.outlines }
-    }
-}
 
 /// Sense and, if it is there, the baseline.
 type Both = (Sum, Option<Sum>);
@@ -97,14 +53,8 @@ pub fn run(options: &Options) -> Result<Vec<String>, Failure> {
     head();
     let weathers = or_all(&options.weathers, &Weather::ALL);
     let crowds = or_all(&options.crowds, &CROWDS);
-    let mut scenes: Vec<(Weather, Crowd, Both)> = vec![];
-    for &weather in &weathers {
-        for &crowd in &crowds {
-            let both = scene(options, weather, crowd, baseline.is_ok())?;
-            row(&format!("{weather}, {crowd}"), &both);
-            scenes.push((weather, crowd, both));
-        }
-    }
+    let pairs = weathers.iter().flat_map(|weather| crowds.iter().map(move |crowd| (*weather, *crowd)));
+    let scenes = play(options, &pairs.collect::<Vec<_>>(), baseline.is_ok())?;
     let sum = |of: &dyn Fn(Weather, Crowd) -> bool| {
         let mut sum: Both = (Sum::default(), baseline.is_ok().then(Sum::default));
         for (_, _, (own, other)) in scenes.iter().filter(|(weather, crowd, _)| of(*weather, *crowd)) {
@@ -130,6 +80,39 @@ pub fn run(options: &Options) -> Result<Vec<String>, Failure> {
     Ok(faults(&own, other.as_ref()))
 }
 
+/// Plays all scenes, a core each, and prints their rows in order.
+fn play(options: &Options, pairs: &[(Weather, Crowd)], baseline: bool) -> Result<Vec<(Weather, Crowd, Both)>, Failure> {
+    let next = AtomicUsize::new(0);
+    let (tell, told) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, |cores| cores.get()).min(pairs.len()) {
+            let (next, tell) = (&next, tell.clone());
+            scope.spawn(move || {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(&(weather, crowd)) = pairs.get(at) else { break };
+                    // Nobody listens any more once a scene has failed.
+                    if tell.send((at, scene(options, weather, crowd, baseline))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(tell);
+        let mut early = BTreeMap::new();
+        let mut scenes = vec![];
+        for (at, both) in told {
+            early.insert(at, both?);
+            while let Some(both) = early.remove(&scenes.len()) {
+                let (weather, crowd) = pairs[scenes.len()];
+                row(&format!("{weather}, {crowd}"), &both);
+                scenes.push((weather, crowd, both));
+            }
+        }
+        Ok(scenes)
+    })
+}
+
 fn or_all<T: Copy>(said: &[T], all: &[T]) -> Vec<T> {
     if said.is_empty() { all.to_vec() } else { said.to_vec() }
 }
@@ -138,7 +121,7 @@ fn scene(options: &Options, weather: Weather, crowd: Crowd, baseline: bool) -> R
     let mut street = Street::new(StreetConfig { size: SIZE, rate: RATE, seed: SEED, crowd, weather, city: 1 });
     let mut tracker = baseline.then(|| Tracker::start(SIZE, Rate::new(RATE))).transpose()?;
     let mut sense = Sense::default();
-    let (mut own, mut other) = (Side::default(), Side::default());
+    let (mut own, mut other) = (Trial::default(), Trial::default());
     let mut frame = Frame::default();
     let lead = (options.lead * RATE) as u64;
     let end = lead + ((options.seconds * RATE) as u64).max(1);
@@ -150,62 +133,30 @@ fn scene(options: &Options, weather: Weather, crowd: Crowd, baseline: bool) -> R
         // While the other side works.
         let luma = Luma::new(SIZE[0], SIZE[1], SIZE[0], &frame.y).ok_or("a frame is smaller than its size")?;
         let seen = sense.see(Duration::from_secs_f64(number as f64 / RATE), &luma, frame.shown);
-        let judged = (number >= lead).then(|| People::new(truth, number as u32));
+        let judged = (number >= lead).then(|| people(truth, number as u32));
         if let Some(people) = &judged {
-            own.frame(people, &figures(seen, number as u32));
+            own.frame(people, &found(seen, number as u32, SIZE));
         }
         if let Some(tracker) = &mut tracker {
-            let found = tracker.take(number as u32)?;
+            let contours = tracker.take(number as u32)?;
             if let Some(people) = &judged {
-                other.frame(people, &found);
+                other.frame(people, &contours);
             }
         }
     }
     Ok((own.end(), tracker.map(|_| other.end())))
 }
 
-/// The people of a frame, as boxes with what belongs to each.
-struct People {
-    boxes: Vec<Box>,
-    shapes: Vec<Shape>,
-    still: Vec<bool>,
-}
-
-impl People {
-    fn new(truth: &Truth, frame: u32) -> Self {
-        let mut shapes = Shape::of_labels(&truth.labels, SIZE[0]);
-        let mut people = Self { boxes: vec![], shapes: vec![], still: vec![] };
-        for (at, person) in truth.people.iter().enumerate() {
-            let shape = u8::try_from(at + 1).ok().and_then(|label| shapes.remove(&label)).unwrap_or_default();
-            let judged = person.visible >= VISIBLE_MIN && person.pixels >= PIXELS_MIN;
-            let visibility = if judged { person.visible } else { -1.0 };
-            let whole = Box { kind: person.kind.class(), visibility, ..Box::new(frame, person.id, person.full) };
-            if !judged && shape.area() > 0 {
-                // Who finds the little that is to be seen of someone is not wrong.
-                people.push(Box { visibility, ..Box::new(frame, PARTS + person.id, shape.bounds()) }, &shape, false);
-            }
-            people.push(whole, &shape, person.still);
-        }
-        people
+/// Who is really in a frame.
+fn people(truth: &Truth, frame: u32) -> People {
+    let mut shapes = Shape::of_labels(&truth.labels, SIZE[0]);
+    let mut people = People::default();
+    for (at, person) in truth.people.iter().enumerate() {
+        let shape = u8::try_from(at + 1).ok().and_then(|label| shapes.remove(&label)).unwrap_or_default();
+        let (kind, visibility) = (person.kind.class(), person.visible);
+        people.add(Box { kind, visibility, ..Box::new(frame, person.id, person.full) }, Some(shape), person.still);
     }
-
-    fn push(&mut self, place: Box, shape: &Shape, still: bool) {
-        self.boxes.push(place);
-        self.shapes.push(shape.clone());
-        self.still.push(still);
-    }
-}
-
-/// What sense saw, where it lies in this very frame.
-fn figures(seen: &Seen, frame: u32) -> Vec<(Box, Shape)> {
-    let [right, down] = seen.shift.map(|pixels| pixels as f32);
-    let figures = seen.figures.iter().map(|figure| {
-        let [x, y, width, height] = figure.bounds;
-        let outline: Vec<_> = figure.outline.iter().map(|[x, y]| [x + right, y + down]).collect();
-        let place = Box::new(frame, u32::from(figure.id), [x + right, y + down, width, height]);
-        (place, Shape::of_polygon(&outline, SIZE))
-    });
-    figures.collect()
+    people
 }
 
 fn row(name: &str, (own, other): &Both) {

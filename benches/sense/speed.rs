@@ -24,7 +24,7 @@ const FRAMES: u64 = 300;
 /// Of the built-in street.
 const RATE: f64 = 15.0;
 /// Turns of OpenCV; sense has one before each and one after the last. The best turn of each counts.
-const TURNS: usize = 2;
+const TURNS: usize = 3;
 
 /// Prints the table; what does not hold.
 pub fn run(options: &Options) -> Result<Vec<String>, Failure> {

@@ -4,6 +4,7 @@
 mod clip;
 mod device;
 mod pixels;
+mod street;
 
 use crate::device::camera::y4m::SIDE_MAX;
 use crate::device::clock::monotonic;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
-#[command(group(clap::ArgGroup::new("source").args(["list", "device", "file"])))]
+#[command(group(clap::ArgGroup::new("source").args(["list", "device", "file", "street"])))]
 pub struct Arguments {
     /// Lists the cameras of this machine, with what they can give.
     #[arg(long)]
@@ -28,6 +29,8 @@ pub struct Arguments {
     /// Plays a clip over and over, at its own rate. What is not YUV4MPEG2 is read by ffmpeg, if it is installed.
     #[arg(long, value_name = "CLIP")]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    street: street::StreetArguments,
     /// Width and height in pixels; of a camera, the nearest that it has.
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x480", value_parser = size)]
     size: [usize; 2],
@@ -89,6 +92,7 @@ fn show(arguments: &Arguments) -> Result<(), Failure> {
     let output = output()?;
     match &arguments.file {
         Some(clip) => clip::run(arguments, clip, output),
+        None if arguments.street.street => street::run(arguments, output),
         None => device::run(arguments, output),
     }
 }
@@ -125,6 +129,11 @@ impl Pace {
     fn new(period: Duration, arguments: &Arguments) -> Self {
         let left = arguments.time.map(|time| (time / period.as_secs_f64()).round() as u64);
         Self { period, due: None, fast: arguments.fast, left }
+    }
+
+    /// True when there are to be no more.
+    fn is_over(&self) -> bool {
+        self.left == Some(0)
     }
 
     /// Waits until a picture is due; its time, or none when there are to be no more.

@@ -1,14 +1,15 @@
 //! `moongate rehearse`: two cities on one machine. Two sites with fresh keys, two shows, an ocean between them.
 
 mod cities;
+mod guests;
 mod pictures;
 mod report;
 mod show;
 
-use crate::device::cast::Cast;
 use crate::device::ocean::OceanThread;
 use crate::link::ocean::Path as Sea;
-use crate::manifest::{City, Installation};
+use crate::manifest::{City, Installation, words};
+use guests::Guests;
 use report::Report;
 use show::Show;
 use std::io::{IsTerminal, Write};
@@ -46,9 +47,20 @@ pub struct Arguments {
     /// Ends after this long: 30s, 5m, 1h.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     time: Option<Duration>,
-    /// Invented visitors, one cast for both cities or one for each: nobody, one, shy, forty, vandal.
-    #[arg(long, num_args = 1..=2, default_values = ["one"])]
-    cast: Vec<Cast>,
+    /// Invented visitors, one cast for both cities or one for each: nobody, one, shy, few, forty, vandal; some are only
+    /// seen: child, wheelchair, pram, cane, dancers, still, reach, crossing. A few if nothing is said.
+    #[arg(long, num_args = 1..=2, value_name = "CAST")]
+    cast: Vec<Guests>,
+    /// Recorded visitors instead: a file that `moongate record` wrote, from its beginning here, from its middle there.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["cast", "camera"])]
+    visitors: Option<PathBuf>,
+    /// A camera instead of the invented street, one for both cities or one for each: a program that writes YUV4MPEG2,
+    /// such as "moongate camera". It runs in a folder of its own, so give it whole paths.
+    #[arg(long, num_args = 1..=2, value_name = "COMMAND", conflicts_with = "no_camera")]
+    camera: Vec<String>,
+    /// No camera, and nobody to be seen: touch alone.
+    #[arg(long)]
+    no_camera: bool,
     /// Writes a picture of each city a second, and one of both.
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
@@ -82,6 +94,33 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     let number: f64 = number.parse().map_err(|_| "write a time such as 30s, 5m or 1h".to_owned())?;
     Duration::try_from_secs_f64(number * seconds).map_err(|why| why.to_string())
+}
+
+impl Arguments {
+    /// Who comes in city `index`.
+    fn guests(&self, index: usize) -> Guests {
+        let said = self.cast.get(index).or(self.cast.last()).copied();
+        said.unwrap_or(if self.visitors.is_some() { Guests::NOBODY } else { Guests::default() })
+    }
+
+    /// What everything that is invented in city `index` follows from.
+    fn seed_of(&self, index: usize) -> u64 {
+        self.seed.wrapping_mul(2).wrapping_add(index as u64)
+    }
+
+    /// The camera of city `index`, for its manifest: what was said, or a street of its own with its guests on it.
+    fn camera_of(&self, index: usize, city: &City) -> Result<String, Failure> {
+        if self.no_camera || self.visitors.is_some() {
+            return Ok(String::new());
+        }
+        match self.camera.get(index).or(self.camera.last()) {
+            None => Ok(guests::street(self.guests(index).seen, self.seed_of(index), city)),
+            Some(command) => {
+                words(command).map_err(|why| format!("--camera: {why}"))?;
+                Ok(format!("\n[[camera]]\nname = \"camera\"\ncommand = {}\n", serde_json::to_string(command)?))
+            }
+        }
+    }
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -140,7 +179,9 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
     let ocean = OceanThread::start(sea, arguments.seed, addresses)?;
     let folder = show::Folder::new()?;
     let names = cities::names(cities);
-    let sites = show::make_sites(&folder, cities, &names, &dir, addresses, ocean.shores())?;
+    let guests = [0, 1].map(|index| arguments.guests(index));
+    let cameras = [arguments.camera_of(0, cities[0])?, arguments.camera_of(1, cities[1])?];
+    let sites = show::make_sites(&folder, cities, &names, &dir, addresses, ocean.shores(), &cameras)?;
     println!(
         "{} between {} and {}: {:.0} km, {:.1} ms one way, jitter {} ms, loss {} %",
         installation.title,
@@ -157,10 +198,11 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
     ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
     let began = Instant::now();
     let start_show = |index: usize| {
-        let cast = arguments.cast[index.min(arguments.cast.len() - 1)];
         let options = show::Options {
-            cast,
-            seed: arguments.seed.wrapping_mul(2).wrapping_add(index as u64),
+            cast: guests[index].touch,
+            seed: arguments.seed_of(index),
+            // The middle of an evening meets its beginning.
+            visitors: arguments.visitors.as_ref().map(|file| (file.as_path(), index as f64 / 2.0)),
             offscreen: arguments.offscreen,
             pipelined: arguments.pipelined,
         };

@@ -1,16 +1,22 @@
 //! `moongate show --site DIR`: one site's show. Its contract with who starts it stands in `docs/show.md`.
 
 mod graphics;
+mod guests;
+mod line;
 mod state;
 
-pub use state::Line;
+pub use line::{CameraLine, Line};
+pub use state::memory;
 
+use super::record::length;
 use crate::device::audio::Audio;
-use crate::device::cast::{self, Cast};
+use crate::device::cast::Cast;
 use crate::device::clock::yield_to_others;
+use crate::device::fingers::Fingers;
 use crate::device::key::SiteKey;
 use crate::device::quic::LinkThread;
 use crate::device::scene_process::{SceneCommand, SceneProcess};
+use crate::device::sight::{Shown, Sights};
 use crate::device::touch::{TouchHub, WAITING_MAX};
 use crate::link::{Config, Showing};
 use crate::manifest::{Installation, Site};
@@ -41,9 +47,21 @@ pub struct Arguments {
     /// Folder of the site: site.toml and its key.
     #[arg(long, value_name = "DIR")]
     pub site: PathBuf,
-    /// Invented visitors: nobody, one, shy, forty, vandal.
+    /// Invented visitors who touch: nobody, one, shy, forty, vandal.
     #[arg(long, default_value = "nobody")]
     pub cast: Cast,
+    /// Plays recorded visitors: a file that `moongate record` or `--record` wrote.
+    #[arg(long, value_name = "FILE")]
+    pub visitors: Option<PathBuf>,
+    /// Begins the recording so far in, as a fraction of its length.
+    #[arg(long, hide = true, value_name = "PART", default_value_t = 0.0, requires = "visitors")]
+    pub visitors_at: f64,
+    /// Records who comes by, as shapes and touches and never pictures.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// How long the recording may be kept and played, at most 366d.
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = length, requires = "record")]
+    pub keep: Duration,
     /// What the cast and the scene's random follow from.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -53,7 +71,7 @@ pub struct Arguments {
     /// Draws a frame while the next is prepared: more frames, a frame later.
     #[arg(long)]
     pub pipelined: bool,
-    /// Reports each touch with its times.
+    /// Reports each touch and body with its times.
     #[arg(long)]
     pub trace: bool,
 }
@@ -79,6 +97,9 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     // A shader that is wrong is the artist's to mend; the scene process tells it, and the show shows its idle picture.
     let shaders = shaders(&installation.dir);
 
+    let visitors = guests::visitors(arguments)?;
+    let canvas = installation.canvas_size();
+
     // The link first: nothing of the screen holds it up.
     let (touched_in, touched) = sync_channel(WAITING_MAX);
     let there = there_of(site.city, site.twin.as_ref());
@@ -92,7 +113,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
                 city: site.city.slug.clone(),
                 name: site.name.clone(),
                 showing: Showing { installation: installation.id.clone(), declarations: installation.declarations() },
-                canvas: installation.canvas_size(),
+                canvas,
             };
             Some(LinkThread::start(&key, site.listen, twin.address, config)?)
         }
@@ -100,16 +121,20 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let side = link.as_ref().map_or(0, |_| u8::from(site.twin.as_ref().is_some_and(|twin| key.public() > twin.key)));
     let (link_thread, link) = link.map_or((None, None), |(thread, told)| (Some(thread), Some(told)));
     let sender = link_thread.as_ref().map(LinkThread::sender);
-    let canvas = installation.canvas_size();
     let views = site.screens.iter().map(|screen| View::of(canvas, screen.part)).collect();
     let hub = TouchHub::new(sender.clone(), touched_in, canvas, views);
+    let fingers = Fingers::start(&site, canvas, &hub);
+    let drawn = Drawn::default();
+    let light = drawn.shown();
+    let shown: Shown = Arc::new(move || light.luminance());
+    let sights = Arc::new(Sights::start(&site, canvas, &hub, &shown)?);
     let audio = Arc::new(Audio::start(&installation.dir, &sounds(&installation.dir)));
     let scene = SceneProcess::start(
         SceneCommand::own()?,
         Start {
             dir: installation.dir.clone(),
             script: installation.script.clone(),
-            canvas: installation.canvas_size(),
+            canvas,
             here: CityCard::of(site.city),
             there: CityCard::of(there),
             side,
@@ -119,14 +144,10 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         shaders.iter().map(|shader| shader.size).collect(),
     )?;
     let scene = Arc::new(scene);
-    if !site.cameras.is_empty() {
-        tracing::warn!("[[camera]] in site.toml is read, but this version does not look through cameras yet");
-    }
 
     yield_to_others();
     let mut graphics = graphics::find()?;
     graphics.offscreen |= arguments.offscreen;
-    let drawn = Drawn::default();
     let trace = Trace::default();
     let frames = Arc::new(AtomicU64::new(0));
     let over = Arc::new(AtomicBool::new(false));
@@ -157,6 +178,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         link: sender.clone().zip(link),
         scene: scene.clone(),
         audio: audio.clone(),
+        sights: sights.clone(),
         touches: hub.clone(),
         touched,
         drawn: drawn.clone(),
@@ -181,6 +203,8 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         pixels,
         link: sender,
         scene: Arc::downgrade(&scene),
+        sights: Arc::downgrade(&sights),
+        hub: hub.clone(),
         audio,
         drawn,
         trace: arguments.trace.then_some(trace),
@@ -188,13 +212,20 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     };
     state::speak(source, over.clone())?;
     state::listen(over.clone(), captures)?;
-    cast::come_on(arguments.cast, installation.canvas_size(), arguments.seed, hub)?;
+    let recording = guests::record(arguments, &site, canvas, &hub, over.clone());
+    guests::come(arguments, visitors, canvas, &hub)?;
 
     let exit = drive(&mut app, graphics.offscreen);
     over.store(true, Ordering::Relaxed);
-    // The scene process and the twin are told before this process ends.
+    // Scene, cameras, recording and twin are told before this process ends.
     drop(app);
     drop(scene);
+    drop(sights);
+    drop(fingers);
+    if let Some(recording) = recording {
+        // A thread that panicked has said so; its file holds what it had written.
+        let _ = recording.join();
+    }
     drop(link_thread);
     Ok(if exit.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

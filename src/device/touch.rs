@@ -43,17 +43,34 @@ pub struct Touched {
     pub touch: Touch,
 }
 
+/// All bodies at a site, as of the last word of each camera.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bodies {
+    /// Another number for other bodies.
+    pub version: u64,
+    /// When the camera that told last saw its own, monotonic.
+    pub made: Duration,
+    /// Who is there.
+    pub bodies: Vec<Body>,
+}
+
 /// Who is here, as of the last word of each device.
 struct Here {
     board: Board,
+    /// Counts what cameras have told of somebody, and when the newest of that was seen.
+    version: u64,
+    made: Duration,
     /// What each camera saw last, and when.
     seen: [(Duration, Vec<Body>); CAMERAS_MAX],
 }
 
 impl Here {
+    fn bodies(&self) -> Vec<Body> {
+        self.seen.iter().flat_map(|(_, bodies)| bodies).take(BODIES_MAX).cloned().collect()
+    }
+
     fn presence(&self) -> Presence {
-        let bodies = self.seen.iter().flat_map(|(_, bodies)| bodies).take(BODIES_MAX).cloned().collect();
-        Presence { touches: self.board.touches(), bodies }
+        Presence { touches: self.board.touches(), bodies: self.bodies() }
     }
 }
 
@@ -69,7 +86,8 @@ impl TouchHub {
     /// A hub that tells `link`, if there is a twin, and `scene`. `canvas` is its size in units, `screens` the parts of
     /// it that the site's screens show.
     pub fn new(link: Option<LinkSender>, scene: SyncSender<Touched>, canvas: Point, screens: Vec<View>) -> Self {
-        let here = Here { board: Board::new(canvas, screens), seen: Default::default() };
+        let board = Board::new(canvas, screens);
+        let here = Here { board, version: 0, made: Duration::ZERO, seen: Default::default() };
         Self { here: Arc::new(Mutex::new(here)), link, scene }
     }
 
@@ -120,6 +138,9 @@ impl TouchHub {
                 gone = true;
             }
         }
+        if gone {
+            (here.version, here.made) = (here.version + 1, now);
+        }
         let ended = here.board.forget(now);
         self.end(&here, &ended);
         if gone && ended.is_empty() {
@@ -142,8 +163,19 @@ impl TouchHub {
         if made < seen.0 {
             return;
         }
+        let nobody = seen.1.is_empty() && bodies.is_empty();
         *seen = (made, bodies);
+        if !nobody {
+            (here.version, here.made) = (here.version + 1, made);
+        }
         self.show(&here);
+    }
+
+    /// All bodies, if that is not what was told as version `known`; of nobody from the first on it is version 0.
+    pub fn newest(&self, known: u64) -> Option<Bodies> {
+        let here = self.lock();
+        let Here { version, made, .. } = *here;
+        (version != known).then(|| Bodies { version, made, bodies: here.bodies() })
     }
 
     /// Who is here now.

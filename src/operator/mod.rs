@@ -1,9 +1,14 @@
 //! What an operator sees on the screen itself: one small panel, on F1.
 
+use crate::device::camera::CameraState;
+use crate::device::sight::SightStatus;
 use crate::stage::{Drawn, PaneCamera};
 use crate::twin::Backstage;
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, PrimaryEguiContext, egui};
+
+/// What is at fault.
+const ORANGE: egui::Color32 = egui::Color32::from_rgb(255, 170, 90);
 
 /// The panel; not for off-screen shows, which have nobody before them.
 pub struct OperatorPlugin {
@@ -58,12 +63,21 @@ fn panel(mut contexts: EguiContexts, panel: Res<Panel>, backstage: Res<Backstage
         let process =
             scene.pid.map_or("starting".into(), |pid| format!("process {pid}, started {} times", scene.starts));
         ui.label(format!("scene: {process}, {:.1} ms a frame", scene.took_us as f64 / 1e3));
+        for camera in backstage.sights.status() {
+            let SightStatus { name, camera, bodies, took_ms } = camera;
+            let [width, height] = camera.size;
+            let state = camera.state.word();
+            ui.label(format!("camera {name}: {state}, {width} × {height}, {:.0} a second, {bodies} bodies, {took_ms:.1} ms", camera.rate));
+            if let Some(fault) = camera.last_fault.filter(|_| camera.state != CameraState::Seeing) {
+                ui.colored_label(ORANGE, fault);
+            }
+        }
         if let Some(fault) = scene.fault.or(scene.last_fault) {
             ui.separator();
-            ui.colored_label(egui::Color32::from_rgb(255, 170, 90), fault.to_string());
+            ui.colored_label(ORANGE, fault.to_string());
         }
         for fault in panel.drawn.faults() {
-            ui.colored_label(egui::Color32::from_rgb(255, 170, 90), format!("{}: {}", fault.shader, fault.why));
+            ui.colored_label(ORANGE, format!("{}: {}", fault.shader, fault.why));
         }
     });
     Ok(())

@@ -204,9 +204,9 @@ impl Board {
 
     /// The screen that a point lies on; where they overlap, the first.
     fn screen(&self, at: Point) -> Option<&View> {
-        self.screens.iter().find(|screen| {
-            (0..2).all(|axis| (0.0..=screen.size[axis]).contains(&(at[axis] - screen.origin[axis])))
-        })
+        self.screens
+            .iter()
+            .find(|screen| (0..2).all(|axis| (0.0..=screen.size[axis]).contains(&(at[axis] - screen.origin[axis]))))
     }
 
     fn at_edge(&self, at: Point, near: f32) -> bool {
@@ -219,9 +219,8 @@ impl Board {
     }
 
     fn stirs(&self, from: Point, to: Point) -> bool {
-        self.screen(from).is_none_or(|screen| {
-            (0..2).any(|axis| ((to[axis] - from[axis]) / screen.size[axis]).abs() > EDGE)
-        })
+        self.screen(from)
+            .is_none_or(|screen| (0..2).any(|axis| ((to[axis] - from[axis]) / screen.size[axis]).abs() > EDGE))
     }
 }
 

@@ -5,6 +5,9 @@ use super::Point;
 /// Points whose projective weight is below this part of that at the middle lie at the horizon, where nothing can be told.
 const HORIZON: f64 = 1e-6;
 
+/// Three points of about one unit that span less than this lie on a line.
+const ON_A_LINE: f64 = 1e-6;
+
 /// A projective map between two planes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Homography {
@@ -100,7 +103,16 @@ fn normalise(points: [Point; 4]) -> Option<([[f64; 2]; 4], Unit)> {
     let around = points.map(|[x, y]| [x - middle[0], y - middle[1]]);
     let spread = around.iter().map(|[x, y]| x.hypot(*y)).sum::<f64>() / 4.0;
     let scale = 1.0 / spread;
-    (spread > 0.0 && scale.is_finite()).then(|| (around.map(|at| at.map(|part| part * scale)), Unit { middle, scale }))
+    if !scale.is_finite() {
+        return None;
+    }
+    let points = around.map(|at| at.map(|part| part * scale));
+    // Any three of them span something: each is left out once.
+    let spans = |out: usize| {
+        let [a, b, c] = [1, 2, 3].map(|next| points[(out + next) % 4]);
+        ((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])).abs() > ON_A_LINE
+    };
+    (0..4).all(spans).then_some((points, Unit { middle, scale }))
 }
 
 fn times(left: &[[f64; 3]; 3], right: &[[f64; 3]; 3]) -> [[f64; 3]; 3] {
@@ -113,8 +125,8 @@ fn solve(mut rows: [[f64; 9]; 8]) -> Option<[f64; 8]> {
         let pivot = (at..8).max_by(|&a, &b| rows[a][at].abs().total_cmp(&rows[b][at].abs()))?;
         rows.swap(at, pivot);
         let top = rows[at];
-        // Points of about one unit: what is this small comes from three of them on a line, or from no number.
-        if top[at].is_nan() || top[at].abs() < 1e-9 {
+        // No three points lie on a line, so that this is not to be; but a division by nothing would be worse.
+        if top[at].is_nan() || top[at].abs() < 1e-12 {
             return None;
         }
         for (below, row) in rows.iter_mut().enumerate() {

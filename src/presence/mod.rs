@@ -3,6 +3,7 @@
 mod board;
 mod homography;
 mod mapping;
+pub mod recording;
 mod wire;
 
 pub use board::{Board, Changes, Contact, FORGOTTEN, Phase, Word};

@@ -1,6 +1,7 @@
 //! The functions that a script calls, and what they say when they are called wrongly.
 
 use super::ACTS_MAX;
+use super::bodies::{self, Field};
 use super::call::{BODY, CIRCLE, Call, LINE, POLYGON, POLYLINE, RECT, STRING_MAX, TEXT, article};
 use super::colour::Colour;
 use super::message::{Act, Start};
@@ -30,6 +31,9 @@ pub(super) struct Stage {
     pub language: String,
     /// Steps of an outline shorter than this, in canvas units, are not seen.
     pub finest: f32,
+    pub canvas: [f32; 2],
+    /// How the picture moves here.
+    pub field: Option<Field>,
     pub colours: HashMap<String, Colour>,
 }
 
@@ -44,6 +48,8 @@ impl Stage {
             sounds,
             language: start.here.language.clone(),
             finest: finest(start.canvas),
+            canvas: start.canvas,
+            field: None,
             colours: HashMap::new(),
         }
     }
@@ -196,6 +202,25 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         call.full(stage.borrow_mut().act(Act::Signal { name, data }))
     })?;
     add(ctx, &all, ("play", "sound.play", "sound.play(\"bell.wav\", { volume, pan, rate })"), stage, play)?;
+    add(ctx, &all, ("points", "outline", "body.outline"), stage, |call, _| {
+        let points = bodies::points(&call.text(0, "the outline")?);
+        Ok(points.into_iter().map(|point| point.map(|axis| f64::from(axis) / 10.0).to_vec()).collect::<Vec<_>>())
+    })?;
+    add(ctx, &all, ("setFlow", "flow", "here.flow"), stage, |call, stage| {
+        let text = call.arguments.first().and_then(Value::as_string).map(|text| text.to_string()).transpose()?;
+        stage.borrow_mut().field = text.and_then(|text| Field::read(&text));
+        Ok(())
+    })?;
+    add(ctx, &all, ("flowAt", "here.flow.at", "here.flow.at(x, y)"), stage, |call, stage| {
+        let (x, y) = (call.number(0, "x")?, call.number(1, "y")?);
+        let stage = stage.borrow();
+        let [width, height] = stage.canvas;
+        let [x, y] = stage.field.as_ref().map_or([0.0; 2], |field| field.at([x / width, y / height]));
+        let place = Object::new(call.ctx.clone())?;
+        place.set("x", x)?;
+        place.set("y", y)?;
+        Ok(place)
+    })?;
     add(ctx, &all, ("log", "console.log", "console.log(…)"), stage, |call, stage| {
         let words = (0..call.arguments.len()).map(|i| match call.arguments[i].as_object() {
             Some(object) => {

@@ -1,4 +1,5 @@
-//! Bodies as a scene is told of them: whole tenths, flat, since forty of 48 points each are told sixty times a second.
+//! Bodies as a scene is told of them: outlines packed into texts, since forty of 48 points each are told sixty times a
+//! second, and a script's engine takes ten times longer for a number than for a letter.
 
 use crate::presence::{BODIES_MAX, Body, OUTLINE_MAX, Point};
 use serde::Serialize;
@@ -18,8 +19,8 @@ pub struct BodySeen {
     pub at: [i32; 6],
     /// An arm held out.
     pub reach: Option<[i32; 2]>,
-    /// Its outline, `x, y, x, y, …`.
-    pub outline: Vec<i32>,
+    /// Its outline, packed.
+    pub outline: String,
 }
 
 impl BodySeen {
@@ -33,16 +34,86 @@ impl BodySeen {
             began: (began * 1e3).round() / 1e3,
             at: [foot[0], foot[1], head[0], head[1], velocity[0], velocity[1]],
             reach: body.reach.map(|point| point.map(tenths)),
-            outline: body.outline.iter().take(OUTLINE_MAX).flatten().map(|axis| tenths(*axis)).collect(),
+            outline: pack(body.outline.iter().take(OUTLINE_MAX).flatten().map(|axis| axis * 10.0), TENTH),
         }
     }
 }
 
-/// Far from every canvas, and short when written.
-const FAR: f32 = 1e5;
+/// Letters of a tenth of a unit, up to 52,428 to each side, and of a speed, up to 16,383 units a second.
+const TENTH: usize = 4;
+const SPEED: usize = 3;
+/// Bits in a letter: 32 letters from `0` on need no escape in JSON.
+const BITS: usize = 5;
+
+/// Most that a number of so many letters can be, and the least but one.
+fn most(letters: usize) -> i32 {
+    (1 << (BITS * letters - 1)) - 1
+}
 
 fn tenths(value: f32) -> i32 {
-    (value.clamp(-FAR, FAR) * 10.0).round() as i32
+    let most = most(TENTH) as f32;
+    (value * 10.0).round().clamp(-most, most) as i32
+}
+
+/// Numbers as a text of `letters` each. What is no number is 0.
+fn pack(numbers: impl Iterator<Item = f32>, letters: usize) -> String {
+    let most = most(letters);
+    let mut text = String::with_capacity(numbers.size_hint().0 * letters);
+    for number in numbers {
+        let bits = (number.round() as i32).clamp(-most, most) + most;
+        text.extend((0..letters).rev().map(|i| char::from(b'0' + ((bits >> (BITS * i)) & 31) as u8)));
+    }
+    text
+}
+
+/// The numbers of a text; whatever the text is, they are within the bounds.
+fn unpack(text: &str, letters: usize) -> impl Iterator<Item = i32> {
+    let most = most(letters);
+    text.as_bytes().chunks_exact(letters).map(move |letters| {
+        letters.iter().fold(0, |bits, letter| (bits << BITS) | i32::from(letter.wrapping_sub(b'0') & 31)) - most
+    })
+}
+
+/// The points of an outline as [`BodySeen`] has it, in tenths of a canvas unit; at most 48.
+pub(super) fn points(text: &str) -> Vec<[i32; 2]> {
+    let mut axes = unpack(text, TENTH).take(2 * OUTLINE_MAX);
+    std::iter::from_fn(|| Some([axes.next()?, axes.next()?])).collect()
+}
+
+/// A field of motion as a text, for [`SiteSeen::flow`](super::SiteSeen::flow): `cells` are canvas units a second, row by
+/// row from the top left. None where nothing moves or the field has another size than [`FLOW`].
+pub fn flow(cells: &[Point]) -> Option<String> {
+    let moves = cells.iter().flatten().any(|axis| axis.abs() >= 0.5);
+    (moves && cells.len() == FLOW[0] * FLOW[1]).then(|| pack(cells.iter().flatten().copied(), SPEED))
+}
+
+/// A field of motion, out of its text.
+#[derive(Debug)]
+pub(super) struct Field(Vec<f32>);
+
+impl Field {
+    /// None for a text of another length.
+    pub fn read(text: &str) -> Option<Self> {
+        let axes: Vec<f32> = unpack(text, SPEED).map(|axis| axis as f32).collect();
+        (axes.len() == 2 * FLOW[0] * FLOW[1]).then_some(Self(axes))
+    }
+
+    /// Motion at a place, which is a fraction of the canvas; smooth between the middles of the cells.
+    pub fn at(&self, place: Point) -> Point {
+        let cell = |i: usize| {
+            let last = FLOW[i] - 1;
+            let at = (place[i] * FLOW[i] as f32 - 0.5).clamp(0.0, last as f32);
+            // The last cell but one, so that there is one after it; what is no number is the first.
+            let index = (at as usize).min(last - 1);
+            (index, at - index as f32)
+        };
+        let ((i, s), (j, t)) = (cell(0), cell(1));
+        [0, 1].map(|axis| {
+            let of = |i: usize, j: usize| self.0[2 * (j * FLOW[0] + i) + axis];
+            let row = |j| of(i, j) * (1.0 - s) + of(i + 1, j) * s;
+            row(j) * (1.0 - t) + row(j + 1) * t
+        })
+    }
 }
 
 /// The bodies of one city, from look to look.
@@ -88,15 +159,7 @@ fn area(outline: &[Point]) -> f32 {
     doubled.abs() / 2.0
 }
 
-/// A field of motion, in canvas units a second, as a scene is told of it: whole units, row by row, x and y of each cell.
-/// None where nothing moves or the field has another size.
-pub fn flow(cells: &[Point]) -> Option<Vec<i32>> {
-    let [across, down] = FLOW;
-    let whole: Vec<i32> = cells.iter().flatten().map(|axis| axis.clamp(-FAR, FAR).round() as i32).collect();
-    (cells.len() == across * down && whole.iter().any(|axis| *axis != 0)).then_some(whole)
-}
-
-/// Cells of a field of motion across and down the canvas; `prelude.js` has it so.
+/// Cells of a field of motion across and down the canvas.
 pub const FLOW: [usize; 2] = [32, 18];
 
 #[cfg(test)]
@@ -128,8 +191,8 @@ mod tests {
         liar.still = f32::NAN;
         let seen = BodySeen::of(&liar, 1.23456);
         assert_eq!((seen.at[0], seen.at[1], seen.still, seen.began), (0, 1_000, 0, 1.235));
-        assert_eq!(seen.reach, Some([1_000_000, -1_000_000]));
-        assert_eq!((seen.outline.len(), &seen.outline[..2]), (2 * OUTLINE_MAX, &[50, 60][..]));
+        assert_eq!(seen.reach, Some([524_287, -524_287]));
+        assert_eq!(points(&seen.outline), [[50, 60]; OUTLINE_MAX]);
         let mut crowd = Crowd::default();
         let many: Vec<Body> = (0..1_000).map(|id| body(id, 0.0)).collect();
         crowd.take(0.0, &many);
@@ -148,7 +211,19 @@ mod tests {
         let mut crowd = Crowd::default();
         crowd.take(123_456.789_123, &bodies);
         let json = serde_json::to_string(crowd.bodies()).expect("it is plain");
-        assert!(json.len() < 28_000, "{} bytes", json.len());
+        assert!(json.len() < 22_000, "{} bytes", json.len());
+    }
+
+    #[test]
+    fn what_is_packed_comes_out() {
+        let outline = vec![[0.0, -0.1], [1_919.96, 1_080.0], [-400.5, 8_192.0], [1e9, -1e9], [f32::NAN, 7.0]];
+        let seen = BodySeen::of(&Body { outline, ..body(1, 0.0) }, 0.0);
+        let far = 524_287;
+        assert_eq!(points(&seen.outline), [[0, -1], [19_200, 10_800], [-4_005, 81_920], [far, -far], [0, 70]]);
+        for text in ["", "0", "\\\"é\n~~~~~~~~", "0000000"] {
+            assert!(points(text).len() <= 2, "{text}");
+            assert!(Field::read(text).is_none(), "{text}");
+        }
     }
 
     #[test]
@@ -161,9 +236,22 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_none_is_not_told() {
+    fn a_field_is_smooth_and_goes_on_beyond_the_canvas() {
         assert_eq!(flow(&[[1.0, 0.0]; 5]), None);
         assert_eq!(flow(&[[0.2, f32::NAN]; 576]), None);
-        assert_eq!(flow(&[[3.7, -2.0]; 576]).map(|cells| cells[574..].to_vec()), Some([4, -2, 4, -2][..2].to_vec()));
+        let mut cells = [[0.0; 2]; 576];
+        (cells[0], cells[575]) = ([100.4, -40.0], [1e9, f32::NAN]);
+        let field = flow(&cells).and_then(|text| Field::read(&text)).expect("something moves");
+        let middle = |i: f32, j: f32| [(i + 0.5) / 32.0, (j + 0.5) / 18.0];
+        let near = |at: Point, expected: Point| {
+            let found = field.at(at);
+            assert!((found[0] - expected[0]).hypot(found[1] - expected[1]) < 0.01, "{found:?} is not {expected:?}");
+        };
+        near(middle(0.0, 0.0), [100.0, -40.0]);
+        near(middle(0.5, 0.0), [50.0, -20.0]);
+        near([-9.0, -9.0], [100.0, -40.0]);
+        near(middle(31.0, 17.0), [16_383.0, 0.0]);
+        near([f32::INFINITY, f32::INFINITY], [16_383.0, 0.0]);
+        field.at([f32::NAN, f32::NAN]);
     }
 }

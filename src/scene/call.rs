@@ -2,17 +2,17 @@
 
 use super::POINTS_MAX;
 use super::api::Shared;
+use super::bodies::points;
 use super::colour::Colour;
 use super::pen::Full;
 use super::picture::{Align, Blend, Paint, Pattern};
 use super::smooth::smooth;
 use crate::manifest::nearest;
-use crate::presence::OUTLINE_MAX;
 use rquickjs::{Array, Coerced, Ctx, Error, Exception, Result, Value};
 
 /// Longest text of one call, in bytes.
 pub(super) const STRING_MAX: usize = 4_000;
-/// What a body calls its outline in tenths of a unit, `[x, y, x, y, …]`; `prelude.js` has it so.
+/// What a body calls its outline as a packed text; `prelude.js` has it so.
 const OUTLINE: &str = "__outline";
 /// Colours remembered by the words they were written in.
 const COLOURS_MAX: usize = 1_000;
@@ -34,11 +34,8 @@ pub(super) struct Kind {
     filled: bool,
 }
 
-pub(super) const CIRCLE: Kind = Kind {
-    name: "a circle",
-    keys: &["fill", "pattern", "stroke", "width", "soft", "alpha", "blend"],
-    filled: true,
-};
+pub(super) const CIRCLE: Kind =
+    Kind { name: "a circle", keys: &["fill", "pattern", "stroke", "width", "soft", "alpha", "blend"], filled: true };
 pub(super) const RECT: Kind = Kind {
     name: "a rect",
     keys: &["fill", "pattern", "stroke", "width", "soft", "alpha", "blend", "radius"],
@@ -265,18 +262,12 @@ impl<'js> Call<'_, 'js> {
     /// The outline of a body as the camera has it, or of a copy of one; none for what is no body.
     fn outline_of(&self, value: &Value<'js>) -> Result<Option<Vec<[f32; 2]>>> {
         let Some(object) = value.as_object().filter(|object| !object.is_array()) else { return Ok(None) };
-        let tenths: Value = object.get(OUTLINE)?;
-        let Some(tenths) = tenths.as_array() else {
+        let packed: Value = object.get(OUTLINE)?;
+        let Some(packed) = packed.as_string() else {
             let outline: Value = object.get("outline")?;
             return outline.as_array().map(|outline| self.as_points(outline)).transpose();
         };
-        let number = |value: Option<Result<f64>>| value.transpose().map(|value| value.map(|tenth| tenth as f32 / 10.0));
-        let mut numbers = tenths.iter::<f64>().take(2 * OUTLINE_MAX);
-        let mut points = Vec::with_capacity(OUTLINE_MAX);
-        while let (Some(x), Some(y)) = (number(numbers.next())?, number(numbers.next())?) {
-            points.push([x, y]);
-        }
-        Ok(Some(points))
+        Ok(Some(points(&packed.to_string()?).into_iter().map(|point| point.map(|axis| axis as f32 / 10.0)).collect()))
     }
 
     /// A body, or the outline of one that was kept: a ring of points, round as people are.

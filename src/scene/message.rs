@@ -85,9 +85,8 @@ pub struct SiteSeen {
     pub bodies: Vec<BodySeen>,
     /// How much moves, 0 to 1.
     pub stir: f32,
-    /// How it moves: canvas units a second in each cell of [`FLOW`](super::FLOW), row by row, x and y of each; none where
-    /// nothing does or no camera looks.
-    pub flow: Option<Vec<i32>>,
+    /// How it moves, as [`flow`](super::flow) writes it; none where nothing does or no camera looks.
+    pub flow: Option<String>,
     /// Where the sun stands.
     pub sun: Sun,
     /// What time it is.

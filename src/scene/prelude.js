@@ -13,33 +13,11 @@ const site = (city, side, pattern, flow) => ({
   look: Object.freeze({ fill: city.city.colour, pattern }),
 });
 
-const point = (name, x, y) => {
-  for (const [axis, value] of [["x", x], ["y", y]])
-    if (!Number.isFinite(value)) throw new Error(`${name}: ${axis} is ${typeof value === "number" ? value : typeof value}; use ${name}(x, y)`);
-};
-
-// How the picture moves here: a field of 32 by 18 cells, smooth between their middles. None while nothing moves.
-const ACROSS = 32, DOWN = 18;
-let field = null;
-const flowHere = Object.freeze({
-  at(x, y) {
-    point("here.flow.at", x, y);
-    if (!field) return { x: 0, y: 0 };
-    const u = Math.min(Math.max(x / canvas.width * ACROSS - 0.5, 0), ACROSS - 1);
-    const v = Math.min(Math.max(y / canvas.height * DOWN - 0.5, 0), DOWN - 1);
-    const [i, j] = [Math.min(Math.floor(u), ACROSS - 2), Math.min(Math.floor(v), DOWN - 2)];
-    const [s, t] = [u - i, v - j];
-    const cell = 2 * (j * ACROSS + i), below = cell + 2 * ACROSS;
-    const axis = (k) => (field[cell + k] * (1 - s) + field[cell + 2 + k] * s) * (1 - t)
-      + (field[below + k] * (1 - s) + field[below + 2 + k] * s) * t;
-    return { x: axis(0), y: axis(1) };
-  },
-});
-
 // The other city sends outlines and no field: where a body is, it is as fast as the body.
+const flowHere = Object.freeze({ at: native.flowAt });
 const flowThere = Object.freeze({
   at(x, y) {
-    point("there.flow.at", x, y);
+    if (!Number.isFinite(x) || !Number.isFinite(y)) throw new Error("there.flow.at: x and y must be numbers; use there.flow.at(x, y)");
     let vx = 0, vy = 0, all = 0;
     for (const b of there.bodies) {
       const high = Math.max(Math.abs(b.foot.y - b.head.y), canvas.height / 20);
@@ -74,16 +52,10 @@ let now = 0;
 // A touch as a script sees it: age in seconds, and whose it is.
 const touch = (t, site) => ({ ...t, age: Math.max(0, now - t.began), city: site.city, here: site === here });
 
-const pairs = (tenths) => {
-  const points = [];
-  for (let i = 0; i + 1 < tenths.length; i += 2) points.push([tenths[i] / 10, tenths[i + 1] / 10]);
-  return points;
-};
-
 // A body as a script sees it. It stays the same object while the body is followed, so that a script can hang things on
 // it; what it says of itself is new each frame.
 class Body {
-  #tenths = [];
+  #packed = "";
   #outline = null;
   #stood = false;
 
@@ -92,12 +64,12 @@ class Body {
     this.city = site.city;
     this.here = site === here;
     // Made when it is asked for, since most scenes only draw it; a property of its own, so that a copy has it too.
-    Object.defineProperty(this, "outline", { enumerable: true, get: () => (this.#outline ??= pairs(this.#tenths)) });
+    Object.defineProperty(this, "outline", { enumerable: true, get: () => (this.#outline ??= native.points(this.#packed)) });
   }
 
   /** What the engine draws. */
   get __outline() {
-    return this.#tenths;
+    return this.#packed;
   }
 
   // True once, when it has stood for a second; again when it has moved in between.
@@ -113,7 +85,7 @@ class Body {
     body.still = seen.still / 10;
     body.people = seen.people;
     body.age = Math.max(0, now - seen.began);
-    body.#tenths = seen.outline;
+    body.#packed = seen.outline;
     body.#outline = null;
     const stood = body.#stood;
     body.#stood = body.still >= 1;
@@ -158,7 +130,7 @@ export function __sees(sees) {
   here.lead = sees.lead;
   there.linked = sees.linked;
   there.delay = sees.delay;
-  field = sees.here.flow;
+  native.setFlow(sees.here.flow);
   const [mine, theirs] = [crowd(here, sees.here.bodies), crowd(there, sees.there.bodies)];
   const calls = [];
   const each = (name, bodies) => { for (const body of bodies) calls.push([name, [body]]); };

@@ -137,7 +137,8 @@ impl Shader {
             let line = line_of(error.location(&whole));
             let of_engine =
                 line.and_then(|line| source.lines().nth(line as usize - 1)).is_some_and(|l| l.contains("engine."));
-            if let Some(name) = ["body_there", "flow_there", "mask_there"].iter().find(|name| problem.contains(**name)) {
+            if let Some(name) = ["body_there", "flow_there", "mask_there"].iter().find(|name| problem.contains(**name))
+            {
                 let remedy = "the other city sends outlines only: draw.body(body, there.look)";
                 return fault(line, format!("there is no `{name}`; {remedy}"));
             }

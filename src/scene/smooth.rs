@@ -1,7 +1,7 @@
 //! Outlines of few points made round: people, and not polygons.
 
 /// Steps across a canvas that are as good as a round line.
-const STEPS_ACROSS: f32 = 300.0;
+const STEPS_ACROSS: f32 = 200.0;
 /// Most points that one becomes, for outlines of many points and of few.
 const PARTS_MAX: [usize; 2] = [3, 4];
 /// From here on an outline has many points.
@@ -43,9 +43,8 @@ pub(super) fn smooth(ring: &[[f32; 2]], finest: f32) -> Vec<[f32; 2]> {
             let t = part as f32 / parts as f32;
             let (t2, t3) = (t * t, t * t * t);
             let weights = [2.0 * t3 - 3.0 * t2 + 1.0, t3 - 2.0 * t2 + t, 3.0 * t2 - 2.0 * t3, t3 - t2];
-            let axis = |i: usize| {
-                weights[0] * from[i] + weights[1] * out_of[i] + weights[2] * to[i] + weights[3] * into[i]
-            };
+            let axis =
+                |i: usize| weights[0] * from[i] + weights[1] * out_of[i] + weights[2] * to[i] + weights[3] * into[i];
             out.push([axis(0), axis(1)]);
         }
     }
@@ -78,7 +77,7 @@ mod tests {
     #[test]
     fn what_is_small_needs_no_more_points() {
         assert_eq!(smooth(&circle(48), 400.0), circle(48));
-        assert_eq!(finest([1920.0, 1080.0]), 6.4);
+        assert_eq!(finest([1920.0, 1080.0]), 9.6);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Several people in one area: each is put where together they explain the mask best.
 
 use super::person::{Bounds, Look, bounds, look, unlike};
+use super::shade::PERHAPS;
 use super::work::Plane;
 use crate::presence::Point;
 
 /// What a pixel is worth to the body that covers it: one of the mask that nobody else explains, one that is explained
-/// already, one outside of the mask.
-const WORTH: [i32; 3] = [10, 2, -8];
+/// already, one that may be shadow, one outside of the mask.
+const WORTH: [i32; 4] = [10, 2, 6, -8];
 
 /// A part of the picture in which bodies are fitted.
 #[derive(Debug, Default)]
@@ -15,7 +16,7 @@ pub(super) struct Field {
     top: i32,
     width: usize,
     height: usize,
-    /// 1 where the mask is.
+    /// The kind of each mark, 0 where none is.
     mask: Vec<u8>,
     /// How many bodies cover a pixel.
     cover: Vec<u8>,
@@ -24,8 +25,8 @@ pub(super) struct Field {
 }
 
 impl Field {
-    /// Takes the part of the picture within `area` where `of` says that the mask is.
-    pub fn set(&mut self, area: Bounds, picture: [usize; 2], of: impl Fn(usize) -> bool) {
+    /// Takes the part of the picture within `area` with the kinds of marks that `of` tells.
+    pub fn set(&mut self, area: Bounds, picture: [usize; 2], of: impl Fn(usize) -> u8) {
         let clamp = |value: f32, size: usize| (value.max(0.0) as usize).min(size);
         let (left, top) = (clamp(area[0], picture[0]), clamp(area[1], picture[1]));
         let (right, bottom) = (clamp(area[2].ceil(), picture[0]), clamp(area[3].ceil(), picture[1]));
@@ -33,7 +34,7 @@ impl Field {
         (self.width, self.height) = (right.saturating_sub(left), bottom.saturating_sub(top));
         self.mask.clear();
         for y in top..top + self.height {
-            self.mask.extend((left..left + self.width).map(|x| u8::from(of(y * picture[0] + x))));
+            self.mask.extend((left..left + self.width).map(|x| of(y * picture[0] + x)));
         }
         self.cover.clear();
         self.cover.resize(self.mask.len(), 0);
@@ -49,7 +50,8 @@ impl Field {
             for x in 0..self.width {
                 let at = y * self.width + x;
                 row += match (self.mask[at], self.cover[at]) {
-                    (0, _) => WORTH[2],
+                    (0, _) => WORTH[3],
+                    (PERHAPS, 0) => WORTH[2],
                     (_, 0) => WORTH[0],
                     _ => WORTH[1],
                 };

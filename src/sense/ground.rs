@@ -7,7 +7,7 @@ const FOLLOW: f32 = 12.0;
 /// Rows are brought up to date one in so many a frame.
 const TURNS: usize = 4;
 /// A difference from the background below this is never a person.
-const LEAST: f32 = 7.0;
+const LEAST: f32 = 4.0;
 
 /// What is there when nobody is.
 #[derive(Debug, Default)]
@@ -64,15 +64,22 @@ impl Ground {
                 let usual = i32::from(tremble[x]);
                 let usual = if kept { usual } else { usual + (((off - usual) * calm) >> 16) };
                 tremble[x] = usual as u16;
-                // Four times the usual is hardly ever noise.
-                bound[x] = ((LEAST as i32) + ((usual * 4) >> 8)).min(90) as u8;
+                // Three and a half times the usual is hardly ever noise.
+                bound[x] = ((LEAST as i32) + ((usual * 7) >> 9)).min(90) as u8;
             }
         }
     }
 
-    /// Takes what is seen there as the background at once.
-    pub fn adopt(&mut self, index: usize, seen: u8) {
-        self.deep[index] = u16::from(seen) << 8;
-        self.plain.pixels[index] = seen;
+    /// Takes what is seen there as the background at once, whatever the light is: `lit` is the background as it would
+    /// look now, `black` brightness without light.
+    pub fn adopt(&mut self, index: usize, seen: u8, lit: u8, black: u8) {
+        let above = |value: u8| i32::from(value) - i32::from(black);
+        let known = i32::from(self.deep[index]) - (i32::from(black) << 8);
+        let now = match above(lit) {
+            ..=0 => i32::from(seen) << 8,
+            lit => (above(seen) * known / lit) + (i32::from(black) << 8),
+        };
+        self.deep[index] = now.clamp(0, 255 << 8) as u16;
+        self.plain.pixels[index] = (self.deep[index] >> 8) as u8;
     }
 }

@@ -8,49 +8,66 @@ pub(super) const CELL: usize = 4;
 const TILE: usize = 4;
 /// A gain of 1: 12 bits after the point.
 const ONE: f32 = 4096.0;
-/// Gains that are believed.
-const GAINS: core::ops::RangeInclusive<f32> = 0.1..=8.0;
-/// Brightness that is added to both sides of a ratio, so that black says nothing.
-const BLACK: f32 = 3.0;
+/// Logarithms of the gains that are believed.
+const GAIN_MAX: f32 = 2.0;
+/// Brightness that is added to both sides of a ratio, so that what is nearly black says nothing.
+const GREY: f32 = 3.0;
 /// Cells of a tile that must be free of people for its gain to be measured.
 const FREE_MIN: usize = 5;
+/// Numbers of the smooth part of the light: a polynomial of second degree over the picture.
+const TERMS: usize = 6;
+/// How far a tile may be from the smooth light before it is taken for something else, as a logarithm.
+const STRANGE: f32 = 0.06;
+/// What differs from the smooth light and stays becomes light in this time, in seconds.
+const SETTLE: f32 = 3.0;
+/// A lamp: so much of the picture changes by so much (a logarithm) from one frame to the next.
+const LAMP: (f32, f32) = (0.15, 0.07);
 
-/// The gain of each tile.
+/// The gain of each tile, as a logarithm: a smooth part, which follows clouds and the screen at once, and what each tile
+/// has beside that, which follows slowly, so that nobody who stands there is taken for light.
 #[derive(Debug, Default)]
 pub(super) struct Light {
     across: usize,
     down: usize,
-    gains: Vec<f32>,
+    smooth: [f32; TERMS],
+    own: Vec<f32>,
     raw: Vec<Option<f32>>,
-    /// How much a tile brightens as the screen goes from black to white, learned from what is told.
-    answer: Vec<f32>,
-    shown: Option<f32>,
+    before: Vec<Option<f32>>,
+    shown: f32,
+    /// The lamp was switched, or the screen changed, this long ago: in seconds.
+    pub calm: f32,
     spread: Vec<u16>,
+    row: Vec<f32>,
     width: usize,
+    /// Brightness of what has no light at all: 16 in most video, 0 in some. Light multiplies what is above it.
+    pub black: u8,
 }
 
 impl Light {
-    pub fn new(width: usize, height: usize) -> Self {
+    pub fn new(width: usize, height: usize, black: u8) -> Self {
         let side = TILE * CELL;
         let (across, down) = (width.div_ceil(side), height.div_ceil(side));
         Self {
             across,
             down,
-            gains: vec![1.0; across * down],
+            smooth: [0.0; TERMS],
+            own: vec![0.0; across * down],
             raw: vec![None; across * down],
-            answer: vec![0.0; across * down],
-            shown: None,
+            before: vec![None; across * down],
+            shown: 0.0,
+            calm: 0.0,
             spread: vec![ONE as u16; down * width],
+            row: Vec::with_capacity(across),
             width,
+            black,
         }
     }
 
     /// Measures. `seen` and `known` are sums over cells of the picture and of the background; `held` says which cells
-    /// people cover; `shown` is the luminance of the screen, 0 to 1.
-    pub fn measure(&mut self, seen: &Cells, known: &Cells, held: &[bool], shown: f32) {
-        let step = self.shown.map_or(0.0, |before| shown - before);
-        self.shown = Some(shown);
-        let area = (CELL * CELL) as f32 * BLACK;
+    /// people cover; `shown` is the luminance of the screen, 0 to 1; `dt` seconds since the frame before.
+    pub fn measure(&mut self, seen: &Cells, known: &Cells, held: &[bool], shown: f32, dt: f32) {
+        core::mem::swap(&mut self.raw, &mut self.before);
+        let area = (CELL * CELL) as f32 * (GREY - f32::from(self.black));
         let mut ratios = [0.0_f32; TILE * TILE];
         for tile in 0..self.across * self.down {
             let mut count = 0;
@@ -58,53 +75,104 @@ impl Light {
                 for x in (tile % self.across * TILE..).take(TILE).take_while(|x| *x < seen.across) {
                     let cell = y * seen.across + x;
                     if !held[cell] {
-                        ratios[count] = (f32::from(seen.sums[cell]) + area) / (f32::from(known.sums[cell]) + area);
+                        let sums = [f32::from(seen.sums[cell]) + area, f32::from(known.sums[cell]) + area];
+                        ratios[count] = sums[0].max(16.0) / sums[1].max(16.0);
                         count += 1;
                     }
                 }
             }
             let all = &mut ratios[..count];
-            self.raw[tile] = (count >= FREE_MIN).then(|| *all.select_nth_unstable_by(count / 2, f32::total_cmp).1);
+            let middle = |all: &mut [f32]| all.select_nth_unstable_by(count / 2, f32::total_cmp).1.ln();
+            self.raw[tile] = (count >= FREE_MIN).then(|| middle(all).clamp(-GAIN_MAX, GAIN_MAX));
         }
+        self.fit();
+        let lamp = self.lamp();
+        let screen = (shown - self.shown).abs() > 0.03;
+        self.shown = shown;
+        self.calm = if lamp != 0.0 || screen { 0.0 } else { self.calm + dt };
         for tile in 0..self.raw.len() {
-            let before = self.gains[tile];
-            let around = self.around(tile);
-            let gain = match (self.raw[tile], around) {
-                // A tile may differ from its neighbours, as at the edge of a lamp's light, but not wildly.
-                (Some(own), Some(around)) => own.clamp(around * 0.8, around * 1.25),
-                // Covered by people: what its surroundings do, or what it did when the screen last changed.
-                (None, Some(around)) => around,
-                (own, None) => own.unwrap_or(before * (1.0 + self.answer[tile] * step)),
-            };
-            if step.abs() > 0.02 && self.raw[tile].is_some() {
-                let answer = ((gain / before - 1.0) / step).clamp(-0.5, 8.0);
-                self.answer[tile] += (answer - self.answer[tile]) * 0.2;
-            }
-            self.gains[tile] = gain.clamp(*GAINS.start(), *GAINS.end());
+            let Some(raw) = self.raw[tile] else { continue };
+            let off = raw - self.at(tile) - self.own[tile];
+            // The screen is told: what changes with it is light. So is what changes all at once.
+            let at_once = screen || lamp * off > 0.0;
+            // People are on their way; what stays where it is settles.
+            let rate = if at_once { 1.0 } else { dt / SETTLE * (STRANGE / off.abs().max(STRANGE)) };
+            self.own[tile] += off * rate.min(1.0);
         }
         self.lay_out();
     }
 
-    /// The middle one of the measured gains of a tile and its neighbours.
-    fn around(&self, tile: usize) -> Option<f32> {
-        let (x, y) = (tile % self.across, tile / self.across);
-        let (mut values, mut count) = ([0.0; 9], 0);
-        for v in y.saturating_sub(1)..(y + 2).min(self.down) {
-            for u in x.saturating_sub(1)..(x + 2).min(self.across) {
-                if let Some(raw) = self.raw[v * self.across + u] {
-                    values[count] = raw;
-                    count += 1;
+    fn terms(&self, tile: usize) -> [f32; TERMS] {
+        let part = |i: usize, count: usize| (2 * i + 1) as f32 / count as f32 - 1.0;
+        let (x, y) = (part(tile % self.across, self.across), part(tile / self.across, self.down));
+        [1.0, x, y, x * y, x * x, y * y]
+    }
+
+    /// The smooth part at a tile.
+    fn at(&self, tile: usize) -> f32 {
+        self.terms(tile).iter().zip(self.smooth).map(|(a, b)| a * b).sum()
+    }
+
+    fn gain(&self, tile: usize) -> f32 {
+        (self.at(tile) + self.own[tile]).clamp(-GAIN_MAX, GAIN_MAX).exp()
+    }
+
+    /// Fits the smooth part by iteratively reweighted least squares (Geman and McClure's weights): tiles that someone
+    /// covers count for little. A little is drawn to what it was, so that a picture full of people keeps its light.
+    fn fit(&mut self) {
+        for scale in [4.0 * STRANGE, 2.0 * STRANGE, STRANGE, STRANGE] {
+            let mut equations = [[0.0_f32; TERMS + 1]; TERMS];
+            for tile in 0..self.raw.len() {
+                let Some(raw) = self.raw[tile] else { continue };
+                let terms = self.terms(tile);
+                let off = (raw - self.own[tile] - self.at(tile)) / scale;
+                let weight = 1.0 / (1.0 + off * off).powi(2);
+                for (row, term) in equations.iter_mut().zip(terms) {
+                    let term = weight * term;
+                    row.iter_mut().zip(terms).for_each(|(to, other)| *to += term * other);
+                    row[TERMS] += term * (raw - self.own[tile]);
                 }
             }
+            for (i, row) in equations.iter_mut().enumerate() {
+                let hold = if i == 0 { 0.05 } else { 2.0 };
+                row[i] += hold;
+                row[TERMS] += hold * self.smooth[i];
+            }
+            if let Some(smooth) = solve(equations) {
+                self.smooth = smooth;
+            }
         }
-        (count >= 3).then(|| *values[..count].select_nth_unstable_by(count / 2, f32::total_cmp).1)
+    }
+
+    /// 1 if much of the picture is suddenly brighter than the smooth light, -1 if darker, else 0.
+    fn lamp(&self) -> f32 {
+        let (mut free, mut up, mut down) = (0, 0, 0);
+        for tile in 0..self.raw.len() {
+            let (Some(raw), Some(before)) = (self.raw[tile], self.before[tile]) else { continue };
+            free += 1;
+            let off = raw - self.at(tile) - self.own[tile];
+            up += i32::from(off > LAMP.1 && raw - before > LAMP.1);
+            down += i32::from(off < -LAMP.1 && raw - before < -LAMP.1);
+        }
+        let many = (LAMP.0 * free as f32) as i32;
+        if up.max(down) < many.max(4) {
+            0.0
+        } else if up > down {
+            1.0
+        } else {
+            -1.0
+        }
     }
 
     /// Gains between the middles of tiles, along x.
     fn lay_out(&mut self) {
         let side = TILE * CELL;
-        for (to, gains) in self.spread.chunks_exact_mut(self.width).zip(self.gains.chunks_exact(self.across)) {
+        for row in 0..self.down {
             let mut x = 0;
+            let mut gains = core::mem::take(&mut self.row);
+            gains.clear();
+            gains.extend((0..self.across).map(|column| self.gain(row * self.across + column)));
+            let to = &mut self.spread[row * self.width..][..self.width];
             for right in 0..=self.across {
                 let (a, b) = (gains[right.saturating_sub(1)], gains[right.min(self.across - 1)]);
                 let end = (right * side + side / 2).min(self.width);
@@ -115,6 +183,7 @@ impl Light {
                 }
                 x = end;
             }
+            self.row = gains;
         }
     }
 
@@ -128,13 +197,35 @@ impl Light {
             let [upper, lower] = [above, below].map(|row| &self.spread[row * self.width..][..self.width]);
             let known = &known[y * self.width..][..self.width];
             let part = part as i32;
+            let black = u32::from(self.black) << 8;
+            let floor = u32::from(self.black) * 16 + 8;
             for (((to, known), a), b) in into.row_mut(y).iter_mut().zip(known).zip(upper).zip(lower) {
                 let gain = i32::from(*a) + (((i32::from(*b) - i32::from(*a)) * part) >> 4);
-                let shone = (u32::from(*known) * gain as u32) >> 16;
-                *to = ((shone + 8) >> 4).min(255) as u8;
+                let shone = (u32::from(*known).saturating_sub(black) * gain as u32) >> 16;
+                *to = ((shone + floor) >> 4).min(255) as u8;
             }
         }
     }
+}
+
+/// Gauss's elimination with the largest pivot; the last column is the right side.
+fn solve(mut rows: [[f32; TERMS + 1]; TERMS]) -> Option<[f32; TERMS]> {
+    for column in 0..TERMS {
+        let largest = (column..TERMS).max_by(|a, b| rows[*a][column].abs().total_cmp(&rows[*b][column].abs()))?;
+        rows.swap(column, largest);
+        let pivot = rows[column];
+        if pivot[column].abs() < 1e-9 {
+            return None;
+        }
+        for row in 0..TERMS {
+            if row != column {
+                let by = rows[row][column] / pivot[column];
+                rows[row].iter_mut().zip(pivot).for_each(|(to, from)| *to -= by * from);
+            }
+        }
+    }
+    let solution = core::array::from_fn(|i| rows[i][TERMS] / rows[i][i]);
+    solution.iter().all(|part: &f32| part.is_finite()).then_some(solution)
 }
 
 /// Sums of a picture over cells of 4 by 4 pixels; what does not fill a cell is left out.
@@ -180,8 +271,10 @@ mod tests {
         cells[0].sum(seen);
         cells[1].sum(&known);
         let held: Vec<bool> = (0..cells[0].sums.len()).map(held).collect();
-        let mut lights = Light::new(width, height);
-        lights.measure(&cells[0], &cells[1], &held, 0.0);
+        let mut lights = Light::new(width, height, 0);
+        for _ in 0..8 {
+            lights.measure(&cells[0], &cells[1], &held, 0.0, 0.03);
+        }
         let mut shone = Plane::new(width, height);
         let deep: Vec<u16> = known.pixels.iter().map(|p| u16::from(*p) << 8).collect();
         lights.shine(&deep, &mut shone);
@@ -193,7 +286,8 @@ mod tests {
         let mut seen = Plane::default();
         assert!(lit(|_, _| 1.0, |_| false, &mut seen) <= 1);
         assert!(lit(|_, _| 0.5, |_| false, &mut seen) <= 2);
-        assert!(lit(|x, y| 1.0 + (x + y) as f32 / 500.0, |_| false, &mut seen) <= 4);
+        let slanting = lit(|x, y| 1.0 + (x + y) as f32 / 500.0, |_| false, &mut seen);
+        assert!(slanting <= 6, "{slanting}");
         assert!(lit(|_, _| 1.6, |cell| cell % 40 < 8, &mut seen) <= 3, "people in the way");
     }
 }

@@ -1,5 +1,6 @@
 //! Pixels in, bodies and motion out: a fixed camera's brightness becomes people as outlines.
 
+mod births;
 mod blob;
 mod fit;
 mod flow;

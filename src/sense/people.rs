@@ -2,7 +2,8 @@
 
 use super::blob::Blobs;
 use super::fit::Field;
-use super::person::{Bounds, Look, Person, look, unlike, within};
+use super::person::{Bounds, Person, look, within};
+use super::shade::{PERHAPS, SURE};
 use super::stature::Stature;
 use super::work::Plane;
 use crate::presence::Point;
@@ -10,15 +11,22 @@ use crate::presence::Point;
 /// Most people that are followed at once.
 pub(super) const PEOPLE_MAX: usize = 96;
 /// Width of a usual body over its height.
-const SLIM: f32 = 0.4;
+pub(super) const SLIM: f32 = 0.4;
 /// Part of a usual body's box that is body.
-const FULL: f32 = 0.55;
+pub(super) const FULL: f32 = 0.55;
 /// Areas that one person may meet.
 const KINDS: usize = 16;
 /// Seconds after which one who is not seen any more is given up.
 const GONE: f32 = 1.2;
 /// The same for one who was never told of.
 const GONE_EARLY: f32 = 0.15;
+
+/// What one frame shows: the picture, the kind of each mark, the areas that marks make.
+pub(super) struct Scene<'a> {
+    pub seen: &'a Plane,
+    pub kinds: &'a Plane,
+    pub blobs: &'a Blobs,
+}
 
 /// Everybody who is followed.
 #[derive(Debug)]
@@ -27,15 +35,15 @@ pub(super) struct People {
     pub stature: Stature,
     /// For each pixel 0, or the index of the one to whom it belongs and 1.
     pub owner: Vec<u8>,
-    picture: [usize; 2],
-    field: Field,
+    pub(super) picture: [usize; 2],
+    pub(super) field: Field,
     /// For each area the first area of its group.
-    group: Vec<usize>,
+    pub(super) group: Vec<usize>,
     /// Which person meets which area, and in how many pixels.
-    meets: Vec<(usize, usize, u32)>,
-    members: Vec<usize>,
-    order: Vec<usize>,
-    next: u16,
+    pub(super) meets: Vec<(usize, usize, u32)>,
+    pub(super) members: Vec<usize>,
+    pub(super) order: Vec<usize>,
+    pub(super) next: u16,
 }
 
 impl People {
@@ -55,14 +63,20 @@ impl People {
     }
 
     /// One frame: `dt` seconds after the one before.
-    pub fn follow(&mut self, seen: &Plane, blobs: &Blobs, dt: f32) {
+    pub fn follow(&mut self, seen: &Plane, kinds: &Plane, blobs: &Blobs, dt: f32) {
+        let scene = &Scene { seen, kinds, blobs };
         self.owner.fill(0);
         for person in &mut self.list {
+            let before = self.stature.at(person.foot[1]);
             person.foot = person.predicted(dt);
+            // Who comes nearer looks larger.
+            let nearer = self.stature.at(person.foot[1]) / before;
+            person.size = person.size.map(|side| side * nearer);
             person.age += dt;
             (person.owned, person.alone) = (0, false);
         }
         self.meet(blobs);
+        self.join_fragments(blobs);
         for first in 0..blobs.list.len() {
             if self.group[first] != first {
                 continue;
@@ -74,10 +88,11 @@ impl People {
                 }
             }
             let area = self.area(blobs, first);
+            let body = self.body(scene, first, area);
             match self.members.len() {
-                0 => self.born(seen, blobs, first, area),
-                1 if self.fits(self.members[0], area) => self.alone(seen, blobs, first, area, dt),
-                _ => self.together(seen, blobs, first, area, dt),
+                0 => self.born(scene, first, area, body),
+                1 if self.fits(self.members[0], body) => self.alone(scene, first, area, body, dt),
+                _ => self.together(scene, first, area, dt),
             }
         }
         for person in &mut self.list {
@@ -94,7 +109,13 @@ impl People {
         let mut counts = [(0, 0); KINDS];
         for (index, person) in self.list.iter().enumerate() {
             let mut kinds = 0;
-            let [left, top, right, bottom] = whole(person.bounds(), self.picture);
+            let mut bounds = person.bounds();
+            // Of someone who looks too short some part may be hidden, or look like the ground.
+            let short = (self.stature.at(bounds[3]) - person.size[1]).max(0.0);
+            if self.stature.known() {
+                (bounds[1], bounds[3]) = (bounds[1] - short, bounds[3] + short);
+            }
+            let [left, top, right, bottom] = whole(bounds, self.picture);
             for y in top..bottom {
                 for label in &blobs.labels[y * self.picture[0]..][left..right] {
                     let label = usize::from(*label);
@@ -133,7 +154,7 @@ impl People {
     }
 
     /// The box round all areas of a group.
-    fn area(&self, blobs: &Blobs, first: usize) -> Bounds {
+    pub(super) fn area(&self, blobs: &Blobs, first: usize) -> Bounds {
         let mut all = [usize::MAX, usize::MAX, 0, 0];
         for (blob, _) in blobs.list.iter().zip(&self.group).filter(|(_, group)| **group == first) {
             let [left, top, right, bottom] = blob.bounds;
@@ -142,20 +163,79 @@ impl People {
         all.map(|side| side as f32)
     }
 
+    /// The box of what stands upright in an area: what is somebody for sure, and what may be shadow only near the axis
+    /// from the head down.
+    fn body(&self, scene: &Scene, first: usize, area: Bounds) -> Bounds {
+        let [left, top, right, bottom] = whole(area, self.picture);
+        let width = self.picture[0];
+        let kind = |at: usize| self.kind(scene, first, at);
+        let height = area[3] - area[1];
+        let upright = height.min(1.2 * self.stature.at(area[3]));
+        let (mut sum, mut count) = (0.0, 0.0_f32);
+        for y in top..top + ((upright * 0.4) as usize).clamp(1, bottom - top) {
+            for x in left..right {
+                let weight = match kind(y * width + x) {
+                    0 => continue,
+                    PERHAPS => 0.25,
+                    _ => 1.0,
+                };
+                (sum, count) = (sum + weight * x as f32, count + weight);
+            }
+        }
+        let axis = sum / count.max(1.0) + 0.5;
+        let half = 0.3 * upright.max(0.5 * self.stature.at(area[3]));
+        let (left, right) = ((axis - half).max(0.0) as usize, ((axis + half) as usize).min(width));
+        let marks = |y: usize| (left..right).filter(move |x| kind(y * width + x) != 0);
+        // Of someone too short, what is left may look like shadow: as far as it goes on, up and down.
+        let missing = if self.stature.known() { 1.05 * self.stature.at(area[3]) - height } else { 0.0 };
+        let (mut above, mut below) = (top, bottom);
+        if missing > 0.15 * height {
+            let low = (bottom + missing as usize).min(self.picture[1]);
+            below = (bottom..low).find(|y| marks(*y).count() < 2).unwrap_or(low);
+            let high = top.saturating_sub((missing as usize).saturating_sub(below - bottom));
+            above = (high..top).rev().find(|y| marks(*y).count() < 2).map_or(high, |y| y + 1);
+        }
+        let mut body = [area[0], above as f32, area[2], below as f32];
+        for y in above..below {
+            if let (Some(first), Some(last)) = (marks(y).next(), marks(y).last()) {
+                body = [body[0].min(first as f32), body[1], body[2].max(last as f32 + 1.0), body[3]];
+            }
+        }
+        body
+    }
+
+    fn kind(&self, scene: &Scene, first: usize, at: usize) -> u8 {
+        kind_of(scene, &self.group, first, at)
+    }
+
     /// Whether an area can be all of one person and nothing else.
     fn fits(&self, index: usize, area: Bounds) -> bool {
         let person = &self.list[index];
         let [width, height] = [area[2] - area[0], area[3] - area[1]];
         let usual = self.stature.at(area[3]);
-        let tall = if person.hits < 8 { (1.3 * person.size[1]).max(1.3 * usual) } else { 1.25 * person.size[1] + 2.0 };
+        let most = if person.hits < 8 { 1.3 } else { 1.15 };
+        let tall = (1.25 * person.size[1] + 2.0).max(most * usual);
         let wide = self.wide(person.size[1].max(height.min(tall)), usual);
         height <= tall && width <= wide && height >= 0.6 * person.size[1] && width >= 0.4 * person.size[0]
     }
 
+    /// Pixels of a usual body whose foot is in a row.
+    pub fn area_of_one(&self, foot: usize) -> f32 {
+        let usual = self.stature.at(foot as f32);
+        FULL * SLIM * usual * usual
+    }
+
+    /// Whether an area has the shape of one person who stands.
+    pub fn is_upright(&self, bounds: [usize; 4]) -> bool {
+        let [left, top, right, bottom] = bounds.map(|side| side as f32);
+        let (width, height, usual) = (right - left, bottom - top, self.stature.at(bottom));
+        self.stature.known() && width < 0.55 * height && (0.55 * usual..1.12 * usual).contains(&height)
+    }
+
     /// How wide one person of some height may be, a stride and both arms included.
-    fn wide(&self, height: f32, usual: f32) -> f32 {
+    pub(super) fn wide(&self, height: f32, usual: f32) -> f32 {
         let height = if self.stature.known() { height.min(1.1 * usual) } else { height };
-        0.64 * height + 3.0
+        0.7 * height + 3.0
     }
 
     fn cut(&self, bounds: Bounds) -> bool {
@@ -166,19 +246,35 @@ impl People {
     }
 
     /// One person whose area is seen whole.
-    fn alone(&mut self, seen: &Plane, blobs: &Blobs, first: usize, area: Bounds, dt: f32) {
+    fn alone(&mut self, scene: &Scene, first: usize, all: Bounds, area: Bounds, dt: f32) {
         let index = self.members[0];
-        self.own(blobs, first, area, |_, _| index);
+        self.own(scene, first, all, |x, y, _| {
+            let inside = (area[0]..area[2]).contains(&x) && (area[1]..area[3]).contains(&y);
+            if inside { index } else { usize::MAX }
+        });
+        let area = self.trim(scene, index, area);
         let cut = self.cut(area);
         let person = &mut self.list[index];
         let measured = [area[2] - area[0], area[3] - area[1]];
-        let foot = [(area[0] + area[2]) / 2.0, area[3]];
         let fresh = person.hits < 6 || cut;
-        person.correct(foot, dt, 0.8, 0.3);
-        for axis in 0..2 {
-            person.size[axis] += (measured[axis] - person.size[axis]) * if fresh { 0.5 } else { 0.2 };
+        let mut foot = [(area[0] + area[2]) / 2.0, area[3]];
+        if !fresh && measured[1] < 0.88 * person.size[1] {
+            // A part of it looks like the ground: what lies where it was expected is right.
+            let expected = person.bounds();
+            if (area[1] - expected[1]).abs() < (area[3] - expected[3]).abs() {
+                foot[1] = area[1] + person.size[1];
+            }
         }
-        let now = look(seen, area);
+        person.correct(foot, dt, 0.8, 0.3);
+        person.size[0] += (measured[0] - person.size[0]) * if fresh { 0.5 } else { 0.2 };
+        let rate = match (fresh, measured[1] > person.size[1]) {
+            (true, _) => 0.5,
+            (_, true) => 0.25,
+            // Nobody shrinks, but legs are missed.
+            _ => 0.03,
+        };
+        person.size[1] += (measured[1] - person.size[1]) * rate;
+        let now = look(scene.seen, area);
         person.remember(&now, if fresh { 0.5 } else { 0.1 });
         (person.alone, person.missed, person.known) = (true, 0.0, 1.0);
         person.hits += 1;
@@ -189,7 +285,7 @@ impl People {
     }
 
     /// People whose areas touch, or one with something else.
-    fn together(&mut self, seen: &Plane, blobs: &Blobs, first: usize, area: Bounds, dt: f32) {
+    fn together(&mut self, scene: &Scene, first: usize, area: Bounds, dt: f32) {
         self.order.clear();
         self.order.extend(&self.members);
         for &index in &self.members {
@@ -206,10 +302,7 @@ impl People {
         }
         let mut field = core::mem::take(&mut self.field);
         let group = &self.group;
-        field.set(around, self.picture, |at| match blobs.labels[at] {
-            0 => false,
-            label => group[usize::from(label) - 1] == first,
-        });
+        field.set(around, self.picture, |at| kind_of(scene, group, first, at));
         for &index in &self.order {
             field.cover(self.list[index].foot, self.list[index].size, 1);
         }
@@ -222,7 +315,7 @@ impl People {
                 field.sum();
                 let known = (person.known > 0.3).then_some(&person.look);
                 let reach = (0.14 * person.size[1]).clamp(3.0, 12.0);
-                let (at, explains) = field.place(seen, person.foot, person.size, known, reach);
+                let (at, explains) = field.place(scene.seen, person.foot, person.size, known, reach);
                 places[index] = (at, explains);
                 field.cover(at, person.size, 1);
             }
@@ -237,7 +330,11 @@ impl People {
                 person.hits += 1;
             }
         }
-        let left = self.share(blobs, first, area);
+        let left = self.share(scene, first, area);
+        for i in 0..self.order.len() {
+            let index = self.order[i];
+            self.trim(scene, index, self.list[index].bounds());
+        }
         for i in 0..self.order.len() {
             let person = &mut self.list[self.order[i]];
             let own = FULL * person.size[0] * person.size[1];
@@ -250,20 +347,20 @@ impl People {
         // Somebody whom nobody explains yet.
         let usual = self.stature.at(area[3]);
         if left as f32 > 0.3 * FULL * SLIM * usual * usual {
-            self.discover(seen, &mut field, 2, 0.6);
+            self.discover(scene.seen, &mut field, 2, 0.6);
         }
         self.field = field;
     }
 
     /// Gives the pixels of a group to its members (`order`, who stands nearer first): each to the nearest, in units of
     /// each one's own size. How many are nobody's.
-    fn share(&mut self, blobs: &Blobs, first: usize, area: Bounds) -> u32 {
+    pub(super) fn share(&mut self, scene: &Scene, first: usize, area: Bounds) -> u32 {
         let boxes: [(usize, Point, Point); PEOPLE_MAX] = core::array::from_fn(|rank| match self.order.get(rank) {
             Some(&index) => (index, self.list[index].foot, self.list[index].size),
             None => (usize::MAX, [0.0; 2], [1.0; 2]),
         });
         let boxes = &boxes[..self.order.len().min(PEOPLE_MAX)];
-        self.own(blobs, first, area, |x, y| {
+        self.own(scene, first, area, |x, y, kind| {
             let mut best = (f32::MAX, usize::MAX);
             for (rank, (index, foot, size)) in boxes.iter().enumerate() {
                 let dx = (x - foot[0]) / (0.5 * size[0]);
@@ -274,132 +371,73 @@ impl People {
                     best = (far, *index);
                 }
             }
-            if best.0 < 2.4 { best.1 } else { usize::MAX }
+            // What may be shadow is someone's only where he must be.
+            let most = if kind == SURE { 2.4 } else { 1.3 };
+            if best.0 < most { best.1 } else { usize::MAX }
         })
     }
 
-    /// Gives the pixels of a group to whom `of` names; `usize::MAX` is nobody. How many are nobody's.
-    fn own(&mut self, blobs: &Blobs, first: usize, area: Bounds, of: impl Fn(f32, f32) -> usize) -> u32 {
+    /// Takes the shadow at one's feet away: where a leg is somebody for sure, what may be shadow beside it is. Returns the
+    /// box of what is left.
+    fn trim(&mut self, scene: &Scene, index: usize, area: Bounds) -> Bounds {
+        let [left, top, right, bottom] = whole(area, self.picture);
+        let mine = index as u8 + 1;
+        let width = self.picture[0];
+        let mut removed = 0;
+        let mut last = top;
+        for y in bottom - (bottom - top) * 2 / 5..bottom {
+            let row = y * width;
+            let kinds = &scene.kinds.pixels[row..][..width];
+            let owner = &mut self.owner[row..][..width];
+            let count = (left..right).filter(|x| owner[*x] == mine && kinds[*x] == SURE).count();
+            let below = count == 0 && last > top && last + 4 > bottom - (bottom - top) / 8;
+            if count < 2 && !below {
+                continue;
+            }
+            last = if count < 2 { last } else { y };
+            for x in left..right {
+                let near = kinds[x.saturating_sub(1)..(x + 2).min(width)].contains(&SURE);
+                if owner[x] == mine && (!near || below) {
+                    owner[x] = 0;
+                    removed += 1;
+                }
+            }
+        }
+        self.list[index].owned -= removed;
+        let mut left_over: Option<Bounds> = None;
+        for y in top..bottom {
+            let owner = &self.owner[y * width..][..width];
+            let Some(first) = (left..right).find(|x| owner[*x] == mine) else { continue };
+            let last = (left..right).rfind(|x| owner[*x] == mine).unwrap_or(first);
+            let this = [first, y, last + 1, y + 1].map(|side| side as f32);
+            left_over = Some(left_over.map_or(this, |all| [all[0].min(this[0]), all[1], all[2].max(this[2]), this[3]]));
+        }
+        left_over.unwrap_or(area)
+    }
+
+    /// Gives the pixels of a group to whom `of` names; `usize::MAX` is nobody. How many are
+    /// somebody's for sure, and nobody's.
+    pub(super) fn own(&mut self, scene: &Scene, first: usize, area: Bounds, of: impl Fn(f32, f32, u8) -> usize) -> u32 {
         let [left, top, right, bottom] = whole(area, self.picture);
         let mut nobody = 0;
         for y in top..bottom {
             let row = y * self.picture[0];
             for x in left..right {
-                let label = blobs.labels[row + x];
-                if label == 0 || self.group[usize::from(label) - 1] != first {
+                let kind = self.kind(scene, first, row + x);
+                if kind == 0 {
                     continue;
                 }
-                let index = of(x as f32 + 0.5, y as f32 + 0.5);
+                let index = of(x as f32 + 0.5, y as f32 + 0.5, kind);
                 match self.list.get_mut(index) {
                     Some(person) => {
                         person.owned += 1;
                         self.owner[row + x] = index as u8 + 1;
                     }
-                    None => nobody += 1,
+                    None => nobody += u32::from(kind == SURE),
                 }
             }
         }
         nobody
-    }
-
-    /// An area that nobody is known to be in.
-    fn born(&mut self, seen: &Plane, blobs: &Blobs, first: usize, area: Bounds) {
-        let [width, height] = [area[2] - area[0], area[3] - area[1]];
-        let usual = self.stature.at(area[3]);
-        let size: u32 = blobs.list[first].area;
-        let whole_body = FULL * SLIM * usual * usual;
-        let known = self.stature.known();
-        let least = if known { 0.22 } else { 0.1 };
-        if (size as f32) < least * whole_body || size < 16 || height < 0.35 * usual {
-            return;
-        }
-        // Flat things on the ground are shadows, puddles and light.
-        if height < 0.7 * width && height < 0.7 * usual {
-            return;
-        }
-        let one = width <= self.wide(height, usual) && height <= 1.4 * usual + 3.0;
-        if one || !known && height > 1.3 * width {
-            let index = self.add(seen, [(area[0] + area[2]) / 2.0, area[3]], [width, height]);
-            if let Some(index) = index {
-                self.own(blobs, first, area, |_, _| index);
-            }
-            return;
-        }
-        let mut field = core::mem::take(&mut self.field);
-        let group = &self.group;
-        field.set(area, self.picture, |at| match blobs.labels[at] {
-            0 => false,
-            label => group[usize::from(label) - 1] == first,
-        });
-        field.sum();
-        self.order.clear();
-        self.discover(seen, &mut field, 8, 0.5);
-        self.field = field;
-        self.share(blobs, first, area);
-    }
-
-    /// Looks for people whom nobody explains, each where it explains most, at most `limit`; they are put into `order`.
-    fn discover(&mut self, seen: &Plane, field: &mut Field, limit: usize, least: f32) {
-        for _ in 0..limit {
-            field.sum();
-            let stature = &self.stature;
-            let found = field.search(|foot| {
-                let height = stature.at(foot);
-                [SLIM * height, height]
-            });
-            let Some((foot, size, _)) = found.filter(|(_, _, explains)| *explains >= least) else { return };
-            let Some(index) = self.add(seen, foot, size) else { return };
-            if !self.order.contains(&index) {
-                self.order.push(index);
-            }
-            field.cover(foot, size, 1);
-        }
-    }
-
-    /// Someone new, or someone who was lost and is found again.
-    fn add(&mut self, seen: &Plane, foot: Point, size: Point) -> Option<usize> {
-        let at: Bounds = super::person::bounds(foot, size);
-        let now = look(seen, at);
-        let again = self.lost(foot, size, &now);
-        if let Some(index) = again {
-            let person = &mut self.list[index];
-            (person.foot, person.missed, person.owned) = (foot, 0.0, 1);
-            person.hits += 1;
-            return Some(index);
-        }
-        if self.list.len() >= PEOPLE_MAX {
-            return None;
-        }
-        self.next = self.next.wrapping_add(1).max(1);
-        self.list.push(Person {
-            id: self.next,
-            foot,
-            size,
-            look: now,
-            known: 0.2,
-            hits: 1,
-            born: foot,
-            stands: foot,
-            people: 1,
-            owned: 1,
-            ..Person::default()
-        });
-        Some(self.list.len() - 1)
-    }
-
-    /// Who was lost near there and looked like that.
-    fn lost(&self, foot: Point, size: Point, now: &Look) -> Option<usize> {
-        let near = |person: &Person| {
-            let gate = 0.35 * person.size[1] + 0.5 * person.missed * person.size[1];
-            let off = (person.foot[0] - foot[0]).hypot(person.foot[1] - foot[1]);
-            let alike = unlike(&person.look, now);
-            let ratio = size[1] / person.size[1];
-            (off < gate && alike < 1.0 && (0.5..2.0).contains(&ratio)).then_some(off / gate + alike)
-        };
-        let lost = self.list.iter().enumerate().filter(|(_, person)| person.told && person.missed > 0.0);
-        lost.filter_map(|(index, person)| Some((index, near(person)?)))
-            .min_by(|a, b| a.1.total_cmp(&b.1))
-            .map(|(index, _)| index)
     }
 
     /// Lets go of who is gone, and of who is somebody else.
@@ -412,17 +450,42 @@ impl People {
             let late = person.missed > if person.told { GONE } else { GONE_EARLY };
             let out = inside < 0.4 || inside < 0.9 && person.missed > 0.1;
             let double = self.list.iter().any(|other| {
-                other.hits > person.hits
-                    && other.missed == 0.0
-                    && person.age < 3.0
-                    && within(person.bounds(), other.bounds()) > 0.75
+                let older = other.hits > person.hits || other.hits == person.hits && other.id < person.id;
+                older && other.missed == 0.0 && self.is_part(person, other)
             });
-            if late || out || double {
+            let echo = self.list.iter().any(|other| other.id != person.id && person.is_echo(other));
+            if late || out || double || echo {
                 self.forget(index);
             } else {
                 index += 1;
             }
         }
+    }
+
+    /// Whether the younger of two is only a part of the other.
+    fn is_part(&self, person: &Person, other: &Person) -> bool {
+        let (one, two) = (person.bounds(), other.bounds());
+        if person.age < 3.0 && within(one, two) > 0.75 {
+            return true;
+        }
+        let all = [one[0].min(two[0]), one[1].min(two[1]), one[2].max(two[2]), one[3].max(two[3])];
+        let usual = self.stature.at(all[3]);
+        let overlap = (one[2].min(two[2]) - one[0].max(two[0])) / person.size[0].min(other.size[0]);
+        let short = |person: &Person| person.size[1] < 0.7 * usual;
+        self.stature.known()
+            && person.age > 0.15
+            && short(person)
+            && short(other)
+            && overlap > 0.5
+            && all[3] - all[1] < 1.2 * usual
+            && all[2] - all[0] < 0.5 * usual
+    }
+
+    /// Whether somebody else stands where one must be.
+    pub fn is_hidden(&self, index: usize) -> bool {
+        let person = &self.list[index];
+        let others = self.list.iter().enumerate().filter(|(other, _)| *other != index);
+        others.map(|(_, other)| other).any(|other| other.missed == 0.0 && within(person.bounds(), other.bounds()) > 0.3)
     }
 
     /// Takes one out of the list; the pixels stay nobody's.
@@ -439,42 +502,12 @@ impl People {
     }
 }
 
-impl Person {
-    /// Takes a measured place in: `trust` in the place, `follow` in the change of speed that it means.
-    fn correct(&mut self, foot: Point, dt: f32, trust: f32, follow: f32) {
-        for axis in 0..2 {
-            let off = foot[axis] - self.foot[axis];
-            self.foot[axis] += off * trust;
-            if dt > 0.0 {
-                // Nobody runs more than four times his height a second.
-                let most = 4.0 * self.size[1].max(8.0);
-                let start = if self.hits < 4 { 0.6 } else { follow };
-                self.velocity[axis] = (self.velocity[axis] + start * off / dt).clamp(-most, most);
-            }
-        }
-    }
-
-    fn remember(&mut self, now: &Look, rate: f32) {
-        for (known, now) in self.look.iter_mut().zip(now) {
-            *known += (now - *known) * rate;
-        }
-    }
-
-    /// At the end of a frame: who was not seen slows down; who stays stands still.
-    fn settle(&mut self, dt: f32) {
-        if self.owned == 0 {
-            self.missed += dt;
-            let slower = (-1.5 * dt).exp();
-            self.velocity = self.velocity.map(|axis| axis * slower);
-        }
-        let own = 0.5 * self.size[0].max(0.3 * self.size[1]);
-        let off = |from: Point, to: Point| (from[0] - to[0]).hypot(from[1] - to[1]);
-        self.moved |= off(self.foot, self.born) > 2.0 * own;
-        if off(self.foot, self.stands) > 0.7 * own {
-            (self.stands, self.still) = (self.foot, 0.0);
-        } else {
-            self.still += dt;
-        }
+/// The kind of a mark, if it may belong to a group: its own for sure, or shadow perhaps, which belongs to nobody.
+pub(super) fn kind_of(scene: &Scene, group: &[usize], first: usize, at: usize) -> u8 {
+    match scene.blobs.labels[at] {
+        0 => scene.kinds.pixels[at],
+        label if group[usize::from(label) - 1] == first => scene.kinds.pixels[at],
+        _ => 0,
     }
 }
 

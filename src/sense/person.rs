@@ -43,8 +43,10 @@ pub(super) struct Person {
     pub owned: u32,
     /// It was measured alone, not among others, in this frame.
     pub alone: bool,
-    /// Smoothed brightness change within it, in steps a frame: what is alive is never quite still.
+    /// How much changes within it, in units of what the ground does by itself: what is alive is never quite still.
     pub stir: f32,
+    /// Mean difference of its pixels from the background, smoothed, in steps of brightness.
+    pub contrast: f32,
     /// How many it may be.
     pub people: u8,
 }
@@ -52,6 +54,19 @@ pub(super) struct Person {
 impl Person {
     pub fn bounds(&self) -> Bounds {
         bounds(self.foot, self.size)
+    }
+
+    /// Whether it behaves like somebody: comes from somewhere, at a pace that legs can go, or stands there in the shape of a
+    /// person and is not quite still. `usual` is how tall people are there.
+    pub fn is_likely(&self, usual: f32) -> bool {
+        let gone = (self.foot[0] - self.born[0]).hypot(self.foot[1] - self.born[1]) / self.size[1].max(1.0);
+        let walks = gone > 0.3 && gone < 3.0 * self.age + 0.5;
+        let shape = self.size[0] / self.size[1].max(1.0);
+        let stands = self.age > 1.5
+            && self.stir > 1.5
+            && (0.65..1.4).contains(&(self.size[1] / usual))
+            && (0.2..0.6).contains(&shape);
+        walks || stands
     }
 
     /// Where it will be `dt` later.
@@ -98,4 +113,58 @@ pub(super) fn look(seen: &Plane, at: Bounds) -> Look {
 pub(super) fn unlike(a: &Look, b: &Look) -> f32 {
     let sum: f32 = a.iter().zip(b).map(|(a, b)| (a - b).abs().min(60.0)).sum();
     sum / a.len() as f32 / 30.0
+}
+
+impl Person {
+    /// Takes a measured place in: `trust` in the place, `follow` in the change of speed that it means.
+    pub fn correct(&mut self, foot: Point, dt: f32, trust: f32, follow: f32) {
+        for axis in 0..2 {
+            let off = foot[axis] - self.foot[axis];
+            self.foot[axis] += off * trust;
+            if dt > 0.0 {
+                // Nobody runs more than four times his height a second.
+                let most = 4.0 * self.size[1].max(8.0);
+                let start = if self.hits < 4 { 0.6 } else { follow };
+                self.velocity[axis] = (self.velocity[axis] + start * off / dt).clamp(-most, most);
+            }
+        }
+    }
+
+    /// Whether this is what wet paving shows of another: below its feet, no taller, and fainter.
+    pub fn is_echo(&self, other: &Self) -> bool {
+        let (mine, its) = (self.bounds(), other.bounds());
+        let height = other.size[1];
+        let below = mine[1] - its[3];
+        let beside = (self.foot[0] - other.foot[0]).abs();
+        self.missed == 0.0
+            && other.missed == 0.0
+            && (-0.3 * height..0.35 * height).contains(&below)
+            && beside < 0.3 * height
+            && self.size[1] < 1.25 * height
+            && self.contrast > 0.0
+            && self.contrast < 0.8 * other.contrast
+    }
+
+    pub fn remember(&mut self, now: &Look, rate: f32) {
+        for (known, now) in self.look.iter_mut().zip(now) {
+            *known += (now - *known) * rate;
+        }
+    }
+
+    /// At the end of a frame: who was not seen slows down; who stays stands still.
+    pub fn settle(&mut self, dt: f32) {
+        if self.owned == 0 {
+            self.missed += dt;
+            let slower = (-1.5 * dt).exp();
+            self.velocity = self.velocity.map(|axis| axis * slower);
+        }
+        let own = (0.5 * self.size[0]).max(0.2 * self.size[1]).max(3.0);
+        let off = |from: Point, to: Point| (from[0] - to[0]).hypot(from[1] - to[1]);
+        self.moved |= off(self.foot, self.born) > 2.2 * own;
+        if off(self.foot, self.stands) > 0.7 * own {
+            (self.stands, self.still) = (self.foot, 0.0);
+        } else {
+            self.still += dt;
+        }
+    }
 }

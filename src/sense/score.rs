@@ -5,8 +5,10 @@ mod boxes;
 mod outline;
 mod report;
 mod tracks;
+mod trial;
 
 pub use boxes::{Box, Boxes, Fault};
 pub use outline::{Outlined, Outlines, Shape, outline_iou};
 pub use report::{Jitter, Report};
 pub use tracks::{Judge, Rules, Tracks, judge};
+pub use trial::{People, Sum, Trial, found};

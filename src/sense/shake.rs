@@ -8,8 +8,8 @@ const SIDE: usize = 16;
 const REACH: i32 = 8;
 /// Patches across and down.
 const GRID: [usize; 2] = [6, 4];
-/// Patches that must agree; fewer, and the picture is taken to stand still.
-const AGREE: usize = 5;
+/// With fewer patches than this the picture is taken to stand still.
+const PATCHES_MIN: usize = 5;
 
 #[derive(Debug)]
 struct Patch {
@@ -21,37 +21,53 @@ struct Patch {
 /// Follows the picture as a whole.
 #[derive(Debug, Default)]
 pub(super) struct Shake {
+    learned: bool,
     patches: Vec<Patch>,
     shift: [i32; 2],
-    /// Frames in a row in which too few patches were found again.
+    found: Vec<[i32; 2]>,
+    /// Frames in a row in which most patches were not found again.
     lost: u32,
 }
 
 impl Shake {
     /// Where the picture has moved to, in camera pixels; learns the picture when it has none.
     pub fn see(&mut self, luma: &Luma) -> [i32; 2] {
-        if self.patches.is_empty() {
+        if !self.learned {
             self.learn(luma);
-            return self.shift;
+            self.learned = true;
         }
-        let mut found: [Vec<i32>; 2] = Default::default();
-        for patch in &self.patches {
-            if let Some(at) = find(patch, luma, self.shift) {
-                found[0].push(at[0]);
-                found[1].push(at[1]);
-            }
+        if self.patches.len() < PATCHES_MIN {
+            return [0, 0];
         }
-        let agreed = (found[0].len() >= AGREE).then(|| found.map(|mut axis| median(&mut axis)));
-        match agreed {
-            Some(shift) => (self.shift, self.lost) = (shift, 0),
-            None => self.lost += 1,
-        }
+        self.found.clear();
+        self.found.extend(self.patches.iter().filter_map(|patch| find(patch, luma, self.shift)));
+        self.found.push([0, 0]);
+        // The movement that explains all patches best; one that is covered, or was somebody, counts no more than that.
+        let cost = |shift: [i32; 2]| {
+            let of = |patch: &Patch| difference(patch, luma, shift).min(COVERED);
+            self.patches.iter().map(of).sum::<u32>()
+        };
+        let still = cost([0, 0]);
+        let best = self.found.iter().map(|shift| (cost(*shift), *shift)).min().unwrap_or((still, [0, 0]));
+        self.shift = if best.0 * 10 < still * 9 && self.most_agree(luma, best.1) { best.1 } else { [0, 0] };
+        let covered = COVERED * self.patches.len() as u32;
+        self.lost = if best.0 * 3 > covered * 2 { self.lost + 1 } else { 0 };
         // Someone has turned the camera, or all of the square has changed.
         if self.lost > 100 {
             *self = Self::default();
-            self.learn(luma);
         }
         self.shift
+    }
+
+    /// A camera that is pushed moves all of its picture; a person moves a few patches.
+    fn most_agree(&self, luma: &Luma, shift: [i32; 2]) -> bool {
+        let (mut better, mut worse) = (0, 0);
+        for patch in &self.patches {
+            let (moved, still) = (difference(patch, luma, shift), difference(patch, luma, [0, 0]));
+            better += usize::from(moved * 10 < still * 9 && moved < COVERED);
+            worse += usize::from(still * 10 < moved * 9 && still < COVERED);
+        }
+        better > 2 * worse && better * 3 > self.patches.len()
     }
 
     fn learn(&mut self, luma: &Luma) {
@@ -79,11 +95,6 @@ impl Shake {
             }
         }
     }
-}
-
-fn median(values: &mut [i32]) -> i32 {
-    let middle = values.len() / 2;
-    *values.select_nth_unstable(middle).1
 }
 
 /// The weaker of the two directions in which a patch has structure, mean squared step times 4.

@@ -53,6 +53,8 @@ impl Stature {
             for ([foot, height], weight) in real.chain(invented.iter().map(|s| (s, 0.5))) {
                 let off = (height - line[0] - line[1] * foot).abs() / (0.15 * height);
                 let weight: f32 = if round == 0 || off <= 1.0 { weight } else { weight / off };
+                // Legs that look like the ground are missed more often than anything is added.
+                let weight = if *height > line[0] + line[1] * foot { 2.0 * weight } else { weight };
                 let foot = foot / self.rows;
                 w += weight;
                 x += weight * foot;

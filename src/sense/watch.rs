@@ -4,12 +4,12 @@ use super::blob::Blobs;
 use super::flow::Flow;
 use super::ground::Ground;
 use super::light::{CELL, Cells, Light};
-use super::mask::{differ, dilate, vote};
+use super::mask::{differ, dilate, sharpen, vote};
 use super::outline::Tracer;
 use super::people::{PEOPLE_MAX, People, whole};
 use super::person::Person;
-use super::pose::pose;
-use super::shade::Shade;
+use super::pose::{bridge, pose};
+use super::shade::{PERHAPS, SURE, Shade};
 use super::shake::Shake;
 use super::work::{Plane, factor, shrink};
 use super::{Figure, Luma, Mask, Motion};
@@ -19,9 +19,11 @@ use std::time::Duration;
 /// A camera that was silent for longer begins anew.
 const PAUSE: f32 = 5.0;
 /// Before it is told of, a body is seen for this long, in seconds, and in at least so many frames.
-const SURE: (f32, u32) = (0.2, 3);
+const CONFIRMED: (f32, u32) = (0.2, 3);
 /// How tall a usual grown-up is, in metres.
 const STATURE: f32 = 1.7;
+/// What has not left the place where it appeared for so long, and does not stir, is a thing: in seconds.
+const DEAD: f32 = 3.0;
 /// A body that is not seen any more is told of for this long, where it must be by now.
 const SHOWN_ON: f32 = 0.7;
 
@@ -81,11 +83,14 @@ struct Eye {
     last: Duration,
     shake: Shake,
     work: Plane,
+    before: Plane,
     lit: Plane,
     mask: Plane,
     keep: Plane,
     spare: Plane,
-    wide: Plane,
+    kinds: Plane,
+    /// The marks of the frame before.
+    marked: Plane,
     ground: Ground,
     light: Light,
     cells: [Cells; 2],
@@ -113,13 +118,15 @@ impl Eye {
             factor,
             last: now,
             shake: Shake::default(),
+            before: work.clone(),
             lit: plane(),
             mask: plane(),
             keep: plane(),
             spare: plane(),
-            wide: plane(),
+            kinds: plane(),
+            marked: plane(),
             ground: Ground::new(&work),
-            light: Light::new(width, height),
+            light: Light::new(width, height, black(&work)),
             held: vec![false; cells[0].sums.len()],
             cells,
             blobs: Blobs::default(),
@@ -138,65 +145,172 @@ impl Eye {
         let dt = now.saturating_sub(self.last).as_secs_f32().min(PAUSE);
         self.last = now;
         seen.shift = self.shake.see(luma);
+        core::mem::swap(&mut self.work, &mut self.before);
         shrink(luma, self.factor, seen.shift, &mut self.work);
         self.cells[0].sum(&self.work);
         self.cells[1].sum(&self.ground.plain);
-        self.light.measure(&self.cells[0], &self.cells[1], &self.held, shown);
+        self.light.measure(&self.cells[0], &self.cells[1], &self.held, shown, dt);
         self.light.shine(&self.ground.deep, &mut self.lit);
         differ(&self.work, &self.lit, &self.ground.bound, &mut self.mask);
         vote(&mut self.mask, &mut self.spare, |count| count >= 5);
         vote(&mut self.mask, &mut self.spare, |count| count >= 3);
         self.blobs.find(&self.mask, 12);
+        self.flashes();
+        self.marked.pixels.copy_from_slice(&self.mask.pixels);
         self.unshade();
-        self.blobs.find(&self.mask, 12);
-        self.people.follow(&self.work, &self.blobs, dt);
-        self.ghosts();
+        self.blobs.find(&self.mask, 6);
+        self.people.follow(&self.work, &self.kinds, &self.blobs, dt);
+        self.ghosts(dt);
         self.hold();
         self.ground.follow(&self.work, &self.lit, &self.keep, dt);
+        for _ in 0..2 {
+            sharpen(&mut self.people.owner, &self.work, &self.lit, &mut self.spare);
+        }
         self.flow.see(&self.work, self.factor as f32, dt);
         self.tell(dt, seen);
     }
 
-    /// Takes shadows out of the mask.
-    fn unshade(&mut self) {
-        let Blobs { list, labels, .. } = &mut self.blobs;
-        for (index, blob) in list.iter().enumerate() {
-            self.shade.part(&self.work, &self.lit, &self.ground.bound, blob, index as u16 + 1, labels);
-        }
-        for (mark, label) in self.mask.pixels.iter_mut().zip(labels) {
-            *mark = u8::from(*label != 0);
-        }
-        vote(&mut self.mask, &mut self.spare, |count| count >= 5);
+    fn adopt(&mut self, at: usize) {
+        self.ground.adopt(at, self.work.pixels[at], self.lit.pixels[at], self.light.black);
     }
 
-    /// Who has never moved and whose edges are the background's is a hole that someone left: it becomes background.
-    fn ghosts(&mut self) {
-        let mut index = 0;
-        while index < self.people.list.len() {
-            let person = &self.people.list[index];
-            let asks = !person.moved && person.age > 0.5 && person.alone && person.hits.is_multiple_of(4);
-            if asks && self.is_ghost(index) {
-                let [left, top, right, bottom] = whole(person.bounds(), [self.work.width, self.work.height]);
-                for y in top..bottom {
-                    for x in left..right {
-                        let at = y * self.work.width + x;
-                        if usize::from(self.people.owner[at]) == index + 1 {
-                            self.ground.adopt(at, self.work.pixels[at]);
-                        }
+    /// What is larger than a person and was not there at all a frame ago is light: it becomes background.
+    fn flashes(&mut self) {
+        for index in 0..self.blobs.list.len() {
+            let blob = self.blobs.list[index];
+            let [left, top, right, bottom] = blob.bounds;
+            if (blob.area as f32) < 1.5 * self.people.area_of_one(bottom) {
+                continue;
+            }
+            let label = index as u16 + 1;
+            let mut new = 0;
+            for y in top..bottom {
+                for at in y * self.work.width + left..y * self.work.width + right {
+                    let untouched = self.marked.pixels[at] == 0 && self.keep.pixels[at] == 0;
+                    new += u32::from(self.blobs.labels[at] == label && untouched);
+                }
+            }
+            if (new as f32) < 0.7 * blob.area as f32 {
+                continue;
+            }
+            for y in top..bottom {
+                for at in y * self.work.width + left..y * self.work.width + right {
+                    if self.blobs.labels[at] == label && self.keep.pixels[at] == 0 {
+                        self.adopt(at);
+                        self.lit.pixels[at] = self.work.pixels[at];
+                        self.mask.pixels[at] = 0;
+                        self.blobs.labels[at] = 0;
                     }
                 }
-                self.people.forget(index);
-            } else {
-                index += 1;
             }
         }
     }
 
-    /// Compares the edges of picture and background along the border of one's pixels.
-    fn is_ghost(&self, index: usize) -> bool {
+    /// Tells what may be shadow from what is somebody for sure; only the latter stays in the mask.
+    fn unshade(&mut self) {
+        self.kinds.pixels.fill(0);
+        let Blobs { list, labels, .. } = &self.blobs;
+        let planes = [&self.work, &self.lit, &self.ground.bound];
+        for (index, blob) in list.iter().enumerate() {
+            let label = index as u16 + 1;
+            self.shade.tell(planes, self.light.black, blob, label, labels, &mut self.kinds);
+            if self.people.is_upright(blob.bounds) {
+                // What stands there alone, in the shape of a person, is one, but for the shadow at the feet.
+                let [left, top, right, bottom] = blob.bounds;
+                for y in top..bottom - (bottom - top) / 5 {
+                    let row = y * self.work.width;
+                    for at in row + left..row + right {
+                        if labels[at] == label {
+                            self.kinds.pixels[at] = SURE;
+                        }
+                    }
+                }
+            }
+        }
+        for (mark, kind) in self.mask.pixels.iter_mut().zip(&self.kinds.pixels) {
+            *mark = u8::from(*kind == SURE);
+        }
+        // The edges of shadows look like somebody, but are thin.
+        vote(&mut self.mask, &mut self.spare, |count| count >= 6);
+        vote(&mut self.mask, &mut self.spare, |count| count >= 3);
+        for (mark, kind) in self.mask.pixels.iter_mut().zip(&mut self.kinds.pixels) {
+            *mark &= u8::from(*kind != 0);
+            if *kind == SURE && *mark == 0 {
+                *kind = PERHAPS;
+            } else if *mark != 0 {
+                *kind = SURE;
+            }
+        }
+    }
+
+    /// Who has never moved and looks like the background in another light, or like a hole that someone left in it,
+    /// is nobody: it becomes background.
+    fn ghosts(&mut self, dt: f32) {
+        let mut index = 0;
+        while index < self.people.list.len() {
+            self.stir(index, dt);
+            let person = &self.people.list[index];
+            let asks = !person.moved && person.hits > 2 && person.hits.is_multiple_of(3);
+            let dead = person.age > DEAD && person.stir < 1.0;
+            let hole = person.moved && person.still > 1.0 && person.stir < 1.0 && person.hits.is_multiple_of(3);
+            if !(asks && (dead || self.is_ghost(index, 1.25)) || hole && self.is_ghost(index, 2.0)) {
+                index += 1;
+                continue;
+            }
+            let [left, top, right, bottom] = self.around(index);
+            for y in top..bottom {
+                for x in left..right {
+                    let at = y * self.work.width + x;
+                    let owner = usize::from(self.people.owner[at]);
+                    if owner == index + 1 || owner == 0 && self.blobs.labels[at] != 0 {
+                        self.adopt(at);
+                    }
+                }
+            }
+            self.people.forget(index);
+        }
+    }
+
+    /// Notes how much changes within one's pixels, in units of what the ground trembles by itself, and how much they
+    /// stand out.
+    fn stir(&mut self, index: usize, dt: f32) {
+        let [left, top, right, bottom] = self.around(index);
+        let (mut changed, mut usual, mut off) = (0_u32, 0_u32, 0_u32);
+        for y in top..bottom {
+            for x in left..right {
+                let at = y * self.work.width + x;
+                if usize::from(self.people.owner[at]) == index + 1 {
+                    changed += u32::from(self.work.pixels[at].abs_diff(self.before.pixels[at]));
+                    usual += u32::from(self.ground.bound.pixels[at]);
+                    off += u32::from(self.work.pixels[at].abs_diff(self.lit.pixels[at]));
+                }
+            }
+        }
+        let person = &mut self.people.list[index];
+        let now = changed as f32 * 3.0 / (usual as f32).max(1.0);
+        person.stir += (now - person.stir) * (dt / (dt + 0.7));
+        if person.owned > 0 {
+            let contrast = off as f32 / person.owned as f32;
+            let rate = if person.contrast == 0.0 { 1.0 } else { dt / (dt + 0.5) };
+            person.contrast += (contrast - person.contrast) * rate;
+        }
+    }
+
+    /// One's box with some margin, in whole pixels.
+    fn around(&self, index: usize) -> [usize; 4] {
+        let [left, top, right, bottom] = self.people.list[index].bounds();
+        let (width, height) = (0.25 * (right - left), 0.1 * (bottom - top));
+        let bounds = [left - width, top - height, right + width, bottom + height];
+        whole(bounds, [self.work.width, self.work.height])
+    }
+
+    /// Compares picture and background: their edges along the border of one's pixels (the background must have `more`
+    /// times those of the picture), and their texture within.
+    fn is_ghost(&self, index: usize, more: f32) -> bool {
         let width = self.work.width;
-        let [left, top, right, bottom] = whole(self.people.list[index].bounds(), [width, self.work.height]);
+        let [left, top, right, bottom] = self.around(index);
         let (mut now, mut before) = (0_u32, 0_u32);
+        let mut sums = [0.0_f32; 6];
         let mine = |at: usize| usize::from(self.people.owner[at]) == index + 1;
         for y in top.max(2)..bottom.min(self.work.height - 2) {
             for x in left.max(2)..right.min(width - 2) {
@@ -208,9 +322,20 @@ impl Eye {
                         before += across(&self.lit.pixels);
                     }
                 }
+                if mine(at) {
+                    let (i, p) = (f32::from(self.work.pixels[at]), f32::from(self.lit.pixels[at]));
+                    let new = [1.0, i, p, i * i, i * p, p * p];
+                    sums.iter_mut().zip(new).for_each(|(sum, new)| *sum += new);
+                }
             }
         }
-        before * 4 > now * 5
+        let [n, i, p, ii, ip, pp] = sums;
+        if n < 12.0 {
+            return false;
+        }
+        let (vi, vp, cov) = (ii / n - i * i / (n * n), pp / n - p * p / (n * n), ip / n - i * p / (n * n));
+        let textured = vi.min(vp) > 20.0;
+        before as f32 > now as f32 * more || textured && cov > 0.75 * (vi * vp).sqrt()
     }
 
     /// Marks where people are, with a margin: there the background learns nothing.
@@ -235,9 +360,12 @@ impl Eye {
         let mut count = 0;
         self.told = [0; PEOPLE_MAX];
         for index in 0..self.people.list.len() {
+            let usual = self.people.stature.at(self.people.list[index].foot[1]);
             let person = &mut self.people.list[index];
-            person.told |= person.age >= SURE.0 && person.hits >= SURE.1 && person.owned > 0;
-            if !person.told || person.missed > SHOWN_ON {
+            person.told |= person.age >= CONFIRMED.0 && person.hits >= CONFIRMED.1 && person.owned > 0 && person.is_likely(usual);
+            let shown_on = if self.people.is_hidden(index) { SHOWN_ON } else { SHOWN_ON / 4.0 };
+            let person = &mut self.people.list[index];
+            if !person.told || person.missed > shown_on {
                 continue;
             }
             if seen.figures.len() <= count {
@@ -251,7 +379,13 @@ impl Eye {
             let pose = at.and_then(|at| pose(at, &mut self.rows, mine));
             match (at, pose) {
                 (Some(at), Some(pose)) => {
-                    self.tracer.trace(at, |x, y| if mine(x, y) { 255 } else { 0 }, &mut self.points);
+                    bridge(&mut self.rows);
+                    let joined = |x: usize, y: usize| {
+                        let [count, _, first, last] = self.rows[y - at[1]];
+                        count == 0.0 && first < x as f32 && (x as f32) < last
+                    };
+                    let inside = |x: usize, y: usize| if mine(x, y) || joined(x, y) { 255 } else { 0 };
+                    self.tracer.trace(at, inside, &mut self.points);
                     figure.foot = pose.foot.map(|axis| axis * scale);
                     figure.head = pose.head.map(|axis| axis * scale);
                     figure.reach = pose.reach.map(|reach| reach.map(|axis| axis * scale));
@@ -307,10 +441,29 @@ impl Eye {
     }
 }
 
+/// The darkest brightness of a picture, a few specks left out, at most that of video's black.
+fn black(plane: &Plane) -> u8 {
+    let mut counts = [0; 256];
+    plane.pixels.iter().for_each(|pixel| counts[usize::from(*pixel)] += 1);
+    let specks = plane.pixels.len() / 500;
+    let mut sum = 0;
+    let darkest = counts.iter().position(|count| {
+        sum += count;
+        sum > specks
+    });
+    darkest.unwrap_or(0).min(16) as u8
+}
+
 /// The box to tell: what is seen where someone stands alone, else what is known of the size.
 fn box_of(person: &Person, seen: Option<[usize; 4]>) -> super::person::Bounds {
     match seen {
-        Some(seen) if person.alone => seen.map(|side| side as f32),
+        Some(seen) if person.alone => {
+            let [_, top, _, bottom] = person.bounds();
+            let [left, upper, right, lower] = seen.map(|side| side as f32);
+            // A part that looks like the ground belongs to it all the same.
+            let whole = lower - upper > 0.88 * (bottom - top);
+            if whole { [left, upper, right, lower] } else { [left, top, right, bottom] }
+        }
         _ => person.bounds(),
     }
 }

@@ -50,6 +50,7 @@ pub(super) fn shrink(from: &Luma, factor: usize, shift: [i32; 2], into: &mut Pla
         let from_x = (first * factor) as i32 + shift[0];
         let from_x = from_x.max(0) as usize;
         match factor {
+            _ if first == end => {}
             1 => {
                 let source = &rows(y, 0)[from_x..][..end - first];
                 to[first..end].copy_from_slice(source);

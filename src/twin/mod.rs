@@ -2,6 +2,7 @@
 
 mod pointer;
 mod senses;
+mod sight;
 mod trace;
 
 pub use senses::Senses;
@@ -11,12 +12,14 @@ use crate::device::audio::Audio;
 use crate::device::clock::monotonic;
 use crate::device::quic::{LinkSender, Told};
 use crate::device::scene_process::SceneProcess;
+use crate::device::sight::Sights;
 use crate::device::touch::{TouchHub, Touched};
 use crate::link::{Happening, Output, State};
 use crate::manifest::{City, Installation, Twin};
 use crate::scene::{Act, BUDGET_MS, CityCard, idle};
 use crate::stage::{self, Drawn};
 use bevy::prelude::*;
+use sight::Sight;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,7 +47,9 @@ pub struct TwinParts {
     pub scene: Arc<SceneProcess>,
     /// The loudspeakers.
     pub audio: Arc<Audio>,
-    /// Where touches go.
+    /// What the cameras see.
+    pub sights: Arc<Sights>,
+    /// Where touches and bodies go.
     pub touches: TouchHub,
     /// Where touches come out.
     pub touched: Receiver<Touched>,
@@ -60,7 +65,7 @@ pub struct TwinParts {
 #[derive(Resource, Clone)]
 pub struct Touches(pub TouchHub);
 
-/// How the scene and the link are, for the operator's overlay.
+/// How scene, link and cameras are, for the operator's overlay.
 #[derive(Resource, Clone)]
 pub struct Backstage {
     /// The scene.
@@ -69,6 +74,8 @@ pub struct Backstage {
     pub link: Option<LinkSender>,
     /// The loudspeakers.
     pub audio: Arc<Audio>,
+    /// The cameras.
+    pub sights: Arc<Sights>,
 }
 
 /// The frame loop's own state.
@@ -80,6 +87,7 @@ struct Loop {
     scene: Arc<SceneProcess>,
     audio: Arc<Audio>,
     senses: Senses,
+    sight: Sight,
     drawn: Drawn,
     trace: Trace,
     frames: Arc<AtomicU64>,
@@ -108,6 +116,7 @@ impl TwinParts {
             scene: self.scene.clone(),
             link: self.link.as_ref().map(|(link, _)| link.clone()),
             audio: self.audio.clone(),
+            sights: self.sights.clone(),
         });
         let there = there_of(self.city, self.twin.as_ref());
         let canvas = self.installation.canvas_size();
@@ -116,6 +125,7 @@ impl TwinParts {
             link,
             told,
             touched: Mutex::new(self.touched),
+            sight: Sight::new(self.sights, self.touches.clone(), canvas),
             touches: self.touches,
             scene: self.scene,
             audio: self.audio,
@@ -149,6 +159,9 @@ impl Loop {
         self.frames.fetch_add(1, Ordering::Relaxed);
         self.trace.frame(now);
         self.take_in(now);
+        if let Some(watched) = self.sight.take_in(&mut self.senses, &self.trace) {
+            stage::watch(world, watched);
+        }
         let status = self.scene.status();
         if status.starts != self.starts && status.ready {
             self.starts = status.starts;
@@ -201,7 +214,9 @@ impl Loop {
         }
         self.senses.only(&self.touches.held());
         if let Some(link) = &self.link {
-            self.senses.link(link.status(), link.there(), now);
+            let there = link.there();
+            self.trace.bodies(false, &there.bodies, now);
+            self.senses.link(link.status(), there, now);
         }
         let Some(told) = &self.told else { return };
         for Told { at, output } in told.lock().unwrap_or_else(PoisonError::into_inner).try_iter() {

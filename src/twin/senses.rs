@@ -26,7 +26,7 @@ pub struct Senses {
     /// How much moves in each city.
     stir: [f32; 2],
     /// How it moves here.
-    flow: Option<Vec<i32>>,
+    flow: Option<String>,
     events: Vec<Seen>,
     /// Events and looks of the camera so far, which are the scene's inputs.
     input: u64,

@@ -1,8 +1,9 @@
-//! How long everything took: for each touch when it was made, when it arrived, when it was on the canvas.
+//! How long everything took: for each touch when it was made, when it arrived, when it was on the canvas; who was seen
+//! by whom, and how old one's own outline is when it is drawn.
 
 use crate::device::touch::Touched;
 use crate::link::Happening;
-use crate::presence::Phase;
+use crate::presence::{Body, Phase};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,11 +51,41 @@ pub enum TraceLine {
         /// When the GPU was done with it.
         at: u64,
     },
+    /// A body came or went.
+    Body {
+        /// At its own site.
+        id: u16,
+        /// It is one of here; otherwise one of there.
+        own: bool,
+        /// It came; otherwise it went.
+        came: bool,
+        /// When it was captured; of there, when the frame loop saw it.
+        at: u64,
+    },
+    /// The first picture that reflects what a camera of here saw, or one that saw later.
+    Outline {
+        /// When the camera's picture was captured.
+        made: u64,
+        /// Starts of frames from then to the submission.
+        frames: u32,
+        /// When it was submitted to the GPU.
+        submitted: u64,
+    },
+}
+
+/// What is not on the canvas yet.
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Touch { id: u32, down: bool, own: bool },
+    Outline,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    waiting: VecDeque<(u64, u32, bool, bool, Duration)>,
+    /// By the number of the input, and since when.
+    waiting: VecDeque<(u64, Duration, What)>,
+    /// Who is there, of here and of there.
+    bodies: [Vec<u16>; 2],
     frames: VecDeque<Duration>,
     lines: VecDeque<TraceLine>,
 }
@@ -85,7 +116,9 @@ impl Trace {
             return;
         }
         let (id, down) = (touched.touch.id, touched.phase == Phase::Down);
-        self.inner().note(input, id, down, true, touched.made, TraceLine::Made { id, down, at: nanos(touched.made) });
+        let mut inner = self.inner();
+        inner.wait(input, touched.made, What::Touch { id, down, own: true });
+        inner.line(TraceLine::Made { id, down, at: nanos(touched.made) });
     }
 
     pub(super) fn arrived(&self, input: u64, what: &Happening, at: Duration) {
@@ -94,15 +127,39 @@ impl Trace {
             Happening::Up(touch) => (touch.id, false),
             _ => return,
         };
-        self.inner().note(input, id, down, false, at, TraceLine::Arrived { id, down, at: nanos(at) });
+        let mut inner = self.inner();
+        inner.wait(input, at, What::Touch { id, down, own: false });
+        inner.line(TraceLine::Arrived { id, down, at: nanos(at) });
+    }
+
+    /// What cameras of here captured at `made` is an input of the scene.
+    pub(super) fn seen(&self, input: u64, made: Duration) {
+        self.inner().wait(input, made, What::Outline);
+    }
+
+    /// Who is here, or there, as of `at`.
+    pub(super) fn bodies(&self, own: bool, bodies: &[Body], at: Duration) {
+        let mut inner = self.inner();
+        let before = std::mem::take(&mut inner.bodies[usize::from(!own)]);
+        let ids = || bodies.iter().map(|body| body.id);
+        let line = |id, came| TraceLine::Body { id, own, came, at: nanos(at) };
+        ids().filter(|id| !before.contains(id)).for_each(|id| inner.line(line(id, true)));
+        before.iter().filter(|before| ids().all(|id| id != **before)).for_each(|id| inner.line(line(*id, false)));
+        inner.bodies[usize::from(!own)] = ids().collect();
     }
 
     pub(super) fn drawn(&self, reflects: u64, submitted: Duration, done: Duration) {
         let mut inner = self.inner();
         while inner.waiting.front().is_some_and(|waiting| waiting.0 <= reflects) {
-            let Some((_, id, down, own, since)) = inner.waiting.pop_front() else { break };
+            let Some((_, since, what)) = inner.waiting.pop_front() else { break };
             let frames = inner.frames.iter().filter(|at| **at > since && **at <= submitted).count() as u32;
-            inner.line(TraceLine::Drawn { id, down, own, frames, submitted: nanos(submitted), at: nanos(done) });
+            let submitted = nanos(submitted);
+            inner.line(match what {
+                What::Touch { id, down, own } => {
+                    TraceLine::Drawn { id, down, own, frames, submitted, at: nanos(done) }
+                }
+                What::Outline => TraceLine::Outline { made: nanos(since), frames, submitted },
+            });
         }
     }
 
@@ -113,12 +170,11 @@ impl Trace {
 }
 
 impl Inner {
-    fn note(&mut self, input: u64, id: u32, down: bool, own: bool, since: Duration, line: TraceLine) {
+    fn wait(&mut self, input: u64, since: Duration, what: What) {
         if self.waiting.len() == KEPT_MAX {
             self.waiting.pop_front();
         }
-        self.waiting.push_back((input, id, down, own, since));
-        self.line(line);
+        self.waiting.push_back((input, since, what));
     }
 
     fn line(&mut self, line: TraceLine) {
@@ -126,5 +182,44 @@ impl Inner {
             self.lines.pop_front();
         }
         self.lines.push_back(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_and_goes_is_told_once() {
+        let trace = Trace::default();
+        let body = |id| Body { id, ..Body::default() };
+        let second = Duration::from_secs(1);
+        trace.bodies(true, &[body(1), body(2)], second);
+        trace.bodies(true, &[body(2), body(1)], second * 2);
+        trace.bodies(false, &[body(1)], second * 3);
+        trace.bodies(true, &[body(1)], second * 4);
+        let told: Vec<_> = trace
+            .take()
+            .into_iter()
+            .map(|line| match line {
+                TraceLine::Body { id, own, came, at } => (id, own, came, at / 1_000_000_000),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(told, [(1, true, true, 1), (2, true, true, 1), (1, false, true, 3), (2, true, false, 4)]);
+    }
+
+    #[test]
+    fn an_outline_is_as_old_as_its_picture() {
+        let trace = Trace::default();
+        let ms = Duration::from_millis;
+        trace.frame(ms(10));
+        trace.seen(7, ms(15));
+        trace.frame(ms(20));
+        trace.frame(ms(30));
+        trace.drawn(6, ms(31), ms(32));
+        assert_eq!(trace.take(), []);
+        trace.drawn(8, ms(35), ms(40));
+        assert_eq!(trace.take(), [TraceLine::Outline { made: 15_000_000, frames: 2, submitted: 35_000_000 }]);
     }
 }

@@ -8,7 +8,7 @@ use super::pixels::{FORMATS, brightness};
 use super::{Arguments, Failure, Pace};
 use crate::device::camera::y4m::{Colours, Rate, SIDE_MAX, Writer, mirror};
 use crate::device::clock::monotonic;
-use nokhwa::utils::{ApiBackend, CameraFormat, CameraIndex, CameraInfo, RequestedFormat, RequestedFormatType, Resolution};
+use nokhwa::utils::{ApiBackend, CameraFormat, CameraInfo, RequestedFormat, RequestedFormatType, Resolution};
 use nokhwa::{Camera, NokhwaError};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -60,10 +60,7 @@ pub(super) fn list() -> Result<(), Failure> {
 fn describe(formats: &[CameraFormat]) -> String {
     let mut sizes: BTreeMap<_, Vec<u32>> = BTreeMap::new();
     for format in formats.iter().filter(|format| FORMATS.contains(&format.format())) {
-        sizes
-            .entry((format.format(), format.width(), format.height()))
-            .or_default()
-            .push(format.frame_rate());
+        sizes.entry((format.format(), format.width(), format.height())).or_default().push(format.frame_rate());
     }
     let mut text = String::new();
     for ((kind, width, height), mut rates) in sizes {
@@ -181,8 +178,9 @@ pub(super) fn run(arguments: &Arguments, output: File) -> Result<(), Failure> {
     let (mut y, mut spare) = (Vec::new(), Vec::new());
     let mut bad = 0;
     loop {
-        let picture = guarded(|| camera.frame())
-            .map_err(|why| format!("\"{}\" gives no more pictures ({why}); is it plugged in?", camera.info().human_name()))?;
+        let picture = guarded(|| camera.frame()).map_err(|why| {
+            format!("\"{}\" gives no more pictures ({why}); is it plugged in?", camera.info().human_name())
+        })?;
         let now = monotonic();
         let captured = picture.capture_timestamp().and_then(|at| as_monotonic(at, now)).unwrap_or(now);
         let read = || brightness(picture.buffer(), format.format(), size, &mut y, &mut spare);
@@ -215,7 +213,7 @@ fn as_monotonic(at: Duration, now: Duration) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nokhwa::utils::FrameFormat;
+    use nokhwa::utils::{CameraIndex, FrameFormat};
 
     fn camera(index: u32, name: &str) -> CameraInfo {
         CameraInfo::new(name, "", "", CameraIndex::Index(index))

@@ -58,10 +58,7 @@ pub(super) fn brightness(
 
 /// A JPEG as it is, or a copy that says that it leaves its Huffman tables out, as many cameras' do.
 fn with_tables<'a>(bytes: &'a [u8], spare: &'a mut Vec<u8>) -> &'a [u8] {
-    let mut rest = match bytes.strip_prefix(&[0xff, 0xd8]) {
-        Some(rest) => rest,
-        None => return bytes,
-    };
+    let Some(mut rest) = bytes.strip_prefix(&[0xff, 0xd8]) else { return bytes };
     while let [0xff, marker, high, low, ..] = rest {
         match marker {
             0xc4 => return bytes,
@@ -128,7 +125,7 @@ mod tests {
     fn a_jpeg_is_read_with_its_tables_and_without() {
         let with = jpeg();
         let y = read(&with, FrameFormat::MJPEG).expect("a JPEG");
-for (at, &bright) in y.iter().enumerate() {
+        for (at, &bright) in y.iter().enumerate() {
             let expected = if (at % 16 < 8) == (at / 16 < 8) { 60_u8 } else { 200 };
             assert!(bright.abs_diff(expected) <= 4, "{bright} at {at}");
         }

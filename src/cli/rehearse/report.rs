@@ -1,5 +1,7 @@
-//! What a rehearsal has measured: how late each touch was, beyond what light needs, and whether all came once.
+//! What a rehearsal has measured: how late each touch was, beyond what light needs, and whether all came once; who was
+//! seen, here and there, and how old the own outline is when it is drawn.
 
+mod bodies;
 mod table;
 
 pub use table::Summary;
@@ -7,6 +9,7 @@ pub use table::Summary;
 use crate::cli::show::Line;
 use crate::link::ocean::Counts;
 use crate::twin::TraceLine;
+use bodies::Bodies;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -36,6 +39,7 @@ struct Site {
     memory: [Option<f64>; 2],
     /// Events made here, by what is known of them anywhere.
     events: HashMap<Key, Event>,
+    bodies: Bodies,
     first: Option<Line>,
     link_at_end: String,
 }
@@ -77,6 +81,15 @@ impl Report {
                 TraceLine::Made { id, down, .. } => (index, *id, *down),
                 TraceLine::Arrived { id, down, .. } => (1 - index, *id, *down),
                 TraceLine::Drawn { id, down, own, .. } => (if *own { index } else { 1 - index }, *id, *down),
+                TraceLine::Body { id, own, came, at } => {
+                    let seer = if *own { index } else { 1 - index };
+                    self.sites[seer].bodies.take((restarts[seer], *id), *own, *came, *at);
+                    continue;
+                }
+                TraceLine::Outline { made, frames, submitted } => {
+                    self.sites[index].bodies.outline(*made, *frames, *submitted);
+                    continue;
+                }
             };
             let known = self.sites[maker].events.entry((restarts[maker], id, down)).or_default();
             match event {
@@ -84,6 +97,7 @@ impl Report {
                 TraceLine::Arrived { at, .. } => known.arrived.push(*at),
                 TraceLine::Drawn { own: true, submitted, frames, .. } => known.own = Some((*submitted, *frames)),
                 TraceLine::Drawn { own: false, at, .. } => known.drawn = Some(*at),
+                TraceLine::Body { .. } | TraceLine::Outline { .. } => {}
             }
         }
         let site = &mut self.sites[index];
@@ -91,7 +105,12 @@ impl Report {
             site.linked_after = Some(elapsed);
         }
         site.first.get_or_insert_with(|| line.clone());
-        site.earlier = site.latest.replace(Line { events: Vec::new(), ..line.clone() });
+        let mut line = Line { events: Vec::new(), ..line.clone() };
+        if let Some(before) = site.latest.as_mut().filter(|_| line.cameras.is_empty()) {
+            // The last line is said when its cameras have ended already.
+            line.cameras = std::mem::take(&mut before.cameras);
+        }
+        site.earlier = site.latest.replace(line);
         if self.judged_from.is_none() && self.sites.iter().all(|site| site.linked_after.is_some()) {
             self.judged_from = Some(now());
         }
@@ -132,10 +151,12 @@ impl Report {
                 other => other,
             };
             let fault = if line.scene.fault.is_some() { ", scene at fault" } else { "" };
+            let blind = if line.cameras.iter().any(|camera| camera.state == "waiting") { ", camera at fault" } else { "" };
             format!(
-                "{} {state}, round trip {round_trip}, {:.0} frames/s{fault}",
+                "{} {state}, round trip {round_trip}, {:.0} frames/s, {} bodies{blind}{fault}",
                 self.names[index],
-                site.frames_per_second()
+                site.frames_per_second(),
+                line.bodies.here
             )
         };
         format!("{}  |  {}", site(0), site(1))

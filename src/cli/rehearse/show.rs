@@ -1,6 +1,6 @@
 //! One of a rehearsal's two shows: its folder, its process, what it says.
 
-use crate::cli::show::Line;
+use crate::cli::show::{Line, memory};
 use crate::device::cast::Cast;
 use crate::device::key::{SiteKey, hex};
 use crate::manifest::City;
@@ -42,7 +42,8 @@ impl Drop for Folder {
     }
 }
 
-/// Two throw-away sites that have pinned each other's fresh keys. Each finds its twin at its shore of the ocean.
+/// Two throw-away sites that have pinned each other's fresh keys. Each finds its twin at its shore of the ocean, and has
+/// the camera that `cameras` adds to its manifest.
 pub fn make_sites(
     folder: &Folder,
     cities: [&City; 2],
@@ -50,6 +51,7 @@ pub fn make_sites(
     installation: &Path,
     listen: [SocketAddr; 2],
     shores: [SocketAddr; 2],
+    cameras: &[String; 2],
 ) -> Result<[PathBuf; 2], Box<dyn std::error::Error>> {
     let mut keys = [SiteKey::generate()?, SiteKey::generate()?];
     // The first city is side 0: whoever puts side 0 on the left has it as it was typed.
@@ -74,14 +76,16 @@ pub fn make_sites(
             WINDOW[1],
             index as u32 * WINDOW[0],
         );
-        std::fs::write(dirs[index].join("site.toml"), manifest)?;
+        std::fs::write(dirs[index].join("site.toml"), manifest + &cameras[index])?;
     }
     Ok(dirs)
 }
 
 /// How a show is started.
-pub struct Options {
+pub struct Options<'a> {
     pub cast: Cast,
+    /// Recorded visitors, and how far into the recording they begin.
+    pub visitors: Option<(&'a Path, f64)>,
     pub seed: u64,
     pub offscreen: bool,
     pub pipelined: bool,
@@ -92,6 +96,8 @@ pub struct Show {
     child: Child,
     input: Option<ChildStdin>,
     lines: Receiver<Line>,
+    /// What it says of its own memory, which nobody else may look at, and the scene process.
+    memory: Option<f64>,
     scene: Option<u32>,
     began: Instant,
 }
@@ -102,6 +108,9 @@ impl Show {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["show", "--trace", "--site"]).arg(site);
         command.args(["--cast", &options.cast.to_string(), "--seed", &options.seed.to_string()]);
+        if let Some((file, part)) = options.visitors {
+            command.arg("--visitors").arg(file).args(["--visitors-at", &part.to_string()]);
+        }
         if options.offscreen {
             command.arg("--offscreen");
         }
@@ -145,7 +154,7 @@ impl Show {
                 eprintln!("{name} | {line}");
             }
         })?;
-        Ok(Self { child, input: Some(input), lines, scene: None, began: Instant::now() })
+        Ok(Self { child, input: Some(input), lines, memory: None, scene: None, began: Instant::now() })
     }
 
     /// What it has said since the last call.
@@ -153,6 +162,7 @@ impl Show {
         let lines: Vec<Line> = self.lines.try_iter().collect();
         if let Some(line) = lines.last() {
             self.scene = line.scene.pid;
+            self.memory = line.memory_mib;
         }
         lines
     }
@@ -176,12 +186,7 @@ impl Show {
 
     /// Memory of the show and of its scene process, in MiB (proportional set size where the system tells it).
     pub fn memory(&self) -> [Option<f64>; 2] {
-        [Some(self.child.id()), self.scene].map(|pid| {
-            let text = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", pid?)).ok()?;
-            let line = text.lines().find(|line| line.starts_with("Pss:"))?;
-            let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-            Some(kib / 1024.0)
-        })
+        [self.memory, self.scene.and_then(|pid| memory(&pid.to_string()))]
     }
 
     /// Asks it to end, and waits; what it still had to say.

@@ -1,13 +1,15 @@
 //! The show's side of its contract: a line of state a second, commands, and an end when nobody listens any more.
 
 use super::Captures;
+use super::line::{Bodies, CameraLine, Line, Loops, SceneLine, tenths};
 use crate::device::audio::Audio;
 use crate::device::quic::LinkSender;
 use crate::device::scene_process::SceneProcess;
+use crate::device::sight::Sights;
+use crate::device::touch::TouchHub;
 use crate::link::State;
 use crate::stage::Drawn;
-use crate::twin::{Trace, TraceLine};
-use serde::{Deserialize, Serialize};
+use crate::twin::Trace;
 use std::io::{self, BufRead, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, Weak};
@@ -30,78 +32,13 @@ pub struct Source {
     pub link: Option<LinkSender>,
     /// Weak: the process ends with the show, whatever this still says.
     pub scene: Weak<SceneProcess>,
+    /// Weak for the same reason.
+    pub sights: Weak<Sights>,
+    pub hub: TouchHub,
     pub audio: Arc<Audio>,
     pub drawn: Drawn,
     pub trace: Option<Trace>,
     pub frames: Arc<AtomicU64>,
-}
-
-/// One line of state. Each loop's counter moves while the loop lives, whatever it finds to do.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Line {
-    /// Version of this line.
-    pub state: u32,
-    /// Slug of the site's city.
-    pub city: String,
-    /// Id of what is shown.
-    pub installation: String,
-    /// Seconds since the start.
-    pub uptime_s: f64,
-    /// Turns of each loop since the start.
-    pub loops: Loops,
-    /// Pictures that the GPU has finished since the start.
-    pub painted: u64,
-    /// Without windows.
-    pub offscreen: bool,
-    /// What draws.
-    pub adapter: String,
-    /// Size of the canvas's texture.
-    pub pixels: [u32; 2],
-    /// `none`, `alone`, `linked` or `apart`.
-    pub link: String,
-    /// The twin's round trip, in milliseconds.
-    pub round_trip_ms: Option<f64>,
-    /// Events that the twin has not acknowledged, and those given up.
-    pub waiting: usize,
-    /// See `waiting`.
-    pub lost: u64,
-    /// The scene process.
-    pub scene: SceneLine,
-    /// The sound device; none is a silent show, not a fault.
-    pub sound: Option<String>,
-    /// With `--trace`: what happened to each touch.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub events: Vec<TraceLine>,
-}
-
-/// Turns of each loop.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Loops {
-    /// The frame loop; should turn 30 to 60 times a second.
-    pub frame: u64,
-    /// The link thread; should turn at least ten times a second. 0 without a twin.
-    pub link: u64,
-    /// The sound callback; stands still without a device.
-    pub sound: u64,
-    /// Frames that the scene has answered.
-    pub scene: u64,
-}
-
-/// How the scene is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct SceneLine {
-    /// It runs.
-    pub ready: bool,
-    /// Its process.
-    pub pid: Option<u32>,
-    /// Processes started so far.
-    pub starts: u64,
-    /// What is wrong now.
-    pub fault: Option<String>,
-    /// What was wrong last.
-    pub last_fault: Option<String>,
-    /// Milliseconds of the last frame.
-    pub took_ms: f64,
 }
 
 impl Source {
@@ -131,7 +68,7 @@ impl Source {
                 Some(State::Apart) => "apart",
             }
             .into(),
-            round_trip_ms: health.and_then(|health| health.round_trip).map(|s| (s * 1e4).round() / 10.0),
+            round_trip_ms: health.and_then(|health| health.round_trip).map(|s| tenths(s * 1e3)),
             waiting: health.map_or(0, |health| health.waiting),
             lost: health.map_or(0, |health| health.lost),
             scene: SceneLine {
@@ -142,10 +79,29 @@ impl Source {
                 last_fault: scene.last_fault.map(|fault| fault.to_string()),
                 took_ms: scene.took_us as f64 / 1e3,
             },
+            bodies: Bodies {
+                here: self.hub.presence().bodies.len(),
+                there: self.link.as_ref().map_or(0, |link| link.there().bodies.len()),
+            },
+            cameras: self
+                .sights
+                .upgrade()
+                .map(|sights| sights.status().into_iter().map(CameraLine::from).collect())
+                .unwrap_or_default(),
             sound: self.audio.device(),
+            memory_mib: self.trace.as_ref().and_then(|_| memory("self")),
             events: self.trace.as_ref().map(Trace::take).unwrap_or_default(),
         }
     }
+}
+
+/// Memory of a process by its number, or of this one as `self`, in MiB (proportional set size); where the system tells.
+/// A show's is told to nobody but itself.
+pub fn memory(process: &str) -> Option<f64> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
+    let line = text.lines().find(|line| line.starts_with("Pss:"))?;
+    let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(tenths(kib / 1024.0))
 }
 
 /// Writes a line a second, on a thread of its own, until the show is over; one more at the end.

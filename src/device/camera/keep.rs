@@ -101,11 +101,8 @@ impl<'a> Keeper<'a> {
         while !self.over().is_set() {
             stuck.retain_mut(|process| !process.is_collected());
             let mut settled = false;
-            let (outage, said) = if stuck.len() < STUCK_MAX {
-                self.run(&mut settled, &mut stuck)
-            } else {
-                (Outage::Stuck, None)
-            };
+            let (outage, said) =
+                if stuck.len() < STUCK_MAX { self.run(&mut settled, &mut stuck) } else { (Outage::Stuck, None) };
             // Nobody who was before the camera stays in memory while there is nothing to see.
             self.picture.wipe();
             self.ring().wipe();
@@ -140,8 +137,11 @@ impl<'a> Keeper<'a> {
         let mut outage = self.watch(&mut process, settled);
         let ended = matches!(outage, Outage::Ended(_));
         let status = process.end(self.runtime, ended, self.plan.timing.grace);
-        if let Outage::Ended(unknown) = &mut outage {
-            *unknown = status;
+        // Where it has ended, its pipe may still be held by something that it started: then it is silence that is seen.
+        if let Outage::Ended(_) | Outage::Silence(_) = outage
+            && status.is_some()
+        {
+            outage = Outage::Ended(status);
         }
         let said = process.said();
         if !process.is_collected() {

@@ -7,6 +7,7 @@
 //! at once, its pipes close: `moongate camera` ends by itself then, and any other program when it next writes
 //! (`SIGPIPE`).
 
+pub mod blinds;
 mod keep;
 mod process;
 mod ring;

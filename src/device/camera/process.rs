@@ -112,7 +112,7 @@ impl Process {
     /// Ends it and all that it started: asks, waits for `grace`, kills. Its status, if it ended by itself; only one
     /// whose output ended is waited for.
     pub(super) fn end(&mut self, runtime: &Runtime, ended: bool, grace: Duration) -> Option<ExitStatus> {
-        let by_itself = if ended { self.is_gone_within(LAST_BREATH) } else { self.is_gone() };
+        let by_itself = if ended { self.is_gone_within(LAST_BREATH.min(grace)) } else { self.is_gone() };
         if let Some(errors) = self.errors.as_ref().filter(|_| by_itself) {
             // What it said last may not be read yet. Something it started may hold the pipe open: not for ever.
             let said = &mut self.said;

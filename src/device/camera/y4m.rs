@@ -111,7 +111,9 @@ impl Header {
             }
         }
         if !(1..=SIDE_MAX).contains(&width) || !(1..=SIDE_MAX).contains(&height) {
-            return Err(Y4mError::Header(format!("pictures of {width} by {height}, where 1 to {SIDE_MAX} can be read")));
+            return Err(Y4mError::Header(format!(
+                "pictures of {width} by {height}, where 1 to {SIDE_MAX} can be read"
+            )));
         }
         let colour = match space {
             b"420" | b"420jpeg" | b"420mpeg2" | b"420paldv" => 2 * width.div_ceil(2) * height.div_ceil(2),
@@ -275,6 +277,8 @@ pub fn mirror(plane: &mut [u8], width: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection;
+    use proptest::prelude::*;
 
     /// A stream of two pictures, the second of which tells when it was captured.
     fn stream(parameters: &str, bytes: usize) -> Vec<u8> {
@@ -365,6 +369,64 @@ mod tests {
         assert_eq!(Rate { num: 999_999_999, den: 1 }.period(), Duration::from_millis(1));
         assert_eq!(Rate { num: 1, den: 999_999_999 }.period(), Duration::from_secs(10));
         assert_eq!(Rate::new(50.0).period(), Duration::from_millis(20));
+    }
+
+    proptest! {
+        /// Whatever the bytes are, a reader ends, and takes no more memory than the largest picture.
+        #[test]
+        fn arbitrary_bytes_end(start in 0_usize..5, bytes in collection::vec(any::<u8>(), 0..400), cuts in any::<[u16; 3]>()) {
+            let starts: [&[u8]; 5] = [
+                b"",
+                b"YUV4MPEG2 ",
+                b"YUV4MPEG2 W4 H2 F30:1 C420jpeg\n",
+                b"YUV4MPEG2 W4 H2 Cmono\nFRAME Xt=1\n12345678FRAME\n12345678",
+                b"YUV4MPEG2 W4096 H4096 C444\nFRAME\n",
+            ];
+            let mut stream = starts[start].to_vec();
+            stream.extend(&bytes);
+            for (cut, byte) in cuts.into_iter().zip(&bytes) {
+                let at = usize::from(cut) % stream.len();
+                stream[at] = *byte;
+            }
+            let mut y = Vec::new();
+            if let Ok(mut reader) = Reader::new(&stream[..]) {
+                while reader.read(&mut y).is_ok() {
+                    prop_assert_eq!(y.len(), reader.header().width * reader.header().height);
+                }
+            }
+            prop_assert!(y.len() <= SIDE_MAX * SIDE_MAX);
+        }
+
+        /// What another implementation writes is read, and it reads what is written here.
+        #[test]
+        fn the_crate_y4m_understands_the_same(width in 1_usize..40, height in 1_usize..40, kind in 0_usize..4, seed in any::<u64>()) {
+            use y4m::Colorspace::{C420jpeg, C422, C444, Cmono};
+            let space = [Cmono, C420jpeg, C422, C444][kind];
+            let chroma = [0, width.div_ceil(2) * height.div_ceil(2), width.div_ceil(2) * height, width * height][kind];
+            let mut random = fastrand::Rng::with_seed(seed);
+            let [y, u, v] = [width * height, chroma, chroma].map(|n| (0..n).map(|_| random.u8(..)).collect::<Vec<_>>());
+            let mut stream = Vec::new();
+            let theirs = y4m::encode(width, height, y4m::Ratio::new(25, 1)).with_colorspace(space);
+            let mut theirs = theirs.write_header(&mut stream).expect("memory");
+            for parameters in [None, Some(b"Xt=5".to_vec())] {
+                theirs.write_frame(&y4m::Frame::new([&y, &u, &v], parameters)).expect("memory");
+            }
+            let mut ours = Reader::new(&stream[..]).expect("a header");
+            let mut read = Vec::new();
+            for captured in [None, Some(Duration::from_micros(5))] {
+                prop_assert_eq!(ours.read(&mut read).expect("a picture"), captured);
+                prop_assert_eq!(&read, &y);
+            }
+            if kind < 2 {
+                let mut stream = Vec::new();
+                let colours = [Colours::Mono, Colours::Half][kind];
+                let mut ours = Writer::new(&mut stream, [width, height], Rate::new(25.0), colours).expect("memory");
+                ours.write(Duration::from_secs(1), &[&y, &u, &v]).expect("memory");
+                let mut theirs = y4m::decode(&stream[..]).expect("a header");
+                let frame = theirs.read_frame().expect("a picture");
+                prop_assert_eq!((frame.get_y_plane(), frame.get_v_plane()), (&y[..], &v[..]));
+            }
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A touch frame of this machine (Linux): looked for by name, read on a thread of its own, looked for again when gone.
 
-use crate::device::touch::TouchHub;
-use super::slots::{Axes, SLOTS_MAX, Slots};
 use super::Surface;
+use super::slots::{Axes, SLOTS_MAX, Slots};
+use crate::device::touch::TouchHub;
 use ::evdev::AbsoluteAxisCode as Axis;
 use ::evdev::raw_stream::RawDevice;
 use std::io;

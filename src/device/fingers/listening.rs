@@ -1,8 +1,8 @@
 //! A UDP socket on a thread of its own, from which a machine takes packets and brings words to the hub.
 
+use super::packet::Refused;
 use crate::device::clock::monotonic;
 use crate::device::touch::TouchHub;
-use super::packet::Refused;
 use crate::presence::Word;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};

@@ -2,7 +2,7 @@
 
 use super::looks::{Bag, Cut, Look};
 use super::paint::{Cloth, Pattern};
-use super::view::{V2, V3, add, mix, scale, unit};
+use super::view::{V2, V3, add, mix, scale, sub, unit};
 
 /// A part of a body: a spine with widths, wider sideways than through.
 #[derive(Debug, Clone, Copy)]
@@ -22,12 +22,26 @@ pub(super) struct Bone {
     pub(super) nearer: f32,
     /// 1 where nothing shines through.
     pub(super) solid: f32,
+    /// Whether its shadow is worth drawing: others' shadows cover a hand's or a neck's.
+    pub(super) casts: bool,
 }
 
 impl Bone {
     /// Round, with round ends.
     pub(super) fn round(a: V3, b: V3, wide: V2, cloth: Cloth) -> Self {
-        Self { a, b, wide, bulge: 0.0, flat: 1.0, side: [1.0, 0.0, 0.0], cap: wide, cloth, nearer: 0.0, solid: 1.0 }
+        Self {
+            a,
+            b,
+            wide,
+            bulge: 0.0,
+            flat: 1.0,
+            side: [1.0, 0.0, 0.0],
+            cap: wide,
+            cloth,
+            nearer: 0.0,
+            solid: 1.0,
+            casts: true,
+        }
     }
 
     pub(super) fn flat(self, side: V3, flat: f32, cap: V2) -> Self {
@@ -36,6 +50,10 @@ impl Bone {
 
     pub(super) fn nearer(self, nearer: f32) -> Self {
         Self { nearer, ..self }
+    }
+
+    pub(super) fn no_shadow(self) -> Self {
+        Self { casts: false, ..self }
     }
 
     fn bulge(self, bulge: f32) -> Self {
@@ -90,14 +108,14 @@ pub(super) struct Marks {
 
 /// A body's own directions.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Frame3 {
+pub(super) struct Axes {
     pub(super) at: V2,
     pub(super) forward: V3,
     /// To its right.
     pub(super) right: V3,
 }
 
-impl Frame3 {
+impl Axes {
     pub(super) fn new(at: V2, heading: f32) -> Self {
         let (sin, cos) = heading.sin_cos();
         Self { at, forward: [cos, sin, 0.0], right: [sin, -cos, 0.0] }
@@ -117,15 +135,15 @@ impl Frame3 {
 /// One leg's swing at a phase, for a stride: the thigh's angle forward and the knee's bend, in radians.
 fn swing(phase: f32, reach: f32, run: f32) -> V2 {
     let p = phase.rem_euclid(1.0);
-    // Standing on it takes longer than swinging it through.
-    let warped = if p < 0.6 { p / 1.2 } else { 0.5 + (p - 0.6) / 0.8 };
-    let thigh = reach * (std::f32::consts::TAU * warped).cos() + 0.12 * reach;
+    // Standing on it takes longer than swinging it through, and it waits a little before it lands.
+    let turn = if p < 0.56 { p / 0.56 } else { 1.0 - ((p - 0.56) / 0.36).min(1.0) };
+    let thigh = reach * ((std::f32::consts::PI * turn).cos() * 0.92 + 0.2);
     let bump = |from: f32, to: f32| {
         let t = (p - from) / (to - from);
         if (0.0..1.0).contains(&t) { (std::f32::consts::PI * t).sin().powi(2) } else { 0.0 }
     };
-    let share = (reach / 0.4).min(1.3);
-    let knee = 0.06 + share * (0.25 * bump(0.0, 0.32) + (1.05 + 0.5 * run) * bump(0.48, 0.98));
+    let share = (reach / 0.42).min(1.0 + 0.3 * run);
+    let knee = 0.06 + share * (0.22 * bump(0.0, 0.34) + (0.77 + 0.65 * run) * bump(0.42, 0.95));
     [thigh, knee]
 }
 
@@ -134,9 +152,9 @@ pub(super) fn build(look: &Look, pose: &Pose, bones: &mut Vec<Bone>) -> Marks {
     bones.clear();
     let tall = look.height;
     let child = tall < 1.4;
-    let frame = Frame3::new(pose.at, pose.heading);
+    let frame = Axes::new(pose.at, pose.heading);
     let girth = look.girth;
-    let head_size = if child { 0.078 * tall.max(1.2) / 1.05 } else { 0.066 * tall.max(1.6) };
+    let head_size = if child { 0.092 } else { 0.0645 * tall.max(1.6) + 0.006 };
     let (thigh, shank, ankle) = (0.235 * tall, 0.235 * tall, 0.045 * tall);
     let run = ((pose.speed - 1.8) / 1.2).clamp(0.0, 1.0);
     let reach = (pose.step / (2.0 * (thigh + shank))).min(0.7).asin();
@@ -154,7 +172,7 @@ pub(super) fn build(look: &Look, pose: &Pose, bones: &mut Vec<Bone>) -> Marks {
     let long = 0.29 * tall;
     let up = frame.dir([pose.lean.sin(), -aside * 0.6, pose.lean.cos()]);
     let chest = add(pelvis, scale(up, long));
-    let turned = Frame3::new(pose.at, pose.heading + twist - reach * 0.35 * (std::f32::consts::TAU * pose.phase).cos());
+    let turned = Axes::new(pose.at, pose.heading + twist - reach * 0.35 * (std::f32::consts::TAU * pose.phase).cos());
     let shoulders = turned.right;
 
     legs_of(look, pose, &frame, pelvis, &legs, [thigh, shank, ankle], bones);
@@ -163,33 +181,49 @@ pub(super) fn build(look: &Look, pose: &Pose, bones: &mut Vec<Bone>) -> Marks {
     let hip_wide = 0.096 * tall * girth;
     let waist = add(pelvis, scale(up, 0.07 * tall));
     bones.push(
-        Bone::round(add(pelvis, scale(up, -0.03 * tall)), waist, [hip_wide, hip_wide * 0.93], look.bottom)
-            .flat(side, 0.68, [0.05 * tall, 0.02]),
+        Bone::round(add(pelvis, scale(up, -0.03 * tall)), waist, [hip_wide, hip_wide * 0.93], look.bottom).flat(
+            side,
+            0.68,
+            [0.05 * tall, 0.02],
+        ),
     );
     let belly = girth.powf(1.3);
     bones.push(
-        Bone::round(add(pelvis, scale(up, 0.045 * tall)), add(chest, scale(up, -0.035 * tall)), [
-            0.09 * tall * belly,
-            0.108 * tall * girth.sqrt(),
-        ], look.top)
-        .flat(shoulders, 0.62, [0.02, 0.035 * tall])
-        .bulge(0.004 * tall)
+        Bone::round(
+            add(pelvis, scale(up, 0.045 * tall)),
+            add(chest, scale(up, -0.065 * tall)),
+            [0.09 * tall * belly, 0.104 * tall * girth.sqrt()],
+            look.top,
+        )
+        .flat(shoulders, 0.64, [0.02, 0.03 * tall])
+        .bulge(0.003 * tall)
         .nearer(0.03),
+    );
+    // The shoulders slope up to the neck.
+    let yoke = add(chest, scale(up, -0.042 * tall));
+    let half = scale(shoulders, 0.082 * tall * girth.sqrt());
+    let plain = if look.top.pattern == Pattern::Open { look.top.pattern(Pattern::Plain) } else { look.top };
+    bones.push(
+        Bone::round(sub(yoke, half), add(yoke, half), [0.036 * tall; 2], plain).bulge(0.016 * tall).nearer(0.035),
     );
     match look.cut {
         Cut::Skirt if pose.seat.is_none() => bones.push(
-            Bone::round(waist, add(mix(pelvis, frame.place([0.0, 0.0, 0.3 * tall]), 1.0), [0.0; 3]), [
-                0.085 * tall * girth,
-                0.125 * tall * girth + pose.step * 0.06,
-            ], look.bottom.rough(look.bottom.rough + 0.1))
+            Bone::round(
+                waist,
+                frame.place([fore * 0.5, aside * 0.5, 0.3 * tall]),
+                [0.085 * tall * girth, 0.125 * tall * girth + pose.step * 0.06],
+                look.bottom.rough(look.bottom.rough + 0.1),
+            )
             .flat(side, 0.85, [0.01, 0.02])
             .nearer(0.28),
         ),
         Cut::Coat if pose.seat.is_none() => bones.push(
-            Bone::round(waist, frame.place([fore * 0.5, aside * 0.5, 0.36 * tall]), [
-                0.098 * tall * girth,
-                0.115 * tall * girth + pose.step * 0.04,
-            ], look.top)
+            Bone::round(
+                waist,
+                frame.place([fore * 0.5, aside * 0.5, 0.36 * tall]),
+                [0.098 * tall * girth, 0.115 * tall * girth + pose.step * 0.04],
+                look.top,
+            )
             .flat(side, 0.75, [0.02, 0.02])
             .nearer(0.25),
         ),
@@ -202,7 +236,7 @@ pub(super) fn build(look: &Look, pose: &Pose, bones: &mut Vec<Bone>) -> Marks {
     Marks { head, hands }
 }
 
-fn legs_of(look: &Look, pose: &Pose, frame: &Frame3, pelvis: V3, legs: &[V2; 2], long: V3, bones: &mut Vec<Bone>) {
+fn legs_of(look: &Look, pose: &Pose, frame: &Axes, pelvis: V3, legs: &[V2; 2], long: V3, bones: &mut Vec<Bone>) {
     let tall = look.height;
     let [thigh, shank, ankle] = long;
     let girth = look.girth;
@@ -228,14 +262,17 @@ fn legs_of(look: &Look, pose: &Pose, frame: &Frame3, pelvis: V3, legs: &[V2; 2],
         let heel = add(foot, frame.dir([-0.02 * tall, 0.0, -ankle * 0.55]));
         let toe = add(heel, frame.dir([0.115 * tall * tip.cos(), out * 0.012, 0.115 * tall * tip.sin()]));
         let sole = 0.022 * tall;
-        bones.push(Bone::round(heel, toe, [sole, sole * 0.9], look.shoes).flat(frame.right, 0.8, [sole, sole]));
+        bones.push(
+            Bone::round(heel, toe, [sole, sole * 0.9], look.shoes).flat(frame.right, 0.8, [sole, sole]).no_shadow(),
+        );
     }
 }
 
-fn arms_of(look: &Look, pose: &Pose, frame: &Frame3, chest: V3, tall: f32, bones: &mut Vec<Bone>) -> [V3; 2] {
+fn arms_of(look: &Look, pose: &Pose, frame: &Axes, chest: V3, tall: f32, bones: &mut Vec<Bone>) -> [V3; 2] {
     let girth = look.girth;
     let mut hands = [[0.0; 3]; 2];
-    let lower = if look.long_sleeves { look.top } else { look.skin };
+    let sleeve = if look.top.pattern == Pattern::Open { look.top.pattern(Pattern::Plain) } else { look.top };
+    let lower = if look.long_sleeves { sleeve } else { look.skin };
     // Across the shoulders, over the top of the chest.
     let wide = 0.108 * tall * girth.sqrt();
     for (i, out) in [-1.0_f32, 1.0].into_iter().enumerate() {
@@ -251,35 +288,37 @@ fn arms_of(look: &Look, pose: &Pose, frame: &Frame3, chest: V3, tall: f32, bones
         let fore = unit(mix(fore, arm.fore, arm.held));
         let [upper, fore] = [upper, fore].map(|[f, o, u]| frame.dir([f, o * out, u]));
         let lift = 0.03 * tall * upper[2].max(0.0);
-        let joint = add(chest, frame.dir([0.0, out * (wide - 0.012 * tall), lift - 0.022 * tall]));
+        let joint = add(chest, frame.dir([0.0, out * (wide - 0.014 * tall), lift - 0.046 * tall]));
         let elbow = add(joint, scale(upper, 0.172 * tall));
         let wrist = add(elbow, scale(fore, 0.145 * tall));
         let hand = add(wrist, scale(fore, 0.045 * tall));
         let thick = 0.031 * tall * girth.sqrt();
-        bones.push(Bone::round(joint, elbow, [thick * 1.12, thick * 0.88], look.top));
+        bones.push(Bone::round(joint, elbow, [thick * 1.12, thick * 0.88], sleeve));
         bones.push(Bone::round(elbow, wrist, [thick * 0.86, thick * 0.62], lower));
-        bones.push(Bone::round(wrist, hand, [thick * 0.55, thick * 0.62], look.skin));
+        bones.push(Bone::round(wrist, hand, [thick * 0.55, thick * 0.62], look.skin).no_shadow());
         hands[i] = hand;
     }
     hands
 }
 
 fn head_of(look: &Look, pose: &Pose, chest: V3, up: V3, size: f32, bones: &mut Vec<Bone>) -> V3 {
-    let frame = Frame3::new(pose.at, pose.heading + pose.head);
+    let frame = Axes::new(pose.at, pose.heading + pose.head);
     let tall = look.height;
     let nod = pose.lean * 0.4;
-    let head = add(add(chest, scale(up, 0.045 * tall + size)), frame.dir([0.02 + nod * 0.06, 0.0, 0.0]));
-    let neck = 0.03 * tall;
-    bones.push(Bone::round(add(chest, scale(up, -0.01)), mix(chest, head, 0.7), [neck * 1.15, neck], look.skin));
+    let head = add(add(chest, scale(up, 0.026 * tall + size)), frame.dir([0.02 + nod * 0.06, 0.0, 0.0]));
+    let neck = 0.028 * tall;
+    bones.push(
+        Bone::round(add(chest, scale(up, -0.01)), mix(chest, head, 0.7), [neck * 1.15, neck], look.skin).no_shadow(),
+    );
     let covering = look.hat.unwrap_or(look.hair);
-    let half = size * 0.36;
-    let wide = size * 0.68;
+    let half = size * 0.38;
+    let wide = size * 0.70;
     let spine = |by: V3, wide: f32, half: f32, cloth: Cloth| {
         let middle = add(head, frame.dir(by));
         Bone::round(add(middle, [0.0, 0.0, -half]), add(middle, [0.0, 0.0, half]), [wide * 0.92, wide], cloth)
     };
     bones.push(spine([-0.012, 0.0, 0.012], wide * 1.04, half * 0.9, covering));
-    bones.push(spine([wide * 0.42, 0.0, -size * 0.2], wide * 0.78, half * 0.75, look.skin).nearer(0.01));
+    bones.push(spine([wide * 0.42, 0.0, -size * 0.2], wide * 0.78, half * 0.75, look.skin).nearer(0.01).no_shadow());
     if look.long_hair {
         let top = add(head, frame.dir([-wide * 0.5, 0.0, 0.0]));
         let end = add(top, frame.dir([-0.02, 0.0, -size * 2.1]));
@@ -298,7 +337,7 @@ fn head_of(look: &Look, pose: &Pose, chest: V3, up: V3, size: f32, bones: &mut V
     head
 }
 
-fn carried(look: &Look, pose: &Pose, frame: &Frame3, chest: V3, pelvis: V3, hands: &[V3; 2], bones: &mut Vec<Bone>) {
+fn carried(look: &Look, pose: &Pose, frame: &Axes, chest: V3, pelvis: V3, hands: &[V3; 2], bones: &mut Vec<Bone>) {
     let tall = look.height;
     match look.bag {
         Some((Bag::Back, cloth)) if pose.seat.is_none() => {

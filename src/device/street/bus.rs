@@ -1,6 +1,5 @@
 //! A bus on the far street, and its gleam on the facade.
 
-use super::bake::Square;
 use super::grain::cell;
 use super::layout::Layout;
 use super::view::{V2, add, scale, smooth};
@@ -36,8 +35,8 @@ impl Bus {
         near * (0.35 + 0.3 * (off * 2.1).sin().max(0.0))
     }
 
-    /// Draws it onto light and colour; `shift` is how far the picture is moved.
-    pub(super) fn draw(&self, layout: &Layout, square: &Square, sun: f32, ambient: f32, mut spot: impl FnMut(usize, f32, f32, V2)) {
+    /// Calls `spot(pixel, light, cover, colour)` for each pixel that it covers or darkens.
+    pub(super) fn draw(&self, layout: &Layout, sun: f32, ambient: f32, mut spot: impl FnMut(usize, f32, f32, V2)) {
         let (view, street) = (&layout.view, &layout.street);
         let across = street.kerb + street.road * if self.turn & 1 == 0 { 0.3 } else { 0.62 };
         let corner = |along: f32, z: f32| {
@@ -60,9 +59,8 @@ impl Bus {
         };
         let ((left, right), (top, bottom)) = (range(0, w), range(1, h));
         let (sin, cos) = street.turn.sin_cos();
-        let paint = 0.12 + 0.4 * cell(self.turn, 3, 91);
-        let uv = [0.5 * (cell(self.turn, 4, 91) - 0.5), 0.6 * (cell(self.turn, 5, 91) - 0.4)];
-        let _ = square;
+        let paint = 0.08 + 0.3 * cell(self.turn, 3, 91);
+        let uv = [0.4 * (cell(self.turn, 4, 91) - 0.6), 0.5 * (cell(self.turn, 5, 91) - 0.4)];
         for y in top..bottom {
             for x in left..right {
                 let ray = view.ray([x as f32 + 0.5, y as f32 + 0.5]);
@@ -78,20 +76,32 @@ impl Bus {
                 let cover = (0.5 - out / pixel.max(1e-3)).clamp(0.0, 1.0);
                 if cover <= 0.0 {
                     // Its shade on the road.
-                    let dark = smooth(0.3, -0.4, at[2]) * smooth(-1.2, -0.2, at[2]) * smooth(0.6, 0.0, s.abs() - LONG / 2.0);
+                    let dark =
+                        smooth(0.3, -0.4, at[2]) * smooth(-1.2, -0.2, at[2]) * smooth(0.6, 0.0, s.abs() - LONG / 2.0);
                     if dark > 0.0 {
                         spot(y * w + x, 0.0, 0.45 * dark, [0.0; 2]);
                     }
                     continue;
                 }
-                let pane = (s / 1.5 - (s / 1.5).floor() - 0.5).abs() < 0.44 && (1.25..2.35).contains(&at[2]);
-                let wheel = (s.abs() - LONG * 0.3).hypot(at[2] - 0.45) < 0.48;
-                let (y_of, uv) = if pane {
-                    (0.07 + 0.05 * cell((s / 1.5).floor() as i32, self.turn, 92), [0.03, -0.02])
-                } else if wheel {
-                    (0.015, [0.0; 2])
+                let z = at[2];
+                let slot = s / 1.5;
+                let door = slot.floor() as i32 == 2;
+                let glass = if door { 0.55..2.5 } else { 1.25..2.35 };
+                let pane = (slot - slot.floor() - 0.5).abs() < 0.45 && glass.contains(&z) && s.abs() < LONG / 2.0 - 0.2;
+                let wheel = (s.abs() - LONG * 0.3).hypot(z - 0.45);
+                let (y_of, uv) = if wheel < 0.5 {
+                    (if wheel < 0.22 { 0.12 } else { 0.015 }, [0.0; 2])
+                } else if pane {
+                    // The sky in it, and people as dark shapes.
+                    let inside = cell((s * 1.6).floor() as i32, self.turn, 92);
+                    let head = smooth(0.25, 0.2, (s * 1.6 - (s * 1.6).floor() - 0.5).abs()) * smooth(1.95, 1.8, z);
+                    (0.05 + 0.10 * smooth(1.3, 2.4, z) - 0.03 * head * inside.round(), [0.03, -0.02])
+                } else if (2.5..2.78).contains(&z) && s.abs() < 1.6 {
+                    (0.03, [0.0; 2])
                 } else {
-                    (paint * (1.0 - 0.25 * smooth(1.0, 0.3, at[2])), uv)
+                    let band = if (0.95..1.12).contains(&z) { 1.5 } else { 1.0 };
+                    let round = 1.0 + 0.3 * smooth(2.6, HIGH, z) - 0.35 * smooth(1.0, 0.35, z);
+                    (paint * band * round, uv)
                 };
                 let light = ambient * 0.8 + sun * 0.5;
                 spot(y * w + x, y_of * light, cover, uv);

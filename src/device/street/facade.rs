@@ -40,7 +40,7 @@ impl Facade {
         } else {
             (gx * self.window[0], gy * self.window[1], gy * (0.9 - self.window[1]) * 0.75)
         };
-        let door = ground && hash(i, 3, self.seed) % 4 == 0;
+        let door = ground && hash(i, 3, self.seed).is_multiple_of(4);
         let (wide, high, sill) = if door { (1.3, 2.3, 0.0) } else { (wide, high, sill) };
         let (dx, dy) = ((x - gx / 2.0).abs() - wide / 2.0, (y - sill - high / 2.0).abs() - high / 2.0);
         let edge = pixel.max(0.02);

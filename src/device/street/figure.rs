@@ -57,7 +57,7 @@ fn section(bone: &Bone, axis: V3, q: V3) -> f32 {
     dot(bone.side, q).hypot(bone.flat * dot(through, q)).clamp(bone.flat.min(1.0), 1.2)
 }
 
-/// Turns bones into limbs as `view` sees them, the farthest first. `limbs` is emptied first.
+/// Turns bones into limbs as `view` sees them, the nearest first. `limbs` is emptied first.
 pub(super) fn limbs(view: &View, bones: &[Bone], lit: &Lit, weave: [f32; 2], limbs: &mut Vec<Limb>) {
     limbs.clear();
     for bone in bones {
@@ -76,11 +76,13 @@ pub(super) fn limbs(view: &View, bones: &[Bone], lit: &Lit, weave: [f32; 2], lim
         let deep = section(bone, axis, out) * tilt;
         // Flat ends are seen shortened, round ends never.
         let short = if bone.flat == 1.0 { 1.0 } else { (1.0 - tilt * tilt).max(0.0).sqrt() };
+        // Near the ground there is less sky.
+        let low = 0.84 + 0.16 * (middle[2] / 1.1).clamp(0.0, 1.0);
         let mut light = [0.0; ACROSS];
         for (i, light) in light.iter_mut().enumerate() {
             let u = i as f32 / ((ACROSS - 1) as f32 / 2.0) - 1.0;
             let normal = add(scale(q, u), scale(out, (1.0 - u * u).max(0.0).sqrt()));
-            *light = lit.on(normal);
+            *light = lit.on(normal) * low;
         }
         limbs.push(Limb {
             a,
@@ -99,11 +101,11 @@ pub(super) fn limbs(view: &View, bones: &[Bone], lit: &Lit, weave: [f32; 2], lim
             far: dot(sub(view.eye(), middle), sub(view.eye(), middle)).sqrt() - bone.nearer,
         });
     }
-    limbs.sort_by(|a, b| b.far.total_cmp(&a.far));
+    limbs.sort_by(|a, b| a.far.total_cmp(&b.far));
 }
 
 /// Where a place's shadow falls on the ground; none where none falls.
-fn cast(caster: Caster, place: V3) -> Option<V2> {
+pub(super) fn cast(caster: Caster, place: V3) -> Option<V2> {
     match caster {
         Caster::Sun(sun) => {
             let by = place[2].max(0.0) / sun[2].max(0.05);
@@ -122,6 +124,9 @@ fn cast(caster: Caster, place: V3) -> Option<V2> {
 
 /// A bone's shadow as a limb on the ground, and how wide its edge is in pixels.
 pub(super) fn shadow(view: &View, bone: &Bone, caster: Caster) -> Option<(Limb, f32)> {
+    if !bone.casts {
+        return None;
+    }
     let (ga, gb) = (cast(caster, bone.a)?, cast(caster, bone.b)?);
     let middle = scale(add(bone.a, bone.b), 0.5);
     let (toward, grow) = match caster {

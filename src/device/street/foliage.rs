@@ -48,7 +48,7 @@ impl Crown {
             let out = (0.25 + 0.75 * lot(2)).sqrt() * (0.85 + 0.3 * lot(3));
             let flat = (1.0 - up * up).sqrt();
             let normal = [flat * turn.cos(), flat * turn.sin(), up];
-            let green = [0.25 + 0.12 * lot(4), 0.38 + 0.12 * lot(5), 0.16 + 0.08 * lot(6)];
+            let green = [0.20 + 0.16 * lot(4), 0.30 + 0.18 * lot(5), 0.13 + 0.10 * lot(6)];
             tufts.push(Tuft {
                 at: [normal[0] * half[0] * out, normal[1] * half[1] * out, normal[2] * half[2] * out],
                 normal,

@@ -2,7 +2,8 @@
 
 /// Mixes three numbers into one that looks random.
 pub(super) fn hash(a: i32, b: i32, seed: u32) -> u32 {
-    let mut h = (a as u32).wrapping_mul(0x8da6_b343) ^ (b as u32).wrapping_mul(0xd816_3841) ^ seed.wrapping_mul(0xcb1a_b31f);
+    let mut h =
+        (a as u32).wrapping_mul(0x8da6_b343) ^ (b as u32).wrapping_mul(0xd816_3841) ^ seed.wrapping_mul(0xcb1a_b31f);
     h = (h ^ (h >> 15)).wrapping_mul(0x2c1b_3c6d);
     h = (h ^ (h >> 12)).wrapping_mul(0x297a_2d39);
     h ^ (h >> 15)
@@ -51,7 +52,7 @@ pub(super) fn drift(time: f64, rate: f64, seed: u32) -> f32 {
 /// The side of a tile of cloth, a power of two.
 pub(super) const TILE: usize = 64;
 
-/// A tile of folds and weave, about -1 to 1, which fits itself at its edges.
+/// A tile of folds and weave, within -1.7 and 1.7, which fits itself at its edges.
 pub(super) fn tile(seed: u32) -> Vec<f32> {
     let side = TILE as i32;
     let layer = |x: i32, y: i32, size: i32, seed: u32| {
@@ -67,7 +68,7 @@ pub(super) fn tile(seed: u32) -> Vec<f32> {
     let mut tile = Vec::with_capacity(TILE * TILE);
     for y in 0..side {
         for x in 0..side {
-            tile.push(0.55 * layer(x, y, 16, seed) + 0.35 * layer(x, y, 8, seed + 1) + 0.2 * layer(x, y, 2, seed + 2));
+            tile.push(0.8 * layer(x, y, 16, seed) + 0.6 * layer(x, y, 8, seed + 1) + 0.3 * layer(x, y, 2, seed + 2));
         }
     }
     tile

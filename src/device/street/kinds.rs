@@ -113,16 +113,8 @@ impl Crowd {
 
 impl Weather {
     /// All of them, in the order of their names in messages.
-    pub const ALL: [Self; 8] = [
-        Self::Day,
-        Self::Dusk,
-        Self::Rain,
-        Self::LowSun,
-        Self::Shake,
-        Self::Lamp,
-        Self::OwnLight,
-        Self::Bus,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Day, Self::Dusk, Self::Rain, Self::LowSun, Self::Shake, Self::Lamp, Self::OwnLight, Self::Bus];
 
     fn name(self) -> &'static str {
         match self {

@@ -72,9 +72,9 @@ impl Layout {
         let mut crowns = vec![];
         let lamps = furnish(&view, &street, &mut random, &mut things, &mut crowns);
         let mut between = |from: f32, to: f32| from + (to - from) * random.f32();
-        let at = street.back([-side * between(7.0, 8.5), street.kerb - 0.7]);
-        let to = street.back([-side * between(1.5, 2.5), between(8.0, 9.5)]);
-        let flood = [[at[0], at[1], 7.0], [to[0], to[1], 0.0]];
+        let at = street.back([-side * between(7.5, 8.5), between(14.5, 16.0)]);
+        let to = [-side * between(1.6, 2.4), between(8.5, 9.5)];
+        let flood = [[at[0] + side * 0.5, at[1] - 0.6, 7.0], [to[0], to[1], 0.0]];
         things.push(Thing {
             at: [at[0], at[1], 3.5],
             shape: Shape::Post { radius: 0.09, half: 3.5 },
@@ -110,7 +110,10 @@ fn paving(random: &mut fastrand::Rng) -> Paving {
     };
     let turn = [0.0, 45.0, between(-20.0, 20.0)][(between(0.0, 2.99)) as usize] + between(-6.0, 6.0);
     let cloth = Cloth::new(STONES[between(0.0, STONES.len() as f32 - 0.01) as usize]);
-    Paving { bond, stone: sides, turn: turn.to_radians(), cloth, joint, seed: random.u32(..), deep }
+    let lids = [[between(-4.0, 4.0), between(4.5, 8.0)], [between(-7.0, 7.0), between(11.0, 17.0)]];
+    let ring = (between(0.0, 1.0) < 0.4).then(|| ([between(-1.5, 1.5), between(8.0, 11.0)], between(2.2, 3.6)));
+    let drain = (between(0.0, 1.0) < 0.5).then(|| between(5.0, 13.0));
+    Paving { bond, stone: sides, turn: turn.to_radians(), cloth, joint, seed: random.u32(..), deep, ring, lids, drain }
 }
 
 fn facade(random: &mut fastrand::Rng) -> Facade {
@@ -141,16 +144,20 @@ fn furnish(
     {
         let toward = (between(7.0, 11.0) - at[1]).atan2(-at[0]);
         let glow = lamp_post(at, high, toward, things);
-        lamps.push(Lamp { at: glow, power: between(0.34, 0.44) });
+        lamps.push(Lamp { at: glow, power: between(0.55, 0.75) });
     }
     // One over the camera's own wall.
-    lamps.push(Lamp { at: [-side * 1.5, 1.5, 5.2], power: 0.10 });
+    lamps.push(Lamp { at: [-side * 1.5, 1.5, 5.2], power: 0.09 });
     let at = spot(-side * between(0.72, 0.88), between(12.0, 16.0));
     bench(at, -side * between(1.2, 1.7), things);
     let at = spot(side * between(0.8, 0.9), between(13.0, 17.0));
     bench(at, side * between(1.2, 1.8), things);
     let at = spot(side * between(0.30, 0.45), 18.5 + between(0.0, 1.0));
-    things.push(Thing { at: [at[0], at[1], 0.45], shape: Shape::Post { radius: 0.24, half: 0.45 }, stuff: Stuff::Metal });
+    things.push(Thing {
+        at: [at[0], at[1], 0.45],
+        shape: Shape::Post { radius: 0.24, half: 0.45 },
+        stuff: Stuff::Metal,
+    });
     let first = between(-10.0, -8.5);
     let step = between(1.8, 2.4);
     for i in 0..9 {
@@ -168,13 +175,17 @@ fn furnish(
     let mut between = |from: f32, to: f32| from + (to - from) * random.f32();
     let at = spot(side * between(0.84, 0.95), between(9.0, 10.5));
     let turn = between(-0.3, 0.3);
-    things.push(Thing { at: [at[0], at[1], 0.28], shape: Shape::Block { half: [0.5, 0.5, 0.28], turn }, stuff: Stuff::Stone });
-    crowns.push(Crown::new([at[0], at[1], 0.85], [0.55, 0.55, 0.42], 70, 0.09, random.u32(..)));
+    things.push(Thing {
+        at: [at[0], at[1], 0.28],
+        shape: Shape::Block { half: [0.5, 0.5, 0.28], turn },
+        stuff: Stuff::Stone,
+    });
+    crowns.push(Crown::new([at[0], at[1], 0.85], [0.55, 0.55, 0.42], 190, 0.055, random.u32(..)));
     lamps
 }
 
 fn tree(at: V2, high: f32, wide: f32, seed: u32, things: &mut Vec<Thing>, crowns: &mut Vec<Crown>) {
     let half = (high - 0.6 * wide) / 2.0;
     things.push(Thing { at: [at[0], at[1], half], shape: Shape::Post { radius: 0.11, half }, stuff: Stuff::Bark });
-    crowns.push(Crown::new([at[0], at[1], high], [wide, wide, wide * 0.8], 330, 0.17, seed));
+    crowns.push(Crown::new([at[0], at[1], high], [wide, wide, wide * 0.8], 420, 0.14, seed));
 }

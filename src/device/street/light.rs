@@ -93,7 +93,7 @@ impl Light {
         let mut program = vec![(0.0, Change::Step, 0.35, 0.35)];
         let (mut at, mut level) = (2.0 + 2.0 * random.f32(), 0.35);
         for _ in 0..200 {
-            let to = if level > 0.5 { 0.05 + 0.4 * random.f32() } else { 0.5 + 0.5 * random.f32() };
+            let to = if level > 0.45 { 0.03 + 0.37 * random.f32() } else { 0.5 + 0.5 * random.f32() };
             let change = [Change::Step, Change::Fade, Change::Pulse][random.usize(..3)];
             program.push((at, change, level, to));
             at += 2.5 + 4.0 * random.f32();
@@ -103,12 +103,19 @@ impl Light {
         let (ambient, second, noise, mist) = match weather {
             Weather::Day | Weather::Shake | Weather::Bus => (0.66, Second::Sun, 1.5, [0.03, 0.6]),
             Weather::LowSun => (0.25, Second::Sun, 1.6, [0.05, 0.5]),
-            Weather::Rain => (0.62, Second::None, 2.0, [0.14, 0.33]),
+            Weather::Rain => (0.80, Second::None, 2.0, [0.13, 0.36]),
             Weather::Dusk => (0.10, Second::None, 4.0, [0.0, 0.0]),
             Weather::Lamp => (0.10, Second::Flood, 3.6, [0.0, 0.0]),
             Weather::OwnLight => (0.05, Second::Screen, 3.6, [0.0, 0.0]),
         };
-        let lamps = if matches!(weather, Weather::Dusk | Weather::Lamp | Weather::OwnLight) { lamps } else { vec![] };
+        // Where the screen is the light to see by, lamps are few.
+        let burn = match weather {
+            Weather::Dusk | Weather::Lamp => 1.0,
+            Weather::OwnLight => 0.22,
+            _ => 0.0,
+        };
+        let lamps =
+            lamps.into_iter().map(|lamp| Lamp { power: lamp.power * burn, ..lamp }).filter(|_| burn > 0.0).collect();
         Self {
             weather,
             seed: (seed ^ (seed >> 32)) as u32,
@@ -133,15 +140,15 @@ impl Light {
                 let [at, to] = self.flood;
                 let beam = unit(sub(to, at));
                 let ray = unit(sub(place, at));
-                let cone = smooth(0.800, 0.835, dot(beam, ray));
-                cone * 0.85 * Lamp { at, power: 1.0 }.on(place).sqrt()
+                let cone = smooth(0.897, 0.917, dot(beam, ray));
+                cone * 0.9 * Lamp { at, power: 1.0 }.on(place).sqrt()
             }
             Second::Screen => {
                 let to = sub(self.screen, place);
                 let far = dot(to, to).sqrt().max(0.8);
                 // A large screen: it falls off slower than a point at first.
                 let falls = 16.0 / (far * far + 6.0);
-                1.15 * falls * (to[2].max(0.0) / far + 0.18)
+                1.8 * falls * (to[2].max(0.0) / far + 0.18)
             }
         }
     }
@@ -230,9 +237,7 @@ impl Light {
             }
         }
     }
-}
 
-impl Light {
     pub(super) fn seed(&self) -> u32 {
         self.seed
     }

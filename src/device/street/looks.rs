@@ -113,7 +113,7 @@ pub(super) fn draw_look(kind: Kind, paving: f32, rain: bool, random: &mut fastra
         _ => between(1.66, 1.95, random),
     };
     let garment = |of: &[[f32; 3]], near: f32, random: &mut fastrand::Rng| {
-        let cloth = Cloth::new(one(of, random)).rough(between(0.08, 0.24, random));
+        let cloth = Cloth::new(one(of, random)).rough(between(0.14, 0.36, random));
         if chance(near, random) {
             Cloth { y: paving * between(0.75, 1.3, random), ..cloth }
         } else {
@@ -154,7 +154,8 @@ pub(super) fn draw_look(kind: Kind, paving: f32, rain: bool, random: &mut fastra
         cut,
         shoes: Cloth::new(if chance(0.25, random) { [0.8, 0.8, 0.8] } else { [0.14, 0.12, 0.11] }).rough(0.05),
         bag: bag.map(|bag| (bag, garment(&TOPS, 0.2, random))),
-        umbrella: (rain && kind == Kind::Adult && chance(0.5, random)).then(|| garment(&TOPS, 0.15, random).rough(0.05)),
+        umbrella: (rain && kind == Kind::Adult && chance(0.5, random))
+            .then(|| garment(&TOPS, 0.15, random).rough(0.05)),
         frame: Cloth::new(one(&[[0.13, 0.13, 0.14], [0.2, 0.22, 0.3], [0.45, 0.45, 0.47]], random)).rough(0.05),
     }
 }

@@ -1,14 +1,18 @@
 //! The built-in camera: a city's square with people on it, drawn from a seed, with exact truth beside it.
 //!
 //! ```text
-//! layout  what stands where        bake     the empty square, once       light   how its light changes
-//! plans   who comes                people   how they walk                body    from a pose to bones
-//! figure  bones to limbs, shadows  paint    limbs to pixels              scene   one frame
+//! layout   what stands where: paving, facade, things, foliage; bake draws it once
+//! light    sky, sun, lamps and screen over time; bus and wet are what passes
+//! company  who comes; plans, what they mean to do; people, how they walk; looks, what they wear
+//! body     from a pose to bones, rolling adds wheels; figure, from bones to limbs and shadows; paint, to pixels
+//! scene    one frame; canvas, light and what the sensor makes of it; truth is kept beside it
 //! ```
 
 mod bake;
 mod body;
 mod bus;
+mod canvas;
+mod company;
 mod facade;
 mod figure;
 mod foliage;
@@ -31,7 +35,7 @@ mod wet;
 pub use kinds::{Crowd, Kind, Weather};
 pub use truth::{MaskReader, TrueBox, TruthFault, TruthWriter, mask_byte, read_boxes, read_light};
 
-use plans::Cast;
+use company::Cast;
 use scene::Scene;
 
 /// Which square, who is on it, under which sky.

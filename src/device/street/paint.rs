@@ -74,7 +74,7 @@ pub(super) struct Limb {
     pub(super) weave: [f32; 2],
     /// 1 where nothing shines through.
     pub(super) solid: f32,
-    /// Drawn from the greatest to the least.
+    /// Drawn from the least to the greatest.
     pub(super) far: f32,
 }
 
@@ -107,6 +107,10 @@ impl Limb {
         let [ca, cb] = self.cap.map(|c| c.max(0.05));
         let widest = wa.max(wb) + self.bulge.max(0.0) + edge;
         let (per_length, soft) = (1.0 / length, 1.0 / edge);
+        let bulge = 4.0 * self.bulge;
+        // Ends that are flatter than round: how far beyond an end counts, and how sharp its edge is then.
+        let (far_a, far_b) = (wa / ca, wb / cb);
+        let (soft_a, soft_b) = (soft * (ca / wa).min(1.0), soft * (cb / wb).min(1.0));
         for y in top..bottom {
             let py = y as f32 + 0.5 - self.a[1];
             let (mut from, mut to) = (left, right);
@@ -115,28 +119,34 @@ impl Limb {
                 from = from.max((middle - half - 1.0).max(-1e9) as i32);
                 to = to.min((middle + half + 1.0).min(1e9) as i32);
             }
+            let px = from as f32 + 0.5 - self.a[0];
+            let (mut along, mut across) = (px * dx + py * dy - dx, px * dy - py * dx - dy);
             for x in from..to {
-                let px = x as f32 + 0.5 - self.a[0];
-                let along = px * dx + py * dy;
-                let across = px * dy - py * dx;
-                let (wide, beyond) = if along < 0.0 {
-                    let e = (along / ca).hypot(across / wa);
-                    (wa, (e - 1.0) * ca.min(wa))
+                along += dx;
+                across += dy;
+                let t = (along * per_length).clamp(0.0, 1.0);
+                let wide = (wa + (wb - wa) * t + bulge * t * (1.0 - t)).max(0.05);
+                let (past, soft) = if along < 0.0 {
+                    (along * far_a, soft_a)
                 } else if along > length {
-                    let e = ((along - length) / cb).hypot(across / wb);
-                    (wb, (e - 1.0) * cb.min(wb))
+                    ((along - length) * far_b, soft_b)
                 } else {
-                    let t = along * per_length;
-                    let w = (wa + (wb - wa) * t + self.bulge * 4.0 * t * (1.0 - t)).max(0.05);
-                    (w, across.abs() - w)
+                    (0.0, soft)
                 };
-                let cover = 0.5 - beyond * soft;
+                let cover = 0.5 - ((past * past + across * across).sqrt() - wide) * soft;
                 if cover > 0.0 {
                     spot(x, y, cover.min(1.0), along, (across / wide).clamp(-1.0, 1.0));
                 }
             }
         }
     }
+}
+
+/// Rounds a small number: the last bits of a large `f32` count in ones, which is faster than a cast. Below zero it
+/// wraps at 2^22.
+#[inline]
+fn whole(value: f32) -> usize {
+    ((value + 12_582_912.0).to_bits() & 0x3f_ffff) as usize
 }
 
 /// A piece of picture that someone is drawn into before he is laid over the square.
@@ -172,7 +182,7 @@ impl Patch {
         true
     }
 
-    /// Lays one limb over what is there.
+    /// Lays one limb under what is there: the nearest comes first.
     pub(super) fn draw(&mut self, limb: &Limb, tile: &[f32]) {
         let [left, top, right, _] = self.clip;
         let wide = (right - left) as usize;
@@ -184,10 +194,15 @@ impl Patch {
         let cells = limb.metre * 64.0;
         let half = limb.wide[0].max(limb.wide[1]);
         limb.each(self.clip, EDGE, |x, y, cover, along, across| {
+            let at = &mut pixels[(y - top) as usize * wide + (x - left) as usize];
+            if at[3] > 0.985 {
+                return;
+            }
             let place = (across + 1.0) * ((ACROSS - 1) as f32 / 2.0);
-            let light = limb.light[((place + 0.5) as usize).min(ACROSS - 1)];
+            let slot = whole(place - 0.499).min(ACROSS - 2);
+            let light = limb.light[slot] + (limb.light[slot + 1] - limb.light[slot]) * (place - slot as f32);
             let (s, t) = (along * cells + limb.weave[0], across * half * cells + limb.weave[1]);
-            let fold = tile[((s as i32 as usize) & (TILE - 1)) * TILE + ((t as i32 as usize) & (TILE - 1))];
+            let fold = tile[(whole(s) & (TILE - 1)) * TILE + (whole(t) & (TILE - 1))];
             let mut shine = cloth.y * light * (1.0 + rough * fold);
             match cloth.pattern {
                 Pattern::Plain => {}
@@ -199,15 +214,8 @@ impl Patch {
                 Pattern::Open => shine *= if across.abs() < 0.28 { 1.7 } else { 1.0 },
                 Pattern::Spokes => shine *= if ((s * 0.5) as i32 + (t * 0.5) as i32) % 3 == 0 { 1.6 } else { 0.8 },
             }
-            let at = &mut pixels[(y - top) as usize * wide + (x - left) as usize];
-            let cover = cover * limb.solid;
-            let rest = 1.0 - cover;
-            *at = [
-                at[0] * rest + shine * cover,
-                at[1] * rest + cloth.uv[0] * cover,
-                at[2] * rest + cloth.uv[1] * cover,
-                at[3] * rest + cover,
-            ];
+            let cover = cover * limb.solid * (1.0 - at[3]);
+            *at = [at[0] + shine * cover, at[1] + cloth.uv[0] * cover, at[2] + cloth.uv[1] * cover, at[3] + cover];
         });
     }
 }

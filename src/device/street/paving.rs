@@ -34,6 +34,12 @@ pub(super) struct Paving {
     pub(super) seed: u32,
     /// Darkness of joints, 0 to 1.
     pub(super) deep: f32,
+    /// A ring of darker stones: its middle and radius.
+    pub(super) ring: Option<(V2, f32)>,
+    /// Lids of iron.
+    pub(super) lids: [V2; 2],
+    /// A drain across the square, so far off.
+    pub(super) drain: Option<f32>,
 }
 
 /// Where ground begins and ends that is not paving, in metres across the street's line.
@@ -97,6 +103,20 @@ impl Paving {
         let gum = noise(at[0] * 7.0, at[1] * 7.0, self.seed ^ 8);
         shine *= 1.0 - 0.2 * smooth(0.86, 0.92, gum) * (0.06 / pixel[1]).min(1.0);
         shine *= 1.0 - self.deep * line.min(1.0);
+        if let Some((middle, radius)) = self.ring {
+            let off = (at[0] - middle[0]).hypot(at[1] - middle[1]) - radius;
+            shine *= 1.0 - 0.36 * (1.0 - smooth(0.2, 0.2 + pixel[1], off.abs()));
+        }
+        for lid in &self.lids {
+            let off = (at[0] - lid[0]).hypot(at[1] - lid[1]);
+            let iron = 1.0 - smooth(0.31, 0.31 + pixel[1], off);
+            let rim = 1.0 - smooth(0.02, 0.02 + pixel[1], (off - 0.30).abs());
+            let knobs = 0.12 * (at[0] * 90.0).sin() * (at[1] * 90.0).sin() * (0.02 / pixel[1]).min(1.0);
+            shine *= 1.0 - iron * (0.45 + knobs) - 0.15 * rim;
+        }
+        if let Some(far) = self.drain {
+            shine *= 1.0 - 0.5 * stroke(across - far, 0.14, pixel[1]);
+        }
         let edge = stroke(across - street.kerb + 0.15, 0.3, pixel[1]);
         let uv = self.cloth.uv;
         let y = self.cloth.y * shine;
@@ -119,7 +139,8 @@ impl Paving {
             Bond::Running | Bond::Setts => {
                 let (x, y) = if self.bond == Bond::Setts { (wavy(x, y), wavy(y, x)) } else { (x, y) };
                 let row = (y / sy).floor();
-                let x = x + if row as i32 & 1 == 0 { 0.0 } else { sx / 2.0 } + cell(row as i32, 1, self.seed) * 0.1 * sx;
+                let x =
+                    x + if row as i32 & 1 == 0 { 0.0 } else { sx / 2.0 } + cell(row as i32, 1, self.seed) * 0.1 * sx;
                 let line = stroke(off(x, sx), self.joint, px).max(stroke(off(y, sy), self.joint, py));
                 (line, [(x / sx).floor() as i32, row as i32])
             }
@@ -147,7 +168,8 @@ impl Paving {
         let rough = fractal(along * 0.8, across * 0.8, self.seed ^ 21, 3);
         if on < street.road {
             let edge = stroke(on - 0.35, 0.12, pixel[1]).max(stroke(on - street.road + 0.35, 0.12, pixel[1]));
-            let dash = if (along / 3.0).rem_euclid(2.0) < 0.9 { stroke(on - street.road / 2.0, 0.14, pixel[1]) } else { 0.0 };
+            let dash =
+                if (along / 3.0).rem_euclid(2.0) < 0.9 { stroke(on - street.road / 2.0, 0.14, pixel[1]) } else { 0.0 };
             let asphalt = 0.10 * (1.0 + 0.2 * rough);
             let tracks = 1.0 - 0.12 * (on * 1.9).sin().abs();
             return (asphalt * tracks + 0.38 * (edge * 0.5 + dash), [0.01, -0.01]);

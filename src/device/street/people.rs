@@ -194,9 +194,14 @@ impl Person {
     /// The arm that is held out still, if one is.
     pub(super) fn reaches(&self) -> Option<usize> {
         match self.act {
-            Act::Reach(arm, _) if self.into > 0.95 => Some(arm),
+            Act::Reach(arm, _) if self.into > 0.95 => Some(self.free(arm)),
             _ => None,
         }
+    }
+
+    /// The arm that is meant, or the left one where the right one holds an umbrella.
+    fn free(&self, arm: usize) -> usize {
+        if self.umbrella { 0 } else { arm.min(1) }
     }
 
     /// How he holds himself at `time`.
@@ -265,7 +270,7 @@ impl Person {
 
     fn act_out(&self, time: f64, pose: &mut Pose) {
         let t = (time % 3600.0) as f32 + (self.seed % 97) as f32;
-        let (held, right) = (self.into * self.into * (3.0 - 2.0 * self.into), 1);
+        let (held, right) = (self.into * self.into * (3.0 - 2.0 * self.into), self.free(1));
         let wander = |rate: f64, lot: u32| drift(time, rate, self.seed ^ lot);
         match self.act {
             Act::Rest => {}
@@ -279,7 +284,7 @@ impl Person {
                 // Nobody holds an arm as still as a post.
                 let shake = [0.015 * wander(1.1, 21), 0.015 * wander(0.9, 22), 0.02 * wander(0.8, 23)];
                 let dir = [dir[0] + shake[0], dir[1] + shake[1], dir[2] + shake[2]];
-                pose.arms[arm.min(1)] = Arm { upper: dir, fore: [dir[0], dir[1], dir[2] + 0.04], held };
+                pose.arms[self.free(arm)] = Arm { upper: dir, fore: [dir[0], dir[1], dir[2] + 0.04], held };
             }
             Act::Phone => {
                 pose.head *= 1.0 - held;
@@ -288,7 +293,8 @@ impl Person {
             }
             Act::Talk => {
                 let beat = wander(0.9, 24).max(0.0) * held;
-                pose.arms[right] = Arm { upper: [0.2, 0.25, -1.0], fore: [0.9, 0.0, 0.2 * wander(1.5, 25)], held: beat };
+                pose.arms[right] =
+                    Arm { upper: [0.2, 0.25, -1.0], fore: [0.9, 0.0, 0.2 * wander(1.5, 25)], held: beat };
                 pose.head += 0.3 * held * wander(0.5, 26);
             }
             Act::Dance => {

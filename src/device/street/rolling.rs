@@ -1,6 +1,6 @@
 //! Wheelchairs and prams, as bones.
 
-use super::body::{Bone, Frame3};
+use super::body::{Axes, Bone};
 use super::looks::Look;
 use super::paint::{Cloth, Pattern};
 use super::view::{V2, V3, add, scale};
@@ -14,8 +14,13 @@ fn wheel(middle: V3, radius: f32, forward: V3, thick: f32, bones: &mut Vec<Bone>
         add(middle, add(scale(forward, radius * cos), [0.0, 0.0, radius * sin]))
     };
     let up = radius * 0.02;
-    let disc = Bone::round(add(middle, [0.0, 0.0, -up]), add(middle, [0.0, 0.0, up]), [radius * 0.97; 2], tyre.pattern(Pattern::Spokes))
-        .flat(forward, 0.06, [radius * 0.95; 2]);
+    let disc = Bone::round(
+        add(middle, [0.0, 0.0, -up]),
+        add(middle, [0.0, 0.0, up]),
+        [radius * 0.97; 2],
+        tyre.pattern(Pattern::Spokes),
+    )
+    .flat(forward, 0.06, [radius * 0.95; 2]);
     bones.push(Bone { solid: 0.6, side: forward, ..disc });
     for i in 0..PARTS {
         bones.push(Bone::round(at(i), at(i + 1), [thick, thick], tyre));
@@ -24,13 +29,17 @@ fn wheel(middle: V3, radius: f32, forward: V3, thick: f32, bones: &mut Vec<Bone>
 
 /// The chair under someone who sits in it, `at` his seat's middle.
 pub(super) fn wheelchair(look: &Look, at: V2, heading: f32, bones: &mut Vec<Bone>) {
-    let frame = Frame3::new(at, heading);
+    let frame = Axes::new(at, heading);
     let metal = Cloth::new([0.42, 0.43, 0.45]).rough(0.03);
     let tyre = Cloth::new([0.12, 0.12, 0.12]).rough(0.02);
     for side in [-0.30_f32, 0.30] {
         wheel(frame.place([-0.06, side, 0.31]), 0.30, frame.forward, 0.017, bones, tyre);
         let small = frame.place([0.42, side * 0.8, 0.09]);
-        bones.push(Bone::round(add(small, [0.0, 0.0, -0.005]), small, [0.085; 2], tyre).flat(frame.forward, 0.3, [0.085; 2]));
+        bones.push(Bone::round(add(small, [0.0, 0.0, -0.005]), small, [0.085; 2], tyre).flat(
+            frame.forward,
+            0.3,
+            [0.085; 2],
+        ));
         let bar = |a: V3, b: V3| Bone::round(frame.place(a), frame.place(b), [0.016; 2], metal);
         let s = side * 0.75;
         bones.push(bar([-0.22, s, 0.45], [-0.30, s, 0.95]));
@@ -49,7 +58,7 @@ pub(super) fn wheelchair(look: &Look, at: V2, heading: f32, bones: &mut Vec<Bone
 
 /// A pram in front of who pushes it.
 pub(super) fn pram(look: &Look, at: V2, heading: f32, bones: &mut Vec<Bone>) {
-    let frame = Frame3::new(at, heading);
+    let frame = Axes::new(at, heading);
     let metal = Cloth::new([0.38, 0.39, 0.4]).rough(0.03);
     let tyre = Cloth::new([0.13, 0.13, 0.13]).rough(0.02);
     let cloth = look.frame.rough(0.12);
@@ -68,8 +77,10 @@ pub(super) fn pram(look: &Look, at: V2, heading: f32, bones: &mut Vec<Bone>) {
     bones.push(grip);
     let tub = Bone::round(frame.place([0.58, 0.0, 0.60]), frame.place([1.22, 0.0, 0.60]), [0.21, 0.19], cloth);
     bones.push(tub.flat(frame.right, 0.62, [0.06, 0.08]));
-    let hood = Bone::round(frame.place([0.98, 0.0, 0.82]), frame.place([1.2, 0.0, 0.72]), [0.22, 0.2], cloth.shade(0.8));
+    let hood =
+        Bone::round(frame.place([0.98, 0.0, 0.82]), frame.place([1.2, 0.0, 0.72]), [0.22, 0.2], cloth.shade(0.8));
     bones.push(hood.flat(frame.right, 0.75, [0.10, 0.08]));
-    let blanket = Bone::round(frame.place([0.64, 0.0, 0.72]), frame.place([0.92, 0.0, 0.74]), [0.17; 2], look.top.shade(1.2));
+    let blanket =
+        Bone::round(frame.place([0.64, 0.0, 0.72]), frame.place([0.92, 0.0, 0.74]), [0.17; 2], look.top.shade(1.2));
     bones.push(blanket.flat(frame.right, 0.3, [0.05; 2]));
 }

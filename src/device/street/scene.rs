@@ -1,11 +1,12 @@
-//! One frame: ground and shadows, people and leaves from far to near, rain, and what the sensor makes of it.
+//! One frame: ground and shadows, then people and leaves from far to near, then rain; and the truth of it.
 
-use super::bake::{Square, UV_STEPS};
+use super::bake::{SKY, Square, UV_STEPS};
 use super::body::{Bone, Marks, build};
 use super::bus::Bus;
+use super::canvas::{Canvas, Sensor, oval};
 use super::figure::{Lit, limbs, shadow};
 use super::foliage::Blot;
-use super::grain::{drift, gaussian, tile};
+use super::grain::{drift, tile};
 use super::kinds::{Kind, Weather};
 use super::layout::Layout;
 use super::light::{Caster, Light, Second, State};
@@ -15,8 +16,6 @@ use super::rolling::{pram, wheelchair};
 use super::view::V2;
 use super::{Frame, StreetConfig, Truth, TruthPerson, wet};
 
-/// How many values of noise are kept; each row begins elsewhere in them.
-const GRAIN: usize = 1 << 15;
 /// The most people that a picture's labels can tell apart.
 const PEOPLE_MAX: usize = 254;
 
@@ -28,10 +27,8 @@ pub(super) struct Scene {
     seed: u64,
     light: Light,
     square: Square,
-    grain: Vec<f32>,
+    sensor: Sensor,
     tile: Vec<f32>,
-    /// How much the lens darkens its edges, across and down.
-    vignette: [Vec<f32>; 2],
     /// Where the lens's middle is when nothing shakes it.
     centre: V2,
     canvas: Canvas,
@@ -42,55 +39,6 @@ pub(super) struct Scene {
     blots: Vec<Blot>,
 }
 
-/// The frame while it is light and not yet a picture.
-#[derive(Debug, Default)]
-struct Canvas {
-    size: [usize; 2],
-    light: Vec<f32>,
-    /// Colour of each two by two pixels.
-    uv: Vec<V2>,
-    /// How much of the light that stays, and of the second light, is kept from the ground; 255 all.
-    dim: Vec<u8>,
-    shade: Vec<u8>,
-}
-
-impl Canvas {
-    fn half(&self) -> usize {
-        self.size[0].div_ceil(2)
-    }
-
-    /// Lays light and colour over a pixel.
-    #[inline]
-    fn lay(&mut self, x: usize, y: usize, shine: f32, uv: V2, cover: f32) {
-        let at = y * self.size[0] + x;
-        let rest = 1.0 - cover;
-        self.light[at] = self.light[at] * rest + shine;
-        if x & 1 == 0 && y & 1 == 0 {
-            let half = self.half();
-            let c = &mut self.uv[(y / 2) * half + x / 2];
-            *c = [c[0] * rest + uv[0], c[1] * rest + uv[1]];
-        }
-    }
-}
-
-/// Calls `spot(x, y, cover)` for each pixel of a soft oval.
-fn oval(blot: &Blot, size: [usize; 2], sharp: f32, mut spot: impl FnMut(usize, usize, f32)) {
-    let [rx, ry] = blot.radius.map(|r| r.max(0.4));
-    let [w, h] = size.map(|side| side as f32);
-    let range = |at: f32, r: f32, most: f32| ((at - r).clamp(0.0, most) as usize, (at + r + 1.0).clamp(0.0, most) as usize);
-    let ((left, right), (top, bottom)) = (range(blot.at[0], rx, w), range(blot.at[1], ry, h));
-    for y in top..bottom {
-        let dy = (y as f32 + 0.5 - blot.at[1]) / ry;
-        for x in left..right {
-            let dx = (x as f32 + 0.5 - blot.at[0]) / rx;
-            let cover = ((1.0 - dx * dx - dy * dy) * sharp).min(1.0);
-            if cover > 0.0 {
-                spot(x, y, cover * blot.solid);
-            }
-        }
-    }
-}
-
 impl Scene {
     pub(super) fn new(config: &StreetConfig) -> Self {
         let weather = config.weather;
@@ -99,27 +47,13 @@ impl Scene {
         let margin = if weather == Weather::Shake { config.size[0] / 150 + 3 } else { 0 };
         let square = Square::new(&layout, &light, weather == Weather::Rain, margin);
         let mut random = fastrand::Rng::with_seed(config.seed ^ 0x6_4a1);
-        let [w, h] = config.size;
-        let fall = |side: usize| -> Vec<f32> {
-            let middle = side as f32 / 2.0;
-            (0..side).map(|at| 1.0 - 0.11 * ((at as f32 + 0.5 - middle) / middle).powi(2)).collect()
-        };
-        let count = w * h;
-        let half = w.div_ceil(2) * h.div_ceil(2);
         Self {
             weather,
             seed: config.seed,
-            grain: gaussian(GRAIN + w, &mut random),
+            sensor: Sensor::new(config.size, &mut random),
             tile: tile(layout.seed),
-            vignette: [fall(w), fall(h)],
             centre: layout.view.centre,
-            canvas: Canvas {
-                size: config.size,
-                light: vec![0.0; count],
-                uv: vec![[0.0; 2]; half],
-                dim: vec![0; count],
-                shade: vec![0; count],
-            },
+            canvas: Canvas::new(config.size),
             layout,
             light,
             square,
@@ -135,7 +69,8 @@ impl Scene {
     }
 
     pub(super) fn draw(&mut self, number: u64, time: f64, people: &[Person], frame: &mut Frame, truth: &mut Truth) {
-        let mut random = fastrand::Rng::with_seed(self.seed.wrapping_mul(31) ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut random =
+            fastrand::Rng::with_seed(self.seed.wrapping_mul(31) ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let state = self.light.at(time);
         let shift = self.shift(time);
         self.layout.view.centre = [self.centre[0] + shift[0], self.centre[1] + shift[1]];
@@ -143,7 +78,7 @@ impl Scene {
         self.shadows(time, people, &state);
         self.ground(&state, shift);
         if self.weather == Weather::Bus {
-            self.bus(time, &state, shift);
+            self.bus(time, &state);
         }
         if self.weather == Weather::Rain {
             self.mirror(time, people, &state);
@@ -155,7 +90,7 @@ impl Scene {
             wet::splashes(&mut self.canvas.light, |at| ground[at] > 128, size, &mut random);
             wet::streaks(&mut self.canvas.light, size, 0.5 * state.gain, &mut random);
         }
-        self.sensor(frame, &mut random);
+        self.sensor.expose(&self.canvas, &self.light, frame, &mut random);
         frame.shown = state.shown;
     }
 
@@ -261,19 +196,18 @@ impl Scene {
                     }
                 }
             } else {
-                let (top, bottom) = (start, below * wide + i);
-                let last = square.base.len() - 1;
+                // Between four pixels of the baked square; its margin holds the ones beyond the picture's end.
+                let below = below * wide + i;
+                let (a, b) = (&square.base[start..start + w + 1], &square.base[below..below + w + 1]);
+                let (c, d) = (&square.second[start..start + w + 1], &square.second[below..below + w + 1]);
+                let part = [(1.0 - s) * (1.0 - t), s * (1.0 - t), (1.0 - s) * t, s * t];
+                let (stays, changes) = (part.map(|p| p * base), part.map(|p| p * second));
                 for x in 0..w {
-                    let (p, q) = (top + x, bottom + x);
-                    let (p1, q1) = ((p + 1).min(last), (q + 1).min(last));
-                    let of = |plane: &[f32]| {
-                        let upper = plane[p] + (plane[p1] - plane[p]) * s;
-                        let lower = plane[q] + (plane[q1] - plane[q]) * s;
-                        upper + (lower - upper) * t
-                    };
                     let shade = 1.0 - f32::from(shade[x]) * f32::from(ground[x]) * (1.0 / 65_025.0);
                     let dim = 1.0 - f32::from(dim[x]) * f32::from(ground[x]) * (1.0 / 65_025.0);
-                    light[x] = (of(&square.base) * base + of(&square.second) * second * shade) * dim;
+                    let one = a[x] * stays[0] + a[x + 1] * stays[1] + b[x] * stays[2] + b[x + 1] * stays[3];
+                    let two = c[x] * changes[0] + c[x + 1] * changes[1] + d[x] * changes[2] + d[x + 1] * changes[3];
+                    light[x] = (one + two * shade) * dim;
                 }
             }
         }
@@ -287,7 +221,7 @@ impl Scene {
         }
     }
 
-    fn bus(&mut self, time: f64, state: &State, shift: V2) {
+    fn bus(&mut self, time: f64, state: &State) {
         let Self { square, canvas, layout, light, .. } = self;
         let bus = Bus::at(time);
         let [w, h] = canvas.size;
@@ -300,22 +234,24 @@ impl Scene {
                 }
             }
         }
-        let _ = shift;
         let ambient = light.ambient * state.ambient * state.gain;
-        bus.draw(layout, square, by, ambient, |at, shine, cover, uv| {
+        bus.draw(layout, by, ambient, |at, shine, cover, uv| {
             let hidden = square.hides[at];
             let cover = cover * (1.0 - f32::from(hidden[1]) / 255.0);
             canvas.lay(at % w, at / w, shine * cover, uv.map(|c| c * cover), cover);
         });
     }
 
-    /// Wet ground throws people back, upside down.
+    /// Wet ground throws people back, upside down. Nothing else shades it, so that `shade` keeps what is mirrored yet.
     fn mirror(&mut self, time: f64, people: &[Person], state: &State) {
         let Self { square, canvas, layout, light, bones, limbs: parts, patch, tile, .. } = self;
-        let sky = 0.62 * light.ambient * state.gain;
+        let sky = SKY * light.ambient * state.gain;
         let [w, _] = canvas.size;
-        for person in people {
+        let mut order: Vec<&Person> = people.iter().collect();
+        order.sort_by(|a, b| a.at[0].hypot(a.at[1]).total_cmp(&b.at[0].hypot(b.at[1])));
+        for person in order {
             figure(person, time, bones);
+            bones.retain(|bone| bone.casts && bone.wide[0] > 0.02);
             for bone in bones.iter_mut() {
                 for end in [&mut bone.a, &mut bone.b] {
                     end[2] = -end[2];
@@ -332,20 +268,22 @@ impl Scene {
             }
             let [left, top, right, bottom] = patch.clip;
             let wide = (right - left) as usize;
-            for y in top..bottom {
+            for (y, row) in (top..bottom).zip(patch.pixels.chunks_exact(wide)) {
                 // Ripples tear it.
-                let tear = 1.6 * drift(time * 3.0 + f64::from(y) * 0.37, 1.0, 61) + 1.2 * drift(f64::from(y) * 0.11, 1.0, 62);
+                let beat = f64::from(y);
+                let tear = 1.6 * drift(time * 3.0 + beat * 0.37, 1.0, 61) + 1.2 * drift(beat * 0.11, 1.0, 62);
                 for x in left..right {
-                    let from = x + tear as i32;
-                    if from < left || from >= right {
+                    let from = x + tear as i32 - left;
+                    let Some(&[shine, _, _, cover]) = usize::try_from(from).ok().and_then(|at| row.get(at)) else {
                         continue;
-                    }
-                    let [shine, _, _, cover] = patch.pixels[(y - top) as usize * wide + (from - left) as usize];
+                    };
                     if cover > 0.0 {
                         let at = y as usize * w + x as usize;
-                        let mirror = f32::from(square.wet[at]) / 255.0;
+                        let taken = f32::from(canvas.shade[at]) / 255.0;
+                        let mirror = f32::from(square.wet[at]) / 255.0 * (1.0 - taken);
                         let pixel = &mut canvas.light[at];
-                        *pixel = (*pixel + mirror * (shine - sky * cover)).max(*pixel * 0.15);
+                        *pixel = (*pixel + mirror * (shine - sky * cover)).max(*pixel * 0.3);
+                        canvas.shade[at] = ((taken + cover * (1.0 - taken)) * 255.0) as u8;
                     }
                 }
             }
@@ -452,7 +390,9 @@ impl Scene {
                 if cover * through > 0.5 {
                     visible += 1;
                     let at = &mut truth.labels[y * w + x];
-                    if *at > 0 && let Some(other) = truth.people.get_mut(usize::from(*at) - 1) {
+                    if *at > 0
+                        && let Some(other) = truth.people.get_mut(usize::from(*at) - 1)
+                    {
                         other.pixels = other.pixels.saturating_sub(1);
                     }
                     *at = label;
@@ -480,44 +420,6 @@ impl Scene {
             reach: person.reaches().and_then(|arm| marks.hands.get(arm)).map(|hand| place(*hand)),
             still: person.is_still(),
         });
-    }
-
-    /// Light becomes steps of brightness, with the sensor's noise.
-    fn sensor(&mut self, frame: &mut Frame, random: &mut fastrand::Rng) {
-        let Self { canvas, grain, vignette, light, .. } = self;
-        let [w, h] = canvas.size;
-        let half = canvas.half();
-        frame.y.resize(w * h, 16);
-        frame.u.resize(canvas.uv.len(), 128);
-        frame.v.resize(canvas.uv.len(), 128);
-        let noise = light.noise;
-        let across = &vignette[0][..w];
-        for ((out, row), down) in frame.y.chunks_exact_mut(w).zip(canvas.light.chunks_exact(w)).zip(&vignette[1]) {
-            let start = random.usize(..GRAIN);
-            let grain = &grain[start..start + w];
-            for x in 0..w {
-                let light = (row[x] * across[x] * down).max(0.0);
-                // The brightest is pressed together, as a camera does.
-                let coded = 219.0 * (light * 1.22 / (1.0 + 0.22 * light)).sqrt() + 16.5;
-                out[x] = (coded + grain[x] * noise).clamp(16.0, 235.0) as u8;
-            }
-        }
-        let pale = light.saturation();
-        let tint = light.tint();
-        for (y, row) in canvas.uv.chunks_exact(half).enumerate() {
-            let start = random.usize(..GRAIN - half);
-            let grain = &grain[start..start + half + 1];
-            let luma = &frame.y[2 * y * w..];
-            let out = y * half..(y + 1) * half;
-            let (us, vs) = (&mut frame.u[out.clone()], &mut frame.v[out]);
-            for x in 0..half {
-                let bright = f32::from(luma[2 * x]) - 16.0;
-                let [u, v] = row[x];
-                us[x] = (128.5 + bright * (u * pale + tint[0]) + grain[x] * noise * 0.5).clamp(16.0, 240.0) as u8;
-                vs[x] = (128.5 + bright * (v * pale + tint[1]) + grain[x + 1] * noise * 0.5).clamp(16.0, 240.0) as u8;
-            }
-        }
-        debug_assert_eq!(frame.y.len(), w * h, "the picture is whole");
     }
 }
 

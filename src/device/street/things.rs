@@ -1,6 +1,6 @@
 //! What stands on the square and never moves: blocks and posts, met by a ray.
 
-use super::view::{V2, V3, cross, dot, scale, sub, unit};
+use super::view::{V2, V3, dot, scale, sub, unit};
 
 /// What a ray meets, and what it is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,8 +9,6 @@ pub(super) enum Stuff {
     Wood,
     Stone,
     Glow,
-    Sign,
-    Wall(u32),
     Bark,
 }
 
@@ -20,7 +18,6 @@ pub(super) enum Shape {
     Block { half: V3, turn: f32 },
     /// Upright: radius and half of the height.
     Post { radius: f32, half: f32 },
-    Ball { radius: f32 },
 }
 
 /// A thing, by its middle.
@@ -47,9 +44,21 @@ impl Thing {
         let (radius, bottom) = match self.shape {
             Shape::Block { half, .. } => (half[0].max(half[1]), self.at[2] - half[2]),
             Shape::Post { radius, half } => (radius, self.at[2] - half),
-            Shape::Ball { radius } => (radius, self.at[2] - radius),
         };
         (bottom < 1.5).then_some(([self.at[0], self.at[1]], radius + 0.3))
+    }
+
+    /// The corners of a box around it.
+    pub(super) fn corners(&self) -> [V3; 8] {
+        let [wide, high] = match self.shape {
+            Shape::Block { half, .. } => [half[0].hypot(half[1]), half[2]],
+            Shape::Post { radius, half } => [radius, half],
+        };
+        std::array::from_fn(|i| {
+            let sign = |bit: usize| if i >> bit & 1 == 0 { -1.0 } else { 1.0 };
+            let [x, y, z] = self.at;
+            [x + wide * sign(0), y + wide * sign(1), z + high * sign(2)]
+        })
     }
 
     /// A ball around it: its middle and radius.
@@ -57,7 +66,6 @@ impl Thing {
         match self.shape {
             Shape::Block { half, .. } => dot(half, half).sqrt(),
             Shape::Post { radius, half } => radius.hypot(half),
-            Shape::Ball { radius } => radius,
         }
     }
 
@@ -73,11 +81,6 @@ impl Thing {
         match self.shape {
             Shape::Block { half, turn } => block(half, turn, to, dir),
             Shape::Post { radius, half } => post(radius, half, to, dir),
-            Shape::Ball { radius } => {
-                let far = near - ((radius * radius - dot(miss, miss)) / square).sqrt();
-                let normal = unit(sub(scale(dir, far), to));
-                (far > 1e-3).then_some(Hit { far, normal, face: [normal[0] * radius, normal[2] * radius] })
-            }
         }
     }
 }
@@ -107,7 +110,11 @@ fn block(half: V3, turn: f32, to: V3, dir: V3) -> Option<Hit> {
         1 => [place[0], place[2]],
         _ => [place[0], place[1]],
     };
-    Some(Hit { far: enter, normal: [normal[0] * cos - normal[1] * sin, normal[0] * sin + normal[1] * cos, normal[2]], face })
+    Some(Hit {
+        far: enter,
+        normal: [normal[0] * cos - normal[1] * sin, normal[0] * sin + normal[1] * cos, normal[2]],
+        face,
+    })
 }
 
 fn post(radius: f32, half: f32, to: V3, dir: V3) -> Option<Hit> {
@@ -163,21 +170,12 @@ pub(super) fn bench(at: V2, turn: f32, things: &mut Vec<Thing>) {
     block(place(0.7, 0.0, 0.21), [0.05, 0.2, 0.21], Stuff::Stone);
 }
 
-/// Whether something stands between `from` and the light that comes from `dir`.
-pub(super) fn shaded(things: &[Thing], from: V3, dir: V3) -> bool {
-    things.iter().any(|thing| thing.stuff != Stuff::Glow && thing.meet(from, dir).is_some())
+/// Whether something stands between `from` and the light that comes from `dir`, `far` lengths of it away.
+pub(super) fn shaded<'a>(mut things: impl Iterator<Item = &'a Thing>, from: V3, dir: V3, far: f32) -> bool {
+    things.any(|thing| thing.stuff != Stuff::Glow && thing.meet(from, dir).is_some_and(|hit| hit.far < far))
 }
 
 /// The nearest thing that a ray meets.
-pub(super) fn nearest(things: &[Thing], from: V3, dir: V3) -> Option<(Hit, &Thing)> {
-    things
-        .iter()
-        .filter_map(|thing| thing.meet(from, dir).map(|hit| (hit, thing)))
-        .min_by(|a, b| a.0.far.total_cmp(&b.0.far))
-}
-
-/// Two directions along a surface with this normal.
-pub(super) fn along(normal: V3) -> [V3; 2] {
-    let flat = unit(cross([0.0, 0.0, 1.0], normal));
-    [flat, cross(normal, flat)]
+pub(super) fn nearest<'a>(things: impl Iterator<Item = &'a Thing>, from: V3, dir: V3) -> Option<(Hit, &'a Thing)> {
+    things.filter_map(|thing| thing.meet(from, dir).map(|hit| (hit, thing))).min_by(|a, b| a.0.far.total_cmp(&b.0.far))
 }

@@ -77,11 +77,6 @@ impl View {
         (far > NEAR).then(|| ([self.centre[0] + x * by, self.centre[1] - up * by], far))
     }
 
-    /// How far off along the lens's axis, in metres.
-    pub(super) fn depth(&self, [_, y, z]: V3) -> f32 {
-        y * self.cos - (z - self.height) * self.sin
-    }
-
     /// The direction that a place in the picture looks in; its length is that of one metre along the lens's axis.
     pub(super) fn ray(&self, [u, v]: V2) -> V3 {
         let right = (u - self.centre[0]) / self.focal;

@@ -32,7 +32,12 @@ pub(super) fn streaks(light: &mut [f32], [w, h]: [usize; 2], bright: f32, random
 }
 
 /// Where drops hit the ground: bright specks, another lot each frame.
-pub(super) fn splashes(light: &mut [f32], ground: impl Fn(usize) -> bool, [w, h]: [usize; 2], random: &mut fastrand::Rng) {
+pub(super) fn splashes(
+    light: &mut [f32],
+    ground: impl Fn(usize) -> bool,
+    [w, h]: [usize; 2],
+    random: &mut fastrand::Rng,
+) {
     for _ in 0..w * h / 2400 {
         let (x, y) = (random.usize(..w), random.usize(..h));
         let at = y * w + x;

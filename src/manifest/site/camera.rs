@@ -152,7 +152,10 @@ fn read_camera(source: &Source, raw: &RawCamera) -> Result<Camera, Fault> {
         name: name.clone(),
         command: raw.command.get_ref().clone(),
         corners: raw.corners.as_ref().map_or(Ok(WHOLE), |corners| read_corners(source, corners))?,
-        canvas: raw.canvas.as_ref().map_or(Ok([0.0, 0.0, 1.0, 1.0]), |part| super::read_part(source, part, "camera.canvas"))?,
+        canvas: raw
+            .canvas
+            .as_ref()
+            .map_or(Ok([0.0, 0.0, 1.0, 1.0]), |part| super::read_part(source, part, "camera.canvas"))?,
         mask: raw.mask.as_ref().map_or(Ok(Vec::new()), |mask| read_mask(source, mask))?,
         mirror: raw.mirror,
     })

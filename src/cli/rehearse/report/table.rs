@@ -1,6 +1,7 @@
 //! A rehearsal's figures: one struct for `report.json` and for the table on the terminal.
 
 use super::{Event, Report};
+use crate::cli::show::CameraLine;
 use serde::Serialize;
 use std::fmt;
 
@@ -55,6 +56,16 @@ pub struct SiteSummary {
     pub own_ms: Option<Times>,
     /// The same in starts of frames.
     pub own_frames: Option<Times>,
+    /// Different bodies that came here, by its own cameras or recorded.
+    pub bodies: usize,
+    /// Of those, how many the twin saw.
+    pub bodies_there: usize,
+    /// Of those who were here for a second, how many the twin never saw.
+    pub bodies_unseen: usize,
+    /// From a camera's picture with somebody in it, captured, to their outline in the own picture, submitted.
+    pub outline_ms: Option<Times>,
+    /// The same in starts of frames.
+    pub outline_frames: Option<Times>,
     /// Pictures finished a second.
     pub frames_per_second: f64,
     /// Memory of the show and of its scene process, in MiB (proportional set size).
@@ -71,6 +82,8 @@ pub struct SiteSummary {
     pub fault_at_end: Option<String>,
     /// The sound device.
     pub sound: Option<String>,
+    /// Its cameras, when the rehearsal ended.
+    pub cameras: Vec<CameraLine>,
 }
 
 /// A rehearsal's figures.
@@ -119,21 +132,22 @@ impl Summary {
         }
     }
 
-    /// Both were linked, nothing was lost or doubled, and no scene was at fault when it ended.
+    /// Both were linked, nothing was lost or doubled, nobody stayed unseen, and no scene was at fault when it ended.
     pub fn is_sound(&self) -> bool {
-        self.sites
-            .iter()
-            .all(|site| site.link == "linked" && site.lost == 0 && site.doubled == 0 && site.fault_at_end.is_none())
+        self.sites.iter().all(|site| {
+            let all_came_once = site.lost == 0 && site.doubled == 0 && site.bodies_unseen == 0;
+            site.link == "linked" && all_came_once && site.fault_at_end.is_none()
+        })
     }
 }
 
 fn site(report: &Report, index: usize) -> SiteSummary {
     let site = &report.sites[index];
-    let judged = |event: &&Event| {
-        let (Some(from), Some(until)) = (report.judged_from, report.judged_until) else { return false };
-        event.made.is_some_and(|made| (from..until).contains(&made))
-    };
-    let events: Vec<&Event> = site.events.values().filter(judged).collect();
+    let judged = report.judged_from.zip(report.judged_until).map_or(0..0, |(from, until)| from..until);
+    let is_judged = |event: &&Event| event.made.is_some_and(|made| judged.contains(&made));
+    let events: Vec<&Event> = site.events.values().filter(is_judged).collect();
+    let bodies = site.bodies.counts(&judged);
+    let (outline_ms, outline_frames) = site.bodies.outlines(&judged);
     let one_way = report.one_way.as_nanos() as f64;
     let since = |made: Option<u64>, then: u64, less: f64| made.map(|made| (then as f64 - made as f64 - less) / 1e6);
     let late = |of: fn(&Event) -> Option<u64>| {
@@ -153,6 +167,11 @@ fn site(report: &Report, index: usize) -> SiteSummary {
         drawn_ms: late(|event| event.drawn),
         own_ms: Times::of(events.iter().filter_map(|event| since(event.made, event.own?.0, 0.0)).collect()),
         own_frames: Times::of(events.iter().filter_map(|event| event.own.map(|own| f64::from(own.1))).collect()),
+        bodies: bodies.here,
+        bodies_there: bodies.there,
+        bodies_unseen: if restarted { 0 } else { bodies.unseen },
+        outline_ms: Times::of(outline_ms),
+        outline_frames: Times::of(outline_frames),
         frames_per_second: (site.mean_frames_per_second() * 10.0).round() / 10.0,
         show_mib: site.memory[0].map(f64::round),
         scene_mib: site.memory[1].map(|mib| (mib * 10.0).round() / 10.0),
@@ -161,6 +180,7 @@ fn site(report: &Report, index: usize) -> SiteSummary {
         fault: latest.and_then(|line| line.scene.last_fault.clone()),
         fault_at_end: latest.and_then(|line| line.scene.fault.clone()),
         sound: latest.and_then(|line| line.sound.clone()),
+        cameras: latest.map(|line| line.cameras.clone()).unwrap_or_default(),
     }
 }
 
@@ -188,9 +208,11 @@ impl fmt::Display for Summary {
             row(f, &format!("{} → {twin}, drawn, beyond one way", site.name), site.drawn_ms)?;
             row(f, &format!("{}, touch to own picture submitted", site.name), site.own_ms)?;
             row(f, &format!("{}, the same in frames", site.name), site.own_frames)?;
+            row(f, &format!("{}, camera to own outline submitted", site.name), site.outline_ms)?;
+            row(f, &format!("{}, the same in frames", site.name), site.outline_frames)?;
         }
         writeln!(f)?;
-        for site in &self.sites {
+        for (index, site) in self.sites.iter().enumerate() {
             let linked =
                 site.linked_after_s.map_or("never linked".into(), |after| format!("linked after {after:.1} s"));
             let memory = site.show_mib.zip(site.scene_mib);
@@ -203,6 +225,18 @@ impl fmt::Display for Summary {
                 "{}: {linked}; {} events, {} lost, {} doubled; {:.1} frames/s{memory}{sound}{again}",
                 site.name, site.events, site.lost, site.doubled, site.frames_per_second
             )?;
+            let unseen = site.bodies_unseen;
+            let unseen = if unseen > 0 { format!(", {unseen} never seen there") } else { String::new() };
+            let bodies = format!("{} bodies, {} seen in {}{unseen}", site.bodies, site.bodies_there, self.sites[1 - index].name);
+            writeln!(f, "{}: {bodies}", site.name)?;
+            for camera in &site.cameras {
+                let CameraLine { name, state, rate, took_ms, size: [width, height], .. } = camera;
+                let again = if camera.starts > 1 { format!(", started {} times", camera.starts) } else { String::new() };
+                writeln!(f, "{}: camera {name} {state}, {width}×{height}, {rate:.1} pictures/s, {took_ms:.1} ms each{again}", site.name)?;
+                if let Some(fault) = &camera.last_fault {
+                    writeln!(f, "{}: camera {name}: {fault}", site.name)?;
+                }
+            }
             if let Some(fault) = &site.fault {
                 let is = if site.fault_at_end.is_some() { "is at fault" } else { "was at fault" };
                 writeln!(f, "{}: the scene {is}: {fault}", site.name)?;

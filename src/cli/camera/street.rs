@@ -1,0 +1,71 @@
+//! The built-in street as a camera, and exactly who is on it, beside the picture.
+
+use super::{Arguments, Failure, Pace};
+use crate::device::camera::y4m::{Colours, Rate, Writer, mirror};
+use crate::device::street::{Crowd, Frame, Street, StreetConfig, TruthWriter, Weather};
+use std::fs::File;
+use std::path::PathBuf;
+
+/// What can be said of a street on the command line.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct StreetArguments {
+    /// Draws a square with people on it instead of looking through a camera.
+    #[arg(long)]
+    pub(super) street: bool,
+    /// Who is on the street: nobody, one, shy, few, forty, child, wheelchair, pram, cane, dancers, still, reach,
+    /// crossing, vandal.
+    #[arg(long, requires = "street", default_value = "few")]
+    cast: Crowd,
+    /// What its light does: day, dusk, rain, low-sun, shake, lamp, own-light, bus.
+    #[arg(long, requires = "street", default_value = "day")]
+    weather: Weather,
+    /// Another seed, other people.
+    #[arg(long, requires = "street", default_value_t = 1)]
+    seed: u64,
+    /// Another number, another square.
+    #[arg(long, requires = "street", default_value_t = 0)]
+    city: u64,
+    /// Writes who is really there into a folder: boxes.txt, masks.y4m, light.txt.
+    #[arg(long, value_name = "DIR", requires = "street", conflicts_with = "mirror")]
+    truth: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: &Arguments, output: File) -> Result<(), Failure> {
+    let StreetArguments { cast, weather, seed, city, truth, .. } = &arguments.street;
+    let (size, rate) = (arguments.size, Rate::new(arguments.rate));
+    let config = StreetConfig { size, rate: arguments.rate, seed: *seed, crowd: *cast, weather: *weather, city: *city };
+    let in_folder = |why: std::io::Error| match truth {
+        Some(folder) => format!("{}: {why}; name a folder that can be written", folder.display()),
+        None => why.to_string(),
+    };
+    let mut truth = truth
+        .as_ref()
+        .map(|folder| TruthWriter::create(folder, size, arguments.rate))
+        .transpose()
+        .map_err(in_folder)?;
+    let mut street = Street::new(config);
+    let mut writer = Writer::new(output, size, rate, Colours::Half)?;
+    let mut pace = Pace::new(rate.period(), arguments);
+    let mut frame = Frame::default();
+    for number in 0.. {
+        if pace.is_over() {
+            break;
+        }
+        // Drawn before it is due, so that drawing takes no time.
+        let real = street.draw(number, &mut frame);
+        if let Some(truth) = &mut truth {
+            truth.write(real, frame.shown).map_err(in_folder)?;
+        }
+        if arguments.mirror {
+            for (plane, width) in
+                [(&mut frame.y, size[0]), (&mut frame.u, size[0].div_ceil(2)), (&mut frame.v, size[0].div_ceil(2))]
+            {
+                mirror(plane, width);
+            }
+        }
+        let Some(captured) = pace.wait() else { break };
+        writer.write(captured, &[&frame.y, &frame.u, &frame.v])?;
+    }
+    truth.map_or(Ok(()), TruthWriter::finish).map_err(in_folder)?;
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! `moongate record --site DIR FILE`: who comes by, as shapes and touches, without a screen. For `rehearse --visitors`.
+
+use crate::device::clock::monotonic;
+use crate::device::fingers::Fingers;
+use crate::device::record::{KEEP_MAX, Recorder};
+use crate::device::sight::{Shown, Sights};
+use crate::device::touch::TouchHub;
+use crate::manifest::{Installation, Site};
+use crate::presence::{Point, View};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+/// How often it is looked who is there.
+const STEP: Duration = Duration::from_millis(16);
+/// Longest that can be recorded in one file.
+const FOR_MAX: Duration = Duration::from_secs(7 * 86_400);
+
+/// What can be said on the command line.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Folder of the site: site.toml, its cameras and touch sources.
+    #[arg(long, value_name = "DIR")]
+    pub site: PathBuf,
+    /// The file to write; it must not be there yet.
+    pub file: PathBuf,
+    /// How long to record: 90s, 20m, 1h, 1d.
+    #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = length)]
+    pub length: Duration,
+    /// How long the recording may be kept and played, at most 366d.
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = length)]
+    pub keep: Duration,
+}
+
+/// What can go wrong, with what to do about it.
+type Failure = Box<dyn std::error::Error>;
+
+/// Records until the time is over. Ended before, the file holds all but the last second.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    match record(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("moongate record: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn record(arguments: &Arguments) -> Result<(), Failure> {
+    let Arguments { site, file, length, keep } = arguments;
+    let site = Site::read(site)?;
+    let canvas = Installation::read(&site.installation)?.canvas_size();
+    if site.cameras.is_empty() && site.touches.is_empty() && site.osc.is_none() {
+        return Err("site.toml names nothing that sees anyone; add a [[camera]], a [[touch]] or [osc]".into());
+    }
+    if *length > FOR_MAX {
+        return Err(format!("`--for` is {} days at most; record several files", FOR_MAX.as_secs() / 86_400).into());
+    }
+    let recorder = create(file, &site, canvas, *keep)?;
+    // There is no scene: what is meant for it goes nowhere.
+    let (scene, _) = sync_channel(1);
+    let views = site.screens.iter().map(|screen| View::of(canvas, screen.part)).collect();
+    let hub = TouchHub::new(None, scene, canvas, views);
+    let _fingers = Fingers::start(&site, canvas, &hub);
+    // Without a screen of ours nothing lights the square.
+    let shown: Shown = Arc::new(|| 0.0);
+    let _sights = Sights::start(&site, canvas, &hub, &shown)?;
+
+    let began = monotonic();
+    write_down(recorder, &hub, |now| {
+        hub.forget();
+        now.saturating_sub(began) >= *length
+    });
+    Ok(())
+}
+
+/// Begins a new recording of a site, or says in words for people why not.
+pub(super) fn create(file: &Path, site: &Site, canvas: Point, keep: Duration) -> Result<Recorder, String> {
+    if keep > KEEP_MAX {
+        return Err(format!("`--keep` is {} days at most", KEEP_MAX.as_secs() / 86_400));
+    }
+    Recorder::create(file, &site.city.slug, canvas, keep).map_err(|why| match why.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            format!("{} is there already, and nothing is written over; name another file", file.display())
+        }
+        _ => format!("{} cannot be written ({why})", file.display()),
+    })
+}
+
+/// Writes down who is there until `over`.
+pub(super) fn write_down(mut recorder: Recorder, hub: &TouchHub, mut over: impl FnMut(Duration) -> bool) {
+    loop {
+        let now = monotonic();
+        recorder.note(now, &hub.presence());
+        if over(now) {
+            break;
+        }
+        std::thread::sleep(STEP);
+    }
+    if recorder.lost() > 0 {
+        tracing::warn!("{} instants were lost: the disk was too slow or too full for them", recorder.lost());
+    }
+}
+
+/// A length of time: a whole number and s, m, h or d.
+pub(super) fn length(text: &str) -> Result<Duration, String> {
+    let fault = || format!("\"{text}\" is no length of time; write a number and s, m, h or d, such as 90s or 1h");
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(fault)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(fault()),
+    };
+    let number: u32 = number.parse().map_err(|_| fault())?;
+    match u64::from(number) * seconds {
+        0 => Err(fault()),
+        seconds => Ok(Duration::from_secs(seconds)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_a_number_and_a_unit() {
+        assert_eq!(length("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(length("2h"), Ok(Duration::from_secs(7_200)));
+        assert_eq!(length("30d"), Ok(Duration::from_secs(2_592_000)));
+        for wrong in ["", "s", "0m", "-1h", "1.5h", "1", "1 h", "一", "4294967296d", "h1"] {
+            assert!(length(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! `moongate sense CLIP`, or a camera: what is made of its pictures, to set a site up and to measure.
+//!
+//! A clip is taken as fast as it goes, each picture once, in the time that its rate tells: the same clip gives the same.
+//! Of a live camera nothing is ever written, whatever is asked for.
+
+mod clip;
+mod files;
+mod font;
+mod judge;
+mod lines;
+mod live;
+mod marks;
+mod paint;
+mod tally;
+#[cfg(feature = "show")]
+mod window;
+
+use crate::device::camera::blinds::Blinds;
+use crate::manifest::{Camera, Site};
+use crate::presence::Point;
+use crate::sense::{Luma, Seen, Sense};
+use clip::Clip;
+use files::Files;
+use lines::Lines;
+use live::Live;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use tally::Tally;
+
+/// What can be said on the command line.
+#[derive(Debug, Clone, clap::Args)]
+#[command(group(clap::ArgGroup::new("from").args(["clip", "site", "command"]).multiple(true).required(true)))]
+pub struct Arguments {
+    /// A clip: YUV4MPEG2, or what ffmpeg reads; - for YUV4MPEG2 on standard input.
+    clip: Option<PathBuf>,
+    /// A live camera of a site, by the folder of its site.toml. Beside a clip: the clip stands in for that camera, and
+    /// its corners, mask and mirror count.
+    #[arg(long, value_name = "DIR")]
+    site: Option<PathBuf>,
+    /// Which of the site's cameras.
+    #[arg(long, value_name = "NAME", requires = "site")]
+    camera: Option<String>,
+    /// A live camera: a program that writes YUV4MPEG2, as in site.toml, such as "moongate camera".
+    #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["clip", "site"])]
+    command: Option<String>,
+    /// Writes the box of each body in each picture, frame,id,x,y,w,h in pixels, frames from 1 (MOT). Of a clip only.
+    #[arg(long, value_name = "FILE")]
+    boxes: Option<PathBuf>,
+    /// Writes all that is seen over the picture, as YUV4MPEG2. Of a clip only.
+    #[arg(long, value_name = "FILE")]
+    overlay: Option<PathBuf>,
+    /// The same as single pictures: PNG, or PPM where the engine was built without screens. Of a clip only.
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
+    /// Every so many pictures one; one a second if it is not said.
+    #[arg(long, value_name = "COUNT", requires = "pictures", value_parser = clap::value_parser!(u64).range(1..))]
+    every: Option<u64>,
+    /// Judges by who is really there: a folder that `moongate camera --street --truth` wrote, or boxes in MOT format.
+    #[arg(long, value_name = "DIR", requires = "clip")]
+    truth: Option<PathBuf>,
+    /// Seconds at the start that are not judged: there a camera learns its square.
+    #[arg(long, value_name = "SECONDS", requires = "truth", default_value = "0", value_parser = seconds)]
+    lead: f64,
+    /// What the site's screen showed, a number from 0 to 1 for each picture of the clip; light.txt beside truth or clip
+    /// if it is not said.
+    #[arg(long, value_name = "FILE", requires = "clip")]
+    light: Option<PathBuf>,
+    /// Ends after so many seconds of pictures.
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    time: Option<f64>,
+    /// The summary for programs, as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Without a window; so without a display anyway.
+    #[arg(long)]
+    offscreen: bool,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let time = text.trim_end_matches('s').parse().ok().filter(|time| (0.0..=1e6).contains(time));
+    time.ok_or_else(|| "use a number of seconds".into())
+}
+
+/// It may come from a thread.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Shows, writes or measures, until the clip ends, the time is over, or someone has seen enough.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    match sense(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) if why.downcast_ref().is_some_and(|why: &io::Error| why.kind() == io::ErrorKind::BrokenPipe) => {
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("moongate sense: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn sense(arguments: &Arguments) -> Result<(), Failure> {
+    arguments.keep_nothing_of_the_living()?;
+    let (camera, dir) = camera(arguments)?;
+    let setup = Setup::new(camera.as_ref());
+    let source = match (&arguments.clip, camera) {
+        (Some(clip), camera) => Source::Clip(Clip::open(arguments, clip, camera.as_ref())?),
+        (None, Some(camera)) => Source::Live(Live::new(camera, dir)),
+        (None, None) => return Err("name a clip or a camera".into()),
+    };
+    let mut files = match &source {
+        Source::Clip(clip) => Files::create(arguments, clip, &setup)?,
+        Source::Live(_) => Files::default(),
+    };
+    #[cfg(feature = "show")]
+    if !arguments.offscreen && !arguments.json && files.is_empty() {
+        match window::graphics() {
+            Ok(Some(graphics)) => return window::run(&graphics, arguments, source, setup),
+            Ok(None) => {}
+            Err(why) => eprintln!("moongate sense: no window: {why}"),
+        }
+    }
+    let mut lines = Lines::new(!arguments.json && files.is_empty());
+    let tally = source.watch(arguments.time, &mut |told| {
+        match told {
+            Told::Look(look) => {
+                files.take(&look)?;
+                lines.look(&look)?;
+            }
+            Told::Blind(why) => lines.blind(&why)?,
+        }
+        Ok(true)
+    })?;
+    tally.say(arguments.json, files.finish()?.as_ref())
+}
+
+impl Arguments {
+    /// Refuses to write anything of a live camera, or of what may be one.
+    fn keep_nothing_of_the_living(&self) -> Result<(), Failure> {
+        let asked = [("--overlay", &self.overlay), ("--pictures", &self.pictures), ("--boxes", &self.boxes)];
+        let mut asked = asked.iter().filter(|(_, file)| file.is_some()).map(|(word, _)| *word);
+        let Some(word) = asked.next() else { return Ok(()) };
+        let Some(clip) = &self.clip else {
+            return Err(format!(
+                "{word} is for clips: nothing is written of who stands before a live camera. `moongate record` keeps \
+                 shapes, and says until when"
+            )
+            .into());
+        };
+        if word != "--boxes" && clip.as_os_str() == "-" && !is_file(&io::stdin()) {
+            return Err(format!(
+                "{word} is for clips: what comes through a pipe may be a live camera, of which no picture is ever \
+                 written. Name the clip, or lead it in as a file: moongate sense - {word} … < CLIP"
+            )
+            .into());
+        }
+        Ok(())
+    }
+}
+
+fn is_file(input: &io::Stdin) -> bool {
+    rustix::fs::fstat(input).is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file())
+}
+
+/// The camera that was named, and the folder that its program runs in.
+fn camera(arguments: &Arguments) -> Result<(Option<Camera>, PathBuf), Failure> {
+    if let Some(command) = &arguments.command {
+        return Ok((Some(Camera { command: command.clone(), ..unnamed() }), PathBuf::new()));
+    }
+    let Some(dir) = &arguments.site else { return Ok((None, PathBuf::new())) };
+    let site = Site::read(dir)?;
+    let names = || site.cameras.iter().map(|camera| camera.name.as_str()).collect::<Vec<_>>().join(", ");
+    let camera = match (&arguments.camera, &site.cameras[..]) {
+        (_, []) => return Err(format!("{}: no [[camera]] in site.toml; add one", dir.display()).into()),
+        (None, [camera]) => camera,
+        (None, _) => return Err(format!("the site has the cameras {}; choose with --camera", names()).into()),
+        (Some(name), cameras) => cameras
+            .iter()
+            .find(|camera| camera.name == *name)
+            .ok_or_else(|| format!("the site has no camera \"{name}\", but {}", names()))?,
+    };
+    Ok((Some(camera.clone()), site.dir.clone()))
+}
+
+/// A camera of which nothing is said.
+fn unnamed() -> Camera {
+    Camera {
+        name: "camera".into(),
+        command: String::new(),
+        corners: [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]],
+        canvas: [0.0, 0.0, 1.0, 1.0],
+        mask: Vec::new(),
+        mirror: false,
+    }
+}
+
+/// What the site says of the picture, in fractions of it.
+#[derive(Debug, Clone, Default)]
+struct Setup {
+    /// Where the canvas's corners lie, top left first, clockwise; none without a site.
+    corners: Option<[Point; 4]>,
+    /// What must not be looked at.
+    mask: Vec<Vec<Point>>,
+}
+
+impl Setup {
+    fn new(camera: Option<&Camera>) -> Self {
+        let of = |camera: &Camera| Self { corners: Some(camera.corners), mask: camera.mask.clone() };
+        camera.map(of).unwrap_or_default()
+    }
+}
+
+/// A picture, and what was made of it.
+struct Look<'a> {
+    /// Counts from 1.
+    number: u64,
+    /// Since the first picture.
+    at: Duration,
+    y: &'a [u8],
+    size: [usize; 2],
+    seen: &'a Seen,
+    /// Milliseconds that sense took.
+    ms: f32,
+}
+
+/// What there is to tell.
+enum Told<'a> {
+    Look(Look<'a>),
+    /// No pictures come, and why.
+    Blind(String),
+}
+
+/// Who is told; false when there is to be no more.
+type Each<'a> = &'a mut dyn FnMut(Told) -> Result<bool, Failure>;
+
+enum Source {
+    Clip(Clip),
+    Live(Live),
+}
+
+impl Source {
+    /// Looks until there is no more, or for so many seconds.
+    fn watch(self, time: Option<f64>, each: Each) -> Result<Tally, Failure> {
+        match self {
+            Self::Clip(clip) => clip.watch(time, each),
+            Self::Live(live) => live.watch(time, each),
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Clip(clip) => clip.name(),
+            Self::Live(live) => live.name(),
+        }
+    }
+}
+
+/// Makes sense of one picture after another.
+#[derive(Default)]
+struct Eye {
+    sense: Sense,
+    blinds: Blinds,
+    tally: Tally,
+    time: Option<Duration>,
+}
+
+impl Eye {
+    fn new(mask: &[Vec<Point>], time: Option<f64>) -> Self {
+        let time = time.map(Duration::from_secs_f64);
+        Self { blinds: Blinds::new(mask.to_vec()), time, ..Self::default() }
+    }
+
+    /// Takes a picture that was captured `at` after the first one; `shown` is the luminance of the site's screen. False
+    /// when there is to be no more.
+    fn see(&mut self, at: Duration, y: &mut [u8], size: [usize; 2], shown: f32, each: Each) -> Result<bool, Failure> {
+        if self.time.is_some_and(|time| at >= time) {
+            return Ok(false);
+        }
+        self.blinds.close(y, size);
+        let [width, height] = size;
+        let luma = Luma::new(width, height, width, y).ok_or_else(|| {
+            let [least, most] = [Luma::SIDES.start(), Luma::SIDES.end()];
+            format!("pictures of {width} by {height}, where sides of {least} to {most} pixels can be made sense of")
+        })?;
+        let began = Instant::now();
+        let seen = self.sense.see(at, &luma, shown);
+        let ms = began.elapsed().as_secs_f32() * 1e3;
+        let number = self.tally.take(at, size, seen, ms);
+        each(Told::Look(Look { number, at, y, size, seen, ms }))
+    }
+}
+
+/// True when two names are one file, also where one of them is not there yet.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| path.canonicalize().ok();
+    whole(one).is_some_and(|one| whole(other) == Some(one))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn line(words: &str) -> Result<Arguments, clap::Error> {
+        Line::try_parse_from(format!("sense {words}").split(' ')).map(|line| line.arguments)
+    }
+
+    #[test]
+    fn what_belongs_together_is_checked() {
+        for good in ["a.y4m", "- --boxes b", "a --site s --camera c", "--site s", "--command c --json", "a --pictures p --every 5"] {
+            assert!(line(good).is_ok(), "{good}");
+        }
+        for bad in ["--json", "a --command c", "--site s --command c", "--camera c a", "a --every 5", "a --pictures p --every 0", "--site s --truth t", "--site s --light l", "a --lead 3"] {
+            assert!(line(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn of_a_live_camera_nothing_is_written() {
+        for words in ["--overlay o", "--pictures p", "--boxes b"] {
+            for camera in ["--site s", "--command c"] {
+                let why = line(&format!("{camera} {words}")).map(|line| line.keep_nothing_of_the_living());
+                let why = why.expect("it is said well").expect_err("it is a live camera").to_string();
+                assert!(why.contains("live camera") && why.starts_with(&words[..6]), "{why}");
+            }
+            let clip = line(&format!("a.y4m --site s {words}")).map(|line| line.keep_nothing_of_the_living());
+            assert!(clip.expect("it is said well").is_ok(), "a clip, set up as a camera of a site");
+        }
+    }
+}

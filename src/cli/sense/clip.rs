@@ -1,0 +1,92 @@
+//! A clip: every picture once, in the time that its rate tells.
+
+use super::super::clip::{Pictures, Source, told};
+use super::{Arguments, Each, Eye, Failure, Tally};
+use crate::device::camera::y4m::{Header, Reader, Y4mError, mirror};
+use crate::device::street::read_light;
+use crate::manifest::Camera;
+use crate::presence::Point;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub(super) struct Clip {
+    reader: Reader<Box<dyn Read + Send>>,
+    path: PathBuf,
+    mirror: bool,
+    mask: Vec<Vec<Point>>,
+    /// What the screen showed at each picture; 0 beyond its end.
+    light: Vec<f32>,
+}
+
+impl Clip {
+    /// Opens a clip; `camera` is the one that it stands in for.
+    pub(super) fn open(arguments: &Arguments, path: &Path, camera: Option<&Camera>) -> Result<Self, Failure> {
+        let reader = if path.as_os_str() == "-" {
+            let input: Box<dyn Read + Send> = Box::new(io::stdin());
+            Reader::new(input).map_err(|why| format!("standard input: {why}; lead YUV4MPEG2 into it"))?
+        } else {
+            // A device or a pipe may be a camera.
+            if path.exists() && !path.is_file() {
+                return Err(format!("{} is no file; name a clip, or lead it into `moongate sense -`", path.display()).into());
+            }
+            let source: Box<dyn Read + Send> = Box::new(Source::open(path, Pictures::Each)?);
+            Reader::new(source).map_err(|why| told(path, &why))?
+        };
+        let mask = camera.map(|camera| camera.mask.clone()).unwrap_or_default();
+        let mirror = camera.is_some_and(|camera| camera.mirror);
+        Ok(Self { reader, path: path.to_owned(), mirror, mask, light: light(arguments, path)? })
+    }
+
+    pub(super) fn header(&self) -> &Header {
+        self.reader.header()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn name(&self) -> String {
+        if self.path.as_os_str() == "-" { "standard input".into() } else { self.path.display().to_string() }
+    }
+
+    pub(super) fn watch(mut self, time: Option<f64>, each: Each) -> Result<Tally, Failure> {
+        let header = *self.reader.header();
+        let size = [header.width, header.height];
+        let mut eye = Eye::new(&self.mask, time);
+        let mut y = Vec::new();
+        for number in 0_u64.. {
+            match self.reader.read(&mut y) {
+                Ok(_) => {}
+                // A recording that was cut off is as good as one that ends.
+                Err(Y4mError::Ended | Y4mError::BrokeOff) if number > 0 => break,
+                Err(why) => return Err(told(&self.path, &why).into()),
+            }
+            if self.mirror {
+                mirror(&mut y, header.width);
+            }
+            // Not a sum of periods, which would gather what each is rounded by.
+            let at = Duration::from_secs_f64(number as f64 * header.rate.period().as_secs_f64());
+            let shown = usize::try_from(number).ok().and_then(|number| self.light.get(number)).copied();
+            if !eye.see(at, &mut y, size, shown.unwrap_or(0.0), each)? {
+                break;
+            }
+        }
+        eye.tally.rate = 1.0 / header.rate.period().as_secs_f64();
+        Ok(eye.tally)
+    }
+}
+
+/// What the screen showed: as it is said, or as it lies beside truth or clip.
+fn light(arguments: &Arguments, clip: &Path) -> Result<Vec<f32>, Failure> {
+    let beside = |folder: &Path| Some(folder.join("light.txt")).filter(|file| file.is_file());
+    let of_truth = arguments.truth.as_deref().and_then(beside);
+    let of_clip = || clip.parent().filter(|_| clip.as_os_str() != "-").and_then(beside);
+    let Some(file) = arguments.light.clone().or(of_truth).or_else(of_clip) else { return Ok(Vec::new()) };
+    let in_file = |why: String| {
+        format!("{}: {why}; give a number from 0 to 1 for each picture, a line each, or name another with --light", file.display())
+    };
+    let light = File::open(&file).map_err(|why| in_file(why.to_string()))?;
+    Ok(read_light(light).map_err(|why| in_file(why.to_string()))?)
+}

@@ -1,0 +1,30 @@
+//! Letters of three by five dots: enough for numbers on a picture that is written to a file.
+
+/// Columns and rows of a letter.
+pub(super) const SIZE: [usize; 2] = [3, 5];
+
+/// Five rows of three dots each, the upper row first; a box for what is not known.
+const LETTERS: &[(char, [u8; 5])] = &[
+    ('0', [0b111, 0b101, 0b101, 0b101, 0b111]),
+    ('1', [0b010, 0b110, 0b010, 0b010, 0b111]),
+    ('2', [0b111, 0b001, 0b111, 0b100, 0b111]),
+    ('3', [0b111, 0b001, 0b011, 0b001, 0b111]),
+    ('4', [0b101, 0b101, 0b111, 0b001, 0b001]),
+    ('5', [0b111, 0b100, 0b111, 0b001, 0b111]),
+    ('6', [0b111, 0b100, 0b111, 0b101, 0b111]),
+    ('7', [0b111, 0b001, 0b010, 0b010, 0b010]),
+    ('8', [0b111, 0b101, 0b111, 0b101, 0b111]),
+    ('9', [0b111, 0b101, 0b111, 0b001, 0b111]),
+    ('.', [0, 0, 0, 0, 0b010]),
+    (':', [0, 0b010, 0, 0b010, 0]),
+    ('×', [0, 0b101, 0b010, 0b101, 0]),
+    (' ', [0; 5]),
+    ('m', [0, 0, 0b111, 0b111, 0b101]),
+    ('s', [0, 0b011, 0b110, 0b011, 0b110]),
+];
+
+/// The dots of a letter, row by row.
+pub(super) fn dots(letter: char) -> [u8; 5] {
+    let known = LETTERS.iter().find(|(known, _)| *known == letter);
+    known.map_or([0b111, 0b101, 0b101, 0b101, 0b111], |(_, dots)| *dots)
+}

@@ -1,0 +1,44 @@
+//! A line a second, where there is no window.
+
+use super::{Failure, Look};
+use std::io::{self, Write};
+
+pub(super) struct Lines {
+    /// The next second to be told.
+    next: Option<u64>,
+    /// Why no pictures come; told once.
+    blind: String,
+}
+
+impl Lines {
+    /// Tells, or keeps silent.
+    pub(super) fn new(tell: bool) -> Self {
+        Self { next: tell.then_some(0), blind: String::new() }
+    }
+
+    pub(super) fn look(&mut self, look: &Look) -> Result<(), Failure> {
+        self.blind.clear();
+        let second = look.at.as_secs();
+        if self.next.is_none_or(|next| second < next) {
+            return Ok(());
+        }
+        self.next = Some(second + 1);
+        let (bodies, ms, stir) = (look.seen.figures.len(), look.ms, look.seen.motion.stir);
+        let minutes = [second / 60, second % 60];
+        Ok(writeln!(
+            io::stdout(),
+            "{:02}:{:02}  {bodies} bodies, {:.0} % moves, {ms:.2} ms",
+            minutes[0],
+            minutes[1],
+            stir * 100.0
+        )?)
+    }
+
+    pub(super) fn blind(&mut self, why: &str) -> Result<(), Failure> {
+        if self.next.is_none() || self.blind == why {
+            return Ok(());
+        }
+        why.clone_into(&mut self.blind);
+        Ok(writeln!(io::stdout(), "nothing is seen: {why}")?)
+    }
+}

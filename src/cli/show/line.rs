@@ -1,0 +1,139 @@
+//! One line of a show's state, as `docs/show.md` has it.
+
+use crate::device::sight::SightStatus;
+use crate::twin::TraceLine;
+use serde::{Deserialize, Serialize};
+
+/// One line of state. Each loop's counter moves while the loop lives, whatever it finds to do.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Version of this line.
+    pub state: u32,
+    /// Slug of the site's city.
+    pub city: String,
+    /// Id of what is shown.
+    pub installation: String,
+    /// Seconds since the start.
+    pub uptime_s: f64,
+    /// Turns of each loop since the start.
+    pub loops: Loops,
+    /// Pictures that the GPU has finished since the start.
+    pub painted: u64,
+    /// Without windows.
+    pub offscreen: bool,
+    /// What draws.
+    pub adapter: String,
+    /// Size of the canvas's texture.
+    pub pixels: [u32; 2],
+    /// `none`, `alone`, `linked` or `apart`.
+    pub link: String,
+    /// The twin's round trip, in milliseconds.
+    pub round_trip_ms: Option<f64>,
+    /// Events that the twin has not acknowledged, and those given up.
+    pub waiting: usize,
+    /// See `waiting`.
+    pub lost: u64,
+    /// The scene process.
+    pub scene: SceneLine,
+    /// Who is there now.
+    #[serde(default)]
+    pub bodies: Bodies,
+    /// Every camera of the site, in the order of its manifest.
+    #[serde(default)]
+    pub cameras: Vec<CameraLine>,
+    /// The sound device; none is a silent show, not a fault.
+    pub sound: Option<String>,
+    /// With `--trace`: memory of this process, in MiB (proportional set size).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<f64>,
+    /// With `--trace`: what happened to each touch and body.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<TraceLine>,
+}
+
+/// Turns of each loop.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Loops {
+    /// The frame loop; should turn 30 to 60 times a second.
+    pub frame: u64,
+    /// The link thread; should turn at least ten times a second. 0 without a twin.
+    pub link: u64,
+    /// The sound callback; stands still without a device.
+    pub sound: u64,
+    /// Frames that the scene has answered.
+    pub scene: u64,
+}
+
+/// How the scene is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SceneLine {
+    /// It runs.
+    pub ready: bool,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// Processes started so far.
+    pub starts: u64,
+    /// What is wrong now.
+    pub fault: Option<String>,
+    /// What was wrong last.
+    pub last_fault: Option<String>,
+    /// Milliseconds of the last frame.
+    pub took_ms: f64,
+}
+
+/// How many bodies there are.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Bodies {
+    /// At this site.
+    pub here: usize,
+    /// At the twin, as far as is known here.
+    pub there: usize,
+}
+
+/// How one camera is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CameraLine {
+    /// Its name in site.toml.
+    pub name: String,
+    /// `starting`, `seeing` or `waiting`: its program failed and is started again soon.
+    pub state: String,
+    /// Pictures since the start; moves while it is `seeing`.
+    pub frames: u64,
+    /// Pictures a second, as they came lately.
+    pub rate: f64,
+    /// Columns and rows of its pictures.
+    pub size: [usize; 2],
+    /// Times that its program was started.
+    pub starts: u64,
+    /// Its program, while one runs.
+    pub pid: Option<u32>,
+    /// Bodies in its newest picture.
+    pub bodies: usize,
+    /// Milliseconds that the newest picture took to be made sense of.
+    pub took_ms: f64,
+    /// What was wrong last, and what to do about it.
+    pub last_fault: Option<String>,
+}
+
+/// Rounded to a tenth.
+pub(super) fn tenths(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
+}
+
+impl From<SightStatus> for CameraLine {
+    fn from(status: SightStatus) -> Self {
+        let SightStatus { name, camera, bodies, took_ms, .. } = status;
+        Self {
+            name,
+            state: camera.state.word().into(),
+            frames: camera.frames,
+            rate: tenths(camera.rate),
+            size: camera.size,
+            starts: camera.starts,
+            pid: camera.pid,
+            bodies,
+            took_ms: tenths(took_ms.into()),
+            last_fault: camera.last_fault,
+        }
+    }
+}

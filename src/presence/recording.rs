@@ -1,0 +1,202 @@
+//! A recording: who was at a site, as shapes, to be played back in rehearsal. Never a picture, and never for ever.
+//!
+//! The head is text, so that anyone can read what the file holds and until when it may be kept:
+//!
+//! ```text
+//! moongate recording 1
+//! holds shapes and touches, no pictures
+//! city shenzhen
+//! canvas 1920 1080
+//! began 2026-03-07T18:00:00Z
+//! expires 2026-04-06T18:00:00Z
+//! ```
+//!
+//! and an empty line. Frames of `wire.rs` follow. A frame of type 1 is one instant: the time since the instant before
+//! it in microseconds, then the parts of its presence as on the link, each with its size. Lines and frames of other
+//! names are of a later version and are skipped.
+
+use super::{Assembled, Detail, Part, Point, Presence, encode};
+use crate::wire::{Reader, WireError, Write};
+use jiff::Timestamp;
+use std::time::Duration;
+use thiserror::Error;
+
+/// The version of recordings that this engine writes and reads.
+pub const API: u32 = 1;
+/// Most bytes of a head.
+pub const HEAD_MAX: usize = 1_024;
+/// Most bytes of one frame's payload.
+const FRAME_MAX: usize = 64 << 10;
+/// The frame that is an instant.
+const INSTANT: u8 = 1;
+/// Longest silence between two instants that is played as it was: a night at a closed square.
+const GAP_MAX: Duration = Duration::from_secs(86_400);
+/// Largest side of a canvas, in its units.
+const SIDE_MAX: f32 = 65_536.0;
+/// Most letters in a city's name.
+const CITY_MAX: usize = 64;
+
+/// What a recording says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Head {
+    /// The city that it was made in, by its short name.
+    pub city: String,
+    /// Size of the canvas, in its units.
+    pub canvas: Point,
+    /// When it began, in seconds since 1970.
+    pub began: i64,
+    /// When it must not be played any more, in seconds since 1970.
+    pub expires: i64,
+}
+
+/// Why a file is no recording that can be played.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum HeadError {
+    /// Something else.
+    #[error("it is no recording of Moongate; name a file that `moongate record` wrote")]
+    NoRecording,
+    /// Of a later version.
+    #[error("it is of version {0}, and this engine reads {API}; update Moongate on this machine")]
+    Newer(u32),
+    /// A line is missing or makes no sense.
+    #[error("its line `{0}` is missing or broken; record anew")]
+    Line(&'static str),
+}
+
+impl Head {
+    /// The head as bytes. What is not within the bounds is brought there.
+    pub fn bytes(&self) -> Vec<u8> {
+        let city: String = self.city.chars().filter(|letter| !letter.is_control()).take(CITY_MAX).collect();
+        let [width, height] = self.canvas;
+        let [began, expires] = [self.began, self.expires].map(date);
+        format!(
+            "moongate recording {API}\nholds shapes and touches, no pictures\ncity {city}\ncanvas {width} {height}\n\
+             began {began}\nexpires {expires}\n\n"
+        )
+        .into_bytes()
+    }
+
+    /// Reads a head from the first bytes of a file; also, how many of them it took.
+    pub fn read(bytes: &[u8]) -> Result<(Self, usize), HeadError> {
+        let bytes = &bytes[..bytes.len().min(HEAD_MAX)];
+        let end = bytes.windows(2).position(|pair| pair == b"\n\n").ok_or(HeadError::NoRecording)?;
+        let text = std::str::from_utf8(&bytes[..end]).map_err(|_| HeadError::NoRecording)?;
+        let mut lines = text.lines();
+        let version = lines.next().and_then(|line| line.strip_prefix("moongate recording "));
+        match version.and_then(|version| version.parse::<u32>().ok()) {
+            Some(API) => {}
+            Some(newer) if newer > API => return Err(HeadError::Newer(newer)),
+            _ => return Err(HeadError::NoRecording),
+        }
+        let find = |key: &'static str| {
+            let values = text.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix(' '));
+            values.last().ok_or(HeadError::Line(key))
+        };
+        let date = |key: &'static str| {
+            let date: Timestamp = find(key)?.parse().map_err(|_| HeadError::Line(key))?;
+            Ok(date.as_second())
+        };
+        let side = |text: Option<&str>| {
+            let side = text?.parse::<f32>().ok()?;
+            (1.0..=SIDE_MAX).contains(&side).then_some(side)
+        };
+        let mut sides = find("canvas")?.split(' ');
+        let canvas = side(sides.next()).zip(side(sides.next())).ok_or(HeadError::Line("canvas"))?;
+        let head = Self {
+            city: find("city")?.chars().take(CITY_MAX).collect(),
+            canvas: [canvas.0, canvas.1],
+            began: date("began")?,
+            expires: date("expires")?,
+        };
+        Ok((head, end + 2))
+    }
+
+    /// The day and second from which on it must not be played, as people read it.
+    pub fn until(&self) -> String {
+        date(self.expires)
+    }
+}
+
+/// Seconds since 1970 as people read them.
+fn date(seconds: i64) -> String {
+    let held = seconds.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
+    Timestamp::from_second(held).unwrap_or_default().to_string()
+}
+
+/// Appends one instant: `since` the one before it, who is there.
+pub fn put_instant(out: &mut Vec<u8>, canvas: Point, since: Duration, presence: &Presence) {
+    let mut payload = Vec::new();
+    payload.put_var(u64::try_from(since.as_micros()).unwrap_or(u64::MAX));
+    for part in encode(presence, canvas, 0, Duration::ZERO, Detail::for_bodies(presence.bodies.len())) {
+        payload.put_var(part.len() as u64);
+        payload.extend_from_slice(&part);
+    }
+    out.put_frame(INSTANT, &payload);
+}
+
+/// One instant of a recording.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Instant {
+    /// Since the one before it.
+    pub since: Duration,
+    /// Who was there.
+    pub presence: Presence,
+}
+
+/// Reads instants from bytes that come piece by piece: everything after the head.
+#[derive(Debug)]
+pub struct Tape {
+    canvas: Point,
+    bytes: Vec<u8>,
+    read: usize,
+}
+
+impl Tape {
+    /// Nothing read yet. `canvas` as the head has it.
+    pub fn new(canvas: Point) -> Self {
+        Self { canvas, bytes: Vec::new(), read: 0 }
+    }
+
+    /// The bytes that follow those before. To be given only when [`Tape::next`] has no more instant; then what is held
+    /// is at most one frame and `bytes`.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.bytes.drain(..self.read);
+        self.read = 0;
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next instant; `None` when more bytes are needed, which at the end of a file is its end, torn or not. After an
+    /// error nothing more can be read.
+    #[expect(clippy::should_implement_trait, reason = "it can fail, and more may come after `None`")]
+    pub fn next(&mut self) -> Result<Option<Instant>, WireError> {
+        loop {
+            let left = self.bytes.get(self.read..).unwrap_or_default();
+            let mut reader = Reader::new(left);
+            let (kind, size) = match head_of_frame(&mut reader) {
+                Ok(head) => head,
+                Err(WireError::Short) => return Ok(None),
+                Err(why) => return Err(why),
+            };
+            let Ok(payload) = reader.take(size) else { return Ok(None) };
+            self.read += left.len() - reader.left();
+            if kind == INSTANT {
+                return instant(payload, self.canvas).map(Some);
+            }
+        }
+    }
+}
+
+fn head_of_frame(reader: &mut Reader) -> Result<(u8, usize), WireError> {
+    Ok((reader.u8()?, reader.count(FRAME_MAX)?))
+}
+
+fn instant(payload: &[u8], canvas: Point) -> Result<Instant, WireError> {
+    let mut reader = Reader::new(payload);
+    let since = Duration::from_micros(reader.var()?).min(GAP_MAX);
+    let mut presence = Assembled::default();
+    while reader.left() > 0 {
+        let size = reader.count(FRAME_MAX)?;
+        presence.take(Part::decode(&mut Reader::new(reader.take(size)?), canvas)?);
+    }
+    Ok(Instant { since, presence: presence.presence().clone() })
+}
