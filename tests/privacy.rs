@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 use tapped::Tapped;
 
 const SIZE: [usize; 2] = [160, 120];
+/// Bytes of the header of a clip, and of a picture with its own.
+const HEAD: usize = HEADER.len();
+const FRAME: usize = "FRAME\n".len() + SIZE[0] * SIZE[1];
+const HEADER: &str = "YUV4MPEG2 W160 H120 F15:1 Ip A1:1 Cmono\n";
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Signals, as every Unix that people use numbers them.
 const ABORT: i32 = 6;
@@ -29,7 +33,7 @@ fn rows() -> [[u8; PERIOD]; 2] {
 /// A clip of someone who walks to and fro, ten seconds at 15 pictures a second.
 fn clip([ground, person]: &[[u8; PERIOD]; 2]) -> Vec<u8> {
     let [width, height] = SIZE;
-    let mut clip = format!("YUV4MPEG2 W{width} H{height} F15:1 Ip A1:1 Cmono\n").into_bytes();
+    let mut clip = HEADER.as_bytes().to_vec();
     for number in 0..150_i32 {
         clip.extend(b"FRAME\n");
         let x = 20 + (number - 75).abs() * 120 / 75;
@@ -169,9 +173,12 @@ fn no_pixel_is_written_sent_or_said_even_in_a_crash() {
     std::fs::write(&film, clip(&rows)).expect("our own folder");
     assert_eq!(pattern.find_below(shelf.path()).0.len(), 1, "what is looked for is in the pictures");
 
-    // One camera of ours and one of somebody else, such as a depth sensor, which talks too.
-    let film = film.display();
-    let foreign = format!("sh -c 'while :; do echo hello >&2; cat {film}; sleep 1; done'");
+    // One camera of ours and one of somebody else, such as a depth sensor, which talks too, and writes its picture there.
+    let frame = shelf.path().join("frame");
+    std::fs::write(&frame, &clip(&rows)[..HEAD + FRAME]).expect("our own folder");
+    let (film, frame) = (film.display(), frame.display());
+    let rest = format!("tail -c {FRAME} {frame}");
+    let foreign = format!("sh -c 'cat {frame}; while :; do {rest} >&2; sleep 0.05; {rest}; done'");
     let key = SiteKey::generate().expect("randomness");
     let twin = Tapped::start(&shelf.path().join("installation"), SCENE, SHADER, key.public());
     let rooms = Rooms::new(&twin, &key, &[format!("moongate camera --file {film}"), foreign]);
@@ -201,7 +208,7 @@ fn no_pixel_is_written_sent_or_said_even_in_a_crash() {
     for process in [own, pid(&line["cameras"][0]["pid"]), pid(&line["cameras"][1]["pid"]), pid(&line["scene"]["pid"])] {
         assert_eq!(core_limits(process), ["0", "0"], "process {process} of {line}");
     }
-    kill("SEGV", pid(&line["cameras"][0]["pid"]));
+    kill("ABRT", pid(&line["cameras"][0]["pid"]));
     show.wait("the camera again", |line| line["cameras"][0]["starts"].as_u64() > Some(1));
     kill("ABRT", own);
     let status = show.child.wait().expect("it is our child");
@@ -226,7 +233,7 @@ fn no_pixel_is_written_sent_or_said_even_in_a_crash() {
             assert_eq!(pattern.find(bytes), None, "a {what} of {} bytes", bytes.len());
         }
     }
-    println!("{files} files with {size} bytes, {} packets, {} datagrams", packets.len(), plain.len());
+    println!("{files} files with {size} bytes, {log} of them log; {} packets, {} datagrams", packets.len(), plain.len());
 }
 
 /// That a crash leaves no file could be the system's doing: then the test above says less than it seems to.

@@ -1,12 +1,16 @@
-//! Two cities on one machine, as a newcomer runs them: linked, every touch once, pictures of both, a show that dies.
+//! Two cities on one machine, as a newcomer runs them: linked, every touch once, people of both seen in both, pictures of
+//! both, a show that dies.
 
 #![cfg(feature = "show")]
 
+use moongate::device::record::Recorder;
+use moongate::presence::{Body, Presence};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Four software renderers at once would only slow each other.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -23,7 +27,7 @@ fn report(dir: &Path) -> Value {
 }
 
 #[test]
-fn every_touch_crosses_the_ocean_once_and_both_cities_have_pictures() {
+fn every_touch_crosses_the_ocean_once_and_everyone_is_seen_in_both_cities() {
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().expect("a folder");
     let out = dir.path().to_str().expect("a temporary folder has a plain name");
@@ -38,6 +42,13 @@ fn every_touch_crosses_the_ocean_once_and_both_cities_have_pictures() {
         assert_eq!((&site["lost"], &site["doubled"]), (&0.into(), &0.into()), "{site}");
         assert!(site["drawn_ms"]["count"].as_u64() >= Some(3), "{site}");
         assert_eq!(site["link"], "linked", "{site}");
+        // From the pixels of a street to the other city, and to the own picture.
+        assert_eq!(site["cameras"][0]["state"], "seeing", "{site}");
+        assert!(site["bodies"].as_u64() >= Some(2), "{site}");
+        assert!(site["bodies_there"].as_u64() >= Some(2), "{site}");
+        assert_eq!(site["bodies_unseen"], 0, "{site}");
+        assert!(site["outline_frames"]["count"].as_u64() >= Some(20), "{site}");
+        assert!(site["outline_frames"]["p50"].as_f64() <= Some(2.0), "{site}");
     }
     let both = std::fs::read_dir(dir.path())
         .expect("the folder is there")
@@ -45,6 +56,32 @@ fn every_touch_crosses_the_ocean_once_and_both_cities_have_pictures() {
         .filter(|name| name.starts_with("both-") && name.ends_with(".png"))
         .count();
     assert!(both >= 3, "{both} pictures of both cities");
+}
+
+#[test]
+fn a_recorded_crowd_comes_to_both_cities_without_a_camera() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| dir.path().join(name).to_str().expect("a plain name").to_owned();
+    let day = Duration::from_secs(86_400);
+    let mut recorder = Recorder::create(Path::new(&path("crowd")), "cali", [1920.0, 1080.0], day).expect("a new file");
+    for step in 0..120_u32 {
+        // Somebody else each second, who walks.
+        let x = (step % 30) as f32 * 40.0;
+        let outline = vec![[x, 400.0], [x + 200.0, 400.0], [x + 200.0, 1000.0], [x, 1000.0]];
+        let body = Body { id: (step / 30) as u16, people: 1, foot: [x + 100.0, 1000.0], outline, ..Body::default() };
+        recorder.note(Duration::from_millis(33) * step, &Presence { touches: Vec::new(), bodies: vec![body] });
+    }
+    drop(recorder);
+    let output = rehearse(&["hello", "--visitors", &path("crowd"), "--for", "9s", "--report", &path("report.json")])
+        .output()
+        .expect("the program is built");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for site in report(dir.path())["sites"].as_array().expect("two sites") {
+        assert_eq!((&site["cameras"], &site["bodies_unseen"]), (&Value::Array(Vec::new()), &0.into()), "{site}");
+        assert!(site["bodies"].as_u64() >= Some(2) && site["bodies_there"].as_u64() >= Some(2), "{site}");
+        assert_eq!(site["events"], 0, "nobody touched anything: {site}");
+    }
 }
 
 #[test]
@@ -82,6 +119,8 @@ fn slips_of_the_tongue_are_answered() {
         (&["riples"][..], "did you mean ripples?"),
         (&["--between", "shenzen", "dublin"], "did you mean shenzhen?"),
         (&["--cast", "fourty"], "did you mean forty?"),
+        (&["--camera", "ffmpeg | cat"], "for a shell"),
+        (&["--visitors", "nobody-has-this"], "cannot be read"),
         (&["--loss", "200"], "use a number from 0 to 100"),
         (&["--for", "3 weeks"], "is no unit; use s, m or h"),
     ] {

@@ -95,8 +95,13 @@ struct Running {
 
 impl Running {
     fn start(dir: &Path) -> Self {
-        let mut child =
-            command(dir).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program is built");
+        Self::start_with(dir, &[])
+    }
+
+    fn start_with(dir: &Path, arguments: &[&str]) -> Self {
+        let mut command = command(dir);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the program is built");
         let output = child.stdout.take().expect("it is piped");
         let (said, lines) = std::sync::mpsc::channel();
         std::thread::Builder::new()
@@ -185,6 +190,55 @@ fn a_shader_that_does_not_compile_is_named() {
     let script = "import { draw } from \"moongate\";\nexport function frame() { draw.shader(\"night.wgsl\"); }\n";
     let shader = "fn paint(at: vec2f) -> vec4f {\n  return vec4f(nothing, 1.0);\n}\n";
     fails(script, Some(shader), &["night.wgsl:2", "nothing"]);
+}
+
+/// What runs as a child of a process.
+fn children(pid: u32) -> Vec<String> {
+    let parent = |stat: &str| stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok();
+    let child = |entry: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+        let words = std::fs::read_to_string(entry.path().join("cmdline")).ok()?;
+        (parent(&stat) == Some(pid)).then(|| words.replace('\0', " "))
+    };
+    std::fs::read_dir("/proc").expect("a system with /proc").filter_map(|entry| child(entry.ok()?)).collect()
+}
+
+#[test]
+fn a_site_without_a_camera_starts_none_and_can_be_touched() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = site(GOOD, None);
+    let show = Running::start_with(dir.path(), &["--cast", "vandal", "--trace"]);
+    let touched = |line: &serde_json::Value| {
+        line["events"].as_array().is_some_and(|events| events.iter().any(|event| event["is"] == "drawn"))
+    };
+    let line = show.wait(touched);
+    assert_eq!((&line["cameras"], &line["bodies"]["here"]), (&serde_json::json!([]), &0.into()), "{line}");
+    let children = children(show.child.id());
+    assert!(children.len() == 1 && children[0].trim_end().ends_with(" scene"), "{children:?}");
+    show.end();
+}
+
+#[test]
+fn a_program_that_is_no_camera_is_named_and_one_that_writes_y4m_is_seen() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = site(GOOD, None);
+    // A picture of noughts, as a depth sensor in an empty room gives it.
+    let depth = "sh -c 'printf \"YUV4MPEG2 W64 H48 F30:1 Cmono\\n\"; while :; do echo FRAME; head -c 3072 /dev/zero; sleep 0.05; done'";
+    let file = dir.path().join("site.toml");
+    let text = std::fs::read_to_string(&file).expect("just written");
+    let cameras = format!("[[camera]]\nname = \"depth\"\ncommand = {depth:?}\n[[camera]]\nname = \"away\"\ncommand = \"false\"\n");
+    std::fs::write(&file, text + &cameras).expect("our own folder");
+    let show = Running::start(dir.path());
+    let line = show.wait(|line| {
+        let [depth, away] = [&line["cameras"][0], &line["cameras"][1]];
+        depth["frames"].as_u64() > Some(5) && away["last_fault"].is_string() && line["painted"].as_u64() > Some(3)
+    });
+    let [depth, away] = [&line["cameras"][0], &line["cameras"][1]];
+    assert_eq!((&depth["name"], &depth["state"], &depth["size"]), (&"depth".into(), &"seeing".into(), &serde_json::json!([64, 48])));
+    assert!(away["last_fault"].as_str().is_some_and(|why| why.contains("run its command by hand")), "{away}");
+    assert_ne!(away["state"], "seeing");
+    show.end();
+    assert!(!Path::new(&format!("/proc/{}", depth["pid"])).exists(), "its program still runs");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `moongate show --site DIR`: one site's show. Its contract with who starts it stands in `docs/show.md`.
 
-mod graphics;
+pub(super) mod graphics;
 mod guests;
 mod line;
 mod state;

@@ -2,10 +2,35 @@
 
 use super::work::Plane;
 
-/// Marks (1) where `seen` is farther from `lit` than `bound`; elsewhere 0.
-pub(super) fn differ(seen: &Plane, lit: &Plane, bound: &Plane, into: &mut Plane) {
-    for (((to, seen), lit), bound) in into.pixels.iter_mut().zip(&seen.pixels).zip(&lit.pixels).zip(&bound.pixels) {
-        *to = u8::from(seen.abs_diff(*lit) > *bound);
+/// Least difference that counts where nine pixels agree on it, in steps of brightness.
+const AGREED: i16 = 5;
+
+/// Marks (1) where `seen` is farther from `lit` than `bound`, or a pixel and its neighbours together are farther than
+/// half of that: noise does not agree with its neighbours. Elsewhere 0. `sums` is a buffer.
+pub(super) fn differ(seen: &Plane, lit: &Plane, bound: &Plane, into: &mut Plane, sums: &mut Vec<i16>) {
+    let width = seen.width;
+    sums.clear();
+    sums.resize(seen.pixels.len(), 0);
+    for ((to, seen), lit) in sums.iter_mut().zip(&seen.pixels).zip(&lit.pixels) {
+        *to = i16::from(*seen) - i16::from(*lit);
+    }
+    let apart = |row: usize| &sums[row * width..][..width];
+    for y in 0..seen.height {
+        let rows = [apart(y.saturating_sub(1)), apart(y), apart((y + 1).min(seen.height - 1))];
+        let bound = bound.row(y);
+        let to = into.row_mut(y);
+        for x in 0..width {
+            to[x] = u8::from(rows[1][x].unsigned_abs() > u16::from(bound[x]));
+        }
+        let threes = rows.map(|row| row.windows(3));
+        let [above, this, below] = threes;
+        for (((to, bound), above), (this, below)) in
+            to[1..].iter_mut().zip(&bound[1..]).zip(above).zip(this.zip(below))
+        {
+            let sum: i16 = above.iter().chain(this).chain(below).sum();
+            // Half of the bound, nine times.
+            *to |= u8::from(sum.abs() > (i16::from(*bound) * 9 / 2).max(9 * AGREED));
+        }
     }
 }
 

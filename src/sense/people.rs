@@ -44,6 +44,7 @@ pub(super) struct People {
     pub(super) members: Vec<usize>,
     pub(super) order: Vec<usize>,
     pub(super) next: u16,
+    counts: Vec<u16>,
 }
 
 impl People {
@@ -59,6 +60,7 @@ impl People {
             members: Vec::new(),
             order: Vec::new(),
             next: 0,
+            counts: Vec::new(),
         }
     }
 
@@ -256,6 +258,7 @@ impl People {
         let cut = self.cut(area);
         let person = &mut self.list[index];
         let measured = [area[2] - area[0], area[3] - area[1]];
+        person.measured = area;
         let fresh = person.hits < 6 || cut;
         let mut foot = [(area[0] + area[2]) / 2.0, area[3]];
         if !fresh && measured[1] < 0.88 * person.size[1] {
@@ -404,15 +407,37 @@ impl People {
             }
         }
         self.list[index].owned -= removed;
-        let mut left_over: Option<Bounds> = None;
+        self.extent(index, area)
+    }
+
+    /// The box of one's own pixels within an area, thin ends left out: the edge of a shadow is a line, a leg is not.
+    fn extent(&mut self, index: usize, area: Bounds) -> Bounds {
+        let [left, top, right, bottom] = whole(area, self.picture);
+        let mine = index as u8 + 1;
+        let mut counts = core::mem::take(&mut self.counts);
+        counts.clear();
+        counts.resize(right - left, 0);
+        let (mut first, mut last) = (bottom, top);
         for y in top..bottom {
-            let owner = &self.owner[y * width..][..width];
-            let Some(first) = (left..right).find(|x| owner[*x] == mine) else { continue };
-            let last = (left..right).rfind(|x| owner[*x] == mine).unwrap_or(first);
-            let this = [first, y, last + 1, y + 1].map(|side| side as f32);
-            left_over = Some(left_over.map_or(this, |all| [all[0].min(this[0]), all[1], all[2].max(this[2]), this[3]]));
+            let owner = &self.owner[y * self.picture[0] + left..y * self.picture[0] + right];
+            let mut row = 0;
+            for (count, owner) in counts.iter_mut().zip(owner) {
+                let own = u16::from(*owner == mine);
+                *count += own;
+                row += own;
+            }
+            if row >= 2 {
+                (first, last) = (first.min(y), y + 1);
+            }
         }
-        left_over.unwrap_or(area)
+        let least = (last.saturating_sub(first) as u16 / 14).max(2);
+        let thick = |count: &u16| *count >= least;
+        let across = (counts.iter().position(thick), counts.iter().rposition(thick));
+        self.counts = counts;
+        match across {
+            (Some(from), Some(to)) if first < last => [left + from, first, left + to + 1, last].map(|side| side as f32),
+            _ => area,
+        }
     }
 
     /// Gives the pixels of a group to whom `of` names; `usize::MAX` is nobody. How many are

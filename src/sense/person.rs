@@ -41,6 +41,8 @@ pub(super) struct Person {
     pub still: f32,
     /// Pixels of the mask that are its own in this frame.
     pub owned: u32,
+    /// The box of its pixels when it was last measured alone.
+    pub measured: Bounds,
     /// It was measured alone, not among others, in this frame.
     pub alone: bool,
     /// How much changes within it, in units of what the ground does by itself: what is alive is never quite still.

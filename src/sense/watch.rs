@@ -7,7 +7,7 @@ use super::light::{CELL, Cells, Light};
 use super::mask::{differ, dilate, sharpen, vote};
 use super::outline::Tracer;
 use super::people::{PEOPLE_MAX, People, whole};
-use super::person::Person;
+use super::person::{Bounds, Person};
 use super::pose::{bridge, pose};
 use super::shade::{PERHAPS, SURE, Shade};
 use super::shake::Shake;
@@ -89,6 +89,8 @@ struct Eye {
     keep: Plane,
     spare: Plane,
     kinds: Plane,
+    /// Marks before cracks were closed, which makes them a little wider than what is there.
+    tight: Plane,
     /// The marks of the frame before.
     marked: Plane,
     ground: Ground,
@@ -102,6 +104,7 @@ struct Eye {
     tracer: Tracer,
     rows: Vec<[f32; 4]>,
     points: Vec<Point>,
+    sums: Vec<i16>,
     /// For each one who is followed 0, or the index of its figure and 1.
     told: [u8; PEOPLE_MAX],
 }
@@ -124,6 +127,7 @@ impl Eye {
             keep: plane(),
             spare: plane(),
             kinds: plane(),
+            tight: plane(),
             marked: plane(),
             ground: Ground::new(&work),
             light: Light::new(width, height, black(&work)),
@@ -136,6 +140,7 @@ impl Eye {
             tracer: Tracer::default(),
             rows: Vec::new(),
             points: Vec::new(),
+            sums: Vec::new(),
             told: [0; PEOPLE_MAX],
             work,
         }
@@ -151,8 +156,9 @@ impl Eye {
         self.cells[1].sum(&self.ground.plain);
         self.light.measure(&self.cells[0], &self.cells[1], &self.held, shown, dt);
         self.light.shine(&self.ground.deep, &mut self.lit);
-        differ(&self.work, &self.lit, &self.ground.bound, &mut self.mask);
+        differ(&self.work, &self.lit, &self.ground.bound, &mut self.mask, &mut self.sums);
         vote(&mut self.mask, &mut self.spare, |count| count >= 5);
+        self.tight.pixels.copy_from_slice(&self.mask.pixels);
         vote(&mut self.mask, &mut self.spare, |count| count >= 3);
         self.blobs.find(&self.mask, 12);
         self.flashes();
@@ -163,6 +169,9 @@ impl Eye {
         self.ghosts(dt);
         self.hold();
         self.ground.follow(&self.work, &self.lit, &self.keep, dt);
+        for (owner, tight) in self.people.owner.iter_mut().zip(&self.tight.pixels) {
+            *owner *= *tight;
+        }
         for _ in 0..2 {
             sharpen(&mut self.people.owner, &self.work, &self.lit, &mut self.spare);
         }
@@ -317,7 +326,11 @@ impl Eye {
                 let at = y * width + x;
                 for (beside, step) in [(at + 1, 1), (at + width, width)] {
                     if mine(at) != mine(beside) {
-                        let across = |pixels: &[u8]| u32::from(pixels[at - step].abs_diff(pixels[beside + step]));
+                        // What noise alone would do is no edge.
+                        let noise = self.ground.bound.pixels[at] / 2;
+                        let across = |pixels: &[u8]| {
+                            u32::from(pixels[at - step].abs_diff(pixels[beside + step]).saturating_sub(noise))
+                        };
                         now += across(&self.work.pixels);
                         before += across(&self.lit.pixels);
                     }
@@ -397,7 +410,7 @@ impl Eye {
                     figure.reach = None;
                 }
             }
-            let bounds = box_of(person, at);
+            let bounds = box_of(person);
             figure.id = person.id;
             figure.bounds = [bounds[0], bounds[1], bounds[2] - bounds[0], bounds[3] - bounds[1]].map(|side| side * scale);
             figure.outline.clear();
@@ -455,15 +468,13 @@ fn black(plane: &Plane) -> u8 {
 }
 
 /// The box to tell: what is seen where someone stands alone, else what is known of the size.
-fn box_of(person: &Person, seen: Option<[usize; 4]>) -> super::person::Bounds {
-    match seen {
-        Some(seen) if person.alone => {
-            let [_, top, _, bottom] = person.bounds();
-            let [left, upper, right, lower] = seen.map(|side| side as f32);
-            // A part that looks like the ground belongs to it all the same.
-            let whole = lower - upper > 0.88 * (bottom - top);
-            if whole { [left, upper, right, lower] } else { [left, top, right, bottom] }
-        }
-        _ => person.bounds(),
+fn box_of(person: &Person) -> Bounds {
+    let [_, top, _, bottom] = person.bounds();
+    let [left, upper, right, lower] = person.measured;
+    match person.alone {
+        false => person.bounds(),
+        true if lower - upper > 0.88 * (bottom - top) => person.measured,
+        // A part that looks like the ground belongs to it all the same.
+        true => [left, top, right, bottom],
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn colour_of(id: u16) -> Colour {
     let hue = (f32::from(id) * 0.618_034).fract() * 6.0;
     let part = |shift: f32| {
         let turned = (hue + shift) % 6.0;
-        ((turned - 3.0).abs() - 1.0).clamp(0.15, 1.0)
+        ((turned - 3.0).abs() - 1.0).clamp(0.3, 1.0)
     };
     [part(0.0), part(4.0), part(2.0)].map(|part| (part * 255.0) as u8)
 }

@@ -32,12 +32,17 @@ pub fn find() -> Result<Graphics, String> {
         format!("nothing on this machine can draw ({why}); install a graphics driver, or mesa-vulkan-drivers to draw in software")
     })?;
     let info = adapter.get_info();
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     Ok(Graphics {
         software: info.device_type == wgpu::DeviceType::Cpu,
         name: info.name,
-        offscreen: !(set("DISPLAY") || set("WAYLAND_DISPLAY")),
+        offscreen: !has_display(),
     })
+}
+
+/// There is a display to open windows on.
+pub fn has_display() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    set("DISPLAY") || set("WAYLAND_DISPLAY")
 }
 
 /// An app with Bevy's plugins, with windows or without.

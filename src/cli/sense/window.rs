@@ -1,0 +1,326 @@
+//! The window: picture, mask, outlines, ids, motion, as they come.
+
+use super::super::show::graphics::{self, Graphics};
+use super::marks::{Mark, marks};
+use super::paint::Painter;
+use super::tally::Tally;
+use super::{Arguments, Failure, Look, Setup, Source, Told};
+use crate::device::clock::monotonic;
+use crate::presence::Point;
+use crate::sense::Seen;
+use crate::stage::pace;
+use bevy::asset::RenderAssetUsages;
+use bevy::camera::RenderTarget;
+use bevy::core_pipeline::tonemapping::Tonemapping;
+use bevy::prelude::*;
+use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
+use bevy::render::view::Msaa;
+use bevy::window::{PresentMode, WindowCloseRequested, WindowRef, WindowResolution};
+use bevy_egui::{
+    EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, EguiTextureHandle, EguiUserTextures,
+    PrimaryEguiContext, egui,
+};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Frames a second of the window.
+const FRAMES: f64 = 60.0;
+const SOFTWARE_FRAMES: f64 = 30.0;
+/// Longest side of a picture that is given to the graphics card as it is, in pixels.
+const SIDE_MAX: usize = 2_048;
+/// How long the eye has to end, which may wait for a picture.
+const GRACE: Duration = Duration::from_secs(3);
+const DARK: egui::Color32 = egui::Color32::from_rgb(11, 16, 32);
+
+/// What there is to draw with, if there is a display.
+pub(super) fn graphics() -> Result<Option<Graphics>, String> {
+    if !graphics::has_display() {
+        return Ok(None);
+    }
+    graphics::find().map(Some)
+}
+
+/// A picture with what was made of it. There are three, which go round.
+#[derive(Default)]
+struct Shot {
+    number: u64,
+    at: Duration,
+    y: Vec<u8>,
+    size: [usize; 2],
+    seen: Seen,
+    ms: f32,
+    /// Why there is none.
+    blind: Option<String>,
+}
+
+/// Between the eye and the window.
+#[derive(Default)]
+struct Board {
+    /// The newest, and whether the window has not had it yet.
+    newest: Mutex<(Shot, bool)>,
+    over: AtomicBool,
+    paused: AtomicBool,
+    /// The eye has ended, well or not.
+    ended: AtomicBool,
+}
+
+impl Shot {
+    fn look(&self) -> Look<'_> {
+        Look { number: self.number, at: self.at, y: &self.y, size: self.size, seen: &self.seen, ms: self.ms }
+    }
+}
+
+impl Board {
+    // What is on it is whole after each statement, so a poisoned lock is as good as any.
+    fn newest(&self) -> MutexGuard<'_, (Shot, bool)> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is(&self, what: &AtomicBool) -> bool {
+        what.load(Ordering::Relaxed)
+    }
+}
+
+/// Shows until someone ends it, or the time that was asked for is over.
+pub(super) fn run(graphics: &Graphics, arguments: &Arguments, source: Source, setup: Setup) -> Result<(), Failure> {
+    let board = Arc::new(Board::default());
+    let title = format!("moongate sense · {}", source.name());
+    let is_clip = matches!(source, Source::Clip(_));
+    let (told, tally) = sync_channel(1);
+    let (time, eye) = (arguments.time, board.clone());
+    std::thread::Builder::new().name("sense".into()).spawn(move || {
+        let tally = watch(source, time, is_clip, &eye);
+        eye.ended.store(true, Ordering::Relaxed);
+        // Nobody waits any more for one that ends too late.
+        let _ = told.send(tally);
+    })?;
+
+    let limit = if graphics.software { SOFTWARE_FRAMES } else { FRAMES };
+    let mut app = graphics::app(graphics, false);
+    app.add_plugins(EguiPlugin::default())
+        .insert_resource(EguiGlobalSettings { auto_create_primary_context: false, ..default() })
+        .insert_resource(ClearColor(Color::srgb_u8(DARK.r(), DARK.g(), DARK.b())))
+        .insert_resource(View {
+            board: board.clone(),
+            setup,
+            title,
+            shot: Shot::default(),
+            painter: Painter::default(),
+            texture: None,
+            tint: true,
+            stale: false,
+            stays: is_clip && time.is_none(),
+            last: Duration::ZERO,
+            limit,
+        })
+        .add_systems(Startup, open)
+        .add_systems(Update, (ends, upload))
+        .add_systems(EguiPrimaryContextPass, draw);
+    let exit = app.run();
+    board.over.store(true, Ordering::Relaxed);
+    match tally.recv_timeout(GRACE) {
+        Ok(tally) => tally?.say(false, None)?,
+        Err(_) => return Ok(()),
+    }
+    if exit.is_success() { Ok(()) } else { Err("the graphics device was lost; start it again".into()) }
+}
+
+/// Looks, and puts what it sees on the board; a clip at its own rate.
+fn watch(source: Source, time: Option<f64>, is_clip: bool, board: &Board) -> Result<Tally, Failure> {
+    let mut spare = Shot::default();
+    let (mut due, mut before) = (monotonic(), Duration::ZERO);
+    source.watch(time, &mut |told| {
+        match told {
+            Told::Look(look) => {
+                spare.y.clear();
+                spare.y.extend_from_slice(look.y);
+                spare.seen.clone_from(look.seen);
+                (spare.number, spare.at, spare.size, spare.ms) = (look.number, look.at, look.size, look.ms);
+                spare.blind = None;
+                if is_clip {
+                    due = wait(board, due + look.at.saturating_sub(before));
+                    before = look.at;
+                }
+            }
+            Told::Blind(why) => {
+                spare.y.fill(0);
+                spare.seen.figures.clear();
+                spare.blind = Some(why);
+            }
+        }
+        let mut newest = board.newest();
+        std::mem::swap(&mut newest.0, &mut spare);
+        newest.1 = true;
+        Ok(!board.is(&board.over))
+    })
+}
+
+/// Waits until it is due, and while the window is paused; when it was due.
+fn wait(board: &Board, due: Duration) -> Duration {
+    let step = Duration::from_millis(10);
+    let mut due = due;
+    while !board.is(&board.over) {
+        let now = monotonic();
+        if board.is(&board.paused) {
+            due = now;
+        } else if now >= due {
+            // One that is late does not hurry after what it has missed.
+            return if now - due > Duration::from_millis(100) { now } else { due };
+        }
+        std::thread::sleep(due.saturating_sub(now).clamp(Duration::from_millis(1), step));
+    }
+    due
+}
+
+#[derive(Resource)]
+struct View {
+    board: Arc<Board>,
+    setup: Setup,
+    title: String,
+    shot: Shot,
+    painter: Painter,
+    texture: Option<(Handle<Image>, egui::TextureId)>,
+    tint: bool,
+    /// The picture is to be painted anew.
+    stale: bool,
+    /// What was seen last stays when the eye has ended.
+    stays: bool,
+    last: Duration,
+    limit: f64,
+}
+
+fn open(mut commands: Commands, view: Res<View>) {
+    let window = Window {
+        title: view.title.clone(),
+        resolution: WindowResolution::new(1280, 800),
+        present_mode: PresentMode::AutoVsync,
+        ..default()
+    };
+    let window = commands.spawn(window).id();
+    commands.spawn((
+        Camera2d,
+        RenderTarget::Window(WindowRef::Entity(window)),
+        Msaa::Off,
+        Tonemapping::None,
+        PrimaryEguiContext,
+    ));
+}
+
+fn ends(
+    mut view: ResMut<View>,
+    keys: Res<ButtonInput<KeyCode>>,
+    mut closed: MessageReader<WindowCloseRequested>,
+    mut exit: MessageWriter<AppExit>,
+) {
+    let ended = view.board.is(&view.board.ended) && !view.stays;
+    // A clip that could not be read to its end says so in the terminal.
+    if ended || closed.read().next().is_some() || keys.just_pressed(KeyCode::Escape) {
+        exit.write(AppExit::Success);
+    }
+    if keys.just_pressed(KeyCode::KeyM) {
+        view.tint = !view.tint;
+        // Painted anew, also while it is paused.
+        view.stale = true;
+    }
+    if keys.just_pressed(KeyCode::Space) {
+        view.board.paused.fetch_xor(true, Ordering::Relaxed);
+    }
+    let limit = view.limit;
+    pace(&mut view.last, limit);
+}
+
+/// Brings the newest picture to the graphics card. Not as a texture of egui's own: of these every change is another
+/// texture, which is there a frame later.
+fn upload(mut view: ResMut<View>, mut images: ResMut<Assets<Image>>, mut textures: ResMut<EguiUserTextures>) {
+    let view = &mut *view;
+    let mut newest = view.board.newest();
+    if std::mem::take(&mut newest.1) {
+        std::mem::swap(&mut newest.0, &mut view.shot);
+        view.stale = true;
+    }
+    drop(newest);
+    if !std::mem::take(&mut view.stale) || view.shot.number == 0 || view.shot.blind.is_some() {
+        return;
+    }
+    view.painter.begin(&view.shot.look(), view.tint);
+    let image = image(&view.painter);
+    match view.texture.as_ref().map(|(handle, _)| handle) {
+        // Only one that was removed could not be replaced.
+        Some(handle) => _ = images.insert(handle.id(), image),
+        None => {
+            let handle = images.add(image);
+            let texture = textures.add_image(EguiTextureHandle::Strong(handle.clone()));
+            view.texture = Some((handle, texture));
+        }
+    }
+}
+
+fn draw(mut contexts: EguiContexts, view: Res<View>) -> Result {
+    let context = contexts.ctx_mut()?;
+    let look = view.shot.look();
+    let Look { at, size, ms, .. } = look;
+    let painter = context.layer_painter(egui::LayerId::background());
+    let room = context.content_rect();
+    let font = egui::FontId::proportional(15.0);
+    let line = |text: String| painter.text(room.min + egui::vec2(10.0, 8.0), egui::Align2::LEFT_TOP, text, font.clone(), egui::Color32::WHITE);
+    if let Some(why) = &view.shot.blind {
+        line(why.clone());
+        return Ok(());
+    }
+    let Some((_, texture)) = &view.texture else {
+        line("waiting for the first picture".into());
+        return Ok(());
+    };
+    let [width, height] = size.map(|side| side as f32);
+    let under = egui::Rect::from_min_max(room.min + egui::vec2(0.0, 32.0), room.max);
+    let scale = (under.width() / width).min(under.height() / height).max(0.01);
+    let picture = egui::Rect::from_center_size(under.center(), egui::vec2(width, height) * scale);
+    let all = egui::Rect::from_min_max(egui::Pos2::ZERO, egui::pos2(1.0, 1.0));
+    painter.image(*texture, picture, all, egui::Color32::WHITE);
+    let place = |[x, y]: Point| picture.min + egui::vec2(x, y) * scale;
+    for mark in marks(&look, &view.setup) {
+        paint(&painter, mark, &place);
+    }
+    let paused = if view.board.is(&view.board.paused) { " · paused" } else { "" };
+    let over = if view.board.is(&view.board.ended) { " · the clip is over" } else { "" };
+    line(format!(
+        "{:02}:{:02} · {width}×{height} · {} bodies · {:.0} % moves · {ms:.2} ms{paused}{over}     M mask   Space pause   Esc end",
+        at.as_secs() / 60,
+        at.as_secs() % 60,
+        look.seen.figures.len(),
+        look.seen.motion.stir * 100.0,
+    ));
+    Ok(())
+}
+
+fn paint(painter: &egui::Painter, mark: Mark, place: &dyn Fn(Point) -> egui::Pos2) {
+    let of = |[r, g, b]: [u8; 3]| egui::Color32::from_rgb(r, g, b);
+    match mark {
+        Mark::Line { points, closed, wide, colour } => {
+            let points: Vec<_> = points.into_iter().map(place).collect();
+            let stroke = egui::Stroke::new(if wide { 2.5 } else { 1.5 }, of(colour));
+            painter.add(if closed { egui::Shape::closed_line(points, stroke) } else { egui::Shape::line(points, stroke) });
+        }
+        Mark::Dot { at, radius, colour } => _ = painter.circle_filled(place(at), radius * 1.5, of(colour)),
+        Mark::Text { at, text, colour } => {
+            let font = egui::FontId::proportional(15.0);
+            let under = egui::vec2(1.0, 1.0);
+            painter.text(place(at) + under, egui::Align2::CENTER_BOTTOM, &text, font.clone(), egui::Color32::BLACK);
+            painter.text(place(at), egui::Align2::CENTER_BOTTOM, text, font, of(colour));
+        }
+    }
+}
+
+/// What was painted, for the graphics card; every second pixel, or fewer, of what is too large for it.
+fn image(painter: &Painter) -> Image {
+    let step = painter.size.iter().max().map_or(1, |side| side.div_ceil(SIDE_MAX)).max(1);
+    let rows = painter.rgb.chunks_exact((3 * painter.size[0]).max(1)).step_by(step);
+    let pixels = rows.flat_map(|row| row.chunks_exact(3).step_by(step));
+    let rgba = pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 255]).collect();
+    let [width, height] = painter.size.map(|side| side.div_ceil(step) as u32);
+    let size = Extent3d { width, height, depth_or_array_layers: 1 };
+    let of = (TextureDimension::D2, TextureFormat::Rgba8UnormSrgb);
+    Image::new(size, of.0, rgba, of.1, RenderAssetUsages::RENDER_WORLD)
+}
