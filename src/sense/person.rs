@@ -47,6 +47,8 @@ pub(super) struct Person {
     pub alone: bool,
     /// How much changes within it, in units of what the ground does by itself: what is alive is never quite still.
     pub stir: f32,
+    /// How long nothing has stirred within it, in seconds.
+    pub calm: f32,
     /// Mean difference of its pixels from the background, smoothed, in steps of brightness.
     pub contrast: f32,
     /// How many it may be.

@@ -260,9 +260,9 @@ impl Eye {
             self.stir(index, dt);
             let person = &self.people.list[index];
             let asks = !person.moved && person.hits > 2 && person.hits.is_multiple_of(3);
-            let dead = person.age > DEAD && person.stir < 1.0;
+            let dead = person.calm > if person.moved { 2.0 * DEAD } else { DEAD };
             let hole = person.moved && person.still > 1.0 && person.stir < 1.0 && person.hits.is_multiple_of(3);
-            if !(asks && (dead || self.is_ghost(index, 1.25)) || hole && self.is_ghost(index, 2.0)) {
+            if !(dead || asks && self.is_ghost(index, 1.25) || hole && self.is_ghost(index, 2.0)) {
                 index += 1;
                 continue;
             }
@@ -298,6 +298,7 @@ impl Eye {
         let person = &mut self.people.list[index];
         let now = changed as f32 * 3.0 / (usual as f32).max(1.0);
         person.stir += (now - person.stir) * (dt / (dt + 0.7));
+        person.calm = if person.stir < 1.0 && person.owned > 0 { person.calm + dt } else { 0.0 };
         if person.owned > 0 {
             let contrast = off as f32 / person.owned as f32;
             let rate = if person.contrast == 0.0 { 1.0 } else { dt / (dt + 0.5) };
