@@ -121,7 +121,7 @@ fn sense(arguments: &Arguments) -> Result<(), Failure> {
             Err(why) => eprintln!("moongate sense: no window: {why}"),
         }
     }
-    let mut lines = Lines::new(!arguments.json && files.is_empty());
+    let mut lines = Lines::new(source.name(), !arguments.json && files.is_empty());
     let tally = source.watch(arguments.time, &mut |told| {
         match told {
             Told::Look(look) => {

@@ -9,6 +9,11 @@ const TURNS: usize = 4;
 /// A difference from the background below this is never a person.
 const LEAST: f32 = 4.0;
 
+/// Someone stands before the background: it follows only the light.
+pub(super) const PERSON: u8 = 1;
+/// A large thing stands before it: it follows slowly.
+pub(super) const THING: u8 = 2;
+
 /// What is there when nobody is.
 #[derive(Debug, Default)]
 pub(super) struct Ground {
@@ -38,7 +43,7 @@ impl Ground {
         }
     }
 
-    /// Follows what is seen where `keep` is 0; elsewhere (people) only the light (`lit`: the background as it would
+    /// Follows what is seen where `keep` is 0, slowly where it is [`THING`], and where it is [`PERSON`] only the light (`lit`: the background as it would
     /// look now). `dt` in seconds.
     pub fn follow(&mut self, seen: &Plane, lit: &Plane, keep: &Plane, dt: f32) {
         self.learned += dt;
@@ -55,8 +60,10 @@ impl Ground {
             let (plain, bound) = (&mut self.plain.pixels[at.clone()], &mut self.bound.pixels[at]);
             for x in 0..width {
                 let kept = keep[x] != 0;
-                let target = i32::from(if kept { lit[x] } else { seen[x] }) << 8;
+                let target = i32::from(if keep[x] == PERSON { lit[x] } else { seen[x] }) << 8;
                 let known = i32::from(deep[x]);
+                // A bus passes, a lorry stays.
+                let rate = if keep[x] == THING { rate >> 3 } else { rate };
                 let now = known + (((target - known) * rate) >> 16);
                 deep[x] = now as u16;
                 plain[x] = (now >> 8) as u8;

@@ -31,6 +31,11 @@ impl Stature {
         self.samples.len() >= 12
     }
 
+    /// Whether enough has been learned to tell what is no person.
+    pub fn well_known(&self) -> bool {
+        self.samples.len() >= 40
+    }
+
     /// Someone seen whole, alone, on the move.
     pub fn learn(&mut self, foot: f32, height: f32) {
         if self.samples.len() < SAMPLES {

@@ -2,7 +2,7 @@
 
 use super::blob::Blobs;
 use super::flow::Flow;
-use super::ground::Ground;
+use super::ground::{Ground, PERSON, THING};
 use super::light::{CELL, Cells, Light};
 use super::mask::{differ, dilate, sharpen, vote};
 use super::outline::Tracer;
@@ -89,6 +89,8 @@ struct Eye {
     keep: Plane,
     spare: Plane,
     kinds: Plane,
+    /// Where vehicles are.
+    large: Plane,
     /// Marks before cracks were closed, which makes them a little wider than what is there.
     tight: Plane,
     /// The marks of the frame before.
@@ -127,6 +129,7 @@ impl Eye {
             keep: plane(),
             spare: plane(),
             kinds: plane(),
+            large: plane(),
             tight: plane(),
             marked: plane(),
             ground: Ground::new(&work),
@@ -162,6 +165,7 @@ impl Eye {
         vote(&mut self.mask, &mut self.spare, |count| count >= 3);
         self.blobs.find(&self.mask, 12);
         self.flashes();
+        self.things();
         self.marked.pixels.copy_from_slice(&self.mask.pixels);
         self.unshade();
         self.blobs.find(&self.mask, 6);
@@ -177,6 +181,32 @@ impl Eye {
         }
         self.flow.see(&self.work, self.factor as f32, dt);
         self.tell(dt, seen);
+    }
+
+    /// What is much larger than a person, taller than one there, and solid, is a vehicle and no crowd: it is taken out of
+    /// the mask.
+    fn things(&mut self) {
+        self.large.pixels.fill(0);
+        for (index, blob) in self.blobs.list.iter().enumerate() {
+            let [left, top, right, bottom] = blob.bounds;
+            let bodies = blob.area as f32 / self.people.area_of_one(bottom);
+            let full = blob.area as f32 / ((right - left) * (bottom - top)) as f32;
+            let tall = (bottom - top) as f32 / self.people.stature.at(bottom as f32);
+            let wide = (right - left) as f32 / self.people.stature.at(bottom as f32);
+            let thing = bodies > 5.0 && full > 0.5 && tall > 1.3 && wide > 1.2;
+            if !(self.people.stature.well_known() && thing) {
+                continue;
+            }
+            for y in top..bottom {
+                for at in y * self.work.width + left..y * self.work.width + right {
+                    if usize::from(self.blobs.labels[at]) == index + 1 {
+                        self.blobs.labels[at] = 0;
+                        self.mask.pixels[at] = 0;
+                        self.large.pixels[at] = 1;
+                    }
+                }
+            }
+        }
     }
 
     fn adopt(&mut self, at: usize) {
@@ -358,6 +388,9 @@ impl Eye {
             *mark = u8::from(*owner != 0);
         }
         dilate(&self.mask, &mut self.keep, &mut self.spare, 2);
+        for (keep, large) in self.keep.pixels.iter_mut().zip(&self.large.pixels) {
+            *keep = if *keep == 0 { *large * THING } else { PERSON };
+        }
         let across = self.cells[0].across;
         for (y, held) in self.held.chunks_exact_mut(across).enumerate() {
             let row = self.keep.row(y * CELL + CELL / 2);

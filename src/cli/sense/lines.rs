@@ -4,6 +4,7 @@ use super::{Failure, Look};
 use std::io::{self, Write};
 
 pub(super) struct Lines {
+    name: String,
     /// The next second to be told.
     next: Option<u64>,
     /// Why no pictures come; told once.
@@ -12,8 +13,8 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Tells, or keeps silent.
-    pub(super) fn new(tell: bool) -> Self {
-        Self { next: tell.then_some(0), blind: String::new() }
+    pub(super) fn new(name: String, tell: bool) -> Self {
+        Self { name, next: tell.then_some(0), blind: String::new() }
     }
 
     pub(super) fn look(&mut self, look: &Look) -> Result<(), Failure> {
@@ -21,6 +22,9 @@ impl Lines {
         let second = look.at.as_secs();
         if self.next.is_none_or(|next| second < next) {
             return Ok(());
+        }
+        if self.next == Some(0) {
+            writeln!(io::stdout(), "{}: {}×{}", self.name, look.size[0], look.size[1])?;
         }
         self.next = Some(second + 1);
         let (bodies, ms, stir) = (look.seen.figures.len(), look.ms, look.seen.motion.stir);

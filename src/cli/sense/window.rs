@@ -111,6 +111,7 @@ pub(super) fn run(graphics: &Graphics, arguments: &Arguments, source: Source, se
             texture: None,
             tint: true,
             stale: false,
+            is_clip,
             stays: is_clip && time.is_none(),
             last: Duration::ZERO,
             limit,
@@ -185,6 +186,7 @@ struct View {
     tint: bool,
     /// The picture is to be painted anew.
     stale: bool,
+    is_clip: bool,
     /// What was seen last stays when the eye has ended.
     stays: bool,
     last: Duration,
@@ -224,7 +226,7 @@ fn ends(
         // Painted anew, also while it is paused.
         view.stale = true;
     }
-    if keys.just_pressed(KeyCode::Space) {
+    if keys.just_pressed(KeyCode::Space) && view.is_clip {
         view.board.paused.fetch_xor(true, Ordering::Relaxed);
     }
     let limit = view.limit;
@@ -283,10 +285,11 @@ fn draw(mut contexts: EguiContexts, view: Res<View>) -> Result {
     for mark in marks(&look, &view.setup) {
         paint(&painter, mark, &place);
     }
+    let pause = if view.is_clip { "   Space pause" } else { "" };
     let paused = if view.board.is(&view.board.paused) { " · paused" } else { "" };
     let over = if view.board.is(&view.board.ended) { " · the clip is over" } else { "" };
     line(format!(
-        "{:02}:{:02} · {width}×{height} · {} bodies · {:.0} % moves · {ms:.2} ms{paused}{over}     M mask   Space pause   Esc end",
+        "{:02}:{:02} · {width}×{height} · {} bodies · {:.0} % moves · {ms:.2} ms{paused}{over}     M mask{pause}   Esc end",
         at.as_secs() / 60,
         at.as_secs() % 60,
         look.seen.figures.len(),

@@ -1,6 +1,7 @@
 //! Keeps a camera's program running, whatever it does, and its pictures coming.
 
 use super::super::clock::monotonic;
+use super::blinds::Blinds;
 use super::process::{Over, Process};
 use super::ring::{Picture, Ring};
 use super::y4m::{Reader, Y4mError, mirror};
@@ -72,6 +73,7 @@ pub(super) struct Keeper<'a> {
     runtime: &'a Runtime,
     /// The picture that is being filled.
     picture: Picture,
+    blinds: Blinds,
     frames: u64,
     /// How long a program may take to its first picture: more each time that was too short, for a camera far away.
     patience: Duration,
@@ -82,7 +84,8 @@ pub(super) struct Keeper<'a> {
 impl<'a> Keeper<'a> {
     pub(super) fn new(plan: &'a Plan, shared: &'a Shared, runtime: &'a Runtime) -> Self {
         let patience = plan.timing.silence;
-        Self { plan, shared, runtime, picture: Picture::default(), frames: 0, patience, outage: false }
+        let (picture, blinds) = (Picture::default(), plan.blinds.clone());
+        Self { plan, shared, runtime, picture, blinds, frames: 0, patience, outage: false }
     }
 
     fn over(&self) -> &'a Over {
@@ -198,6 +201,7 @@ impl<'a> Keeper<'a> {
         if self.plan.mirror {
             mirror(&mut self.picture.y, self.picture.width);
         }
+        self.blinds.close(&mut self.picture.y, [self.picture.width, self.picture.height]);
         let mut board = self.shared.board();
         // The mean interval, not the mean rate: two pictures in one go are no high rate.
         board.interval = if board.status.state == CameraState::Seeing {

@@ -3,9 +3,8 @@
 //! Pictures live in a ring of three and are overwritten; they are never written to disk, sent or logged, and nothing
 //! here that holds one can be printed. While a camera is away, what it showed last is wiped.
 //!
-//! A program runs in a process group of its own, and is killed with all that it started. If the show itself is killed
-//! at once, its pipes close: `moongate camera` ends by itself then, and any other program when it next writes
-//! (`SIGPIPE`).
+//! A program runs in a process group of its own, and is killed with all that it started; so it is when the show itself
+//! is killed at once.
 
 pub mod blinds;
 mod keep;
@@ -14,6 +13,7 @@ mod ring;
 pub mod y4m;
 
 use crate::manifest::{self, words};
+use blinds::Blinds;
 use process::Over;
 use ring::{Picture, Ring};
 use std::fmt;
@@ -123,6 +123,8 @@ struct Plan {
     words: Vec<String>,
     dir: PathBuf,
     mirror: bool,
+    /// What must not be looked at.
+    blinds: Blinds,
     timing: Timing,
 }
 
@@ -161,8 +163,8 @@ impl Camera {
     /// system that has no thread left.
     pub fn start(camera: &manifest::Camera, dir: &Path, timing: Timing) -> io::Result<Self> {
         let words = words(&camera.command).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
-        let (name, mirror) = (camera.name.clone(), camera.mirror);
-        let plan = Plan { name, words, dir: dir.to_owned(), mirror, timing };
+        let (name, mirror, blinds) = (camera.name.clone(), camera.mirror, Blinds::new(camera.mask.clone()));
+        let plan = Plan { name, words, dir: dir.to_owned(), mirror, blinds, timing };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let shared = Arc::new(Shared { ring: Ring::new(), board: Mutex::default(), over: Over::default() });
         let kept = shared.clone();
