@@ -411,3 +411,20 @@ fn the_street_writes_its_truth_beside_it() {
     let boxes = std::fs::read_to_string(truth.join("boxes.txt")).expect("boxes");
     assert!(boxes.lines().count() > 20, "{boxes}");
 }
+
+#[test]
+fn what_must_not_be_looked_at_is_black_before_anyone_sees_it() {
+    let devices = Devices::new();
+    let half = vec![[0.5, 0.0], [1.0, 0.0], [1.0, 1.0], [0.5, 1.0]];
+    for mirror in [false, true] {
+        let masked = manifest::Camera { mask: vec![half.clone()], mirror, ..devices.script("masked", "good") };
+        let mut camera = start(&masked, devices.dir(), Timing::default());
+        for _ in 0..3 {
+            let frame = camera.next(20 * SECOND).expect("a picture");
+            for row in frame.y.chunks_exact(64) {
+                assert!(row[32..].iter().all(|pixel| *pixel == 16), "the right half, as the picture is after `mirror`");
+                assert!(row[..32].iter().any(|pixel| *pixel != 16));
+            }
+        }
+    }
+}

@@ -9,25 +9,26 @@ const AGREED: i16 = 5;
 /// half of that: noise does not agree with its neighbours. Elsewhere 0. `sums` is a buffer.
 pub(super) fn differ(seen: &Plane, lit: &Plane, bound: &Plane, into: &mut Plane, sums: &mut Vec<i16>) {
     let width = seen.width;
+    // What is off in each pixel, and behind that one row of sums of three.
     sums.clear();
-    sums.resize(seen.pixels.len(), 0);
-    for ((to, seen), lit) in sums.iter_mut().zip(&seen.pixels).zip(&lit.pixels) {
+    sums.resize(seen.pixels.len() + width, 0);
+    let (off, threes) = sums.split_at_mut(seen.pixels.len());
+    for ((to, seen), lit) in off.iter_mut().zip(&seen.pixels).zip(&lit.pixels) {
         *to = i16::from(*seen) - i16::from(*lit);
     }
-    let apart = |row: usize| &sums[row * width..][..width];
+    let row = |y: usize| &off[y * width..][..width];
     for y in 0..seen.height {
-        let rows = [apart(y.saturating_sub(1)), apart(y), apart((y + 1).min(seen.height - 1))];
-        let bound = bound.row(y);
-        let to = into.row_mut(y);
-        for x in 0..width {
-            to[x] = u8::from(rows[1][x].unsigned_abs() > u16::from(bound[x]));
+        let (above, this, below) = (row(y.saturating_sub(1)), row(y), row((y + 1).min(seen.height - 1)));
+        let (bound, to) = (bound.row(y), into.row_mut(y));
+        for ((((sum, to), above), this), below) in threes.iter_mut().zip(&mut *to).zip(above).zip(this).zip(below) {
+            *sum = above + this + below;
+            *to = this.unsigned_abs().min(255) as u8;
         }
-        let threes = rows.map(|row| row.windows(3));
-        let [above, this, below] = threes;
-        for (((to, bound), above), (this, below)) in
-            to[1..].iter_mut().zip(&bound[1..]).zip(above).zip(this.zip(below))
-        {
-            let sum: i16 = above.iter().chain(this).chain(below).sum();
+        for (to, bound) in to.iter_mut().zip(bound) {
+            *to = u8::from(*to > *bound);
+        }
+        let nine = threes.iter().zip(&threes[1..]).zip(&threes[2..]).map(|((a, b), c)| a + b + c);
+        for ((to, bound), sum) in to[1..].iter_mut().zip(&bound[1..]).zip(nine) {
             // Half of the bound, nine times.
             *to |= u8::from(sum.abs() > (i16::from(*bound) * 9 / 2).max(9 * AGREED));
         }
@@ -68,8 +69,11 @@ pub(super) fn sharpen(owner: &mut [u8], seen: &Plane, lit: &Plane, spare: &mut P
         for x in 1..width - 1 {
             let at = y * width + x;
             let one = spare.pixels[at];
+            if one == 0 {
+                continue;
+            }
             let beside = [at - 1, at + 1, at - width, at + width];
-            if one == 0 || beside.iter().all(|at| spare.pixels[*at] == one) {
+            if beside.iter().all(|at| spare.pixels[*at] == one) {
                 continue;
             }
             let most = beside.iter().map(|at| off(*at)).max().unwrap_or(0);

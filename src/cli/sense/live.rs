@@ -10,7 +10,7 @@ use std::time::Duration;
 /// How long a picture is waited for before it is told that none comes.
 const WAIT: Duration = Duration::from_millis(500);
 /// How much longer than asked for is waited for a camera that shows nothing.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) struct Live {
     camera: manifest::Camera,
@@ -29,7 +29,8 @@ impl Live {
 
     pub(super) fn watch(self, time: Option<f64>, each: Each) -> Result<Tally, Failure> {
         let mut camera = Camera::start(&self.camera, &self.dir, Timing::default())?;
-        let mut eye = Eye::new(&self.camera.mask, time);
+        // What must not be looked at is black already.
+        let mut eye = Eye::new(&[], time);
         let mut y = Vec::new();
         let began = monotonic();
         let mut first = None;

@@ -1,7 +1,8 @@
 //! A camera: a child process that writes YUV4MPEG2, and the newest of its pictures in memory, brightness only.
 //!
 //! Pictures live in a ring of three and are overwritten; they are never written to disk, sent or logged, and nothing
-//! here that holds one can be printed. While a camera is away, what it showed last is wiped.
+//! here that holds one can be printed. While a camera is away, what it showed last is wiped. What a site's mask covers is
+//! black before a picture is in the ring.
 //!
 //! A program runs in a process group of its own, and is killed with all that it started; so it is when the show itself
 //! is killed at once.

@@ -59,6 +59,7 @@ impl Over {
 pub(super) struct Process {
     child: Child,
     group: Pid,
+    lifeline: Option<Child>,
     output: Option<Receiver>,
     errors: Option<Receiver>,
     said: Said,
@@ -80,7 +81,8 @@ impl Process {
         let mut child = command.process_group(0).spawn()?;
         let group = Pid::from_child(&child);
         let pipes = child.stdout.take().zip(child.stderr.take());
-        let mut process = Self { child, group, output: None, errors: None, said: Said::default() };
+        let mut process =
+            Self { child, group, lifeline: lifeline(group).ok(), output: None, errors: None, said: Said::default() };
         let _inside = runtime.enter();
         let received = |fd: OwnedFd| Receiver::from_owned_fd(fd);
         let opened = pipes.ok_or_else(|| io::Error::other("it has no pipes")).and_then(|(output, errors)| {
@@ -129,6 +131,11 @@ impl Process {
         }
         let _ = kill_process_group(self.group, Signal::KILL);
         self.is_gone_within(REAP);
+        if let Some(mut lifeline) = self.lifeline.take() {
+            // It is of the group, and waits for nothing but its pipe.
+            let _ = lifeline.kill();
+            let _ = lifeline.wait();
+        }
         let status = if self.is_gone() { self.child.wait().ok() } else { None };
         status.filter(|_| by_itself)
     }
@@ -157,6 +164,15 @@ impl Process {
             std::thread::sleep(LOOK);
         }
     }
+}
+
+/// Kills a group when the show is gone, however it went: a shell within the group that waits for the end of a pipe which
+/// only the show holds. A show that is killed at once would otherwise leave programs behind that never write again.
+fn lifeline(group: Pid) -> io::Result<Child> {
+    let kill = ["-c", "read -r _; kill -9 -\"$0\""];
+    let mut command = Command::new("sh");
+    command.args(kill).arg(group.as_raw_nonzero().to_string()).process_group(group.as_raw_nonzero().get());
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
 }
 
 /// A program's standard output for a reader that knows nothing of deadlines.

@@ -1,0 +1,364 @@
+//! What comes from the twin, from a scene's process, and from files that people write or pass on.
+
+use super::Target;
+use super::inputs::{Outcome, join, pieces};
+use moongate::link::{Config, DATAGRAM_MAX, Happening, Link, Showing};
+use moongate::manifest::{Fault, Installation, Site};
+use moongate::presence::recording::{Head, Tape, put_instant};
+use moongate::presence::{
+    Assembled, BODIES_MAX, Body, By, Detail, OUTLINE_MAX, Part, Point, Presence, TOUCHES_MAX, Touch, encode,
+};
+use moongate::scene::{
+    Act, Colour, FromScene, ITEMS_MAX, Item, Paint, Picture, Range, ScriptFault, Shape, ToScene, read, write,
+};
+use moongate::wire::Reader;
+use std::path::Path;
+use std::time::Duration;
+
+const CANVAS: Point = [1920.0, 1080.0];
+const SITE: &str = r#"
+api = 1
+city = "dublin"
+name = "Smithfield"
+installation = "../ripples"
+listen = "[::]:4433"
+[twin]
+key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+city = "shenzhen"
+address = "203.0.113.7:4433"
+[[screen]]
+size = [1280, 720]
+part = [0.0, 0.0, 0.5, 1.0]
+[[camera]]
+name = "door"
+command = "ffmpeg -i 'rtsp://a/b?c=d' -f yuv4mpegpipe -"
+corners = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]
+mask = [[[0.0, 0.0], [0.2, 0.0], [0.0, 0.3]]]
+[[touch]]
+tuio = "127.0.0.1:3333"
+allow = ["10.0.0.7"]
+turn = 90
+[osc]
+listen = "0.0.0.0:9000"
+allow = ["10.0.0.7"]
+[ground]
+width = 6.0
+height = 0.8
+"#;
+const INSTALLATION: &str =
+    "api = 1\nid = \"night-garden\"\ntitle = \"Night\"\ncanvas = [1920, 1080]\nmeeting = \"facing\"\nscript = \"scene.js\"\n";
+
+pub const TARGETS: &[Target] = &[
+    Target { name: "link", seeds: talks, words: &[], most: 32_768, run: link },
+    Target { name: "presence", seeds: parts, words: &[], most: 4_096, run: presence },
+    Target {
+        name: "recording",
+        seeds: recordings,
+        words: &["moongate recording ", "city ", "canvas ", "began ", "expires ", "\n\n", "-009999-01-01T00:00:00Z"],
+        most: 16_384,
+        run: recording,
+    },
+    Target { name: "scene", seeds: messages, words: &["\u{7f}\u{7f}"], most: 16_384, run: scene },
+    Target {
+        name: "manifest",
+        seeds: || vec![format!("s{SITE}").into_bytes(), format!("i{INSTALLATION}").into_bytes()],
+        words: &["[[camera]]\n", "[[touch]]\n", "mask = ", "[[", "]]", "\"", "'", "\\", "\n", "api = ", "\u{202e}", "猫"],
+        most: 4_096,
+        run: manifest,
+    },
+];
+
+fn crowd(count: u16) -> Presence {
+    let body = |id: u16| Body {
+        id,
+        people: 1 + id as u8 % 3,
+        still: 0.5 * f32::from(id),
+        foot: [f32::from(id) * 45.0, 900.0],
+        head: [f32::from(id) * 45.0, 500.0],
+        reach: (id % 2 == 0).then_some([f32::from(id) * 45.0 + 80.0, 600.0]),
+        velocity: [30.0, -4.0],
+        outline: (0..48).map(|i| [f32::from(id) * 45.0 + (i % 9) as f32, 900.0 - i as f32 * 8.0]).collect(),
+    };
+    let touch = |id: u16| Touch { id: u32::from(id), at: [f32::from(id) * 100.0, 400.0], by: By::Finger };
+    Presence { touches: (0..count).map(touch).collect(), bodies: (0..count).map(body).collect() }
+}
+
+fn config(side: u8) -> Config {
+    Config {
+        key: [side; 32],
+        twin: [1 - side; 32],
+        boot: 100 + u64::from(side),
+        city: ["shenzhen", "dublin"][usize::from(side)].into(),
+        name: "Plaza".into(),
+        showing: Showing { installation: "ripples".into(), declarations: 1 },
+        canvas: CANVAS,
+    }
+}
+
+/// What a twin says, datagram by datagram, while two sites meet, touch, speak and part.
+fn talks() -> Vec<Vec<u8>> {
+    let mut links = [0, 1].map(|side| Link::new(Duration::ZERO, config(side)));
+    links.iter_mut().for_each(|link| link.handle_path(Duration::ZERO));
+    let mut said = Vec::new();
+    for step in 0_u64..60 {
+        let now = Duration::from_millis(step * 20);
+        let twin = &mut links[1];
+        match step {
+            10 => twin.handle_presence(now, crowd(3)),
+            12 => _ = twin.handle_happening(now, Happening::Down(crowd(1).touches[0])),
+            14 => _ = twin.handle_happening(now, Happening::Signal { name: "bell".into(), data: "{\"x\":1}".into() }),
+            16 => twin.handle_presence(now, crowd(12)),
+            20 => _ = twin.handle_happening(now, Happening::Up(crowd(1).touches[0])),
+            40 => twin.handle_showing(now, Showing { installation: "other".into(), declarations: 2 }),
+            55 => twin.handle_close(),
+            _ => {}
+        }
+        for side in [0, 1] {
+            links[side].handle_timeout(now);
+            while let Some(datagram) = links[side].poll_transmit(now) {
+                links[1 - side].handle_datagram(now, &datagram);
+                if side == 1 {
+                    said.push((20, datagram));
+                }
+            }
+        }
+    }
+    let all = |part: &[(u8, Vec<u8>)]| join(part.iter().map(|(beside, bytes)| (*beside, &bytes[..])));
+    vec![all(&said), all(&said[..said.len() / 3]), all(&said[..4])]
+}
+
+/// A site that hears all this. The byte beside a datagram is the time since the one before, in milliseconds.
+fn link(input: &[u8]) -> u64 {
+    let mut outcome = Outcome::default();
+    let mut now = Duration::ZERO;
+    let mut link = Link::new(now, config(0));
+    link.handle_path(now);
+    link.handle_presence(now, crowd(2));
+    for (beside, bytes) in pieces(input) {
+        now += Duration::from_millis(if beside == 255 { 2_000 } else { beside.into() });
+        link.handle_timeout(now);
+        link.handle_datagram(now, bytes);
+        let mut sent = 0;
+        while let Some(datagram) = link.poll_transmit(now) {
+            assert!(datagram.len() <= DATAGRAM_MAX, "{} bytes", datagram.len());
+            sent += 1;
+            assert!(sent < 10_000, "one datagram is answered by 10,000");
+        }
+        outcome.count(sent);
+        let mut told = 0;
+        while let Some(output) = link.poll_output() {
+            told += 1;
+            assert!(told < 100_000, "one datagram tells 100,000 things");
+            // The name of what it is; the rest is what was sent.
+            format!("{output:?}").bytes().take(9).for_each(|byte| outcome.add(u64::from(byte)));
+        }
+        sound(link.there());
+        assert!(link.shared_now(now).is_finite());
+        let next = link.poll_timeout();
+        assert!(next.is_none_or(|next| next > Duration::ZERO || now == Duration::ZERO));
+    }
+    outcome.end()
+}
+
+/// Whatever was received can be shown.
+fn sound(presence: &Presence) {
+    assert!(presence.bodies.len() <= BODIES_MAX && presence.touches.len() <= TOUCHES_MAX);
+    for body in &presence.bodies {
+        assert!(body.outline.len() <= OUTLINE_MAX);
+        let points = body.outline.iter().chain([&body.foot, &body.head, &body.velocity]).chain(&body.reach);
+        assert!(points.flatten().all(|axis| axis.is_finite()) && body.still.is_finite(), "{body:?}");
+    }
+    assert!(presence.touches.iter().flat_map(|touch| touch.at).all(f32::is_finite));
+}
+
+fn parts() -> Vec<Vec<u8>> {
+    let of = |count, detail| encode(&crowd(count), CANVAS, 9, Duration::from_secs(3), detail);
+    [of(0, Detail::Near), of(2, Detail::Near), of(30, Detail::Far)].iter().map(|parts| join(parts.iter().map(|part| (0, &part[..])))).collect()
+}
+
+fn presence(input: &[u8]) -> u64 {
+    let (mut outcome, mut there) = (Outcome::default(), Assembled::default());
+    for (_, bytes) in pieces(input) {
+        match Part::decode(&mut Reader::new(bytes), CANVAS) {
+            Ok(part) => outcome.add(u64::from(there.take(part))),
+            Err(why) => outcome.fault(&why),
+        }
+        sound(there.presence());
+        outcome.count(there.presence().bodies.len());
+        outcome.count(there.presence().touches.len());
+    }
+    outcome.end()
+}
+
+fn recordings() -> Vec<Vec<u8>> {
+    let head = Head { city: "dublin".into(), canvas: CANVAS, began: 1_700_000_000, expires: 1_702_000_000 };
+    let mut long = head.bytes();
+    for count in [1, 3, 20, 0, 2] {
+        put_instant(&mut long, CANVAS, Duration::from_millis(20), &crowd(count));
+    }
+    vec![head.bytes(), long]
+}
+
+fn recording(input: &[u8]) -> u64 {
+    let mut outcome = Outcome::default();
+    let (canvas, rest) = match Head::read(input) {
+        Ok((head, taken)) => {
+            assert!(taken <= input.len() && head.canvas.iter().all(|side| side.is_finite()) && !head.until().is_empty());
+            (head.canvas, &input[taken..])
+        }
+        Err(why) => {
+            outcome.fault(&why);
+            (CANVAS, input)
+        }
+    };
+    let mut tape = Tape::new(canvas);
+    'tape: for piece in rest.chunks(1 + input.len() % 700) {
+        tape.feed(piece);
+        loop {
+            match tape.next() {
+                Ok(Some(instant)) => {
+                    sound(&instant.presence);
+                    outcome.count(instant.presence.bodies.len());
+                }
+                Ok(None) => break,
+                Err(why) => {
+                    outcome.fault(&why);
+                    break 'tape;
+                }
+            }
+        }
+    }
+    outcome.end()
+}
+
+fn messages() -> Vec<Vec<u8>> {
+    let paint = Paint { fill: Colour([1, 2, 3, 4]), stroke: Colour::CLEAR, width: 2.0, soft: 0.0, blend: Default::default(), pattern: Default::default() };
+    let transform = [1.0, 0.0, 0.0, 1.0, 5.0, 6.0];
+    let (points, text) = (Range { start: 0, count: 4 }, Range { start: 0, count: 6 });
+    let items = vec![
+        Item::Background(Colour([9; 4])),
+        Item::Clip { rings: vec![points], inside: true },
+        Item::Shape { shape: Shape::Ellipse([3.0, 4.0]), transform, paint },
+        Item::Line { points, closed: true, paint },
+        Item::Unclip,
+        Item::Polygon { points, paint },
+        Item::Text { text, size: 30.0, align: Default::default(), language: Range { start: 0, count: 0 }, bold: true, transform, paint },
+        Item::Shader { index: 1, params: Range { start: 0, count: 16 }, blend: Default::default() },
+    ];
+    let points = vec![[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]];
+    let picture = Picture { answers: 3, reflects: 4, items, points, text: "深圳".into(), params: vec![7; 16] };
+    let acts = vec![
+        Act::Play { name: "bell.ogg".into(), volume: 0.5, pan: -1.0, rate: 1.0 },
+        Act::Signal { name: "bell".into(), data: "1".into() },
+        Act::Log("hello".into()),
+    ];
+    let fault = ScriptFault::new("scene.js", "x is not defined", "write `let x`");
+    let frame = FromScene::Frame { picture: Some(picture), acts, fault: Some(fault.clone()), took_us: 900 };
+    let mut seeds = vec![];
+    for message in [FromScene::Ready, frame, FromScene::Failed(fault)] {
+        let mut bytes = vec![0];
+        write(&mut bytes, &message).expect("memory");
+        seeds.push(bytes);
+    }
+    let mut bytes = vec![1];
+    write(&mut bytes, &ToScene::Sees { number: 1, input: 2, json: "{}".into() }).expect("memory");
+    seeds.push(bytes);
+    seeds
+}
+
+fn scene(input: &[u8]) -> u64 {
+    let mut outcome = Outcome::default();
+    let Some((to_scene, mut left)) = input.split_first() else { return 0 };
+    while !left.is_empty() {
+        let before = left.len();
+        if to_scene % 2 == 1 {
+            match read::<ToScene>(&mut left) {
+                Ok(ToScene::Start(_)) => outcome.add(1),
+                Ok(ToScene::Sees { .. }) => outcome.add(2),
+                Err(why) => outcome.fault(&why),
+            }
+        } else {
+            match read::<FromScene>(&mut left) {
+                Ok(FromScene::Frame { picture, acts, fault, .. }) => {
+                    outcome.count(acts.len());
+                    outcome.add(u64::from(fault.is_some()));
+                    if let Some(picture) = picture {
+                        drawable(picture, &mut outcome);
+                    }
+                }
+                Ok(FromScene::Ready) => outcome.add(3),
+                Ok(FromScene::Failed(fault)) => outcome.count(fault.to_string().len()),
+                Err(why) => outcome.fault(&why),
+            }
+        }
+        if left.len() == before {
+            break;
+        }
+    }
+    outcome.end()
+}
+
+/// A checked picture names nothing that is not there.
+fn drawable(picture: Picture, outcome: &mut Outcome) {
+    let said = picture.items.len();
+    let picture = picture.checked(&[0, 16, 64]);
+    assert!(picture.items.len() <= ITEMS_MAX && picture.items.len() <= said + 1);
+    let mut clipped = false;
+    for item in &picture.items {
+        match item {
+            Item::Line { points, .. } | Item::Polygon { points, .. } => {
+                assert_eq!(points.of(&picture.points).len(), points.count as usize);
+                outcome.add(1);
+            }
+            Item::Text { text, language, .. } => {
+                assert_eq!(picture.text(*text).len(), text.count as usize);
+                assert_eq!(picture.text(*language).len(), language.count as usize);
+                outcome.add(2);
+            }
+            Item::Shader { index, params, .. } => {
+                assert_eq!(params.of(&picture.params).len(), [0, 16, 64][usize::from(*index)]);
+                outcome.add(3);
+            }
+            Item::Clip { rings, .. } => {
+                assert!(!clipped, "a clip within a clip");
+                assert!(rings.iter().all(|ring| ring.of(&picture.points).len() == ring.count as usize));
+                clipped = true;
+                outcome.add(4);
+            }
+            Item::Unclip => {
+                assert!(clipped, "an end without a clip");
+                clipped = false;
+                outcome.add(5);
+            }
+            Item::Background(_) => assert!(!clipped, "a background within a clip"),
+            Item::Shape { .. } => outcome.add(6),
+        }
+    }
+    assert!(!clipped, "a clip without an end");
+}
+
+fn manifest(input: &[u8]) -> u64 {
+    let mut outcome = Outcome::default();
+    let Some((kind, text)) = input.split_first() else { return 0 };
+    let Ok(text) = std::str::from_utf8(text) else { return 1 };
+    let dir = Path::new("folder");
+    let told = |fault: Fault, outcome: &mut Outcome| {
+        assert!(!fault.to_string().is_empty() && fault.line.is_none_or(|line| line >= 1));
+        outcome.fault(&fault.problem);
+    };
+    if kind % 2 == 1 {
+        match Site::parse(dir, text) {
+            Ok(site) => {
+                [site.screens.len(), site.cameras.len(), site.touches.len()].into_iter().for_each(|n| outcome.count(n));
+                assert!(site.screens.iter().all(|screen| screen.part.iter().all(|part| part.is_finite())));
+            }
+            Err(fault) => told(fault, &mut outcome),
+        }
+    } else {
+        match Installation::parse(dir, text) {
+            Ok(installation) => assert!(installation.canvas_size().iter().all(|side| (64.0..=8192.0).contains(side))),
+            Err(fault) => told(fault, &mut outcome),
+        }
+    }
+    outcome.end()
+}
