@@ -11,10 +11,29 @@ use std::time::Duration;
 
 const CANVAS: Point = [1920.0, 1080.0];
 const WORDS: &[&str] = &[
-    "#bundle\0", "/tuio/2Dcur\0", "/tuio/2Dobj\0", "/tuio/2Dblb\0", "/tuio2/frm\0\0", "/tuio2/ptr\0\0", "/tuio2/tok\0\0",
-    "/tuio2/bnd\0\0", "/tuio2/alv\0\0", "/moongate/touch/down\0\0\0\0", "/moongate/touch/move\0\0\0\0",
-    "/moongate/touch/up\0\0", ",si\0", ",sifffff\0\0\0\0", ",iff\0\0\0\0", ",ihTFNIbtdScrm[]\0\0\0", "alive\0\0\0", "set\0",
-    "fseq\0\0\0\0", "source\0\0", "[[[[[[[[[[[[", "]]]]", "\u{0}\u{0}\u{0}\u{1}",
+    "#bundle\0",
+    "/tuio/2Dcur\0",
+    "/tuio/2Dobj\0",
+    "/tuio/2Dblb\0",
+    "/tuio2/frm\0\0",
+    "/tuio2/ptr\0\0",
+    "/tuio2/tok\0\0",
+    "/tuio2/bnd\0\0",
+    "/tuio2/alv\0\0",
+    "/moongate/touch/down\0\0\0\0",
+    "/moongate/touch/move\0\0\0\0",
+    "/moongate/touch/up\0\0",
+    ",si\0",
+    ",sifffff\0\0\0\0",
+    ",iff\0\0\0\0",
+    ",ihTFNIbtdScrm[]\0\0\0",
+    "alive\0\0\0",
+    "set\0",
+    "fseq\0\0\0\0",
+    "source\0\0",
+    "[[[[[[[[[[[[",
+    "]]]]",
+    "\u{0}\u{0}\u{0}\u{1}",
 ];
 
 pub const TARGETS: &[Target] = &[
@@ -50,7 +69,9 @@ fn first(frame: i32, ids: &[i32]) -> Vec<u8> {
         for id in ids {
             let mut args = vec![text("set"), OscType::Int(*id)];
             args.extend(std::iter::repeat_n(OscType::Int(7), before));
-            args.extend(floats(&[0.1 * *id as f32, 0.01 * frame as f32, 0.1, 0.05, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0][..after]));
+            args.extend(floats(
+                &[0.1 * *id as f32, 0.01 * frame as f32, 0.1, 0.05, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0][..after],
+            ));
             content.push(say(kind, args));
         }
         content.push(say(kind, vec![text("fseq"), OscType::Int(frame)]));
@@ -64,7 +85,10 @@ fn second(frame: i32, ids: &[i32]) -> Vec<u8> {
     let mut content = vec![say("/tuio2/frm", vec![OscType::Int(frame), time, OscType::Int(0x0500_0400), text("wall")])];
     for id in ids {
         let head = [*id, 0, *id].map(OscType::Int);
-        content.push(say("/tuio2/ptr", head.into_iter().chain(floats(&[0.3, 0.02 * frame as f32, 0.0, 0.0, 0.0, 0.5])).collect()));
+        content.push(say(
+            "/tuio2/ptr",
+            head.into_iter().chain(floats(&[0.3, 0.02 * frame as f32, 0.0, 0.0, 0.0, 0.5])).collect(),
+        ));
         let head = [OscType::Int(*id)];
         content.push(say("/tuio2/bnd", head.into_iter().chain(floats(&[0.3, 0.3, 0.0, 0.02, 0.02, 0.0])).collect()));
     }
@@ -73,7 +97,10 @@ fn second(frame: i32, ids: &[i32]) -> Vec<u8> {
 }
 
 fn own(word: &str, id: i32, at: [f32; 2]) -> Vec<u8> {
-    let packet = say(&format!("/moongate/touch/{word}"), vec![OscType::Int(id), OscType::Float(at[0]), OscType::Double(at[1].into())]);
+    let packet = say(
+        &format!("/moongate/touch/{word}"),
+        vec![OscType::Int(id), OscType::Float(at[0]), OscType::Double(at[1].into())],
+    );
     encoder::encode(&packet).expect("it can be written")
 }
 
@@ -85,13 +112,15 @@ fn packets() -> Vec<Vec<u8>> {
         OscType::Inf,
         OscType::Bool(true),
     ];
-    let nested = OscPacket::Bundle(OscBundle { timetag: OscTime { seconds: 0, fractional: 1 }, content: vec![say("/a", odd)] });
+    let nested =
+        OscPacket::Bundle(OscBundle { timetag: OscTime { seconds: 0, fractional: 1 }, content: vec![say("/a", odd)] });
     vec![first(1, &[1, 2, 3]), second(1, &[4, 5]), own("down", 1, [0.5, 0.5]), bundle(vec![nested]), hundred::packet(1)]
 }
 
 /// Packets in the order of time; the byte beside each says who sends it and how long after the one before.
 fn sessions() -> Vec<Vec<u8>> {
-    let whole = |packets: Vec<Vec<u8>>| join(packets.iter().enumerate().map(|(at, packet)| (at as u8 % 4, &packet[..])));
+    let whole =
+        |packets: Vec<Vec<u8>>| join(packets.iter().enumerate().map(|(at, packet)| (at as u8 % 4, &packet[..])));
     vec![
         whole(vec![first(1, &[1]), first(2, &[1, 2]), first(3, &[2]), first(4, &[])]),
         whole(vec![second(1, &[1]), second(2, &[1, 2]), second(3, &[2]), second(1, &[3])]),
@@ -172,7 +201,9 @@ fn session(input: &[u8], mut machine: impl Packets, beyond: Duration) -> u64 {
         hub.take(now, &mut words);
     }
     let refused = machine.refused();
-    [refused.malformed, refused.stale, refused.strangers, refused.beyond].iter().for_each(|n| hub.outcome.count(*n as usize));
+    [refused.malformed, refused.stale, refused.strangers, refused.beyond]
+        .iter()
+        .for_each(|n| hub.outcome.count(*n as usize));
     machine.idle(now + beyond, &mut words);
     hub.take(now + beyond, &mut words);
     assert!(hub.board.touches().is_empty(), "held for ever: {:?}", hub.board.touches());
@@ -197,7 +228,8 @@ fn events() -> Vec<Vec<u8>> {
     };
     let finger = [(3, 0x2f, 0), (3, 0x39, 5), (3, 0x35, 100), (3, 0x36, 200), (3, 0x30, 9), (0, 0, 0)];
     let moved = [(3, 0x35, 900), (3, 0x30, 4_000), (3, 0x37, 2), (0, 0, 0), (3, 0x39, -1), (0, 3, 0), (0, 0, 0)];
-    let other = [(3, 0x2f, 1), (3, 0x39, 6), (3, 0x35, 5), (3, 0x36, 2), (0, 0, 0), (3, 0x2f, 0), (3, 0x39, -1), (0, 0, 0)];
+    let other =
+        [(3, 0x2f, 1), (3, 0x39, 6), (3, 0x35, 5), (3, 0x36, 2), (0, 0, 0), (3, 0x2f, 0), (3, 0x39, -1), (0, 0, 0)];
     [finger.to_vec(), moved.to_vec(), other.to_vec(), [&finger[..], &other[..], &moved[..]].concat()]
         .iter()
         .map(|events| events.iter().flat_map(event).collect())

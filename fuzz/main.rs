@@ -193,9 +193,10 @@ fn tell(target: &Target, seed: u64, iteration: u64, input: &[u8], why: &str) {
 }
 
 /// Ends everything when an input does not end.
+#[expect(clippy::disallowed_methods, reason = "what does not end cannot be returned from")]
 fn watch(target: &'static Target, seed: u64, now: &Arc<Mutex<Now>>) {
     let now = Arc::downgrade(now);
-    std::thread::spawn(move || {
+    let watched = std::thread::Builder::new().name("watch".into()).spawn(move || {
         while let Some(now) = now.upgrade() {
             let now = now.lock().unwrap_or_else(PoisonError::into_inner);
             if now.began.is_some_and(|began| began.elapsed() > 4 * LONGEST) {
@@ -206,6 +207,9 @@ fn watch(target: &'static Target, seed: u64, now: &Arc<Mutex<Now>>) {
             std::thread::sleep(Duration::from_millis(500));
         }
     });
+    if let Err(why) = watched {
+        println!("nobody watches that inputs end ({why})");
+    }
 }
 
 /// The most memory that this process has had, in megabytes, where the system tells.

@@ -14,8 +14,28 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 const WORDS: &[&str] = &[
-    "YUV4MPEG2", "FRAME", "FRAME\n", " W", " H", " F", " C420", " C422", " C411", " C444alpha", " Cmono", " Xt=", "\n", " ",
-    "0:0", "1,2,3,4,5,6\n", ",", "nan", "inf", "-1", "#", "1,1,1,1,1,1,0\n",
+    "YUV4MPEG2",
+    "FRAME",
+    "FRAME\n",
+    " W",
+    " H",
+    " F",
+    " C420",
+    " C422",
+    " C411",
+    " C444alpha",
+    " Cmono",
+    " Xt=",
+    "\n",
+    " ",
+    "0:0",
+    "1,2,3,4,5,6\n",
+    ",",
+    "nan",
+    "inf",
+    "-1",
+    "#",
+    "1,1,1,1,1,1,0\n",
 ];
 
 pub const TARGETS: &[Target] = &[
@@ -87,7 +107,8 @@ fn truths() -> Vec<Vec<u8>> {
     }
     writer.finish().expect("it is written");
     let file = |kind: u8, name: &str| [vec![kind], std::fs::read(dir.path().join(name)).expect("written")].concat();
-    let mot = b"3# truth\n1,7,10,20,30.5,40\n2.0, 7, 11, 20, 30, 40, 1, 3, 0.25\r\n2 8 1 2 3 4\n3,7,1,2,3,4,1,-1,-1,-1\n";
+    let mot =
+        b"3# truth\n1,7,10,20,30.5,40\n2.0, 7, 11, 20, 30, 40, 1, 3, 0.25\r\n2 8 1 2 3 4\n3,7,1,2,3,4,1,-1,-1,-1\n";
     vec![file(0, "boxes.txt"), file(1, "light.txt"), file(2, "masks.y4m"), file(3, "boxes.txt"), mot.to_vec()]
 }
 
@@ -130,7 +151,10 @@ fn truth(input: &[u8]) -> u64 {
             Ok(boxes) => {
                 outcome.count(boxes.frames().count());
                 let tracks = judge(&boxes, &boxes, Rules { visibility: 0.3, ..Rules::default() });
-                assert!(tracks.matched <= tracks.truth && tracks.idf1().is_finite() && tracks.mota() <= 1.0, "{tracks:?}");
+                assert!(
+                    tracks.matched <= tracks.truth && tracks.idf1().is_finite() && tracks.mota() <= 1.0,
+                    "{tracks:?}"
+                );
             }
             Err(why) => outcome.fault(&why),
         },
@@ -192,7 +216,9 @@ fn sense(input: &[u8]) -> u64 {
         _ => [32 + usize::from(wide), 32 + usize::from(high)],
     };
     let [mut width, mut height] = size(*width, *height);
-    let ground = |random: &mut fastrand::Rng, count: usize| -> Vec<u8> { (0..count).map(|at| 90 + (at % 13) as u8 * 5 + random.u8(..8)).collect() };
+    let ground = |random: &mut fastrand::Rng, count: usize| -> Vec<u8> {
+        (0..count).map(|at| 90 + (at % 13) as u8 * 5 + random.u8(..8)).collect()
+    };
     let mut base = ground(&mut random, width * height);
     let mut eye = Sense::new();
     let mut far = After::new();
@@ -222,11 +248,11 @@ fn sense(input: &[u8]) -> u64 {
             _ => {}
         }
         now = match time {
-            0..32 => now + Duration::from_millis(40),
+            0..32 => now.saturating_add(Duration::from_millis(40)),
             32..64 => now,
             64..96 => now.saturating_sub(Duration::from_secs(3)),
-            96..128 => now + Duration::from_secs(10),
-            128..160 => now + Duration::from_nanos(1),
+            96..128 => now.saturating_add(Duration::from_secs(10)),
+            128..160 => now.saturating_add(Duration::from_nanos(1)),
             160..164 => Duration::MAX,
             164..168 => Duration::ZERO,
             _ => now.saturating_add(Duration::from_millis(u64::from(time))),
@@ -238,14 +264,19 @@ fn sense(input: &[u8]) -> u64 {
             202 => -1e30,
             _ => f32::from(light) / 255.0,
         };
-        let rows: Vec<u8> = y.chunks_exact(width).flat_map(|row| row.iter().chain(&y[..pad.min(width)])).copied().collect();
+        let rows: Vec<u8> =
+            y.chunks_exact(width).flat_map(|row| row.iter().chain(&y[..pad.min(width)])).copied().collect();
         let luma = Luma::new(width, height, width + pad.min(width), &rows).expect("sides are within its bounds");
         let seen = eye.see(now, &luma, shown);
         holds(seen, [width, height]);
         outcome.count(seen.figures.len());
         outcome.add(u64::from(seen.shift != [0, 0]) + 2 * u64::from(seen.motion.stir > 0.1));
         for figure in seen.figures.iter().take(4) {
-            outcome.add(u64::from(figure.outline.is_empty()) + 2 * u64::from(figure.reach.is_some()) + 4 * u64::from(figure.people.min(4)));
+            outcome.add(
+                u64::from(figure.outline.is_empty())
+                    + 2 * u64::from(figure.reach.is_some())
+                    + 4 * u64::from(figure.people.min(4)),
+            );
         }
         far.take(now, seen, [width as f32, height as f32], [a, b, c, d]);
     }
@@ -277,7 +308,10 @@ fn holds(seen: &Seen, size: [usize; 2]) {
     assert!(motion.cells.iter().flatten().all(|axis| axis.is_finite()), "motion");
     assert!((0.0..=1.0).contains(&motion.stir), "{} moves", motion.stir);
     assert!(shift.iter().all(|pixels| pixels.abs() <= 64), "{shift:?}");
-    assert!(mask.pixels.iter().all(|owner| usize::from(*owner) <= figures.len()), "the mask names someone who is not told of");
+    assert!(
+        mask.pixels.iter().all(|owner| usize::from(*owner) <= figures.len()),
+        "the mask names someone who is not told of"
+    );
     for (at, figure) in figures.iter().enumerate() {
         let points = figure.outline.iter().chain([&figure.foot, &figure.head, &figure.velocity]).chain(&figure.reach);
         let mut numbers = points.flatten().chain(&figure.bounds).chain([&figure.still, &figure.age, &figure.metre]);
@@ -304,8 +338,9 @@ impl After {
     fn take(&mut self, now: Duration, seen: &Seen, size: Point, numbers: [u8; 4]) {
         const CANVAS: Point = [1920.0, 1080.0];
         let [a, b, c, d] = numbers.map(|number| f32::from(number) / 255.0);
-        let corners = [[0.4 * a, 0.4 * b], [1.0 - 0.4 * c, 0.3 * d], [1.0 - 0.3 * b, 1.0 - 0.4 * a], [0.3 * c, 1.0 - 0.3 * d]];
-        let metres = (numbers[0] % 2 == 0).then_some(Metres { width: 0.1 + 499.0 * a, height: 200.0 * b });
+        let corners =
+            [[0.4 * a, 0.4 * b], [1.0 - 0.4 * c, 0.3 * d], [1.0 - 0.3 * b, 1.0 - 0.4 * a], [0.3 * c, 1.0 - 0.3 * d]];
+        let metres = numbers[0].is_multiple_of(2).then_some(Metres { width: 0.1 + 499.0 * a, height: 200.0 * b });
         let Some(place) = Place::new(corners, [0.0, 0.0, 1.0, 1.0], CANVAS, metres) else { return };
         let bodies: Vec<_> = seen.figures.iter().filter_map(|figure| place.body(figure, size)).collect();
         for body in &bodies {

@@ -45,8 +45,7 @@ allow = ["10.0.0.7"]
 width = 6.0
 height = 0.8
 "#;
-const INSTALLATION: &str =
-    "api = 1\nid = \"night-garden\"\ntitle = \"Night\"\ncanvas = [1920, 1080]\nmeeting = \"facing\"\nscript = \"scene.js\"\n";
+const INSTALLATION: &str = "api = 1\nid = \"night-garden\"\ntitle = \"Night\"\ncanvas = [1920, 1080]\nmeeting = \"facing\"\nscript = \"scene.js\"\n";
 
 pub const TARGETS: &[Target] = &[
     Target { name: "link", seeds: talks, words: &[], most: 32_768, run: link },
@@ -62,7 +61,20 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "manifest",
         seeds: || vec![format!("s{SITE}").into_bytes(), format!("i{INSTALLATION}").into_bytes()],
-        words: &["[[camera]]\n", "[[touch]]\n", "mask = ", "[[", "]]", "\"", "'", "\\", "\n", "api = ", "\u{202e}", "猫"],
+        words: &[
+            "[[camera]]\n",
+            "[[touch]]\n",
+            "mask = ",
+            "[[",
+            "]]",
+            "\"",
+            "'",
+            "\\",
+            "\n",
+            "api = ",
+            "\u{202e}",
+            "猫",
+        ],
         most: 4_096,
         run: manifest,
     },
@@ -75,7 +87,7 @@ fn crowd(count: u16) -> Presence {
         still: 0.5 * f32::from(id),
         foot: [f32::from(id) * 45.0, 900.0],
         head: [f32::from(id) * 45.0, 500.0],
-        reach: (id % 2 == 0).then_some([f32::from(id) * 45.0 + 80.0, 600.0]),
+        reach: id.is_multiple_of(2).then_some([f32::from(id) * 45.0 + 80.0, 600.0]),
         velocity: [30.0, -4.0],
         outline: (0..48).map(|i| [f32::from(id) * 45.0 + (i % 9) as f32, 900.0 - i as f32 * 8.0]).collect(),
     };
@@ -173,7 +185,10 @@ fn sound(presence: &Presence) {
 
 fn parts() -> Vec<Vec<u8>> {
     let of = |count, detail| encode(&crowd(count), CANVAS, 9, Duration::from_secs(3), detail);
-    [of(0, Detail::Near), of(2, Detail::Near), of(30, Detail::Far)].iter().map(|parts| join(parts.iter().map(|part| (0, &part[..])))).collect()
+    [of(0, Detail::Near), of(2, Detail::Near), of(30, Detail::Far)]
+        .iter()
+        .map(|parts| join(parts.iter().map(|part| (0, &part[..]))))
+        .collect()
 }
 
 fn presence(input: &[u8]) -> u64 {
@@ -203,7 +218,9 @@ fn recording(input: &[u8]) -> u64 {
     let mut outcome = Outcome::default();
     let (canvas, rest) = match Head::read(input) {
         Ok((head, taken)) => {
-            assert!(taken <= input.len() && head.canvas.iter().all(|side| side.is_finite()) && !head.until().is_empty());
+            assert!(
+                taken <= input.len() && head.canvas.iter().all(|side| side.is_finite()) && !head.until().is_empty()
+            );
             (head.canvas, &input[taken..])
         }
         Err(why) => {
@@ -232,7 +249,14 @@ fn recording(input: &[u8]) -> u64 {
 }
 
 fn messages() -> Vec<Vec<u8>> {
-    let paint = Paint { fill: Colour([1, 2, 3, 4]), stroke: Colour::CLEAR, width: 2.0, soft: 0.0, blend: Default::default(), pattern: Default::default() };
+    let paint = Paint {
+        fill: Colour([1, 2, 3, 4]),
+        stroke: Colour::CLEAR,
+        width: 2.0,
+        soft: 0.0,
+        blend: Default::default(),
+        pattern: Default::default(),
+    };
     let transform = [1.0, 0.0, 0.0, 1.0, 5.0, 6.0];
     let (points, text) = (Range { start: 0, count: 4 }, Range { start: 0, count: 6 });
     let items = vec![
@@ -242,7 +266,15 @@ fn messages() -> Vec<Vec<u8>> {
         Item::Line { points, closed: true, paint },
         Item::Unclip,
         Item::Polygon { points, paint },
-        Item::Text { text, size: 30.0, align: Default::default(), language: Range { start: 0, count: 0 }, bold: true, transform, paint },
+        Item::Text {
+            text,
+            size: 30.0,
+            align: Default::default(),
+            language: Range { start: 0, count: 0 },
+            bold: true,
+            transform,
+            paint,
+        },
         Item::Shader { index: 1, params: Range { start: 0, count: 16 }, blend: Default::default() },
     ];
     let points = vec![[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]];

@@ -186,7 +186,8 @@ fn no_pixel_is_written_sent_or_said_even_in_a_crash() {
 
     let line = show.wait("bodies", |line| {
         let seeing = |index: usize| line["cameras"][index]["bodies"].as_u64() > Some(0);
-        line["painted"].as_u64() > Some(9) && seeing(0) && line["cameras"][1]["frames"].as_u64() > Some(9)
+        let long = line["uptime_s"].as_f64() > Some(5.0) && line["painted"].as_u64() > Some(9);
+        long && seeing(0) && line["cameras"][1]["frames"].as_u64() > Some(9)
     });
     let began = Instant::now();
     while twin.bodies() == 0 {

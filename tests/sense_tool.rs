@@ -87,12 +87,14 @@ fn refused(command: &mut Command) -> String {
 }
 
 fn json(output: &Output) -> serde_json::Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(&output.stdout)))
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(&output.stdout)))
 }
 
 fn names(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).expect("a folder");
-    let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("plain")).collect();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("plain")).collect();
     names.sort();
     names
 }
@@ -106,8 +108,10 @@ fn boxes_are_those_that_sense_gives_in_the_time_of_the_clip() {
     run(sense().arg(clip.file()).arg("--light").arg(&light).arg("--boxes").arg(&file));
     assert_eq!(fs::read_to_string(&file).expect("written"), clip.boxes);
     // The same through a pipe and led in as a file, and again.
-    let cat = Command::new("cat").arg(clip.file()).stdout(Stdio::piped()).spawn().expect("cat");
-    run(sense().args(["-", "--light"]).arg(&light).arg("--boxes").arg(&file).stdin(cat.stdout.expect("a pipe")));
+    let mut cat = Command::new("cat").arg(clip.file()).stdout(Stdio::piped()).spawn().expect("cat");
+    let pipe = cat.stdout.take().expect("a pipe");
+    run(sense().args(["-", "--light"]).arg(&light).arg("--boxes").arg(&file).stdin(pipe));
+    cat.wait().expect("it ends");
     assert_eq!(fs::read_to_string(&file).expect("written"), clip.boxes);
     let led_in = File::open(clip.file()).expect("it is there");
     run(sense().args(["-", "--light"]).arg(&light).arg("--boxes").arg(&file).stdin(led_in));
@@ -185,7 +189,13 @@ fn truth_that_is_none_is_told() {
 fn an_overlay_is_the_clip_with_colours() {
     let (clip, out) = (clip(), tempfile::tempdir().expect("a folder"));
     let (overlay, pictures) = (out.path().join("overlay.y4m"), out.path().join("pictures"));
-    run(sense().arg(clip.file()).arg("--overlay").arg(&overlay).arg("--pictures").arg(&pictures).args(["--every", "30"]));
+    run(sense()
+        .arg(clip.file())
+        .arg("--overlay")
+        .arg(&overlay)
+        .arg("--pictures")
+        .arg(&pictures)
+        .args(["--every", "30"]));
     let read = |file: &Path| {
         let mut reader = Reader::new(File::open(file).expect("it is there")).expect("a header");
         let header = *reader.header();
@@ -220,7 +230,10 @@ fn of_a_live_camera_nothing_is_ever_written() {
     for camera in [["--command", "moongate camera --street"], ["--site", "site"]] {
         for file in [["--overlay", "o.y4m"], ["--pictures", "p"], ["--boxes", "b.txt"]] {
             let said = refused(sense().args(camera).args(file).current_dir(&out));
-            assert!(said.contains(file[0]) && said.contains("live camera") && said.contains("moongate record"), "{said}");
+            assert!(
+                said.contains(file[0]) && said.contains("live camera") && said.contains("moongate record"),
+                "{said}"
+            );
         }
     }
     // What comes through a pipe may be one.
@@ -280,7 +293,8 @@ fn a_clip_stands_in_for_a_camera_of_a_site() {
 fn what_is_no_clip_is_told() {
     let out = tempfile::tempdir().expect("a folder");
     let small = out.path().join("small.y4m");
-    fs::write(&small, b"YUV4MPEG2 W16 H16 F10:1 Cmono\nFRAME\n".iter().copied().chain([0; 256]).collect::<Vec<_>>()).expect("written");
+    fs::write(&small, b"YUV4MPEG2 W16 H16 F10:1 Cmono\nFRAME\n".iter().copied().chain([0; 256]).collect::<Vec<_>>())
+        .expect("written");
     let said = refused(sense().arg(&small));
     assert!(said.contains("pictures of 16 by 16") && said.contains("32 to 8192"), "{said}");
     assert!(refused(sense().arg(out.path().join("none.y4m"))).contains("name a clip"));

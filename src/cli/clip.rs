@@ -100,7 +100,8 @@ mod tests {
         for old in ["4.4.2-0ubuntu0.22.04.1 Copyright", "5.0 ", "n4.4.1", "3.4.11"] {
             assert!(is_old_version(&format!("ffmpeg version {old}")), "{old}");
         }
-        for new in ["5.1.9-0+deb12u1 Copyright", "8.0", "n7.1-12-g1234", "N-112233-gabcdef", "git-2024-01-01-1234", ""] {
+        for new in ["5.1.9-0+deb12u1 Copyright", "8.0", "n7.1-12-g1234", "N-112233-gabcdef", "git-2024-01-01-1234", ""]
+        {
             assert!(!is_old_version(&format!("ffmpeg version {new}")), "{new}");
         }
         assert!(!is_old_version("") && !is_old_version("something else 4.4"));

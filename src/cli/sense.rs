@@ -314,10 +314,27 @@ mod tests {
 
     #[test]
     fn what_belongs_together_is_checked() {
-        for good in ["a.y4m", "- --boxes b", "a --site s --camera c", "--site s", "--command c --json", "a --pictures p --every 5"] {
+        for good in [
+            "a.y4m",
+            "- --boxes b",
+            "a --site s --camera c",
+            "--site s",
+            "--command c --json",
+            "a --pictures p --every 5",
+        ] {
             assert!(line(good).is_ok(), "{good}");
         }
-        for bad in ["--json", "a --command c", "--site s --command c", "--camera c a", "a --every 5", "a --pictures p --every 0", "--site s --truth t", "--site s --light l", "a --lead 3"] {
+        for bad in [
+            "--json",
+            "a --command c",
+            "--site s --command c",
+            "--camera c a",
+            "a --every 5",
+            "a --pictures p --every 0",
+            "--site s --truth t",
+            "--site s --light l",
+            "a --lead 3",
+        ] {
             assert!(line(bad).is_err(), "{bad}");
         }
     }

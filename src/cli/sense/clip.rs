@@ -29,7 +29,9 @@ impl Clip {
         } else {
             // A device or a pipe may be a camera.
             if path.exists() && !path.is_file() {
-                return Err(format!("{} is no file; name a clip, or lead it into `moongate sense -`", path.display()).into());
+                return Err(
+                    format!("{} is no file; name a clip, or lead it into `moongate sense -`", path.display()).into()
+                );
             }
             let source: Box<dyn Read + Send> = Box::new(Source::open(path, Pictures::Each)?);
             Reader::new(source).map_err(|why| told(path, &why))?
@@ -85,7 +87,10 @@ fn light(arguments: &Arguments, clip: &Path) -> Result<Vec<f32>, Failure> {
     let of_clip = || clip.parent().filter(|_| clip.as_os_str() != "-").and_then(beside);
     let Some(file) = arguments.light.clone().or(of_truth).or_else(of_clip) else { return Ok(Vec::new()) };
     let in_file = |why: String| {
-        format!("{}: {why}; give a number from 0 to 1 for each picture, a line each, or name another with --light", file.display())
+        format!(
+            "{}: {why}; give a number from 0 to 1 for each picture, a line each, or name another with --light",
+            file.display()
+        )
     };
     let light = File::open(&file).map_err(|why| in_file(why.to_string()))?;
     Ok(read_light(light).map_err(|why| in_file(why.to_string()))?)

@@ -35,8 +35,11 @@ impl Truth {
     /// Opens a folder with boxes.txt and, if it is there, masks.y4m; or a file of boxes. `lead`: seconds of the clip that
     /// are not judged.
     pub(super) fn open(path: &Path, clip: &Header, lead: f64) -> Result<Self, Failure> {
-        let (boxes, masks) =
-            if path.is_dir() { (path.join("boxes.txt"), Some(path.join("masks.y4m"))) } else { (path.to_owned(), None) };
+        let (boxes, masks) = if path.is_dir() {
+            (path.join("boxes.txt"), Some(path.join("masks.y4m")))
+        } else {
+            (path.to_owned(), None)
+        };
         let in_boxes = |why: String| {
             format!("{}: {why}; name a folder with boxes.txt, or a file of frame,id,x,y,w,h", boxes.display())
         };
@@ -129,7 +132,12 @@ mod tests {
         boxes.add(Box::new(3, 9, [0.0, 0.0, 5.0, 5.0])).expect("sound");
         let truth = Truth { boxes, masks: None, first: 1, still: 5 };
         let still = |frame, id: u32| {
-            truth.boxes.frame(frame).iter().find(|person| person.id == id).is_some_and(|person| truth.stands_still(person))
+            truth
+                .boxes
+                .frame(frame)
+                .iter()
+                .find(|person| person.id == id)
+                .is_some_and(|person| truth.stands_still(person))
         };
         assert!(!still(10, 1) && !still(21, 1) && still(25, 1) && still(40, 1));
         assert!((1..=40).all(|frame| still(frame, 2)));

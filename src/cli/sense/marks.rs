@@ -18,10 +18,23 @@ const SLOW: f32 = 2.0;
 /// Something to draw; places in pixels of the picture, from its top left corner.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Mark {
-    Line { points: Vec<Point>, closed: bool, wide: bool, colour: Colour },
-    Dot { at: Point, radius: f32, colour: Colour },
+    Line {
+        points: Vec<Point>,
+        closed: bool,
+        wide: bool,
+        colour: Colour,
+    },
+    Dot {
+        at: Point,
+        radius: f32,
+        colour: Colour,
+    },
     /// `at` is the middle of its lower edge.
-    Text { at: Point, text: String, colour: Colour },
+    Text {
+        at: Point,
+        text: String,
+        colour: Colour,
+    },
 }
 
 /// The colour of an id: neighbours are far apart.
@@ -126,7 +139,8 @@ mod tests {
     #[test]
     fn a_body_is_drawn_where_it_is_in_this_very_frame() {
         let outline = vec![[10.0, 10.0], [20.0, 10.0], [15.0, 30.0]];
-        let figure = Figure { id: 12, people: 3, still: 4.2, bounds: [10.0, 10.0, 10.0, 20.0], outline, ..Figure::default() };
+        let figure =
+            Figure { id: 12, people: 3, still: 4.2, bounds: [10.0, 10.0, 10.0, 20.0], outline, ..Figure::default() };
         let seen = Seen { figures: vec![figure], shift: [2, -1], ..Seen::default() };
         let marks = marks(&look(&seen), &Setup::default());
         let line = marks.iter().find_map(|mark| match mark {

@@ -1,8 +1,8 @@
 //! A picture in memory with all that is seen drawn over it: grey from the camera, colours from us.
 
+use super::Look;
 use super::font;
 use super::marks::{Colour, Mark, colour_of};
-use super::Look;
 use crate::presence::Point;
 
 /// A canvas of pixels: red, green, blue, row by row.
@@ -31,7 +31,9 @@ impl Painter {
             for x in 0..width {
                 let Some(column) = whole(x as i32 - look.seen.shift[0], factor, mask.width) else { continue };
                 let owner = mask.pixels.get(row * mask.width + column).copied().unwrap_or(0);
-                let Some(colour) = usize::from(owner).checked_sub(1).and_then(|index| colours.get(index)) else { continue };
+                let Some(colour) = usize::from(owner).checked_sub(1).and_then(|index| colours.get(index)) else {
+                    continue;
+                };
                 let at = 3 * (y * width + x);
                 for (to, part) in self.rgb[at..at + 3].iter_mut().zip(colour) {
                     *to = ((u16::from(*to) * 5 + u16::from(*part) * 3) / 8) as u8;
@@ -159,9 +161,11 @@ impl Painter {
         let [width, height] = self.size;
         let [y, u, v] = planes;
         y.clear();
-        y.extend(self.rgb.chunks_exact(3).map(|p| {
-            ((77 * u32::from(p[0]) + 150 * u32::from(p[1]) + 29 * u32::from(p[2]) + 128) >> 8) as u8
-        }));
+        y.extend(
+            self.rgb
+                .chunks_exact(3)
+                .map(|p| ((77 * u32::from(p[0]) + 150 * u32::from(p[1]) + 29 * u32::from(p[2]) + 128) >> 8) as u8),
+        );
         u.clear();
         v.clear();
         for row in (0..height).step_by(2) {
@@ -211,7 +215,8 @@ mod tests {
         let mask = Mask { width: 8, height: 4, pixels };
         let seen = Seen { figures: vec![Figure::default()], mask, shift: [1, -1], ..Seen::default() };
         let (with, without) = (painted(&seen, true), painted(&seen, false));
-        let changed: Vec<usize> = (0..16 * 8).filter(|at| with.rgb[3 * at..3 * at + 3] != without.rgb[3 * at..3 * at + 3]).collect();
+        let changed: Vec<usize> =
+            (0..16 * 8).filter(|at| with.rgb[3 * at..3 * at + 3] != without.rgb[3 * at..3 * at + 3]).collect();
         assert_eq!(changed, [3 * 16 + 7, 3 * 16 + 8, 4 * 16 + 7, 4 * 16 + 8]);
     }
 

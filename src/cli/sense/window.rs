@@ -266,7 +266,9 @@ fn draw(mut contexts: EguiContexts, view: Res<View>) -> Result {
     let painter = context.layer_painter(egui::LayerId::background());
     let room = context.content_rect();
     let font = egui::FontId::proportional(15.0);
-    let line = |text: String| painter.text(room.min + egui::vec2(10.0, 8.0), egui::Align2::LEFT_TOP, text, font.clone(), egui::Color32::WHITE);
+    let line = |text: String| {
+        painter.text(room.min + egui::vec2(10.0, 8.0), egui::Align2::LEFT_TOP, text, font.clone(), egui::Color32::WHITE)
+    };
     if let Some(why) = &view.shot.blind {
         line(why.clone());
         return Ok(());
@@ -304,7 +306,11 @@ fn paint(painter: &egui::Painter, mark: Mark, place: &dyn Fn(Point) -> egui::Pos
         Mark::Line { points, closed, wide, colour } => {
             let points: Vec<_> = points.into_iter().map(place).collect();
             let stroke = egui::Stroke::new(if wide { 2.5 } else { 1.5 }, of(colour));
-            painter.add(if closed { egui::Shape::closed_line(points, stroke) } else { egui::Shape::line(points, stroke) });
+            painter.add(if closed {
+                egui::Shape::closed_line(points, stroke)
+            } else {
+                egui::Shape::line(points, stroke)
+            });
         }
         Mark::Dot { at, radius, colour } => _ = painter.circle_filled(place(at), radius * 1.5, of(colour)),
         Mark::Text { at, text, colour } => {

@@ -61,7 +61,8 @@ fn cover(polygon: &[Point], [width, height]: [usize; 2], runs: &mut Vec<[usize; 
             crossings.sort_unstable_by(f32::total_cmp);
             for pair in crossings.chunks_exact(2) {
                 // Conversion saturates: what lies outside of the picture is cut off.
-                let [from, to] = [pair[0].floor() as usize, pair[1].ceil() as usize].map(|x| row * width + x.min(width));
+                let [from, to] =
+                    [pair[0].floor() as usize, pair[1].ceil() as usize].map(|x| row * width + x.min(width));
                 if from < to && runs.last() != Some(&[from, to]) {
                     runs.push([from, to]);
                 }
@@ -107,7 +108,8 @@ mod tests {
 
     #[test]
     fn another_size_is_covered_too_and_what_is_no_polygon_does_no_harm() {
-        let mut blinds = Blinds::new(vec![vec![[0.5, 0.0], [1.0, 0.0], [1.0, 1.0], [0.5, 1.0]], vec![], vec![[f32::NAN; 2]; 3]]);
+        let mut blinds =
+            Blinds::new(vec![vec![[0.5, 0.0], [1.0, 0.0], [1.0, 1.0], [0.5, 1.0]], vec![], vec![[f32::NAN; 2]; 3]]);
         for [width, height] in [[8, 4], [16, 2], [0, 0], [7, 3]] {
             let mut y = vec![200; width * height];
             blinds.close(&mut y, [width, height]);

@@ -125,7 +125,8 @@ mod tests {
         people.add(place(2, 40.0, 0.2), Some(shape(40, 8)), false);
         people.add(place(3, 70.0, 1.0), Some(shape(70, 7)), false);
         // Two are found by what is to be seen of them; one lies where nobody is.
-        let seen = |id, [x, height]: [f32; 2]| (Box::new(1, id, [x, 10.0, 20.0, height]), shape(x as i32, height as usize));
+        let seen =
+            |id, [x, height]: [f32; 2]| (Box::new(1, id, [x, 10.0, 20.0, height]), shape(x as i32, height as usize));
         let mut trial = Trial::default();
         trial.frame(&people, &[seen(7, [10.0, 40.0]), seen(8, [40.0, 8.0]), seen(9, [70.0, 7.0])]);
         let report = trial.end().report();
