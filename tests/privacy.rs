@@ -234,7 +234,11 @@ fn no_pixel_is_written_sent_or_said_even_in_a_crash() {
             assert_eq!(pattern.find(bytes), None, "a {what} of {} bytes", bytes.len());
         }
     }
-    println!("{files} files with {size} bytes, {log} of them log; {} packets, {} datagrams", packets.len(), plain.len());
+    println!(
+        "{files} files with {size} bytes, {log} of them log; {} packets, {} datagrams",
+        packets.len(),
+        plain.len()
+    );
 }
 
 /// That a crash leaves no file could be the system's doing: then the test above says less than it seems to.

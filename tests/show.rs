@@ -226,7 +226,9 @@ fn a_program_that_is_no_camera_is_named_and_one_that_writes_y4m_is_seen() {
     let depth = "sh -c 'printf \"YUV4MPEG2 W64 H48 F30:1 Cmono\\n\"; while :; do echo FRAME; head -c 3072 /dev/zero; sleep 0.05; done'";
     let file = dir.path().join("site.toml");
     let text = std::fs::read_to_string(&file).expect("just written");
-    let cameras = format!("[[camera]]\nname = \"depth\"\ncommand = {depth:?}\n[[camera]]\nname = \"away\"\ncommand = \"false\"\n");
+    let cameras = format!(
+        "[[camera]]\nname = \"depth\"\ncommand = {depth:?}\n[[camera]]\nname = \"away\"\ncommand = \"false\"\n"
+    );
     std::fs::write(&file, text + &cameras).expect("our own folder");
     let show = Running::start(dir.path());
     let line = show.wait(|line| {
@@ -234,7 +236,10 @@ fn a_program_that_is_no_camera_is_named_and_one_that_writes_y4m_is_seen() {
         depth["frames"].as_u64() > Some(5) && away["last_fault"].is_string() && line["painted"].as_u64() > Some(3)
     });
     let [depth, away] = [&line["cameras"][0], &line["cameras"][1]];
-    assert_eq!((&depth["name"], &depth["state"], &depth["size"]), (&"depth".into(), &"seeing".into(), &serde_json::json!([64, 48])));
+    assert_eq!(
+        (&depth["name"], &depth["state"], &depth["size"]),
+        (&"depth".into(), &"seeing".into(), &serde_json::json!([64, 48]))
+    );
     assert!(away["last_fault"].as_str().is_some_and(|why| why.contains("run its command by hand")), "{away}");
     assert_ne!(away["state"], "seeing");
     show.end();

@@ -191,8 +191,7 @@ impl Sight {
             let size = [frame.width as f32, frame.height as f32];
             let Some(luma) = Luma::new(frame.width, frame.height, frame.width, frame.y) else { continue };
             let seen = sense.see(frame.captured, &luma, (self.shown)());
-            let bodies: Vec<_> =
-                seen.figures.iter().filter_map(|figure| self.place.body(figure, size)).collect();
+            let bodies: Vec<_> = seen.figures.iter().filter_map(|figure| self.place.body(figure, size)).collect();
             let count = bodies.len();
             reaches.take(frame.captured, &bodies, self.canvas, |body, phase, at| {
                 self.hub.take((device, u64::from(body)), phase, at, By::Reach);

@@ -67,7 +67,10 @@ fn panel(mut contexts: EguiContexts, panel: Res<Panel>, backstage: Res<Backstage
             let SightStatus { name, camera, bodies, took_ms } = camera;
             let [width, height] = camera.size;
             let state = camera.state.word();
-            ui.label(format!("camera {name}: {state}, {width} × {height}, {:.0} a second, {bodies} bodies, {took_ms:.1} ms", camera.rate));
+            ui.label(format!(
+                "camera {name}: {state}, {width} × {height}, {:.0} a second, {bodies} bodies, {took_ms:.1} ms",
+                camera.rate
+            ));
             if let Some(fault) = camera.last_fault.filter(|_| camera.state != CameraState::Seeing) {
                 ui.colored_label(ORANGE, fault);
             }

@@ -33,7 +33,9 @@ impl Flow {
         let (width, height) = (self.small.width, self.small.height);
         let room = 2 * HALF + 2;
         for cell in 0..MOTION[0] * MOTION[1] {
-            let middle = |i: usize, cells: usize, size: usize| ((2 * i + 1) * size / (2 * cells)).clamp(HALF, size.max(room) - HALF);
+            let middle = |i: usize, cells: usize, size: usize| {
+                ((2 * i + 1) * size / (2 * cells)).clamp(HALF, size.max(room) - HALF)
+            };
             let at = [middle(cell % MOTION[0], MOTION[0], width), middle(cell / MOTION[0], MOTION[1], height)];
             let known = !self.fresh && width > room && height > room && dt > 0.0;
             let change = if known { self.difference(at, [0, 0]) } else { 0 };
@@ -89,7 +91,11 @@ impl Flow {
     fn difference(&self, at: [usize; 2], step: [i32; 2]) -> u32 {
         let from = [at[0] as i32 - HALF as i32 - step[0], at[1] as i32 - HALF as i32 - step[1]];
         let side = 2 * HALF as i32;
-        if from[0] < 0 || from[1] < 0 || from[0] + side > self.small.width as i32 || from[1] + side > self.small.height as i32 {
+        if from[0] < 0
+            || from[1] < 0
+            || from[0] + side > self.small.width as i32
+            || from[1] + side > self.small.height as i32
+        {
             return u32::MAX / 8;
         }
         let mut sum = 0;

@@ -219,7 +219,11 @@ mod tests {
         Tracer::default().trace([3, 3, 9, 9], |_, _| 0, &mut outline);
         assert!(outline.is_empty());
         for pattern in [0x55, 0xAA, 0xFF, 0x81] {
-            Tracer::default().trace([0, 0, 8, 8], |x, y| if pattern >> ((x + y * 3) % 8) & 1 == 1 { 255 } else { 0 }, &mut outline);
+            Tracer::default().trace(
+                [0, 0, 8, 8],
+                |x, y| if pattern >> ((x + y * 3) % 8) & 1 == 1 { 255 } else { 0 },
+                &mut outline,
+            );
             assert!(outline.len() <= OUTLINE_MAX);
         }
     }

@@ -301,7 +301,12 @@ impl People {
         let mut around = area;
         for &index in &self.order {
             let bounds = self.list[index].bounds();
-            around = [around[0].min(bounds[0]), around[1].min(bounds[1]), around[2].max(bounds[2]), around[3].max(bounds[3])];
+            around = [
+                around[0].min(bounds[0]),
+                around[1].min(bounds[1]),
+                around[2].max(bounds[2]),
+                around[3].max(bounds[3]),
+            ];
         }
         let mut field = core::mem::take(&mut self.field);
         let group = &self.group;

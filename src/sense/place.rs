@@ -168,7 +168,14 @@ mod tests {
 
     fn figure() -> Figure {
         let outline = vec![[320.0, 400.0], [300.0, 300.0], [320.0, 200.0], [340.0, 300.0]];
-        Figure { outline, foot: [320.0, 400.0], head: [320.0, 215.0], velocity: [64.0, 0.0], metre: 100.0, ..Figure::default() }
+        Figure {
+            outline,
+            foot: [320.0, 400.0],
+            head: [320.0, 215.0],
+            velocity: [64.0, 0.0],
+            metre: 100.0,
+            ..Figure::default()
+        }
     }
 
     #[test]

@@ -162,7 +162,8 @@ mod tests {
     use super::*;
 
     fn picture(dx: i32, dy: i32, light: i32) -> Vec<u8> {
-        let noise = |x: i32, y: i32| ((x.wrapping_mul(0x9E37) ^ y.wrapping_mul(0x85EB)).wrapping_mul(0x6C07) >> 8) & 127;
+        let noise =
+            |x: i32, y: i32| ((x.wrapping_mul(0x9E37) ^ y.wrapping_mul(0x85EB)).wrapping_mul(0x6C07) >> 8) & 127;
         let at = |i: i32| noise((i % 320 - dx) >> 2, (i / 320 - dy) >> 2) + 40 + light;
         (0..320 * 240).map(|i| at(i).clamp(0, 255) as u8).collect()
     }

@@ -409,7 +409,8 @@ impl Eye {
         for index in 0..self.people.list.len() {
             let usual = self.people.stature.at(self.people.list[index].foot[1]);
             let person = &mut self.people.list[index];
-            person.told |= person.age >= CONFIRMED.0 && person.hits >= CONFIRMED.1 && person.owned > 0 && person.is_likely(usual);
+            person.told |=
+                person.age >= CONFIRMED.0 && person.hits >= CONFIRMED.1 && person.owned > 0 && person.is_likely(usual);
             let shown_on = if self.people.is_hidden(index) { SHOWN_ON } else { SHOWN_ON / 4.0 };
             let person = &mut self.people.list[index];
             if !person.told || person.missed > shown_on {
@@ -446,7 +447,8 @@ impl Eye {
             }
             let bounds = box_of(person);
             figure.id = person.id;
-            figure.bounds = [bounds[0], bounds[1], bounds[2] - bounds[0], bounds[3] - bounds[1]].map(|side| side * scale);
+            figure.bounds =
+                [bounds[0], bounds[1], bounds[2] - bounds[0], bounds[3] - bounds[1]].map(|side| side * scale);
             figure.outline.clear();
             figure.outline.extend(self.points.iter().map(|point| point.map(|axis| axis * scale)));
             figure.velocity = person.velocity.map(|axis| axis * scale);
@@ -479,9 +481,7 @@ impl Eye {
             if let Some(first) = row[left..right].iter().position(mine) {
                 let last = row[left..right].iter().rposition(mine).unwrap_or(first);
                 let this = [left + first, y, left + last + 1, y + 1];
-                all = Some(all.map_or(this, |all| {
-                    [all[0].min(this[0]), all[1], all[2].max(this[2]), this[3]]
-                }));
+                all = Some(all.map_or(this, |all| [all[0].min(this[0]), all[1], all[2].max(this[2]), this[3]]));
             }
         }
         all

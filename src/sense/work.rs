@@ -89,7 +89,9 @@ mod tests {
     fn a_shift_is_taken_back_for_every_factor() {
         let (width, height) = (96, 64);
         let picture = |dx: usize, dy: usize| -> Vec<u8> {
-            (0..width * height).map(|i| (((i % width + 50 - dx) / 8 * 31 + (i / width + 50 - dy) / 8 * 17) % 200) as u8).collect()
+            (0..width * height)
+                .map(|i| (((i % width + 50 - dx) / 8 * 31 + (i / width + 50 - dy) / 8 * 17) % 200) as u8)
+                .collect()
         };
         for factor in [1, 2, 3, 4] {
             let mut planes = [Plane::new(width / factor, height / factor), Plane::new(width / factor, height / factor)];

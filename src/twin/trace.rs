@@ -155,9 +155,7 @@ impl Trace {
             let frames = inner.frames.iter().filter(|at| **at > since && **at <= submitted).count() as u32;
             let submitted = nanos(submitted);
             inner.line(match what {
-                What::Touch { id, down, own } => {
-                    TraceLine::Drawn { id, down, own, frames, submitted, at: nanos(done) }
-                }
+                What::Touch { id, down, own } => TraceLine::Drawn { id, down, own, frames, submitted, at: nanos(done) },
                 What::Outline => TraceLine::Outline { made: nanos(since), frames, submitted },
             });
         }

@@ -44,8 +44,10 @@ impl FromStr for Guests {
             (_, Err(_)) => {
                 let known = Crowd::ALL.map(|crowd| crowd.to_string());
                 let meant = nearest(word, known.iter().map(String::as_str));
-                let help = meant
-                    .map_or_else(|| format!("there are {}", known.join(", ")), |meant| format!("did you mean {meant}?"));
+                let help = meant.map_or_else(
+                    || format!("there are {}", known.join(", ")),
+                    |meant| format!("did you mean {meant}?"),
+                );
                 Err(format!("there is no cast \"{word}\"; {help}"))
             }
         }

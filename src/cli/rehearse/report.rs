@@ -151,7 +151,8 @@ impl Report {
                 other => other,
             };
             let fault = if line.scene.fault.is_some() { ", scene at fault" } else { "" };
-            let blind = if line.cameras.iter().any(|camera| camera.state == "waiting") { ", camera at fault" } else { "" };
+            let blind =
+                if line.cameras.iter().any(|camera| camera.state == "waiting") { ", camera at fault" } else { "" };
             format!(
                 "{} {state}, round trip {round_trip}, {:.0} frames/s, {} bodies{blind}{fault}",
                 self.names[index],

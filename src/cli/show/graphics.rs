@@ -32,11 +32,7 @@ pub fn find() -> Result<Graphics, String> {
         format!("nothing on this machine can draw ({why}); install a graphics driver, or mesa-vulkan-drivers to draw in software")
     })?;
     let info = adapter.get_info();
-    Ok(Graphics {
-        software: info.device_type == wgpu::DeviceType::Cpu,
-        name: info.name,
-        offscreen: !has_display(),
-    })
+    Ok(Graphics { software: info.device_type == wgpu::DeviceType::Cpu, name: info.name, offscreen: !has_display() })
 }
 
 /// There is a display to open windows on.

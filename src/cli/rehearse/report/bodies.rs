@@ -88,7 +88,9 @@ mod tests {
     fn who_stays_and_is_never_seen_is_told() {
         let mut bodies = Bodies::default();
         // Seen, gone at once, never seen, never seen though started anew, and there before both were linked.
-        for (id, came, went) in [(1, 10 * S, None), (2, 10 * S, Some(11 * S - 1)), (3, 10 * S, Some(12 * S)), (5, S, None)] {
+        for (id, came, went) in
+            [(1, 10 * S, None), (2, 10 * S, Some(11 * S - 1)), (3, 10 * S, Some(12 * S)), (5, S, None)]
+        {
             bodies.take((0, id), true, true, came);
             if let Some(went) = went {
                 bodies.take((0, id), true, false, went);

@@ -227,12 +227,18 @@ impl fmt::Display for Summary {
             )?;
             let unseen = site.bodies_unseen;
             let unseen = if unseen > 0 { format!(", {unseen} never seen there") } else { String::new() };
-            let bodies = format!("{} bodies, {} seen in {}{unseen}", site.bodies, site.bodies_there, self.sites[1 - index].name);
+            let bodies =
+                format!("{} bodies, {} seen in {}{unseen}", site.bodies, site.bodies_there, self.sites[1 - index].name);
             writeln!(f, "{}: {bodies}", site.name)?;
             for camera in &site.cameras {
                 let CameraLine { name, state, rate, took_ms, size: [width, height], .. } = camera;
-                let again = if camera.starts > 1 { format!(", started {} times", camera.starts) } else { String::new() };
-                writeln!(f, "{}: camera {name} {state}, {width}×{height}, {rate:.1} pictures/s, {took_ms:.1} ms each{again}", site.name)?;
+                let again =
+                    if camera.starts > 1 { format!(", started {} times", camera.starts) } else { String::new() };
+                writeln!(
+                    f,
+                    "{}: camera {name} {state}, {width}×{height}, {rate:.1} pictures/s, {took_ms:.1} ms each{again}",
+                    site.name
+                )?;
                 if let Some(fault) = &camera.last_fault {
                     writeln!(f, "{}: camera {name}: {fault}", site.name)?;
                 }
