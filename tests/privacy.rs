@@ -10,6 +10,7 @@ use leaks::{PERIOD, Pattern};
 use moongate::device::key::{SiteKey, hex};
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -208,6 +209,11 @@ fn no_pixel_is_written_sent_or_said_even_in_a_crash() {
     let own = u64::from(show.child.id());
     for process in [own, pid(&line["cameras"][0]["pid"]), pid(&line["cameras"][1]["pid"]), pid(&line["scene"]["pid"])] {
         assert_eq!(core_limits(process), ["0", "0"], "process {process} of {line}");
+    }
+    // A memory that is closed belongs to the administrator; for whom who is one, there is nothing to be seen of it.
+    let owner = |path: String| std::fs::metadata(path).expect("it runs").uid();
+    for process in [own, pid(&line["cameras"][0]["pid"])] {
+        assert_eq!(owner(format!("/proc/{process}/mem")), 0, "process {process} of {line}");
     }
     kill("ABRT", pid(&line["cameras"][0]["pid"]));
     show.wait("the camera again", |line| line["cameras"][0]["starts"].as_u64() > Some(1));

@@ -89,8 +89,8 @@ impl Head {
             _ => return Err(HeadError::NoRecording),
         }
         let find = |key: &'static str| {
-            let values = text.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix(' '));
-            values.last().ok_or(HeadError::Line(key))
+            let mut values = text.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix(' '));
+            values.next_back().ok_or(HeadError::Line(key))
         };
         let date = |key: &'static str| {
             let date: Timestamp = find(key)?.parse().map_err(|_| HeadError::Line(key))?;

@@ -128,7 +128,7 @@ mod tests {
             let mut plane = Plane::new(320, 240);
             for y in 80..160 {
                 for x in left..left + 60 {
-                    plane.row_mut(y)[x] = (60 + ((x - left) / 3 * 7919 ^ y / 3 * 104_729) % 150) as u8;
+                    plane.row_mut(y)[x] = (60 + (((x - left) / 3 * 7919) ^ (y / 3 * 104_729)) % 150) as u8;
                 }
             }
             plane

@@ -217,10 +217,10 @@ fn solve(mut rows: [[f32; TERMS + 1]; TERMS]) -> Option<[f32; TERMS]> {
         if pivot[column].abs() < 1e-9 {
             return None;
         }
-        for row in 0..TERMS {
-            if row != column {
-                let by = rows[row][column] / pivot[column];
-                rows[row].iter_mut().zip(pivot).for_each(|(to, from)| *to -= by * from);
+        for (index, row) in rows.iter_mut().enumerate() {
+            if index != column {
+                let by = row[column] / pivot[column];
+                row.iter_mut().zip(pivot).for_each(|(to, from)| *to -= by * from);
             }
         }
     }

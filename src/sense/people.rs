@@ -199,7 +199,7 @@ impl People {
         }
         let mut body = [area[0], above as f32, area[2], below as f32];
         for y in above..below {
-            if let (Some(first), Some(last)) = (marks(y).next(), marks(y).last()) {
+            if let (Some(first), Some(last)) = (marks(y).next(), marks(y).next_back()) {
                 body = [body[0].min(first as f32), body[1], body[2].max(last as f32 + 1.0), body[3]];
             }
         }

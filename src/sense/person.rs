@@ -122,14 +122,14 @@ pub(super) fn unlike(a: &Look, b: &Look) -> f32 {
 impl Person {
     /// Takes a measured place in: `trust` in the place, `follow` in the change of speed that it means.
     pub fn correct(&mut self, foot: Point, dt: f32, trust: f32, follow: f32) {
-        for axis in 0..2 {
-            let off = foot[axis] - self.foot[axis];
-            self.foot[axis] += off * trust;
+        // Nobody runs more than four times his height a second.
+        let most = 4.0 * self.size[1].max(8.0);
+        let follow = if self.hits < 4 { 0.6 } else { follow };
+        for ((at, velocity), foot) in self.foot.iter_mut().zip(&mut self.velocity).zip(foot) {
+            let off = foot - *at;
+            *at += off * trust;
             if dt > 0.0 {
-                // Nobody runs more than four times his height a second.
-                let most = 4.0 * self.size[1].max(8.0);
-                let start = if self.hits < 4 { 0.6 } else { follow };
-                self.velocity[axis] = (self.velocity[axis] + start * off / dt).clamp(-most, most);
+                *velocity = (*velocity + follow * off / dt).clamp(-most, most);
             }
         }
     }

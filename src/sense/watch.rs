@@ -258,10 +258,9 @@ impl Eye {
                 let [left, top, right, bottom] = blob.bounds;
                 for y in top..bottom - (bottom - top) / 5 {
                     let row = y * self.work.width;
-                    for at in row + left..row + right {
-                        if labels[at] == label {
-                            self.kinds.pixels[at] = SURE;
-                        }
+                    let labels = &labels[row + left..row + right];
+                    for (kind, of) in self.kinds.pixels[row + left..row + right].iter_mut().zip(labels) {
+                        *kind = if *of == label { SURE } else { *kind };
                     }
                 }
             }

@@ -58,9 +58,9 @@ impl Tapped {
         let [shore, far, twin] = [socket(), socket(), socket()];
         let (address, at) = (shore.local_addr().expect("bound"), twin.local_addr().expect("bound"));
         let kept = heard.clone();
-        std::thread::spawn(move || relay(&[shore, far], at, &kept));
+        start("relay", move || relay(&[shore, far], at, &kept));
         let kept = heard.clone();
-        std::thread::spawn(move || {
+        start("tapped twin", move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(answer(twin, &key, config, &kept));
         });
@@ -148,4 +148,8 @@ async fn answer(socket: UdpSocket, key: &SiteKey, config: Config, heard: &Heard)
         }
         link.handle_path_lost(monotonic());
     }
+}
+
+fn start(name: &str, work: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().name(name.into()).spawn(work).expect("a thread");
 }

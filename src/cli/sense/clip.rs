@@ -2,7 +2,7 @@
 
 use super::super::clip::{Pictures, Source, told};
 use super::{Arguments, Each, Eye, Failure, Tally};
-use crate::device::camera::y4m::{Header, Reader, Y4mError, mirror};
+use crate::device::camera::y4m::{Header, Rate, Reader, Y4mError, mirror};
 use crate::device::street::read_light;
 use crate::manifest::Camera;
 use crate::presence::Point;
@@ -56,6 +56,9 @@ impl Clip {
     pub(super) fn watch(mut self, time: Option<f64>, each: Each) -> Result<Tally, Failure> {
         let header = *self.reader.header();
         let size = [header.width, header.height];
+        let Rate { num, den } = header.rate;
+        // Within the bounds of a period.
+        let period = (f64::from(den.max(1)) / f64::from(num.max(1))).clamp(1e-3, 10.0);
         let mut eye = Eye::new(&self.mask, time);
         let mut y = Vec::new();
         for number in 0_u64.. {
@@ -69,13 +72,13 @@ impl Clip {
                 mirror(&mut y, header.width);
             }
             // Not a sum of periods, which would gather what each is rounded by.
-            let at = Duration::from_secs_f64(number as f64 * header.rate.period().as_secs_f64());
+            let at = Duration::from_secs_f64(number as f64 * period);
             let shown = usize::try_from(number).ok().and_then(|number| self.light.get(number)).copied();
             if !eye.see(at, &mut y, size, shown.unwrap_or(0.0), each)? {
                 break;
             }
         }
-        eye.tally.rate = 1.0 / header.rate.period().as_secs_f64();
+        eye.tally.rate = 1.0 / period;
         Ok(eye.tally)
     }
 }
