@@ -42,6 +42,8 @@ pub struct SightStatus {
     pub name: String,
     /// Its program and its pictures.
     pub camera: CameraStatus,
+    /// Pictures that were made sense of; moves while it sees.
+    pub looks: u64,
     /// Bodies in the newest picture.
     pub bodies: usize,
     /// Milliseconds that the newest picture took to be made sense of.
@@ -137,7 +139,9 @@ impl Sights {
         let all = self.names.iter().zip(&self.watches).zip(&self.told);
         all.map(|((name, watch), told)| {
             let told = lock(told);
-            SightStatus { name: name.clone(), camera: watch.status(), bodies: told.bodies, took_ms: told.took_ms }
+            let Told { sighted, bodies, took_ms } = &*told;
+            let (name, camera, looks) = (name.clone(), watch.status(), sighted.version);
+            SightStatus { name, camera, looks, bodies: *bodies, took_ms: *took_ms }
         })
         .collect()
     }

@@ -64,7 +64,7 @@ fn panel(mut contexts: EguiContexts, panel: Res<Panel>, backstage: Res<Backstage
             scene.pid.map_or("starting".into(), |pid| format!("process {pid}, started {} times", scene.starts));
         ui.label(format!("scene: {process}, {:.1} ms a frame", scene.took_us as f64 / 1e3));
         for camera in backstage.sights.status() {
-            let SightStatus { name, camera, bodies, took_ms } = camera;
+            let SightStatus { name, camera, bodies, took_ms, .. } = camera;
             let [width, height] = camera.size;
             let state = camera.state.word();
             ui.label(format!(

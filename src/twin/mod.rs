@@ -1,5 +1,6 @@
 //! Twin and scene as Bevy sees them: once a frame, what happened goes to the scene, and its picture to the stage.
 
+mod cutout;
 mod pointer;
 mod senses;
 mod sight;

@@ -1,6 +1,6 @@
 //! What is seen in front of this site, once a frame: bodies and motion to the scene, people as a mask to the stage.
 
-use super::{Senses, Trace};
+use super::{Senses, Trace, cutout};
 use crate::device::sight::Sights;
 use crate::device::touch::TouchHub;
 use crate::presence::{Body, Point};
@@ -33,29 +33,32 @@ impl Sight {
         Self { sights, cameras, hub, canvas, known: [0; 2], made, bodies, stir: 0.0, flow }
     }
 
-    /// Tells what is new to the scene and notes it; what the stage is to show of it, if a camera has told of more.
+    /// Tells what is new to the scene and notes it; what the stage is to show of it, if there is more than bodies.
     pub fn take_in(&mut self, senses: &mut Senses, trace: &Trace) -> Option<Arc<Watched>> {
         // A camera's bodies are told before its mask, which may come a frame later: never the other way round.
         let sighted = self.sights.newest(self.known[0]);
         let newest = self.hub.newest(self.known[1]);
         let made = sighted.as_ref().map(|sighted| sighted.made).max(newest.as_ref().map(|newest| newest.made))?;
-        if let Some(newest) = newest {
-            trace.bodies(true, &newest.bodies, newest.made);
-            self.known[1] = newest.version;
-            self.bodies = newest.bodies;
-            // Recorded visitors come without a picture that moves.
-            if !self.cameras {
-                self.stir = stir(&self.bodies, self.canvas);
-            }
-        }
-        let watched = sighted.map(|sighted| {
+        let mut watched = sighted.map(|sighted| {
             self.known[0] = sighted.version;
             self.stir = sighted.stir;
-            self.flow.clone_from(&sighted.flow);
             let mask = sighted.mask;
             let (width, height) = (mask.width, mask.height);
             Watched { version: sighted.version, width, height, mask: mask.pixels, flow: sighted.flow }
         });
+        if let Some(newest) = newest {
+            trace.bodies(true, &newest.bodies, newest.made);
+            self.known[1] = newest.version;
+            self.bodies = newest.bodies;
+            if !self.cameras {
+                // Recorded visitors come without a picture.
+                self.stir = stir(&self.bodies, self.canvas);
+                watched = Some(cutout::watched(newest.version, &self.bodies, self.canvas));
+            }
+        }
+        if let Some(watched) = &watched {
+            self.flow.clone_from(&watched.flow);
+        }
         let input = senses.bodies(made, &self.bodies, self.stir, &self.flow);
         if self.cameras && made > self.made && !self.bodies.is_empty() {
             trace.seen(input, made);

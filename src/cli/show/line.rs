@@ -99,6 +99,9 @@ pub struct CameraLine {
     pub state: String,
     /// Pictures since the start; moves while it is `seeing`.
     pub frames: u64,
+    /// Pictures that were made sense of; moves as well, more slowly where they come too fast for that.
+    #[serde(default)]
+    pub looks: u64,
     /// Pictures a second, as they came lately.
     pub rate: f64,
     /// Columns and rows of its pictures.
@@ -122,11 +125,12 @@ pub(super) fn tenths(number: f64) -> f64 {
 
 impl From<SightStatus> for CameraLine {
     fn from(status: SightStatus) -> Self {
-        let SightStatus { name, camera, bodies, took_ms, .. } = status;
+        let SightStatus { name, camera, looks, bodies, took_ms } = status;
         Self {
             name,
             state: camera.state.word().into(),
             frames: camera.frames,
+            looks,
             rate: tenths(camera.rate),
             size: camera.size,
             starts: camera.starts,
