@@ -7,6 +7,7 @@ mod report;
 mod show;
 
 use crate::device::ocean::OceanThread;
+use crate::device::record::Playback;
 use crate::link::ocean::Path as Sea;
 use crate::manifest::{City, Installation, words};
 use guests::Guests;
@@ -171,6 +172,10 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
         burst: arguments.burst,
         ..Sea::default()
     };
+    if let Some(file) = &arguments.visitors {
+        // Said once, and not by each show.
+        Playback::open(file)?;
+    }
     if let Some(pictures) = &arguments.pictures {
         std::fs::create_dir_all(pictures).map_err(|why| format!("{}: {why}", pictures.display()))?;
     }
