@@ -115,7 +115,6 @@ impl People {
             hits: 1,
             born: foot,
             stands: foot,
-            people: 1,
             stir: 5.0,
             owned: 1,
             ..Person::default()

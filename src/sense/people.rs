@@ -98,7 +98,8 @@ impl People {
             }
         }
         for person in &mut self.list {
-            person.settle(dt);
+            let usual = self.stature.at(person.foot[1]);
+            person.settle(dt, usual);
         }
         self.part();
     }

@@ -6,6 +6,9 @@ use crate::presence::Point;
 /// Cells of a look, across and down.
 pub(super) const LOOK: [usize; 2] = [4, 8];
 
+/// Pixels of a usual body, in squares of its height: in a coat, with a bag.
+const STOUT: f32 = 0.3;
+
 /// Brightness of a body in a grid over its box: enough to know it again among its neighbours.
 pub(super) type Look = [f32; LOOK[0] * LOOK[1]];
 
@@ -51,8 +54,8 @@ pub(super) struct Person {
     pub calm: f32,
     /// Mean difference of its pixels from the background, smoothed, in steps of brightness.
     pub contrast: f32,
-    /// How many it may be.
-    pub people: u8,
+    /// Its pixels over those of a usual body there, smoothed; 0 before it was measured alone.
+    pub bulk: f32,
 }
 
 impl Person {
@@ -71,6 +74,11 @@ impl Person {
             && (0.65..1.4).contains(&(self.size[1] / usual))
             && (0.2..0.6).contains(&shape);
         walks || stands
+    }
+
+    /// How many people it may be: two who walk arm in arm and were never seen apart are one body of two.
+    pub fn people(&self) -> u8 {
+        self.bulk.round().clamp(1.0, 9.0) as u8
     }
 
     /// Where it will be `dt` later.
@@ -156,7 +164,12 @@ impl Person {
     }
 
     /// At the end of a frame: who was not seen slows down; who stays stands still.
-    pub fn settle(&mut self, dt: f32) {
+    pub fn settle(&mut self, dt: f32, usual: f32) {
+        if self.alone {
+            let bulk = self.owned as f32 / (STOUT * usual * usual).max(1.0);
+            let rate = if self.bulk == 0.0 { 1.0 } else { dt / (dt + 1.0) };
+            self.bulk += (bulk - self.bulk) * rate;
+        }
         if self.owned == 0 {
             self.missed += dt;
             let slower = (-1.5 * dt).exp();
@@ -170,5 +183,22 @@ impl Person {
         } else {
             self.still += dt;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_that_was_never_seen_apart_is_two() {
+        let mut one = Person { alone: true, owned: 280, size: [16.0, 40.0], ..Person::default() };
+        (0..60).for_each(|_| one.settle(0.05, 30.0));
+        assert_eq!(one.people(), 1);
+        one.owned = 520;
+        one.settle(0.05, 30.0);
+        assert_eq!(one.people(), 1, "for a moment an arm, or a shadow");
+        (0..60).for_each(|_| one.settle(0.05, 30.0));
+        assert_eq!(one.people(), 2);
     }
 }

@@ -24,6 +24,9 @@ const CONFIRMED: (f32, u32) = (0.2, 3);
 const STATURE: f32 = 1.7;
 /// What has not left the place where it appeared for so long, and does not stir, is a thing: in seconds.
 const DEAD: f32 = 3.0;
+/// What came from somewhere and does not stir is somebody who looks; after so long it is a thing that was put there, in
+/// seconds.
+const PARKED: f32 = 240.0;
 /// A body that is not seen any more is told of for this long, where it must be by now.
 const SHOWN_ON: f32 = 0.7;
 
@@ -289,7 +292,7 @@ impl Eye {
             self.stir(index, dt);
             let person = &self.people.list[index];
             let asks = !person.moved && person.hits > 2 && person.hits.is_multiple_of(3);
-            let dead = person.calm > if person.moved { 2.0 * DEAD } else { DEAD };
+            let dead = person.calm > if person.moved { PARKED } else { DEAD };
             let hole = person.moved && person.still > 1.0 && person.stir < 1.0 && person.hits.is_multiple_of(3);
             if !(dead || asks && self.is_ghost(index, 1.25) || hole && self.is_ghost(index, 2.0)) {
                 index += 1;
@@ -451,7 +454,7 @@ impl Eye {
             figure.outline.clear();
             figure.outline.extend(self.points.iter().map(|point| point.map(|axis| axis * scale)));
             figure.velocity = person.velocity.map(|axis| axis * scale);
-            (figure.still, figure.age, figure.people) = (person.still, person.age, person.people);
+            (figure.still, figure.age, figure.people) = (person.still, person.age, person.people());
             figure.metre = self.people.stature.at(person.foot[1]) * scale / STATURE;
             self.told[index] = count as u8;
         }

@@ -1,0 +1,67 @@
+//! Sense as a whole, on the built-in street with its exact truth.
+
+use moongate::device::street::{Crowd, Frame, Street, StreetConfig, Truth, Weather};
+use moongate::sense::score::{Box, Judge, Tracks};
+use moongate::sense::{Luma, Seen, Sense};
+use std::time::Duration;
+
+const SIZE: [usize; 2] = [320, 240];
+const RATE: f64 = 15.0;
+
+/// Plays a street for some seconds; `look` sees each frame's time, its truth and what was seen.
+fn watch(crowd: Crowd, weather: Weather, seconds: u64, mut look: impl FnMut(f64, &Truth, &Seen)) {
+    let mut street = Street::new(StreetConfig { size: SIZE, rate: RATE, seed: 7, crowd, weather, city: 1 });
+    let (mut sense, mut frame) = (Sense::new(), Frame::default());
+    for number in 0..seconds * RATE as u64 {
+        let truth = street.draw(number, &mut frame);
+        let luma = Luma::new(SIZE[0], SIZE[1], SIZE[0], &frame.y).expect("a frame of its size");
+        let now = number as f64 / RATE;
+        look(now, truth, sense.see(Duration::from_secs_f64(now), &luma, frame.shown));
+    }
+}
+
+/// Tracks of whoever is at least half to be seen, after five seconds of learning.
+fn judged(crowd: Crowd, weather: Weather) -> Tracks {
+    let mut judge = Judge::default();
+    let mut number = 0;
+    watch(crowd, weather, 20, |now, truth, seen| {
+        number += 1;
+        if now < 5.0 {
+            return;
+        }
+        let people = truth.people.iter().map(|person| {
+            let visibility = if person.visible >= 0.5 && person.pixels >= 60 { person.visible } else { -1.0 };
+            Box { visibility, ..Box::new(number, person.id, person.full) }
+        });
+        let figures = seen.figures.iter().map(|figure| Box::new(number, u32::from(figure.id), figure.bounds));
+        judge.frame(&people.collect::<Vec<_>>(), &figures.collect::<Vec<_>>());
+    });
+    judge.end()
+}
+
+#[test]
+fn people_who_cross_at_dusk_are_followed() {
+    let tracks = judged(Crowd::Crossing, Weather::Dusk);
+    assert!(tracks.mota() > 0.4, "MOTA {:.2}", tracks.mota());
+    assert!(tracks.idf1() > 0.4, "IDF1 {:.2}", tracks.idf1());
+}
+
+#[test]
+fn nobody_is_seen_where_nobody_is() {
+    for weather in [Weather::Day, Weather::Dusk, Weather::Rain, Weather::Shake, Weather::Lamp] {
+        let mut seen_frames = 0;
+        watch(Crowd::Nobody, weather, 20, |now, _, seen| {
+            seen_frames += u32::from(now > 5.0 && !seen.figures.is_empty())
+        });
+        assert!(seen_frames < 15, "{weather}: somebody in {seen_frames} of 225 frames");
+    }
+}
+
+#[test]
+fn who_stands_for_a_minute_is_still_seen() {
+    let mut longest = 0.0_f32;
+    watch(Crowd::Still, Weather::Dusk, 100, |_, _, seen| {
+        longest = seen.figures.iter().map(|figure| figure.still).fold(longest, f32::max);
+    });
+    assert!(longest > 55.0, "the longest stood for {longest} s");
+}
