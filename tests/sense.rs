@@ -3,6 +3,7 @@
 use moongate::device::street::{Crowd, Frame, Street, StreetConfig, Truth, Weather};
 use moongate::sense::score::{Box, Judge, Tracks};
 use moongate::sense::{Luma, Seen, Sense};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const SIZE: [usize; 2] = [320, 240];
@@ -58,10 +59,23 @@ fn nobody_is_seen_where_nobody_is() {
 }
 
 #[test]
-fn who_stands_for_a_minute_is_still_seen() {
-    let mut longest = 0.0_f32;
-    watch(Crowd::Still, Weather::Dusk, 100, |_, _, seen| {
-        longest = seen.figures.iter().map(|figure| figure.still).fold(longest, f32::max);
+fn who_stands_for_a_minute_keeps_the_id() {
+    // For each person and id: since when, and when last, the one was seen as the other.
+    let mut seen_as: BTreeMap<(u32, u16), [f64; 2]> = BTreeMap::new();
+    let mut longest = 0.0_f64;
+    watch(Crowd::Still, Weather::Dusk, 100, |now, truth, seen| {
+        for person in &truth.people {
+            let [x, y, width, height] = person.full;
+            let (middle, foot) = (x + width / 2.0, y + height);
+            for figure in &seen.figures {
+                let off = (figure.foot[0] - middle).hypot(0.5 * (figure.foot[1] - foot));
+                if off < 0.25 * height {
+                    let times = seen_as.entry((person.id, figure.id)).or_insert([now; 2]);
+                    *times = if now - times[1] > 1.0 { [now; 2] } else { [times[0], now] };
+                    longest = longest.max(times[1] - times[0]);
+                }
+            }
+        }
     });
-    assert!(longest > 55.0, "the longest stood for {longest} s");
+    assert!(longest > 60.0, "the longest was the same for {longest:.1} s");
 }

@@ -12,6 +12,7 @@ const WORTH: [i32; 4] = [10, 2, 6, -8];
 /// A part of the picture in which bodies are fitted.
 #[derive(Debug, Default)]
 pub(super) struct Field {
+    picture: [f32; 2],
     left: i32,
     top: i32,
     width: usize,
@@ -30,6 +31,7 @@ impl Field {
         let clamp = |value: f32, size: usize| (value.max(0.0) as usize).min(size);
         let (left, top) = (clamp(area[0], picture[0]), clamp(area[1], picture[1]));
         let (right, bottom) = (clamp(area[2].ceil(), picture[0]), clamp(area[3].ceil(), picture[1]));
+        self.picture = picture.map(|side| side as f32);
         (self.left, self.top) = (left as i32, top as i32);
         (self.width, self.height) = (right.saturating_sub(left), bottom.saturating_sub(top));
         self.mask.clear();
@@ -38,6 +40,11 @@ impl Field {
         }
         self.cover.clear();
         self.cover.resize(self.mask.len(), 0);
+    }
+
+    /// Counts everybody out.
+    pub fn clear(&mut self) {
+        self.cover.fill(0);
     }
 
     /// Sums up what pixels are worth now.
@@ -74,7 +81,11 @@ impl Field {
 
     /// How well a body of that box would explain what is there: about 1 for a mask of just that body.
     pub fn explains(&self, foot: Point, size: Point) -> f32 {
-        let area: f32 = parts(foot, size).iter().map(|p| (p[2] - p[0]) * (p[3] - p[1])).sum();
+        let [columns, rows] = self.picture;
+        let seen =
+            |p: &Bounds| (p[2].min(columns) - p[0].max(0.0)).max(0.0) * (p[3].min(rows) - p[1].max(0.0)).max(0.0);
+        // Of whom hardly anything is in the picture, nothing is known.
+        let area = parts(foot, size).iter().map(seen).sum::<f32>().max(0.08 * size[0] * size[1]);
         let worth: i32 = parts(foot, size).iter().map(|part| self.worth(*part)).sum();
         worth as f32 / WORTH[0] as f32 / area.max(1.0)
     }
@@ -106,8 +117,12 @@ impl Field {
                     let at = [centre[0] + u as f32 * step, centre[1] + v as f32 * step];
                     let off = ((at[0] - foot[0]).powi(2) + (at[1] - foot[1]).powi(2)) / (reach * reach);
                     let explains = self.explains(at, size);
+                    let most = explains - 0.12 * off;
+                    if most <= best.1 {
+                        continue;
+                    }
                     let strange = known.map_or(0.0, |known| unlike(known, &look(seen, bounds(at, size))).min(1.0));
-                    let score = explains - 0.6 * strange - 0.12 * off;
+                    let score = most - 0.6 * strange;
                     if score > best.1 {
                         best = (at, score, explains);
                     }
@@ -120,22 +135,30 @@ impl Field {
         }
     }
 
-    /// Looks for a body that nobody explains yet; `size` is that of a usual one whose foot is in a row. The best place, its size,
-    /// and how well it explains what is there.
+    /// Looks for a body that nobody explains yet; `size` is that of a usual one whose foot is in a row, and smaller ones are
+    /// tried as well. The best place, its size, and how well it explains what is there.
     pub fn search(&self, size: impl Fn(f32) -> Point) -> Option<(Point, Point, f32)> {
-        let mut best: Option<(Point, Point, f32)> = None;
-        for y in (self.height / 4..self.height + 1).step_by(2) {
+        let mut best: Option<(Point, Point, f32, f32)> = None;
+        let bottom = self.top as f32 + self.height as f32;
+        // At the lower edge of the picture feet are below it.
+        let below = if bottom >= self.picture[1] - 1.0 { (0.6 * size(bottom)[1]) as usize } else { 0 };
+        for y in (self.height / 4..self.height + 1 + below).step_by(2) {
             let foot_y = self.top as f32 + y as f32;
-            let size = size(foot_y);
-            for x in (0..self.width).step_by(2) {
-                let foot = [self.left as f32 + x as f32, foot_y];
-                let explains = self.explains(foot, size);
-                if best.is_none_or(|(_, _, before)| explains > before) {
-                    best = Some((foot, size, explains));
+            let usual = size(foot_y);
+            for (scale, worth) in [(1.0, 1.0), (0.7, 0.7)] {
+                let size = usual.map(|side| side * scale);
+                for x in (0..self.width).step_by(2) {
+                    let foot = [self.left as f32 + x as f32, foot_y];
+                    let explains = self.explains(foot, size);
+                    // A larger body that explains as much of itself explains more.
+                    let score = explains * worth;
+                    if best.is_none_or(|(_, _, _, before)| score > before) {
+                        best = Some((foot, size, explains, score));
+                    }
                 }
             }
         }
-        best
+        best.map(|(foot, size, explains, _)| (foot, size, explains))
     }
 }
 

@@ -63,10 +63,12 @@ pub(super) fn sharpen(owner: &mut [u8], seen: &Plane, lit: &Plane, spare: &mut P
     let off = |at: usize| seen.pixels[at].abs_diff(lit.pixels[at]);
     for y in 1..seen.height - 1 {
         let row = &spare.pixels[y * width..][..width];
-        if row.iter().all(|one| *one == 0) {
+        if row.iter().fold(0, |all, one| all | one) == 0 {
             continue;
         }
-        for x in 1..width - 1 {
+        let first = row.iter().position(|one| *one != 0).unwrap_or(width);
+        let last = row.iter().rposition(|one| *one != 0).unwrap_or(0);
+        for x in first.max(1)..(last + 1).min(width - 1) {
             let at = y * width + x;
             let one = spare.pixels[at];
             if one == 0 {

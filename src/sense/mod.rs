@@ -2,12 +2,15 @@
 
 mod births;
 mod blob;
+mod claim;
 mod fit;
 mod flow;
 mod ground;
+mod holes;
 mod light;
 mod luma;
 mod mask;
+mod measure;
 mod outline;
 mod people;
 mod person;

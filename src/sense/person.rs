@@ -42,18 +42,26 @@ pub(super) struct Person {
     /// Where it stands while it stands still, and since when.
     pub stands: Point,
     pub still: f32,
+    /// How long it has been away from there, in seconds.
+    pub away: f32,
     /// Pixels of the mask that are its own in this frame.
     pub owned: u32,
     /// The box of its pixels when it was last measured alone.
     pub measured: Bounds,
+    /// How long it has looked like another's image in wet paving, in seconds.
+    pub echo: f32,
+    /// Where it was when something was last learned from its height.
+    pub taught: Point,
+    /// How often of late it looked like two.
+    pub double: u8,
+    /// Others stand before it.
+    pub hidden: bool,
     /// It was measured alone, not among others, in this frame.
     pub alone: bool,
     /// How much changes within it, in units of what the ground does by itself: what is alive is never quite still.
     pub stir: f32,
     /// How long nothing has stirred within it, in seconds.
     pub calm: f32,
-    /// Mean difference of its pixels from the background, smoothed, in steps of brightness.
-    pub contrast: f32,
     /// Its pixels over those of a usual body there, smoothed; 0 before it was measured alone.
     pub bulk: f32,
 }
@@ -64,16 +72,18 @@ impl Person {
     }
 
     /// Whether it behaves like somebody: comes from somewhere, at a pace that legs can go, or stands there in the shape of a
-    /// person and is not quite still. `usual` is how tall people are there.
+    /// person. `usual` is how tall people are there.
     pub fn is_likely(&self, usual: f32) -> bool {
         let gone = (self.foot[0] - self.born[0]).hypot(self.foot[1] - self.born[1]) / self.size[1].max(1.0);
         let walks = gone > 0.3 && gone < 3.0 * self.age + 0.5;
-        let shape = self.size[0] / self.size[1].max(1.0);
-        let stands = self.age > 1.5
-            && self.stir > 1.5
-            && (0.65..1.4).contains(&(self.size[1] / usual))
-            && (0.2..0.6).contains(&shape);
+        let stands = self.age > 1.5 && self.is_upright(usual);
         walks || stands
+    }
+
+    /// Whether it has the shape of somebody who stands; `usual` is how tall people are there.
+    pub fn is_upright(&self, usual: f32) -> bool {
+        let shape = self.size[0] / self.size[1].max(1.0);
+        (0.6..1.3).contains(&(self.size[1] / usual)) && (0.18..0.6).contains(&shape)
     }
 
     /// How many people it may be: two who walk arm in arm and were never seen apart are one body of two.
@@ -142,19 +152,19 @@ impl Person {
         }
     }
 
-    /// Whether this is what wet paving shows of another: below its feet, no taller, and fainter.
+    /// Whether this may be what wet paving shows of another: below its feet, no taller, and going where that goes.
     pub fn is_echo(&self, other: &Self) -> bool {
         let (mine, its) = (self.bounds(), other.bounds());
         let height = other.size[1];
         let below = mine[1] - its[3];
         let beside = (self.foot[0] - other.foot[0]).abs();
+        let along = (self.velocity[0] - other.velocity[0]).abs();
         self.missed == 0.0
-            && other.missed == 0.0
-            && (-0.3 * height..0.35 * height).contains(&below)
-            && beside < 0.3 * height
-            && self.size[1] < 1.25 * height
-            && self.contrast > 0.0
-            && self.contrast < 0.8 * other.contrast
+            && other.missed < 0.3
+            && (-0.3 * height..0.3 * height).contains(&below)
+            && beside < 0.22 * height
+            && along < 0.5 * height
+            && self.size[1] < 1.2 * height
     }
 
     pub fn remember(&mut self, now: &Look, rate: f32) {
@@ -170,18 +180,23 @@ impl Person {
             let rate = if self.bulk == 0.0 { 1.0 } else { dt / (dt + 1.0) };
             self.bulk += (bulk - self.bulk) * rate;
         }
-        if self.owned == 0 {
-            self.missed += dt;
+        if self.missed > 0.0 {
             let slower = (-1.5 * dt).exp();
             self.velocity = self.velocity.map(|axis| axis * slower);
         }
         let own = (0.5 * self.size[0]).max(0.2 * self.size[1]).max(3.0);
         let off = |from: Point, to: Point| (from[0] - to[0]).hypot(from[1] - to[1]);
         self.moved |= off(self.foot, self.born) > 2.2 * own;
-        if off(self.foot, self.stands) > 0.7 * own {
-            (self.stands, self.still) = (self.foot, 0.0);
+        // Whoever passes before him pulls at him for a moment.
+        let far = off(self.foot, self.stands) / own;
+        self.away = if far > 1.0 { self.away + dt } else { 0.0 };
+        if self.away > 0.6 || far > 2.0 {
+            (self.stands, self.still, self.away) = (self.foot, 0.0, 0.0);
         } else {
             self.still += dt;
+            // Nobody stands like a post.
+            let follow = dt / (dt + 5.0);
+            self.stands = core::array::from_fn(|k| self.stands[k] + (self.foot[k] - self.stands[k]) * follow);
         }
     }
 }

@@ -5,7 +5,7 @@ use super::blob::Blob;
 use super::work::Plane;
 
 /// How much brightness a shadow leaves, at least and at most; video's brightness is about the root of light.
-const LEFT: core::ops::Range<f32> = 0.52..0.98;
+const LEFT: core::ops::Range<f32> = 0.47..0.98;
 /// A mark that is nobody's shadow for sure.
 pub(super) const SURE: u8 = 1;
 /// A mark that may be shadow.

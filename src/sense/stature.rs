@@ -2,6 +2,15 @@
 
 /// Samples that are kept.
 const SAMPLES: usize = 240;
+/// What a camera on a mast sees that looks down on some metres of ground: height over the row of the foot, both in rows of
+/// the picture.
+const GUESS: [f32; 2] = [0.07, 0.3];
+/// Lines that are tried with each new sample.
+const PAIRS: usize = 24;
+/// From so many samples on, how it grows with the row is learned as well.
+const SLOPED: usize = 60;
+/// How far from the line a whole body may be, over its height.
+const NEAR: f32 = 0.15;
 
 /// Height in pixels as a straight line over the row of the foot, which is what a level ground looks like to a camera.
 #[derive(Debug)]
@@ -16,9 +25,7 @@ impl Stature {
     /// For a picture of that many rows, before anybody came.
     pub fn new(rows: usize) -> Self {
         let rows = rows as f32;
-        let mut stature = Self { samples: Vec::with_capacity(SAMPLES), next: 0, line: [0.0; 2], rows };
-        stature.fit();
-        stature
+        Self { samples: Vec::with_capacity(SAMPLES), next: 0, line: [GUESS[0] * rows, GUESS[1]], rows }
     }
 
     /// Pixels from head to foot of a usual grown-up whose foot is in row `foot`.
@@ -47,32 +54,58 @@ impl Stature {
         self.fit();
     }
 
-    /// Weighted least squares, three rounds of Huber's weights, with a few invented samples so that it always has an
-    /// answer: a camera on a mast that sees some metres of ground.
+    /// The line on which most samples lie. Whole bodies lie on one line, parts of them below it and groups above; each pair
+    /// of samples proposes one (Fischler and Bolles 1981), and it must be what some camera over a square could see.
     fn fit(&mut self) {
-        let invented = [[0.3, 0.16], [0.9, 0.34]].map(|[y, h]| [y * self.rows, h * self.rows]);
-        let mut line = self.line;
-        for round in 0..4 {
-            let (mut w, mut x, mut y, mut xx, mut xy) = (0.0, 0.0, 0.0, 0.0, 0.0);
-            let real = self.samples.iter().map(|s| (s, 1.0));
-            for ([foot, height], weight) in real.chain(invented.iter().map(|s| (s, 0.5))) {
-                let off = (height - line[0] - line[1] * foot).abs() / (0.15 * height);
-                let weight: f32 = if round == 0 || off <= 1.0 { weight } else { weight / off };
-                // Legs that look like the ground are missed more often than anything is added.
-                let weight = if *height > line[0] + line[1] * foot { 2.0 * weight } else { weight };
-                let foot = foot / self.rows;
-                w += weight;
-                x += weight * foot;
-                y += weight * height;
-                xx += weight * foot * foot;
-                xy += weight * foot * height;
-            }
-            let spread = (w * xx - x * x).max(1e-6);
+        let guess = |foot: f32| (GUESS[0] * self.rows + GUESS[1] * foot).max(1.0);
+        let mut best = (self.score(self.line), self.line);
+        let count = self.samples.len();
+        // A fixed sequence of pairs, as many as are enough for half of all being parts.
+        let mut seed = self.next as u32 ^ (count as u32) << 8;
+        for _ in 0..PAIRS {
+            let mut draw = || {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                self.samples[(seed >> 8) as usize % count]
+            };
+            let ([a, at_a], [b, at_b]) = (draw(), draw());
+            // Pairs too near to one another say how tall, and the guess how that grows.
+            let line = if count >= SLOPED && (a - b).abs() > 0.08 * self.rows {
+                let slope = (at_a - at_b) / (a - b);
+                [at_a - slope * a, slope]
+            } else {
+                let times = at_a / guess(a);
+                [GUESS[0] * self.rows * times, GUESS[1] * times]
+            };
             // Who stands lower in the picture is nearer, and never looks smaller for it.
-            let slope = ((w * xy - x * y) / spread).clamp(0.0, 2.0 * self.rows);
-            line = [(y - slope * x) / w, slope / self.rows];
+            if !(0.0..2.0).contains(&line[1]) {
+                continue;
+            }
+            let score = self.score(line);
+            if score > best.0 {
+                best = (score, line);
+            }
         }
-        self.line = line;
+        self.line = best.1;
+    }
+
+    /// How well a line explains the samples: one each where it does, less where they are taller, and a little for being
+    /// near what is usual.
+    fn score(&self, line: [f32; 2]) -> f32 {
+        let guess = |foot: f32| (GUESS[0] * self.rows + GUESS[1] * foot).max(1.0);
+        let strange: f32 = [0.35, 0.9]
+            .map(|row| ((line[0] + line[1] * row * self.rows).max(1.0) / guess(row * self.rows)).ln())
+            .iter()
+            .map(|off| off * off)
+            .sum();
+        let explained = self.samples.iter().map(|[foot, height]| {
+            let off = height / (line[0] + line[1] * foot).max(1.0) - 1.0;
+            match off {
+                _ if off.abs() < NEAR => 1.0 - (off / NEAR) * (off / NEAR),
+                _ if off > 0.0 => -0.7,
+                _ => 0.0,
+            }
+        });
+        explained.sum::<f32>() - 12.0 * strange
     }
 }
 

@@ -3,11 +3,12 @@
 use super::blob::Blobs;
 use super::flow::Flow;
 use super::ground::{Ground, PERSON, THING};
+use super::holes::Holes;
 use super::light::{CELL, Cells, Light};
 use super::mask::{differ, dilate, sharpen, vote};
 use super::outline::Tracer;
-use super::people::{PEOPLE_MAX, People, whole};
-use super::person::{Bounds, Person};
+use super::people::{PEOPLE_MAX, People, Scene, whole};
+use super::person::{Bounds, Person, within};
 use super::pose::{bridge, pose};
 use super::shade::{PERHAPS, SURE, Shade};
 use super::shake::Shake;
@@ -19,7 +20,7 @@ use std::time::Duration;
 /// A camera that was silent for longer begins anew.
 const PAUSE: f32 = 5.0;
 /// Before it is told of, a body is seen for this long, in seconds, and in at least so many frames.
-const CONFIRMED: (f32, u32) = (0.2, 3);
+const CONFIRMED: (f32, u32) = (0.25, 4);
 /// How tall a usual grown-up is, in metres.
 const STATURE: f32 = 1.7;
 /// What has not left the place where it appeared for so long, and does not stir, is a thing: in seconds.
@@ -27,6 +28,8 @@ const DEAD: f32 = 3.0;
 /// What came from somewhere and does not stir is somebody who looks; after so long it is a thing that was put there, in
 /// seconds.
 const PARKED: f32 = 240.0;
+/// How long a place is left alone after a vehicle was there, in seconds.
+const VEHICLE: f32 = 0.5;
 /// A body that is not seen any more is told of for this long, where it must be by now.
 const SHOWN_ON: f32 = 0.7;
 
@@ -92,7 +95,7 @@ struct Eye {
     keep: Plane,
     spare: Plane,
     kinds: Plane,
-    /// Where vehicles are.
+    /// Where vehicles are, or were a moment ago: for how many frames yet.
     large: Plane,
     /// Marks before cracks were closed, which makes them a little wider than what is there.
     tight: Plane,
@@ -105,6 +108,8 @@ struct Eye {
     blobs: Blobs,
     shade: Shade,
     people: People,
+    holes: Holes,
+    found: Vec<(usize, u8)>,
     flow: Flow,
     tracer: Tracer,
     rows: Vec<[f32; 4]>,
@@ -142,6 +147,8 @@ impl Eye {
             blobs: Blobs::default(),
             shade: Shade::default(),
             people: People::new(width, height),
+            holes: Holes::new(width * height),
+            found: Vec::new(),
             flow: Flow::new(width, height),
             tracer: Tracer::default(),
             rows: Vec::new(),
@@ -168,45 +175,79 @@ impl Eye {
         vote(&mut self.mask, &mut self.spare, |count| count >= 3);
         self.blobs.find(&self.mask, 12);
         self.flashes();
-        self.things();
+        self.things(dt);
+        self.holes(dt);
         self.marked.pixels.copy_from_slice(&self.mask.pixels);
         self.unshade();
         self.blobs.find(&self.mask, 6);
-        self.people.follow(&self.work, &self.kinds, &self.blobs, dt);
+        let scene = Scene { seen: &self.work, kinds: &self.kinds, blobs: &self.blobs, large: &self.large };
+        self.people.follow(&scene, dt);
         self.ghosts(dt);
         self.hold();
         self.ground.follow(&self.work, &self.lit, &self.keep, dt);
         for (owner, tight) in self.people.owner.iter_mut().zip(&self.tight.pixels) {
             *owner *= *tight;
         }
-        for _ in 0..2 {
-            sharpen(&mut self.people.owner, &self.work, &self.lit, &mut self.spare);
-        }
+        sharpen(&mut self.people.owner, &self.work, &self.lit, &mut self.spare);
         self.flow.see(&self.work, self.factor as f32, dt);
         self.tell(dt, seen);
     }
 
-    /// What is much larger than a person, taller than one there, and solid, is a vehicle and no crowd: it is taken out of
-    /// the mask.
-    fn things(&mut self) {
-        self.large.pixels.fill(0);
+    /// What is much larger than a person, and solid, is a vehicle and no crowd: it is taken out of the mask, and for a
+    /// moment nothing is learned round it.
+    fn things(&mut self, dt: f32) {
+        for large in &mut self.large.pixels {
+            *large = large.saturating_sub(1);
+        }
+        let moment = (VEHICLE / dt.max(0.001)).clamp(1.0, 60.0) as u8;
         for (index, blob) in self.blobs.list.iter().enumerate() {
             let [left, top, right, bottom] = blob.bounds;
             let bodies = blob.area as f32 / self.people.area_of_one(bottom);
             let full = blob.area as f32 / ((right - left) * (bottom - top)) as f32;
             let tall = (bottom - top) as f32 / self.people.stature.at(bottom as f32);
             let wide = (right - left) as f32 / self.people.stature.at(bottom as f32);
-            let thing = bodies > 5.0 && full > 0.5 && tall > 1.3 && wide > 1.2;
-            if !(self.people.stature.well_known() && thing) {
+            // People side by side leave gaps between heads and legs.
+            let tall = bodies > 5.0 && full > 0.5 && tall > 1.3 && wide > 1.2;
+            let solid = bodies > 6.0 && full > 0.62 && wide > 2.2;
+            // What is larger than any vehicle is light.
+            let light = (bottom - top) * 2 > self.work.height || blob.area as usize * 6 > self.work.pixels.len();
+            if light || !(self.people.stature.well_known() && tall || solid) {
                 continue;
             }
+            // Light does not move, a vehicle's sides and windows do.
+            let mut moving = 0;
             for y in top..bottom {
-                for at in y * self.work.width + left..y * self.work.width + right {
-                    if usize::from(self.blobs.labels[at]) == index + 1 {
-                        self.blobs.labels[at] = 0;
-                        self.mask.pixels[at] = 0;
-                        self.large.pixels[at] = 1;
+                let row = y * self.work.width;
+                for at in row + left..row + right {
+                    let moved = self.work.pixels[at].abs_diff(self.before.pixels[at]) > self.ground.bound.pixels[at];
+                    moving += u32::from(moved && usize::from(self.blobs.labels[at]) == index + 1);
+                }
+            }
+            if moving * 12 < blob.area {
+                continue;
+            }
+            let margin = (bottom - top) / 2;
+            for y in top..bottom {
+                let row = y * self.work.width;
+                let labels = &mut self.blobs.labels[row + left..row + right];
+                for (label, mark) in labels.iter_mut().zip(&mut self.mask.pixels[row + left..row + right]) {
+                    if usize::from(*label) == index + 1 {
+                        (*label, *mark) = (0, 0);
                     }
+                }
+                let from = left.saturating_sub(margin);
+                let to = (right + margin).min(self.work.width);
+                self.large.pixels[row + from..row + to].fill(moment);
+            }
+            // Before all of it could be seen, parts of it looked like people.
+            let around = [left, top, right, bottom].map(|side| side as f32);
+            let mut index = 0;
+            while index < self.people.list.len() {
+                let person = &self.people.list[index];
+                if person.age < 2.0 && within(person.bounds(), around) > 0.6 {
+                    self.people.forget(index);
+                } else {
+                    index += 1;
                 }
             }
         }
@@ -216,12 +257,30 @@ impl Eye {
         self.ground.adopt(at, self.work.pixels[at], self.lit.pixels[at], self.light.black);
     }
 
+    /// Where someone was is ground again.
+    fn holes(&mut self, dt: f32) {
+        let planes = [&self.work, &self.before, &self.ground.bound];
+        let mut found = core::mem::take(&mut self.found);
+        found.clear();
+        self.holes.close(&mut self.mask, planes, &mut self.lit, dt, |at, lit| found.push((at, lit)));
+        for &(at, lit) in &found {
+            if self.large.pixels[at] > 0 {
+                continue;
+            }
+            self.blobs.labels[at] = 0;
+            self.ground.adopt(at, self.work.pixels[at], lit, self.light.black);
+        }
+        self.found = found;
+    }
+
     /// What is larger than a person and was not there at all a frame ago is light: it becomes background.
     fn flashes(&mut self) {
         for index in 0..self.blobs.list.len() {
             let blob = self.blobs.list[index];
             let [left, top, right, bottom] = blob.bounds;
-            if (blob.area as f32) < 1.5 * self.people.area_of_one(bottom) {
+            let narrow = (right - left) * 3 < self.work.width;
+            let enters = narrow && (left < 3 || right + 3 > self.work.width);
+            if enters || (blob.area as f32) < 1.5 * self.people.area_of_one(bottom) {
                 continue;
             }
             let label = index as u16 + 1;
@@ -291,10 +350,15 @@ impl Eye {
         while index < self.people.list.len() {
             self.stir(index, dt);
             let person = &self.people.list[index];
-            let asks = !person.moved && person.hits > 2 && person.hits.is_multiple_of(3);
-            let dead = person.calm > if person.moved { PARKED } else { DEAD };
-            let hole = person.moved && person.still > 1.0 && person.stir < 1.0 && person.hits.is_multiple_of(3);
-            if !(dead || asks && self.is_ghost(index, 1.25) || hole && self.is_ghost(index, 2.0)) {
+            let asks = !person.moved && person.age < 8.0 && person.hits > 2 && person.hits.is_multiple_of(3);
+            let usual = self.people.stature.at(person.foot[1]);
+            let patient = person.moved || person.is_upright(usual);
+            let dead = person.calm > if patient { PARKED } else { DEAD };
+            // Who has stood for long was alive when he came.
+            let stood = (1.0..8.0).contains(&person.still) && person.stir < 1.0;
+            let hole = person.moved && stood && person.hits.is_multiple_of(3);
+            let more = if patient { 2.0 } else { 1.25 };
+            if !(dead || asks && self.is_ghost(index, more) || hole && self.is_ghost(index, 2.0)) {
                 index += 1;
                 continue;
             }
@@ -303,7 +367,8 @@ impl Eye {
                 for x in left..right {
                     let at = y * self.work.width + x;
                     let owner = usize::from(self.people.owner[at]);
-                    if owner == index + 1 || owner == 0 && self.blobs.labels[at] != 0 {
+                    let own = owner == index + 1 || owner == 0 && self.blobs.labels[at] != 0;
+                    if own && self.large.pixels[at] == 0 {
                         self.adopt(at);
                     }
                 }
@@ -312,18 +377,16 @@ impl Eye {
         }
     }
 
-    /// Notes how much changes within one's pixels, in units of what the ground trembles by itself, and how much they
-    /// stand out.
+    /// Notes how much changes within one's pixels, in units of what the ground trembles by itself.
     fn stir(&mut self, index: usize, dt: f32) {
         let [left, top, right, bottom] = self.around(index);
-        let (mut changed, mut usual, mut off) = (0_u32, 0_u32, 0_u32);
+        let (mut changed, mut usual) = (0_u32, 0_u32);
         for y in top..bottom {
             for x in left..right {
                 let at = y * self.work.width + x;
                 if usize::from(self.people.owner[at]) == index + 1 {
                     changed += u32::from(self.work.pixels[at].abs_diff(self.before.pixels[at]));
                     usual += u32::from(self.ground.bound.pixels[at]);
-                    off += u32::from(self.work.pixels[at].abs_diff(self.lit.pixels[at]));
                 }
             }
         }
@@ -331,11 +394,6 @@ impl Eye {
         let now = changed as f32 * 3.0 / (usual as f32).max(1.0);
         person.stir += (now - person.stir) * (dt / (dt + 0.7));
         person.calm = if person.stir < 1.0 && person.owned > 0 { person.calm + dt } else { 0.0 };
-        if person.owned > 0 {
-            let contrast = off as f32 / person.owned as f32;
-            let rate = if person.contrast == 0.0 { 1.0 } else { dt / (dt + 0.5) };
-            person.contrast += (contrast - person.contrast) * rate;
-        }
     }
 
     /// One's box with some margin, in whole pixels.
@@ -391,14 +449,18 @@ impl Eye {
         }
         dilate(&self.mask, &mut self.keep, &mut self.spare, 2);
         for (keep, large) in self.keep.pixels.iter_mut().zip(&self.large.pixels) {
-            *keep = if *keep == 0 { *large * THING } else { PERSON };
+            *keep = match (*keep, *large) {
+                (0, 0) => 0,
+                (0, _) => THING,
+                _ => PERSON,
+            };
         }
         let across = self.cells[0].across;
         for (y, held) in self.held.chunks_exact_mut(across).enumerate() {
             let row = self.keep.row(y * CELL + CELL / 2);
             let other = self.keep.row(y * CELL);
             for (x, held) in held.iter_mut().enumerate() {
-                *held = row[x * CELL + CELL / 2] | other[x * CELL] | row[x * CELL] != 0;
+                *held = [row[x * CELL + CELL / 2], other[x * CELL], row[x * CELL]].contains(&PERSON);
             }
         }
     }
@@ -411,11 +473,14 @@ impl Eye {
         for index in 0..self.people.list.len() {
             let usual = self.people.stature.at(self.people.list[index].foot[1]);
             let person = &mut self.people.list[index];
-            person.told |=
-                person.age >= CONFIRMED.0 && person.hits >= CONFIRMED.1 && person.owned > 0 && person.is_likely(usual);
+            person.told |= person.age >= CONFIRMED.0
+                && person.hits >= CONFIRMED.1
+                && person.owned > 0
+                && person.is_likely(usual)
+                && person.echo == 0.0;
             let shown_on = if self.people.is_hidden(index) { SHOWN_ON } else { SHOWN_ON / 4.0 };
             let person = &mut self.people.list[index];
-            if !person.told || person.missed > shown_on {
+            if !person.told || person.missed > shown_on || person.echo > 0.4 {
                 continue;
             }
             if seen.figures.len() <= count {
@@ -430,9 +495,16 @@ impl Eye {
             match (at, pose) {
                 (Some(at), Some(pose)) => {
                     bridge(&mut self.rows);
+                    let ([x, y], height) = (person.foot, person.size[1]);
+                    let trunk = [x - 0.16 * height, y - 0.85 * height, x + 0.16 * height, y - 0.42 * height];
                     let joined = |x: usize, y: usize| {
+                        // A trunk has no gaps, though a coat may look like the ground.
                         let [count, _, first, last] = self.rows[y - at[1]];
-                        count == 0.0 && first < x as f32 && (x as f32) < last
+                        let trunk = y as f32 > trunk[1]
+                            && (y as f32) < trunk[3]
+                            && trunk[0] < x as f32
+                            && (x as f32) < trunk[2];
+                        (count == 0.0 || trunk) && first < x as f32 && (x as f32) < last
                     };
                     let inside = |x: usize, y: usize| if mine(x, y) || joined(x, y) { 255 } else { 0 };
                     self.tracer.trace(at, inside, &mut self.points);
@@ -447,7 +519,7 @@ impl Eye {
                     figure.reach = None;
                 }
             }
-            let bounds = box_of(person);
+            let bounds = box_of(person, picture);
             figure.id = person.id;
             figure.bounds =
                 [bounds[0], bounds[1], bounds[2] - bounds[0], bounds[3] - bounds[1]].map(|side| side * scale);
@@ -503,14 +575,16 @@ fn black(plane: &Plane) -> u8 {
     darkest.unwrap_or(0).min(16) as u8
 }
 
-/// The box to tell: what is seen where someone stands alone, else what is known of the size.
-fn box_of(person: &Person) -> Bounds {
-    let [_, top, _, bottom] = person.bounds();
-    let [left, upper, right, lower] = person.measured;
-    match person.alone {
-        false => person.bounds(),
-        true if lower - upper > 0.88 * (bottom - top) => person.measured,
-        // A part that looks like the ground belongs to it all the same.
-        true => [left, top, right, bottom],
-    }
+/// The box to tell: what is seen, and where that is too little or too much, what is known of the size.
+fn box_of(person: &Person, picture: [usize; 2]) -> Bounds {
+    let [left, top, right, bottom] = person.bounds();
+    let seen = person.measured;
+    let height = bottom - top;
+    let ratio = (seen[3] - seen[1]) / height;
+    let whole = person.missed == 0.0 && (0.88..1.15).contains(&ratio);
+    let across = person.missed == 0.0 && (0.15..0.95).contains(&((seen[2] - seen[0]) / height));
+    let (top, bottom) = if whole { (seen[1], seen[3]) } else { (top, bottom) };
+    let (left, right) = if across { (seen[0], seen[2]) } else { (left, right) };
+    let [columns, rows] = picture.map(|side| side as f32);
+    [left.clamp(0.0, columns), top.clamp(0.0, rows), right.clamp(0.0, columns), bottom.clamp(0.0, rows)]
 }
