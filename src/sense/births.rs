@@ -107,7 +107,7 @@ impl People {
         let whole_body = FULL * SLIM * usual * usual * if aside { 0.5 } else { 1.0 };
         let known = self.stature.known();
         let least = if known { 0.25 } else { 0.1 };
-        if (size as f32) < least * whole_body || size < 16 || height < 0.4 * usual {
+        if (size as f32) < least * whole_body || size < 16 || height < 0.6 * usual {
             return;
         }
         // Flat things on the ground are shadows, puddles and light.
@@ -122,7 +122,7 @@ impl People {
             let kinds = scene.kinds.pixels[row + left..row + right].iter().zip(&self.owner[row + left..row + right]);
             shady += kinds.filter(|(kind, owner)| **kind == PERHAPS && **owner == 0).count();
         }
-        if shady as u32 > 2 * size {
+        if shady as u32 > size {
             return;
         }
         let one = width <= self.wide(height, usual) && height <= 1.3 * usual + 3.0;
