@@ -134,8 +134,7 @@ impl People {
                         }
                     } else if owner != 0 && !small {
                         let core = core_of(owner);
-                        let little = core * 4 < blob.area && core * 3 < total.max(1);
-                        let little = little || core == 0;
+                        let little = core == 0 || core * 4 < blob.area && core * 3 < total;
                         if little && (core as f32) < 0.25 * usual {
                             self.owner[at] = 0;
                         }

@@ -41,10 +41,9 @@ impl People {
         (person.alone, person.known) = (true, 1.0);
         let fresh = person.hits < 6;
         let height = person.size[1];
-        let middle = axis;
         let low = area[3] >= picture[3] - 2.0;
         let high = area[1] < 2.0;
-        let mut foot = [middle, area[3]];
+        let mut foot = [axis, area[3]];
         let mut trusted = true;
         if low {
             // The feet are below the picture.

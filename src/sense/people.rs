@@ -183,8 +183,6 @@ impl People {
                 person.hidden = explains < HIDDEN;
                 if !person.hidden {
                     field.cover(at, slim(person.size), 1);
-                }
-                if !person.hidden {
                     let trust = if person.still > 4.0 { 0.15 } else { 0.55 };
                     person.correct(at, dt, trust, 0.22 * trust);
                 }
