@@ -50,7 +50,7 @@ impl Holes {
         let least = (CALM / dt.max(0.001)).clamp(3.0, 254.0) as u8;
         for _ in 0..LAYERS {
             self.found.clear();
-            for y in BESIDE..mask.height - BESIDE {
+            for y in BESIDE..mask.height.saturating_sub(BESIDE) {
                 let row = y * width;
                 if self.calm[row..row + width].iter().fold(0, |most, calm| most.max(*calm)) < least {
                     continue;
@@ -113,5 +113,16 @@ mod tests {
     fn where_someone_was_is_ground_again_and_who_stands_there_stays() {
         assert_eq!(left_after(&ground(100), &ground(40)), 0, "a hole");
         assert_eq!(left_after(&ground(40), &ground(100)), 140, "somebody");
+    }
+
+    #[test]
+    fn a_picture_of_hardly_any_rows_has_no_inside() {
+        for [width, height] in [[40, 1], [40, 2], [40, 3], [1, 40], [3, 40]] {
+            let (mut mask, mut lit) = (Plane::new(width, height), Plane::new(width, height));
+            mask.pixels.fill(1);
+            let seen = lit.clone();
+            let mut holes = Holes::new(mask.pixels.len());
+            (0..20).for_each(|_| holes.close(&mut mask, [&seen, &seen, &seen], &mut lit, 0.1, |_, _| {}));
+        }
     }
 }
