@@ -11,8 +11,8 @@ const LEAST: f32 = 4.0;
 
 /// Someone stands before the background: it follows only the light.
 pub(super) const PERSON: u8 = 1;
-/// A large thing stands before it: it follows slowly.
-pub(super) const THING: u8 = 2;
+/// What may be somebody stands before it: it follows slowly.
+pub(super) const PERHAPS: u8 = 2;
 
 /// What is there when nobody is.
 #[derive(Debug, Default)]
@@ -43,8 +43,8 @@ impl Ground {
         }
     }
 
-    /// Follows what is seen where `keep` is 0, slowly where it is [`THING`], and where it is [`PERSON`] only the light (`lit`: the background as it would
-    /// look now). `dt` in seconds.
+    /// Follows what is seen where `keep` is 0, slowly where it is [`PERHAPS`], and where it is
+    /// [`PERSON`] only the light (`lit`: the background as it would look now). `dt` in seconds.
     pub fn follow(&mut self, seen: &Plane, lit: &Plane, keep: &Plane, dt: f32) {
         self.learned += dt;
         self.turn = (self.turn + 1) % TURNS;
@@ -62,8 +62,7 @@ impl Ground {
                 let kept = keep[x] != 0;
                 let target = i32::from(if keep[x] == PERSON { lit[x] } else { seen[x] }) << 8;
                 let known = i32::from(deep[x]);
-                // A bus passes, a lorry stays.
-                let rate = if keep[x] == THING { rate >> 3 } else { rate };
+                let rate = if keep[x] == PERHAPS { rate >> 3 } else { rate };
                 let now = known + (((target - known) * rate) >> 16);
                 deep[x] = now as u16;
                 plain[x] = (now >> 8) as u8;

@@ -55,37 +55,6 @@ pub(super) fn vote(mask: &mut Plane, spare: &mut Plane, of: impl Fn(u8) -> bool)
     mask.pixels[(height - 1) * width..].fill(0);
 }
 
-/// Takes away what is only the blur round a body: pixels at the edge of what `owner` gives to somebody that stand out less
-/// than half as much as what is next to them. `spare` is a buffer.
-pub(super) fn sharpen(owner: &mut [u8], seen: &Plane, lit: &Plane, spare: &mut Plane) {
-    let width = seen.width;
-    spare.pixels.copy_from_slice(owner);
-    let off = |at: usize| seen.pixels[at].abs_diff(lit.pixels[at]);
-    for y in 1..seen.height - 1 {
-        let row = &spare.pixels[y * width..][..width];
-        if row.iter().fold(0, |all, one| all | one) == 0 {
-            continue;
-        }
-        let first = row.iter().position(|one| *one != 0).unwrap_or(width);
-        let last = row.iter().rposition(|one| *one != 0).unwrap_or(0);
-        for x in first.max(1)..(last + 1).min(width - 1) {
-            let at = y * width + x;
-            let one = spare.pixels[at];
-            if one == 0 {
-                continue;
-            }
-            let beside = [at - 1, at + 1, at - width, at + width];
-            if beside.iter().all(|at| spare.pixels[*at] == one) {
-                continue;
-            }
-            let most = beside.iter().map(|at| off(*at)).max().unwrap_or(0);
-            if u16::from(off(at)) * 2 < u16::from(most) {
-                owner[at] = 0;
-            }
-        }
-    }
-}
-
 /// The largest value of a pixel and its four neighbours' neighbours: a square of 2 × `reach` + 1.
 pub(super) fn dilate(from: &Plane, into: &mut Plane, spare: &mut Plane, reach: usize) {
     let width = from.width;

@@ -1,24 +1,20 @@
 //! Pixels in, bodies and motion out: a fixed camera's brightness becomes people as outlines.
 
-mod births;
-mod blob;
-mod claim;
-mod fit;
 mod flow;
+mod ghosts;
 mod ground;
-mod holes;
 mod light;
 mod luma;
 mod mask;
-mod measure;
+mod net;
 mod outline;
+mod owners;
 mod people;
 mod person;
 mod place;
 mod pose;
 mod reach;
 pub mod score;
-mod shade;
 mod shake;
 mod stature;
 mod watch;

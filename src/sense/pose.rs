@@ -43,26 +43,6 @@ pub(super) fn pose(at: [usize; 4], rows: &mut Vec<[f32; 4]>, of: impl Fn(usize, 
     Some(Pose { foot: [foot, bottom], head: [head, top + 0.07 * height], reach })
 }
 
-/// Fills rows without pixels between those above and below: a coat that looks like the ground still joins head and legs.
-/// A filled row keeps its count of 0.
-pub(super) fn bridge(rows: &mut [[f32; 4]]) {
-    let mut above: Option<usize> = None;
-    for y in 0..rows.len() {
-        if rows[y][0] == 0.0 {
-            continue;
-        }
-        if let Some(above) = above.filter(|above| above + 1 < y) {
-            let (from, to) = (rows[above], rows[y]);
-            for (i, row) in rows[above + 1..y].iter_mut().enumerate() {
-                let part = (i + 1) as f32 / (y - above) as f32;
-                let between = |k: usize| from[k] + (to[k] - from[k]) * part;
-                *row = [0.0, between(1), between(2), between(3)];
-            }
-        }
-        above = Some(y);
-    }
-}
-
 /// The end of what sticks out farthest between eyes and hips.
 fn held_out(body: &[[f32; 4]], axis: f32, height: f32) -> Option<Point> {
     let part = (height * 0.06) as usize..(height * 0.6) as usize;

@@ -33,16 +33,6 @@ impl Stature {
         (self.line[0] + self.line[1] * foot).clamp(0.05 * self.rows, 0.9 * self.rows)
     }
 
-    /// Whether anything has been learned yet.
-    pub fn known(&self) -> bool {
-        self.samples.len() >= 12
-    }
-
-    /// Whether enough has been learned to tell what is no person.
-    pub fn well_known(&self) -> bool {
-        self.samples.len() >= 40
-    }
-
     /// Someone seen whole, alone, on the move.
     pub fn learn(&mut self, foot: f32, height: f32) {
         if self.samples.len() < SAMPLES {

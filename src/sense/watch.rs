@@ -1,16 +1,16 @@
-//! The whole of it, frame by frame: light, shake, background, mask, people, outlines, motion.
+//! The whole of it, frame by frame: light, shake, background, what differs, people, outlines, motion.
 
-use super::blob::Blobs;
 use super::flow::Flow;
-use super::ground::{Ground, PERSON, THING};
-use super::holes::Holes;
+use super::ghosts::{self, Ghosts, Looks};
+use super::ground::{Ground, PERHAPS, PERSON};
 use super::light::{CELL, Cells, Light};
-use super::mask::{differ, dilate, sharpen, vote};
+use super::mask::{differ, dilate, vote};
+use super::net::{Find, Net, View};
 use super::outline::Tracer;
-use super::people::{PEOPLE_MAX, People, Scene, whole};
-use super::person::{Bounds, Person, within};
-use super::pose::{bridge, pose};
-use super::shade::{PERHAPS, SURE, Shade};
+use super::owners::{self, BODY};
+use super::people::{self, PEOPLE_MAX, People};
+use super::person::whole;
+use super::pose::pose;
 use super::shake::Shake;
 use super::work::{Plane, factor, shrink};
 use super::{Figure, Luma, Mask, Motion};
@@ -19,19 +19,10 @@ use std::time::Duration;
 
 /// A camera that was silent for longer begins anew.
 const PAUSE: f32 = 5.0;
-/// Before it is told of, a body is seen for this long, in seconds, and in at least so many frames.
-const CONFIRMED: (f32, u32) = (0.25, 4);
 /// How tall a usual grown-up is, in metres.
 const STATURE: f32 = 1.7;
-/// What has not left the place where it appeared for so long, and does not stir, is a thing: in seconds.
-const DEAD: f32 = 3.0;
-/// What came from somewhere and does not stir is somebody who looks; after so long it is a thing that was put there, in
-/// seconds.
-const PARKED: f32 = 240.0;
-/// How long a place is left alone after a vehicle was there, in seconds.
-const VEHICLE: f32 = 0.5;
-/// A body that is not seen any more is told of for this long, where it must be by now.
-const SHOWN_ON: f32 = 0.7;
+/// A body that is not seen any more is told of for this long, in seconds: where it must be by now, or a moment.
+const SHOWN_ON: [f32; 2] = [0.7, 0.2];
 
 /// What one frame says.
 #[derive(Debug, Clone, Default)]
@@ -91,25 +82,24 @@ struct Eye {
     work: Plane,
     before: Plane,
     lit: Plane,
-    mask: Plane,
+    /// Where something differs.
+    marks: Plane,
+    /// How sure the net is of each pixel.
+    sure: Plane,
+    held_marks: Plane,
     keep: Plane,
     spare: Plane,
-    kinds: Plane,
-    /// Where vehicles are, or were a moment ago: for how many frames yet.
-    large: Plane,
-    /// Marks before cracks were closed, which makes them a little wider than what is there.
-    tight: Plane,
-    /// The marks of the frame before.
-    marked: Plane,
     ground: Ground,
     light: Light,
     cells: [Cells; 2],
     held: Vec<bool>,
-    blobs: Blobs,
-    shade: Shade,
+    net: Net,
+    finds: Vec<Find>,
+    heat: Vec<f32>,
     people: People,
-    holes: Holes,
-    found: Vec<(usize, u8)>,
+    ghosts: Ghosts,
+    /// For each pixel 0, or the index of the one to whom it belongs and 1.
+    owners: Vec<u8>,
     flow: Flow,
     tracer: Tracer,
     rows: Vec<[f32; 4]>,
@@ -133,22 +123,21 @@ impl Eye {
             shake: Shake::default(),
             before: work.clone(),
             lit: plane(),
-            mask: plane(),
+            marks: plane(),
+            sure: plane(),
+            held_marks: plane(),
             keep: plane(),
             spare: plane(),
-            kinds: plane(),
-            large: plane(),
-            tight: plane(),
-            marked: plane(),
             ground: Ground::new(&work),
             light: Light::new(width, height, black(&work)),
             held: vec![false; cells[0].sums.len()],
             cells,
-            blobs: Blobs::default(),
-            shade: Shade::default(),
+            net: Net::new(width, height),
+            finds: Vec::new(),
+            heat: Vec::new(),
             people: People::new(width, height),
-            holes: Holes::new(width * height),
-            found: Vec::new(),
+            ghosts: Ghosts::new(width, height),
+            owners: vec![0; width * height],
             flow: Flow::new(width, height),
             tracer: Tracer::default(),
             rows: Vec::new(),
@@ -169,291 +158,71 @@ impl Eye {
         self.cells[1].sum(&self.ground.plain);
         self.light.measure(&self.cells[0], &self.cells[1], &self.held, shown, dt);
         self.light.shine(&self.ground.deep, &mut self.lit);
-        differ(&self.work, &self.lit, &self.ground.bound, &mut self.mask, &mut self.sums);
-        vote(&mut self.mask, &mut self.spare, |count| count >= 5);
-        self.tight.pixels.copy_from_slice(&self.mask.pixels);
-        vote(&mut self.mask, &mut self.spare, |count| count >= 3);
-        self.blobs.find(&self.mask, 12);
-        self.flashes();
-        self.things(dt);
-        self.holes(dt);
-        self.marked.pixels.copy_from_slice(&self.mask.pixels);
-        self.unshade();
-        self.blobs.find(&self.mask, 6);
-        let scene = Scene { seen: &self.work, kinds: &self.kinds, blobs: &self.blobs, large: &self.large };
-        self.people.follow(&scene, dt);
-        self.ghosts(dt);
+        differ(&self.work, &self.lit, &self.ground.bound, &mut self.marks, &mut self.sums);
+        vote(&mut self.marks, &mut self.spare, |count| count >= 5);
+        let view = View {
+            luma,
+            factor: self.factor,
+            shift: seen.shift,
+            seen: &self.work,
+            lit: &self.lit,
+            bound: &self.ground.bound,
+            marks: &self.marks,
+            black: self.light.black,
+        };
+        self.net.see(&view, &mut self.sure);
+        self.net.finds(people::PERHAPS, &mut self.heat, &mut self.finds);
+        self.people.follow(&self.finds, &self.work, dt);
+        owners::assign(&self.net, &self.finds, &self.sure, &mut self.people, &mut self.owners);
+        for person in &mut self.people.list {
+            person.settle(dt);
+        }
         self.hold();
         self.ground.follow(&self.work, &self.lit, &self.keep, dt);
-        for (owner, tight) in self.people.owner.iter_mut().zip(&self.tight.pixels) {
-            *owner *= *tight;
-        }
-        sharpen(&mut self.people.owner, &self.work, &self.lit, &mut self.spare);
         self.flow.see(&self.work, self.factor as f32, dt);
-        self.tell(dt, seen);
+        self.tell(seen);
+        self.ghosts(dt);
     }
 
-    /// What is much larger than a person, and solid, is a vehicle and no crowd: it is taken out of the mask, and for a
-    /// moment nothing is learned round it.
-    fn things(&mut self, dt: f32) {
-        for large in &mut self.large.pixels {
-            *large = large.saturating_sub(1);
-        }
-        let moment = (VEHICLE / dt.max(0.001)).clamp(1.0, 60.0) as u8;
-        for (index, blob) in self.blobs.list.iter().enumerate() {
-            let [left, top, right, bottom] = blob.bounds;
-            let bodies = blob.area as f32 / self.people.area_of_one(bottom);
-            let full = blob.area as f32 / ((right - left) * (bottom - top)) as f32;
-            let tall = (bottom - top) as f32 / self.people.stature.at(bottom as f32);
-            let wide = (right - left) as f32 / self.people.stature.at(bottom as f32);
-            // People side by side leave gaps between heads and legs.
-            let tall = bodies > 5.0 && full > 0.5 && tall > 1.3 && wide > 1.2;
-            let solid = bodies > 6.0 && full > 0.62 && wide > 2.2;
-            // What is larger than any vehicle is light.
-            let light = (bottom - top) * 2 > self.work.height || blob.area as usize * 6 > self.work.pixels.len();
-            if light || !(self.people.stature.well_known() && tall || solid) {
-                continue;
-            }
-            // Light does not move, a vehicle's sides and windows do.
-            let mut moving = 0;
-            for y in top..bottom {
-                let row = y * self.work.width;
-                for at in row + left..row + right {
-                    let moved = self.work.pixels[at].abs_diff(self.before.pixels[at]) > self.ground.bound.pixels[at];
-                    moving += u32::from(moved && usize::from(self.blobs.labels[at]) == index + 1);
-                }
-            }
-            if moving * 12 < blob.area {
-                continue;
-            }
-            let margin = (bottom - top) / 2;
-            for y in top..bottom {
-                let row = y * self.work.width;
-                let labels = &mut self.blobs.labels[row + left..row + right];
-                for (label, mark) in labels.iter_mut().zip(&mut self.mask.pixels[row + left..row + right]) {
-                    if usize::from(*label) == index + 1 {
-                        (*label, *mark) = (0, 0);
-                    }
-                }
-                let from = left.saturating_sub(margin);
-                let to = (right + margin).min(self.work.width);
-                self.large.pixels[row + from..row + to].fill(moment);
-            }
-            // Before all of it could be seen, parts of it looked like people.
-            let around = [left, top, right, bottom].map(|side| side as f32);
-            let mut index = 0;
-            while index < self.people.list.len() {
-                let person = &self.people.list[index];
-                if person.age < 2.0 && within(person.bounds(), around) > 0.6 {
-                    self.people.forget(index);
-                } else {
-                    index += 1;
-                }
-            }
-        }
-    }
-
-    fn adopt(&mut self, at: usize) {
-        self.ground.adopt(at, self.work.pixels[at], self.lit.pixels[at], self.light.black);
-    }
-
-    /// Where someone was is ground again.
-    fn holes(&mut self, dt: f32) {
-        let planes = [&self.work, &self.before, &self.ground.bound];
-        let mut found = core::mem::take(&mut self.found);
-        found.clear();
-        self.holes.close(&mut self.mask, planes, &mut self.lit, dt, |at, lit| found.push((at, lit)));
-        for &(at, lit) in &found {
-            if self.large.pixels[at] > 0 {
-                continue;
-            }
-            self.blobs.labels[at] = 0;
-            self.ground.adopt(at, self.work.pixels[at], lit, self.light.black);
-        }
-        self.found = found;
-    }
-
-    /// What is larger than a person and was not there at all a frame ago is light: it becomes background.
-    fn flashes(&mut self) {
-        for index in 0..self.blobs.list.len() {
-            let blob = self.blobs.list[index];
-            let [left, top, right, bottom] = blob.bounds;
-            let narrow = (right - left) * 3 < self.work.width;
-            let enters = narrow && (left < 3 || right + 3 > self.work.width);
-            if enters || (blob.area as f32) < 1.5 * self.people.area_of_one(bottom) {
-                continue;
-            }
-            let label = index as u16 + 1;
-            let mut new = 0;
-            for y in top..bottom {
-                for at in y * self.work.width + left..y * self.work.width + right {
-                    let untouched = self.marked.pixels[at] == 0 && self.keep.pixels[at] == 0;
-                    new += u32::from(self.blobs.labels[at] == label && untouched);
-                }
-            }
-            if (new as f32) < 0.7 * blob.area as f32 {
-                continue;
-            }
-            for y in top..bottom {
-                for at in y * self.work.width + left..y * self.work.width + right {
-                    if self.blobs.labels[at] == label && self.keep.pixels[at] == 0 {
-                        self.adopt(at);
-                        self.lit.pixels[at] = self.work.pixels[at];
-                        self.mask.pixels[at] = 0;
-                        self.blobs.labels[at] = 0;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Tells what may be shadow from what is somebody for sure; only the latter stays in the mask.
-    fn unshade(&mut self) {
-        self.kinds.pixels.fill(0);
-        let Blobs { list, labels, .. } = &self.blobs;
-        let planes = [&self.work, &self.lit, &self.ground.bound];
-        for (index, blob) in list.iter().enumerate() {
-            let label = index as u16 + 1;
-            self.shade.tell(planes, self.light.black, blob, label, labels, &mut self.kinds);
-            if self.people.is_upright(blob.bounds) {
-                // What stands there alone, in the shape of a person, is one, but for the shadow at the feet.
-                let [left, top, right, bottom] = blob.bounds;
-                for y in top..bottom - (bottom - top) / 5 {
-                    let row = y * self.work.width;
-                    let labels = &labels[row + left..row + right];
-                    for (kind, of) in self.kinds.pixels[row + left..row + right].iter_mut().zip(labels) {
-                        *kind = if *of == label { SURE } else { *kind };
-                    }
-                }
-            }
-        }
-        for (mark, kind) in self.mask.pixels.iter_mut().zip(&self.kinds.pixels) {
-            *mark = u8::from(*kind == SURE);
-        }
-        // The edges of shadows look like somebody, but are thin.
-        vote(&mut self.mask, &mut self.spare, |count| count >= 6);
-        vote(&mut self.mask, &mut self.spare, |count| count >= 3);
-        for (mark, kind) in self.mask.pixels.iter_mut().zip(&mut self.kinds.pixels) {
-            *mark &= u8::from(*kind != 0);
-            if *kind == SURE && *mark == 0 {
-                *kind = PERHAPS;
-            } else if *mark != 0 {
-                *kind = SURE;
-            }
-        }
-    }
-
-    /// Who has never moved and looks like the background in another light, or like a hole that someone left in it,
-    /// is nobody: it becomes background.
+    /// Who is nobody, or a thing, becomes background.
     fn ghosts(&mut self, dt: f32) {
-        let mut index = 0;
-        while index < self.people.list.len() {
-            self.stir(index, dt);
-            let person = &self.people.list[index];
-            let asks = !person.moved && person.age < 8.0 && person.hits > 2 && person.hits.is_multiple_of(3);
-            let usual = self.people.stature.at(person.foot[1]);
-            let patient = person.moved || person.is_upright(usual);
-            let dead = person.calm > if patient { PARKED } else { DEAD };
-            // Who has stood for long was alive when he came.
-            let stood = (1.0..8.0).contains(&person.still) && person.stir < 1.0;
-            let hole = person.moved && stood && person.hits.is_multiple_of(3);
-            let more = if patient { 2.0 } else { 1.25 };
-            if !(dead || asks && self.is_ghost(index, more) || hole && self.is_ghost(index, 2.0)) {
-                index += 1;
-                continue;
-            }
-            let [left, top, right, bottom] = self.around(index);
-            for y in top..bottom {
-                for x in left..right {
-                    let at = y * self.work.width + x;
-                    let owner = usize::from(self.people.owner[at]);
-                    let own = owner == index + 1 || owner == 0 && self.blobs.labels[at] != 0;
-                    if own && self.large.pixels[at] == 0 {
-                        self.adopt(at);
-                    }
-                }
-            }
-            self.people.forget(index);
+        let arounds: [[usize; 4]; PEOPLE_MAX] =
+            core::array::from_fn(|index| if index < self.people.list.len() { self.around(index) } else { [0; 4] });
+        let looks = Looks {
+            seen: &self.work,
+            lit: &self.lit,
+            bound: &self.ground.bound,
+            marks: &self.marks,
+            light: &self.light,
+            sure: &self.sure,
+            owners: &self.owners,
+        };
+        for (index, (person, around)) in self.people.list.iter_mut().zip(arounds).enumerate() {
+            ghosts::stir(&looks, &self.before, person, index, around, dt);
         }
-    }
-
-    /// Notes how much changes within one's pixels, in units of what the ground trembles by itself.
-    fn stir(&mut self, index: usize, dt: f32) {
-        let [left, top, right, bottom] = self.around(index);
-        let (mut changed, mut usual) = (0_u32, 0_u32);
-        for y in top..bottom {
-            for x in left..right {
-                let at = y * self.work.width + x;
-                if usize::from(self.people.owner[at]) == index + 1 {
-                    changed += u32::from(self.work.pixels[at].abs_diff(self.before.pixels[at]));
-                    usual += u32::from(self.ground.bound.pixels[at]);
-                }
-            }
+        self.ghosts.lay(&looks, &arounds, &mut self.net, &mut self.people, dt);
+        for &at in &self.ghosts.found {
+            let [seen, lit] = [self.work.pixels[at], self.lit.pixels[at]];
+            self.ground.adopt(at, seen, lit, self.light.black);
         }
-        let person = &mut self.people.list[index];
-        let now = changed as f32 * 3.0 / (usual as f32).max(1.0);
-        person.stir += (now - person.stir) * (dt / (dt + 0.7));
-        person.calm = if person.stir < 1.0 && person.owned > 0 { person.calm + dt } else { 0.0 };
     }
 
     /// One's box with some margin, in whole pixels.
     fn around(&self, index: usize) -> [usize; 4] {
-        let [left, top, right, bottom] = self.people.list[index].bounds();
+        let [left, top, right, bottom] = self.people.list[index].bounds;
         let (width, height) = (0.25 * (right - left), 0.1 * (bottom - top));
         let bounds = [left - width, top - height, right + width, bottom + height];
         whole(bounds, [self.work.width, self.work.height])
     }
 
-    /// Compares picture and background: their edges along the border of one's pixels (the background must have `more`
-    /// times those of the picture), and their texture within.
-    fn is_ghost(&self, index: usize, more: f32) -> bool {
-        let width = self.work.width;
-        let [left, top, right, bottom] = self.around(index);
-        let (mut now, mut before) = (0_u32, 0_u32);
-        let mut sums = [0.0_f32; 6];
-        let mine = |at: usize| usize::from(self.people.owner[at]) == index + 1;
-        for y in top.max(2)..bottom.min(self.work.height - 2) {
-            for x in left.max(2)..right.min(width - 2) {
-                let at = y * width + x;
-                for (beside, step) in [(at + 1, 1), (at + width, width)] {
-                    if mine(at) != mine(beside) {
-                        // What noise alone would do is no edge.
-                        let noise = self.ground.bound.pixels[at] / 2;
-                        let across = |pixels: &[u8]| {
-                            u32::from(pixels[at - step].abs_diff(pixels[beside + step]).saturating_sub(noise))
-                        };
-                        now += across(&self.work.pixels);
-                        before += across(&self.lit.pixels);
-                    }
-                }
-                if mine(at) {
-                    let (i, p) = (f32::from(self.work.pixels[at]), f32::from(self.lit.pixels[at]));
-                    let new = [1.0, i, p, i * i, i * p, p * p];
-                    sums.iter_mut().zip(new).for_each(|(sum, new)| *sum += new);
-                }
-            }
-        }
-        let [n, i, p, ii, ip, pp] = sums;
-        if n < 12.0 {
-            return false;
-        }
-        let (vi, vp, cov) = (ii / n - i * i / (n * n), pp / n - p * p / (n * n), ip / n - i * p / (n * n));
-        let textured = vi.min(vp) > 20.0;
-        before as f32 > now as f32 * more || textured && cov > 0.75 * (vi * vp).sqrt()
-    }
-
     /// Marks where people are, with a margin: there the background learns nothing.
     fn hold(&mut self) {
-        for (mark, owner) in self.mask.pixels.iter_mut().zip(&self.people.owner) {
-            *mark = u8::from(*owner != 0);
+        for ((mark, owner), sure) in self.held_marks.pixels.iter_mut().zip(&self.owners).zip(&self.sure.pixels) {
+            *mark = if *sure < BODY / 2 { 0 } else { 1 + u8::from(*owner != 0) };
         }
-        dilate(&self.mask, &mut self.keep, &mut self.spare, 2);
-        for (keep, large) in self.keep.pixels.iter_mut().zip(&self.large.pixels) {
-            *keep = match (*keep, *large) {
-                (0, 0) => 0,
-                (0, _) => THING,
-                _ => PERSON,
-            };
+        dilate(&self.held_marks, &mut self.keep, &mut self.spare, 2);
+        for keep in &mut self.keep.pixels {
+            *keep = [0, PERHAPS, PERSON][usize::from(*keep)];
         }
         let across = self.cells[0].across;
         for (y, held) in self.held.chunks_exact_mut(across).enumerate() {
@@ -465,22 +234,15 @@ impl Eye {
         }
     }
 
-    fn tell(&mut self, _dt: f32, seen: &mut Seen) {
+    fn tell(&mut self, seen: &mut Seen) {
         let picture = [self.work.width, self.work.height];
         let scale = self.factor as f32;
         let mut count = 0;
         self.told = [0; PEOPLE_MAX];
         for index in 0..self.people.list.len() {
-            let usual = self.people.stature.at(self.people.list[index].foot[1]);
-            let person = &mut self.people.list[index];
-            person.told |= person.age >= CONFIRMED.0
-                && person.hits >= CONFIRMED.1
-                && person.owned > 0
-                && person.is_likely(usual)
-                && person.echo == 0.0;
-            let shown_on = if self.people.is_hidden(index) { SHOWN_ON } else { SHOWN_ON / 4.0 };
-            let person = &mut self.people.list[index];
-            if !person.told || person.missed > shown_on || person.echo > 0.4 {
+            let person = &self.people.list[index];
+            let shown_on = SHOWN_ON[usize::from(!self.people.is_hidden(index))];
+            if !person.told || person.missed > shown_on {
                 continue;
             }
             if seen.figures.len() <= count {
@@ -488,69 +250,59 @@ impl Eye {
             }
             let figure = &mut seen.figures[count];
             count += 1;
-            let at = self.extent(index);
-            let person = &self.people.list[index];
-            let mine = |x: usize, y: usize| usize::from(self.people.owner[y * picture[0] + x]) == index + 1;
-            let pose = at.and_then(|at| pose(at, &mut self.rows, mine));
-            match (at, pose) {
-                (Some(at), Some(pose)) => {
-                    bridge(&mut self.rows);
-                    let ([x, y], height) = (person.foot, person.size[1]);
-                    let trunk = [x - 0.16 * height, y - 0.85 * height, x + 0.16 * height, y - 0.42 * height];
-                    let joined = |x: usize, y: usize| {
-                        // A trunk has no gaps, though a coat may look like the ground.
-                        let [count, _, first, last] = self.rows[y - at[1]];
-                        let trunk = y as f32 > trunk[1]
-                            && (y as f32) < trunk[3]
-                            && trunk[0] < x as f32
-                            && (x as f32) < trunk[2];
-                        (count == 0.0 || trunk) && first < x as f32 && (x as f32) < last
-                    };
-                    let inside = |x: usize, y: usize| if mine(x, y) || joined(x, y) { 255 } else { 0 };
-                    self.tracer.trace(at, inside, &mut self.points);
-                    figure.foot = pose.foot.map(|axis| axis * scale);
-                    figure.head = pose.head.map(|axis| axis * scale);
+            self.told[index] = count as u8;
+            let [left, top, right, bottom] = person.bounds;
+            let foot = person.foot();
+            figure.foot = foot.map(|axis| axis * scale);
+            figure.head = [foot[0] * scale, (bottom - 0.93 * (bottom - top)) * scale];
+            figure.reach = None;
+            figure.outline.clear();
+            if let Some(at) = self.extent(index) {
+                let own = |x: usize, y: usize| usize::from(self.owners[y * picture[0] + x]) == index + 1;
+                let sure = |x: usize, y: usize| if own(x, y) { self.sure.at(x, y) } else { 0 };
+                self.tracer.trace(at, sure, &mut self.points);
+                figure.outline.extend(self.points.iter().map(|point| point.map(|axis| axis * scale)));
+                if let Some(pose) = pose(at, &mut self.rows, |x, y| sure(x, y) >= BODY) {
+                    // Head and feet that others hide are where the box says.
+                    let near = |a: f32, b: f32| (a - b).abs() < 0.12 * (bottom - top);
+                    if near(pose.foot[1], bottom) {
+                        figure.foot = pose.foot.map(|axis| axis * scale);
+                    }
+                    if near(at[1] as f32, top) {
+                        figure.head = pose.head.map(|axis| axis * scale);
+                    }
                     figure.reach = pose.reach.map(|reach| reach.map(|axis| axis * scale));
                 }
-                _ => {
-                    self.points.clear();
-                    figure.foot = person.foot.map(|axis| axis * scale);
-                    figure.head = [person.foot[0] * scale, (person.foot[1] - 0.93 * person.size[1]) * scale];
-                    figure.reach = None;
-                }
             }
-            let bounds = box_of(person, picture);
+            let [columns, rows] = picture.map(|side| side as f32);
+            let [left, top] = [left.clamp(0.0, columns), top.clamp(0.0, rows)];
+            let [right, bottom] = [right.clamp(0.0, columns), bottom.clamp(0.0, rows)];
             figure.id = person.id;
-            figure.bounds =
-                [bounds[0], bounds[1], bounds[2] - bounds[0], bounds[3] - bounds[1]].map(|side| side * scale);
-            figure.outline.clear();
-            figure.outline.extend(self.points.iter().map(|point| point.map(|axis| axis * scale)));
+            figure.bounds = [left, top, right - left, bottom - top].map(|side| side * scale);
             figure.velocity = person.velocity.map(|axis| axis * scale);
             (figure.still, figure.age, figure.people) = (person.still, person.age, person.people());
-            figure.metre = self.people.stature.at(person.foot[1]) * scale / STATURE;
-            self.told[index] = count as u8;
+            figure.metre = self.people.stature.at(foot[1]) * scale / STATURE;
         }
         seen.figures.truncate(count);
         seen.motion.clone_from(&self.flow.motion);
         let mask = &mut seen.mask;
         (mask.width, mask.height) = (picture[0], picture[1]);
         mask.pixels.clear();
-        mask.pixels.extend(self.people.owner.iter().map(|owner| match owner.checked_sub(1) {
-            Some(index) => self.told[usize::from(index)],
-            None => 0,
+        mask.pixels.extend(self.owners.iter().zip(&self.sure.pixels).map(|(owner, sure)| match owner.checked_sub(1) {
+            Some(index) if *sure >= BODY => self.told[usize::from(index)],
+            _ => 0,
         }));
     }
 
     /// The box round one's own pixels.
     fn extent(&self, index: usize) -> Option<[usize; 4]> {
-        let person = &self.people.list[index];
-        let [width, height] = person.size;
-        let around = person.bounds();
-        let around = [around[0] - width, around[1] - 0.5 * height, around[2] + width, around[3] + 0.5 * height];
+        let [left, top, right, bottom] = self.people.list[index].bounds;
+        let [width, height] = [right - left, bottom - top];
+        let around = [left - width, top - 0.3 * height, right + width, bottom + 0.3 * height];
         let [left, top, right, bottom] = whole(around, [self.work.width, self.work.height]);
         let mut all: Option<[usize; 4]> = None;
         for y in top..bottom {
-            let row = &self.people.owner[y * self.work.width..];
+            let row = &self.owners[y * self.work.width..];
             let mine = |owner: &u8| usize::from(*owner) == index + 1;
             if let Some(first) = row[left..right].iter().position(mine) {
                 let last = row[left..right].iter().rposition(mine).unwrap_or(first);
@@ -573,18 +325,4 @@ fn black(plane: &Plane) -> u8 {
         sum > specks
     });
     darkest.unwrap_or(0).min(16) as u8
-}
-
-/// The box to tell: what is seen, and where that is too little or too much, what is known of the size.
-fn box_of(person: &Person, picture: [usize; 2]) -> Bounds {
-    let [left, top, right, bottom] = person.bounds();
-    let seen = person.measured;
-    let height = bottom - top;
-    let ratio = (seen[3] - seen[1]) / height;
-    let whole = person.missed == 0.0 && (0.88..1.15).contains(&ratio);
-    let across = person.missed == 0.0 && (0.15..0.95).contains(&((seen[2] - seen[0]) / height));
-    let (top, bottom) = if whole { (seen[1], seen[3]) } else { (top, bottom) };
-    let (left, right) = if across { (seen[0], seen[2]) } else { (left, right) };
-    let [columns, rows] = picture.map(|side| side as f32);
-    [left.clamp(0.0, columns), top.clamp(0.0, rows), right.clamp(0.0, columns), bottom.clamp(0.0, rows)]
 }

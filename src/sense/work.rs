@@ -81,6 +81,49 @@ pub(super) fn shrink(from: &Luma, factor: usize, shift: [i32; 2], into: &mut Pla
     }
 }
 
+/// The camera's picture at twice the work picture's resolution, read where it is needed; moved like [`shrink`] moves it.
+pub(super) struct Fine<'a> {
+    luma: &'a Luma<'a>,
+    factor: usize,
+    shift: [i32; 2],
+}
+
+impl<'a> Fine<'a> {
+    pub fn new(luma: &'a Luma<'a>, factor: usize, shift: [i32; 2]) -> Self {
+        Self { luma, factor, shift }
+    }
+
+    /// Reads four by four fine pixels from `at` on, row by row; what lies outside repeats the edge.
+    pub fn read(&self, at: [usize; 2], mut to: impl FnMut(usize, u8)) {
+        let sides = [self.luma.width(), self.luma.height()];
+        // One fine pixel is the mean of so many on each side; with an odd factor neighbours share some.
+        let side = self.factor.div_ceil(2);
+        let place = |axis: usize, k: usize| {
+            let fine = at[axis] + k;
+            ((fine / 2 * self.factor + fine % 2 * (self.factor / 2)) as i32) + self.shift[axis]
+        };
+        let clamp = |axis: usize, place: i32| place.clamp(0, sides[axis] as i32 - 1) as usize;
+        if self.factor == 2 && place(0, 0) >= 0 && place(0, 0) as usize + 4 <= sides[0] {
+            let left = place(0, 0) as usize;
+            for y in 0..4 {
+                let row = &self.luma.row(clamp(1, place(1, y)))[left..left + 4];
+                row.iter().enumerate().for_each(|(x, value)| to(4 * y + x, *value));
+            }
+            return;
+        }
+        for k in 0..16 {
+            let [left, top] = [place(0, k % 4), place(1, k / 4)];
+            let mut sum = 0;
+            for y in 0..side as i32 {
+                let row = self.luma.row(clamp(1, top + y));
+                sum += (0..side as i32).map(|x| u32::from(row[clamp(0, left + x)])).sum::<u32>();
+            }
+            let area = (side * side) as u32;
+            to(k, ((sum + area / 2) / area) as u8);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,159 @@
+//! The net's levels: maps of which only the cells near something that differs hold anything.
+
+use super::super::work::Plane;
+use std::sync::LazyLock;
+
+/// How far beyond a mark the net works, across and down, in cells of the second level (four work pixels): a coat that
+/// looks like the ground is a gap that is rather tall than wide.
+const BEYOND: [usize; 2] = [1, 2];
+
+/// Steps of a number for which a likelihood is told apart.
+const STEPS: f32 = 20.0;
+
+/// One level: cells row by row, with a border of one empty cell all round.
+#[derive(Debug)]
+pub(super) struct Level {
+    pub size: [usize; 2],
+    channels: usize,
+    on: Vec<bool>,
+    /// The cells at work, as rows of `map`.
+    pub places: Vec<u32>,
+    /// The same cells as they lie in the middle of four of the next finer level, as rows of that one's map.
+    pub middles: Vec<u32>,
+    /// For each row of `map` at work, which of `places` it is.
+    order: Vec<u32>,
+    pub map: Vec<f32>,
+}
+
+impl Level {
+    pub fn new(size: [usize; 2], channels: usize) -> Self {
+        let cells = (size[0] + 2) * (size[1] + 2);
+        let on = vec![false; size[0] * size[1]];
+        let (order, map) = (vec![0; cells], vec![0.0; cells * channels]);
+        Self { size, channels, on, places: Vec::new(), middles: Vec::new(), order, map }
+    }
+
+    /// Rows of `map` in one line of cells.
+    pub fn line(&self) -> usize {
+        self.size[0] + 2
+    }
+
+    /// The cells at work: column and row.
+    pub fn cells(&self) -> impl Iterator<Item = [usize; 2]> {
+        let line = self.line();
+        self.places.iter().map(move |place| [*place as usize % line - 1, *place as usize / line - 1])
+    }
+
+    /// Empties the map, then puts those cells to work that are on.
+    fn start(&mut self, finer: usize) {
+        for place in &self.places {
+            self.map[*place as usize * self.channels..][..self.channels].fill(0.0);
+        }
+        self.places.clear();
+        self.middles.clear();
+        let line = self.line();
+        for (y, row) in self.on.chunks_exact(self.size[0]).enumerate() {
+            // Most cells rest: eight at once.
+            let eights =
+                row.chunks(8).zip((0..).step_by(8)).filter(|(eight, _)| eight.iter().fold(false, |any, on| any | on));
+            for (x, _) in eights.flat_map(|(eight, first)| (first..).zip(eight)).filter(|(_, on)| **on) {
+                let place = (y + 1) * line + x + 1;
+                self.order[place] = self.places.len() as u32;
+                self.places.push(place as u32);
+                self.middles.push(((2 * y + 1) * finer + 2 * x + 1) as u32);
+            }
+        }
+    }
+
+    /// Each row of the cells at work becomes what `of` makes of it and of its row of `news`.
+    pub fn put(&mut self, news: &[f32], of: impl Fn(f32, f32) -> f32) {
+        for (place, new) in self.places.iter().zip(news.chunks_exact(self.channels)) {
+            let row = &mut self.map[*place as usize * self.channels..][..self.channels];
+            row.iter_mut().zip(new).for_each(|(old, new)| *old = of(*old, *new));
+        }
+    }
+
+    /// Adds to each cell the row of `news` of the coarser cell that it lies in; nothing stays below zero.
+    pub fn add(&mut self, coarser: &Self, news: &[f32]) {
+        let (line, coarse) = (self.line(), coarser.line());
+        for place in &self.places {
+            let place = *place as usize;
+            let above = ((place / line - 1) / 2 + 1) * coarse + (place % line - 1) / 2 + 1;
+            let new = &news[coarser.order[above] as usize * self.channels..][..self.channels];
+            let row = &mut self.map[place * self.channels..][..self.channels];
+            row.iter_mut().zip(new).for_each(|(old, new)| *old = (*old + new).max(0.0));
+        }
+    }
+
+    /// The rows of the cells at work, one behind the other.
+    pub fn gather(&self, into: &mut Vec<f32>) {
+        into.clear();
+        for place in &self.places {
+            into.extend_from_slice(&self.map[*place as usize * self.channels..][..self.channels]);
+        }
+        into.resize(self.places.len().next_multiple_of(super::ROWS) * self.channels, 0.0);
+    }
+
+    /// Draws four work pixels for each cell of the finest level, from the first four numbers of its row of `said`.
+    pub fn draw(&self, said: &[f32], into: &mut Plane) {
+        static SURE: LazyLock<[u8; 256]> =
+            LazyLock::new(|| core::array::from_fn(|step| (255.0 * likely((step as f32 - 128.0) / STEPS)) as u8));
+        into.pixels.fill(0);
+        let row = said.len() / self.places.len().next_multiple_of(super::ROWS).max(1);
+        for ([x, y], said) in self.cells().zip(said.chunks_exact(row.max(4))) {
+            for (k, said) in said[..4].iter().enumerate() {
+                let [x, y] = [2 * x + k % 2, 2 * y + k / 2];
+                if x < into.width && y < into.height {
+                    into.row_mut(y)[x] = SURE[usize::from((*said * STEPS + 128.5) as u8)];
+                }
+            }
+        }
+    }
+}
+
+/// From any number to a likelihood, 0 to 1.
+pub(super) fn likely(said: f32) -> f32 {
+    1.0 / (1.0 + (-said).exp())
+}
+
+/// Puts the cells of all levels to work that lie near marks.
+pub(super) fn light(levels: &mut [Level; 5], marks: &Plane) {
+    let [columns, rows] = levels[1].size;
+    let mut near = vec![false; columns * rows];
+    let mut four = vec![0; marks.width];
+    for (near, lines) in near.chunks_exact_mut(columns).zip(marks.pixels.chunks(4 * marks.width)) {
+        four.fill(0);
+        for line in lines.chunks_exact(marks.width) {
+            four.iter_mut().zip(line).for_each(|(four, mark)| *four |= mark);
+        }
+        near.iter_mut().zip(four.chunks(4)).for_each(|(near, marks)| *near = marks.iter().any(|mark| *mark != 0));
+    }
+    let on = &mut levels[1].on;
+    on.fill(false);
+    for (y, line) in near.chunks_exact(columns).enumerate() {
+        for (x, _) in line.iter().enumerate().filter(|(_, near)| **near) {
+            let [left, right] = [x.saturating_sub(BEYOND[0]), (x + BEYOND[0] + 1).min(columns)];
+            for row in y.saturating_sub(BEYOND[1])..(y + BEYOND[1] + 1).min(rows) {
+                on[row * columns + left..row * columns + right].fill(true);
+            }
+        }
+    }
+    let [finest, second, ..] = levels;
+    for (y, line) in finest.on.chunks_exact_mut(2 * columns).enumerate() {
+        let from = &second.on[y / 2 * columns..][..columns];
+        line.iter_mut().enumerate().for_each(|(x, on)| *on = from[x / 2]);
+    }
+    for coarse in 2..5 {
+        let [fine, coarse] = levels.get_disjoint_mut([coarse - 1, coarse]).expect("two levels");
+        coarse.on.fill(false);
+        for (y, line) in fine.on.chunks_exact(fine.size[0]).enumerate() {
+            let to = &mut coarse.on[y / 2 * coarse.size[0]..][..coarse.size[0]];
+            line.iter().enumerate().for_each(|(x, on)| to[x / 2] |= on);
+        }
+    }
+    let mut finer = 0;
+    for level in levels {
+        level.start(finer);
+        finer = level.line();
+    }
+}

@@ -1,0 +1,134 @@
+//! The two layers that the net is made of, for whatever vectors the processor has.
+
+use pulp::{Simd, WithSimd};
+
+/// Rows that one pass works on. With three vectors of sums for each, no processor's registers overflow.
+pub(super) const ROWS: usize = 4;
+
+/// Mixes the channels of each row: `into` = `bias` + `from` × `weights`; rows of `inputs` and of `outputs` numbers, as
+/// many as a multiple of [`ROWS`].
+pub(super) struct Mix<'a> {
+    pub from: &'a [f32],
+    pub into: &'a mut [f32],
+    /// `inputs` rows of `outputs` numbers.
+    pub weights: &'a [f32],
+    pub bias: &'a [f32],
+    pub inputs: usize,
+}
+
+impl WithSimd for Mix<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let vectors = self.bias.len() / S::F32_LANES;
+        match self.inputs {
+            24 => self.of::<S, 24>(simd, vectors),
+            32 => self.of::<S, 32>(simd, vectors),
+            64 => self.of::<S, 64>(simd, vectors),
+            96 => self.of::<S, 96>(simd, vectors),
+            inputs => unreachable!("the net has no layer of {inputs} channels"),
+        }
+    }
+}
+
+impl Mix<'_> {
+    #[inline(always)]
+    fn of<S: Simd, const IN: usize>(self, simd: S, vectors: usize) {
+        if vectors.is_multiple_of(3) {
+            self.by::<S, IN, 3>(simd);
+        } else if vectors.is_multiple_of(2) {
+            self.by::<S, IN, 2>(simd);
+        } else {
+            self.by::<S, IN, 1>(simd);
+        }
+    }
+
+    /// With `N` vectors of sums for each of the rows.
+    #[inline(always)]
+    fn by<S: Simd, const IN: usize, const N: usize>(self, simd: S) {
+        let outputs = self.bias.len();
+        let width = N * S::F32_LANES;
+        let rows = self.from.as_chunks::<IN>().0.as_chunks::<ROWS>().0;
+        for (rows, into) in rows.iter().zip(self.into.chunks_exact_mut(ROWS * outputs)) {
+            for first in (0..outputs).step_by(width) {
+                let bias = vectors::<S, N>(&self.bias[first..first + width]);
+                let mut sums = [bias; ROWS];
+                let columns = self.weights.chunks_exact(outputs);
+                for (channel, weights) in columns.enumerate().take(IN) {
+                    let weights = vectors::<S, N>(&weights[first..first + width]);
+                    for (sums, row) in sums.iter_mut().zip(rows) {
+                        let value = simd.splat_f32s(row[channel]);
+                        for (sum, weight) in sums.iter_mut().zip(weights) {
+                            *sum = simd.mul_add_f32s(value, weight, *sum);
+                        }
+                    }
+                }
+                for (into, sums) in into.chunks_exact_mut(outputs).zip(sums) {
+                    let into = S::as_mut_simd_f32s(&mut into[first..first + width]).0;
+                    into.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum);
+                }
+            }
+        }
+    }
+}
+
+/// Looks at the eight neighbours of each place, channel by channel: `into` = what of `bias` + the nine × `weights` is
+/// above zero.
+pub(super) struct Look<'a> {
+    /// Rows of `bias.len()` numbers.
+    pub from: &'a [f32],
+    pub into: &'a mut [f32],
+    /// Nine rows, from the top left.
+    pub weights: &'a [f32],
+    pub bias: &'a [f32],
+    /// The row of `from` in the middle, for each row of `into`.
+    pub places: &'a [u32],
+    /// How many rows of `from` one line of the map has.
+    pub line: usize,
+}
+
+impl WithSimd for Look<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match self.bias.len() {
+            24 => self.of::<S, 24>(simd),
+            32 => self.of::<S, 32>(simd),
+            64 => self.of::<S, 64>(simd),
+            96 => self.of::<S, 96>(simd),
+            channels => unreachable!("the net has no layer of {channels} channels"),
+        }
+    }
+}
+
+impl Look<'_> {
+    #[inline(always)]
+    fn of<S: Simd, const C: usize>(self, simd: S) {
+        let from = self.from.as_chunks::<C>().0;
+        let weights = self.weights.as_chunks::<C>().0;
+        let bias = S::as_simd_f32s(self.bias).0;
+        let zero = simd.splat_f32s(0.0);
+        let weights: [&[S::f32s]; 9] = core::array::from_fn(|tap| S::as_simd_f32s(&weights[tap]).0);
+        for (place, into) in self.places.iter().zip(self.into.as_chunks_mut::<C>().0) {
+            let first = *place as usize - self.line - 1;
+            let near: [&[S::f32s]; 9] =
+                core::array::from_fn(|tap| S::as_simd_f32s(&from[first + tap / 3 * self.line + tap % 3]).0);
+            let into = S::as_mut_simd_f32s(into.as_mut_slice()).0;
+            for (k, (to, bias)) in into.iter_mut().zip(bias).enumerate() {
+                let mut sum = *bias;
+                for (near, weights) in near.iter().zip(&weights) {
+                    sum = simd.mul_add_f32s(near[k], weights[k], sum);
+                }
+                *to = simd.max_f32s(sum, zero);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn vectors<S: Simd, const N: usize>(numbers: &[f32]) -> [S::f32s; N] {
+    let vectors = S::as_simd_f32s(numbers).0;
+    core::array::from_fn(|i| vectors[i])
+}

@@ -1,0 +1,164 @@
+//! The net that tells people from whatever else differs from the empty square. It works only where something differs,
+//! and was taught on the built-in street alone (`docs/sense.md`).
+
+mod cells;
+mod finds;
+mod kernel;
+mod weights;
+
+pub(super) use finds::{Find, MIDDLE, overlap};
+
+use super::work::Plane;
+use super::{Luma, work};
+use cells::Level;
+use kernel::{Look, Mix, ROWS};
+use pulp::Arch;
+use weights::Layer;
+
+/// Channels of each level. The finest has cells of two by two work pixels, each next one of twice as many.
+const CHANNELS: [usize; 5] = [24, 32, 64, 96, 96];
+/// How often each level looks round on the way to the coarsest, and on the way back.
+const DOWN: [usize; 5] = [0, 2, 3, 2, 2];
+const UP: [usize; 4] = [1, 1, 2, 1];
+/// What the net says of each quarter of a cell of the second level: see [`finds`].
+const SAYS: usize = 7;
+
+/// One camera's net.
+#[derive(Debug)]
+pub(super) struct Net {
+    arch: Arch,
+    levels: [Level; 5],
+    /// Brightness as the net takes it, for the darkest brightness that is told of.
+    tones: ([f32; 256], u8),
+    /// Rows of numbers for the cells at work.
+    near: Vec<f32>,
+    mixed: Vec<f32>,
+    /// What is said of people, a row of `4 × SAYS` for each cell of the second level.
+    said: Vec<f32>,
+}
+
+/// What the net looks at; all of one size but the camera's picture.
+pub(super) struct View<'a> {
+    /// The camera's picture and how many of its pixels make one of the others, and where it has been pushed to.
+    pub luma: &'a Luma<'a>,
+    pub factor: usize,
+    pub shift: [i32; 2],
+    pub seen: &'a Plane,
+    /// The empty square in this light.
+    pub lit: &'a Plane,
+    /// How far each pixel trembles by itself.
+    pub bound: &'a Plane,
+    /// Where something differs.
+    pub marks: &'a Plane,
+    /// Brightness without light.
+    pub black: u8,
+}
+
+impl Net {
+    /// For work pictures of this size.
+    pub fn new(width: usize, height: usize) -> Self {
+        let [mut width, mut height] = [width.div_ceil(4), height.div_ceil(4)];
+        let mut sizes = [[2 * width, 2 * height]; 5];
+        for size in &mut sizes[1..] {
+            *size = [width, height];
+            (width, height) = (width.div_ceil(2), height.div_ceil(2));
+        }
+        let levels = core::array::from_fn(|level| Level::new(sizes[level], CHANNELS[level]));
+        Self {
+            arch: Arch::new(),
+            levels,
+            tones: (tones(16), 16),
+            near: Vec::new(),
+            mixed: Vec::new(),
+            said: Vec::new(),
+        }
+    }
+
+    /// Looks, and writes how sure it is that each work pixel is a person, 0 to 255.
+    pub fn see(&mut self, view: &View, sure: &mut Plane) {
+        if self.tones.1 != view.black {
+            self.tones = (tones(view.black), view.black);
+        }
+        cells::light(&mut self.levels, view.marks);
+        let mut layers = weights::layers().iter();
+        self.take_in(view);
+        self.mix(layers.next());
+        self.levels[0].put(&self.mixed, |_, new| new.max(0.0));
+        for (level, count) in DOWN.into_iter().enumerate() {
+            if level > 0 {
+                self.look(layers.next(), level - 1, level);
+                self.mix(layers.next());
+                self.levels[level].put(&self.mixed, |_, new| new.max(0.0));
+            }
+            self.blocks(&mut layers, level, count);
+        }
+        for level in (0..4).rev() {
+            self.levels[level + 1].gather(&mut self.near);
+            self.mix(layers.next());
+            let [fine, coarse] = self.levels.get_disjoint_mut([level, level + 1]).expect("two levels");
+            fine.add(coarse, &self.mixed);
+            self.blocks(&mut layers, level, UP[level]);
+            if level == 1 {
+                self.levels[level].gather(&mut self.near);
+                self.mix(layers.next());
+                core::mem::swap(&mut self.mixed, &mut self.said);
+            }
+        }
+        self.levels[0].gather(&mut self.near);
+        self.mix(layers.next());
+        self.levels[0].draw(&self.mixed, sure);
+    }
+
+    /// Reads the picture where the net is at work.
+    fn take_in(&mut self, view: &View) {
+        let level = &self.levels[0];
+        let [columns, rows] = [view.seen.width, view.seen.height];
+        self.near.resize(level.places.len().next_multiple_of(ROWS) * CHANNELS[0], 0.0);
+        let tones = &self.tones.0;
+        let fine = work::Fine::new(view.luma, view.factor, view.shift);
+        let inputs = self.near.as_chunks_mut::<{ CHANNELS[0] }>().0;
+        for ([x, y], into) in level.cells().zip(inputs) {
+            fine.read([4 * x, 4 * y], |at, value| into[at] = tones[usize::from(value)]);
+            for k in 0..4 {
+                let [x, y] = [(2 * x + k % 2).min(columns - 1), (2 * y + k / 2).min(rows - 1)];
+                let [seen, lit] = [view.seen, view.lit].map(|plane| plane.at(x, y));
+                into[16 + k] = (tones[usize::from(seen)] - tones[usize::from(lit)]) * 2.0;
+                let off = (f32::from(seen) - f32::from(lit)) / f32::from(view.bound.at(x, y).max(1));
+                into[20 + k] = off.clamp(-4.0, 4.0) / 2.0;
+            }
+        }
+    }
+
+    fn mix(&mut self, layer: Option<&Layer>) {
+        let Some(layer) = layer else { return };
+        let rows = self.near.len() / layer.inputs;
+        self.mixed.resize(rows * layer.bias.len(), 0.0);
+        let Layer { weights, bias, inputs } = layer;
+        let (from, into) = (&self.near[..], &mut self.mixed[..]);
+        self.arch.dispatch(Mix { from, into, weights, bias, inputs: *inputs });
+    }
+
+    /// Looks round each cell of `to` on the level `from`, which is the same or the next finer one.
+    fn look(&mut self, layer: Option<&Layer>, from: usize, to: usize) {
+        let Some(layer) = layer else { return };
+        let (finer, level) = (&self.levels[from], &self.levels[to]);
+        let rows = level.places.len().next_multiple_of(ROWS);
+        self.near.resize(rows * layer.bias.len(), 0.0);
+        let (places, line) = (if from == to { &level.places } else { &level.middles }, finer.line());
+        let (weights, bias) = (&layer.weights[..], &layer.bias[..]);
+        self.arch.dispatch(Look { from: &finer.map, into: &mut self.near, weights, bias, places, line });
+    }
+
+    fn blocks<'a>(&mut self, layers: &mut impl Iterator<Item = &'a Layer>, level: usize, count: usize) {
+        for _ in 0..count {
+            self.look(layers.next(), level, level);
+            self.mix(layers.next());
+            self.levels[level].put(&self.mixed, |old, new| (old + new).max(0.0));
+        }
+    }
+}
+
+/// The logarithm of brightness, which makes of more light a number that is added.
+fn tones(black: u8) -> [f32; 256] {
+    core::array::from_fn(|value| ((value as f32 - f32::from(black)).max(0.0) + 8.0).ln() - 4.0)
+}
