@@ -9,10 +9,10 @@ const TURNS: usize = 4;
 /// A difference from the background below this is never a person.
 const LEAST: f32 = 4.0;
 
-/// Someone stands before the background: it follows only the light.
-pub(super) const PERSON: u8 = 1;
-/// What may be somebody stands before it: it follows slowly.
-pub(super) const PERHAPS: u8 = 2;
+/// What may be somebody stands before the background: it follows slowly.
+pub(super) const PERHAPS: u8 = 1;
+/// Someone stands before it: it follows only the light.
+pub(super) const PERSON: u8 = 2;
 
 /// What is there when nobody is.
 #[derive(Debug, Default)]

@@ -3,6 +3,7 @@
 mod flow;
 mod ghosts;
 mod ground;
+mod lesson;
 mod light;
 mod luma;
 mod mask;
@@ -20,6 +21,7 @@ mod stature;
 mod watch;
 mod work;
 
+pub use lesson::Lesson;
 pub use luma::Luma;
 pub use place::{Metres, Place};
 pub use reach::Reaches;

@@ -1,7 +1,5 @@
-//! Who is who from frame to frame: what the net finds becomes people who are followed.
-//!
-//! Boxes the net is sure of are given out first, then those it is less sure of to whoever is left, so that somebody half
-//! hidden keeps his own: after Zhang et al., "ByteTrack" (2022).
+//! Who is who from frame to frame: what the net finds becomes people who are followed. Each find goes to whom it fits best,
+//! by place and by look; what is left over, and sure enough, is somebody new.
 
 use super::net::{Find, overlap};
 use super::person::{Bounds, Look, Person, look, unlike, within};
@@ -11,11 +9,11 @@ use super::work::Plane;
 /// Most people that are followed at once.
 pub(super) const PEOPLE_MAX: usize = 96;
 /// The net need be no surer than this for somebody who is followed already.
-pub(super) const PERHAPS: f32 = 0.15;
-/// What it is as sure of is given out first.
-const SURE: f32 = 0.4;
-/// Of whom it is as sure, and whom nobody is, is new.
-const BORN: f32 = 0.5;
+pub(super) const PERHAPS: f32 = 0.3;
+/// Of whom it is as sure, and who is nobody yet, is new.
+const BORN: f32 = 0.45;
+/// How much a find and somebody must overlap to be the same, and how much their looks count beside that.
+const SAME: (f32, f32) = (0.25, 0.8);
 /// Seconds after which one who is not seen any more is given up.
 const GONE: f32 = 1.5;
 /// The same for one who stands: others pass before him.
@@ -24,8 +22,8 @@ const GONE_STILL: f32 = 5.0;
 const GONE_EARLY: f32 = 0.2;
 /// Who was not seen for longer is looked for farther away.
 const LOST: f32 = 0.25;
-/// Before it is told of, a body is seen for this long, in seconds, and in at least so many frames.
-const CONFIRMED: (f32, u32) = (0.12, 3);
+/// Before it is told of, a body is seen for this long, in seconds, and this sure in all the frames together.
+const CONFIRMED: (f32, f32) = (0.12, 2.0);
 
 /// Everybody who is followed.
 #[derive(Debug)]
@@ -61,15 +59,14 @@ impl People {
         self.looks.extend(finds.iter().map(|find| look(seen, find.bounds)));
         self.free.clear();
         self.free.resize(finds.len(), true);
-        self.give_out(finds, SURE..=1.0, dt);
-        self.give_out(finds, PERHAPS..=1.0, dt);
+        self.give_out(finds, dt);
         for (index, find) in finds.iter().enumerate() {
             if self.free[index] && find.sure >= BORN && self.list.len() < PEOPLE_MAX {
                 self.free[index] = !self.born(index, find);
             }
         }
         for person in &mut self.list {
-            person.told |= person.age >= CONFIRMED.0 && person.hits >= CONFIRMED.1;
+            person.told |= person.age >= CONFIRMED.0 && person.evidence >= CONFIRMED.1;
         }
         self.learn();
         self.part();
@@ -80,17 +77,12 @@ impl People {
         finds.iter().zip(&self.free).filter(|(_, free)| **free).map(|(find, _)| find)
     }
 
-    /// Gives each find to whom it fits best, of those whom nothing was given yet.
-    fn give_out(&mut self, finds: &[Find], sure: core::ops::RangeInclusive<f32>, dt: f32) {
+    /// Gives each find to whom it fits best.
+    fn give_out(&mut self, finds: &[Find], dt: f32) {
         self.pairs.clear();
-        for (index, person) in
-            self.list.iter().enumerate().filter(|(_, person)| person.missed > 0.0 || person.hits == 0)
-        {
-            for (at, find) in finds.iter().enumerate() {
-                if self.free[at] && sure.contains(&find.sure) {
-                    let fits = fits(person, find, &self.looks[at], find.sure >= SURE);
-                    self.pairs.extend(fits.map(|fits| (fits, index, at)));
-                }
+        for (index, person) in self.list.iter().enumerate() {
+            for (at, (find, look)) in finds.iter().zip(&self.looks).enumerate() {
+                self.pairs.extend(fits(person, find, look).map(|fits| (fits, index, at)));
             }
         }
         self.pairs.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
@@ -182,18 +174,22 @@ impl People {
 }
 
 /// How well a find fits somebody, or nothing where it cannot be him.
-fn fits(person: &Person, find: &Find, found: &Look, sure: bool) -> Option<f32> {
-    let alike = 1.0 - unlike(&person.look, found).min(1.0);
+fn fits(person: &Person, find: &Find, found: &Look) -> Option<f32> {
     let shared = overlap(person.bounds, find.bounds);
-    if shared > if sure { 0.25 } else { 0.4 } {
-        return Some(shared + 0.3 * alike);
+    let lost = person.missed > LOST;
+    if shared < SAME.0 && !lost {
+        return None;
+    }
+    let alike = 1.0 - unlike(&person.look, found).min(1.0);
+    if shared >= SAME.0 {
+        return Some(shared + SAME.1 * alike);
     }
     let tall = (find.bounds[3] - find.bounds[1]) / person.height().max(1.0);
-    if !sure || person.missed < LOST || !(0.7..1.4).contains(&tall) || alike < 0.5 {
+    if !(0.7..1.4).contains(&tall) || alike < 0.5 {
         return None;
     }
     let (from, to) = (person.middle(), super::person::middle(find.bounds));
     let far = (from[0] - to[0]).hypot(from[1] - to[1]) / person.height().max(1.0);
     let most = 0.2 + 0.4 * person.missed.min(1.5);
-    (far < most).then(|| 0.2 * (1.0 - far / most) + 0.3 * alike - 0.2)
+    (far < most).then(|| SAME.0 * (1.0 - far / most) + SAME.1 * (alike - 0.5))
 }

@@ -9,7 +9,7 @@ pub(super) const LOOK: [usize; 2] = [4, 8];
 /// Pixels of a usual body, in squares of its height: in a coat, with a bag.
 const STOUT: f32 = 0.3;
 /// How much of what a new box says is believed at once: of its place, of its size, and of its speed.
-const TRUST: [f32; 3] = [0.6, 0.35, 0.2];
+const TRUST: [f32; 3] = [0.6, 0.3, 0.1];
 
 /// Brightness of a body in a grid over its box: enough to know it again among its neighbours.
 pub(super) type Look = [f32; LOOK[0] * LOOK[1]];
@@ -32,6 +32,8 @@ pub(super) struct Person {
     pub known: f32,
     /// How sure the net was of late that somebody is there, 0 to 1.
     pub sure: f32,
+    /// How sure it was in all frames together.
+    pub evidence: f32,
     /// Time since it was first seen.
     pub age: f32,
     /// Frames in which it was seen.
@@ -117,6 +119,7 @@ impl Person {
         }
         self.found = found;
         self.sure += (sure - self.sure) * 0.3;
+        self.evidence += sure;
         self.hits += 1;
         self.missed = 0.0;
     }

@@ -22,7 +22,7 @@ const PAUSE: f32 = 5.0;
 /// How tall a usual grown-up is, in metres.
 const STATURE: f32 = 1.7;
 /// A body that is not seen any more is told of for this long, in seconds: where it must be by now, or a moment.
-const SHOWN_ON: [f32; 2] = [0.7, 0.2];
+const SHOWN_ON: [f32; 2] = [0.3, 0.1];
 
 /// What one frame says.
 #[derive(Debug, Clone, Default)]
@@ -60,36 +60,41 @@ impl Sense {
     /// Takes a frame in. `now` is when it was captured, on any monotonic clock; `shown` is the luminance that the site's
     /// screen shows, 0 to 1, or 0 where it is not known. A frame of another size begins anew.
     pub fn see(&mut self, now: Duration, luma: &Luma, shown: f32) -> &Seen {
+        self.eye(now, luma);
+        if let Some(eye) = &mut self.eye {
+            eye.see(now, luma, shown, &mut self.seen);
+        }
+        &self.seen
+    }
+
+    /// What is known, anew where the frame is of another size or comes late.
+    pub(super) fn eye(&mut self, now: Duration, luma: &Luma) -> &mut Eye {
         let size = [luma.width(), luma.height()];
         let late = self.eye.as_ref().is_some_and(|eye| now.saturating_sub(eye.last).as_secs_f32() > PAUSE);
         if self.size != size || late {
             self.eye = None;
             self.size = size;
         }
-        let shown = if shown.is_finite() { shown.clamp(0.0, 1.0) } else { 0.0 };
-        let eye = self.eye.get_or_insert_with(|| Box::new(Eye::new(luma, now)));
-        eye.see(now, luma, shown, &mut self.seen);
-        &self.seen
+        self.eye.get_or_insert_with(|| Box::new(Eye::new(luma, now)))
     }
 }
 
 /// All that is known of one camera's square.
 #[derive(Debug)]
-struct Eye {
-    factor: usize,
+pub(super) struct Eye {
+    pub(super) factor: usize,
     last: Duration,
     shake: Shake,
-    work: Plane,
+    pub(super) work: Plane,
     before: Plane,
-    lit: Plane,
+    pub(super) lit: Plane,
     /// Where something differs.
-    marks: Plane,
+    pub(super) marks: Plane,
     /// How sure the net is of each pixel.
-    sure: Plane,
-    held_marks: Plane,
-    keep: Plane,
+    pub(super) sure: Plane,
+    pub(super) keep: Plane,
     spare: Plane,
-    ground: Ground,
+    pub(super) ground: Ground,
     light: Light,
     cells: [Cells; 2],
     held: Vec<bool>,
@@ -99,7 +104,7 @@ struct Eye {
     people: People,
     ghosts: Ghosts,
     /// For each pixel 0, or the index of the one to whom it belongs and 1.
-    owners: Vec<u8>,
+    pub(super) owners: Vec<u8>,
     flow: Flow,
     tracer: Tracer,
     rows: Vec<[f32; 4]>,
@@ -125,7 +130,6 @@ impl Eye {
             lit: plane(),
             marks: plane(),
             sure: plane(),
-            held_marks: plane(),
             keep: plane(),
             spare: plane(),
             ground: Ground::new(&work),
@@ -148,22 +152,31 @@ impl Eye {
         }
     }
 
-    fn see(&mut self, now: Duration, luma: &Luma, shown: f32, seen: &mut Seen) {
+    /// Finds where the frame differs from the empty square; how far the camera has been pushed, and the seconds since the
+    /// frame before.
+    pub(super) fn compare(&mut self, now: Duration, luma: &Luma, shown: f32) -> ([i32; 2], f32) {
+        let shown = if shown.is_finite() { shown.clamp(0.0, 1.0) } else { 0.0 };
         let dt = now.saturating_sub(self.last).as_secs_f32().min(PAUSE);
         self.last = now;
-        seen.shift = self.shake.see(luma);
+        let shift = self.shake.see(luma);
         core::mem::swap(&mut self.work, &mut self.before);
-        shrink(luma, self.factor, seen.shift, &mut self.work);
+        shrink(luma, self.factor, shift, &mut self.work);
         self.cells[0].sum(&self.work);
         self.cells[1].sum(&self.ground.plain);
         self.light.measure(&self.cells[0], &self.cells[1], &self.held, shown, dt);
         self.light.shine(&self.ground.deep, &mut self.lit);
         differ(&self.work, &self.lit, &self.ground.bound, &mut self.marks, &mut self.sums);
         vote(&mut self.marks, &mut self.spare, |count| count >= 5);
+        (shift, dt)
+    }
+
+    fn see(&mut self, now: Duration, luma: &Luma, shown: f32, seen: &mut Seen) {
+        let (shift, dt) = self.compare(now, luma, shown);
+        seen.shift = shift;
         let view = View {
             luma,
             factor: self.factor,
-            shift: seen.shift,
+            shift,
             seen: &self.work,
             lit: &self.lit,
             bound: &self.ground.bound,
@@ -177,11 +190,11 @@ impl Eye {
         for person in &mut self.people.list {
             person.settle(dt);
         }
-        self.hold();
-        self.ground.follow(&self.work, &self.lit, &self.keep, dt);
         self.flow.see(&self.work, self.factor as f32, dt);
         self.tell(seen);
         self.ghosts(dt);
+        self.hold();
+        self.ground.follow(&self.work, &self.lit, &self.keep, dt);
     }
 
     /// Who is nobody, or a thing, becomes background.
@@ -204,6 +217,7 @@ impl Eye {
         for &at in &self.ghosts.found {
             let [seen, lit] = [self.work.pixels[at], self.lit.pixels[at]];
             self.ground.adopt(at, seen, lit, self.light.black);
+            (self.owners[at], self.sure.pixels[at]) = (0, 0);
         }
     }
 
@@ -216,14 +230,12 @@ impl Eye {
     }
 
     /// Marks where people are, with a margin: there the background learns nothing.
-    fn hold(&mut self) {
-        for ((mark, owner), sure) in self.held_marks.pixels.iter_mut().zip(&self.owners).zip(&self.sure.pixels) {
-            *mark = if *sure < BODY / 2 { 0 } else { 1 + u8::from(*owner != 0) };
+    pub(super) fn hold(&mut self) {
+        for ((mark, owner), sure) in self.marks.pixels.iter_mut().zip(&self.owners).zip(&self.sure.pixels) {
+            let kind = if *owner == 0 { PERHAPS } else { PERSON };
+            *mark = if *sure < BODY / 2 { 0 } else { kind };
         }
-        dilate(&self.held_marks, &mut self.keep, &mut self.spare, 2);
-        for keep in &mut self.keep.pixels {
-            *keep = [0, PERHAPS, PERSON][usize::from(*keep)];
-        }
+        dilate(&self.marks, &mut self.keep, &mut self.spare, 2);
         let across = self.cells[0].across;
         for (y, held) in self.held.chunks_exact_mut(across).enumerate() {
             let row = self.keep.row(y * CELL + CELL / 2);
