@@ -102,8 +102,14 @@ fn a_thousand_cycles_leave_nothing_behind() {
         assert!(done, "{status:?}");
         cycles += status.iter().map(|status| status.starts).sum::<u64>();
     }
-    let after = Held::now();
     let before = before.expect("it was taken");
+    // A machine that is busy with something else may take a moment to let a killed process go.
+    let is_left = |held: &Held| held.children > 0 || held.threads > before.threads || held.files > before.files;
+    let mut after = Held::now();
+    until(Duration::from_secs(10), || {
+        after = Held::now();
+        !is_left(&after)
+    });
     println!("{cycles} cycles in {:?}, {seen} pictures seen\n{before:?}\n{after:?}\n{faults:?}", began.elapsed());
     assert!(seen > 20, "{seen} pictures");
     assert!(faults.len() >= 5, "{faults:?}");

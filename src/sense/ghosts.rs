@@ -12,7 +12,7 @@ use super::{Luma, light::Light};
 /// How often the net is asked, in seconds.
 const ASK: f32 = 0.4;
 /// How much surer it must be the other way round to say so, and how often.
-const SURER: f32 = 1.18;
+const SURER: f32 = 1.1;
 const OFTEN: u8 = 2;
 /// Who has never moved, does not stir for so long, and of whom the net is not sure, is nobody: in seconds, and 0 to 1.
 const DEAD: (f32, f32) = (2.0, 0.57);

@@ -18,6 +18,7 @@ mod reach;
 pub mod score;
 mod shake;
 mod stature;
+mod tell;
 mod watch;
 mod work;
 

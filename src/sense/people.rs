@@ -153,11 +153,7 @@ impl People {
                 false => GONE_EARLY,
             };
             let out = inside < 0.4 || inside < 0.9 && person.missed > 0.3;
-            let double = self.list.iter().any(|other| {
-                let older = other.hits > person.hits || other.hits == person.hits && other.id < person.id;
-                older && other.missed == 0.0 && overlap(person.bounds, other.bounds) > 0.75
-            });
-            if person.missed > patience || out || double {
+            if person.missed > patience || out {
                 self.list.remove(index);
             } else {
                 index += 1;
@@ -192,4 +188,54 @@ fn fits(person: &Person, find: &Find, found: &Look) -> Option<f32> {
     let far = (from[0] - to[0]).hypot(from[1] - to[1]) / person.height().max(1.0);
     let most = 0.2 + 0.4 * person.missed.min(1.5);
     (far < most).then(|| SAME.0 * (1.0 - far / most) + SAME.1 * (alike - 0.5))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Somebody as bright as `light` in front of a dark wall, found by the net.
+    fn somebody(x: f32, light: u8, seen: &mut Plane) -> Find {
+        let bounds = [x, 40.0, x + 16.0, 88.0];
+        (40..88).for_each(|y| seen.row_mut(y)[x.max(0.0) as usize..][..16].fill(light));
+        Find { sure: 0.8, bounds }
+    }
+
+    #[test]
+    fn two_who_cross_keep_who_they_are() {
+        let mut people = People::new(160, 120);
+        let mut ids = [0; 2];
+        for step in 0..40 {
+            let mut seen = Plane::new(160, 120);
+            let x = 20.0 + 2.5 * step as f32;
+            let far = somebody(140.0 - x, 60, &mut seen);
+            let near = somebody(x, 200, &mut seen);
+            // One hides the other.
+            let finds = if (near.bounds[0] - far.bounds[0]).abs() < 8.0 { vec![near] } else { vec![near, far] };
+            people.follow(&finds, &seen, 0.06);
+            let at = |x: f32| people.list.iter().find(|one| (one.foot()[0] - x - 8.0).abs() < 5.0).map(|one| one.id);
+            match step {
+                5 => ids = [at(x).expect("one"), at(140.0 - x).expect("the other")],
+                39 => assert_eq!([at(x), at(140.0 - x)], ids.map(Some)),
+                _ => {}
+            }
+        }
+        assert_ne!(ids[0], ids[1]);
+    }
+
+    #[test]
+    fn who_is_hardly_seen_is_nobody() {
+        let mut people = People::new(160, 120);
+        let mut seen = Plane::new(160, 120);
+        let find = Find { sure: PERHAPS, ..somebody(40.0, 90, &mut seen) };
+        (0..20).for_each(|_| people.follow(&[find], &seen, 0.06));
+        assert!(people.list.is_empty());
+        let find = Find { sure: 0.9, ..find };
+        people.follow(&[find], &seen, 0.06);
+        assert!(!people.list[0].told, "for a moment");
+        (0..3).for_each(|_| people.follow(&[find], &seen, 0.06));
+        assert!(people.list[0].told);
+        (0..120).for_each(|_| people.follow(&[], &seen, 0.06));
+        assert!(people.list.is_empty());
+    }
 }

@@ -123,6 +123,12 @@ impl<'a> Keeper<'a> {
         (board.status.state, board.status.pid) = (CameraState::Waiting, None);
         drop(board);
         self.ring().close();
+        stuck.retain_mut(|process| !process.is_collected());
+        if !stuck.is_empty() {
+            // Nobody waits for a driver; what it holds is collected when it lets go.
+            let collect = || stuck.into_iter().for_each(Process::collect);
+            let _ = std::thread::Builder::new().name("camera-leftovers".into()).spawn(collect);
+        }
     }
 
     /// Runs the program once. `settled`: its pictures were good for long enough.

@@ -145,6 +145,11 @@ impl Process {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// Waits for its end, however long that takes.
+    pub(super) fn collect(mut self) {
+        let _ = self.child.wait();
+    }
+
     /// True when it has ended. Does not collect it.
     fn is_gone(&self) -> bool {
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;

@@ -132,3 +132,53 @@ fn vectors<S: Simd, const N: usize>(numbers: &[f32]) -> [S::f32s; N] {
     let vectors = S::as_simd_f32s(numbers).0;
     core::array::from_fn(|i| vectors[i])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pulp::Arch;
+
+    fn numbers(count: usize, seed: u64) -> Vec<f32> {
+        let mut random = fastrand::Rng::with_seed(seed);
+        (0..count).map(|_| random.f32() - 0.5).collect()
+    }
+
+    fn near(a: &[f32], b: &[f32]) -> bool {
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4)
+    }
+
+    #[test]
+    fn mixing_is_a_matrix_product() {
+        for (inputs, outputs) in [(24, 24), (24, 8), (32, 64), (64, 32), (64, 96), (96, 96)] {
+            let rows = 2 * ROWS;
+            let (from, weights) = (numbers(rows * inputs, 1), numbers(inputs * outputs, 2));
+            let (bias, mut into) = (numbers(outputs, 3), vec![9.0; rows * outputs]);
+            Arch::new().dispatch(Mix { from: &from, into: &mut into, weights: &weights, bias: &bias, inputs });
+            let plain = (0..rows * outputs).map(|at| {
+                let (row, out) = (at / outputs, at % outputs);
+                bias[out] + (0..inputs).map(|k| from[row * inputs + k] * weights[k * outputs + out]).sum::<f32>()
+            });
+            assert!(near(&into, &plain.collect::<Vec<_>>()), "{inputs} to {outputs}");
+        }
+    }
+
+    #[test]
+    fn looking_is_a_sum_over_nine_places() {
+        for channels in [24, 32, 64, 96] {
+            let (line, places) = (6, [7_u32, 10, 14]);
+            let (from, weights) = (numbers(4 * line * channels, 4), numbers(9 * channels, 5));
+            let (bias, mut into) = (numbers(channels, 6), vec![9.0; 3 * channels]);
+            let (from, into_rows) = (&from[..], &mut into[..]);
+            Arch::new().dispatch(Look { from, into: into_rows, weights: &weights, bias: &bias, places: &places, line });
+            let plain = (0..3 * channels).map(|at| {
+                let (place, channel) = (places[at / channels] as usize, at % channels);
+                let tap = |k: usize| {
+                    let row = place + k / 3 * line + k % 3 - line - 1;
+                    from[row * channels + channel] * weights[k * channels + channel]
+                };
+                (bias[channel] + (0..9).map(tap).sum::<f32>()).max(0.0)
+            });
+            assert!(near(&into, &plain.collect::<Vec<_>>()), "{channels}");
+        }
+    }
+}

@@ -162,3 +162,32 @@ impl Net {
 fn tones(black: u8) -> [f32; 256] {
     core::array::from_fn(|value| ((value as f32 - f32::from(black)).max(0.0) + 8.0).ln() - 4.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nothing_differs_nobody_is() {
+        for [width, height] in [[320, 240], [37, 32], [33, 40]] {
+            let pixels = vec![90; width * height];
+            let luma = Luma::new(width, height, width, &pixels).expect("the sizes agree");
+            let seen = Plane { width, height, pixels: pixels.clone() };
+            let (bound, mut sure) =
+                (Plane { width, height, pixels: vec![6; width * height] }, Plane::new(width, height));
+            let mut net = Net::new(width, height);
+            let (mut heat, mut finds) = (Vec::new(), Vec::new());
+            for mark in [1, 0] {
+                let marks = Plane { width, height, pixels: vec![mark; width * height] };
+                let (seen, bound) = (&seen, &bound);
+                let view =
+                    View { luma: &luma, factor: 1, shift: [3, -2], seen, lit: seen, bound, marks: &marks, black: 16 };
+                net.see(&view, &mut sure);
+                net.finds(0.5, &mut heat, &mut finds);
+                assert!(finds.is_empty(), "{width}×{height}, marks {mark}: {finds:?}");
+            }
+            assert!(sure.pixels.iter().all(|sure| *sure == 0));
+            assert_eq!(net.middles().count(), 0);
+        }
+    }
+}
