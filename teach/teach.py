@@ -388,6 +388,8 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("taught"), help="folder for what was taught (taught)")
     parser.add_argument("--start", type=Path, help="a net.pt to go on from")
     arguments = parser.parse_args()
+    if arguments.start and not arguments.start.is_file():
+        parser.error(f"there is no file {arguments.start}")
     torch.manual_seed(1)
     torch.backends.cudnn.benchmark = True
     arguments.out.mkdir(parents=True, exist_ok=True)

@@ -42,12 +42,13 @@ impl Sense {
             let somebody = count > 0 && 2 * count >= factor * factor;
             (eye.sure.pixels[at], eye.owners[at]) = if somebody { (255, 1) } else { (0, 0) };
         }
-        // What differs is kept: `hold` needs the plane.
+        // The net looks before anything is learned from the frame: what changes then is kept.
         let marks = eye.marks.pixels.clone();
         eye.hold();
         eye.marks.pixels.copy_from_slice(&marks);
+        eye.spare.pixels.copy_from_slice(&eye.ground.bound.pixels);
         eye.ground.follow(&eye.work, &eye.lit, &eye.keep, dt);
-        let (lit, bound, marks) = (&eye.lit.pixels, &eye.ground.bound.pixels, &eye.marks.pixels);
+        let (lit, bound, marks) = (&eye.lit.pixels, &eye.spare.pixels, &eye.marks.pixels);
         Some(Lesson { size: [width, height], shift, lit, bound, marks })
     }
 }

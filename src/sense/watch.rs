@@ -88,7 +88,7 @@ pub(super) struct Eye {
     /// How sure the net is of each pixel.
     pub(super) sure: Plane,
     pub(super) keep: Plane,
-    spare: Plane,
+    pub(super) spare: Plane,
     pub(super) ground: Ground,
     light: Light,
     cells: [Cells; 2],
@@ -208,6 +208,7 @@ impl Eye {
         for (index, (person, around)) in self.people.list.iter_mut().zip(arounds).enumerate() {
             ghosts::stir(&looks, &self.before, person, index, around, dt);
         }
+        // From here on `owners` says only where somebody is: the numbers of those who stay have changed.
         self.ghosts.lay(&looks, &arounds, &mut self.net, &mut self.people, dt);
         for &at in &self.ghosts.found {
             let [seen, lit] = [self.work.pixels[at], self.lit.pixels[at]];

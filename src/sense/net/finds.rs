@@ -7,6 +7,7 @@
 
 use super::super::person::Bounds;
 use super::cells::likely;
+use super::weights::WHOLE;
 use super::{Net, SAYS};
 use crate::presence::Point;
 
@@ -82,7 +83,7 @@ impl Net {
     }
 
     fn rows(&self) -> impl Iterator<Item = &[f32]> {
-        self.said.chunks_exact((4 * SAYS).next_multiple_of(8))
+        self.said.chunks_exact((4 * SAYS).next_multiple_of(WHOLE))
     }
 }
 

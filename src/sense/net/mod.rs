@@ -33,7 +33,8 @@ pub(super) struct Net {
     /// Rows of numbers for the cells at work.
     near: Vec<f32>,
     mixed: Vec<f32>,
-    /// What is said of people, a row of `4 × SAYS` for each cell of the second level.
+    /// What is said of people, for each cell of the second level a row of `4 × SAYS` numbers, filled up to whole
+    /// vectors.
     said: Vec<f32>,
 }
 

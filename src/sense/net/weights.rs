@@ -3,7 +3,7 @@
 use super::{CHANNELS, DOWN, SAYS, UP};
 use std::sync::LazyLock;
 
-/// Written by `tools/teach.py`: the upper halves of 32-bit floats, layer by layer, weights and then biases.
+/// Written by `teach/teach.py`: the upper halves of 32-bit floats, layer by layer, weights and then biases.
 const TAUGHT: &[u8] = include_bytes!("taught.bf16");
 
 /// Numbers of one layer.
@@ -16,7 +16,7 @@ pub(super) struct Layer {
 }
 
 /// Outputs are filled up to a multiple of this.
-const WHOLE: usize = 8;
+pub(super) const WHOLE: usize = 8;
 
 /// All layers, in the order in which they are asked.
 pub(super) fn layers() -> &'static [Layer] {
