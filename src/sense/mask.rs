@@ -10,7 +10,6 @@ const AGREED: i16 = 5;
 pub(super) fn differ(seen: &Plane, lit: &Plane, bound: &Plane, into: &mut Plane, sums: &mut Vec<i16>) {
     let width = seen.width;
     // What is off in each pixel, and behind that one row of sums of three.
-    sums.clear();
     sums.resize(seen.pixels.len() + width, 0);
     let (off, threes) = sums.split_at_mut(seen.pixels.len());
     for ((to, seen), lit) in off.iter_mut().zip(&seen.pixels).zip(&lit.pixels) {

@@ -42,6 +42,9 @@ impl Shake {
         self.found.clear();
         self.found.extend(self.patches.iter().filter_map(|patch| find(patch, luma, self.shift)));
         self.found.push([0, 0]);
+        // Most patches agree: what each of them proposes is tried once.
+        self.found.sort_unstable();
+        self.found.dedup();
         // The movement that explains all patches best; one that is covered, or was somebody, counts no more than that.
         let cost = |shift: [i32; 2]| {
             let of = |patch: &Patch| difference(patch, luma, shift).min(COVERED);
@@ -112,7 +115,12 @@ fn corner(luma: &Luma, at: [usize; 2]) -> u32 {
 
 /// The place at which a patch is found again, or `None` if it is covered.
 fn find(patch: &Patch, luma: &Luma, near: [i32; 2]) -> Option<[i32; 2]> {
-    let mut best = (u32::MAX, near);
+    let still = difference(patch, luma, near);
+    // With the structure that a patch has, a step of one pixel would show.
+    if still < GOOD / 2 {
+        return Some(near);
+    }
+    let mut best = (still, near);
     // Near where it was, then as far as it may go.
     for reach in [1, REACH] {
         for dy in -reach..=reach {

@@ -100,11 +100,12 @@ impl Level {
             LazyLock::new(|| core::array::from_fn(|step| (255.0 * likely((step as f32 - 128.0) / STEPS)) as u8));
         into.pixels.fill(0);
         let row = said.len() / self.places.len().next_multiple_of(super::ROWS).max(1);
+        let sure: &[u8; 256] = &SURE;
         for ([x, y], said) in self.cells().zip(said.chunks_exact(row.max(4))) {
             for (k, said) in said[..4].iter().enumerate() {
                 let [x, y] = [2 * x + k % 2, 2 * y + k / 2];
                 if x < into.width && y < into.height {
-                    into.row_mut(y)[x] = SURE[usize::from((*said * STEPS + 128.5) as u8)];
+                    into.row_mut(y)[x] = sure[usize::from((*said * STEPS + 128.5) as u8)];
                 }
             }
         }
