@@ -78,8 +78,12 @@ impl Ghosts {
         }
         // Also where nobody is seen: who has just left.
         for (at, owner) in owners.iter().enumerate() {
-            let hole = self.swapped.pixels[at] >= BODY && self.swapped.pixels[at] / 2 > sure.pixels[at];
-            if if *owner == 0 { hole } else { none[usize::from(*owner) - 1] } {
+            let swapped = self.swapped.pixels[at];
+            let is_ground = match owner.checked_sub(1) {
+                Some(index) => none[usize::from(index)],
+                None => swapped >= BODY && swapped / 2 > sure.pixels[at],
+            };
+            if is_ground {
                 self.found.push(at);
             }
         }

@@ -28,8 +28,6 @@ pub(super) struct Person {
     /// A second.
     pub velocity: Point,
     pub look: Look,
-    /// How sure the look is, 0 to 1.
-    pub known: f32,
     /// How sure the net was of late that somebody is there, 0 to 1.
     pub sure: f32,
     /// How sure it was in all frames together.
@@ -128,7 +126,6 @@ impl Person {
         for (known, now) in self.look.iter_mut().zip(now) {
             *known += (now - *known) * rate;
         }
-        self.known += (1.0 - self.known) * rate;
     }
 
     /// At the end of a frame: who stays stands still.
