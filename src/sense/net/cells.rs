@@ -1,6 +1,7 @@
 //! The net's levels: maps of which only the cells near something that differs hold anything.
 
 use super::super::work::Plane;
+use super::PIXELS;
 use std::sync::LazyLock;
 
 /// How far beyond a mark the net works, across and down, in cells of the second level (four work pixels): a coat that
@@ -94,18 +95,26 @@ impl Level {
         into.resize(self.places.len().next_multiple_of(super::ROWS) * self.channels, 0.0);
     }
 
-    /// Draws four work pixels for each cell of the finest level, from the first four numbers of its row of `said`.
-    pub fn draw(&self, said: &[f32], into: &mut Plane) {
+    /// Draws for each cell of the finest level its row of `said`: fine pixels, and work pixels, each of which is four of
+    /// them.
+    pub fn draw(&self, said: &[f32], fine: &mut Plane, into: &mut Plane) {
         static SURE: LazyLock<[u8; 256]> =
             LazyLock::new(|| core::array::from_fn(|step| (255.0 * likely((step as f32 - 128.0) / STEPS)) as u8));
         into.pixels.fill(0);
-        let row = said.len() / self.places.len().next_multiple_of(super::ROWS).max(1);
+        fine.pixels.fill(0);
         let sure: &[u8; 256] = &SURE;
-        for ([x, y], said) in self.cells().zip(said.chunks_exact(row.max(4))) {
-            for (k, said) in said[..4].iter().enumerate() {
+        for ([x, y], said) in self.cells().zip(said.as_chunks::<PIXELS>().0) {
+            let sure = said.map(|said| sure[usize::from((said * STEPS + 128.5) as u8)]);
+            for (y, four) in (4 * y..fine.height).zip(sure.as_chunks::<4>().0) {
+                let row = fine.row_mut(y);
+                let [left, right] = [4 * x, 4 * x + 4].map(|x| x.min(row.len()));
+                row[left..right].copy_from_slice(&four[..right - left]);
+            }
+            for (k, four) in [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]].into_iter().enumerate() {
                 let [x, y] = [2 * x + k % 2, 2 * y + k / 2];
                 if x < into.width && y < into.height {
-                    into.row_mut(y)[x] = sure[usize::from((*said * STEPS + 128.5) as u8)];
+                    let sum: u16 = four.into_iter().map(|at| u16::from(sure[at])).sum();
+                    into.row_mut(y)[x] = (sum / 4) as u8;
                 }
             }
         }

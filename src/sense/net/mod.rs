@@ -18,10 +18,12 @@ use weights::Layer;
 /// Channels of each level. The finest has cells of two by two work pixels, each next one of twice as many.
 const CHANNELS: [usize; 5] = [24, 32, 64, 96, 96];
 /// How often each level looks round on the way to the coarsest, and on the way back.
-const DOWN: [usize; 5] = [0, 2, 3, 2, 2];
-const UP: [usize; 4] = [1, 1, 2, 1];
+const DOWN: [usize; 5] = [0, 2, 3, 3, 2];
+const UP: [usize; 4] = [1, 2, 2, 1];
 /// What the net says of each quarter of a cell of the second level: see [`finds`].
 const SAYS: usize = 7;
+/// Fine pixels of a cell of the finest level.
+const PIXELS: usize = 16;
 
 /// One camera's net.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub(super) struct Net {
     /// What is said of people, for each cell of the second level a row of `4 × SAYS` numbers, filled up to whole
     /// vectors.
     said: Vec<f32>,
+    /// How sure it is that each pixel is a person, 0 to 255, at twice the resolution of the work picture.
+    pub fine: Plane,
 }
 
 /// What the net looks at; all of one size but the camera's picture.
@@ -58,6 +62,7 @@ pub(super) struct View<'a> {
 impl Net {
     /// For work pictures of this size.
     pub fn new(width: usize, height: usize) -> Self {
+        let fine = Plane::new(2 * width, 2 * height);
         let [mut width, mut height] = [width.div_ceil(4), height.div_ceil(4)];
         let mut sizes = [[2 * width, 2 * height]; 5];
         for size in &mut sizes[1..] {
@@ -72,10 +77,11 @@ impl Net {
             near: Vec::new(),
             mixed: Vec::new(),
             said: Vec::new(),
+            fine,
         }
     }
 
-    /// Looks, and writes how sure it is that each work pixel is a person, 0 to 255.
+    /// Looks, and writes how sure it is that each work pixel is a person, 0 to 255, also into `fine`.
     pub fn see(&mut self, view: &View, sure: &mut Plane) {
         if self.tones.1 != view.black {
             self.tones = (tones(view.black), view.black);
@@ -107,7 +113,7 @@ impl Net {
         }
         self.levels[0].gather(&mut self.near);
         self.mix(layers.next());
-        self.levels[0].draw(&self.mixed, sure);
+        self.levels[0].draw(&self.mixed, &mut self.fine, sure);
     }
 
     /// Reads the picture where the net is at work.

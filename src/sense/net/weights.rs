@@ -1,6 +1,6 @@
 //! What the net was taught: numbers in a file that is part of the program.
 
-use super::{CHANNELS, DOWN, SAYS, UP};
+use super::{CHANNELS, DOWN, PIXELS, SAYS, UP};
 use std::sync::LazyLock;
 
 /// Written by `teach/teach.py`: the upper halves of 32-bit floats, layer by layer, weights and then biases.
@@ -62,7 +62,7 @@ fn read() -> Vec<Layer> {
             layer(channels, 4 * SAYS, false);
         }
     }
-    layer(CHANNELS[0], 4, false);
+    layer(CHANNELS[0], PIXELS, false);
     layers
 }
 
@@ -74,8 +74,8 @@ mod tests {
     fn every_number_has_its_place() {
         let layers = layers();
         let counted: usize = layers.iter().map(|layer| layer.weights.len() + layer.bias.len()).sum();
-        // The last layers of each kind are filled up to whole vectors: 28 to 32, and 4 to 8.
-        let filled = 4 * (CHANNELS[1] + 1) + 4 * (CHANNELS[0] + 1);
+        // One layer is filled up to whole vectors: 28 outputs to 32.
+        let filled = 4 * (CHANNELS[1] + 1);
         assert_eq!((counted - filled) * 2, TAUGHT.len());
         assert!(layers.iter().all(|layer| layer.weights.iter().chain(&layer.bias).all(|number| number.is_finite())));
     }
