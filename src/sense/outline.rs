@@ -1,11 +1,13 @@
-//! From the pixels of one body to a smooth closed polygon: marching squares on softened edges, then even steps.
+//! From the pixels of one body to a smooth closed polygon: marching squares, then even steps that fit best.
 
 use crate::presence::{OUTLINE_MAX, Point};
 
 /// Points of a body that is small in the picture.
 const FAR: usize = 16;
-/// A body with a longer edge than this (work pixels) has all points.
-const NEAR: f32 = 110.0;
+/// A body with a longer edge than this, in pixels of what is traced, has all points.
+const NEAR: f32 = 220.0;
+/// How often the points of an outline are fitted to each other.
+const FITS: usize = 6;
 
 /// Traces one body after another. The buffers are kept.
 #[derive(Debug, Default)]
@@ -25,14 +27,15 @@ impl Tracer {
         outline.clear();
         let [left, top, right, bottom] = at;
         let (width, height) = (right - left + 4, bottom - top + 4);
-        self.spare.clear();
-        self.spare.resize(width * height, 0);
+        self.soft.clear();
+        self.soft.resize(width * height, 0);
         for y in top..bottom {
-            let row = &mut self.spare[(y - top + 2) * width + 2..];
+            let row = &mut self.soft[(y - top + 2) * width + 2..];
             for (x, to) in (left..right).zip(row) {
                 *to = of(x, y);
             }
         }
+        self.soften(width, height);
         self.soften(width, height);
         self.rings(width, height);
         if self.longest.len() < 6 {
@@ -42,11 +45,12 @@ impl Tracer {
         for point in &mut self.longest {
             *point = [point[0] + offset[0], point[1] + offset[1]];
         }
-        resample(&self.longest, outline);
+        resample(&mut self.longest, outline);
     }
 
-    /// A blur of 1 2 1 both ways.
+    /// A blur of 1 2 1 both ways: what hangs together by a thread stays one.
     fn soften(&mut self, width: usize, height: usize) {
+        core::mem::swap(&mut self.soft, &mut self.spare);
         self.soft.clear();
         self.soft.resize(width * height, 0);
         for y in 1..height - 1 {
@@ -159,30 +163,51 @@ fn leave([a, b, c, d]: [bool; 4], from: Side) -> Option<Side> {
         .find(|side| *side != from && crosses(*side) && right(*side))
 }
 
-/// Even steps along a ring, as many points as its length asks for, from its lowest point on.
-fn resample(ring: &[Point], outline: &mut Vec<Point>) {
-    let step = |i: usize| {
-        let (a, b) = (ring[i], ring[(i + 1) % ring.len()]);
-        (b[0] - a[0]).hypot(b[1] - a[1])
-    };
-    let length: f32 = (0..ring.len()).map(step).sum();
-    let count = (FAR + ((OUTLINE_MAX - FAR) as f32 * (length / NEAR).min(1.0)) as usize).min(OUTLINE_MAX);
+/// As many points as the ring's length asks for, in even steps from its lowest point on: of all such polygons the one that
+/// lies nearest to the ring (least squares), since one with its corners on the ring cuts off what bulges between them.
+fn resample(ring: &mut [Point], outline: &mut Vec<Point>) {
+    let far = |a: Point, b: Point| (b[0] - a[0]).hypot(b[1] - a[1]);
     // Near the middle of what is lowest, so that the first point does not jump from shoe to shoe.
     let bottom = ring.iter().map(|p| p[1]).fold(f32::MIN, f32::max);
     let middle = ring.iter().map(|p| p[0]).sum::<f32>() / ring.len() as f32;
     let cost = |p: Point| 2.0 * (bottom - p[1]) + (p[0] - middle).abs();
     let first = (0..ring.len()).min_by(|a, b| cost(ring[*a]).total_cmp(&cost(ring[*b]))).unwrap_or(0);
-    let apart = length / count as f32;
-    let (mut due, mut gone) = (0.0, 0.0);
-    for k in 0..ring.len() {
-        let i = (first + k) % ring.len();
-        let (a, b, this) = (ring[i], ring[(i + 1) % ring.len()], step(i));
-        while due <= gone + this && outline.len() < count {
-            let part = if this > 0.0 { (due - gone) / this } else { 0.0 };
-            outline.push([a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part]);
-            due += apart;
+    ring.rotate_left(first);
+    let steps = |ring: &[Point]| -> f32 { ring.windows(2).map(|two| far(two[0], two[1])).sum() };
+    let length = steps(ring) + far(ring[ring.len() - 1], ring[0]);
+    let count = (FAR + ((OUTLINE_MAX - FAR) as f32 * (length / NEAR).min(1.0)) as usize).min(OUTLINE_MAX);
+    let apart = (length / count as f32).max(f32::MIN_POSITIVE);
+    // The normal equations, of which each knows a point, the next one and the one before.
+    let (mut own, mut next, mut wanted) = ([0.0; OUTLINE_MAX], [0.0; OUTLINE_MAX], [[0.0; 2]; OUTLINE_MAX]);
+    let mut gone = 0.0;
+    for (k, &point) in ring.iter().enumerate() {
+        let [before, after] = [ring[(k + ring.len() - 1) % ring.len()], ring[(k + 1) % ring.len()]];
+        let [behind, ahead] = [far(before, point), far(point, after)];
+        let (along, weight) = (gone / apart, behind + ahead);
+        let (index, part) = (along as usize % count, along.fract());
+        let following = (index + 1) % count;
+        own[index] += weight * (1.0 - part) * (1.0 - part);
+        own[following] += weight * part * part;
+        next[index] += weight * part * (1.0 - part);
+        for axis in 0..2 {
+            wanted[index][axis] += weight * (1.0 - part) * point[axis];
+            wanted[following][axis] += weight * part * point[axis];
         }
-        gone += this;
+        while outline.len() < count && outline.len() as f32 * apart <= gone + ahead {
+            let part = if ahead > 0.0 { (outline.len() as f32 * apart - gone) / ahead } else { 0.0 };
+            outline.push(core::array::from_fn(|axis| point[axis] + (after[axis] - point[axis]) * part));
+        }
+        gone += ahead;
+    }
+    // Gauss and Seidel's way, from the even steps on.
+    let count = outline.len();
+    for _ in 0..FITS {
+        for k in (0..count).filter(|k| own[*k] > 0.1 * apart) {
+            let (before, after) = ((k + count - 1) % count, (k + 1) % count);
+            outline[k] = core::array::from_fn(|axis| {
+                (wanted[k][axis] - next[k] * outline[after][axis] - next[before] * outline[before][axis]) / own[k]
+            });
+        }
     }
 }
 

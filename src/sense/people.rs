@@ -23,7 +23,7 @@ const GONE_EARLY: f32 = 0.2;
 /// Who was not seen for longer is looked for farther away.
 const LOST: f32 = 0.25;
 /// Before it is told of, a body is seen for this long, in seconds, and this sure in all the frames together.
-const CONFIRMED: (f32, f32) = (0.12, 2.0);
+const CONFIRMED: (f32, f32) = (0.12, 0.8);
 
 /// Everybody who is followed.
 #[derive(Debug)]

@@ -39,8 +39,9 @@ impl Eye {
             if let Some(at) = self.extent(index) {
                 let own = |x: usize, y: usize| usize::from(self.owners[y * picture[0] + x]) == index + 1;
                 let sure = |x: usize, y: usize| if own(x, y) { self.sure.at(x, y) } else { 0 };
-                self.tracer.trace(at, sure, &mut self.points);
-                figure.outline.extend(self.points.iter().map(|point| point.map(|axis| axis * scale)));
+                let fine = |x: usize, y: usize| if own(x / 2, y / 2) { self.net.fine.at(x, y) } else { 0 };
+                self.tracer.trace(at.map(|side| 2 * side), fine, &mut self.points);
+                figure.outline.extend(self.points.iter().map(|point| point.map(|axis| axis * scale / 2.0)));
                 if let Some(pose) = pose(at, &mut self.rows, |x, y| sure(x, y) >= BODY) {
                     // Head and feet that others hide are where the box says.
                     let near = |a: f32, b: f32| (a - b).abs() < 0.12 * (bottom - top);

@@ -93,7 +93,7 @@ pub(super) struct Eye {
     light: Light,
     cells: [Cells; 2],
     held: Vec<bool>,
-    net: Net,
+    pub(super) net: Net,
     finds: Vec<Find>,
     heat: Vec<f32>,
     pub(super) people: People,
