@@ -225,17 +225,17 @@ mod tests {
     fn a_disc_is_a_circle() {
         let mut outline = Vec::new();
         let inside = |x: usize, y: usize| {
-            let off = (x as f32 + 0.5 - 30.0).hypot(y as f32 + 0.5 - 32.0);
-            if off < 20.0 { 255 } else { 0 }
+            let off = (x as f32 + 0.5 - 60.0).hypot(y as f32 + 0.5 - 64.0);
+            if off < 40.0 { 255 } else { 0 }
         };
-        Tracer::default().trace([0, 0, 64, 64], inside, &mut outline);
+        Tracer::default().trace([0, 0, 128, 128], inside, &mut outline);
         assert_eq!(outline.len(), OUTLINE_MAX);
         for point in &outline {
-            let off = (point[0] - 30.0).hypot(point[1] - 32.0);
-            assert!((off - 20.0).abs() < 0.6, "{point:?}");
+            let off = (point[0] - 60.0).hypot(point[1] - 64.0);
+            assert!((off - 40.0).abs() < 0.6, "{point:?}");
         }
         assert!(area(&outline) > 0.0, "clockwise on a screen, whose y points down");
-        assert!((outline[0][1] - 52.0).abs() < 0.6 && (outline[0][0] - 30.0).abs() < 3.0, "{:?}", outline[0]);
+        assert!((outline[0][1] - 104.0).abs() < 0.6 && (outline[0][0] - 60.0).abs() < 4.0, "{:?}", outline[0]);
     }
 
     #[test]
