@@ -135,7 +135,7 @@ def features(seen, lit, bound, black=16.0):
 
 def at_work(marks):
     """Which cells of each level are at work: `cells::light`."""
-    second = F.max_pool2d(F.max_pool2d(marks, 4), (5, 3), 1, (2, 1))
+    second = F.max_pool2d(F.max_pool2d(marks, 4), 3, 1, 1)
     levels = [F.interpolate(second, scale_factor=2), second]
     while len(levels) < 5:
         levels.append(F.max_pool2d(levels[-1], 2, ceil_mode=True))

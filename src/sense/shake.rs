@@ -40,8 +40,14 @@ impl Shake {
             return [0, 0];
         }
         self.found.clear();
-        self.found.extend(self.patches.iter().filter_map(|patch| find(patch, luma, self.shift)));
         self.found.push([0, 0]);
+        let there = self.patches.iter().filter(|patch| difference(patch, luma, self.shift) < THERE).count();
+        if there * 2 > self.patches.len() {
+            // The others are covered: to look for them far and wide takes time.
+            self.found.push(self.shift);
+        } else {
+            self.found.extend(self.patches.iter().filter_map(|patch| find(patch, luma, self.shift)));
+        }
         // Most patches agree: what each of them proposes is tried once.
         self.found.sort_unstable();
         self.found.dedup();
@@ -116,8 +122,7 @@ fn corner(luma: &Luma, at: [usize; 2]) -> u32 {
 /// The place at which a patch is found again, or `None` if it is covered.
 fn find(patch: &Patch, luma: &Luma, near: [i32; 2]) -> Option<[i32; 2]> {
     let still = difference(patch, luma, near);
-    // With the structure that a patch has, a step of one pixel would show.
-    if still < GOOD / 2 {
+    if still < THERE {
         return Some(near);
     }
     let mut best = (still, near);
@@ -145,24 +150,36 @@ fn find(patch: &Patch, luma: &Luma, near: [i32; 2]) -> Option<[i32; 2]> {
 
 /// Mean difference of a patch that is surely there, and of one that is surely covered, times the pixels.
 const GOOD: u32 = 5 * (SIDE * SIDE) as u32;
+/// With the structure that a patch has, a step of one pixel would show more than this.
+const THERE: u32 = 4 * (SIDE * SIDE) as u32;
 const COVERED: u32 = 14 * (SIDE * SIDE) as u32;
 
 /// Sum of absolute differences, after the brightness of both is made equal.
 fn difference(patch: &Patch, luma: &Luma, shift: [i32; 2]) -> u32 {
     let left = (patch.at[0] as i32 + shift[0]) as usize;
     let top = (patch.at[1] as i32 + shift[1]) as usize;
-    let rows = || (0..SIDE).map(|row| &luma.row(top + row)[left..][..SIDE]);
-    let mean = rows().flatten().map(|p| u32::from(*p)).sum::<u32>() as i32 / (SIDE * SIDE) as i32;
-    let (up, down) = ((mean - patch.mean).max(0) as u8, (patch.mean - mean).max(0) as u8);
-    let mut sum = 0;
-    for (row, known) in rows().zip(patch.pixels.chunks_exact(SIDE)) {
-        sum += row
-            .iter()
-            .zip(known)
-            .map(|(a, b)| u32::from(a.saturating_add(down).saturating_sub(up).abs_diff(*b)))
-            .sum::<u32>();
+    let mut here = [[0; SIDE]; SIDE];
+    for (y, row) in here.iter_mut().enumerate() {
+        row.copy_from_slice(&luma.row(top + y)[left..][..SIDE]);
     }
-    sum
+    // Columns first, whose sums fit 16 bits: whole rows are added at once.
+    let mut columns = [0_u16; SIDE];
+    for row in &here {
+        columns.iter_mut().zip(row).for_each(|(sum, pixel)| *sum += u16::from(*pixel));
+    }
+    let mean = total(columns) as i32 / (SIDE * SIDE) as i32;
+    let (up, down) = ((mean - patch.mean).max(0) as u8, (patch.mean - mean).max(0) as u8);
+    columns.fill(0);
+    for (row, known) in here.iter().zip(patch.pixels.as_chunks::<SIDE>().0) {
+        for ((sum, pixel), known) in columns.iter_mut().zip(row).zip(known) {
+            *sum += u16::from(pixel.saturating_add(down).saturating_sub(up).abs_diff(*known));
+        }
+    }
+    total(columns)
+}
+
+fn total(columns: [u16; SIDE]) -> u32 {
+    columns.into_iter().map(u32::from).sum()
 }
 
 #[cfg(test)]

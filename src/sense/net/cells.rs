@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 /// How far beyond a mark the net works, across and down, in cells of the second level (four work pixels): a coat that
 /// looks like the ground is a gap that is rather tall than wide.
-const BEYOND: [usize; 2] = [1, 2];
+const BEYOND: [usize; 2] = [1, 1];
 
 /// Steps of a number for which a likelihood is told apart.
 const STEPS: f32 = 20.0;
@@ -66,14 +66,6 @@ impl Level {
         }
     }
 
-    /// Each row of the cells at work becomes what `of` makes of it and of its row of `news`.
-    pub fn put(&mut self, news: &[f32], of: impl Fn(f32, f32) -> f32) {
-        for (place, new) in self.places.iter().zip(news.chunks_exact(self.channels)) {
-            let row = &mut self.map[*place as usize * self.channels..][..self.channels];
-            row.iter_mut().zip(new).for_each(|(old, new)| *old = of(*old, *new));
-        }
-    }
-
     /// Adds to each cell the row of `news` of the coarser cell that it lies in; nothing stays below zero.
     pub fn add(&mut self, coarser: &Self, news: &[f32]) {
         let (line, coarse) = (self.line(), coarser.line());
@@ -84,15 +76,6 @@ impl Level {
             let row = &mut self.map[place * self.channels..][..self.channels];
             row.iter_mut().zip(new).for_each(|(old, new)| *old = (*old + new).max(0.0));
         }
-    }
-
-    /// The rows of the cells at work, one behind the other.
-    pub fn gather(&self, into: &mut Vec<f32>) {
-        into.clear();
-        for place in &self.places {
-            into.extend_from_slice(&self.map[*place as usize * self.channels..][..self.channels]);
-        }
-        into.resize(self.places.len().next_multiple_of(super::ROWS) * self.channels, 0.0);
     }
 
     /// Draws for each cell of the finest level its row of `said`: fine pixels, and work pixels, each of which is four of
@@ -151,14 +134,14 @@ pub(super) fn light(levels: &mut [Level; 5], marks: &Plane) {
     let [finest, second, ..] = levels;
     for (y, line) in finest.on.chunks_exact_mut(2 * columns).enumerate() {
         let from = &second.on[y / 2 * columns..][..columns];
-        line.iter_mut().enumerate().for_each(|(x, on)| *on = from[x / 2]);
+        line.as_chunks_mut::<2>().0.iter_mut().zip(from).for_each(|(two, on)| *two = [*on; 2]);
     }
     for coarse in 2..5 {
         let [fine, coarse] = levels.get_disjoint_mut([coarse - 1, coarse]).expect("two levels");
         coarse.on.fill(false);
         for (y, line) in fine.on.chunks_exact(fine.size[0]).enumerate() {
             let to = &mut coarse.on[y / 2 * coarse.size[0]..][..coarse.size[0]];
-            line.iter().enumerate().for_each(|(x, on)| to[x / 2] |= on);
+            line.chunks(2).zip(to).for_each(|(two, to)| *to |= two.iter().any(|on| *on));
         }
     }
     let mut finer = 0;

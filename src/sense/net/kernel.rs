@@ -3,13 +3,33 @@
 use pulp::{Simd, WithSimd};
 
 /// Rows that one pass works on. With three vectors of sums for each, no processor's registers overflow.
-pub(super) const ROWS: usize = 4;
+const ROWS: usize = 4;
 
-/// Mixes the channels of each row: `into` = `bias` + `from` × `weights`; rows of `inputs` and of `outputs` numbers, as
-/// many as a multiple of [`ROWS`].
+/// Where rows come from: one behind the other, or those rows of a map.
+#[derive(Clone, Copy)]
+pub(super) enum From<'a> {
+    Packed(&'a [f32]),
+    Map(&'a [f32], &'a [u32]),
+}
+
+/// Where rows go, one behind the other; or onto those rows of a map, of which nothing stays below zero.
+pub(super) enum Into<'a> {
+    Packed(&'a mut [f32]),
+    /// Instead of what is there, or added to it.
+    Map(&'a mut [f32], &'a [u32], Put),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Put {
+    Instead,
+    Added,
+}
+
+/// Mixes the channels of each row: `into` = `bias` + `from` × `weights`; so many rows of `inputs` and of `outputs` numbers.
 pub(super) struct Mix<'a> {
-    pub from: &'a [f32],
-    pub into: &'a mut [f32],
+    pub from: From<'a>,
+    pub into: Into<'a>,
+    pub rows: usize,
     /// `inputs` rows of `outputs` numbers.
     pub weights: &'a [f32],
     pub bias: &'a [f32],
@@ -46,11 +66,19 @@ impl Mix<'_> {
 
     /// With `N` vectors of sums for each of the rows.
     #[inline(always)]
-    fn by<S: Simd, const IN: usize, const N: usize>(self, simd: S) {
+    fn by<S: Simd, const IN: usize, const N: usize>(mut self, simd: S) {
         let outputs = self.bias.len();
         let width = N * S::F32_LANES;
-        let rows = self.from.as_chunks::<IN>().0.as_chunks::<ROWS>().0;
-        for (rows, into) in rows.iter().zip(self.into.chunks_exact_mut(ROWS * outputs)) {
+        for start in (0..self.rows).step_by(ROWS) {
+            let count = (self.rows - start).min(ROWS);
+            // The last pass may work on one row several times.
+            let rows: [&[f32; IN]; ROWS] = core::array::from_fn(|k| {
+                let row = start + k.min(count - 1);
+                match self.from {
+                    From::Packed(rows) => &rows.as_chunks::<IN>().0[row],
+                    From::Map(map, places) => &map.as_chunks::<IN>().0[places[row] as usize],
+                }
+            });
             for first in (0..outputs).step_by(width) {
                 let bias = vectors::<S, N>(&self.bias[first..first + width]);
                 let mut sums = [bias; ROWS];
@@ -64,10 +92,30 @@ impl Mix<'_> {
                         }
                     }
                 }
-                for (into, sums) in into.chunks_exact_mut(outputs).zip(sums) {
-                    let into = S::as_mut_simd_f32s(&mut into[first..first + width]).0;
-                    into.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum);
+                for (k, sums) in sums.into_iter().enumerate().take(count) {
+                    self.into.put(simd, start + k, outputs, first, sums);
                 }
+            }
+        }
+    }
+}
+
+impl Into<'_> {
+    #[inline(always)]
+    fn put<S: Simd, const N: usize>(&mut self, simd: S, row: usize, outputs: usize, first: usize, sums: [S::f32s; N]) {
+        let width = N * S::F32_LANES;
+        let zero = simd.splat_f32s(0.0);
+        match self {
+            Self::Packed(rows) => {
+                let to = S::as_mut_simd_f32s(&mut rows[row * outputs + first..][..width]).0;
+                to.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum);
+            }
+            Self::Map(map, places, put) => {
+                let to = S::as_mut_simd_f32s(&mut map[places[row] as usize * outputs + first..][..width]).0;
+                to.iter_mut().zip(sums).for_each(|(to, sum)| {
+                    let sum = if *put == Put::Added { simd.add_f32s(*to, sum) } else { sum };
+                    *to = simd.max_f32s(sum, zero);
+                });
             }
         }
     }
@@ -150,15 +198,23 @@ mod tests {
     #[test]
     fn mixing_is_a_matrix_product() {
         for (inputs, outputs) in [(24, 24), (24, 8), (32, 64), (64, 32), (64, 96), (96, 96)] {
-            let rows = 2 * ROWS;
+            let rows = 2 * ROWS + 1;
             let (from, weights) = (numbers(rows * inputs, 1), numbers(inputs * outputs, 2));
             let (bias, mut into) = (numbers(outputs, 3), vec![9.0; rows * outputs]);
-            Arch::new().dispatch(Mix { from: &from, into: &mut into, weights: &weights, bias: &bias, inputs });
+            let mix = |from, into, rows| Mix { from, into, rows, weights: &weights, bias: &bias, inputs };
+            Arch::new().dispatch(mix(From::Packed(&from), Into::Packed(&mut into), rows));
             let plain = (0..rows * outputs).map(|at| {
                 let (row, out) = (at / outputs, at % outputs);
                 bias[out] + (0..inputs).map(|k| from[row * inputs + k] * weights[k * outputs + out]).sum::<f32>()
             });
-            assert!(near(&into, &plain.collect::<Vec<_>>()), "{inputs} to {outputs}");
+            let plain: Vec<f32> = plain.collect();
+            assert!(near(&into, &plain), "{inputs} to {outputs}");
+            // From some rows of a map onto others: 3 to 5, then 7 is added to it.
+            let row = |row: usize| &plain[row * outputs..][..outputs];
+            Arch::new().dispatch(mix(From::Map(&from, &[3]), Into::Map(&mut into, &[5], Put::Instead), 1));
+            Arch::new().dispatch(mix(From::Map(&from, &[7]), Into::Map(&mut into, &[5], Put::Added), 1));
+            let sums = row(3).iter().zip(row(7)).map(|(a, b)| (a.max(0.0) + b).max(0.0));
+            assert!(near(&into[5 * outputs..][..outputs], &sums.collect::<Vec<_>>()), "{inputs} onto {outputs}");
         }
     }
 

@@ -11,7 +11,7 @@ pub(super) use finds::{Find, MIDDLE, overlap};
 use super::work::Plane;
 use super::{Luma, work};
 use cells::Level;
-use kernel::{Look, Mix, ROWS};
+use kernel::{From, Into, Look, Mix, Put};
 use pulp::Arch;
 use weights::Layer;
 
@@ -89,30 +89,25 @@ impl Net {
         cells::light(&mut self.levels, view.marks);
         let mut layers = weights::layers().iter();
         self.take_in(view);
-        self.mix(layers.next());
-        self.levels[0].put(&self.mixed, |_, new| new.max(0.0));
+        self.mix(layers.next(), 0, Put::Instead);
         for (level, count) in DOWN.into_iter().enumerate() {
             if level > 0 {
                 self.look(layers.next(), level - 1, level);
-                self.mix(layers.next());
-                self.levels[level].put(&self.mixed, |_, new| new.max(0.0));
+                self.mix(layers.next(), level, Put::Instead);
             }
             self.blocks(&mut layers, level, count);
         }
         for level in (0..4).rev() {
-            self.levels[level + 1].gather(&mut self.near);
-            self.mix(layers.next());
+            self.tell(layers.next(), level + 1);
             let [fine, coarse] = self.levels.get_disjoint_mut([level, level + 1]).expect("two levels");
             fine.add(coarse, &self.mixed);
             self.blocks(&mut layers, level, UP[level]);
             if level == 1 {
-                self.levels[level].gather(&mut self.near);
-                self.mix(layers.next());
+                self.tell(layers.next(), level);
                 core::mem::swap(&mut self.mixed, &mut self.said);
             }
         }
-        self.levels[0].gather(&mut self.near);
-        self.mix(layers.next());
+        self.tell(layers.next(), 0);
         self.levels[0].draw(&self.mixed, &mut self.fine, sure);
     }
 
@@ -120,10 +115,9 @@ impl Net {
     fn take_in(&mut self, view: &View) {
         let level = &self.levels[0];
         let [columns, rows] = [view.seen.width, view.seen.height];
-        self.near.resize(level.places.len().next_multiple_of(ROWS) * CHANNELS[0], 0.0);
         let tones = &self.tones.0;
         let fine = work::Fine::new(view.luma, view.factor, view.shift);
-        let inputs = self.near.as_chunks_mut::<{ CHANNELS[0] }>().0;
+        let inputs = grown(&mut self.near, level.places.len() * CHANNELS[0]).as_chunks_mut::<{ CHANNELS[0] }>().0;
         for ([x, y], into) in level.cells().zip(inputs) {
             fine.read([4 * x, 4 * y], |at, value| into[at] = tones[usize::from(value)]);
             for k in 0..4 {
@@ -136,33 +130,46 @@ impl Net {
         }
     }
 
-    fn mix(&mut self, layer: Option<&Layer>) {
-        let Some(layer) = layer else { return };
-        let rows = self.near.len() / layer.inputs;
-        self.mixed.resize(rows * layer.bias.len(), 0.0);
-        let Layer { weights, bias, inputs } = layer;
-        let (from, into) = (&self.near[..], &mut self.mixed[..]);
-        self.arch.dispatch(Mix { from, into, weights, bias, inputs: *inputs });
+    /// Mixes what is near, for the map of a level.
+    fn mix(&mut self, layer: Option<&Layer>, level: usize, put: Put) {
+        let Some(Layer { weights, bias, inputs }) = layer else { return };
+        let Level { map, places, .. } = &mut self.levels[level];
+        let (from, into) = (From::Packed(&self.near), Into::Map(map, places, put));
+        self.arch.dispatch(Mix { from, into, rows: places.len(), weights, bias, inputs: *inputs });
+    }
+
+    /// Mixes the map of a level into `mixed`.
+    fn tell(&mut self, layer: Option<&Layer>, level: usize) {
+        let Some(Layer { weights, bias, inputs }) = layer else { return };
+        let Level { map, places, .. } = &self.levels[level];
+        let (from, into) = (From::Map(map, places), Into::Packed(grown(&mut self.mixed, places.len() * bias.len())));
+        self.arch.dispatch(Mix { from, into, rows: places.len(), weights, bias, inputs: *inputs });
     }
 
     /// Looks round each cell of `to` on the level `from`, which is the same or the next finer one.
     fn look(&mut self, layer: Option<&Layer>, from: usize, to: usize) {
         let Some(layer) = layer else { return };
         let (finer, level) = (&self.levels[from], &self.levels[to]);
-        let rows = level.places.len().next_multiple_of(ROWS);
-        self.near.resize(rows * layer.bias.len(), 0.0);
+        let into = grown(&mut self.near, level.places.len() * layer.bias.len());
         let (places, line) = (if from == to { &level.places } else { &level.middles }, finer.line());
         let (weights, bias) = (&layer.weights[..], &layer.bias[..]);
-        self.arch.dispatch(Look { from: &finer.map, into: &mut self.near, weights, bias, places, line });
+        self.arch.dispatch(Look { from: &finer.map, into, weights, bias, places, line });
     }
 
     fn blocks<'a>(&mut self, layers: &mut impl Iterator<Item = &'a Layer>, level: usize, count: usize) {
         for _ in 0..count {
             self.look(layers.next(), level, level);
-            self.mix(layers.next());
-            self.levels[level].put(&self.mixed, |old, new| (old + new).max(0.0));
+            self.mix(layers.next(), level, Put::Added);
         }
     }
+}
+
+/// So many numbers, whatever they were.
+fn grown(numbers: &mut Vec<f32>, count: usize) -> &mut [f32] {
+    if numbers.len() < count {
+        numbers.resize(count, 0.0);
+    }
+    &mut numbers[..count]
 }
 
 /// The logarithm of brightness, which makes of more light a number that is added.
