@@ -201,8 +201,10 @@ mod tests {
             let rows = 2 * ROWS + 1;
             let (from, weights) = (numbers(rows * inputs, 1), numbers(inputs * outputs, 2));
             let (bias, mut into) = (numbers(outputs, 3), vec![9.0; rows * outputs]);
-            let mix = |from, into, rows| Mix { from, into, rows, weights: &weights, bias: &bias, inputs };
-            Arch::new().dispatch(mix(From::Packed(&from), Into::Packed(&mut into), rows));
+            let mix = |from: From, into: Into, rows| {
+                Arch::new().dispatch(Mix { from, into, rows, weights: &weights, bias: &bias, inputs });
+            };
+            mix(From::Packed(&from), Into::Packed(&mut into), rows);
             let plain = (0..rows * outputs).map(|at| {
                 let (row, out) = (at / outputs, at % outputs);
                 bias[out] + (0..inputs).map(|k| from[row * inputs + k] * weights[k * outputs + out]).sum::<f32>()
@@ -211,8 +213,8 @@ mod tests {
             assert!(near(&into, &plain), "{inputs} to {outputs}");
             // From some rows of a map onto others: 3 to 5, then 7 is added to it.
             let row = |row: usize| &plain[row * outputs..][..outputs];
-            Arch::new().dispatch(mix(From::Map(&from, &[3]), Into::Map(&mut into, &[5], Put::Instead), 1));
-            Arch::new().dispatch(mix(From::Map(&from, &[7]), Into::Map(&mut into, &[5], Put::Added), 1));
+            mix(From::Map(&from, &[3]), Into::Map(&mut into, &[5], Put::Instead), 1);
+            mix(From::Map(&from, &[7]), Into::Map(&mut into, &[5], Put::Added), 1);
             let sums = row(3).iter().zip(row(7)).map(|(a, b)| (a.max(0.0) + b).max(0.0));
             assert!(near(&into[5 * outputs..][..outputs], &sums.collect::<Vec<_>>()), "{inputs} onto {outputs}");
         }
