@@ -1,7 +1,7 @@
 """Teaches the net of sense from lessons of the built-in street (docs/sense.md).
 
     ./x lessons FOLDER SECONDS
-    python3 teach/teach.py FOLDER --seconds 330 --out OUT
+    python3 teach/teach.py FOLDER --seconds 525 --out OUT
     cp OUT/taught.bf16 src/sense/net/taught.bf16
 
 It wants numpy, PyTorch and, in earnest, a GPU. Places and lengths are in pixels of 320×240.
@@ -407,8 +407,8 @@ def teach(net, calm, lessons, people, held_out, arguments):
 def main():
     """Reads lessons, teaches, writes `taught.bf16` for the engine and `net.pt` to go on from."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="+", help="what ./x lessons wrote")
-    parser.add_argument("--seconds", type=float, default=330, help="how long to teach (330)")
+    parser.add_argument("folder", type=Path, nargs="+", help="what ./x lessons wrote; of the last folder some are held out")
+    parser.add_argument("--seconds", type=float, default=525, help="how long to teach (525)")
     parser.add_argument("--out", type=Path, default=Path("taught"), help="folder for what was taught (taught)")
     parser.add_argument("--start", type=Path, help="a net.pt to go on from")
     arguments = parser.parse_args()

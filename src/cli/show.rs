@@ -22,7 +22,7 @@ use crate::link::{Config, Showing};
 use crate::manifest::{Installation, Site};
 use crate::operator::OperatorPlugin;
 use crate::presence::View;
-use crate::scene::{CityCard, Shader, Start, sounds, sources};
+use crate::scene::{BUDGET_MS, CityCard, Shader, Start, sounds, sources};
 use crate::stage::{Capture, Drawn, Easel, ScreensGone, StagePlugin, pace};
 use crate::twin::{Trace, TwinParts, there_of};
 use bevy::app::PluginsState;
@@ -40,6 +40,10 @@ const SOFTWARE_WIDTH: u32 = 640;
 /// Frames a second there; more would only take the processor from the link.
 const SOFTWARE_FRAMES: f64 = 30.0;
 const FRAMES: f64 = 60.0;
+/// Such frames are long: to wait a little more for the scene's picture shows it a whole frame sooner.
+const SOFTWARE_PATIENCE: Duration = Duration::from_millis(12);
+/// A GPU that is not done after so long is not waited for.
+const GPU_PATIENCE: Duration = Duration::from_millis(200);
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
@@ -184,6 +188,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         drawn: drawn.clone(),
         trace: trace.clone(),
         frames: frames.clone(),
+        patience: if graphics.software { SOFTWARE_PATIENCE } else { Duration::from_millis(BUDGET_MS) },
     }
     .plug(&mut app);
     // A window of a real GPU is paced by its display; a second pace beside that would only miss its beat.
@@ -192,8 +197,14 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         (false, true) => Some(FRAMES),
         (false, false) => None,
     };
-    app.insert_resource(Ends { over: over.clone(), captures: captures.clone(), last: Duration::ZERO, limit })
-        .add_systems(First, ends);
+    app.insert_resource(Ends {
+        over: over.clone(),
+        captures: captures.clone(),
+        last: Duration::ZERO,
+        limit,
+        drawn: drawn.clone(),
+    })
+    .add_systems(First, ends);
 
     let source = state::Source {
         city: site.city.slug.clone(),
@@ -266,6 +277,7 @@ struct Ends {
     captures: Captures,
     last: Duration,
     limit: Option<f64>,
+    drawn: Drawn,
 }
 
 fn ends(
@@ -286,5 +298,6 @@ fn ends(
     // Before the devices are read, not between what they say and the picture of it.
     if let Some(limit) = ends.limit {
         pace(&mut ends.last, limit);
+        ends.drawn.free(GPU_PATIENCE);
     }
 }

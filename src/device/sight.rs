@@ -9,7 +9,7 @@ use crate::sense::{Luma, MOTION, Mask, Metres, Place, Reaches, Sense};
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -53,9 +53,19 @@ pub struct SightStatus {
 /// What a thread tells of its newest picture.
 #[derive(Default)]
 struct Told {
+    /// A picture came and is being looked at.
+    seeing: bool,
     sighted: Sighted,
     bodies: usize,
     took_ms: f32,
+}
+
+/// What a thread and its readers share.
+#[derive(Default)]
+struct Board {
+    told: Mutex<Told>,
+    /// It has told of a picture.
+    seen: Condvar,
 }
 
 /// What luminance the site's screens show now, 0 to 1: it lights the people in front of them.
@@ -65,7 +75,7 @@ pub type Shown = Arc<dyn Fn() -> f32 + Send + Sync>;
 pub struct Sights {
     names: Vec<String>,
     watches: Vec<CameraWatch>,
-    told: Vec<Arc<Mutex<Told>>>,
+    told: Vec<Arc<Board>>,
     over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -96,7 +106,7 @@ impl Sights {
         let metres = ground.map(|ground| Metres { width: ground.width, height: ground.height });
         let place = Place::new(plan.corners, plan.canvas, canvas, metres)
             .ok_or_else(|| io::Error::other(format!("the corners of camera {} span nothing", plan.name)))?;
-        let told = Arc::new(Mutex::new(Told::default()));
+        let told = Arc::<Board>::default();
         self.names.push(plan.name.clone());
         self.watches.push(camera.watch());
         self.told.push(told.clone());
@@ -134,12 +144,23 @@ impl Sights {
         Some(all)
     }
 
+    /// Waits until what is being looked at is told, `at_most` so long: a frame that begins a moment before would show it a
+    /// whole frame later.
+    pub fn settle(&self, at_most: Duration) {
+        let until = monotonic() + at_most;
+        for board in &self.told {
+            let left = until.saturating_sub(monotonic());
+            let waited = board.seen.wait_timeout_while(lock(board), left, |told| told.seeing);
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
     /// How each camera is.
     pub fn status(&self) -> Vec<SightStatus> {
         let all = self.names.iter().zip(&self.watches).zip(&self.told);
         all.map(|((name, watch), told)| {
             let told = lock(told);
-            let Told { sighted, bodies, took_ms } = &*told;
+            let Told { sighted, bodies, took_ms, .. } = &*told;
             let (name, camera, looks) = (name.clone(), watch.status(), sighted.version);
             SightStatus { name, camera, looks, bodies: *bodies, took_ms: *took_ms }
         })
@@ -157,8 +178,8 @@ impl Drop for Sights {
 }
 
 // What is told is whole after each statement, so a poisoned lock is as good as any.
-fn lock(told: &Mutex<Told>) -> MutexGuard<'_, Told> {
-    told.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(board: &Board) -> MutexGuard<'_, Told> {
+    board.told.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One camera's thread.
@@ -169,7 +190,7 @@ struct Sight {
     canvas: Point,
     hub: TouchHub,
     shown: Shown,
-    told: Arc<Mutex<Told>>,
+    told: Arc<Board>,
 }
 
 impl Sight {
@@ -194,6 +215,7 @@ impl Sight {
             last = began;
             let size = [frame.width as f32, frame.height as f32];
             let Some(luma) = Luma::new(frame.width, frame.height, frame.width, frame.y) else { continue };
+            lock(&self.told).seeing = true;
             let seen = sense.see(frame.captured, &luma, (self.shown)());
             let bodies: Vec<_> = seen.figures.iter().filter_map(|figure| self.place.body(figure, size)).collect();
             let count = bodies.len();
@@ -210,8 +232,9 @@ impl Sight {
             let mut told = lock(&self.told);
             next.version = told.sighted.version + 1;
             std::mem::swap(&mut told.sighted, &mut next);
-            (told.bodies, told.took_ms) = (count, took.as_secs_f32() * 1e3);
+            (told.bodies, told.took_ms, told.seeing) = (count, took.as_secs_f32() * 1e3, false);
             drop(told);
+            self.told.seen.notify_all();
             if next.flow.is_empty() {
                 // The first time, what was exchanged is empty.
                 let told = lock(&self.told);
@@ -227,6 +250,7 @@ impl Sight {
         self.hub.bodies(monotonic(), self.number, Vec::new());
         let mut told = lock(&self.told);
         let version = told.sighted.version + 1;
-        *told = Told { sighted: Sighted { version, made: monotonic(), ..Sighted::default() }, bodies: 0, took_ms: 0.0 };
+        let sighted = Sighted { version, made: monotonic(), ..Sighted::default() };
+        *told = Told { sighted, ..Told::default() };
     }
 }

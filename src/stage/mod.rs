@@ -23,7 +23,7 @@ use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat, T
 use bevy::render::renderer::RenderDevice;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Everything about the stage that is known before it is built.
@@ -80,6 +80,8 @@ struct DrawnState {
     /// The last input that is on the canvas, when its picture was submitted and when the GPU was done with it.
     done: Mutex<Vec<(u64, Duration, Duration)>>,
     submitted: Mutex<Vec<(u64, Duration)>>,
+    /// The GPU is done with a picture.
+    freed: Condvar,
     faults: Mutex<Vec<LayerFault>>,
     painted: AtomicU64,
     shown: Shown,
@@ -98,6 +100,7 @@ impl Drawn {
         let mut submitted = self.0.submitted.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(index) = submitted.iter().position(|(known, _)| *known == reflects) else { return };
         let (_, since) = submitted.remove(index);
+        self.0.freed.notify_all();
         let mut done = self.0.done.lock().unwrap_or_else(PoisonError::into_inner);
         if done.len() < DONE_MAX {
             done.push((reflects, since, at));
@@ -133,6 +136,14 @@ impl Drawn {
     }
 
     /// Pictures that the GPU works on.
+    /// Waits until the GPU is done with all that it was given, `at_most` so long: what a frame reads before that would be
+    /// old when its picture can be painted.
+    pub fn free(&self, at_most: Duration) {
+        let submitted = self.0.submitted.lock().unwrap_or_else(PoisonError::into_inner);
+        let busy = |submitted: &mut Vec<_>| !submitted.is_empty();
+        drop(self.0.freed.wait_timeout_while(submitted, at_most, busy).unwrap_or_else(PoisonError::into_inner));
+    }
+
     fn waiting(&self) -> usize {
         self.0.submitted.lock().unwrap_or_else(PoisonError::into_inner).len()
     }

@@ -17,7 +17,7 @@ use crate::device::sight::Sights;
 use crate::device::touch::{TouchHub, Touched};
 use crate::link::{Happening, Output, State};
 use crate::manifest::{City, Installation, Twin};
-use crate::scene::{Act, BUDGET_MS, CityCard, idle};
+use crate::scene::{Act, CityCard, idle};
 use crate::stage::{self, Drawn};
 use bevy::prelude::*;
 use sight::Sight;
@@ -25,9 +25,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-/// The picture of this frame is waited for this long; then the newest is shown.
-const WAIT: Duration = Duration::from_millis(BUDGET_MS);
 
 /// The last good picture stands for this long; then it would look live and is not, and the idle picture comes.
 const STALE: Duration = Duration::from_secs(10);
@@ -60,6 +57,8 @@ pub struct TwinParts {
     pub trace: Trace,
     /// Frames so far.
     pub frames: Arc<AtomicU64>,
+    /// The picture of a frame is waited for this long; then the newest is shown.
+    pub patience: Duration,
 }
 
 /// The hub, for whoever reads a device inside of Bevy.
@@ -88,10 +87,12 @@ struct Loop {
     scene: Arc<SceneProcess>,
     audio: Arc<Audio>,
     senses: Senses,
+    sights: Arc<Sights>,
     sight: Sight,
     drawn: Drawn,
     trace: Trace,
     frames: Arc<AtomicU64>,
+    patience: Duration,
     asked: u64,
     canvas: [f32; 2],
     cards: [CityCard; 2],
@@ -126,7 +127,8 @@ impl TwinParts {
             link,
             told,
             touched: Mutex::new(self.touched),
-            sight: Sight::new(self.sights, self.touches.clone(), canvas),
+            sight: Sight::new(self.sights.clone(), self.touches.clone(), canvas),
+            sights: self.sights,
             touches: self.touches,
             scene: self.scene,
             audio: self.audio,
@@ -134,6 +136,7 @@ impl TwinParts {
             drawn: self.drawn,
             trace: self.trace,
             frames: self.frames,
+            patience: self.patience,
             asked: 0,
             canvas,
             cards: [CityCard::of(self.city), CityCard::of(there)],
@@ -159,6 +162,7 @@ impl Loop {
         let now = monotonic();
         self.frames.fetch_add(1, Ordering::Relaxed);
         self.trace.frame(now);
+        self.sights.settle(self.patience);
         self.take_in(now);
         if let Some(watched) = self.sight.take_in(&mut self.senses, &self.trace) {
             stage::watch(world, watched);
@@ -183,7 +187,7 @@ impl Loop {
             }
         }
         if let Some(number) = asked {
-            self.scene.wait(number, WAIT);
+            self.scene.wait(number, self.patience);
         }
         let (picture, acts) = self.scene.take();
         for act in acts {
