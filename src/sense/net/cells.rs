@@ -45,14 +45,16 @@ impl Level {
         self.places.iter().map(move |place| [*place as usize % line - 1, *place as usize / line - 1])
     }
 
-    /// Empties the map, then puts those cells to work that are on.
+    /// Puts those cells to work that are on, and empties those that are not any more; what the others hold is overwritten.
     fn start(&mut self, finer: usize) {
-        for place in &self.places {
-            self.map[*place as usize * self.channels..][..self.channels].fill(0.0);
-        }
-        self.places.clear();
-        self.middles.clear();
         let line = self.line();
+        for place in self.places.drain(..) {
+            let place = place as usize;
+            if !self.on[(place / line - 1) * self.size[0] + place % line - 1] {
+                self.map[place * self.channels..][..self.channels].fill(0.0);
+            }
+        }
+        self.middles.clear();
         for (y, row) in self.on.chunks_exact(self.size[0]).enumerate() {
             // Most cells rest: eight at once.
             let eights =
@@ -89,9 +91,11 @@ impl Level {
         for ([x, y], said) in self.cells().zip(said.as_chunks::<PIXELS>().0) {
             let sure = said.map(|said| sure[usize::from((said * STEPS + 128.5) as u8)]);
             for (y, four) in (4 * y..fine.height).zip(sure.as_chunks::<4>().0) {
-                let row = fine.row_mut(y);
-                let [left, right] = [4 * x, 4 * x + 4].map(|x| x.min(row.len()));
-                row[left..right].copy_from_slice(&four[..right - left]);
+                let Some(row) = fine.row_mut(y).get_mut(4 * x..) else { break };
+                match row.first_chunk_mut() {
+                    Some(whole) => *whole = *four,
+                    None => row.iter_mut().zip(four).for_each(|(to, sure)| *to = *sure),
+                }
             }
             for (k, four) in [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]].into_iter().enumerate() {
                 let [x, y] = [2 * x + k % 2, 2 * y + k / 2];
