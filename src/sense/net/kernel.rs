@@ -7,13 +7,13 @@ const ROWS: usize = 4;
 
 /// Where rows come from: one behind the other, or those rows of a map.
 #[derive(Clone, Copy)]
-pub(super) enum From<'a> {
+pub(super) enum Source<'a> {
     Packed(&'a [f32]),
     Map(&'a [f32], &'a [u32]),
 }
 
 /// Where rows go, one behind the other; or onto those rows of a map, of which nothing stays below zero.
-pub(super) enum Into<'a> {
+pub(super) enum Target<'a> {
     Packed(&'a mut [f32]),
     /// Instead of what is there, or added to it.
     Map(&'a mut [f32], &'a [u32], Put),
@@ -27,8 +27,8 @@ pub(super) enum Put {
 
 /// Mixes the channels of each row: `into` = `bias` + `from` × `weights`; so many rows of `inputs` and of `outputs` numbers.
 pub(super) struct Mix<'a> {
-    pub from: From<'a>,
-    pub into: Into<'a>,
+    pub from: Source<'a>,
+    pub into: Target<'a>,
     pub rows: usize,
     /// `inputs` rows of `outputs` numbers.
     pub weights: &'a [f32],
@@ -75,8 +75,8 @@ impl Mix<'_> {
             let rows: [&[f32; IN]; ROWS] = core::array::from_fn(|k| {
                 let row = start + k.min(count - 1);
                 match self.from {
-                    From::Packed(rows) => &rows.as_chunks::<IN>().0[row],
-                    From::Map(map, places) => &map.as_chunks::<IN>().0[places[row] as usize],
+                    Source::Packed(rows) => &rows.as_chunks::<IN>().0[row],
+                    Source::Map(map, places) => &map.as_chunks::<IN>().0[places[row] as usize],
                 }
             });
             for first in (0..outputs).step_by(width) {
@@ -100,7 +100,7 @@ impl Mix<'_> {
     }
 }
 
-impl Into<'_> {
+impl Target<'_> {
     #[inline(always)]
     fn put<S: Simd, const N: usize>(&mut self, simd: S, row: usize, outputs: usize, first: usize, sums: [S::f32s; N]) {
         let width = N * S::F32_LANES;
@@ -201,20 +201,20 @@ mod tests {
             let rows = 2 * ROWS + 1;
             let (from, weights) = (numbers(rows * inputs, 1), numbers(inputs * outputs, 2));
             let (bias, mut into) = (numbers(outputs, 3), vec![9.0; rows * outputs]);
-            let mix = |from: From, into: Into, rows| {
+            let mix = |from: Source, into: Target, rows| {
                 Arch::new().dispatch(Mix { from, into, rows, weights: &weights, bias: &bias, inputs });
             };
-            mix(From::Packed(&from), Into::Packed(&mut into), rows);
+            mix(Source::Packed(&from), Target::Packed(&mut into), rows);
             let plain = (0..rows * outputs).map(|at| {
                 let (row, out) = (at / outputs, at % outputs);
                 bias[out] + (0..inputs).map(|k| from[row * inputs + k] * weights[k * outputs + out]).sum::<f32>()
             });
             let plain: Vec<f32> = plain.collect();
             assert!(near(&into, &plain), "{inputs} to {outputs}");
-            // From some rows of a map onto others: 3 to 5, then 7 is added to it.
+            // Source some rows of a map onto others: 3 to 5, then 7 is added to it.
             let row = |row: usize| &plain[row * outputs..][..outputs];
-            mix(From::Map(&from, &[3]), Into::Map(&mut into, &[5], Put::Instead), 1);
-            mix(From::Map(&from, &[7]), Into::Map(&mut into, &[5], Put::Added), 1);
+            mix(Source::Map(&from, &[3]), Target::Map(&mut into, &[5], Put::Instead), 1);
+            mix(Source::Map(&from, &[7]), Target::Map(&mut into, &[5], Put::Added), 1);
             let sums = row(3).iter().zip(row(7)).map(|(a, b)| (a.max(0.0) + b).max(0.0));
             assert!(near(&into[5 * outputs..][..outputs], &sums.collect::<Vec<_>>()), "{inputs} onto {outputs}");
         }

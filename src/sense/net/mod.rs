@@ -11,7 +11,7 @@ pub(super) use finds::{Find, MIDDLE, overlap};
 use super::work::Plane;
 use super::{Luma, work};
 use cells::Level;
-use kernel::{From, Into, Look, Mix, Put};
+use kernel::{Look, Mix, Put, Source, Target};
 use pulp::Arch;
 use weights::Layer;
 
@@ -134,7 +134,7 @@ impl Net {
     fn mix(&mut self, layer: Option<&Layer>, level: usize, put: Put) {
         let Some(Layer { weights, bias, inputs }) = layer else { return };
         let Level { map, places, .. } = &mut self.levels[level];
-        let (from, into) = (From::Packed(&self.near), Into::Map(map, places, put));
+        let (from, into) = (Source::Packed(&self.near), Target::Map(map, places, put));
         self.arch.dispatch(Mix { from, into, rows: places.len(), weights, bias, inputs: *inputs });
     }
 
@@ -142,7 +142,8 @@ impl Net {
     fn tell(&mut self, layer: Option<&Layer>, level: usize) {
         let Some(Layer { weights, bias, inputs }) = layer else { return };
         let Level { map, places, .. } = &self.levels[level];
-        let (from, into) = (From::Map(map, places), Into::Packed(grown(&mut self.mixed, places.len() * bias.len())));
+        let (from, into) =
+            (Source::Map(map, places), Target::Packed(grown(&mut self.mixed, places.len() * bias.len())));
         self.arch.dispatch(Mix { from, into, rows: places.len(), weights, bias, inputs: *inputs });
     }
 
