@@ -173,8 +173,8 @@ fn resample(ring: &mut [Point], outline: &mut Vec<Point>) {
     let cost = |p: Point| 2.0 * (bottom - p[1]) + (p[0] - middle).abs();
     let first = (0..ring.len()).min_by(|a, b| cost(ring[*a]).total_cmp(&cost(ring[*b]))).unwrap_or(0);
     ring.rotate_left(first);
-    let steps = |ring: &[Point]| -> f32 { ring.windows(2).map(|two| far(two[0], two[1])).sum() };
-    let length = steps(ring) + far(ring[ring.len() - 1], ring[0]);
+    let steps: f32 = ring.windows(2).map(|two| far(two[0], two[1])).sum();
+    let length = steps + far(ring[ring.len() - 1], ring[0]);
     let count = (FAR + ((OUTLINE_MAX - FAR) as f32 * (length / NEAR).min(1.0)) as usize).min(OUTLINE_MAX);
     let apart = (length / count as f32).max(f32::MIN_POSITIVE);
     // The normal equations, of which each knows a point, the next one and the one before.

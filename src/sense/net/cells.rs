@@ -5,7 +5,7 @@ use super::PIXELS;
 use std::sync::LazyLock;
 
 /// How far beyond a mark the net works, across and down, in cells of the second level (four work pixels): a coat that
-/// looks like the ground is a gap that is rather tall than wide.
+/// looks like the ground is a gap. `teach/teach.py` teaches it so.
 const BEYOND: [usize; 2] = [1, 1];
 
 /// Steps of a number for which a likelihood is told apart.
