@@ -75,6 +75,9 @@ pub fn run(options: &Options) -> Result<Vec<String>, Failure> {
     }
     let all = sum(&|_, _| true);
     row("**all**", &all);
+    println!("\nThe mean of the scenes, in which the few count as much as the forty:\n");
+    alike("sense", scenes.iter().map(|(_, _, both)| &both.0));
+    alike("MOG2", scenes.iter().filter_map(|(_, _, both)| both.1.as_ref()));
     let (own, other) = (all.0.report(), all.1.as_ref().map(Sum::report));
     kinds(&own, other.as_ref());
     Ok(faults(&own, other.as_ref()))
@@ -173,6 +176,25 @@ fn row(name: &str, (own, other): &Both) {
         both(&|report| some(report.outline_iou)),
         both(&|report| some(report.jitter.map(|jitter| jitter.beyond()))),
     );
+}
+
+/// Prints the mean of some scenes.
+fn alike<'a>(name: &str, scenes: impl Iterator<Item = &'a Sum>) {
+    let reports: Vec<Report> = scenes.map(Sum::report).collect();
+    let mean = |of: &dyn Fn(&Report) -> Option<f64>| {
+        let figures: Vec<f64> = reports.iter().filter_map(of).collect();
+        figures.iter().sum::<f64>() / figures.len() as f64
+    };
+    if !reports.is_empty() {
+        println!(
+            "{name}: MOTA {:.3}, IDF1 {:.3}, recall {:.3}, precision {:.3}, outline IoU {:.3}",
+            mean(&|report| Some(report.mota)),
+            mean(&|report| Some(report.idf1)),
+            mean(&|report| Some(report.recall)),
+            mean(&|report| Some(report.precision)),
+            mean(&|report| report.outline_iou),
+        );
+    }
 }
 
 fn kinds(own: &Report, other: Option<&Report>) {
