@@ -6,7 +6,7 @@
 use moongate::device::clock::monotonic;
 use moongate::device::key::SiteKey;
 use moongate::device::ocean::OceanThread;
-use moongate::device::quic::{LinkThread, Told, limits, transport};
+use moongate::device::quic::{LinkThread, Plan, Told, limits, transport};
 use moongate::device::tls;
 use moongate::link::ocean::Path;
 use moongate::link::{Config, Happening, Output, Showing, State};
@@ -104,14 +104,16 @@ fn over_link(path: Path, count: u32, transport: Arc<TransportConfig>) -> Result<
     let start = |side: usize| {
         let config = Config {
             key: keys[side].public(),
-            twin: keys[1 - side].public(),
+            twin: Some(keys[1 - side].public()),
             boot: 1 + side as u64,
             city: ["shenzhen", "dublin"][side].into(),
             name: "bench".into(),
             showing: Showing { installation: "bench".into(), declarations: 1 },
             canvas: [1920.0, 1080.0],
         };
-        LinkThread::start_with(&keys[side], addresses[side], ocean.shores()[side], config, transport.clone())
+        let (key, reach) = (keys[side].clone(), ocean.shores()[side].into());
+        let plan = Plan { key, config, reach, home: None, transport: transport.clone() };
+        LinkThread::open(addresses[side], plan)
     };
     let (near, _told_near) = start(0)?;
     let (far, told) = start(1)?;

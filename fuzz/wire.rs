@@ -22,10 +22,8 @@ city = "dublin"
 name = "Smithfield"
 installation = "../ripples"
 listen = "[::]:4433"
-[twin]
-key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
-city = "shenzhen"
-address = "203.0.113.7:4433"
+public = ["203.0.113.7:4433"]
+relay = "relay.example.org:4434"
 [[screen]]
 size = [1280, 720]
 part = [0.0, 0.0, 0.5, 1.0]
@@ -98,7 +96,7 @@ fn crowd(count: u16) -> Presence {
 fn config(side: u8) -> Config {
     Config {
         key: [side; 32],
-        twin: [1 - side; 32],
+        twin: Some([1 - side; 32]),
         boot: 100 + u64::from(side),
         city: ["shenzhen", "dublin"][usize::from(side)].into(),
         name: "Plaza".into(),

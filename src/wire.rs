@@ -4,6 +4,7 @@
 //! unknown is skipped by its size, so that a newer site can speak to an older one. Integers are little-endian;
 //! variable-length ones are LEB128.
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use thiserror::Error;
 
 /// Why bytes from outside could not be read. Always the sender's fault, never a panic here.
@@ -44,7 +45,8 @@ impl<'a> Reader<'a> {
         Ok(head)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
+    /// So many bytes.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
         let (head, tail) = self.left.split_first_chunk::<N>().ok_or(WireError::Short)?;
         self.left = tail;
         Ok(*head)
@@ -163,6 +165,31 @@ impl Write for Vec<u8> {
         self.put_var(payload.len() as u64);
         self.extend_from_slice(payload);
     }
+}
+
+/// Appends an address and its port.
+pub fn write_address(out: &mut Vec<u8>, address: SocketAddr) {
+    match address.ip() {
+        IpAddr::V4(ip) => {
+            out.put_u8(4);
+            out.extend_from_slice(&ip.octets());
+        }
+        IpAddr::V6(ip) => {
+            out.put_u8(6);
+            out.extend_from_slice(&ip.octets());
+        }
+    }
+    out.put_u16(address.port());
+}
+
+/// Reads what [`write_address`] wrote.
+pub fn read_address(from: &mut Reader) -> Result<SocketAddr, WireError> {
+    let ip = match from.u8()? {
+        4 => Ipv4Addr::from_octets(from.array()?).into(),
+        6 => Ipv6Addr::from_octets(from.array()?).into(),
+        _ => return Err(WireError::Range),
+    };
+    Ok(SocketAddr::new(ip, from.u16()?))
 }
 
 /// Bytes that a frame with this payload takes.

@@ -10,7 +10,7 @@ const MS: Duration = Duration::from_millis(1);
 fn config(side: u8, boot: u64) -> Config {
     Config {
         key: [side; 32],
-        twin: [1 - side; 32],
+        twin: Some([1 - side; 32]),
         boot,
         city: ["shenzhen", "dublin"][usize::from(side)].into(),
         name: "test".into(),

@@ -1,6 +1,6 @@
 //! What the manifests say to someone who wrote one wrongly. `tests/broken` has one mistake a file.
 
-use moongate::manifest::{Fault, Installation, Site, TouchFrom};
+use moongate::manifest::{Fault, Installation, Site, TouchFrom, Twins};
 use moongate::presence::Meeting;
 use std::path::Path;
 
@@ -11,11 +11,8 @@ name = "Nantou, the old north gate"
 key = "keys/site.key"
 installation = "../../installations/ripples"
 listen = "0.0.0.0:4433"
-
-[twin]
-key = "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
-city = "dublin"
-address = "[2001:db8::7]:4433"
+public = ["203.0.113.9:4433"]
+relay = "relay.example.org:4434"
 
 [[screen]]
 size = [1920, 1080]
@@ -62,7 +59,17 @@ script = "code/garden.js"
 
 fn parse(file: &str, text: &str) -> Result<(), Fault> {
     let dir = Path::new("x");
-    if file.starts_with("site") { Site::parse(dir, text).map(drop) } else { Installation::parse(dir, text).map(drop) }
+    match manifest(file) {
+        "site.toml" => Site::parse(dir, text).map(drop),
+        "twins.toml" => Twins::parse(dir, text).map(drop),
+        _ => Installation::parse(dir, text).map(drop),
+    }
+}
+
+/// Which one a file of the corpus is a broken one of.
+fn manifest(file: &str) -> &'static str {
+    let named = ["site.toml", "twins.toml"].into_iter().find(|name| file.starts_with(name.trim_end_matches(".toml")));
+    named.unwrap_or("installation.toml")
 }
 
 #[test]
@@ -96,8 +103,7 @@ fn each_broken_manifest_is_told_how_to_be_mended() {
         check(shown.contains(said), &format!("says \"{said}\""));
         check(shown.lines().count() == 1, "one line");
         check(!fault.remedy.trim().is_empty() && shown.ends_with(&format!("; {}", fault.remedy)), "ends with a remedy");
-        let manifest = if name.starts_with("site") { "site.toml" } else { "installation.toml" };
-        check(shown.starts_with(&Path::new("x").join(manifest).display().to_string()), "begins with the file");
+        check(shown.starts_with(&Path::new("x").join(manifest(&name)).display().to_string()), "begins with the file");
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
@@ -109,9 +115,7 @@ fn a_good_site_is_read() {
     assert_eq!(site.key, Path::new("sites/here/keys/site.key"));
     assert_eq!(site.installation, Path::new("sites/here/../../installations/ripples"));
     assert_eq!(site.listen.port(), 4433);
-    let twin = site.twin.expect("it is named");
-    assert_eq!((twin.city.slug.as_str(), twin.address.is_ipv6()), ("dublin", true));
-    assert_eq!((twin.key[1], twin.key[31]), (0x11, 0xff));
+    assert_eq!((site.public[0].port(), site.relay.as_deref()), (4433, Some("relay.example.org:4434")));
     assert_eq!(site.screens.len(), 2);
     assert_eq!((site.screens[0].position, site.screens[0].fullscreen), (Some([-1920, 0]), true));
     assert_eq!((site.screens[1].size, site.screens[1].part), ([1280, 720], [0.5, 0.0, 0.5, 1.0]));
@@ -129,7 +133,7 @@ fn what_is_left_out_of_a_site_has_a_default() {
     let text = "api = 1\ncity = \"dublin\"\ninstallation = \"show\"\nlisten = \"[::]:4433\"\n";
     let site = Site::parse(Path::new("x"), text).unwrap_or_else(|fault| panic!("{fault}"));
     assert_eq!((site.name.as_str(), site.key.as_path()), (site.city.latin.as_str(), Path::new("x/site.key")));
-    assert!(site.twin.is_none() && site.cameras.is_empty());
+    assert!(site.relay.is_none() && site.public.is_empty() && site.cameras.is_empty());
     assert_eq!(site.screens.len(), 1);
 }
 

@@ -50,7 +50,7 @@ impl Site {
             Duration::ZERO,
             Config {
                 key: [side; 32],
-                twin: [1 - side; 32],
+                twin: Some([1 - side; 32]),
                 boot: 100 + u64::from(side),
                 city: ["shenzhen", "dublin"][usize::from(side)].into(),
                 name: "test".into(),

@@ -113,7 +113,7 @@ fn a_port_that_is_taken_is_named_with_a_remedy() {
     let start = |listen| {
         let config = Config {
             key: here.public(),
-            twin: twin.public(),
+            twin: Some(twin.public()),
             boot: 1,
             city: "dublin".into(),
             name: "test".into(),

@@ -68,6 +68,12 @@ impl SiteKey {
         self.public
     }
 
+    /// Signs with it (RFC 8032).
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        let pair = Ed25519KeyPair::from_pkcs8(&self.pkcs8).expect("it was read once");
+        pair.sign(message).as_ref().try_into().expect("a signature of Ed25519 has 64 bytes")
+    }
+
     pub(super) fn pkcs8(&self) -> &[u8] {
         &self.pkcs8
     }

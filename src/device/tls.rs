@@ -1,6 +1,7 @@
 //! Mutual TLS 1.3 with pinned raw public keys (RFC 7250): who does not hold a pinned key never gets past the handshake.
 
 use super::key::SiteKey;
+use crate::link::pairing::PAIR_ALPN;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption};
@@ -13,25 +14,36 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use std::sync::Arc;
 
 /// The application protocol of the link.
-const ALPN: &[u8] = b"moongate/1";
+pub const ALPN: &[u8] = b"moongate/1";
 /// A SubjectPublicKeyInfo of Ed25519 is this and 32 bytes of key (RFC 8410).
 const SPKI_HEAD: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
-/// Accepts one key: the twin's.
+/// Whose handshake is taken for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whom {
+    /// Who holds this key.
+    Pinned([u8; 32]),
+    /// Who holds the key that he shows, whichever it is: he has knocked with a ticket, and proves it afterwards.
+    Anyone,
+    /// There is no twin.
+    Nobody,
+}
+
+/// Checks the keys that others show.
 #[derive(Debug)]
-struct Pinned {
-    twin: [u8; 32],
+struct Keys {
+    whom: Whom,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl Pinned {
+impl Keys {
     fn check(&self, key: &CertificateDer, chain: &[CertificateDer]) -> Result<(), Error> {
-        let key = key.as_ref().strip_prefix(&SPKI_HEAD[..]).filter(|_| chain.is_empty());
-        if key == Some(&self.twin[..]) {
-            Ok(())
-        } else {
-            Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
-        }
+        let good = match (raw_key(key).filter(|_| chain.is_empty()), self.whom) {
+            (Some(key), Whom::Pinned(twin)) => key == twin,
+            (Some(_), Whom::Anyone) => true,
+            _ => false,
+        };
+        if good { Ok(()) } else { Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)) }
     }
 
     fn check_signature(
@@ -52,7 +64,7 @@ fn no_older_tls<T>() -> Result<T, Error> {
     Err(Error::General("only TLS 1.3 is spoken".into()))
 }
 
-impl ServerCertVerifier for Pinned {
+impl ServerCertVerifier for Keys {
     fn verify_server_cert(
         &self,
         key: &CertificateDer,
@@ -91,7 +103,7 @@ impl ServerCertVerifier for Pinned {
     }
 }
 
-impl ClientCertVerifier for Pinned {
+impl ClientCertVerifier for Keys {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -136,8 +148,13 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-fn pinned(twin: [u8; 32]) -> Arc<Pinned> {
-    Arc::new(Pinned { twin, algorithms: provider().signature_verification_algorithms })
+fn keys(whom: Whom) -> Arc<Keys> {
+    Arc::new(Keys { whom, algorithms: provider().signature_verification_algorithms })
+}
+
+/// The Ed25519 key within what a peer has shown.
+pub fn raw_key(shown: &CertificateDer) -> Option<[u8; 32]> {
+    shown.as_ref().strip_prefix(&SPKI_HEAD[..])?.try_into().ok()
 }
 
 /// A key whose public half is shown as it is; `shown` is that half.
@@ -147,13 +164,18 @@ fn certified(key: &SiteKey, shown: [u8; 32]) -> Result<Arc<CertifiedKey>, Error>
     Ok(Arc::new(CertifiedKey::new(vec![CertificateDer::from(public)], secret)))
 }
 
-/// The accepting side: shows our key, wants the twin's. No resumption, no early data.
+/// The accepting side of a link: shows our key, wants the twin's. No resumption, no early data.
 pub fn server(key: &SiteKey, twin: [u8; 32]) -> Result<quinn::ServerConfig, Error> {
+    server_for(key, Whom::Pinned(twin), ALPN)
+}
+
+/// The same for whoever is wanted, and for what is spoken then.
+pub fn server_for(key: &SiteKey, whom: Whom, alpn: &[u8]) -> Result<quinn::ServerConfig, Error> {
     let mut tls = rustls::ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_client_cert_verifier(pinned(twin))
+        .with_client_cert_verifier(keys(whom))
         .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(certified(key, key.public())?)));
-    tls.alpn_protocols = vec![ALPN.to_vec()];
+    tls.alpn_protocols = vec![alpn.to_vec()];
     tls.send_tls13_tickets = 0;
     tls.session_storage = Arc::new(NoServerSessionStorage {});
     let tls = QuicServerConfig::try_from(tls).map_err(|why| Error::General(why.to_string()))?;
@@ -163,20 +185,29 @@ pub fn server(key: &SiteKey, twin: [u8; 32]) -> Result<quinn::ServerConfig, Erro
     Ok(config)
 }
 
-/// The dialling side: shows our key, wants the twin's. Tells no name.
+/// The dialling side of a link: shows our key, wants the twin's. Tells no name.
 pub fn client(key: &SiteKey, twin: [u8; 32]) -> Result<quinn::ClientConfig, Error> {
-    client_showing(key, key.public(), twin)
+    client_for(key, key.public(), twin, ALPN)
 }
 
 /// The same for a key that shows another public half than its own: what an impostor would do.
 #[doc(hidden)]
 pub fn client_showing(key: &SiteKey, shown: [u8; 32], twin: [u8; 32]) -> Result<quinn::ClientConfig, Error> {
+    client_for(key, shown, twin, ALPN)
+}
+
+/// The dialling side with a ticket: wants the key that is on it.
+pub fn pairing_client(key: &SiteKey, inviting: [u8; 32]) -> Result<quinn::ClientConfig, Error> {
+    client_for(key, key.public(), inviting, PAIR_ALPN)
+}
+
+fn client_for(key: &SiteKey, shown: [u8; 32], twin: [u8; 32], alpn: &[u8]) -> Result<quinn::ClientConfig, Error> {
     let mut tls = rustls::ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .dangerous()
-        .with_custom_certificate_verifier(pinned(twin))
+        .with_custom_certificate_verifier(keys(Whom::Pinned(twin)))
         .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(certified(key, shown)?)));
-    tls.alpn_protocols = vec![ALPN.to_vec()];
+    tls.alpn_protocols = vec![alpn.to_vec()];
     tls.resumption = Resumption::disabled();
     tls.enable_early_data = false;
     tls.enable_sni = false;

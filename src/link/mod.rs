@@ -10,14 +10,18 @@ mod frame;
 mod inbox;
 pub mod ocean;
 mod outbox;
+pub mod pairing;
+pub mod relay;
 mod session;
 mod terms;
+mod ticket;
 mod transmit;
 
 pub use clock::ClockReading;
 pub use frame::{DATA_MAX, Goodbye, Happening, Hello, NAME_MAX};
 pub use session::Link;
 pub use terms::{Config, Health, Output, Parted, Showing, State};
+pub use ticket::{Card, Ticket, TicketError};
 
 /// Most bytes in one datagram of the link; fits every path that QUIC accepts, with room for its own headers.
 pub const DATAGRAM_MAX: usize = 1_150;

@@ -334,7 +334,7 @@ impl Link {
                     self.outbox.clear();
                 }
             }
-            Parted::Goodbye(Goodbye::Closing) | Parted::Restarted => {
+            Parted::Goodbye(Goodbye::Closing) | Parted::Restarted | Parted::Forgotten => {
                 if let Some(twin) = self.twin.take() {
                     if self.dead.len() == DEAD_MAX {
                         self.dead.pop_front();
@@ -416,9 +416,9 @@ impl Link {
         self.twin.as_ref().filter(|_| self.state == State::Linked).map_or(&NOBODY, |twin| twin.there.presence())
     }
 
-    /// 0 or 1: the order of the two keys, the same for ever.
+    /// 0 or 1: the order of the two keys, the same for ever; 0 without a twin.
     pub fn side(&self) -> u8 {
-        u8::from(self.config.key > self.config.twin)
+        u8::from(self.config.twin.is_some_and(|twin| self.config.key > twin))
     }
 
     /// True at one site while linked, and when alone.

@@ -10,8 +10,8 @@ use std::time::Duration;
 pub struct Config {
     /// This site's public key.
     pub key: [u8; 32],
-    /// The twin's.
-    pub twin: [u8; 32],
+    /// The twin's, if there is one.
+    pub twin: Option<[u8; 32]>,
     /// Random at each start of a show.
     pub boot: u64,
     /// Slug of this site's city.
@@ -52,6 +52,8 @@ pub enum Parted {
     Goodbye(Goodbye),
     /// It fell silent.
     Silence,
+    /// The operator has forgotten it, or introduced another.
+    Forgotten,
     /// It started anew; it is linked again at once.
     Restarted,
     /// It does not take in what we have to say, or has more to say than we take in.

@@ -1,14 +1,16 @@
-//! `site.toml` and `installation.toml`, parsed once into types that cannot be wrong.
+//! `site.toml`, `twins.toml` and `installation.toml`, parsed once into types that cannot be wrong.
 
 mod cities;
 mod fault;
 mod installation;
 mod site;
+mod twins;
 
 pub use cities::{City, Domain, cities, city};
 pub use fault::{Fault, nearest};
 pub use installation::Installation;
-pub use site::{Camera, Ground, Osc, Screen, Site, TouchFrom, TouchSource, Twin, words};
+pub use site::{Camera, Ground, Osc, Screen, Site, TouchFrom, TouchSource, words};
+pub use twins::{ADDRESSES_MAX, TWINS, Twin, Twins};
 
 /// The version of both manifests that this engine reads.
 pub const API: i64 = 1;

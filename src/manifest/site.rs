@@ -1,7 +1,8 @@
-//! `site.toml`: one community space, its machine, screens, cameras and twin.
+//! `site.toml`: one community space, its machine, screens and cameras.
 
 use super::cities::{City, cities, city};
 use super::fault::{Fault, Source, nearest};
+use super::twins::ADDRESSES_MAX;
 use camera::{RawCamera, RawGround, read_cameras, read_ground};
 use core::net::SocketAddr;
 use serde::Deserialize;
@@ -29,8 +30,10 @@ pub struct Site {
     pub installation: PathBuf,
     /// UDP address that the twin reaches.
     pub listen: SocketAddr,
-    /// The other end of the link, once it is known.
-    pub twin: Option<Twin>,
+    /// Where else it is reached: what a router in front of it forwards.
+    pub public: Vec<SocketAddr>,
+    /// Host and port of the relay that both cities can reach.
+    pub relay: Option<String>,
     /// Displays; at least one.
     pub screens: Vec<Screen>,
     /// Cameras.
@@ -41,17 +44,6 @@ pub struct Site {
     pub touches: Vec<TouchSource>,
     /// Where touches come in over OSC, if they do.
     pub osc: Option<Osc>,
-}
-
-/// The site at the other end.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Twin {
-    /// Its public key, Ed25519.
-    pub key: [u8; 32],
-    /// Where it lies, which is what a scene shows before the first link.
-    pub city: &'static City,
-    /// Its UDP address.
-    pub address: SocketAddr,
 }
 
 /// A physical display: a window that shows a part of the canvas.
@@ -82,7 +74,10 @@ struct Raw {
     key: Option<String>,
     installation: String,
     listen: Spanned<String>,
-    twin: Option<RawTwin>,
+    #[serde(default)]
+    public: Vec<Spanned<String>>,
+    relay: Option<Spanned<String>>,
+    twin: Option<Spanned<toml::Table>>,
     #[serde(default)]
     screen: Vec<RawScreen>,
     #[serde(default)]
@@ -91,14 +86,6 @@ struct Raw {
     #[serde(default)]
     touch: Vec<Spanned<touch::RawTouch>>,
     osc: Option<touch::RawOsc>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawTwin {
-    key: Spanned<String>,
-    city: Spanned<String>,
-    address: Spanned<String>,
 }
 
 #[derive(Deserialize)]
@@ -132,7 +119,11 @@ impl Site {
         let raw: Raw = source.read()?;
         check_api(&source, &raw.api)?;
         let city = find_city(&source, "city", &raw.city)?;
-        let twin = raw.twin.map(|twin| read_twin(&source, &twin)).transpose()?;
+        if let Some(twin) = &raw.twin {
+            let remedy =
+                "take it out; sites are introduced by `moongate invite` and `moongate accept`, or in twins.toml";
+            return Err(source.fault(twin.span(), "twin", "does not stand here", remedy));
+        }
         let mut screens = raw.screen.iter().map(|s| read_screen(&source, s)).collect::<Result<Vec<_>, _>>()?;
         if screens.is_empty() {
             screens.push(Screen::default());
@@ -146,7 +137,8 @@ impl Site {
             key: dir.join(raw.key.unwrap_or_else(|| "site.key".into())),
             installation: dir.join(raw.installation),
             listen,
-            twin,
+            public: read_public(&source, &raw.public)?,
+            relay: raw.relay.map(|relay| host_and_port(&source, "relay", &relay)).transpose()?,
             screens,
             cameras: read_cameras(&source, raw.camera)?,
             ground: raw.ground.map(|ground| read_ground(&source, &ground)).transpose()?,
@@ -167,7 +159,7 @@ pub(super) fn check_api(source: &Source, api: &Spanned<i64>) -> Result<(), Fault
     }
 }
 
-fn find_city(source: &Source, key: &str, slug: &Spanned<String>) -> Result<&'static City, Fault> {
+pub(super) fn find_city(source: &Source, key: &str, slug: &Spanned<String>) -> Result<&'static City, Fault> {
     city(slug.get_ref()).ok_or_else(|| {
         let remedy = match nearest(slug.get_ref(), cities().iter().map(|c| c.slug.as_str())) {
             Some(meant) => format!("did you mean \"{meant}\"?"),
@@ -177,32 +169,33 @@ fn find_city(source: &Source, key: &str, slug: &Spanned<String>) -> Result<&'sta
     })
 }
 
-fn address(source: &Source, key: &str, text: &Spanned<String>) -> Result<SocketAddr, Fault> {
+pub(super) fn address(source: &Source, key: &str, text: &Spanned<String>) -> Result<SocketAddr, Fault> {
     text.get_ref().parse().map_err(|_| {
         let remedy = "write an IP address and a port, such as \"0.0.0.0:4433\" or \"[2001:db8::7]:4433\"";
         source.fault(text.span(), key, format!("\"{}\" is no address", text.get_ref()), remedy)
     })
 }
 
-fn read_twin(source: &Source, raw: &RawTwin) -> Result<Twin, Fault> {
-    let hex = raw.key.get_ref();
-    let key = parse_hex(hex).ok_or_else(|| {
-        let remedy = "copy the 64 hexadecimal digits that the other site prints as its key";
-        source.fault(raw.key.span(), "twin.key", format!("\"{hex}\" is no public key"), remedy)
-    })?;
-    let address = address(source, "twin.address", &raw.address)?;
-    Ok(Twin { key, city: find_city(source, "twin.city", &raw.city)?, address })
+/// At most so many that a ticket stays short.
+fn read_public(source: &Source, public: &[Spanned<String>]) -> Result<Vec<SocketAddr>, Fault> {
+    if let Some(extra) = public.get(ADDRESSES_MAX) {
+        let problem = format!("{} addresses are too many", public.len());
+        return Err(source.fault(extra.span(), "public", problem, format!("give {ADDRESSES_MAX} at most")));
+    }
+    public.iter().map(|text| address(source, "public", text)).collect()
 }
 
-fn parse_hex(text: &str) -> Option<[u8; 32]> {
-    let mut key = [0; 32];
-    if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
+/// A name or an address, and a port.
+pub(super) fn host_and_port(source: &Source, key: &str, text: &Spanned<String>) -> Result<String, Fault> {
+    let sound = text.get_ref().rsplit_once(':').is_some_and(|(host, port)| {
+        let letters = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
+        !host.is_empty() && host.bytes().all(letters) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    if !sound || text.get_ref().len() > 64 {
+        let remedy = "write a name or an address, and a port, such as \"relay.example.org:4434\"";
+        return Err(source.fault(text.span(), key, format!("\"{}\" is no host and port", text.get_ref()), remedy));
     }
-    for (byte, digits) in key.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(key)
+    Ok(text.get_ref().clone())
 }
 
 fn read_screen(source: &Source, raw: &RawScreen) -> Result<Screen, Fault> {

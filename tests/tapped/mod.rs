@@ -45,7 +45,7 @@ impl Tapped {
         let key = SiteKey::generate().expect("randomness");
         let config = Config {
             key: key.public(),
-            twin: of,
+            twin: Some(of),
             boot: 7,
             city: "lyon".into(),
             name: "tap".into(),

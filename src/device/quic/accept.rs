@@ -1,0 +1,63 @@
+//! Who dials this site: the twin, someone with a ticket, or strangers.
+
+use super::driver::{Incoming, Open};
+use super::pair::Guests;
+use crate::device::clock::monotonic;
+use quinn::{Connection, Endpoint};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc};
+
+/// Handshakes at once.
+const HANDSHAKES_MAX: usize = 8;
+/// A handshake that takes longer has failed.
+pub(super) const HANDSHAKE: Duration = Duration::from_secs(3);
+
+/// Takes connections in. Whoever gets here holds the pinned key, since the handshake has seen to that, or knocked with a
+/// ticket.
+pub(super) async fn accept(endpoint: Endpoint, incoming: mpsc::Sender<Incoming>, guests: Guests) {
+    // A handshake costs the thread that carries the link: few at a time, and strangers prove their address first.
+    let slots = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+    while let Some(arriving) = endpoint.accept().await {
+        let Ok(slot) = slots.clone().try_acquire_owned() else {
+            arriving.ignore();
+            continue;
+        };
+        if slots.available_permits() < HANDSHAKES_MAX / 2 && !arriving.remote_address_validated() {
+            // It may have been asked before, which is just as well.
+            let _ = arriving.retry();
+            continue;
+        }
+        if let Some(welcome) = guests.welcome(&arriving.orig_dst_cid()) {
+            tokio::spawn(async move {
+                let _slot = slot;
+                welcome.receive(arriving).await;
+            });
+            continue;
+        }
+        let incoming = incoming.clone();
+        tokio::spawn(async move {
+            let _slot = slot;
+            let Ok(connecting) = arriving.accept() else { return };
+            match tokio::time::timeout(HANDSHAKE, connecting).await {
+                Ok(Ok(connection)) => {
+                    let since = monotonic();
+                    let open = Open { connection, dialled: false, since, heard: since };
+                    let _ = incoming.send(Incoming::Opened(open)).await;
+                }
+                Ok(Err(why)) => tracing::debug!("a stranger was refused: {why}"),
+                Err(_) => tracing::debug!("a handshake took too long"),
+            }
+        });
+    }
+}
+
+/// Reads a connection's datagrams until it closes.
+pub(super) async fn read(connection: Connection, incoming: mpsc::Sender<Incoming>) {
+    let id = connection.stable_id();
+    while let Ok(bytes) = connection.read_datagram().await {
+        // A full queue drops the newest, as a full socket would.
+        let _ = incoming.try_send(Incoming::Datagram(id, bytes));
+    }
+    let _ = incoming.send(Incoming::Closed(id)).await;
+}

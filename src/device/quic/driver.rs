@@ -1,0 +1,449 @@
+//! The link thread at work: connections that come and go, relays that are asked, and the session that outlives them all.
+
+use super::accept::{HANDSHAKE, accept, read};
+use super::pair::{Guests, endpoint};
+use super::reach::{Heard, Reach, Ways};
+use super::relays::Relays;
+use super::socket::{FromRelay, Shore, canonical};
+use super::{Command, LinkError, Plan, Shared, Status, Told};
+use crate::device::clock::monotonic;
+use crate::device::introductions::{Invitation, Watch};
+use crate::device::key::SiteKey;
+use crate::device::tls::{self, ALPN, Whom};
+use crate::link::{Config, Link, Output, Parted, State};
+use crate::manifest::Twins;
+use bytes::Bytes;
+use quinn::{Connection, ConnectionError, Endpoint, VarInt};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, mpsc as std_mpsc};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// What waits behind what the frame loop has not read; beyond it datagrams are dropped unread, and the twin says its
+/// events again.
+const UNTOLD_MAX: usize = 1_024;
+/// Datagrams that wait for the link thread.
+const INCOMING_MAX: usize = 1_024;
+/// Answers of relays that wait for it.
+const ANSWERS_MAX: usize = 64;
+/// Connections at once; a twin has two at most, a moment more while it moves.
+const CONNECTIONS_MAX: usize = 4;
+/// A second connection is tried after this silence.
+const SILENCE: Duration = Duration::from_millis(300);
+/// A connection that lived this long makes the next pause short again.
+const LIVED: Duration = Duration::from_secs(10);
+/// A connection that is not needed is kept this long.
+const SPARE: Duration = Duration::from_secs(2);
+/// The site's folder is looked at this often.
+const LOOK: Duration = Duration::from_millis(500);
+
+pub(super) enum Incoming {
+    Opened(Open),
+    Datagram(usize, Bytes),
+    Closed(usize),
+    /// An attempt to dial is over; true when the twin does not want us.
+    Dialled(SocketAddr, bool),
+    /// What a relay's name stands for.
+    Found(String, Vec<SocketAddr>),
+}
+
+pub(super) struct Open {
+    pub connection: Connection,
+    pub dialled: bool,
+    pub since: Duration,
+    pub heard: Duration,
+}
+
+pub(super) struct Driver {
+    link: Link,
+    key: SiteKey,
+    config: Config,
+    endpoint: Endpoint,
+    shore: Arc<Shore>,
+    transport: Arc<quinn::TransportConfig>,
+    client: Option<quinn::ClientConfig>,
+    reach: Reach,
+    ways: Ways,
+    relays: Relays,
+    guests: Guests,
+    watch: Option<(Watch, Duration)>,
+    dir: Option<std::path::PathBuf>,
+    own_relay: Option<String>,
+    shared: Arc<Shared>,
+    told: std_mpsc::SyncSender<Told>,
+    /// What the frame loop has no room for yet.
+    untold: VecDeque<Told>,
+    open: Vec<Open>,
+    incoming: mpsc::Sender<Incoming>,
+    arrivals: Option<mpsc::Receiver<Incoming>>,
+    answers: Option<mpsc::Receiver<FromRelay>>,
+    refused: bool,
+    opened: u64,
+    random: fastrand::Rng,
+}
+
+impl Driver {
+    /// To be called on the runtime that will run it.
+    pub fn new(
+        plan: Plan,
+        socket: std::net::UdpSocket,
+        shared: Arc<Shared>,
+        told: std_mpsc::SyncSender<Told>,
+    ) -> Result<Self, LinkError> {
+        let setup = |why: &dyn std::fmt::Display| LinkError::Setup(why.to_string());
+        let (incoming, arrivals) = mpsc::channel(INCOMING_MAX);
+        let (relays, answers) = mpsc::channel(ANSWERS_MAX);
+        let shore = Shore::new(socket, relays).map_err(|why| setup(&why))?;
+        let endpoint = endpoint(&shore).map_err(|why| setup(&why))?;
+        let Plan { key, config, reach, home, transport } = plan;
+        let now = monotonic();
+        let mut driver = Self {
+            link: Link::new(now, config.clone()),
+            guests: Guests::new(&key, home.clone()),
+            watch: home.as_ref().map(|home| (Watch::new(&home.dir), now)),
+            own_relay: home.as_ref().and_then(|home| home.card.relay.clone()),
+            dir: home.map(|home| home.dir),
+            key,
+            config,
+            endpoint,
+            shore,
+            transport,
+            client: None,
+            reach,
+            ways: Ways::default(),
+            relays: Relays::default(),
+            shared,
+            told,
+            untold: VecDeque::new(),
+            open: Vec::new(),
+            incoming,
+            arrivals: Some(arrivals),
+            answers: Some(answers),
+            refused: false,
+            opened: 0,
+            random: fastrand::Rng::new(),
+        };
+        driver.pin().map_err(|why| setup(&why))?;
+        Ok(driver)
+    }
+
+    /// Takes nobody but the twin, and dials nobody else.
+    fn pin(&mut self) -> Result<(), rustls::Error> {
+        let whom = self.config.twin.map_or(Whom::Nobody, Whom::Pinned);
+        let mut server = tls::server_for(&self.key, whom, ALPN)?;
+        server.transport_config(self.transport.clone());
+        self.endpoint.set_server_config(Some(server));
+        self.client = match self.config.twin {
+            None => None,
+            Some(twin) => {
+                let mut client = tls::client(&self.key, twin)?;
+                client.transport_config(self.transport.clone());
+                Some(client)
+            }
+        };
+        self.relays.ask_for(monotonic(), &self.key, self.config.twin, &self.reach.relays);
+        self.ways.renew(&self.reach, self.relays.placed());
+        Ok(())
+    }
+
+    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let accepting = tokio::spawn(accept(self.endpoint.clone(), self.incoming.clone(), self.guests.clone()));
+        let (Some(mut arrivals), Some(mut answers)) = (self.arrivals.take(), self.answers.take()) else { return };
+        while !self.shared.over.load(Ordering::Relaxed) {
+            let now = monotonic();
+            self.turn(now);
+            // At least ten turns a second, so that who watches the counter sees it move.
+            let due = self.link.poll_timeout().into_iter().chain(self.redial_at(now)).chain(self.relays.next());
+            let sleep = due
+                .min()
+                .map_or(Duration::from_millis(100), |at| at.saturating_sub(now).min(Duration::from_millis(100)));
+            tokio::select! {
+                biased;
+                command = commands.recv() => match command {
+                    Some(Command::Happening(made, what)) => { self.link.handle_happening(made, what); }
+                    Some(Command::SceneStart) => self.link.handle_scene_start(monotonic()),
+                    None => break,
+                },
+                Some(arrival) = arrivals.recv() => {
+                    self.take(arrival);
+                    // Whatever else has come belongs to the same turn.
+                    while let Ok(arrival) = arrivals.try_recv() {
+                        self.take(arrival);
+                    }
+                }
+                Some((from, answer)) = answers.recv() => {
+                    if self.relays.handle(monotonic(), from, &answer) {
+                        self.ways.renew(&self.reach, self.relays.placed());
+                    }
+                }
+                () = self.shared.wake.notified() => {}
+                () = tokio::time::sleep(sleep) => {}
+            }
+        }
+        accepting.abort();
+        self.link.handle_close();
+        self.turn(monotonic());
+        // Lets the goodbye leave before the connections close.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        self.endpoint.close(VarInt::from_u32(0), b"closing");
+        let _ = tokio::time::timeout(Duration::from_millis(200), self.endpoint.wait_idle()).await;
+    }
+
+    /// One turn: time, presence, what is to be sent, what is to be told, who is to be dialled or asked.
+    fn turn(&mut self, now: Duration) {
+        self.look(now);
+        self.link.handle_timeout(now);
+        let here = self.shared.here.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(here) = here {
+            self.link.handle_presence(now, here);
+            self.link.handle_timeout(now);
+        }
+        self.transmit(now);
+        self.tell(now);
+        *self.shared.there.lock().unwrap_or_else(PoisonError::into_inner) = self.link.there().clone();
+        *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner) = self.status(now);
+        self.shared.turns.fetch_add(1, Ordering::Relaxed);
+        self.close_spare(now);
+        self.dial(now);
+        for host in self.relays.ask(now, &self.key, &self.shore) {
+            let incoming = self.incoming.clone();
+            tokio::spawn(async move {
+                let found = tokio::net::lookup_host(&host).await.map_or_else(|_| vec![], |all| all.collect());
+                let _ = incoming.send(Incoming::Found(host, found)).await;
+            });
+        }
+    }
+
+    /// Whether the operator has introduced another site, forgotten one, or invites someone.
+    fn look(&mut self, now: Duration) {
+        let Some((watch, at)) = &mut self.watch else { return };
+        if now < *at {
+            return;
+        }
+        *at = now + LOOK;
+        let Some(dir) = self.dir.clone().filter(|_| watch.look()) else { return };
+        self.guests.expect(Invitation::read(&dir));
+        match Twins::read(&dir) {
+            Ok(twins) => {
+                let twin = twins.latest();
+                let reach = twin.map_or_else(Reach::default, |twin| Reach::of(twin, self.own_relay.as_deref()));
+                self.follow(now, twin.map(|twin| twin.key), reach);
+            }
+            // What was pinned stays pinned until the file can be read again.
+            Err(why) => tracing::error!("{why}"),
+        }
+    }
+
+    /// The twin is this one now.
+    fn follow(&mut self, now: Duration, twin: Option<[u8; 32]>, reach: Reach) {
+        let other = twin != self.config.twin;
+        if !other && reach == self.reach {
+            return;
+        }
+        self.reach = reach;
+        if other {
+            tracing::info!("{}", if twin.is_some() { "another twin is pinned" } else { "the twin is forgotten" });
+            self.link.handle_close();
+            self.transmit(now);
+            self.close_all(b"forgotten");
+            self.open.clear();
+            self.config.twin = twin;
+            self.link = Link::new(now, self.config.clone());
+            self.refused = false;
+            self.untold.push_back(Told { at: now, output: Output::Parted(Parted::Forgotten) });
+        }
+        if let Err(why) = self.pin() {
+            tracing::error!("the twin cannot be pinned ({why}); restart the show");
+        }
+    }
+
+    fn tell(&mut self, now: Duration) {
+        while let Some(output) = self.link.poll_output() {
+            match &output {
+                Output::Linked(hello) => tracing::info!("the twin in {} is there", hello.city),
+                Output::Parted(Parted::Overwhelmed) => self.close_all(b"overwhelmed"),
+                Output::Parted(Parted::Goodbye(_)) => tracing::info!("the twin is gone: its show has ended"),
+                Output::Parted(Parted::Silence) => tracing::info!("the twin is gone: nothing is heard of it"),
+                Output::Parted(Parted::Restarted) => tracing::info!("the twin has started anew"),
+                _ => {}
+            }
+            self.untold.push_back(Told { at: now, output });
+        }
+        while let Some(told) = self.untold.pop_front() {
+            if let Err(std_mpsc::TrySendError::Full(told)) = self.told.try_send(told) {
+                // The frame loop is stuck. Nothing is lost: the twin's next events wait at the twin.
+                self.untold.push_front(told);
+                break;
+            }
+        }
+    }
+
+    fn status(&mut self, now: Duration) -> Status {
+        let best = self.best(now).map(|open| canonical(open.connection.remote_address()));
+        Status {
+            health: self.link.health(now),
+            shared: self.link.shared_now(now),
+            at: now,
+            side: self.link.side(),
+            lead: self.link.lead(),
+            connections: self.open.len(),
+            opened: self.opened,
+            twin: self.config.twin,
+            address: best,
+            relayed: best.is_some_and(|best| self.ways.is_relayed(best)),
+            refused: self.refused,
+        }
+    }
+
+    /// How good a connection is that works: without a relay before with one, and of those that side 0 dialled before the
+    /// others. Both sites see it alike.
+    fn rank(&self, open: &Open) -> (bool, bool) {
+        let direct = !self.ways.is_relayed(canonical(open.connection.remote_address()));
+        (direct, open.dialled == (self.link.side() == 0))
+    }
+
+    /// The one to send on: of those that work the best, otherwise the one that was heard last.
+    fn best(&self, now: Duration) -> Option<&Open> {
+        self.open.iter().max_by_key(|open| {
+            let fresh = now.saturating_sub(open.heard) < SILENCE;
+            (fresh, fresh.then(|| self.rank(open)), open.heard)
+        })
+    }
+
+    fn transmit(&mut self, now: Duration) {
+        let Some(best) = self.best(now).map(|open| open.connection.clone()) else { return };
+        while let Some(datagram) = self.link.poll_transmit(now) {
+            // A connection that is closing is noticed by its own task; what is lost is said again.
+            let _ = best.send_datagram(datagram.into());
+        }
+    }
+
+    fn take(&mut self, arrival: Incoming) {
+        let now = monotonic();
+        match arrival {
+            Incoming::Datagram(id, bytes) => {
+                if let Some(open) = self.open.iter_mut().find(|open| open.connection.stable_id() == id) {
+                    open.heard = now;
+                    if self.untold.len() < UNTOLD_MAX {
+                        self.link.handle_datagram(now, &bytes);
+                    }
+                }
+            }
+            Incoming::Opened(open) => self.opened(now, open),
+            Incoming::Closed(id) => {
+                if let Some(index) = self.open.iter().position(|open| open.connection.stable_id() == id) {
+                    let gone = self.open.remove(index);
+                    self.refused |= gone.dialled && is_refusal(gone.connection.close_reason());
+                    if now.saturating_sub(gone.since) > LIVED {
+                        self.ways.refresh();
+                    }
+                }
+                if self.open.is_empty() {
+                    self.link.handle_path_lost(now);
+                }
+            }
+            Incoming::Dialled(address, refused) => {
+                self.refused |= refused;
+                self.ways.tried(now, address, &mut self.random);
+            }
+            Incoming::Found(host, found) => {
+                self.relays.found(now, &self.key, &host, found.into_iter().map(canonical));
+            }
+        }
+    }
+
+    fn opened(&mut self, now: Duration, open: Open) {
+        // It may have been dialled before the twin was forgotten.
+        if self.config.twin.is_none() {
+            return open.connection.close(VarInt::from_u32(3), b"forgotten");
+        }
+        if self.open.len() == CONNECTIONS_MAX {
+            // The one that was heard least lately.
+            let silent = (0..self.open.len()).min_by_key(|i| self.open[*i].heard).unwrap_or_default();
+            let oldest = self.open.remove(silent);
+            oldest.connection.close(VarInt::from_u32(1), b"too many");
+        }
+        tokio::spawn(read(open.connection.clone(), self.incoming.clone()));
+        self.open.push(open);
+        self.opened += 1;
+        self.link.handle_path(now);
+    }
+
+    /// How well the twin is heard.
+    fn heard(&self, now: Duration) -> Heard {
+        let fresh = self.open.iter().filter(|open| now.saturating_sub(open.heard) < SILENCE);
+        fresh.map(|open| if self.rank(open).0 { Heard::Direct } else { Heard::Relayed }).fold(
+            Heard::Not,
+            |best, one| {
+                if best == Heard::Direct { best } else { one }
+            },
+        )
+    }
+
+    /// When to look again whether the twin is to be dialled.
+    fn redial_at(&self, now: Duration) -> Option<Duration> {
+        let heard = self.heard(now);
+        let silent = self.open.iter().map(|open| open.heard + SILENCE).max().filter(|_| heard != Heard::Not);
+        let due = self.client.as_ref().and_then(|_| self.ways.next(heard));
+        due.into_iter().chain(silent).min()
+    }
+
+    fn dial(&mut self, now: Duration) {
+        let Some(client) = self.client.clone() else { return };
+        for address in self.ways.dial(now, self.heard(now)) {
+            match self.endpoint.connect_with(client.clone(), address, "moongate") {
+                Ok(connecting) => {
+                    let incoming = self.incoming.clone();
+                    tokio::spawn(async move {
+                        let connection = tokio::time::timeout(HANDSHAKE, connecting).await;
+                        let refused = matches!(&connection, Ok(Err(why)) if is_refusal(Some(why.clone())));
+                        if let Ok(Ok(connection)) = connection {
+                            let since = monotonic();
+                            let open = Open { connection, dialled: true, since, heard: since };
+                            let _ = incoming.send(Incoming::Opened(open)).await;
+                        }
+                        let _ = incoming.send(Incoming::Dialled(address, refused)).await;
+                    });
+                }
+                Err(why) => {
+                    // Such as an address of IPv6 from a socket of IPv4.
+                    tracing::debug!("{address} cannot be dialled: {why}");
+                    self.ways.tried(now, address, &mut self.random);
+                }
+            }
+        }
+    }
+
+    /// Both sites dial, and on several ways; when a better connection works, whoever dialled a worse one closes it after a
+    /// moment.
+    fn close_spare(&mut self, now: Duration) {
+        if self.link.health(now).state == State::Alone {
+            return;
+        }
+        self.refused = false;
+        let fresh = self.open.iter().filter(|open| now.saturating_sub(open.heard) < SILENCE);
+        let Some(best) = fresh.map(|open| self.rank(open)).max() else { return };
+        for open in &self.open {
+            if open.dialled && now.saturating_sub(open.since) > SPARE && self.rank(open) < best {
+                open.connection.close(VarInt::from_u32(2), b"spare");
+            }
+        }
+    }
+
+    fn close_all(&mut self, why: &'static [u8]) {
+        for open in &self.open {
+            open.connection.close(VarInt::from_u32(3), why);
+        }
+    }
+}
+
+/// Whether the other side did not want our key, or spoke something else.
+fn is_refusal(why: Option<ConnectionError>) -> bool {
+    match why {
+        Some(ConnectionError::ConnectionClosed(why)) => (0x100..0x200).contains(&u64::from(why.error_code)),
+        Some(ConnectionError::TransportError(why)) => (0x100..0x200).contains(&u64::from(why.code)),
+        _ => false,
+    }
+}

@@ -1,0 +1,247 @@
+//! The link on its own thread: quinn's endpoint, connections that come and go, and the session that outlives them.
+
+mod accept;
+mod driver;
+mod pair;
+mod reach;
+mod relays;
+mod socket;
+
+pub use pair::{Home, PairError, accept as accept_ticket, invite, own_addresses};
+pub use reach::Reach;
+
+use super::controller::LinkFloor;
+use super::key::SiteKey;
+use crate::link::{Config, Happening, Health, Output};
+use crate::presence::Presence;
+use driver::Driver;
+use quinn::VarInt;
+use quinn::congestion::ControllerFactory;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
+use std::time::Duration;
+use thiserror::Error;
+use tokio::sync::{Notify, mpsc};
+
+/// Commands that wait for the link thread; it never waits for anyone, so a full queue means that it is gone.
+const COMMANDS_MAX: usize = 2_048;
+/// What the link has to tell that waits for the frame loop.
+const TOLD_MAX: usize = 4_096;
+/// Why the link cannot be opened. The operator mends it; trying again does not help.
+#[derive(Debug, Error)]
+pub enum LinkError {
+    /// Another program has the port, or this show runs twice.
+    #[error(
+        "UDP {0} is in use by another program; end it (is this show running twice?) or change `listen` in site.toml"
+    )]
+    PortInUse(SocketAddr),
+    /// The address is not one of this machine, or not allowed.
+    #[error("UDP {address} cannot be opened ({why}); change `listen` in site.toml")]
+    Address {
+        /// The address of the manifest.
+        address: SocketAddr,
+        /// What the system says.
+        why: std::io::Error,
+    },
+    /// The key or the system does not do.
+    #[error("the link cannot be started: {0}")]
+    Setup(String),
+}
+
+/// What the link tells the show.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// When it was known on the link thread, monotonic.
+    pub at: Duration,
+    /// What.
+    pub output: Output,
+}
+
+enum Command {
+    Happening(Duration, Happening),
+    SceneStart,
+}
+
+/// What both the link thread and others look at; the newest is what counts.
+#[derive(Debug, Default)]
+struct Shared {
+    /// Who is here, to be sent.
+    here: Mutex<Option<Presence>>,
+    /// Who is there.
+    there: Mutex<Presence>,
+    status: Mutex<Status>,
+    turns: AtomicU64,
+    /// The link is to end.
+    over: AtomicBool,
+    wake: Notify,
+}
+
+/// How the link is, as of its last turn.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Status {
+    /// The session.
+    pub health: Health,
+    /// The shared clock in seconds at `at`.
+    pub shared: f64,
+    /// Monotonic.
+    pub at: Duration,
+    /// Which of the two sites this is, 0 or 1.
+    pub side: u8,
+    /// True at one site while linked, and when alone.
+    pub lead: bool,
+    /// Connections that are open.
+    pub connections: usize,
+    /// Connections that were opened since the start.
+    pub opened: u64,
+    /// The pinned key of the twin, if there is one.
+    pub twin: Option<[u8; 32]>,
+    /// Where the twin is heard.
+    pub address: Option<SocketAddr>,
+    /// That is a relay.
+    pub relayed: bool,
+    /// The twin is reached, and does not want this site: its operator has forgotten it.
+    pub refused: bool,
+}
+
+/// Speaks to the link from any thread; clones speak to the same link.
+#[derive(Clone)]
+pub struct LinkSender {
+    commands: mpsc::Sender<Command>,
+    shared: Arc<Shared>,
+}
+
+impl LinkSender {
+    /// Something happened here at `made`.
+    pub fn happening(&self, made: Duration, what: Happening) {
+        // Full only when the link thread is gone; then there is no one to tell.
+        let _ = self.commands.try_send(Command::Happening(made, what));
+    }
+
+    /// Who is here now.
+    pub fn presence(&self, presence: Presence) {
+        *self.shared.here.lock().unwrap_or_else(PoisonError::into_inner) = Some(presence);
+        self.shared.wake.notify_one();
+    }
+
+    /// A scene starts: the shared clock may take a large step.
+    pub fn scene_start(&self) {
+        let _ = self.commands.try_send(Command::SceneStart);
+    }
+
+    /// Who is there now.
+    pub fn there(&self) -> Presence {
+        self.shared.there.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How the link is.
+    pub fn status(&self) -> Status {
+        *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often the link thread has turned; a number that stands still for a second is a fault.
+    pub fn turns(&self) -> u64 {
+        self.shared.turns.load(Ordering::Relaxed)
+    }
+}
+
+/// What a link is made of.
+pub struct Plan {
+    /// This site's.
+    pub key: SiteKey,
+    /// Who it is, and who the twin.
+    pub config: Config,
+    /// Where the twin may be found.
+    pub reach: Reach,
+    /// The site's folder: what the operator changes there is followed, and those with a ticket are let in.
+    pub home: Option<Home>,
+    /// What QUIC runs on; see [`transport`].
+    pub transport: Arc<quinn::TransportConfig>,
+}
+
+/// The link thread. Dropping it says goodbye to the twin.
+pub struct LinkThread {
+    sender: LinkSender,
+    thread: Option<std::thread::JoinHandle<()>>,
+    address: SocketAddr,
+}
+
+impl LinkThread {
+    /// Opens the socket and starts the thread. What it has to tell comes out of the receiver.
+    pub fn start(
+        key: &SiteKey,
+        listen: SocketAddr,
+        reach: impl Into<Reach>,
+        config: Config,
+    ) -> Result<(Self, std_mpsc::Receiver<Told>), LinkError> {
+        let (key, reach) = (key.clone(), reach.into());
+        Self::open(listen, Plan { key, config, reach, home: None, transport: transport() })
+    }
+
+    /// The same for a site with a folder, whose twin may change, or over another transport than [`transport`].
+    pub fn open(listen: SocketAddr, plan: Plan) -> Result<(Self, std_mpsc::Receiver<Told>), LinkError> {
+        let socket = std::net::UdpSocket::bind(listen).map_err(|why| match why.kind() {
+            std::io::ErrorKind::AddrInUse => LinkError::PortInUse(listen),
+            _ => LinkError::Address { address: listen, why },
+        })?;
+        let setup = |why: &dyn std::fmt::Display| LinkError::Setup(why.to_string());
+        let address = socket.local_addr().map_err(|why| setup(&why))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|why| setup(&why))?;
+        let (commands, from_show) = mpsc::channel(COMMANDS_MAX);
+        let (told, receiver) = std_mpsc::sync_channel(TOLD_MAX);
+        let shared = Arc::new(Shared::default());
+        let sender = LinkSender { commands, shared: shared.clone() };
+        let driver = runtime.block_on(async { Driver::new(plan, socket, shared, told) })?;
+        let thread = std::thread::Builder::new()
+            .name("link".into())
+            .spawn(move || runtime.block_on(driver.run(from_show)))
+            .map_err(|why| setup(&why))?;
+        Ok((Self { sender, thread: Some(thread), address }, receiver))
+    }
+
+    /// Speaks to the link.
+    pub fn sender(&self) -> LinkSender {
+        self.sender.clone()
+    }
+
+    /// The address that it listens on, with the port that was chosen if none was given.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for LinkThread {
+    fn drop(&mut self) {
+        self.sender.shared.over.store(true, Ordering::Relaxed);
+        self.sender.shared.wake.notify_one();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the link runs on: every limit set, our own controller.
+pub fn transport() -> Arc<quinn::TransportConfig> {
+    Arc::new(limits(Arc::new(LinkFloor)))
+}
+
+/// Every limit of QUIC, set. Datagrams carry the link; streams are for what is bulky, and nothing is yet.
+pub fn limits(controller: Arc<dyn ControllerFactory + Send + Sync>) -> quinn::TransportConfig {
+    let mut config = quinn::TransportConfig::default();
+    config
+        .max_idle_timeout(Some(VarInt::from_u32(5_000).into()))
+        .keep_alive_interval(Some(Duration::from_secs(1)))
+        .datagram_send_buffer_size(16 << 10)
+        .datagram_receive_buffer_size(Some(256 << 10))
+        .max_concurrent_bidi_streams(0_u8.into())
+        .max_concurrent_uni_streams(0_u8.into())
+        .stream_receive_window(VarInt::from_u32(64 << 10))
+        .receive_window(VarInt::from_u32(128 << 10))
+        .send_window(128 << 10)
+        .mtu_discovery_config(None)
+        .initial_mtu(1_200)
+        .initial_rtt(Duration::from_millis(100))
+        .enable_segmentation_offload(false)
+        .congestion_controller_factory(controller);
+    config
+}

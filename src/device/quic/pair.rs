@@ -1,0 +1,405 @@
+//! Two sites are introduced: the one with the ticket dials, both prove that they have it, and each pins the other.
+
+use super::accept::HANDSHAKE;
+use super::limits;
+use super::socket::{FromRelay, Shore, canonical};
+use crate::device::clock::monotonic;
+use crate::device::controller::LinkFloor;
+use crate::device::introductions::{Invitation, KeepError, pin, since_1970};
+use crate::device::key::SiteKey;
+use crate::device::tls::{self, Whom};
+use crate::link::pairing::{INTRODUCTION_MAX, PAIR_ALPN, PAIR_LABEL, Role, Secret, introduce, introduced};
+use crate::link::relay::{Asking, Other, Placed};
+use crate::link::{Card, Ticket};
+use crate::manifest::{ADDRESSES_MAX, Twin, Twins, city};
+use quinn::{Connection, ConnectionError, ConnectionId, Endpoint, EndpointConfig, VarInt};
+use rustls::pki_types::CertificateDer;
+use std::collections::HashMap;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use thiserror::Error;
+use tokio::sync::{Mutex as Turn, mpsc, watch};
+use tokio::task::JoinSet;
+
+/// An introduction that takes longer has failed.
+const TALK: Duration = Duration::from_secs(8);
+/// Who guesses wrong waits, and whoever guesses next waits for him.
+const WRONG: Duration = Duration::from_secs(1);
+/// Closes a connection on which both have pinned each other.
+const DONE: u32 = 0;
+const REFUSED: u32 = 1;
+/// A relay's name is looked up again after this.
+const LOOK_UP: Duration = Duration::from_secs(5);
+/// Relays' answers that wait.
+const ANSWERS_MAX: usize = 64;
+
+/// Why two sites were not introduced.
+#[derive(Debug, Error)]
+pub enum PairError {
+    /// Nobody answers. Trying again may help.
+    #[error(
+        "the other site does not answer at {0}; check that `moongate invite` still runs there, that its UDP port is open \
+         to the outside, or name a relay in both site.toml: relay = \"host:port\""
+    )]
+    Unreachable(String),
+    /// It answers, and does not know the ticket.
+    #[error("the other site does not expect this ticket: it was used, or its time is over; ask for a new one")]
+    Refused,
+    /// It is in no city that this version knows.
+    #[error("the other site says that it is in \"{0}\", which this Moongate does not know; update this machine")]
+    City(String),
+    /// What was agreed cannot be kept.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
+    /// There is no socket, or no randomness.
+    #[error("{0}")]
+    Setup(String),
+}
+
+fn setup(why: impl core::fmt::Display) -> PairError {
+    PairError::Setup(why.to_string())
+}
+
+/// What a site says of itself to those with a ticket, and where it keeps whom it knows.
+#[derive(Clone)]
+pub struct Home {
+    /// The site's folder.
+    pub dir: PathBuf,
+    /// Who it is and how it is reached.
+    pub card: Card,
+}
+
+/// Those who may come in with a ticket; nobody unless an invitation stands.
+#[derive(Clone)]
+pub struct Guests {
+    key: SiteKey,
+    home: Option<Home>,
+    expected: Arc<Mutex<Option<Expected>>>,
+}
+
+#[derive(Clone)]
+struct Expected {
+    invitation: Invitation,
+    /// Who has proved it first; nobody else may use it from then on.
+    first: Arc<Mutex<Option<[u8; 32]>>>,
+    /// One guess at a time.
+    turn: Arc<Turn<()>>,
+}
+
+impl Guests {
+    /// Nobody is expected yet.
+    pub fn new(key: &SiteKey, home: Option<Home>) -> Self {
+        Self { key: key.clone(), home, expected: Arc::default() }
+    }
+
+    /// From now on this invitation stands, or none.
+    pub fn expect(&self, invitation: Option<Invitation>) {
+        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        if expected.as_ref().map(|expected| expected.invitation) != invitation {
+            *expected =
+                invitation.map(|invitation| Expected { invitation, first: Arc::default(), turn: Arc::default() });
+        }
+    }
+
+    /// What becomes of one who knocks; none if he has no ticket.
+    pub(super) fn welcome(&self, id: &ConnectionId) -> Option<Welcome> {
+        let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let fits = expected.invitation.secret.is_knock(id) && since_1970() < expected.invitation.expires;
+        let home = self.home.clone().filter(|_| fits)?;
+        Some(Welcome { key: self.key.clone(), home, expected })
+    }
+}
+
+/// One who has knocked.
+pub(super) struct Welcome {
+    key: SiteKey,
+    home: Home,
+    expected: Expected,
+}
+
+impl Welcome {
+    /// Hears him out, and pins him if he has the ticket.
+    pub async fn receive(self, arriving: quinn::Incoming) {
+        let _turn = self.expected.turn.lock().await;
+        let server = tls::server_for(&self.key, Whom::Anyone, PAIR_ALPN).map(|mut server| {
+            server.transport_config(transport());
+            Arc::new(server)
+        });
+        let Ok(connecting) = server.map_err(drop).and_then(|server| arriving.accept_with(server).map_err(drop)) else {
+            return;
+        };
+        let Ok(Ok(connection)) = tokio::time::timeout(HANDSHAKE, connecting).await else { return };
+        match tokio::time::timeout(TALK, self.talk(&connection)).await {
+            Ok(Some(twin)) => {
+                tracing::info!("introduced: {} in {}, key {}", twin.name, twin.city.latin, twin.id());
+                // He closes when he has pinned us, too; if he does not, the ticket stays good for him.
+                let closed = tokio::time::timeout(TALK, connection.closed()).await;
+                if matches!(&closed, Ok(ConnectionError::ApplicationClosed(end)) if end.error_code == DONE.into()) {
+                    Invitation::void(&self.home.dir);
+                }
+            }
+            _ => {
+                tracing::warn!("{} has knocked and was refused", canonical(connection.remote_address()));
+                tokio::time::sleep(WRONG).await;
+                connection.close(VarInt::from_u32(REFUSED), b"refused");
+            }
+        }
+    }
+
+    async fn talk(&self, connection: &Connection) -> Option<Twin> {
+        let secret = &self.expected.invitation.secret;
+        let key = peer_key(connection)?;
+        let exported = exported(connection)?;
+        let (mut to, mut from) = connection.accept_bi().await.ok()?;
+        let said = from.read_to_end(INTRODUCTION_MAX).await.ok()?;
+        let card = introduced(secret, Role::Accepting, &exported, &said).ok()??;
+        if *self.expected.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(key) != key {
+            return None;
+        }
+        let twin = twin_of(key, &card, Some(connection.remote_address())).ok()?;
+        pin(&self.home.dir, twin.clone()).inspect_err(|why| tracing::error!("{why}")).ok()?;
+        to.write_all(&introduce(secret, Role::Inviting, &exported, &self.home.card)).await.ok()?;
+        to.finish().ok()?;
+        Some(twin)
+    }
+}
+
+/// Waits until someone has used the invitation, or it has expired: then there is nobody. It answers at `listen`, or, where
+/// a show has that port, the show does; and at the card's relay.
+pub fn invite(
+    home: &Home,
+    key: &SiteKey,
+    listen: SocketAddr,
+    invitation: Invitation,
+) -> Result<Option<Twin>, PairError> {
+    runtime()?.block_on(async {
+        let guests = Guests::new(key, Some(home.clone()));
+        guests.expect(Some(invitation));
+        let (shore, endpoint, answers) = open(listen)?;
+        let mut server = tls::server_for(key, Whom::Nobody, PAIR_ALPN).map_err(setup)?;
+        server.transport_config(transport());
+        endpoint.set_server_config(Some(server));
+        let (incoming, _nobody) = mpsc::channel(1);
+        let accepting = tokio::spawn(super::accept::accept(endpoint.clone(), incoming, guests));
+        let relay = home.card.relay.clone().map(|relay| {
+            let (placed, _) = watch::channel(None);
+            tokio::spawn(meet(shore, answers, key.clone(), relay, invitation.secret, placed))
+        });
+        let before = Twins::read(&home.dir).map_err(KeepError::from)?;
+        let used = loop {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            if Invitation::read(&home.dir) != Some(invitation) {
+                break since_1970() < invitation.expires;
+            }
+        };
+        accepting.abort();
+        relay.inspect(|relay| relay.abort());
+        endpoint.close(VarInt::from_u32(DONE), b"");
+        let _ = tokio::time::timeout(Duration::from_millis(500), endpoint.wait_idle()).await;
+        let after = Twins::read(&home.dir).map_err(KeepError::from)?;
+        Ok(after.latest().filter(|_| used && after != before).cloned())
+    })
+}
+
+/// Dials whoever printed the ticket, at all its addresses at once, and pins it.
+pub fn accept(home: &Home, key: &SiteKey, listen: SocketAddr, ticket: &Ticket) -> Result<Twin, PairError> {
+    let Home { dir, card } = home;
+    runtime()?.block_on(async {
+        let (shore, endpoint, answers) = open(listen)?;
+        let (placed, mut at_relay) = watch::channel(None);
+        let mut tries = JoinSet::new();
+        let spawn = |tries: &mut JoinSet<_>, address, seen: bool| {
+            let (endpoint, key, ticket, card) = (endpoint.clone(), key.clone(), ticket.clone(), card.clone());
+            tries
+                .spawn(async move { (knock(&endpoint, &key, &ticket, &card, address).await, seen.then_some(address)) });
+        };
+        ticket.card.addresses.iter().for_each(|address| spawn(&mut tries, *address, true));
+        let relay = ticket
+            .card
+            .relay
+            .clone()
+            .map(|relay| tokio::spawn(meet(shore, answers, key.clone(), relay, ticket.secret, placed)));
+        let deadline = tokio::time::sleep(TALK + TALK);
+        tokio::pin!(deadline);
+        let mut answer = Err(PairError::Unreachable(tried(&ticket.card)));
+        let mut asked = relay.is_none();
+        loop {
+            tokio::select! {
+                Some(done) = tries.join_next() => match done {
+                    Ok((Ok((connection, said)), seen)) => {
+                        // With the address that worked, whether or not it was on the card.
+                        let twin = twin_of(ticket.key, &said, seen)?;
+                        pin(dir, twin.clone())?;
+                        connection.close(VarInt::from_u32(DONE), b"introduced");
+                        answer = Ok(twin);
+                        break;
+                    }
+                    Ok((Err(why @ PairError::Refused), _)) => answer = Err(why),
+                    Ok(_) | Err(_) => {}
+                },
+                Ok(()) = at_relay.changed(), if !asked => {
+                    if let Some((relay, Placed { other: Some(other), .. })) = *at_relay.borrow_and_update() {
+                        asked = true;
+                        spawn(&mut tries, other, true);
+                        spawn(&mut tries, relay, false);
+                    }
+                }
+                () = &mut deadline => break,
+            }
+            if asked && tries.is_empty() {
+                break;
+            }
+        }
+        relay.inspect(|relay| relay.abort());
+        let _ = tokio::time::timeout(Duration::from_millis(500), endpoint.wait_idle()).await;
+        answer
+    })
+}
+
+/// One attempt: the handshake, both proofs, the other site's card.
+async fn knock(
+    endpoint: &Endpoint,
+    key: &SiteKey,
+    ticket: &Ticket,
+    card: &Card,
+    address: SocketAddr,
+) -> Result<(Connection, Card), PairError> {
+    let mut client = tls::pairing_client(key, ticket.key).map_err(setup)?;
+    let secret = ticket.secret;
+    client
+        .initial_dst_cid_provider(Arc::new(move || ConnectionId::new(&secret.knock(fastrand::u64(..).to_le_bytes()))));
+    client.transport_config(transport());
+    let unreachable = || PairError::Unreachable(address.to_string());
+    let connecting = endpoint.connect_with(client, address, "moongate").map_err(|_| unreachable())?;
+    let connection = match tokio::time::timeout(TALK, connecting).await.map_err(|_| unreachable())? {
+        Ok(connection) => connection,
+        // Whoever answers and does not want us has no ticket like ours.
+        Err(ConnectionError::ConnectionClosed(_) | ConnectionError::TransportError(_)) => {
+            return Err(PairError::Refused);
+        }
+        Err(_) => return Err(unreachable()),
+    };
+    let talk = async {
+        let exported = exported(&connection)?;
+        let (mut to, mut from) = connection.open_bi().await.ok()?;
+        to.write_all(&introduce(&secret, Role::Accepting, &exported, card)).await.ok()?;
+        to.finish().ok()?;
+        let said = from.read_to_end(INTRODUCTION_MAX).await.ok()?;
+        introduced(&secret, Role::Inviting, &exported, &said).ok()?
+    };
+    match tokio::time::timeout(TALK, talk).await {
+        Ok(Some(card)) => Ok((connection, card)),
+        _ => Err(PairError::Refused),
+    }
+}
+
+/// Asks a relay for the other holder of a ticket, until it is dropped.
+async fn meet(
+    shore: Arc<Shore>,
+    mut answers: mpsc::Receiver<FromRelay>,
+    key: SiteKey,
+    relay: String,
+    secret: Secret,
+    placed: watch::Sender<Option<(SocketAddr, Placed)>>,
+) {
+    let mut asking: HashMap<SocketAddr, Asking> = HashMap::new();
+    loop {
+        if asking.is_empty() {
+            let Ok(found) = tokio::net::lookup_host(&relay).await else {
+                tokio::time::sleep(LOOK_UP).await;
+                continue;
+            };
+            let other = Other::Meeting(secret.meeting_point());
+            asking.extend(found.take(2).map(|at| (canonical(at), Asking::new(monotonic(), key.public(), other))));
+        }
+        let now = monotonic();
+        for (relay, asking) in &mut asking {
+            if let Some(question) = asking.poll(now, |text| key.sign(text)) {
+                shore.ask(*relay, &question);
+            }
+        }
+        let next = asking.values().map(Asking::next).min().unwrap_or(now + LOOK_UP);
+        let answer = tokio::time::timeout(next.saturating_sub(now), answers.recv()).await;
+        if let Ok(Some((from, answer))) = answer
+            && let Some(asking) = asking.get_mut(&from)
+            && asking.handle(monotonic(), &answer)
+            && let Some(now_placed) = asking.placed()
+        {
+            placed.send_replace(Some((from, now_placed)));
+        }
+    }
+}
+
+fn tried(card: &Card) -> String {
+    let addresses = card.addresses.iter().map(ToString::to_string);
+    let all: Vec<_> = addresses.chain(card.relay.iter().map(|relay| format!("the relay {relay}"))).collect();
+    if all.is_empty() { "any address (its ticket has none)".into() } else { all.join(", ") }
+}
+
+/// What is kept of a site that has said so of itself; `seen` is where it was seen.
+fn twin_of(key: [u8; 32], card: &Card, seen: Option<SocketAddr>) -> Result<Twin, PairError> {
+    let city = city(&card.city).ok_or_else(|| PairError::City(card.city.clone()))?;
+    let mut addresses: Vec<_> = seen.map(canonical).into_iter().chain(card.addresses.iter().copied()).collect();
+    let mut known = std::collections::HashSet::new();
+    addresses.retain(|address| known.insert(*address));
+    addresses.truncate(ADDRESSES_MAX);
+    let name = if card.name.is_empty() { city.latin.clone() } else { card.name.clone() };
+    Ok(Twin { key, city, name, addresses, relay: card.relay.clone() })
+}
+
+fn peer_key(connection: &Connection) -> Option<[u8; 32]> {
+    let shown = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
+    tls::raw_key(shown.first()?)
+}
+
+fn exported(connection: &Connection) -> Option<[u8; 32]> {
+    let mut out = [0; 32];
+    connection.export_keying_material(&mut out, PAIR_LABEL, b"").ok()?;
+    Some(out)
+}
+
+fn transport() -> Arc<quinn::TransportConfig> {
+    let mut config = limits(Arc::new(LinkFloor));
+    config.max_concurrent_bidi_streams(1_u8.into());
+    Arc::new(config)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, PairError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(setup)
+}
+
+/// A socket at the site's port, or at any where a show has it.
+fn open(listen: SocketAddr) -> Result<(Arc<Shore>, Endpoint, mpsc::Receiver<FromRelay>), PairError> {
+    let socket =
+        UdpSocket::bind(listen).or_else(|_| UdpSocket::bind(SocketAddr::new(listen.ip(), 0))).map_err(setup)?;
+    let (relays, answers) = mpsc::channel(ANSWERS_MAX);
+    let shore = Shore::new(socket, relays).map_err(setup)?;
+    let endpoint = endpoint(&shore).map_err(setup)?;
+    Ok((shore, endpoint, answers))
+}
+
+/// QUIC over a shore. Its packets all have their second bit set, which tells them from what is between site and relay.
+pub(super) fn endpoint(shore: &Arc<Shore>) -> std::io::Result<Endpoint> {
+    let mut config = EndpointConfig::default();
+    config.grease_quic_bit(false);
+    Endpoint::new_with_abstract_socket(config, None, shore.clone(), Arc::new(quinn::TokioRuntime))
+}
+
+/// The addresses of this machine that others may reach: those that packets to the outside leave from, with the port of
+/// `listen`; and that address itself if it is one.
+pub fn own_addresses(listen: SocketAddr) -> Vec<SocketAddr> {
+    if !listen.ip().is_unspecified() {
+        return vec![listen];
+    }
+    // Nothing is sent: the system only says how it would. The addresses are of the blocks for documentation.
+    let outside = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
+    let out = outside.into_iter().filter(|(own, _)| listen.is_ipv6() || own.starts_with('0'));
+    let route = |(own, other): (&str, &str)| {
+        let socket = UdpSocket::bind(own).ok()?;
+        socket.connect(other).ok()?;
+        Some(SocketAddr::new(socket.local_addr().ok()?.ip(), listen.port()))
+    };
+    out.filter_map(route).filter(|address| !address.ip().is_unspecified()).collect()
+}

@@ -1,0 +1,191 @@
+//! Every way to the twin that is known, and when each is to be tried.
+
+use crate::link::relay::Placed;
+use crate::manifest::Twin;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// First pause between two attempts, and the longest while nothing is heard of the twin.
+const BACKOFF: [Duration; 2] = [Duration::from_millis(150), Duration::from_secs(5)];
+/// First and longest pause between attempts at a better way, while a worse one works.
+const BETTER: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(300)];
+/// Most ways at once.
+const WAYS_MAX: usize = 16;
+
+/// Where the twin may be found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Its own addresses.
+    pub addresses: Vec<SocketAddr>,
+    /// Relays, host and port, that it may ask.
+    pub relays: Vec<String>,
+}
+
+impl From<SocketAddr> for Reach {
+    fn from(address: SocketAddr) -> Self {
+        Self { addresses: vec![address], relays: vec![] }
+    }
+}
+
+impl Reach {
+    /// What is known of a twin, and the relay that this site asks itself.
+    pub fn of(twin: &Twin, relay: Option<&str>) -> Self {
+        let mut relays: Vec<_> = twin.relay.as_deref().into_iter().chain(relay).map(str::to_owned).collect();
+        relays.dedup();
+        Self { addresses: twin.addresses.clone(), relays }
+    }
+}
+
+/// One way to the twin.
+#[derive(Debug, Clone)]
+struct Way {
+    address: SocketAddr,
+    relayed: bool,
+    dialling: bool,
+    tried: Option<Duration>,
+    pause: Duration,
+    /// Differs from way to way and from time to time, so that two sites do not dial in step.
+    jitter: f64,
+}
+
+/// All ways, and what has become of each.
+#[derive(Debug, Default)]
+pub(super) struct Ways {
+    list: Vec<Way>,
+}
+
+/// How well the twin is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Not at all.
+    Not,
+    /// Through a relay.
+    Relayed,
+    /// Without one.
+    Direct,
+}
+
+impl Ways {
+    /// These are the ways now. What is known of those that stay is kept.
+    pub fn renew(&mut self, reach: &Reach, placed: impl Iterator<Item = (SocketAddr, Placed)>) {
+        let mut now: Vec<_> = reach.addresses.iter().map(|address| (*address, false)).collect();
+        for (relay, Placed { other, .. }) in placed {
+            // A relay forwards only when both are there; and where it sees the other one may be reached directly.
+            let Some(other) = other else { continue };
+            now.push((other, false));
+            now.push((relay, true));
+        }
+        let mut list: Vec<Way> = Vec::new();
+        for (address, relayed) in now.into_iter().take(WAYS_MAX) {
+            if list.iter().all(|way| way.address != address) {
+                let known = self.list.iter().find(|way| way.address == address && way.relayed == relayed);
+                let new = Way { address, relayed, dialling: false, tried: None, pause: BACKOFF[0], jitter: 1.0 };
+                list.push(known.cloned().unwrap_or(new));
+            }
+        }
+        self.list = list;
+    }
+
+    /// True for the address of a relay.
+    pub fn is_relayed(&self, address: SocketAddr) -> bool {
+        self.list.iter().any(|way| way.relayed && way.address == address)
+    }
+
+    /// When a way is to be tried next; never while it is being tried, or when a better one works.
+    fn due(way: &Way, heard: Heard) -> Option<Duration> {
+        let (longest, first) = match (heard, way.relayed) {
+            (Heard::Not, _) => (BACKOFF[1], BACKOFF[0]),
+            (Heard::Relayed, false) => (BETTER[1], BETTER[0]),
+            _ => return None,
+        };
+        let pause = way.pause.clamp(first, longest).mul_f64(way.jitter);
+        (!way.dialling).then(|| way.tried.map_or(Duration::ZERO, |tried| tried + pause))
+    }
+
+    /// When the next way is to be tried.
+    pub fn next(&self, heard: Heard) -> Option<Duration> {
+        self.list.iter().filter_map(|way| Self::due(way, heard)).min()
+    }
+
+    /// The ways to be tried now; they count as being tried.
+    pub fn dial(&mut self, now: Duration, heard: Heard) -> Vec<SocketAddr> {
+        let due = self.list.iter_mut().filter(|way| Self::due(way, heard).is_some_and(|at| at <= now));
+        due.map(|way| {
+            way.dialling = true;
+            way.address
+        })
+        .collect()
+    }
+
+    /// An attempt is over. One that succeeds may end a moment later, so either way the next pause is longer.
+    pub fn tried(&mut self, now: Duration, address: SocketAddr, random: &mut fastrand::Rng) {
+        if let Some(way) = self.list.iter_mut().find(|way| way.address == address) {
+            way.dialling = false;
+            way.jitter = 0.75 + 0.5 * random.f64();
+            way.pause = if way.tried.is_some() { (way.pause * 3 / 2).min(BETTER[1]) } else { way.pause };
+            way.tried = Some(now);
+        }
+    }
+
+    /// A connection has lived: whatever was tried in vain before is worth trying soon again.
+    pub fn refresh(&mut self) {
+        for way in &mut self.list {
+            (way.pause, way.tried) = (BACKOFF[0], None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1], port))
+    }
+
+    fn ways() -> Ways {
+        let mut ways = Ways::default();
+        let placed = Placed { here: address(1), other: Some(address(2)) };
+        ways.renew(&Reach::from(address(3)), [(address(9), placed)].into_iter());
+        ways
+    }
+
+    #[test]
+    fn all_ways_are_tried_together_and_then_with_longer_pauses_for_ever() {
+        let (mut ways, mut random) = (ways(), fastrand::Rng::with_seed(1));
+        assert_eq!(ways.dial(ms(0), Heard::Not), [address(3), address(2), address(9)]);
+        assert!(ways.dial(ms(0), Heard::Not).is_empty(), "they are being tried");
+        let (mut now, mut pauses) = (ms(3_000), vec![]);
+        for _ in 0..20 {
+            ways.tried(now, address(3), &mut random);
+            let next = ways.next(Heard::Not).expect("for ever");
+            pauses.push(next - now);
+            now = next;
+            assert_eq!(ways.dial(now, Heard::Not), [address(3)]);
+        }
+        assert!(pauses[0] <= ms(190) && pauses[19] >= ms(3_750) && pauses[19] <= ms(6_250), "{pauses:?}");
+    }
+
+    #[test]
+    fn while_a_relay_works_only_direct_ways_are_tried_and_rarely() {
+        let (mut ways, mut random) = (ways(), fastrand::Rng::with_seed(1));
+        assert_eq!(ways.dial(ms(0), Heard::Relayed), [address(3), address(2)]);
+        ways.tried(ms(0), address(3), &mut random);
+        let next = ways.next(Heard::Relayed).expect("for ever");
+        assert!((ms(3_750)..=ms(6_250)).contains(&next), "{next:?}");
+        assert_eq!(ways.next(Heard::Direct), None);
+        assert!(ways.next(Heard::Not).expect("at once") <= ms(190), "when the relay fails, there is no time to lose");
+    }
+
+    #[test]
+    fn a_way_that_is_not_there_any_more_is_not_tried() {
+        let mut ways = ways();
+        assert!(ways.is_relayed(address(9)) && !ways.is_relayed(address(2)));
+        ways.renew(&Reach::default(), core::iter::empty());
+        assert!(ways.dial(ms(0), Heard::Not).is_empty() && !ways.is_relayed(address(9)));
+    }
+}

@@ -1,0 +1,123 @@
+//! The link's socket. It is QUIC's, and beside it carries what the site and its relay say to each other.
+
+use crate::link::relay::is_of_relay;
+use quinn::udp::{RecvMeta, Transmit};
+use quinn::{AsyncUdpSocket, Runtime, TokioRuntime, UdpPoller};
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc;
+
+/// What a relay has said, and from where.
+pub type FromRelay = (SocketAddr, Vec<u8>);
+
+/// A UDP socket of which QUIC sees only what is QUIC.
+#[derive(Debug)]
+pub struct Shore {
+    inner: Arc<dyn AsyncUdpSocket>,
+    relays: mpsc::Sender<FromRelay>,
+    is_v6: bool,
+}
+
+impl Shore {
+    /// Takes a bound socket; to be called on the runtime that will use it.
+    pub fn new(socket: std::net::UdpSocket, relays: mpsc::Sender<FromRelay>) -> io::Result<Arc<Self>> {
+        let is_v6 = socket.local_addr()?.is_ipv6();
+        Ok(Arc::new(Self { inner: TokioRuntime.wrap_udp_socket(socket)?, relays, is_v6 }))
+    }
+
+    /// Asks a relay something. What does not leave is asked again later.
+    pub fn ask(&self, relay: SocketAddr, question: &[u8]) {
+        let destination = match relay.ip() {
+            IpAddr::V4(ip) if self.is_v6 => SocketAddr::new(ip.to_ipv6_mapped().into(), relay.port()),
+            _ => relay,
+        };
+        let transmit = Transmit { destination, ecn: None, contents: question, segment_size: None, src_ip: None };
+        let _ = self.inner.try_send(&transmit);
+    }
+
+    /// Takes what is of a relay out of a buffer that may hold several datagrams of one sender, all but the last equally
+    /// long. How many bytes of QUIC are left.
+    fn sift(&self, bytes: &mut [u8], meta: &RecvMeta) -> usize {
+        let (mut read, mut kept) = (0, 0);
+        while read < meta.len {
+            let size = meta.stride.max(1).min(meta.len - read);
+            let datagram = read..read + size;
+            if is_of_relay(&bytes[datagram.clone()]) {
+                // A full queue drops the newest, as a full socket would.
+                let _ = self.relays.try_send((canonical(meta.addr), bytes[datagram].to_vec()));
+            } else {
+                bytes.copy_within(datagram, kept);
+                kept += size;
+            }
+            read += size;
+        }
+        kept
+    }
+}
+
+/// An address of IPv4 as such, also where the socket is one of IPv6.
+pub fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+impl AsyncUdpSocket for Shore {
+    fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
+        self.inner.clone().create_io_poller()
+    }
+
+    fn try_send(&self, transmit: &Transmit) -> io::Result<()> {
+        self.inner.try_send(transmit)
+    }
+
+    fn poll_recv(
+        &self,
+        cx: &mut Context,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        let count = std::task::ready!(self.inner.poll_recv(cx, bufs, meta))?;
+        for (buffer, meta) in bufs.iter_mut().zip(meta.iter_mut()).take(count) {
+            meta.len = self.sift(buffer, meta);
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.local_addr()
+    }
+
+    fn max_transmit_segments(&self) -> usize {
+        self.inner.max_transmit_segments()
+    }
+
+    fn max_receive_segments(&self) -> usize {
+        self.inner.max_receive_segments()
+    }
+
+    fn may_fragment(&self) -> bool {
+        self.inner.may_fragment()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_of_a_relay_is_taken_out_wherever_it_lies() {
+        let (relays, mut told) = mpsc::channel(8);
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let shore = Shore::new(socket, relays).expect("a runtime is there");
+        let from: SocketAddr = "[::ffff:192.0.2.1]:9".parse().expect("an address");
+        let mut bytes = *b"\x41aa\x1dbb\x42cc\x1dd";
+        let meta = RecvMeta { addr: from, len: bytes.len(), stride: 3, ecn: None, dst_ip: None };
+        assert_eq!(shore.sift(&mut bytes, &meta), 6);
+        assert_eq!(&bytes[..6], b"\x41aa\x42cc");
+        let plain = "192.0.2.1:9".parse().expect("an address");
+        assert_eq!(told.try_recv(), Ok((plain, b"\x1dbb".to_vec())));
+        assert_eq!(told.try_recv(), Ok((plain, b"\x1dd".to_vec())));
+    }
+}

@@ -1,0 +1,97 @@
+//! A relay on a thread of its own: one UDP socket, and what the forwarder says of each datagram.
+
+use super::clock::monotonic;
+use crate::link::relay::{Counts, Forwarder, Limits, Turn};
+use ring::rand::{SecureRandom, SystemRandom};
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Largest UDP payload.
+const DATAGRAM_MAX: usize = 65_536;
+/// It wakes now and then to see whether it is over.
+const WAKE: Duration = Duration::from_millis(200);
+
+/// What can be said of a relay at an instant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RelayState {
+    /// Pairs of whom both are there.
+    pub pairs: usize,
+    /// Sites that wait for the other one.
+    pub waiting: usize,
+    /// What has passed since the start.
+    pub counts: Counts,
+}
+
+/// A relay that runs until it is dropped.
+pub struct RelayThread {
+    address: SocketAddr,
+    state: Arc<Mutex<RelayState>>,
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl RelayThread {
+    /// Opens the socket and forwards from now on.
+    pub fn start(listen: SocketAddr, limits: Limits) -> io::Result<Self> {
+        let socket = UdpSocket::bind(listen)?;
+        socket.set_read_timeout(Some(WAKE))?;
+        let address = socket.local_addr()?;
+        let mut secret = [0; 32];
+        SystemRandom::new().fill(&mut secret).map_err(|_| io::Error::other("the system gives no randomness"))?;
+        let (state, over) = (Arc::<Mutex<RelayState>>::default(), Arc::<AtomicBool>::default());
+        let (told, ends) = (state.clone(), over.clone());
+        let thread = std::thread::Builder::new().name("relay".into()).spawn(move || {
+            let forwarder = Forwarder::new(monotonic(), limits, secret);
+            run(&socket, forwarder, &told, &ends);
+        })?;
+        Ok(Self { address, state, over, thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How it is; at most a second old.
+    pub fn state(&self) -> RelayState {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for RelayThread {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(socket: &UdpSocket, mut forwarder: Forwarder, state: &Mutex<RelayState>, over: &AtomicBool) {
+    let mut bytes = vec![0; DATAGRAM_MAX];
+    let mut told = Duration::ZERO;
+    while !over.load(Ordering::Relaxed) {
+        let received = socket.recv_from(&mut bytes);
+        let now = monotonic();
+        if let Ok((count, from)) = received {
+            // What cannot be sent is lost, as on any path.
+            match forwarder.handle(now, from, &bytes[..count]) {
+                Turn::Forward(to) => drop(socket.send_to(&bytes[..count], to)),
+                Turn::Answer(answers) => {
+                    answers.into_iter().flatten().for_each(|(to, answer)| drop(socket.send_to(&answer, to)));
+                }
+                Turn::Drop => {}
+            }
+        }
+        if now.saturating_sub(told) > Duration::from_millis(500) {
+            told = now;
+            let (pairs, waiting) = forwarder.pairs();
+            let now = RelayState { pairs, waiting, counts: forwarder.counts };
+            *state.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        }
+    }
+}

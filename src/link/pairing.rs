@@ -1,0 +1,162 @@
+//! How two sites that hold one ticket prove it to each other, and what they say then (`moongate-pair/1`).
+//!
+//! The one who accepts dials, knows the inviting site's key from the ticket and pins it. Its own key is new to the
+//! inviting site, so it proves the ticket's secret over the TLS exporter: a proof fits this one connection only, and
+//! whoever stands between the two has none. Strangers do not get as far: who dials says so by a connection id that only
+//! the secret makes, and anyone else meets the link's own handshake, which wants a pinned key.
+
+use super::ticket::Card;
+use crate::wire::{Reader, WireError, Write};
+use ring::hmac;
+
+/// Its application protocol.
+pub const PAIR_ALPN: &[u8] = b"moongate-pair/1";
+/// What both sides take from TLS (RFC 8446, §7.5).
+pub const PAIR_LABEL: &[u8] = b"EXPORTER moongate-pair/1";
+/// Most bytes of an introduction.
+pub const INTRODUCTION_MAX: usize = 2_048;
+/// Bytes of a connection id of QUIC, at most; the first are chance.
+const ID: usize = 20;
+const NONCE: usize = 8;
+
+const INTRODUCTION: u8 = 1;
+
+/// What only the holders of a ticket know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Secret(pub [u8; 16]);
+
+impl core::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Which of the two speaks; a proof of one is none of the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Printed the ticket.
+    Inviting,
+    /// Typed it in.
+    Accepting,
+}
+
+impl Secret {
+    fn mac(&self, of: &[&[u8]]) -> hmac::Tag {
+        let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &self.0));
+        of.iter().for_each(|part| mac.update(part));
+        mac.sign()
+    }
+
+    /// A first connection id that says: I have the ticket. `nonce` is random.
+    pub fn knock(&self, nonce: [u8; NONCE]) -> [u8; ID] {
+        let mut id = [0; ID];
+        id[..NONCE].copy_from_slice(&nonce);
+        id[NONCE..].copy_from_slice(&self.mac(&[b"knock", &nonce]).as_ref()[..ID - NONCE]);
+        id
+    }
+
+    /// Whether a connection id says so.
+    pub fn is_knock(&self, id: &[u8]) -> bool {
+        let Some(nonce) = id.first_chunk::<NONCE>().filter(|_| id.len() == ID) else { return false };
+        // In the same time whatever is wrong.
+        self.knock(*nonce).iter().zip(id).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+    }
+
+    /// What stands for the ticket where strangers see it: at a relay, which brings those together who say the same.
+    pub fn meeting_point(&self) -> [u8; 32] {
+        self.mac(&[b"relay"]).as_ref().try_into().expect("SHA-256 has 32 bytes")
+    }
+
+    /// The proof of one side, over what TLS exports on this connection.
+    pub fn proof(&self, role: Role, exported: &[u8; 32]) -> [u8; 32] {
+        self.mac(&[role.word(), exported]).as_ref().try_into().expect("SHA-256 has 32 bytes")
+    }
+
+    fn proves(&self, role: Role, exported: &[u8; 32], proof: &[u8; 32]) -> bool {
+        let message = [role.word(), &exported[..]].concat();
+        hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, &self.0), &message, proof).is_ok()
+    }
+}
+
+impl Role {
+    fn word(self) -> &'static [u8] {
+        match self {
+            Self::Inviting => b"inviting",
+            Self::Accepting => b"accepting",
+        }
+    }
+}
+
+/// Says who this site is, with the proof.
+pub fn introduce(secret: &Secret, role: Role, exported: &[u8; 32], card: &Card) -> Vec<u8> {
+    let mut inner = Vec::with_capacity(256);
+    inner.extend_from_slice(&secret.proof(role, exported));
+    card.encode(&mut inner);
+    let mut out = Vec::with_capacity(inner.len() + 4);
+    out.put_frame(INTRODUCTION, &inner);
+    out
+}
+
+/// What the other one says of itself; `None` when its proof is wrong.
+pub fn introduced(secret: &Secret, role: Role, exported: &[u8; 32], said: &[u8]) -> Result<Option<Card>, WireError> {
+    let mut frames = Reader::new(said);
+    while let Some((kind, mut inner)) = frames.frame()? {
+        if kind == INTRODUCTION {
+            let proof = inner.array()?;
+            let card = Card::decode(&mut inner)?;
+            return Ok(secret.proves(role, exported, &proof).then_some(card));
+        }
+    }
+    Err(WireError::Short)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECRET: Secret = Secret([7; 16]);
+
+    fn card() -> Card {
+        Card { city: "kobe".into(), name: "Pier".into(), addresses: vec![], relay: None }
+    }
+
+    #[test]
+    fn only_who_has_the_ticket_is_believed_and_only_on_this_connection() {
+        let exported = [3; 32];
+        let said = introduce(&SECRET, Role::Accepting, &exported, &card());
+        let hear = |secret: Secret, role, exported| introduced(&secret, role, &exported, &said);
+        assert_eq!(hear(SECRET, Role::Accepting, exported), Ok(Some(card())));
+        assert_eq!(hear(Secret([8; 16]), Role::Accepting, exported), Ok(None));
+        assert_eq!(hear(SECRET, Role::Inviting, exported), Ok(None), "a proof sent back");
+        assert_eq!(hear(SECRET, Role::Accepting, [4; 32]), Ok(None), "a proof of another connection");
+    }
+
+    #[test]
+    fn only_who_has_the_ticket_can_knock() {
+        let id = SECRET.knock([1, 2, 3, 4, 5, 6, 7, 8]);
+        assert!(SECRET.is_knock(&id) && !Secret([8; 16]).is_knock(&id));
+        assert!(!SECRET.is_knock(&id[..19]) && !SECRET.is_knock(&[]));
+        for at in 0..id.len() {
+            let mut other = id;
+            other[at] ^= 1;
+            assert!(!SECRET.is_knock(&other), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_not_told_by_mistake() {
+        assert_eq!(format!("{SECRET:?}"), "Secret(…)");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(said in prop::collection::vec(any::<u8>(), 0..400), place in any::<prop::sample::Index>(), byte: u8) {
+            let _ = introduced(&SECRET, Role::Accepting, &[3; 32], &said);
+            let mut said = introduce(&SECRET, Role::Accepting, &[3; 32], &card());
+            let at = place.index(said.len());
+            said[at] = byte;
+            let _ = introduced(&SECRET, Role::Accepting, &[3; 32], &said);
+        }
+    }
+}

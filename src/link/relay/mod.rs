@@ -1,0 +1,197 @@
+//! How two sites that cannot reach each other meet: both ask a relay, each with its key, and it forwards what each sends.
+//!
+//! What it forwards is QUIC, sealed between the two: the relay has no key to it, and keeps nothing. What sites and relay
+//! say to each other travels on the same sockets, in datagrams whose second bit is clear, as it never is in QUIC's
+//! (RFC 9000, §17). A relay answers with less than it was asked, and remembers nothing of one who has not proved its
+//! address (a cookie) and its key (a signature over it).
+
+mod asking;
+mod forwarder;
+
+pub use asking::{Asking, Placed};
+pub use forwarder::{Counts, Forwarder, Limits, Turn};
+
+use crate::wire::{Reader, WireError, Write, read_address, write_address};
+use core::net::SocketAddr;
+use ring::digest::{Context, SHA256};
+
+/// Every datagram to and from a relay begins so: the last byte is the version.
+const HEAD: [u8; 4] = [0x1d, b'm', b'g', 1];
+/// All questions are as long as the longest, so that no answer is longer.
+const ASK: usize = 160;
+const COOKIE: usize = 16;
+const SIGNATURE: usize = 64;
+
+/// For whom a site asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Other {
+    /// A twin, by its public key.
+    Twin([u8; 32]),
+    /// Whoever says the same; for two who have a ticket in common.
+    Meeting([u8; 32]),
+}
+
+/// True for what is between a site and a relay, and not between two sites.
+pub fn is_of_relay(datagram: &[u8]) -> bool {
+    datagram.first().is_some_and(|first| first & 0x40 == 0)
+}
+
+/// A question: may I meet the other one here?
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Ask {
+    who: [u8; 32],
+    other: Other,
+    cookie: [u8; COOKIE],
+    signature: [u8; SIGNATURE],
+}
+
+/// What a relay answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Answer {
+    /// Ask again with this.
+    Cookie([u8; COOKIE]),
+    /// You are known here, seen at `you`; and the other one, too, if it is there.
+    Here { you: SocketAddr, other: Option<SocketAddr> },
+    /// There is no room.
+    Full,
+}
+
+impl Other {
+    fn parts(&self) -> (u8, &[u8; 32]) {
+        match self {
+            Self::Twin(key) => (0, key),
+            Self::Meeting(point) => (1, point),
+        }
+    }
+
+    /// What stands for both, whoever of them asks.
+    fn room(&self, who: &[u8; 32]) -> [u8; 32] {
+        let mut hash = Context::new(&SHA256);
+        match self {
+            Self::Twin(key) => {
+                hash.update(b"twins");
+                hash.update(who.min(key));
+                hash.update(who.max(key));
+            }
+            Self::Meeting(point) => {
+                hash.update(b"meeting");
+                hash.update(point);
+            }
+        }
+        hash.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
+    }
+}
+
+impl Ask {
+    /// What the signature is over.
+    fn signed(&self) -> Vec<u8> {
+        let (kind, other) = self.other.parts();
+        [b"moongate-relay/1", &self.cookie[..], &self.who, &[kind], other].concat()
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(ASK);
+        let (kind, other) = self.other.parts();
+        out.extend_from_slice(&HEAD);
+        out.put_u8(1);
+        out.extend_from_slice(&self.who);
+        out.put_u8(kind);
+        out.extend_from_slice(other);
+        out.extend_from_slice(&self.cookie);
+        out.extend_from_slice(&self.signature);
+        out.resize(ASK, 0);
+        out
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut from = said(bytes)?;
+        if bytes.len() < ASK || from.u8()? != 1 {
+            return Err(WireError::Short);
+        }
+        let who = from.array()?;
+        let other = match from.u8()? {
+            0 => Other::Twin(from.array()?),
+            1 => Other::Meeting(from.array()?),
+            _ => return Err(WireError::Range),
+        };
+        Ok(Self { who, other, cookie: from.array()?, signature: from.array()? })
+    }
+}
+
+impl Answer {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(48);
+        out.extend_from_slice(&HEAD);
+        match self {
+            Self::Cookie(cookie) => {
+                out.put_u8(2);
+                out.extend_from_slice(cookie);
+            }
+            Self::Here { you, other } => {
+                out.put_u8(3);
+                write_address(&mut out, *you);
+                out.put_u8(u8::from(other.is_some()));
+                other.iter().for_each(|other| write_address(&mut out, *other));
+            }
+            Self::Full => out.put_u8(4),
+        }
+        out
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut from = said(bytes)?;
+        Ok(match from.u8()? {
+            2 => Self::Cookie(from.array()?),
+            3 => {
+                let you = read_address(&mut from)?;
+                let other = if from.u8()? == 1 { Some(read_address(&mut from)?) } else { None };
+                Self::Here { you, other }
+            }
+            4 => Self::Full,
+            _ => return Err(WireError::Range),
+        })
+    }
+}
+
+/// What follows the head.
+fn said(bytes: &[u8]) -> Result<Reader<'_>, WireError> {
+    let mut from = Reader::new(bytes);
+    if from.array()? == HEAD { Ok(from) } else { Err(WireError::Range) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_said_is_understood() {
+        let ask = Ask { who: [1; 32], other: Other::Meeting([2; 32]), cookie: [3; 16], signature: [4; 64] };
+        let bytes = ask.encode();
+        assert_eq!((Ask::decode(&bytes), bytes.len(), is_of_relay(&bytes)), (Ok(ask), ASK, true));
+        let you = "[2001:db8::7]:4433".parse().expect("one");
+        for other in [None, Some("192.0.2.1:9".parse().expect("one")), Some(you)] {
+            for answer in [Answer::Here { you, other }, Answer::Cookie([9; 16]), Answer::Full] {
+                let bytes = answer.encode();
+                assert!(bytes.len() < ASK && is_of_relay(&bytes));
+                assert_eq!(Answer::decode(&bytes), Ok(answer));
+            }
+        }
+    }
+
+    #[test]
+    fn both_of_two_mean_the_same_room() {
+        let [a, b, c] = [[1; 32], [2; 32], [3; 32]];
+        assert_eq!(Other::Twin(b).room(&a), Other::Twin(a).room(&b));
+        assert_ne!(Other::Twin(c).room(&a), Other::Twin(a).room(&b));
+        assert_eq!(Other::Meeting(c).room(&a), Other::Meeting(c).room(&b));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let bytes = [&HEAD[..], &bytes].concat();
+            let _ = (Ask::decode(&bytes), Answer::decode(&bytes));
+        }
+    }
+}

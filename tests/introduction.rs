@@ -1,0 +1,249 @@
+//! Two sites are introduced, linked, and forgotten: over real sockets on loopback, with and without a relay.
+
+use moongate::device::clock::monotonic;
+use moongate::device::introductions::{Invitation, forget, since_1970};
+use moongate::device::key::SiteKey;
+use moongate::device::quic::{Home, LinkThread, PairError, Plan, Reach, Told, accept_ticket, invite, transport};
+use moongate::device::relay::RelayThread;
+use moongate::link::pairing::Secret;
+use moongate::link::relay::{Forwarder, Limits, Turn};
+use moongate::link::{Card, Config, Happening, Output, Parted, Showing, State, Ticket};
+use moongate::manifest::{Twin, Twins};
+use moongate::presence::{By, Touch};
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A port of the blocks for documentation: nobody answers, nobody refuses.
+const NOWHERE: &str = "192.0.2.1:4433";
+
+struct Site {
+    dir: tempfile::TempDir,
+    key: SiteKey,
+    listen: SocketAddr,
+    card: Card,
+}
+
+impl Site {
+    fn new(city: &str, relay: Option<SocketAddr>) -> Self {
+        let free = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("loopback");
+        Self {
+            dir: tempfile::tempdir().expect("a folder"),
+            key: SiteKey::generate().expect("randomness"),
+            listen: free,
+            card: Card {
+                city: city.into(),
+                name: format!("{city} square"),
+                addresses: vec![free],
+                relay: relay.map(|relay| relay.to_string()),
+            },
+        }
+    }
+
+    fn home(&self) -> Home {
+        Home { dir: self.dir.path().to_owned(), card: self.card.clone() }
+    }
+
+    fn invitation(&self) -> Invitation {
+        let expires = Duration::from_secs(since_1970().as_secs() + 30);
+        let mut secret = [0; 16];
+        fastrand::fill(&mut secret);
+        let invitation = Invitation { secret: Secret(secret), expires };
+        invitation.write(self.dir.path()).expect("our own folder");
+        invitation
+    }
+
+    fn ticket(&self, invitation: &Invitation) -> Ticket {
+        let Invitation { secret, expires } = *invitation;
+        let ticket = Ticket { key: self.key.public(), secret, expires, card: self.card.clone() };
+        Ticket::parse(&ticket.line()).expect("our own")
+    }
+
+    fn accept(&self, ticket: &Ticket) -> Result<Twin, PairError> {
+        accept_ticket(&self.home(), &self.key, self.listen, ticket)
+    }
+
+    fn twins(&self) -> Twins {
+        Twins::read(self.dir.path()).expect("what was written")
+    }
+
+    /// The link of a show.
+    fn run(&self) -> (LinkThread, Receiver<Told>) {
+        let twins = self.twins();
+        let config = Config {
+            key: self.key.public(),
+            twin: twins.latest().map(|twin| twin.key),
+            boot: fastrand::u64(1..),
+            city: self.card.city.clone(),
+            name: self.card.name.clone(),
+            showing: Showing { installation: "test".into(), declarations: 1 },
+            canvas: [1920.0, 1080.0],
+        };
+        let reach = twins.latest().map_or_else(Reach::default, |twin| Reach::of(twin, self.card.relay.as_deref()));
+        let plan = Plan { key: self.key.clone(), config, reach, home: Some(self.home()), transport: transport() };
+        LinkThread::open(self.listen, plan).unwrap_or_else(|why| panic!("{why}"))
+    }
+}
+
+fn wait(what: &str, mut until: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !until() {
+        assert!(began.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn linked(link: &LinkThread) -> bool {
+    link.sender().status().health.state == State::Linked
+}
+
+/// Both ends of an introduction at once.
+fn introduce(inviting: &Site, accepting: &Site) {
+    let invitation = inviting.invitation();
+    let ticket = inviting.ticket(&invitation);
+    let invited = std::thread::scope(|scope| {
+        let invited = scope.spawn(|| invite(&inviting.home(), &inviting.key, inviting.listen, invitation));
+        let twin = accepting.accept(&ticket).unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(twin.key, inviting.key.public());
+        invited.join().expect("no panic").unwrap_or_else(|why| panic!("{why}"))
+    });
+    assert_eq!(invited.map(|twin| twin.key), Some(accepting.key.public()));
+    assert_eq!(Invitation::read(inviting.dir.path()), None, "the ticket is used up");
+    for (site, other) in [(inviting, accepting), (accepting, inviting)] {
+        let twins = site.twins();
+        let twin = twins.latest().expect("it is pinned");
+        assert_eq!((twin.key, twin.city.slug.as_str()), (other.key.public(), other.card.city.as_str()));
+        assert_eq!(twin.name, other.card.name);
+    }
+}
+
+#[test]
+fn a_ticket_introduces_two_sites_that_link_and_one_that_is_forgotten_is_gone_at_once() {
+    let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
+    introduce(&dublin, &kobe);
+    let ((here, told), (there, _told)) = (dublin.run(), kobe.run());
+    wait("they are linked", || linked(&here) && linked(&there));
+    forget(dublin.dir.path(), &kobe.key.public()).expect("our own folder");
+    let forgotten = Instant::now();
+    wait("the connection is closed", || here.sender().status().connections == 0);
+    assert!(forgotten.elapsed() < Duration::from_secs(1), "{:?}", forgotten.elapsed());
+    wait("it is told", || told.try_iter().any(|told| told.output == Output::Parted(Parted::Forgotten)));
+    wait("the other one learns that it is not wanted", || there.sender().status().refused);
+    wait("it plays alone", || !linked(&there));
+    assert_eq!(here.sender().status().twin, None);
+}
+
+#[test]
+fn a_show_that_runs_alone_lets_one_with_a_ticket_in_and_is_linked_without_a_new_start() {
+    let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
+    let (here, _told) = dublin.run();
+    let invitation = dublin.invitation();
+    let ticket = dublin.ticket(&invitation);
+    // The show has the port; the one who invites answers nowhere else.
+    std::thread::sleep(Duration::from_millis(700));
+    let wrong = Ticket { secret: Secret([0; 16]), ..ticket.clone() };
+    let refused = kobe.accept(&wrong);
+    assert!(matches!(refused, Err(PairError::Refused)), "{refused:?}");
+    assert!(kobe.twins().list.is_empty() && dublin.twins().list.is_empty());
+    kobe.accept(&ticket).unwrap_or_else(|why| panic!("{why}"));
+    let (there, _told) = kobe.run();
+    wait("they are linked", || linked(&here) && linked(&there));
+    let again = Site::new("lyon", None).accept(&ticket);
+    assert!(matches!(again, Err(PairError::Refused)), "a ticket is used once: {again:?}");
+}
+
+#[test]
+fn where_no_address_works_a_relay_introduces_and_links() {
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+    let relay = RelayThread::start(loopback, Limits::default()).expect("loopback");
+    let sites = unreachable(relay.address());
+    let [dublin, kobe] = &sites;
+    introduce(dublin, kobe);
+    let began = Instant::now();
+    let ((here, _told_here), (there, told)) = (dublin.run(), kobe.run());
+    wait("they are linked", || linked(&here) && linked(&there));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let touch = Touch { id: 77, at: [10.0, 20.0], by: By::Cast };
+    here.sender().happening(monotonic(), Happening::Down(touch));
+    wait("a touch arrives", || heard(&told, |what| *what == Happening::Down(touch)));
+    // On one machine each is reached where the relay sees it: the direct way takes over.
+    wait("the better way is found", || !here.sender().status().relayed && !there.sender().status().relayed);
+    assert!(linked(&here) && linked(&there));
+}
+
+#[test]
+fn what_is_said_is_nowhere_in_what_passes_a_relay() {
+    const CANARY: &str = "a canary that sings in the relay's cage";
+    let tap = Tap::start();
+    let sites = unreachable(tap.address);
+    let [dublin, kobe] = &sites;
+    introduce(dublin, kobe);
+    let ((here, _told_here), (there, told)) = (dublin.run(), kobe.run());
+    wait("they are linked", || linked(&here) && linked(&there));
+    let canary = Happening::Signal { name: CANARY.into(), data: format!("\"{CANARY}\"") };
+    here.sender().happening(monotonic(), canary.clone());
+    wait("it arrives", || heard(&told, |what| *what == canary));
+    let passed = tap.passed.lock().unwrap_or_else(PoisonError::into_inner);
+    assert!(passed.len() > 20, "{} datagrams", passed.len());
+    let secrets: [&[u8]; 4] = [CANARY.as_bytes(), b"dublin square", b"kobe square", b"installation"];
+    for secret in secrets {
+        let seen = passed.iter().any(|bytes| bytes.windows(secret.len()).any(|window| window == secret));
+        assert!(!seen, "the relay saw {}", String::from_utf8_lossy(secret));
+    }
+}
+
+/// Two sites whose addresses lead nowhere, but who both ask one relay.
+fn unreachable(relay: SocketAddr) -> [Site; 2] {
+    ["dublin", "kobe"].map(|city| {
+        let mut site = Site::new(city, Some(relay));
+        site.card.addresses = vec![NOWHERE.parse().expect("an address")];
+        site
+    })
+}
+
+fn heard(told: &Receiver<Told>, wanted: impl Fn(&Happening) -> bool) -> bool {
+    told.try_iter().any(|told| matches!(&told.output, Output::Happened { what, .. } if wanted(what)))
+}
+
+/// A relay that keeps all that passes it.
+struct Tap {
+    address: SocketAddr,
+    passed: Arc<Mutex<Vec<Vec<u8>>>>,
+    over: Arc<AtomicBool>,
+}
+
+impl Tap {
+    fn start() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout");
+        let address = socket.local_addr().expect("bound");
+        let tap = Self { address, passed: Arc::default(), over: Arc::default() };
+        let (passed, over) = (tap.passed.clone(), tap.over.clone());
+        std::thread::spawn(move || {
+            let mut forwarder = Forwarder::new(monotonic(), Limits::default(), [1; 32]);
+            let mut bytes = vec![0; 65_536];
+            while !over.load(Ordering::Relaxed) {
+                let Ok((count, from)) = socket.recv_from(&mut bytes) else { continue };
+                let datagram = &bytes[..count];
+                passed.lock().unwrap_or_else(PoisonError::into_inner).push(datagram.to_vec());
+                match forwarder.handle(monotonic(), from, datagram) {
+                    Turn::Forward(to) => drop(socket.send_to(datagram, to)),
+                    Turn::Answer(answers) => {
+                        answers.iter().flatten().for_each(|(to, answer)| drop(socket.send_to(answer, to)));
+                    }
+                    Turn::Drop => {}
+                }
+            }
+        });
+        tap
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
