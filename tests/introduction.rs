@@ -222,7 +222,8 @@ impl Tap {
         let address = socket.local_addr().expect("bound");
         let tap = Self { address, passed: Arc::default(), over: Arc::default() };
         let (passed, over) = (tap.passed.clone(), tap.over.clone());
-        std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().name("tap".into());
+        let forward = move || {
             let mut forwarder = Forwarder::new(monotonic(), Limits::default(), [1; 32]);
             let mut bytes = vec![0; 65_536];
             while !over.load(Ordering::Relaxed) {
@@ -237,7 +238,8 @@ impl Tap {
                     Turn::Drop => {}
                 }
             }
-        });
+        };
+        thread.spawn(forward).expect("a thread");
         tap
     }
 }

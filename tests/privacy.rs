@@ -7,7 +7,9 @@ mod leaks;
 mod tapped;
 
 use leaks::{PERIOD, Pattern};
-use moongate::device::key::{SiteKey, hex};
+use moongate::device::introductions::pin;
+use moongate::device::key::SiteKey;
+use moongate::manifest::{Twin, city};
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -74,17 +76,16 @@ impl Rooms {
         for room in ["site", "home", "run", "tmp", "work"] {
             std::fs::create_dir(rooms.path(room)).expect("a new folder");
         }
-        let mut site = format!(
-            "api = 1\ncity = \"kobe\"\ninstallation = {:?}\nlisten = \"127.0.0.1:0\"\n\n\
-             [twin]\ncity = \"lyon\"\naddress = \"{}\"\nkey = \"{}\"\n",
-            twin.installation(),
-            twin.address(),
-            hex(&twin.key())
-        );
+        let mut site =
+            format!("api = 1\ncity = \"kobe\"\ninstallation = {:?}\nlisten = \"127.0.0.1:0\"\n", twin.installation());
         for (index, command) in cameras.iter().enumerate() {
             site.push_str(&format!("\n[[camera]]\nname = \"{index}\"\ncommand = {command:?}\n"));
         }
         std::fs::write(rooms.path("site/site.toml"), site).expect("our own folder");
+        let city = city("lyon").expect("a member city");
+        let (key_there, addresses) = (twin.key(), vec![twin.address()]);
+        let there = Twin { key: key_there, city, name: "tap".into(), addresses, relay: None };
+        pin(&rooms.path("site"), there).expect("our own folder");
         key.write(&rooms.path("site/site.key")).expect("a new file");
         rooms
     }

@@ -1,18 +1,29 @@
 //! What a person types: one file a command.
 
+mod accept;
 mod camera;
+mod cities;
 mod clip;
+mod init;
+mod invite;
+#[cfg(feature = "show")]
+mod process;
 mod record;
 #[cfg(feature = "show")]
 mod rehearse;
+mod relay;
+#[cfg(feature = "show")]
+mod run;
 mod scene;
 mod sense;
 #[cfg(feature = "show")]
 mod show;
+mod twins;
 
 use crate::device::secrecy::{close_memory, no_core_dumps};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -29,6 +40,21 @@ enum Command {
     /// Two cities on this machine: two shows, with an ocean between them.
     #[cfg(feature = "show")]
     Rehearse(rehearse::Arguments),
+    /// Sets a new site up: site.toml and its key.
+    Init(init::Arguments),
+    /// Prints a ticket for the twin, and waits for it.
+    Invite(invite::Arguments),
+    /// Introduces this site to the one whose ticket it is.
+    Accept(accept::Arguments),
+    /// Lists the sites that this one knows.
+    Twins(twins::Arguments),
+    /// Forgets a site at once, also one that is linked.
+    Forget(twins::Forget),
+    /// Runs a site, and starts its show again whenever it ends by itself.
+    #[cfg(feature = "show")]
+    Run(run::Arguments),
+    /// Brings two sites together that cannot reach each other; sees nothing of what they say.
+    Relay(relay::Arguments),
     /// One site's show; a line of its state a second on standard output, commands on standard input.
     #[cfg(feature = "show")]
     Show(show::Arguments),
@@ -50,7 +76,7 @@ impl Command {
             // Its show watches how much of the processor it uses.
             Self::Scene => false,
             #[cfg(feature = "show")]
-            Self::Rehearse(_) => false,
+            Self::Rehearse(_) | Self::Run(_) => false,
             _ => true,
         }
     }
@@ -71,6 +97,14 @@ pub fn run() -> ExitCode {
     match arguments.command {
         #[cfg(feature = "show")]
         Command::Rehearse(arguments) => rehearse::run(&arguments),
+        Command::Init(arguments) => init::run(&arguments),
+        Command::Invite(arguments) => invite::run(&arguments),
+        Command::Accept(arguments) => accept::run(&arguments),
+        Command::Twins(arguments) => twins::run(&arguments),
+        Command::Forget(arguments) => twins::forget(&arguments),
+        #[cfg(feature = "show")]
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Relay(arguments) => relay::run(&arguments),
         #[cfg(feature = "show")]
         Command::Show(arguments) => show::run(&arguments),
         Command::Camera(arguments) => camera::run(&arguments),
@@ -78,4 +112,20 @@ pub fn run() -> ExitCode {
         Command::Sense(arguments) => sense::run(&arguments),
         Command::Scene => scene::run(),
     }
+}
+
+/// The folder of an installation by its name or path.
+fn find_installation(name: &str) -> Result<PathBuf, Box<dyn std::error::Error>> {
+    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("installations");
+    let candidates = [PathBuf::from(name), Path::new("installations").join(name), built_in.join(name)];
+    if let Some(found) = candidates.iter().find(|dir| dir.join("installation.toml").is_file()) {
+        return Ok(found.canonicalize()?);
+    }
+    let known: Vec<String> = std::fs::read_dir(&built_in)
+        .map(|entries| entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
+        .unwrap_or_default();
+    let meant = crate::manifest::nearest(name, known.iter().map(String::as_str));
+    let meant =
+        meant.map_or_else(|| format!("there are {}", known.join(", ")), |meant| format!("did you mean {meant}?"));
+    Err(format!("there is no installation \"{name}\" (a folder with installation.toml); {meant}").into())
 }

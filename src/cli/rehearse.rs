@@ -1,21 +1,22 @@
 //! `moongate rehearse`: two cities on one machine. Two sites with fresh keys, two shows, an ocean between them.
 
-mod cities;
 mod guests;
 mod pictures;
 mod report;
-mod show;
+mod sites;
 
+use super::cities;
+use super::process::{Options, Show};
 use crate::device::ocean::OceanThread;
 use crate::device::record::Playback;
 use crate::link::ocean::Path as Sea;
 use crate::manifest::{City, Installation, words};
 use guests::Guests;
 use report::Report;
-use show::Show;
+
 use std::io::{IsTerminal, Write};
 use std::net::{SocketAddr, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -138,31 +139,15 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// The folder of an installation by its name or path.
-fn find_installation(name: &str) -> Result<PathBuf, Failure> {
-    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("installations");
-    let candidates = [PathBuf::from(name), Path::new("installations").join(name), built_in.join(name)];
-    if let Some(found) = candidates.iter().find(|dir| dir.join("installation.toml").is_file()) {
-        return Ok(found.canonicalize()?);
-    }
-    let known: Vec<String> = std::fs::read_dir(&built_in)
-        .map(|entries| entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
-        .unwrap_or_default();
-    let meant = crate::manifest::nearest(name, known.iter().map(String::as_str));
-    let meant =
-        meant.map_or_else(|| format!("there are {}", known.join(", ")), |meant| format!("did you mean {meant}?"));
-    Err(format!("there is no installation \"{name}\" (a folder with installation.toml); {meant}").into())
-}
-
 /// A UDP port of this machine that is free now.
 fn free_port() -> Result<SocketAddr, Failure> {
     Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
-    let dir = find_installation(&arguments.installation)?;
+    let dir = super::find_installation(&arguments.installation)?;
     let installation = Installation::read(&dir)?;
-    let cities: [&City; 2] = [arguments.between[0], arguments.between[1]];
+    let cities: [&'static City; 2] = [arguments.between[0], arguments.between[1]];
     let km = cities[0].distance_km(cities[1]);
     let one_way = arguments.one_way.map_or_else(|| Sea::one_way_for(km), |ms| Duration::from_secs_f64(ms / 1e3));
     let sea = Sea {
@@ -182,11 +167,11 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
 
     let addresses = [free_port()?, free_port()?];
     let ocean = OceanThread::start(sea, arguments.seed, addresses)?;
-    let folder = show::Folder::new()?;
-    let names = cities::names(cities);
+    let folder = sites::Folder::new()?;
+    let names = sites::names(cities);
     let guests = [0, 1].map(|index| arguments.guests(index));
     let cameras = [arguments.camera_of(0, cities[0])?, arguments.camera_of(1, cities[1])?];
-    let sites = show::make_sites(&folder, cities, &names, &dir, addresses, ocean.shores(), &cameras)?;
+    let sites = sites::make_sites(&folder, cities, &names, &dir, addresses, ocean.shores(), &cameras)?;
     println!(
         "{} between {} and {}: {:.0} km, {:.1} ms one way, jitter {} ms, loss {} %",
         installation.title,
@@ -203,13 +188,14 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
     ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
     let began = Instant::now();
     let start_show = |index: usize| {
-        let options = show::Options {
+        let options = Options {
             cast: guests[index].touch,
             seed: arguments.seed_of(index),
             // The middle of an evening meets its beginning.
             visitors: arguments.visitors.as_ref().map(|file| (file.as_path(), index as f64 / 2.0)),
             offscreen: arguments.offscreen,
             pipelined: arguments.pipelined,
+            trace: true,
         };
         Show::start(&sites[index], &names[index], &options)
     };

@@ -14,12 +14,12 @@ use crate::device::cast::Cast;
 use crate::device::clock::yield_to_others;
 use crate::device::fingers::Fingers;
 use crate::device::key::SiteKey;
-use crate::device::quic::LinkThread;
+use crate::device::quic::{Home, LinkSender, LinkThread, Plan, Reach, transport};
 use crate::device::scene_process::{SceneCommand, SceneProcess};
 use crate::device::sight::{Shown, Sights};
 use crate::device::touch::{TouchHub, WAITING_MAX};
 use crate::link::{Config, Showing};
-use crate::manifest::{Installation, Site};
+use crate::manifest::{Installation, Site, Twins};
 use crate::operator::OperatorPlugin;
 use crate::presence::View;
 use crate::scene::{BUDGET_MS, CityCard, Shader, Start, sounds, sources};
@@ -44,6 +44,9 @@ const FRAMES: f64 = 60.0;
 const SOFTWARE_PATIENCE: Duration = Duration::from_millis(12);
 /// A GPU that is not done after so long is not waited for.
 const GPU_PATIENCE: Duration = Duration::from_millis(200);
+
+/// How a show ends whose twin is another one now: it is to be started again.
+pub(super) const OTHER_TWIN: u8 = 3;
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
@@ -106,27 +109,24 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
     // The link first: nothing of the screen holds it up.
     let (touched_in, touched) = sync_channel(WAITING_MAX);
-    let there = there_of(site.city, site.twin.as_ref());
-    let link = match &site.twin {
-        None => None,
-        Some(twin) => {
-            let config = Config {
-                key: key.public(),
-                twin: twin.key,
-                boot: fastrand::u64(1..),
-                city: site.city.slug.clone(),
-                name: site.name.clone(),
-                showing: Showing { installation: installation.id.clone(), declarations: installation.declarations() },
-                canvas,
-            };
-            Some(LinkThread::start(&key, site.listen, twin.address, config)?)
-        }
+    let twin = Twins::read(&site.dir)?.latest().cloned();
+    let there = there_of(site.city, twin.as_ref());
+    let side = u8::from(twin.as_ref().is_some_and(|twin| key.public() > twin.key));
+    let config = Config {
+        key: key.public(),
+        twin: twin.as_ref().map(|twin| twin.key),
+        boot: fastrand::u64(1..),
+        city: site.city.slug.clone(),
+        name: site.name.clone(),
+        showing: Showing { installation: installation.id.clone(), declarations: installation.declarations() },
+        canvas,
     };
-    let side = link.as_ref().map_or(0, |_| u8::from(site.twin.as_ref().is_some_and(|twin| key.public() > twin.key)));
-    let (link_thread, link) = link.map_or((None, None), |(thread, told)| (Some(thread), Some(told)));
-    let sender = link_thread.as_ref().map(LinkThread::sender);
+    let reach = twin.as_ref().map_or_else(Reach::default, |twin| Reach::of(twin, site.relay.as_deref()));
+    let plan = Plan { key, config, reach, home: Some(Home::of(&site)), transport: transport() };
+    let (link_thread, told) = LinkThread::open(site.listen, plan)?;
+    let sender = link_thread.sender();
     let views = site.screens.iter().map(|screen| View::of(canvas, screen.part)).collect();
-    let hub = TouchHub::new(sender.clone(), touched_in, canvas, views);
+    let hub = TouchHub::new(Some(sender.clone()), touched_in, canvas, views);
     let fingers = Fingers::start(&site, canvas, &hub);
     let drawn = Drawn::default();
     let light = drawn.shown();
@@ -177,9 +177,9 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     TwinParts {
         city: site.city,
-        twin: site.twin.clone(),
+        twin: twin.clone(),
         installation: installation.clone(),
-        link: sender.clone().zip(link),
+        link: (sender.clone(), told),
         scene: scene.clone(),
         audio: audio.clone(),
         sights: sights.clone(),
@@ -203,6 +203,8 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         last: Duration::ZERO,
         limit,
         drawn: drawn.clone(),
+        link: sender.clone(),
+        twin: twin.map(|twin| twin.key),
     })
     .add_systems(First, ends);
 
@@ -238,7 +240,10 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let _ = recording.join();
     }
     drop(link_thread);
-    Ok(if exit.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(match exit {
+        AppExit::Success => ExitCode::SUCCESS,
+        AppExit::Error(code) => ExitCode::from(code.get()),
+    })
 }
 
 /// All shaders of the folder, or none if one of them is wrong: then the scene process says so, and no picture names one.
@@ -278,6 +283,8 @@ struct Ends {
     last: Duration,
     limit: Option<f64>,
     drawn: Drawn,
+    link: LinkSender,
+    twin: Option<[u8; 32]>,
 }
 
 fn ends(
@@ -288,6 +295,11 @@ fn ends(
 ) {
     if ends.over.load(Ordering::Relaxed) || gone.is_some_and(|gone| gone.0) {
         exit.write(AppExit::Success);
+        return;
+    }
+    // What the scene knows of the other city was said at its start.
+    if ends.link.status().at > Duration::ZERO && ends.link.status().twin != ends.twin {
+        exit.write(AppExit::from_code(OTHER_TWIN));
         return;
     }
     if easel.can_capture()

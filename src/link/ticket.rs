@@ -63,7 +63,8 @@ impl Card {
     /// Appends the card.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.put_text(&self.city);
-        out.put_text(&self.name);
+        // Cut to what the wire allows, at a letter's edge.
+        out.put_text(&self.name[..self.name.floor_char_boundary(NAME_MAX)]);
         let addresses = &self.addresses[..self.addresses.len().min(ADDRESSES_MAX)];
         out.put_u8(addresses.len() as u8);
         addresses.iter().for_each(|address| write_address(out, *address));

@@ -1,7 +1,9 @@
 //! What an operator sees on the screen itself: one small panel, on F1.
 
 use crate::device::camera::CameraState;
+use crate::device::quic::Status;
 use crate::device::sight::SightStatus;
+use crate::link::State;
 use crate::stage::{Drawn, PaneCamera};
 use crate::twin::Backstage;
 use bevy::prelude::*;
@@ -45,20 +47,27 @@ fn toggle(keys: Res<ButtonInput<KeyCode>>, mut panel: ResMut<Panel>) {
     }
 }
 
+/// How the link is, and what to do about it.
+fn link(status: &Status) -> String {
+    let round_trip = status.health.round_trip.map_or("–".into(), |s| format!("{:.0} ms", s * 1e3));
+    match status.health.state {
+        _ if status.twin.is_none() => "link: no twin yet; `moongate invite` or `moongate accept` introduces one".into(),
+        State::Alone if status.refused => "link: the twin has forgotten this site; introduce them again".into(),
+        State::Alone => "link: nothing is heard of the twin".into(),
+        state => {
+            let way = if status.relayed { "through the relay" } else { "direct" };
+            format!("link: {state:?}, {way}, round trip {round_trip}")
+        }
+    }
+}
+
 fn panel(mut contexts: EguiContexts, panel: Res<Panel>, backstage: Res<Backstage>) -> Result {
     if !panel.open {
         return Ok(());
     }
     let scene = backstage.scene.status();
     egui::Window::new("Moongate").default_pos([16.0, 16.0]).resizable(false).show(contexts.ctx_mut()?, |ui| {
-        match &backstage.link {
-            Some(link) => {
-                let status = link.status();
-                let round_trip = status.health.round_trip.map_or("–".into(), |s| format!("{:.0} ms", s * 1e3));
-                ui.label(format!("link: {:?}, round trip {round_trip}", status.health.state));
-            }
-            None => _ = ui.label("link: no twin in site.toml"),
-        }
+        ui.label(link(&backstage.link.status()));
         ui.label(format!("sound: {}", backstage.audio.device().unwrap_or_else(|| "none; the show is silent".into())));
         let process =
             scene.pid.map_or("starting".into(), |pid| format!("process {pid}, started {} times", scene.starts));

@@ -40,7 +40,7 @@ pub struct TwinParts {
     /// What is shown.
     pub installation: Installation,
     /// The link, and what it tells.
-    pub link: Option<(LinkSender, Receiver<Told>)>,
+    pub link: (LinkSender, Receiver<Told>),
     /// The scene.
     pub scene: Arc<SceneProcess>,
     /// The loudspeakers.
@@ -71,7 +71,7 @@ pub struct Backstage {
     /// The scene.
     pub scene: Arc<SceneProcess>,
     /// The link.
-    pub link: Option<LinkSender>,
+    pub link: LinkSender,
     /// The loudspeakers.
     pub audio: Arc<Audio>,
     /// The cameras.
@@ -80,8 +80,8 @@ pub struct Backstage {
 
 /// The frame loop's own state.
 struct Loop {
-    link: Option<LinkSender>,
-    told: Option<Mutex<Receiver<Told>>>,
+    link: LinkSender,
+    told: Mutex<Receiver<Told>>,
     touched: Mutex<Receiver<Touched>>,
     touches: TouchHub,
     scene: Arc<SceneProcess>,
@@ -116,13 +116,13 @@ impl TwinParts {
     pub fn plug(self, app: &mut App) {
         app.insert_resource(Touches(self.touches.clone())).insert_resource(Backstage {
             scene: self.scene.clone(),
-            link: self.link.as_ref().map(|(link, _)| link.clone()),
+            link: self.link.0.clone(),
             audio: self.audio.clone(),
             sights: self.sights.clone(),
         });
         let there = there_of(self.city, self.twin.as_ref());
         let canvas = self.installation.canvas_size();
-        let (link, told) = self.link.map_or((None, None), |(link, told)| (Some(link), Some(Mutex::new(told))));
+        let (link, told) = (self.link.0, Mutex::new(self.link.1));
         app.insert_resource(TheLoop(Loop {
             link,
             told,
@@ -170,9 +170,7 @@ impl Loop {
         let status = self.scene.status();
         if status.starts != self.starts && status.ready {
             self.starts = status.starts;
-            if let Some(link) = &self.link {
-                link.scene_start();
-            }
+            self.link.scene_start();
         }
         let mut asked = None;
         if self.scene.is_free() {
@@ -218,13 +216,10 @@ impl Loop {
             self.trace.made(input, &touched);
         }
         self.senses.only(&self.touches.held());
-        if let Some(link) = &self.link {
-            let there = link.there();
-            self.trace.bodies(false, &there.bodies, now);
-            self.senses.link(link.status(), there, now);
-        }
-        let Some(told) = &self.told else { return };
-        for Told { at, output } in told.lock().unwrap_or_else(PoisonError::into_inner).try_iter() {
+        let there = self.link.there();
+        self.trace.bodies(false, &there.bodies, now);
+        self.senses.link(self.link.status(), there, now);
+        for Told { at, output } in self.told.lock().unwrap_or_else(PoisonError::into_inner).try_iter() {
             match output {
                 Output::Linked(_) => self.senses.linked(),
                 Output::Parted(_) => self.senses.parted(),
@@ -244,8 +239,8 @@ impl Loop {
         match act {
             Act::Play { name, volume, pan, rate } => self.audio.play(&name, volume, pan, rate),
             Act::Signal { name, data } => {
-                if let Some(link) = self.link.as_ref().filter(|link| link.status().health.state == State::Linked) {
-                    link.happening(now, Happening::Signal { name, data });
+                if self.link.status().health.state == State::Linked {
+                    self.link.happening(now, Happening::Signal { name, data });
                 }
             }
             Act::Log(line) => {

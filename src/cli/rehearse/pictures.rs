@@ -1,6 +1,6 @@
 //! A picture of each city a second, and one of both beside each other.
 
-use super::show::Show;
+use crate::cli::process::Show;
 use image::{GenericImage, RgbImage};
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -25,8 +25,11 @@ pub struct Line {
     pub adapter: String,
     /// Size of the canvas's texture.
     pub pixels: [u32; 2],
-    /// `none`, `alone`, `linked` or `apart`.
+    /// `none` (no twin is pinned), `alone`, `refused` (the twin has forgotten this site), `linked` or `apart`.
     pub link: String,
+    /// Through a relay.
+    #[serde(default)]
+    pub relayed: bool,
     /// The twin's round trip, in milliseconds.
     pub round_trip_ms: Option<f64>,
     /// Events that the twin has not acknowledged, and those given up.
@@ -56,7 +59,7 @@ pub struct Line {
 pub struct Loops {
     /// The frame loop; should turn 30 to 60 times a second.
     pub frame: u64,
-    /// The link thread; should turn at least ten times a second. 0 without a twin.
+    /// The link thread; should turn at least ten times a second.
     pub link: u64,
     /// The sound callback; stands still without a device.
     pub sound: u64,

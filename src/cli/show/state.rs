@@ -29,7 +29,7 @@ pub struct Source {
     pub offscreen: bool,
     pub adapter: String,
     pub pixels: [u32; 2],
-    pub link: Option<LinkSender>,
+    pub link: LinkSender,
     /// Weak: the process ends with the show, whatever this still says.
     pub scene: Weak<SceneProcess>,
     /// Weak for the same reason.
@@ -44,8 +44,8 @@ pub struct Source {
 impl Source {
     fn line(&self, began: Instant) -> Line {
         let scene = self.scene.upgrade().map(|scene| scene.status()).unwrap_or_default();
-        let link = self.link.as_ref().map(|link| (link.status(), link.turns()));
-        let health = link.map(|(status, _)| status.health);
+        let status = self.link.status();
+        let health = status.health;
         Line {
             state: 1,
             city: self.city.clone(),
@@ -53,7 +53,7 @@ impl Source {
             uptime_s: began.elapsed().as_secs_f64(),
             loops: Loops {
                 frame: self.frames.load(Ordering::Relaxed),
-                link: link.map_or(0, |(_, turns)| turns),
+                link: self.link.turns(),
                 sound: self.audio.turns(),
                 scene: scene.frames,
             },
@@ -61,16 +61,18 @@ impl Source {
             offscreen: self.offscreen,
             adapter: self.adapter.clone(),
             pixels: self.pixels,
-            link: match health.map(|health| health.state) {
-                None => "none",
-                Some(State::Alone) => "alone",
-                Some(State::Linked) => "linked",
-                Some(State::Apart) => "apart",
+            link: match health.state {
+                _ if status.twin.is_none() => "none",
+                State::Alone if status.refused => "refused",
+                State::Alone => "alone",
+                State::Linked => "linked",
+                State::Apart => "apart",
             }
             .into(),
-            round_trip_ms: health.and_then(|health| health.round_trip).map(|s| tenths(s * 1e3)),
-            waiting: health.map_or(0, |health| health.waiting),
-            lost: health.map_or(0, |health| health.lost),
+            relayed: status.relayed,
+            round_trip_ms: health.round_trip.map(|s| tenths(s * 1e3)),
+            waiting: health.waiting,
+            lost: health.lost,
             scene: SceneLine {
                 ready: scene.ready,
                 pid: scene.pid,
@@ -79,10 +81,7 @@ impl Source {
                 last_fault: scene.last_fault.map(|fault| fault.to_string()),
                 took_ms: scene.took_us as f64 / 1e3,
             },
-            bodies: Bodies {
-                here: self.hub.presence().bodies.len(),
-                there: self.link.as_ref().map_or(0, |link| link.there().bodies.len()),
-            },
+            bodies: Bodies { here: self.hub.presence().bodies.len(), there: self.link.there().bodies.len() },
             cameras: self
                 .sights
                 .upgrade()

@@ -7,7 +7,7 @@ mod reach;
 mod relays;
 mod socket;
 
-pub use pair::{Home, PairError, accept as accept_ticket, invite, own_addresses};
+pub use pair::{Home, PairError, accept as accept_ticket, invite};
 pub use reach::Reach;
 
 use super::controller::LinkFloor;

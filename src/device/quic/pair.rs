@@ -11,7 +11,7 @@ use crate::device::tls::{self, Whom};
 use crate::link::pairing::{INTRODUCTION_MAX, PAIR_ALPN, PAIR_LABEL, Role, Secret, introduce, introduced};
 use crate::link::relay::{Asking, Other, Placed};
 use crate::link::{Card, Ticket};
-use crate::manifest::{ADDRESSES_MAX, Twin, Twins, city};
+use crate::manifest::{ADDRESSES_MAX, Site, Twin, Twins, city};
 use quinn::{Connection, ConnectionError, ConnectionId, Endpoint, EndpointConfig, VarInt};
 use rustls::pki_types::CertificateDer;
 use std::collections::HashMap;
@@ -69,6 +69,15 @@ pub struct Home {
     pub dir: PathBuf,
     /// Who it is and how it is reached.
     pub card: Card,
+}
+
+impl Home {
+    /// What a site's manifest says, and what its machine knows of its own addresses.
+    pub fn of(site: &Site) -> Self {
+        let addresses = site.public.iter().copied().chain(own_addresses(site.listen)).take(ADDRESSES_MAX).collect();
+        let (city, name) = (site.city.slug.clone(), site.name.clone());
+        Self { dir: site.dir.clone(), card: Card { city, name, addresses, relay: site.relay.clone() } }
+    }
 }
 
 /// Those who may come in with a ticket; nobody unless an invitation stands.
@@ -133,7 +142,7 @@ impl Welcome {
         let Ok(Ok(connection)) = tokio::time::timeout(HANDSHAKE, connecting).await else { return };
         match tokio::time::timeout(TALK, self.talk(&connection)).await {
             Ok(Some(twin)) => {
-                tracing::info!("introduced: {} in {}, key {}", twin.name, twin.city.latin, twin.id());
+                tracing::debug!("introduced: {} in {}, key {}", twin.name, twin.city.latin, twin.id());
                 // He closes when he has pinned us, too; if he does not, the ticket stays good for him.
                 let closed = tokio::time::timeout(TALK, connection.closed()).await;
                 if matches!(&closed, Ok(ConnectionError::ApplicationClosed(end)) if end.error_code == DONE.into()) {
@@ -389,7 +398,7 @@ pub(super) fn endpoint(shore: &Arc<Shore>) -> std::io::Result<Endpoint> {
 
 /// The addresses of this machine that others may reach: those that packets to the outside leave from, with the port of
 /// `listen`; and that address itself if it is one.
-pub fn own_addresses(listen: SocketAddr) -> Vec<SocketAddr> {
+fn own_addresses(listen: SocketAddr) -> Vec<SocketAddr> {
     if !listen.ip().is_unspecified() {
         return vec![listen];
     }

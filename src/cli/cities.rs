@@ -1,4 +1,4 @@
-//! The cities of a rehearsal by the names that people type.
+//! Cities by the names that people type.
 
 use crate::manifest::{City, cities, city, nearest};
 
@@ -12,9 +12,4 @@ pub fn parse(word: &str) -> Result<&'static City, String> {
             None => format!("there is no city \"{word}\"; there are {}", known.collect::<Vec<_>>().join(", ")),
         }
     })
-}
-
-/// What each site is called; two sites of one city are told apart.
-pub fn names([a, b]: [&City; 2]) -> [String; 2] {
-    if a.slug == b.slug { [format!("{}-1", a.slug), format!("{}-2", b.slug)] } else { [a.slug.clone(), b.slug.clone()] }
 }

@@ -1,14 +1,10 @@
-//! One of a rehearsal's two shows: its folder, its process, what it says.
+//! A show as a process of its own: how it is started, what it says, and how it ends. For `rehearse` and `run`.
 
-use crate::cli::show::{Line, memory};
+use super::show::{Line, memory};
 use crate::device::cast::Cast;
-use crate::device::key::{SiteKey, hex};
-use crate::manifest::City;
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
@@ -19,67 +15,6 @@ const LINES_MAX: usize = 64;
 const LIVED: Duration = Duration::from_secs(3);
 /// A show has this long to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
-/// Size of each window.
-const WINDOW: [u32; 2] = [960, 540];
-
-/// A folder that goes with the rehearsal.
-pub struct Folder(PathBuf);
-
-impl Folder {
-    /// A new one among the system's temporary files.
-    pub fn new() -> io::Result<Self> {
-        let dir =
-            std::env::temp_dir().join(format!("moongate-rehearse-{}-{:08x}", std::process::id(), fastrand::u32(..)));
-        std::fs::DirBuilder::new().mode(0o700).create(&dir)?;
-        Ok(Self(dir))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // Left over at worst: two throw-away keys.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Two throw-away sites that have pinned each other's fresh keys. Each finds its twin at its shore of the ocean, and has
-/// the camera that `cameras` adds to its manifest.
-pub fn make_sites(
-    folder: &Folder,
-    cities: [&City; 2],
-    names: &[String; 2],
-    installation: &Path,
-    listen: [SocketAddr; 2],
-    shores: [SocketAddr; 2],
-    cameras: &[String; 2],
-) -> Result<[PathBuf; 2], Box<dyn std::error::Error>> {
-    let mut keys = [SiteKey::generate()?, SiteKey::generate()?];
-    // The first city is side 0: whoever puts side 0 on the left has it as it was typed.
-    keys.sort_by_key(SiteKey::public);
-    let dirs = [0, 1].map(|index| folder.0.join(&names[index]));
-    for index in 0..2 {
-        std::fs::DirBuilder::new().mode(0o700).create(&dirs[index])?;
-        keys[index].write(&dirs[index].join("site.key"))?;
-        let quoted = |path: &Path| serde_json::to_string(&path.to_string_lossy());
-        let manifest = format!(
-            "api = 1\ncity = \"{}\"\nname = \"{}\"\ninstallation = {}\nlisten = \"{}\"\n\n\
-             [twin]\nkey = \"{}\"\ncity = \"{}\"\naddress = \"{}\"\n\n\
-             [[screen]]\nsize = [{}, {}]\nposition = [{}, 0]\n",
-            cities[index].slug,
-            names[index],
-            quoted(installation)?,
-            listen[index],
-            hex(&keys[1 - index].public()),
-            cities[1 - index].slug,
-            shores[index],
-            WINDOW[0],
-            WINDOW[1],
-            index as u32 * WINDOW[0],
-        );
-        std::fs::write(dirs[index].join("site.toml"), manifest + &cameras[index])?;
-    }
-    Ok(dirs)
-}
 
 /// How a show is started.
 pub struct Options<'a> {
@@ -89,6 +24,8 @@ pub struct Options<'a> {
     pub seed: u64,
     pub offscreen: bool,
     pub pipelined: bool,
+    /// Tells of each touch and body.
+    pub trace: bool,
 }
 
 /// A show's process.
@@ -106,7 +43,10 @@ impl Show {
     /// Starts the show of a site's folder.
     pub fn start(site: &Path, name: &str, options: &Options) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["show", "--trace", "--site"]).arg(site);
+        command.args(["show", "--site"]).arg(site);
+        if options.trace {
+            command.arg("--trace");
+        }
         command.args(["--cast", &options.cast.to_string(), "--seed", &options.seed.to_string()]);
         if let Some((file, part)) = options.visitors {
             command.arg("--visitors").arg(file).args(["--visitors-at", &part.to_string()]);

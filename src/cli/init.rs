@@ -1,0 +1,109 @@
+//! `moongate init`: a new site, as a manifest to be edited and a key to be kept.
+
+use super::cities;
+use crate::device::key::SiteKey;
+use crate::manifest::{City, Site};
+use std::fmt::Write;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What can be said on the command line.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Folder of the new site; made if it is not there.
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// The member city that it lies in: shenzhen, dublin, santa-fe …
+    #[arg(long, value_parser = cities::parse)]
+    pub city: &'static City,
+    /// What its people call it: "Civic Center".
+    #[arg(long)]
+    pub name: String,
+    /// What it shows: a folder with installation.toml, or a name such as ripples.
+    #[arg(long, value_name = "FOLDER", default_value = "ripples")]
+    pub installation: String,
+    /// The UDP address that it listens on.
+    #[arg(long, default_value = "[::]:4433")]
+    pub listen: SocketAddr,
+    /// Host and port of a relay that both cities can reach.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub relay: Option<String>,
+}
+
+/// What can go wrong, with what to do about it.
+type Failure = Box<dyn std::error::Error>;
+
+/// Writes both files, or neither.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    match init(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("moongate init: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn init(arguments: &Arguments) -> Result<(), Failure> {
+    let Arguments { dir, city, name, .. } = arguments;
+    let manifest = manifest(arguments)?;
+    // A relay that is none, say, is told before anything is written.
+    Site::parse(dir, &manifest)?;
+    std::fs::create_dir_all(dir).map_err(|why| format!("{}: the folder cannot be made ({why})", dir.display()))?;
+    let (file, key_file) = (dir.join("site.toml"), dir.join("site.key"));
+    for file in [&file, &key_file] {
+        if file.exists() {
+            return Err(format!(
+                "{} is there already and is left as it is; name another folder, or delete it yourself if the site is to \
+                 begin anew (its twin must then be introduced again)",
+                file.display()
+            )
+            .into());
+        }
+    }
+    let key = SiteKey::generate()?;
+    key.write(&key_file)?;
+    let written = OpenOptions::new().write(true).create_new(true).open(&file);
+    if let Err(why) = written.and_then(|mut out| out.write_all(manifest.as_bytes())) {
+        let _ = std::fs::remove_file(&key_file);
+        return Err(format!("{}: cannot be written ({why})", file.display()).into());
+    }
+    let site = if dir == Path::new(".") { String::new() } else { format!(" --site {}", dir.display()) };
+    println!("{name} in {} is set up in {}.", city.latin, dir.display());
+    println!("Keep site.key secret, and a copy of it safe: it is how the twin knows this site.");
+    println!("\nNext, at one of the two sites:   moongate invite{site}");
+    println!("and at the other, with its line: moongate accept MOONGATE1:…");
+    println!("then at both:                    moongate run {}", dir.display());
+    Ok(())
+}
+
+fn manifest(arguments: &Arguments) -> Result<String, Failure> {
+    let Arguments { city, name, installation, listen, relay, .. } = arguments;
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    let installation = super::find_installation(installation)?;
+    let mut text = format!(
+        "# {name}, {}. What may stand here: docs/site.md\napi = 1\ncity = {}\nname = {}\n",
+        city.latin,
+        quoted(&city.slug),
+        quoted(name)
+    );
+    write!(
+        text,
+        "installation = {}\nlisten = {}\n",
+        quoted(&installation.to_string_lossy()),
+        quoted(&listen.to_string())
+    )?;
+    match relay {
+        Some(relay) => writeln!(text, "relay = {}", quoted(relay))?,
+        None => {
+            text +=
+                "# relay = \"relay.example.org:4434\"      # if both sites are behind routers that forward nothing\n"
+        }
+    }
+    text += "# public = [\"203.0.113.7:4433\"]          # if a router in front of this machine forwards a UDP port\n\n";
+    text += "[[screen]]\nfullscreen = true\n";
+    Ok(text)
+}

@@ -1,0 +1,114 @@
+//! `moongate invite`: prints a ticket, as a line and as a QR code, and waits for the one who uses it.
+
+use super::record::length;
+use crate::device::introductions::{Invitation, since_1970};
+use crate::device::key::SiteKey;
+use crate::device::quic::{Home, invite};
+use crate::link::Ticket;
+use crate::link::pairing::Secret;
+use crate::manifest::{ADDRESSES_MAX, Site};
+use jiff::tz::TimeZone;
+use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
+use ring::rand::{SecureRandom, SystemRandom};
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Longest that a ticket may be good for.
+const FOR_MAX: Duration = Duration::from_secs(7 * 86_400);
+
+/// What can be said on the command line.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Folder of the site.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub site: PathBuf,
+    /// How long the ticket is good: 10m, 2h, at most 7d.
+    #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = length)]
+    pub length: Duration,
+    /// Another address at which the other site may reach this one, such as a router's; may be said several times.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub address: Vec<SocketAddr>,
+    /// Host and port of a relay, instead of the manifest's.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub relay: Option<String>,
+}
+
+/// What can go wrong, with what to do about it.
+type Failure = Box<dyn std::error::Error>;
+
+/// Invites until someone has come, or the time is over.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    match wait(arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("moongate invite: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn wait(arguments: &Arguments) -> Result<bool, Failure> {
+    if arguments.length > FOR_MAX {
+        return Err("a ticket is good for 7 days at most".into());
+    }
+    let site = Site::read(&arguments.site)?;
+    let key = SiteKey::read(&site.key)?;
+    let mut home = Home::of(&site);
+    home.card.addresses.splice(0..0, arguments.address.iter().copied());
+    home.card.addresses.truncate(ADDRESSES_MAX);
+    if let Some(relay) = &arguments.relay {
+        home.card.relay = Some(relay.clone());
+    }
+    if home.card.addresses.is_empty() && home.card.relay.is_none() {
+        return Err(
+            "this machine has no address and site.toml no relay; connect it to the network, or say --address".into()
+        );
+    }
+    let mut secret = [0; 16];
+    SystemRandom::new().fill(&mut secret).map_err(|_| "the system gives no randomness")?;
+    // Whole seconds, which is what the ticket tells.
+    let expires = Duration::from_secs((since_1970() + arguments.length).as_secs());
+    let invitation = Invitation { secret: Secret(secret), expires };
+    let ticket = Ticket { key: key.public(), secret: invitation.secret, expires, card: home.card.clone() }.line();
+    invitation.write(&site.dir)?;
+    if std::io::stdout().is_terminal() {
+        println!("{}", picture(&ticket)?);
+    }
+    println!("{ticket}\n");
+    println!("At the other site: moongate accept {}…", &ticket[..24]);
+    println!(
+        "The ticket is good once, until {}. Whoever has it can be introduced: send it to nobody else.",
+        clock(expires)
+    );
+    let twin = invite(&home, &key, site.listen, invitation);
+    Invitation::void(&site.dir);
+    match twin? {
+        Some(twin) => {
+            println!("Introduced: {} in {}, key {}", twin.name, twin.city.latin, twin.id());
+            println!("A show that runs links by itself; otherwise: moongate run {}", site.dir.display());
+            Ok(true)
+        }
+        None => {
+            println!("Nobody has come. The ticket is void.");
+            Ok(false)
+        }
+    }
+}
+
+/// As a QR code of letters, two lines of squares in each.
+fn picture(ticket: &str) -> Result<String, Failure> {
+    let code = QrCode::with_error_correction_level(ticket, EcLevel::L)?;
+    // Dark on light also on a dark terminal.
+    Ok(code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
+}
+
+/// A time of day here.
+fn clock(since_1970: Duration) -> String {
+    let at = jiff::Timestamp::from_second(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX));
+    at.map_or_else(|_| "its time".into(), |at| at.to_zoned(TimeZone::system()).strftime("%H:%M on %e %B").to_string())
+}
