@@ -5,17 +5,17 @@
 //! ```text
 //! main.rs      arguments, then a command
 //!
-//! cli/         one file a command: rehearse, show, camera, sense, record, scene
+//! cli/         one file a command: rehearse, init, invite, accept, run, relay, show, camera, sense …
 //! operator/    the panel on the screen, on F1
 //! ---- runtime (feature "show", on by default): Bevy
 //! twin/        link, scene and cameras in the frame loop: what happened goes to the scene, its picture to the stage
 //! stage/       canvas, painter, text, what cameras see as textures, screens
 //! ---- edge: threads, sockets, files, devices, child processes
-//! device/      link thread (QUIC), keys, cameras and an invented street, touch sources and their hub, recordings, cast,
-//!              ocean, loudspeakers, scene process, clock
+//! device/      link thread (QUIC), keys, introductions, relay, cameras and an invented street, touch sources and their
+//!              hub, recordings, cast, ocean, loudspeakers, scene process, clock
 //! ---- core: pure; no threads, no wall clock, no devices, no Bevy
 //! scene/       what an artist can say: Sees in, Picture and Acts out; the script's host
-//! link/        greeting, clock, presence, events; a state machine, and a seeded path to test it over
+//! link/        greeting, clock, presence, events; tickets, relays; state machines, and a seeded path to test them over
 //! manifest/    site.toml and installation.toml, parsed once into types that cannot be wrong; the cities
 //! sense/       pixels in, bodies and motion out
 //! presence/    touches, bodies, their mapping to the canvas, their wire form

@@ -113,7 +113,7 @@ fn seeds() -> Vec<u64> {
 }
 
 fn rough() -> Path {
-    Path { one_way: 50 * MS, jitter: 5 * MS, loss: 0.05, burst: 0.0, reorder: 0.05, duplicate: 0.05 }
+    Path { one_way: 50 * MS, jitter: 5 * MS, loss: 0.05, burst: 0.0, reorder: 0.05, duplicate: 0.05, ..Path::default() }
 }
 
 #[test]

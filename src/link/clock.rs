@@ -1,19 +1,19 @@
-//! The twin's monotonic clock, from four-timestamp exchanges filtered by the shortest round trip (RFC 5905, §10).
+//! The twin's monotonic clock, from four-timestamp exchanges (RFC 5905, §8), of which the shortest ways count.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Exchanges that the estimate is chosen from.
-const WINDOW: usize = 16;
+/// Exchanges that the estimate is made of: half a minute's.
+const WINDOW: usize = 64;
 /// How fast two quartz clocks may drift apart at most.
 const DRIFT: f64 = 100e-6;
 
+/// One exchange: how long each way seemed to take, by two clocks that know nothing of each other, in seconds.
 #[derive(Debug, Clone, Copy)]
 struct Exchange {
     at: Duration,
-    /// Their clock minus ours, in seconds.
-    offset: f64,
-    round_trip: f64,
+    there: f64,
+    back: f64,
 }
 
 /// What is known of the twin's clock.
@@ -21,13 +21,17 @@ struct Exchange {
 pub struct ClockReading {
     /// Their monotonic clock minus ours, in seconds.
     pub offset: f64,
-    /// How far wrong that may be, in seconds; at most half the round trip and what may have drifted since.
+    /// How far wrong that may be, in seconds; at most half the shortest round trip, and what may have drifted since.
     pub error: f64,
     /// The shortest round trip of late, in seconds.
     pub round_trip: f64,
 }
 
 /// Follows the twin's clock.
+///
+/// No way takes less than no time. So what the way there seems to take is the offset and more, what the way back seems
+/// to take is less than nothing minus the offset, and the shortest of each, of whatever exchange, bound the offset from
+/// above and from below.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     exchanges: VecDeque<Exchange>,
@@ -46,20 +50,36 @@ impl Clock {
         if self.exchanges.len() == WINDOW {
             self.exchanges.pop_front();
         }
-        self.exchanges.push_back(Exchange { at: t3, offset: ((t1s - t0s) + (t2s - t3s)) / 2.0, round_trip });
+        self.exchanges.push_back(Exchange { at: t3, there: t1s - t0s, back: t3s - t2s });
+        if self.reading(t3).is_some_and(|reading| reading.error < 0.0) {
+            // No clocks drift so far: one of the machines has slept.
+            self.exchanges.drain(..self.exchanges.len() - 1);
+        }
         true
     }
 
+    /// By how much round trips are longer in the mean than the shortest, in seconds; none before many are known. Where
+    /// they are about as long each time, few exchanges tell as much as many.
+    pub fn spread(&self) -> Option<f64> {
+        let round_trips = self.exchanges.iter().map(|e| e.there + e.back);
+        let shortest = round_trips.clone().fold(f64::INFINITY, f64::min);
+        (self.exchanges.len() == WINDOW).then(|| round_trips.sum::<f64>() / WINDOW as f64 - shortest)
+    }
+
     pub fn reading(&self, now: Duration) -> Option<ClockReading> {
-        let error = |e: &Exchange| e.round_trip / 2.0 + now.saturating_sub(e.at).as_secs_f64() * DRIFT;
-        let best = self.exchanges.iter().min_by(|a, b| error(a).total_cmp(&error(b)))?;
-        let round_trip = self.exchanges.iter().map(|e| e.round_trip).fold(f64::INFINITY, f64::min);
-        Some(ClockReading { offset: best.offset, error: error(best), round_trip })
+        // What the clocks may have drifted since counts as time on the way.
+        let shortest = |way: fn(&Exchange) -> f64| {
+            let aged = |e: &Exchange| way(e) + now.saturating_sub(e.at).as_secs_f64() * DRIFT;
+            self.exchanges.iter().map(aged).min_by(f64::total_cmp)
+        };
+        let (there, back) = (shortest(|e| e.there)?, shortest(|e| e.back)?);
+        let round_trip = self.exchanges.iter().map(|e| e.there + e.back).fold(f64::INFINITY, f64::min);
+        Some(ClockReading { offset: (there - back) / 2.0, error: (there + back) / 2.0, round_trip })
     }
 
     /// The latest round trip, in seconds.
     pub fn latest_round_trip(&self) -> Option<f64> {
-        self.exchanges.back().map(|e| e.round_trip)
+        self.exchanges.back().map(|e| e.there + e.back)
     }
 
     /// An instant of the twin's clock as one of ours; as it is while nothing is known.
@@ -93,7 +113,41 @@ mod tests {
                 let reading = clock.reading(here(t3)).expect("an exchange was taken");
                 let wrong = (reading.offset - (there(t3).as_secs_f64() - here(t3).as_secs_f64())).abs();
                 prop_assert!(wrong <= reading.error + 1e-5, "{wrong} is more than {}", reading.error);
+                prop_assert!(reading.error <= reading.round_trip / 2.0 + 40.0 * DRIFT);
             }
+        }
+    }
+
+    #[test]
+    fn a_machine_that_has_slept_is_noticed_at_once() {
+        let ms = Duration::from_millis;
+        let mut clock = Clock::default();
+        let mut exchange = |at: u64, ahead: u64| {
+            clock.take(ms(at), ms(at + ahead + 20), ms(at + ahead + 20), ms(at + 40));
+            clock.reading(ms(at + 40)).expect("an exchange was taken").offset
+        };
+        for second in 0..10 {
+            assert!((exchange(second * 1_000, 70_000) - 70.0).abs() < 0.001);
+        }
+        assert!((exchange(11_000, 9_000) - 9.0).abs() < 0.001);
+    }
+
+    #[test]
+    fn jitter_of_40_ms_leaves_less_than_5() {
+        for seed in 0..200 {
+            let path =
+                Path { one_way: Duration::from_millis(50), jitter: Duration::from_millis(40), ..Path::default() };
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut clock = Clock::default();
+            for i in 0..WINDOW {
+                let t0 = i as f64 / 4.0;
+                let t1 = t0 + path.delay(&mut random).as_secs_f64();
+                let t3 = t1 + path.delay(&mut random).as_secs_f64();
+                let [t0, t1, t3] = [t0, t1, t3].map(Duration::from_secs_f64);
+                clock.take(t0, t1, t1, t3);
+            }
+            let wrong = clock.reading(Duration::from_secs(16)).expect("many were taken").offset.abs();
+            assert!(wrong < 0.005, "{wrong} with seed {seed}");
         }
     }
 

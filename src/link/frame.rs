@@ -9,6 +9,10 @@ pub const NAME_MAX: usize = 64;
 /// Most bytes in a signal's data; an event always fits into one datagram.
 pub const DATA_MAX: usize = 800;
 
+/// Milliseconds of silence that are usual at most, and that anyone may ask for.
+pub(super) const PAUSE: u32 = 125;
+pub(super) const PAUSE_MAX: u32 = 2_000;
+
 const BETWEEN: u8 = 0;
 const HELLO: u8 = 1;
 const SHOWING: u8 = 2;
@@ -74,10 +78,12 @@ pub enum Goodbye {
 /// Everything that two sites say to each other.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Frame<'a> {
-    /// First in each datagram: the boots of sender and receiver (0 while not known), shortened.
+    /// First in each datagram: the boots of sender and receiver (0 while not known), shortened; and how long the sender is
+    /// silent at most until the next one, in milliseconds.
     Between {
         from: u32,
         to: u32,
+        pause: u32,
     },
     Hello(Hello),
     Showing {
@@ -174,9 +180,13 @@ impl<'a> Frame<'a> {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut inner = Vec::with_capacity(64);
         let kind = match self {
-            Self::Between { from, to } => {
+            Self::Between { from, to, pause } => {
                 inner.put_u32(*from);
                 inner.put_u32(*to);
+                // What is usual need not be said, and was not said at first.
+                if *pause != PAUSE {
+                    inner.put_var(u64::from(*pause));
+                }
                 BETWEEN
             }
             Self::Hello(hello) => {
@@ -230,7 +240,15 @@ impl<'a> Frame<'a> {
         let from = &mut from;
         // What follows the known fields of a frame was added by a newer version and is skipped with it.
         Ok(Some(match kind {
-            BETWEEN => Self::Between { from: from.u32()?, to: from.u32()? },
+            BETWEEN => {
+                let (from_boot, to) = (from.u32()?, from.u32()?);
+                let pause = if from.left() > 0 {
+                    from.var()?.clamp(u64::from(PAUSE), u64::from(PAUSE_MAX)) as u32
+                } else {
+                    PAUSE
+                };
+                Self::Between { from: from_boot, to, pause }
+            }
             HELLO => Self::Hello(Hello {
                 oldest: from.u8()?,
                 newest: from.u8()?,
@@ -283,7 +301,7 @@ pub(super) mod tests {
         let touch = Touch { id: 7, at: [960.5, 12.25], by: By::Reach };
         let event = |number, what| Event { number, made: Duration::from_micros(123_456), what };
         vec![
-            Frame::Between { from: 0xdead_beef, to: 0x0102_0304 },
+            Frame::Between { from: 0xdead_beef, to: 0x0102_0304, pause: PAUSE },
             Frame::Hello(Hello {
                 oldest: 1,
                 newest: 1,
@@ -330,6 +348,16 @@ pub(super) mod tests {
             assert_eq!(Frame::decode(&mut reader), Ok(Some(frame)));
         }
         assert_eq!(bytes, kept, "what we send now is what version 1 sent");
+    }
+
+    #[test]
+    fn a_longer_pause_is_said_within_bounds() {
+        for (said, heard) in [(PAUSE, PAUSE), (1_000, 1_000), (3, PAUSE), (u32::MAX, PAUSE_MAX)] {
+            let mut bytes = Vec::new();
+            Frame::Between { from: 1, to: 2, pause: said }.encode(&mut bytes);
+            let read = Frame::decode(&mut Reader::new(&bytes));
+            assert_eq!(read, Ok(Some(Frame::Between { from: 1, to: 2, pause: heard })));
+        }
     }
 
     #[test]

@@ -9,6 +9,9 @@ use std::time::Duration;
 /// Most datagrams under way in one direction; as on a real path, what is beyond is lost.
 const FLYING_MAX: usize = 20_000;
 
+/// Bytes of the headers of IPv4 and UDP.
+const HEADERS: usize = 28;
+
 /// What a path does to a datagram, the same in both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Path {
@@ -24,6 +27,12 @@ pub struct Path {
     pub reorder: f64,
     /// Probability that a datagram comes twice.
     pub duplicate: f64,
+    /// Bytes of the largest datagram that passes, without the headers of IP and UDP; 0 for any.
+    pub largest: usize,
+    /// Bytes a second that pass each way, headers and all; 0 for any number.
+    pub rate: f64,
+    /// How long a datagram waits at most for those before it, where there is a rate; then it is lost.
+    pub queue: Duration,
 }
 
 impl Path {
@@ -46,6 +55,9 @@ struct Lane {
     /// In the bad state of Gilbert's model every datagram is lost.
     bad: bool,
     last: Duration,
+    cut: bool,
+    /// When all that is on the line will have left.
+    busy: Duration,
     flying: BinaryHeap<Reverse<(Duration, u64, Vec<u8>)>>,
 }
 
@@ -56,7 +68,6 @@ pub struct Ocean {
     random: fastrand::Rng,
     lanes: [Lane; 2],
     order: u64,
-    cut: bool,
     /// Datagrams that came in, and those of them that will not come out.
     pub counts: Counts,
 }
@@ -75,29 +86,49 @@ pub struct Counts {
 impl Ocean {
     /// A path whose every choice follows from `seed`.
     pub fn new(path: Path, seed: u64) -> Self {
-        let lane = || Lane { bad: false, last: Duration::ZERO, flying: BinaryHeap::new() };
+        let lane =
+            || Lane { bad: false, last: Duration::ZERO, cut: false, busy: Duration::ZERO, flying: BinaryHeap::new() };
         Self {
             path,
             random: fastrand::Rng::with_seed(seed),
             lanes: [lane(), lane()],
             order: 0,
-            cut: false,
             counts: Counts::default(),
         }
     }
 
     /// Cuts the path or mends it; while it is cut, all that is sent is lost.
     pub fn cut(&mut self, cut: bool) {
-        self.cut = cut;
+        self.lanes.iter_mut().for_each(|lane| lane.cut = cut);
+    }
+
+    /// The same for one direction.
+    pub fn cut_one(&mut self, direction: usize, cut: bool) {
+        self.lanes[direction].cut = cut;
+    }
+
+    /// From now on the path is another one; what is under way stays so.
+    pub fn change(&mut self, path: Path) {
+        self.path = path;
     }
 
     /// A datagram sets out in a direction.
     pub fn send(&mut self, now: Duration, direction: usize, bytes: &[u8]) {
         self.counts.sent += 1;
         self.counts.bytes += bytes.len() as u64;
-        if self.is_lost(direction) || self.lanes[direction].flying.len() >= FLYING_MAX {
+        let Path { largest, rate, queue, .. } = self.path;
+        let too_large = largest > 0 && bytes.len() > largest;
+        let lane = &self.lanes[direction];
+        let full = lane.flying.len() >= FLYING_MAX || (rate > 0.0 && lane.busy > now + queue);
+        if self.is_lost(direction) || too_large || full {
             self.counts.lost += 1;
             return;
+        }
+        let lane = &mut self.lanes[direction];
+        let mut now = now;
+        if rate > 0.0 {
+            lane.busy = lane.busy.max(now) + Duration::from_secs_f64((bytes.len() + HEADERS) as f64 / rate);
+            now = lane.busy;
         }
         let copies = if self.random.f64() < self.path.duplicate { 2 } else { 1 };
         for _ in 0..copies {
@@ -118,7 +149,7 @@ impl Ocean {
 
     fn is_lost(&mut self, direction: usize) -> bool {
         let Path { loss, burst, .. } = self.path;
-        if self.cut {
+        if self.lanes[direction].cut {
             return true;
         }
         if burst <= 1.0 {
@@ -186,6 +217,35 @@ mod tests {
             assert_eq!(ocean.next(), Some(at));
             assert_eq!(ocean.receive(at), Some((1, vec![i as u8])));
         }
+    }
+
+    #[test]
+    fn a_line_that_is_full_delays_and_then_loses() {
+        let queue = Duration::from_millis(300);
+        let mut ocean = Ocean::new(Path { rate: 62_500.0, queue, ..Path::default() }, 1);
+        for _ in 0..100 {
+            ocean.send(Duration::ZERO, 0, &[0; 972]);
+        }
+        let mut at = vec![];
+        while let Some(next) = ocean.next() {
+            while ocean.receive(next).is_some() {
+                at.push(next);
+            }
+        }
+        // 1,000 bytes with their headers are 16 ms each.
+        assert_eq!((at.len() as u64, ocean.counts.lost), (19, 81));
+        assert_eq!((at[0], at[18]), (Duration::from_millis(16), Duration::from_millis(304)));
+    }
+
+    #[test]
+    fn what_is_too_large_does_not_pass_and_one_way_can_be_cut() {
+        let mut ocean = Ocean::new(Path { largest: 1_200, ..Path::default() }, 1);
+        ocean.send(Duration::ZERO, 0, &[0; 1_201]);
+        ocean.send(Duration::ZERO, 0, &[0; 1_200]);
+        ocean.cut_one(1, true);
+        ocean.send(Duration::ZERO, 1, b"x");
+        assert_eq!(ocean.receive(Duration::ZERO).map(|(way, bytes)| (way, bytes.len())), Some((0, 1_200)));
+        assert_eq!(ocean.receive(Duration::ZERO), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::PROTOCOL;
 use super::clock::Clock;
 use super::deadline::{Deadline, Deadlines};
 use super::epoch::Epoch;
-use super::frame::{Frame, Goodbye, Happening, Hello, NAME_MAX};
+use super::frame::{Frame, Goodbye, Happening, Hello, NAME_MAX, PAUSE};
 use super::inbox::Inbox;
 use super::outbox::Outbox;
 use super::terms::{Config, Health, Output, Parted, Showing, State};
@@ -18,17 +18,28 @@ const TICK: Duration = Duration::from_micros(16_667);
 /// After the last change the same presence goes out this many ticks more, in case that the last was lost.
 const AFTERGLOW: u32 = 3;
 /// Silence is broken this often.
-pub(super) const HEARTBEAT: Duration = Duration::from_millis(125);
+const HEARTBEAT: Duration = Duration::from_millis(PAUSE as u64);
+/// And this often when nobody has been at either site for a while, and nothing happened: at night, mostly.
+const CALM: Duration = Duration::from_millis(1_600);
+const CALM_AFTER: Duration = Duration::from_secs(30);
+/// A longer pause is announced so many times before it is made: one announcement may be lost.
+const ANNOUNCED: u32 = 6;
 /// An acknowledgement waits this long for something to travel with.
 const ACK_DELAY: Duration = Duration::from_millis(4);
 /// A hello is said this often until the twin shows that it knows us.
 const GREETING: Duration = Duration::from_millis(50);
-/// The clock is asked often at first, then now and then.
+/// The clock is asked often at first, then until much is known and as long as the path's delay varies, then now and then.
 const PING_FIRST: Duration = Duration::from_millis(60);
+const PING_SOON: Duration = Duration::from_millis(500);
 const PING_LATER: Duration = Duration::from_secs(1);
+const PING_CALM: Duration = Duration::from_secs(8);
 const PINGS_FIRST: u32 = 8;
-/// The twin counts as gone after this silence.
+/// Round trips that are longer than the shortest by less than this in the mean, in seconds, need not be asked for often.
+const STEADY: [f64; 2] = [0.001, 0.004];
+/// The twin counts as gone after this silence, or three pauses and a half if those are longer.
 const GONE_AFTER: Duration = Duration::from_millis(1_500);
+/// After this silence, or 2.4 pauses, the path may be broken.
+const SUSPECT_AFTER: Duration = Duration::from_millis(300);
 /// Boots of the twin that are over; a datagram of theirs that comes late is nothing.
 const DEAD_MAX: usize = 16;
 
@@ -42,6 +53,8 @@ pub(super) struct Twin {
     pub there: Assembled,
     pub showing: Option<Showing>,
     pub apart: bool,
+    /// It is silent this long at most.
+    pub pause: Duration,
 }
 
 /// What is to go into the next datagram.
@@ -55,6 +68,13 @@ pub(super) struct Due {
     pub beat: bool,
     pub goodbye: Option<Goodbye>,
     pub parts: VecDeque<Vec<u8>>,
+}
+
+impl Due {
+    pub fn is_nothing(&self) -> bool {
+        let Self { greet, showing, ping, pong, ack, beat, goodbye, parts } = self;
+        !(*greet || *showing || *ping || *ack || *beat) && pong.is_none() && goodbye.is_none() && parts.is_empty()
+    }
 }
 
 /// The session of one site with its twin.
@@ -75,6 +95,10 @@ pub struct Link {
     pub(super) seq: u64,
     pub(super) afterglow: u32,
     pub(super) ticked: Duration,
+    /// When somebody was at one of the sites, or something happened.
+    stirred: Duration,
+    /// How often a longer pause was announced.
+    announced: u32,
     pub(super) garbled: u64,
     pub(super) outputs: VecDeque<Output>,
 }
@@ -98,6 +122,8 @@ impl Link {
             seq: 0,
             afterglow: 0,
             ticked: Duration::ZERO,
+            stirred: now,
+            announced: 0,
             garbled: 0,
             outputs: VecDeque::new(),
         }
@@ -134,6 +160,7 @@ impl Link {
             return;
         }
         self.here = presence;
+        self.stir(now);
         self.afterglow = AFTERGLOW;
         self.deadlines.set_by(Deadline::Tick, now.max(self.ticked + TICK));
     }
@@ -149,6 +176,7 @@ impl Link {
         if self.state == State::Alone {
             self.outbox.forget_old(now);
         }
+        self.stir(now);
         let number = self.outbox.push(now, what);
         if number.is_none() {
             self.part(now, Parted::Overwhelmed);
@@ -197,7 +225,7 @@ impl Link {
 
     fn read(&mut self, now: Duration, bytes: &[u8]) -> Result<(), crate::wire::WireError> {
         let mut datagram = Reader::new(bytes);
-        let Some(Frame::Between { from, to }) = Frame::decode(&mut datagram)? else { return Ok(()) };
+        let Some(Frame::Between { from, to, pause }) = Frame::decode(&mut datagram)? else { return Ok(()) };
         if self.dead.iter().any(|boot| short(*boot) == from) {
             return Ok(());
         }
@@ -215,18 +243,19 @@ impl Link {
                 self.take(now, frame)?;
             }
         }
-        self.hear(now, from, to);
+        self.hear(now, from, to, Duration::from_millis(u64::from(pause)));
         Ok(())
     }
 
     /// The twin is alive, and may have shown that it knows us.
-    fn hear(&mut self, now: Duration, from: u32, to: u32) {
+    fn hear(&mut self, now: Duration, from: u32, to: u32, pause: Duration) {
         let Some(twin) = self.twin.as_mut().filter(|twin| short(twin.hello.boot) == from) else { return };
         twin.knows_us = to == short(self.config.boot);
+        twin.pause = pause;
         if self.closed {
             return;
         }
-        self.deadlines.set(Deadline::Silence, now + GONE_AFTER);
+        self.deadlines.set(Deadline::Silence, now + GONE_AFTER.max(pause * 7 / 2));
         // Whether both go together is known before anything of it is shown.
         if twin.knows_us && twin.showing.is_some() && self.state == State::Alone {
             self.state = if twin.apart { State::Apart } else { State::Linked };
@@ -259,6 +288,7 @@ impl Link {
             there: Assembled::default(),
             showing: None,
             apart: false,
+            pause: HEARTBEAT,
         });
         self.pings = 0;
         // Our next datagram says to whom it speaks: that is the answer.
@@ -293,6 +323,9 @@ impl Link {
                 if self.state == State::Linked {
                     twin.there.take(part);
                 }
+                if !twin.there.presence().is_empty() {
+                    self.stir(now);
+                }
             }
             // Before the greeting is done they are not acknowledged, so that they come again after it.
             Frame::Events { .. } if self.state == State::Alone => {}
@@ -305,6 +338,7 @@ impl Link {
                     self.outputs.push_back(Output::Happened { number: event.number, made, what: event.what });
                 }
                 self.deadlines.set_by(Deadline::Acknowledge, now + ACK_DELAY);
+                self.stir(now);
             }
             Frame::Ack { next, later } => {
                 self.outbox.acknowledge(next, later);
@@ -348,6 +382,41 @@ impl Link {
         }
     }
 
+    /// Somebody is there, or something has happened.
+    fn stir(&mut self, now: Duration) {
+        self.stirred = now;
+        if std::mem::take(&mut self.announced) >= ANNOUNCED {
+            for which in [Deadline::Heartbeat, Deadline::Ping] {
+                self.deadlines.set_by(which, now);
+            }
+        }
+    }
+
+    /// Nobody was at either site for a while, and nothing happened.
+    fn is_calm(&self, now: Duration) -> bool {
+        let nobody = self.here.is_empty() && self.outbox.len() == 0 && self.state != State::Alone;
+        nobody && now.saturating_sub(self.stirred) > CALM_AFTER
+    }
+
+    /// The longest pause until the next datagram, as the twin is told.
+    pub(super) fn pause(&self, now: Duration) -> Duration {
+        if self.is_calm(now) { CALM } else { HEARTBEAT }
+    }
+
+    /// When silence is broken next.
+    pub(super) fn plan_beat(&mut self, now: Duration) {
+        let calm = self.is_calm(now);
+        self.announced = if calm { (self.announced + 1).min(ANNOUNCED) } else { 0 };
+        let pause = if self.announced == ANNOUNCED { CALM } else { HEARTBEAT };
+        self.deadlines.set(Deadline::Heartbeat, now + pause);
+    }
+
+    /// After so long a silence another way to the twin is worth trying.
+    pub fn suspect_after(&self) -> Duration {
+        let pause = self.twin.as_ref().map_or(HEARTBEAT, |twin| twin.pause);
+        SUSPECT_AFTER.max(pause * 12 / 5)
+    }
+
     pub(super) fn plan_repeat(&mut self) {
         match self.outbox.due() {
             Some(due) if self.path && self.twin.is_some() => self.deadlines.set(Deadline::Repeat, due),
@@ -382,14 +451,19 @@ impl Link {
                     // Datagrams are lost, so it is said again with each exchange.
                     self.due.showing = true;
                     self.pings += 1;
-                    let pause = if self.pings < PINGS_FIRST { PING_FIRST } else { PING_LATER };
+                    let pause = match self.twin.as_ref().and_then(|twin| twin.clock.spread()) {
+                        _ if self.pings < PINGS_FIRST => PING_FIRST,
+                        Some(spread) if spread < STEADY[0] && self.is_calm(now) => PING_CALM,
+                        Some(spread) if spread < STEADY[1] => PING_LATER,
+                        _ => PING_SOON,
+                    };
                     self.deadlines.set(Deadline::Ping, now + pause);
                 }
                 Deadline::Heartbeat => {
                     self.due.beat = true;
-                    self.deadlines.set(Deadline::Heartbeat, now + HEARTBEAT);
-                    // Also when nobody is here: whoever left may have left in a datagram that was lost.
-                    if self.due.parts.is_empty() {
+                    self.plan_beat(now);
+                    // Also when nobody is here: whoever left may have left in a datagram that was lost. Not all night.
+                    if self.due.parts.is_empty() && self.announced < ANNOUNCED {
                         self.encode_presence(now);
                     }
                 }

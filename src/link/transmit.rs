@@ -2,7 +2,7 @@
 
 use super::deadline::Deadline;
 use super::frame::{Frame, Hello, NAME_MAX, event_size, put_presence};
-use super::session::{HEARTBEAT, Link, short};
+use super::session::{Link, short};
 use super::terms::{Showing, State};
 use super::{DATAGRAM_MAX, PROTOCOL};
 use crate::presence::{Detail, encode};
@@ -29,9 +29,13 @@ impl Link {
             // Whoever comes back hears of the last seconds, and not of last night.
             self.outbox.forget_old(now);
         }
+        if self.due.is_nothing() && self.outbox.due().is_none_or(|at| at > now) {
+            return None;
+        }
         let mut out = Vec::with_capacity(DATAGRAM_MAX);
         let twin_boot = self.twin.as_ref().map_or(0, |twin| short(twin.hello.boot));
-        Frame::Between { from: short(self.config.boot), to: twin_boot }.encode(&mut out);
+        let pause = self.pause(now).as_millis() as u32;
+        Frame::Between { from: short(self.config.boot), to: twin_boot, pause }.encode(&mut out);
         let head = out.len();
         let due = &mut self.due;
         if std::mem::take(&mut due.greet) || (due.beat && self.twin.as_ref().is_none_or(|twin| !twin.knows_us)) {
@@ -96,7 +100,7 @@ impl Link {
             return None;
         }
         if !self.closed {
-            self.deadlines.set(Deadline::Heartbeat, now + HEARTBEAT);
+            self.plan_beat(now);
         }
         Some(out)
     }

@@ -124,7 +124,7 @@ fn relay(shores: &[UdpSocket; 2], twin: SocketAddr, heard: &Heard) {
 
 /// Answers as a twin does, and keeps what it is told.
 async fn answer(socket: UdpSocket, key: &SiteKey, config: Config, heard: &Heard) {
-    let mut server = tls::server(key, config.twin).expect("a fresh key");
+    let mut server = tls::server(key, config.twin.expect("it has one")).expect("a fresh key");
     server.transport_config(transport());
     let runtime = Arc::new(quinn::TokioRuntime);
     let endpoint = Endpoint::new(EndpointConfig::default(), Some(server), socket, runtime).expect("a bound socket");

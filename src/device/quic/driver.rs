@@ -30,8 +30,6 @@ const INCOMING_MAX: usize = 1_024;
 const ANSWERS_MAX: usize = 64;
 /// Connections at once; a twin has two at most, a moment more while it moves.
 const CONNECTIONS_MAX: usize = 4;
-/// A second connection is tried after this silence.
-const SILENCE: Duration = Duration::from_millis(300);
 /// A connection that lived this long makes the next pause short again.
 const LIVED: Duration = Duration::from_secs(10);
 /// A connection that is not needed is kept this long.
@@ -307,7 +305,7 @@ impl Driver {
     /// The one to send on: of those that work the best, otherwise the one that was heard last.
     fn best(&self, now: Duration) -> Option<&Open> {
         self.open.iter().max_by_key(|open| {
-            let fresh = now.saturating_sub(open.heard) < SILENCE;
+            let fresh = now.saturating_sub(open.heard) < self.link.suspect_after();
             (fresh, fresh.then(|| self.rank(open)), open.heard)
         })
     }
@@ -373,7 +371,7 @@ impl Driver {
 
     /// How well the twin is heard.
     fn heard(&self, now: Duration) -> Heard {
-        let fresh = self.open.iter().filter(|open| now.saturating_sub(open.heard) < SILENCE);
+        let fresh = self.open.iter().filter(|open| now.saturating_sub(open.heard) < self.link.suspect_after());
         fresh.map(|open| if self.rank(open).0 { Heard::Direct } else { Heard::Relayed }).fold(
             Heard::Not,
             |best, one| {
@@ -385,7 +383,8 @@ impl Driver {
     /// When to look again whether the twin is to be dialled.
     fn redial_at(&self, now: Duration) -> Option<Duration> {
         let heard = self.heard(now);
-        let silent = self.open.iter().map(|open| open.heard + SILENCE).max().filter(|_| heard != Heard::Not);
+        let silent =
+            self.open.iter().map(|open| open.heard + self.link.suspect_after()).max().filter(|_| heard != Heard::Not);
         let due = self.client.as_ref().and_then(|_| self.ways.next(heard));
         due.into_iter().chain(silent).min()
     }
@@ -423,7 +422,7 @@ impl Driver {
             return;
         }
         self.refused = false;
-        let fresh = self.open.iter().filter(|open| now.saturating_sub(open.heard) < SILENCE);
+        let fresh = self.open.iter().filter(|open| now.saturating_sub(open.heard) < self.link.suspect_after());
         let Some(best) = fresh.map(|open| self.rank(open)).max() else { return };
         for open in &self.open {
             if open.dialled && now.saturating_sub(open.since) > SPARE && self.rank(open) < best {

@@ -1,0 +1,209 @@
+//! Two sessions over a ladder of paths, from a quiet one to one that is hardly there, on a virtual clock: nothing lost,
+//! nothing doubled, clocks as stated, the link back as promised; and a year in which nobody comes.
+//!
+//! A failure names its rung and its seed; `MOONGATE_SEED=N` replays it alone. `./x simulate` plays 1,000 seeds.
+
+mod ladder_rungs;
+
+use ladder_rungs::{Rung, rungs, seeds};
+use moongate::link::ocean::{Ocean, Path};
+use moongate::link::{Config, Happening, Link, Output, Showing, State};
+use moongate::presence::{By, Touch};
+use std::time::Duration;
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+/// Where the machines' clocks begin, and how many millionths too fast they go.
+const ORIGIN: [Duration; 2] = [Duration::from_secs(1_000), Duration::from_secs(777_777)];
+const DRIFT: [u64; 2] = [0, 40];
+
+struct World {
+    now: Duration,
+    ocean: Ocean,
+    links: [Link; 2],
+    came: [Vec<u32>; 2],
+    lost: [u32; 2],
+}
+
+impl World {
+    fn new(path: Path, seed: u64) -> Self {
+        let links = [0, 1].map(|side: u8| {
+            let config = Config {
+                key: [side; 32],
+                twin: Some([1 - side; 32]),
+                boot: 100 + u64::from(side),
+                city: ["shenzhen", "dublin"][usize::from(side)].into(),
+                name: "test".into(),
+                showing: Showing { installation: "ripples".into(), declarations: 1 },
+                canvas: [1920.0, 1080.0],
+            };
+            let mut link = Link::new(ORIGIN[usize::from(side)], config);
+            link.handle_path(ORIGIN[usize::from(side)]);
+            link
+        });
+        Self { now: Duration::ZERO, ocean: Ocean::new(path, seed), links, came: [vec![], vec![]], lost: [0; 2] }
+    }
+
+    /// By the clock of one of the machines.
+    fn local(&self, side: usize) -> Duration {
+        let now = self.now.as_nanos() as u64;
+        ORIGIN[side] + Duration::from_nanos(now + now / 1_000_000 * DRIFT[side])
+    }
+
+    fn run(&mut self, until: Duration) {
+        loop {
+            for side in 0..2 {
+                let now = self.local(side);
+                self.links[side].handle_timeout(now);
+                while let Some(datagram) = self.links[side].poll_transmit(now) {
+                    self.ocean.send(self.now, side, &datagram);
+                }
+                while let Some(output) = self.links[side].poll_output() {
+                    match output {
+                        Output::Happened { what: Happening::Down(touch), .. } => self.came[side].push(touch.id),
+                        Output::Parted(_) => self.lost[side] += 1,
+                        _ => {}
+                    }
+                }
+            }
+            let due = (0..2).filter_map(|side| {
+                let at = self.links[side].poll_timeout()?.saturating_sub(ORIGIN[side]).as_nanos() as u64;
+                // A little late rather than a little early, which would be for ever.
+                Some(Duration::from_nanos(at - at / 1_000_000 * DRIFT[side] + at / 400_000_000 + 1_000))
+            });
+            let next = due.chain(self.ocean.next()).min().unwrap_or(until);
+            if next > until {
+                self.now = until;
+                return;
+            }
+            self.now = self.now.max(next);
+            while let Some((from, bytes)) = self.ocean.receive(self.now) {
+                let now = self.local(1 - from);
+                self.links[1 - from].handle_datagram(now, &bytes);
+            }
+        }
+    }
+
+    fn is_linked(&self) -> bool {
+        (0..2).all(|side| self.links[side].health(self.local(side)).state == State::Linked)
+    }
+
+    fn touch(&mut self, side: usize, id: u32) {
+        let now = self.local(side);
+        let touch = Touch { id, at: [10.0, 20.0], by: By::Cast };
+        self.links[side].handle_happening(now, Happening::Down(touch)).expect("few are waiting");
+    }
+
+    /// What each site believes of the other's clock, against what is so.
+    fn check_clocks(&self, of: &str) -> f64 {
+        let mut worst = 0.0_f64;
+        for side in 0..2 {
+            let health = self.links[side].health(self.local(side));
+            let Some(clock) = health.clock else { continue };
+            let true_offset = self.local(1 - side).as_secs_f64() - self.local(side).as_secs_f64();
+            let wrong = (clock.offset - true_offset).abs();
+            assert!(wrong <= clock.error + 1e-6, "{of}: {wrong} s wrong, stated {}", clock.error);
+            assert!(clock.error <= clock.round_trip / 2.0 + 0.0065, "{of}: {} of {}", clock.error, clock.round_trip);
+            worst = worst.max(wrong);
+        }
+        worst
+    }
+}
+
+/// A minute: events at both sites all along; at 30 s the line is cut for 4 s, one way or both.
+fn play(rung: &Rung, seed: u64) {
+    let of = format!("{rung:?}, MOONGATE_SEED={seed}");
+    let mut world = World::new(rung.path, seed);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let (cut, mended) = (30 * SECOND, 34 * SECOND);
+    let mut made = [0_u32; 2];
+    let mut back = None;
+    while world.now < 60 * SECOND {
+        let before = world.now;
+        world.run(before + Duration::from_millis(random.u64(20..120)));
+        if before < cut && world.now >= cut {
+            if rung.one_way_cut { world.ocean.cut_one(0, true) } else { world.ocean.cut(true) }
+        }
+        if before < mended && world.now >= mended {
+            assert!(!world.is_linked(), "{of}: a cut of 4 s was not noticed");
+            world.ocean.cut(false);
+        }
+        if world.now > mended && back.is_none() && world.is_linked() {
+            back = Some(world.now - mended);
+        }
+        // While it is cut somebody may touch, but not more than is kept.
+        if world.now < 58 * SECOND {
+            let side = random.usize(..2);
+            world.touch(side, made[side]);
+            made[side] += 1;
+        }
+        world.check_clocks(&of);
+    }
+    world.run(world.now + 8 * SECOND);
+    assert!(world.is_linked(), "{of}: not linked at the end");
+    for side in 0..2 {
+        let expected: Vec<u32> = (0..made[1 - side]).collect();
+        assert_eq!(world.came[side], expected, "{of}: events at site {side}");
+        let health = world.links[side].health(world.local(side));
+        assert_eq!((health.lost, health.garbled, health.waiting), (0, 0, 0), "{of}: at site {side}");
+    }
+    let back = back.unwrap_or_else(|| panic!("{of}: not linked again"));
+    assert!(back <= SECOND + 3 * rung.round_trip(), "{of}: linked again only after {back:?}");
+    let wrong = world.check_clocks(&of);
+    assert!(wrong < rung.clock_within(), "{of}: the clock is {wrong} s wrong");
+    let shared = [0, 1].map(|side| {
+        let now = world.local(side);
+        world.links[side].shared_now(now)
+    });
+    assert!((shared[0] - shared[1]).abs() < 0.005 + rung.round_trip().as_secs_f64() / 6.0, "{of}: {shared:?}");
+}
+
+#[test]
+fn no_rung_of_the_ladder_loses_anything() {
+    let rungs = rungs();
+    for seed in seeds(60) {
+        play(&rungs[seed as usize % rungs.len()], seed);
+    }
+}
+
+#[test]
+fn a_clock_is_known_to_5_ms_with_40_ms_of_jitter_and_to_2_ms_on_a_quiet_path() {
+    for seed in seeds(30) {
+        for (jitter, within) in [(40 * MS, 0.005), (Duration::ZERO, 0.002), (MS, 0.002)] {
+            let path = Path { one_way: 50 * MS, jitter, loss: 0.01, ..Path::default() };
+            let mut world = World::new(path, seed);
+            world.run(60 * SECOND);
+            while world.now < 180 * SECOND {
+                world.run(world.now + SECOND);
+                let wrong = world.check_clocks("a clock");
+                assert!(wrong < within, "{wrong} s wrong with {jitter:?} of jitter, MOONGATE_SEED={seed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_year_in_which_nobody_comes() {
+    let days = std::env::var("MOONGATE_DAYS").ok().and_then(|days| days.parse().ok()).unwrap_or(3_u64);
+    let mut world = World::new(Path { one_way: 74 * MS, loss: 0.001, ..Path::default() }, 1);
+    let mut bytes = 0;
+    for day in 1..=days {
+        let before = world.ocean.counts;
+        world.run(Duration::from_secs(day * 86_400));
+        assert!(world.is_linked(), "day {day}");
+        let wrong = world.check_clocks("a year");
+        assert!(wrong < 0.002, "{wrong} s wrong on day {day}");
+        bytes = world.ocean.counts.bytes - before.bytes;
+        let shared = [0, 1].map(|side| {
+            let now = world.local(side);
+            world.links[side].shared_now(now)
+        });
+        assert!((shared[0] - shared[1]).abs() < 0.005, "{shared:?} on day {day}");
+    }
+    assert_eq!(world.lost, [0; 2], "the twin was never gone");
+    // And it is awake at once.
+    world.touch(0, 7);
+    world.run(world.now + 300 * MS);
+    assert_eq!(world.came[1], [7]);
+    println!("{days} days; {} kB of link a day, both ways", bytes / 1_000);
+}
