@@ -187,7 +187,7 @@ fn what_is_said_is_nowhere_in_what_passes_a_relay() {
     here.sender().happening(monotonic(), canary.clone());
     wait("it arrives", || heard(&told, |what| *what == canary));
     let passed = tap.passed.lock().unwrap_or_else(PoisonError::into_inner);
-    assert!(passed.len() > 20, "{} datagrams", passed.len());
+    assert!(passed.len() >= 8, "{} datagrams", passed.len());
     let secrets: [&[u8]; 4] = [CANARY.as_bytes(), b"dublin square", b"kobe square", b"installation"];
     for secret in secrets {
         let seen = passed.iter().any(|bytes| bytes.windows(secret.len()).any(|window| window == secret));

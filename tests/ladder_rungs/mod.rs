@@ -17,12 +17,6 @@ impl Rung {
     pub fn round_trip(&self) -> Duration {
         2 * self.path.one_way
     }
-
-    /// What the clock may be wrong by, in seconds. A datagram that overtakes others by a shorter way makes a path look
-    /// lopsided; then only what is stated holds.
-    pub fn clock_within(&self) -> f64 {
-        if self.path.reorder > 0.0 { f64::INFINITY } else { 0.002 }
-    }
 }
 
 /// Loss in per cent and round trip in milliseconds, times temper.

@@ -205,6 +205,9 @@ impl Driver {
         self.shared.turns.fetch_add(1, Ordering::Relaxed);
         self.close_spare(now);
         self.dial(now);
+        if self.heard(now) == Heard::Not {
+            self.relays.hurry(now);
+        }
         for host in self.relays.ask(now, &self.key, &self.shore) {
             let incoming = self.incoming.clone();
             tokio::spawn(async move {
@@ -279,6 +282,7 @@ impl Driver {
     }
 
     fn status(&mut self, now: Duration) -> Status {
+        let dialled = self.best(now).is_some_and(|open| open.dialled);
         let best = self.best(now).map(|open| canonical(open.connection.remote_address()));
         Status {
             health: self.link.health(now),
@@ -290,6 +294,7 @@ impl Driver {
             opened: self.opened,
             twin: self.config.twin,
             address: best,
+            dialled,
             relayed: best.is_some_and(|best| self.ways.is_relayed(best)),
             refused: self.refused,
         }
@@ -438,11 +443,11 @@ impl Driver {
     }
 }
 
-/// Whether the other side did not want our key, or spoke something else.
+/// Whether the twin itself did not want our key: its own was looked at before, and was the pinned one. Who only speaks
+/// something else (RFC 7301) may be anyone at that address.
 fn is_refusal(why: Option<ConnectionError>) -> bool {
-    match why {
-        Some(ConnectionError::ConnectionClosed(why)) => (0x100..0x200).contains(&u64::from(why.error_code)),
-        Some(ConnectionError::TransportError(why)) => (0x100..0x200).contains(&u64::from(why.code)),
-        _ => false,
-    }
+    const NO_APPLICATION_PROTOCOL: u8 = 120;
+    let Some(ConnectionError::ConnectionClosed(why)) = why else { return false };
+    let code = u64::from(why.error_code);
+    (0x100..0x200).contains(&code) && code & 0xff != u64::from(NO_APPLICATION_PROTOCOL)
 }

@@ -98,6 +98,8 @@ pub struct Status {
     pub twin: Option<[u8; 32]>,
     /// Where the twin is heard.
     pub address: Option<SocketAddr>,
+    /// This site has dialled the connection that is in use.
+    pub dialled: bool,
     /// That is a relay.
     pub relayed: bool,
     /// The twin is reached, and does not want this site: its operator has forgotten it.

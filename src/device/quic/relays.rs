@@ -74,6 +74,11 @@ impl Relays {
         names
     }
 
+    /// Nothing is heard of the twin.
+    pub fn hurry(&mut self, now: Duration) {
+        self.list.iter_mut().flat_map(|relay| &mut relay.asking).for_each(|(_, asking)| asking.hurry(now));
+    }
+
     /// When the next question is due.
     pub fn next(&self) -> Option<Duration> {
         self.list.iter().flat_map(|relay| &relay.asking).map(|(_, asking)| asking.next()).min()

@@ -8,6 +8,8 @@ use std::time::Duration;
 const STAY: Duration = Duration::from_secs(5);
 /// Who has no answer asks again after this, then after twice that, up to [`STAY`].
 const AGAIN: Duration = Duration::from_millis(200);
+/// Or this often, when the other one is not heard.
+const HURRY: Duration = Duration::from_millis(500);
 /// Without an answer for this long a site is not known any more.
 const GONE: Duration = Duration::from_secs(15);
 
@@ -27,6 +29,7 @@ pub struct Asking {
     other: Other,
     cookie: [u8; COOKIE],
     at: Duration,
+    asked: Duration,
     pause: Duration,
     heard: Duration,
     placed: Option<Placed>,
@@ -37,12 +40,19 @@ impl Asking {
     /// Begins to ask.
     pub fn new(now: Duration, who: [u8; 32], other: Other) -> Self {
         let cookie = [0; COOKIE];
-        Self { who, other, cookie, at: now, pause: AGAIN, heard: now, placed: None, full: false }
+        Self { who, other, cookie, at: now, asked: now, pause: AGAIN, heard: now, placed: None, full: false }
     }
 
     /// When to ask again.
     pub fn next(&self) -> Duration {
         self.at
+    }
+
+    /// Nothing is heard of the other one: the relay may have forgotten both. It is asked sooner.
+    pub fn hurry(&mut self, now: Duration) {
+        if self.placed.is_some() {
+            self.at = self.at.min((self.asked + HURRY).max(now));
+        }
     }
 
     /// What the relay has said last; none while it is not reached.
@@ -68,7 +78,7 @@ impl Asking {
         if self.cookie != [0; COOKIE] {
             ask.signature = sign(&ask.signed());
         }
-        self.at = now + self.pause;
+        (self.at, self.asked) = (now + self.pause, now);
         self.pause = (self.pause * 2).min(STAY);
         Some(ask.encode())
     }

@@ -1,0 +1,180 @@
+//! A site without a screen: says a numbered signal ten times a second, and counts the twin's.
+
+use super::Failure;
+use moongate::device::clock::monotonic;
+use moongate::device::introductions::pin;
+use moongate::device::key::SiteKey;
+use moongate::device::quic::{Home, LinkThread, Plan, Reach, transport};
+use moongate::link::{Card, Config, Happening, Output, Showing, State};
+use moongate::manifest::{Twin, Twins, city};
+use serde::{Deserialize, Serialize};
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+const CITIES: [&str; 2] = ["dublin", "kobe"];
+const PERIOD: Duration = Duration::from_millis(100);
+
+/// What a site says of itself, a line ten times a second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Count {
+    pub linked: bool,
+    pub relayed: bool,
+    /// Its own connection is the one in use.
+    pub dialled: bool,
+    pub made: u64,
+    pub came: u64,
+    /// Came twice, or before one that was made earlier.
+    pub wrong: u64,
+    /// The longest time between two that came, since it was asked to count.
+    pub gap_s: f64,
+}
+
+/// A site's folder.
+pub struct Site {
+    pub dir: tempfile::TempDir,
+}
+
+impl Site {
+    /// Two that know each other, at these addresses.
+    pub fn two(addresses: [&str; 2], relay: Option<&str>) -> Result<[Self; 2], Failure> {
+        let keys = [SiteKey::generate()?, SiteKey::generate()?];
+        let sites = [Self { dir: tempfile::tempdir()? }, Self { dir: tempfile::tempdir()? }];
+        for side in 0..2 {
+            keys[side].write(&sites[side].dir.path().join("site.key"))?;
+            let there = 1 - side;
+            let twin = Twin {
+                key: keys[there].public(),
+                city: city(CITIES[there]).ok_or("a member city")?,
+                name: CITIES[there].into(),
+                addresses: vec![SocketAddr::new(addresses[there].parse()?, 4_433)],
+                relay: relay.map(str::to_owned),
+            };
+            pin(sites[side].dir.path(), twin)?;
+        }
+        Ok(sites)
+    }
+}
+
+/// Runs a site until its standard input closes.
+pub fn run(dir: &Path) -> Result<(), Failure> {
+    if std::env::var_os("MOONGATE_LOG").is_some() {
+        let filter = tracing_subscriber::EnvFilter::from_env("MOONGATE_LOG");
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    }
+    let key = SiteKey::read(&dir.join("site.key"))?;
+    let twin = Twins::read(dir)?.latest().cloned().ok_or("it knows nobody")?;
+    let config = Config {
+        key: key.public(),
+        twin: Some(twin.key),
+        boot: fastrand::u64(1..),
+        city: "kobe".into(),
+        name: "field".into(),
+        showing: Showing { installation: "field".into(), declarations: 1 },
+        canvas: [1920.0, 1080.0],
+    };
+    let home = Home { dir: dir.to_owned(), card: Card { relay: twin.relay.clone(), ..Card::default() } };
+    let plan = Plan { key, config, reach: Reach::of(&twin, None), home: Some(home), transport: transport() };
+    let (link, told) = LinkThread::open("0.0.0.0:4433".parse()?, plan)?;
+    let (said, orders) = channel();
+    std::thread::Builder::new().name("orders".into()).spawn(move || {
+        std::io::stdin().lock().lines().map_while(Result::ok).all(|line| said.send(line).is_ok());
+    })?;
+    let mut state = Count::default();
+    let (mut next, mut heard, mut counts, mut speaks) = (0_u64, None::<Duration>, false, true);
+    loop {
+        std::thread::sleep(PERIOD);
+        loop {
+            match orders.try_recv() {
+                Ok(order) if order == "count" => (counts, heard, state.gap_s) = (true, None, 0.0),
+                Ok(_) => (speaks, counts) = (false, false),
+                Err(std::sync::mpsc::TryRecvError::Empty) => break,
+                Err(_) => return Ok(()),
+            }
+        }
+        let sender = link.sender();
+        let status = sender.status();
+        (state.linked, state.relayed) = (status.health.state == State::Linked, status.relayed);
+        state.dialled = status.dialled;
+        if state.linked && speaks {
+            let signal = Happening::Signal { name: "n".into(), data: state.made.to_string() };
+            sender.happening(monotonic(), signal);
+            state.made += 1;
+        }
+        for told in told.try_iter() {
+            if let Output::Happened { what: Happening::Signal { data, .. }, .. } = told.output {
+                let number: u64 = data.parse()?;
+                state.wrong += u64::from(number < next);
+                (next, state.came) = (number + 1, state.came + 1);
+                if let Some(before) = heard.filter(|_| counts) {
+                    state.gap_s = state.gap_s.max((told.at.saturating_sub(before)).as_secs_f64());
+                }
+                heard = Some(told.at);
+            }
+        }
+        println!("{}", serde_json::to_string(&state)?);
+    }
+}
+
+/// A site's process.
+pub struct Running {
+    child: Child,
+    lines: Receiver<Count>,
+    last: Count,
+}
+
+impl Running {
+    pub fn start(command: &mut Command) -> Result<Self, Failure> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let output = child.stdout.take().ok_or("it has no output")?;
+        let (said, lines) = channel();
+        std::thread::Builder::new().name("site".into()).spawn(move || {
+            let lines = BufReader::new(output).lines().map_while(Result::ok);
+            lines.filter_map(|line| serde_json::from_str(&line).ok()).all(|state| said.send(state).is_ok());
+        })?;
+        Ok(Self { child, lines, last: Count::default() })
+    }
+
+    /// What it has said last.
+    pub fn state(&mut self) -> Count {
+        self.last = self.lines.try_iter().last().unwrap_or(self.last);
+        self.last
+    }
+
+    fn say(&mut self, order: &str) {
+        if let Some(input) = &mut self.child.stdin {
+            // One that has ended is noticed by what it does not say.
+            let _ = writeln!(input, "{order}").and_then(|()| input.flush());
+        }
+    }
+
+    /// Gaps count from now on.
+    pub fn count_from_now(&mut self) {
+        self.say("count");
+    }
+
+    /// It says nothing more.
+    pub fn hush(&mut self) {
+        self.say("hush");
+    }
+
+    /// Ends it; what it had to say last.
+    pub fn end(mut self) -> Result<Count, Failure> {
+        let state = self.state();
+        self.child.stdin = None;
+        let status = self.child.wait()?;
+        if status.success() { Ok(state) } else { Err(format!("a site ended with {status}").into()) }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
