@@ -117,6 +117,8 @@ declare module "moongate" {
     readonly age: number;
     /** How many people it may be, 1 and more. `const knot = body.people > 1;` */
     readonly people: number;
+    /** How far it has faded away, 0 to 1: more than 0 only in the other city, when nothing is heard of it any more. `draw.body` draws it so by itself. `const alpha = 1 - body.faded;` */
+    readonly faded: number;
     /** Its outline, closed: up to 48 points, of the other city's bodies often 16. `for (const [x, y] of body.outline) …` */
     readonly outline: readonly (readonly [number, number])[];
     /** The city that it is in. `{ fill: body.city.colour }` */

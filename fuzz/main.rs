@@ -15,6 +15,7 @@ mod fingers;
 mod inputs;
 mod mutate;
 mod pictures;
+mod strangers;
 mod wire;
 
 use mutate::Mutator;
@@ -47,7 +48,7 @@ struct Target {
     run: fn(&[u8]) -> u64,
 }
 
-const TARGETS: &[&[Target]] = &[pictures::TARGETS, fingers::TARGETS, wire::TARGETS];
+const TARGETS: &[&[Target]] = &[pictures::TARGETS, fingers::TARGETS, wire::TARGETS, strangers::TARGETS];
 
 fn main() -> ExitCode {
     match fuzz() {

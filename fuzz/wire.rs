@@ -88,6 +88,7 @@ fn crowd(count: u16) -> Presence {
         reach: id.is_multiple_of(2).then_some([f32::from(id) * 45.0 + 80.0, 600.0]),
         velocity: [30.0, -4.0],
         outline: (0..48).map(|i| [f32::from(id) * 45.0 + (i % 9) as f32, 900.0 - i as f32 * 8.0]).collect(),
+        faded: 0.0,
     };
     let touch = |id: u16| Touch { id: u32::from(id), at: [f32::from(id) * 100.0, 400.0], by: By::Finger };
     Presence { touches: (0..count).map(touch).collect(), bodies: (0..count).map(body).collect() }

@@ -7,6 +7,9 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use thiserror::Error;
 
+/// Most addresses that are told, or kept, of one site.
+pub const ADDRESSES_MAX: usize = 8;
+
 /// Why bytes from outside could not be read. Always the sender's fault, never a panic here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum WireError {

@@ -9,7 +9,7 @@ const CORE: &[(&str, &[&str])] = &[
     ("mix", &[]),
     ("presence", &["wire"]),
     ("sense", &["presence"]),
-    ("manifest", &["presence"]),
+    ("manifest", &["presence", "wire"]),
     ("link", &["presence", "wire"]),
     ("scene", &["manifest", "presence", "link", "wire"]),
 ];

@@ -8,7 +8,7 @@ use super::frame::{Frame, Goodbye, Happening, Hello, NAME_MAX, PAUSE};
 use super::inbox::Inbox;
 use super::outbox::Outbox;
 use super::terms::{Config, Health, Output, Parted, Showing, State};
-use crate::presence::{Assembled, Part, Presence};
+use crate::presence::{Assembled, Part, Playout, Presence};
 use crate::wire::Reader;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -51,6 +51,7 @@ pub(super) struct Twin {
     pub inbox: Inbox,
     pub clock: Clock,
     pub there: Assembled,
+    pub playout: Playout,
     pub showing: Option<Showing>,
     pub apart: bool,
     /// It is silent this long at most.
@@ -100,6 +101,8 @@ pub struct Link {
     /// How often a longer pause was announced.
     announced: u32,
     pub(super) garbled: u64,
+    /// Counts what is new of the twin's presence.
+    heard: u64,
     pub(super) outputs: VecDeque<Output>,
 }
 
@@ -125,6 +128,7 @@ impl Link {
             stirred: now,
             announced: 0,
             garbled: 0,
+            heard: 0,
             outputs: VecDeque::new(),
         }
     }
@@ -286,6 +290,7 @@ impl Link {
             inbox: Inbox::default(),
             clock: Clock::default(),
             there: Assembled::default(),
+            playout: Playout::default(),
             showing: None,
             apart: false,
             pause: HEARTBEAT,
@@ -321,7 +326,11 @@ impl Link {
             Frame::Presence(mut part) => {
                 let part = Part::decode(&mut part, self.config.canvas)?;
                 if self.state == State::Linked {
-                    twin.there.take(part);
+                    let sent = part.sent;
+                    if twin.there.take(part) {
+                        twin.playout.take(now, sent, twin.there.presence());
+                        self.heard += 1;
+                    }
                 }
                 if !twin.there.presence().is_empty() {
                     self.stir(now);
@@ -356,12 +365,13 @@ impl Link {
             self.outputs.push_back(Output::Parted(why));
         }
         self.state = State::Alone;
+        self.heard += 1;
         self.deadlines.stop(Deadline::Silence);
         match why {
             // It may come back as it was: what waits for it goes on waiting, and its numbers go on counting.
             Parted::Silence | Parted::Overwhelmed | Parted::Goodbye(Goodbye::Overwhelmed) => {
                 if let Some(twin) = &mut self.twin {
-                    twin.there = Assembled::default();
+                    (twin.there, twin.playout) = Default::default();
                     twin.knows_us = false;
                 }
                 if why == Parted::Overwhelmed {
@@ -488,6 +498,12 @@ impl Link {
     pub fn there(&self) -> &Presence {
         static NOBODY: Presence = Presence { touches: Vec::new(), bodies: Vec::new() };
         self.twin.as_ref().filter(|_| self.state == State::Linked).map_or(&NOBODY, |twin| twin.there.presence())
+    }
+
+    /// The twin's presence in time: ask it who is to be shown, frame by frame. With a number that differs when it has
+    /// changed.
+    pub fn playout(&self) -> (u64, Option<&Playout>) {
+        (self.heard, self.twin.as_ref().filter(|_| self.state == State::Linked).map(|twin| &twin.playout))
     }
 
     /// 0 or 1: the order of the two keys, the same for ever; 0 without a twin.

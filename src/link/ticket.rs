@@ -2,8 +2,7 @@
 
 use super::NAME_MAX;
 use super::pairing::Secret;
-use crate::manifest::ADDRESSES_MAX;
-use crate::wire::{Reader, WireError, Write, read_address, write_address};
+use crate::wire::{ADDRESSES_MAX, Reader, WireError, Write, read_address, write_address};
 use core::net::SocketAddr;
 use data_encoding::BASE32_NOPAD;
 use ring::digest::{SHA256, digest};
@@ -24,7 +23,7 @@ pub struct Card {
     pub city: String,
     /// What its people call it.
     pub name: String,
-    /// Its UDP addresses, at most [`crate::manifest::ADDRESSES_MAX`].
+    /// Its UDP addresses, at most [`ADDRESSES_MAX`].
     pub addresses: Vec<SocketAddr>,
     /// Host and port of the relay that it asks.
     pub relay: Option<String>,

@@ -10,7 +10,7 @@ pub use cities::{City, Domain, cities, city};
 pub use fault::{Fault, nearest};
 pub use installation::Installation;
 pub use site::{Camera, Ground, Osc, Screen, Site, TouchFrom, TouchSource, words};
-pub use twins::{ADDRESSES_MAX, TWINS, Twin, Twins};
+pub use twins::{TWINS, Twin, Twins};
 
 /// The version of both manifests that this engine reads.
 pub const API: i64 = 1;

@@ -2,7 +2,7 @@
 
 use super::cities::{City, cities, city};
 use super::fault::{Fault, Source, nearest};
-use super::twins::ADDRESSES_MAX;
+use crate::wire::ADDRESSES_MAX;
 use camera::{RawCamera, RawGround, read_cameras, read_ground};
 use core::net::SocketAddr;
 use serde::Deserialize;

@@ -3,6 +3,7 @@
 use super::cities::City;
 use super::fault::{Fault, Source};
 use super::site::{address, check_api, find_city, host_and_port};
+use crate::wire::ADDRESSES_MAX;
 use core::net::SocketAddr;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use serde::{Deserialize, Serialize};
@@ -11,8 +12,6 @@ use toml::Spanned;
 
 /// Its name in a site's folder.
 pub const TWINS: &str = "twins.toml";
-/// Most addresses that are kept of one site.
-pub const ADDRESSES_MAX: usize = 8;
 /// Most sites that are kept.
 const TWINS_MAX: usize = 64;
 

@@ -3,12 +3,14 @@
 mod board;
 mod homography;
 mod mapping;
+mod playout;
 pub mod recording;
 mod wire;
 
 pub use board::{Board, Changes, Contact, FORGOTTEN, Phase, Word};
 pub use homography::{Homography, is_convex};
 pub use mapping::{Meeting, View};
+pub use playout::Playout;
 pub use wire::{Assembled, Detail, Part, encode};
 
 /// Most touches a site has at one instant; what is beyond is not taken in.
@@ -87,6 +89,8 @@ pub struct Body {
     pub velocity: Point,
     /// A closed polygon, at most [`OUTLINE_MAX`] points.
     pub outline: Vec<Point>,
+    /// How far it has faded away, 0 to 1, since nothing is heard of it any more; does not travel.
+    pub faded: f32,
 }
 
 /// All touches and bodies at a site at one instant.

@@ -171,7 +171,7 @@ fn take_body(from: &mut Reader, canvas: Point) -> Result<Body, WireError> {
             at
         })
         .collect();
-    Ok(Body { id, people: (flags >> 1).max(1), still, foot, head, reach, velocity, outline })
+    Ok(Body { id, people: (flags >> 1).max(1), still, foot, head, reach, velocity, outline, faded: 0.0 })
 }
 
 /// One instant as parts of at most 1,000 bytes each; at least one, and what is beyond the bounds stays out.
@@ -336,6 +336,7 @@ mod tests {
                         [foot[0] + size * turn.sin() / 2.0, foot[1] - size / 2.0 + size * turn.cos() / 2.0]
                     })
                     .collect(),
+                faded: 0.0,
             })
     }
 

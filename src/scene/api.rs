@@ -127,7 +127,11 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
     })?;
     add(ctx, &draw, ("body", "draw.body", "draw.body(body, { fill, pattern })"), stage, |call, stage| {
         let points = call.body(stage, 0)?;
-        let style = call.style(stage, 1, &BODY)?;
+        let mut style = call.style(stage, 1, &BODY)?;
+        let faded = call.faded(0);
+        for colour in [&mut style.paint.fill, &mut style.paint.stroke] {
+            *colour = colour.faded(1.0 - faded);
+        }
         call.full(stage.borrow_mut().pen.points(&points, true, true, style.paint))
     })?;
     add(ctx, &draw, ("clip", "draw.clip", "draw.clip(here.bodies, () => { … })"), stage, clip)?;

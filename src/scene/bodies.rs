@@ -21,6 +21,13 @@ pub struct BodySeen {
     pub reach: Option<[i32; 2]>,
     /// Its outline, packed.
     pub outline: String,
+    /// How far it has faded away, in hundredths.
+    #[serde(skip_serializing_if = "is_none_of_it")]
+    pub faded: u8,
+}
+
+fn is_none_of_it(faded: &u8) -> bool {
+    *faded == 0
 }
 
 impl BodySeen {
@@ -35,6 +42,7 @@ impl BodySeen {
             at: [foot[0], foot[1], head[0], head[1], velocity[0], velocity[1]],
             reach: body.reach.map(|point| point.map(tenths)),
             outline: pack(body.outline.iter().take(OUTLINE_MAX).flatten().map(|axis| axis * 10.0), TENTH),
+            faded: (body.faded.clamp(0.0, 1.0) * 100.0) as u8,
         }
     }
 }

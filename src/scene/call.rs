@@ -270,6 +270,12 @@ impl<'js> Call<'_, 'js> {
         Ok(Some(points(&packed.to_string()?).into_iter().map(|point| point.map(|axis| axis as f32 / 10.0)).collect()))
     }
 
+    /// How far a body has faded away, 0 to 1; what is no body has not.
+    pub fn faded(&self, index: usize) -> f32 {
+        let object = self.arguments.get(index).and_then(|value| value.as_object());
+        object.and_then(|body| body.get("faded").ok()).map_or(0.0, |faded: f64| faded.clamp(0.0, 1.0) as f32)
+    }
+
     /// A body, or the outline of one that was kept: a ring of points, round as people are.
     pub fn body(&self, stage: &Shared, index: usize) -> Result<Vec<[f32; 2]>> {
         let value = self.arguments.get(index).ok_or_else(|| self.wrong("the body is missing"))?;

@@ -84,6 +84,7 @@ class Body {
     body.vy = vy / 10;
     body.still = seen.still / 10;
     body.people = seen.people;
+    body.faded = (seen.faded ?? 0) / 100;
     body.age = Math.max(0, now - seen.began);
     body.#packed = seen.outline;
     body.#outline = null;

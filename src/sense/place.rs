@@ -63,6 +63,7 @@ impl Place {
             reach: figure.reach.and_then(map),
             velocity: [(ahead[0] - foot[0]) * 10.0, (ahead[1] - foot[1]) * 10.0],
             outline,
+            faded: 0.0,
         })
     }
 

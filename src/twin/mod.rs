@@ -216,7 +216,7 @@ impl Loop {
             self.trace.made(input, &touched);
         }
         self.senses.only(&self.touches.held());
-        let there = self.link.there();
+        let there = self.link.there(now);
         self.trace.bodies(false, &there.bodies, now);
         self.senses.link(self.link.status(), there, now);
         for Told { at, output } in self.told.lock().unwrap_or_else(PoisonError::into_inner).try_iter() {

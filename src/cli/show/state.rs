@@ -3,6 +3,7 @@
 use super::Captures;
 use super::line::{Bodies, CameraLine, Line, Loops, SceneLine, tenths};
 use crate::device::audio::Audio;
+use crate::device::clock::monotonic;
 use crate::device::quic::LinkSender;
 use crate::device::scene_process::SceneProcess;
 use crate::device::sight::Sights;
@@ -81,7 +82,7 @@ impl Source {
                 last_fault: scene.last_fault.map(|fault| fault.to_string()),
                 took_ms: scene.took_us as f64 / 1e3,
             },
-            bodies: Bodies { here: self.hub.presence().bodies.len(), there: self.link.there().bodies.len() },
+            bodies: Bodies { here: self.hub.presence().bodies.len(), there: self.link.there(monotonic()).bodies.len() },
             cameras: self
                 .sights
                 .upgrade()

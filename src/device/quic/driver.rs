@@ -200,7 +200,12 @@ impl Driver {
         }
         self.transmit(now);
         self.tell(now);
-        *self.shared.there.lock().unwrap_or_else(PoisonError::into_inner) = self.link.there().clone();
+        let (change, playout) = self.link.playout();
+        let mut there = self.shared.there.lock().unwrap_or_else(PoisonError::into_inner);
+        if there.0 != change {
+            *there = (change, playout.cloned().unwrap_or_default());
+        }
+        drop(there);
         *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner) = self.status(now);
         self.shared.turns.fetch_add(1, Ordering::Relaxed);
         self.close_spare(now);

@@ -13,7 +13,7 @@ pub use reach::Reach;
 use super::controller::LinkFloor;
 use super::key::SiteKey;
 use crate::link::{Config, Happening, Health, Output};
-use crate::presence::Presence;
+use crate::presence::{Playout, Presence};
 use driver::Driver;
 use quinn::VarInt;
 use quinn::congestion::ControllerFactory;
@@ -68,8 +68,8 @@ enum Command {
 struct Shared {
     /// Who is here, to be sent.
     here: Mutex<Option<Presence>>,
-    /// Who is there.
-    there: Mutex<Presence>,
+    /// Who is there, in time; and which of the link's changes that is.
+    there: Mutex<(u64, Playout)>,
     status: Mutex<Status>,
     turns: AtomicU64,
     /// The link is to end.
@@ -131,9 +131,9 @@ impl LinkSender {
         let _ = self.commands.try_send(Command::SceneStart);
     }
 
-    /// Who is there now.
-    pub fn there(&self) -> Presence {
-        self.shared.there.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Who is to be shown there at `now`, monotonic.
+    pub fn there(&self, now: Duration) -> Presence {
+        self.shared.there.lock().unwrap_or_else(PoisonError::into_inner).1.at(now)
     }
 
     /// How the link is.

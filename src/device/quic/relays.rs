@@ -11,7 +11,7 @@ const LOOK_UP: Duration = Duration::from_secs(30);
 /// While its name is being looked up, nothing else is to be done.
 const LOOKING: Duration = Duration::from_secs(3_600);
 /// Most addresses of one name.
-const ADDRESSES_MAX: usize = 2;
+const PLACES_MAX: usize = 2;
 
 #[derive(Debug)]
 struct Relay {
@@ -46,11 +46,11 @@ impl Relays {
         let Some(twin) = self.twin else { return };
         let Some(relay) = self.list.iter_mut().find(|relay| relay.host == host) else { return };
         relay.look_up = now + LOOK_UP;
-        for address in found.take(ADDRESSES_MAX) {
+        for address in found.take(PLACES_MAX) {
             if relay.asking.iter().all(|(known, _)| *known != address) {
                 let asking = Asking::new(now, key.public(), Other::Twin(twin));
                 // The one known longest makes room.
-                relay.asking.drain(..(relay.asking.len() + 1).saturating_sub(ADDRESSES_MAX));
+                relay.asking.drain(..(relay.asking.len() + 1).saturating_sub(PLACES_MAX));
                 relay.asking.push((address, asking));
             }
         }

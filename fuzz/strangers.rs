@@ -1,0 +1,156 @@
+//! What strangers may say: tickets, introductions, questions to a relay and its answers, a file of twins.
+
+use super::Target;
+use super::inputs::{Outcome, join, pieces};
+use moongate::link::pairing::{INTRODUCTION_MAX, Role, Secret, introduce, introduced};
+use moongate::link::relay::{Asking, Forwarder, Limits, Other, Turn};
+use moongate::link::{Card, Ticket};
+use moongate::manifest::Twins;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+const SECRET: Secret = Secret([7; 16]);
+const EXPORTED: [u8; 32] = [3; 32];
+const TWINS: &str = r#"
+api = 1
+[[twin]]
+key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+city = "dublin"
+name = "Barnardo Square"
+addresses = ["203.0.113.7:4433", "[2001:db8::7]:4433"]
+relay = "relay.example.org:4434"
+"#;
+
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "ticket",
+        seeds: tickets,
+        words: &["MOONGATE1:", "moongate2:", "\n", "AAAAAAAA"],
+        most: 2_048,
+        run: ticket,
+    },
+    Target { name: "introduction", seeds: introductions, words: &[], most: INTRODUCTION_MAX, run: introduction },
+    Target { name: "relay", seeds: questions, words: &[], most: 16_384, run: relay },
+    Target {
+        name: "twins",
+        seeds: || vec![TWINS.into()],
+        words: &["[[twin]]\n", "key = ", "addresses = [", "\"", "\n", "api = ", "猫"],
+        most: 4_096,
+        run: twins,
+    },
+];
+
+fn card() -> Card {
+    let addresses = ["203.0.113.7:4433", "[2001:db8::7]:4433"].map(|text| text.parse().expect("an address")).into();
+    let relay = Some("relay.example.org:4434".into());
+    Card { city: "dublin".into(), name: "Barnardo Square".into(), addresses, relay }
+}
+
+fn tickets() -> Vec<Vec<u8>> {
+    let ticket = Ticket { key: [9; 32], secret: SECRET, expires: Duration::from_secs(1_800_000_000), card: card() };
+    let bare = Ticket { card: Card::default(), ..ticket.clone() };
+    vec![ticket.line().into_bytes(), bare.line().into_bytes()]
+}
+
+fn ticket(input: &[u8]) -> u64 {
+    let mut outcome = Outcome::default();
+    match Ticket::parse(&String::from_utf8_lossy(input)) {
+        Ok(ticket) => {
+            assert_eq!(Ticket::parse(&ticket.line()), Ok(ticket.clone()));
+            outcome.count(ticket.card.addresses.len());
+        }
+        Err(why) => outcome.fault(&why),
+    }
+    outcome.end()
+}
+
+fn introductions() -> Vec<Vec<u8>> {
+    vec![introduce(&SECRET, Role::Accepting, &EXPORTED, &card())]
+}
+
+fn introduction(input: &[u8]) -> u64 {
+    let mut outcome = Outcome::default();
+    match introduced(&SECRET, Role::Accepting, &EXPORTED, input) {
+        Ok(known) => outcome.count(known.map_or(0, |card| 1 + card.addresses.len())),
+        Err(why) => outcome.fault(&why),
+    }
+    outcome.end()
+}
+
+/// Two sites of fixed keys.
+fn keys() -> [Ed25519KeyPair; 2] {
+    [1, 2].map(|seed| Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).expect("32 bytes are a seed"))
+}
+
+fn address(of: u8) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, of % 8], 4_433))
+}
+
+fn asking(pair: &Ed25519KeyPair, other: Other) -> Asking {
+    let who = pair.public_key().as_ref().try_into().expect("32 bytes");
+    Asking::new(Duration::ZERO, who, other)
+}
+
+/// All that two sites say to a relay until both are known there, and then to each other. The byte beside each: from whom.
+fn questions() -> Vec<Vec<u8>> {
+    let keys = keys();
+    let mut said = vec![];
+    let mut forwarder = Forwarder::new(Duration::ZERO, Limits::default(), [5; 32]);
+    let mut sites = [asking(&keys[0], Other::Meeting([4; 32])), asking(&keys[1], Other::Meeting([4; 32]))];
+    for step in 0..20 {
+        let now = Duration::from_millis(step * 100);
+        for (side, site) in sites.iter_mut().enumerate() {
+            let sign = |text: &[u8]| keys[side].sign(text).as_ref().try_into().expect("64 bytes");
+            let Some(question) = site.poll(now, sign) else { continue };
+            if let Turn::Answer(answers) = forwarder.handle(now, address(side as u8), &question) {
+                answers.iter().flatten().filter(|(to, _)| *to == address(side as u8)).for_each(|(_, answer)| {
+                    site.handle(now, answer);
+                });
+            }
+            said.push((side as u8, question));
+        }
+    }
+    said.push((0, vec![0x40; 900]));
+    said.push((1, vec![0xc0; 1_200]));
+    vec![join(said.iter().map(|(beside, bytes)| (*beside, &bytes[..])))]
+}
+
+/// A relay that hears all this, and a site that takes it for answers.
+fn relay(input: &[u8]) -> u64 {
+    let mut outcome = Outcome::default();
+    let limits = Limits { pairs: 4, ..Limits::default() };
+    let mut forwarder = Forwarder::new(Duration::ZERO, limits, [5; 32]);
+    let mut site = asking(&keys()[0], Other::Twin([6; 32]));
+    for (step, (from, bytes)) in (0..).zip(pieces(input)) {
+        let now = Duration::from_millis(step * 50);
+        match forwarder.handle(now, address(from), bytes) {
+            Turn::Forward(to) => outcome.add(u64::from(to.port())),
+            Turn::Answer(answers) => {
+                let answers: Vec<_> = answers.into_iter().flatten().collect();
+                // Nobody is sent more than was sent in his name.
+                assert!(answers.iter().all(|(_, answer)| answer.len() < bytes.len()));
+                outcome.count(answers.len());
+                answers.iter().for_each(|(_, answer)| outcome.add(u64::from(answer[4])));
+            }
+            Turn::Drop => outcome.add(7),
+        }
+        let (pairs, waiting) = forwarder.pairs();
+        assert!(pairs + waiting <= 4);
+        outcome.add(u64::from(site.handle(now, bytes)));
+    }
+    outcome.end()
+}
+
+fn twins(input: &[u8]) -> u64 {
+    let mut outcome = Outcome::default();
+    match Twins::parse(Path::new("x"), &String::from_utf8_lossy(input)) {
+        Ok(twins) => {
+            assert_eq!(Twins::parse(Path::new("x"), &twins.text()), Ok(twins.clone()));
+            outcome.count(twins.list.len());
+        }
+        Err(why) => outcome.fault(&why),
+    }
+    outcome.end()
+}
