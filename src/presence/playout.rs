@@ -161,8 +161,7 @@ impl Track {
         let (last, body) = self.instants.back()?;
         let speed = self.speed();
         let walks = far(speed) > STANDING;
-        // One who walks is elsewhere already when he is said to be where he was: that is the same picture once more.
-        let silent = (shown - if walks { *last } else { self.known.max(*last) }).max(0.0);
+        let silent = (shown - self.known.max(*last)).max(0.0);
         let patience = if walks { WALKS_ON } else { STANDS };
         let faded = ((silent - patience) / FADES).clamp(0.0, 1.0) as f32;
         let on = silent.min(WALKS_ON) as f32 * f32::from(u8::from(walks));
@@ -267,7 +266,7 @@ mod tests {
                 let steps: Vec<f32> = shown[300..].windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
                 let even = SPEED / 60.0;
                 for step in &steps {
-                    assert!(*step >= -0.3 * even, "he walks back by {step}, jitter {jitter}, seed {seed}");
+                    assert!(*step >= -0.1, "he walks back by {step}, jitter {jitter}, seed {seed}");
                     assert!(*step < 4.0 * even, "he jumps by {step}, jitter {jitter}, seed {seed}");
                 }
                 let uneven = steps.iter().filter(|step| (**step - even).abs() > 0.6 * even).count();
@@ -299,10 +298,11 @@ mod tests {
         let shown = watch(1, 5, 0.0, 5_000, 7_000);
         let last: Vec<_> = shown.iter().filter(|(x, _)| x.is_finite()).collect();
         let (end, faded) = last[last.len() - 1];
-        // Nobody is ever seen standing in mid-step: from the first frame that he does not walk he fades.
-        let stopped = last.windows(2).position(|pair| pair[0].0 > 1_000.0 && pair[1].0 == pair[0].0).expect("he stops");
-        assert!(last[stopped + 2..].iter().all(|(_, faded)| *faded > 0.0));
-        assert!(last[stopped..].windows(2).all(|pair| pair[1].1 >= pair[0].1) && *faded > 0.9);
+        // Nobody is seen standing in mid-step, but for the time between two pictures: who does not walk fades.
+        let stands = last.windows(2).filter(|pair| pair[0].0 > 1_000.0 && pair[1].0 == pair[0].0 && pair[1].1 == 0.0);
+        assert!(stands.count() <= 5);
+        let fading = last.iter().position(|(_, faded)| *faded > 0.0).expect("he fades");
+        assert!(last[fading..].windows(2).all(|pair| pair[1].1 >= pair[0].1) && *faded > 0.9);
         assert!((5.0 * SPEED..5.12 * SPEED).contains(end), "{end}");
         assert!(shown[shown.len() - 30..].iter().all(|(x, _)| x.is_nan()), "he is gone");
     }
