@@ -16,6 +16,7 @@
 //! ---- core: pure; no threads, no wall clock, no devices, no Bevy
 //! scene/       what an artist can say: Sees in, Picture and Acts out; the script's host
 //! link/        greeting, clock, presence, events; tickets, relays; state machines, and a seeded path to test them over
+//! guard/       how open a site is: what may leave it, what may enter
 //! manifest/    site.toml and installation.toml, parsed once into types that cannot be wrong; the cities
 //! sense/       pixels in, bodies and motion out
 //! presence/    touches, bodies, their mapping to the canvas, their wire form
@@ -33,6 +34,7 @@
 
 pub mod cli;
 pub mod device;
+pub mod guard;
 pub mod link;
 pub mod manifest;
 pub mod mix;

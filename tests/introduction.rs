@@ -5,11 +5,12 @@ use moongate::device::introductions::{Invitation, forget, since_1970};
 use moongate::device::key::SiteKey;
 use moongate::device::quic::{Home, LinkThread, PairError, Plan, Reach, Told, accept_ticket, invite, transport};
 use moongate::device::relay::RelayThread;
+use moongate::guard::Openness;
 use moongate::link::pairing::Secret;
 use moongate::link::relay::{Forwarder, Limits, Turn};
 use moongate::link::{Card, Config, Happening, Output, Parted, Showing, State, Ticket};
 use moongate::manifest::{Twin, Twins};
-use moongate::presence::{By, Touch};
+use moongate::presence::{Body, By, Presence, Touch};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
@@ -248,4 +249,32 @@ impl Drop for Tap {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
     }
+}
+
+#[test]
+fn a_site_that_is_closed_is_not_seen_whatever_its_frame_loop_does() {
+    let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
+    introduce(&dublin, &kobe);
+    let ((here, _told), (there, _told_there)) = (dublin.run(), kobe.run());
+    wait("they are linked", || linked(&here) && linked(&there));
+    let body = |id| Body { id, outline: vec![[0.0, 0.0], [9.0, 0.0], [9.0, 9.0]], ..Body::default() };
+    let bodies = |count: u16| Presence { touches: vec![], bodies: (0..count).map(body).collect() };
+    let seen = || there.sender().there(monotonic()).bodies.len();
+    here.sender().presence(bodies(3));
+    wait("three are seen", || seen() == 3);
+    // From here on the frame loop stands still: nobody tells the link who is here.
+    here.sender().set_openness(Openness::Closed);
+    let closed = Instant::now();
+    wait("nobody is seen", || seen() == 0);
+    assert!(closed.elapsed() < Duration::from_secs(1), "{:?}", closed.elapsed());
+    // And what it tells in spite of all goes nowhere.
+    here.sender().presence(bodies(5));
+    here.sender().happening(monotonic(), Happening::Down(Touch::default()));
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(seen(), 0);
+    there.sender().presence(bodies(2));
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(here.sender().there(monotonic()).bodies.len(), 0, "who closes does not look, either");
+    here.sender().set_openness(Openness::Open);
+    wait("those of there are seen again", || here.sender().there(monotonic()).bodies.len() == 2);
 }

@@ -9,8 +9,9 @@ const CORE: &[(&str, &[&str])] = &[
     ("mix", &[]),
     ("presence", &["wire"]),
     ("sense", &["presence"]),
-    ("manifest", &["presence", "wire"]),
     ("link", &["presence", "wire"]),
+    ("guard", &["presence", "link"]),
+    ("manifest", &["presence", "guard", "wire"]),
     ("scene", &["manifest", "presence", "link", "wire"]),
 ];
 

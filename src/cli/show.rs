@@ -125,6 +125,8 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let plan = Plan { key, config, reach, home: Some(Home::of(&site)), transport: transport() };
     let (link_thread, told) = LinkThread::open(site.listen, plan)?;
     let sender = link_thread.sender();
+    sender.set_openness(site.openness);
+    let ends_link = sender.clone();
     let views = site.screens.iter().map(|screen| View::of(canvas, screen.part)).collect();
     let hub = TouchHub::new(Some(sender.clone()), touched_in, canvas, views);
     let fingers = Fingers::start(&site, canvas, &hub);
@@ -224,7 +226,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         frames,
     };
     state::speak(source, over.clone())?;
-    state::listen(over.clone(), captures)?;
+    state::listen(over.clone(), captures, ends_link)?;
     let recording = guests::record(arguments, &site, canvas, &hub, over.clone());
     guests::come(arguments, visitors, canvas, &hub)?;
 

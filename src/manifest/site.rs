@@ -2,6 +2,7 @@
 
 use super::cities::{City, cities, city};
 use super::fault::{Fault, Source, nearest};
+use crate::guard::Openness;
 use crate::wire::ADDRESSES_MAX;
 use camera::{RawCamera, RawGround, read_cameras, read_ground};
 use core::net::SocketAddr;
@@ -34,6 +35,8 @@ pub struct Site {
     pub public: Vec<SocketAddr>,
     /// Host and port of the relay that both cities can reach.
     pub relay: Option<String>,
+    /// How open it is when its show starts.
+    pub openness: Openness,
     /// Displays; at least one.
     pub screens: Vec<Screen>,
     /// Cameras.
@@ -77,6 +80,7 @@ struct Raw {
     #[serde(default)]
     public: Vec<Spanned<String>>,
     relay: Option<Spanned<String>>,
+    openness: Option<Spanned<String>>,
     twin: Option<Spanned<toml::Table>>,
     #[serde(default)]
     screen: Vec<RawScreen>,
@@ -139,6 +143,7 @@ impl Site {
             listen,
             public: read_public(&source, &raw.public)?,
             relay: raw.relay.map(|relay| host_and_port(&source, "relay", &relay)).transpose()?,
+            openness: raw.openness.map_or(Ok(Openness::default()), |word| read_openness(&source, &word))?,
             screens,
             cameras: read_cameras(&source, raw.camera)?,
             ground: raw.ground.map(|ground| read_ground(&source, &ground)).transpose()?,
@@ -173,6 +178,17 @@ pub(super) fn address(source: &Source, key: &str, text: &Spanned<String>) -> Res
     text.get_ref().parse().map_err(|_| {
         let remedy = "write an IP address and a port, such as \"0.0.0.0:4433\" or \"[2001:db8::7]:4433\"";
         source.fault(text.span(), key, format!("\"{}\" is no address", text.get_ref()), remedy)
+    })
+}
+
+fn read_openness(source: &Source, word: &Spanned<String>) -> Result<Openness, Fault> {
+    Openness::parse(word.get_ref()).ok_or_else(|| {
+        let words = Openness::WORDS.map(|(word, _)| word);
+        let remedy = match nearest(word.get_ref(), words) {
+            Some(meant) => format!("did you mean \"{meant}\"?"),
+            None => format!("write one of {}", words.join(", ")),
+        };
+        source.fault(word.span(), "openness", format!("a site cannot be \"{}\"", word.get_ref()), remedy)
     })
 }
 

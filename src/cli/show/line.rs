@@ -27,6 +27,9 @@ pub struct Line {
     pub pixels: [u32; 2],
     /// `none` (no twin is pinned), `alone`, `refused` (the twin has forgotten this site), `linked` or `apart`.
     pub link: String,
+    /// `open`, `shapes` or `closed`.
+    #[serde(default)]
+    pub openness: String,
     /// Through a relay.
     #[serde(default)]
     pub relayed: bool,

@@ -8,6 +8,7 @@ use crate::device::quic::LinkSender;
 use crate::device::scene_process::SceneProcess;
 use crate::device::sight::Sights;
 use crate::device::touch::TouchHub;
+use crate::guard::Openness;
 use crate::link::State;
 use crate::stage::Drawn;
 use crate::twin::Trace;
@@ -71,6 +72,7 @@ impl Source {
             }
             .into(),
             relayed: status.relayed,
+            openness: self.link.openness().word().into(),
             round_trip_ms: health.round_trip.map(|s| tenths(s * 1e3)),
             waiting: health.waiting,
             lost: health.lost,
@@ -143,8 +145,8 @@ fn end_now() -> ! {
     std::process::exit(0)
 }
 
-/// Reads commands until standard input closes, which ends the show: `picture FILE` and `quit`.
-pub fn listen(over: Arc<AtomicBool>, captures: Captures) -> io::Result<()> {
+/// Reads commands until standard input closes, which ends the show: how open the site is, `picture FILE` and `quit`.
+pub fn listen(over: Arc<AtomicBool>, captures: Captures, link: LinkSender) -> io::Result<()> {
     std::thread::Builder::new().name("commands".into()).spawn(move || {
         for line in io::stdin().lock().lines() {
             let Ok(line) = line else { break };
@@ -157,7 +159,14 @@ pub fn listen(over: Arc<AtomicBool>, captures: Captures) -> io::Result<()> {
                     captures.push_back(file.into());
                 }
                 ("", _) => {}
-                (other, _) => tracing::warn!("there is no command \"{other}\"; there are: picture FILE, quit"),
+                (word, _)
+                    if Openness::parse(word).is_some_and(|openness| {
+                        link.set_openness(openness);
+                        true
+                    }) => {}
+                (other, _) => tracing::warn!(
+                    "there is no command \"{other}\"; there are: open, shapes, closed, picture FILE, quit"
+                ),
             }
         }
         over.store(true, Ordering::Relaxed);

@@ -10,8 +10,10 @@ use crate::device::clock::monotonic;
 use crate::device::introductions::{Invitation, Watch};
 use crate::device::key::SiteKey;
 use crate::device::tls::{self, ALPN, Whom};
+use crate::guard::Openness;
 use crate::link::{Config, Link, Output, Parted, State};
 use crate::manifest::Twins;
+use crate::presence::Presence;
 use bytes::Bytes;
 use quinn::{Connection, ConnectionError, Endpoint, VarInt};
 use std::collections::VecDeque;
@@ -160,7 +162,11 @@ impl Driver {
             tokio::select! {
                 biased;
                 command = commands.recv() => match command {
-                    Some(Command::Happening(made, what)) => { self.link.handle_happening(made, what); }
+                    Some(Command::Happening(made, what)) => {
+                        if self.openness().lets(&what) {
+                            self.link.handle_happening(made, what);
+                        }
+                    }
                     Some(Command::SceneStart) => self.link.handle_scene_start(monotonic()),
                     None => break,
                 },
@@ -193,14 +199,22 @@ impl Driver {
     fn turn(&mut self, now: Duration) {
         self.look(now);
         self.link.handle_timeout(now);
-        let here = self.shared.here.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let openness = self.openness();
+        let mut here = self.shared.here.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if openness == Openness::Closed {
+            // Also when the frame loop stands still and tells nothing: who was seen before is not seen any more.
+            here = Some(Presence::default());
+        }
         if let Some(here) = here {
-            self.link.handle_presence(now, here);
+            self.link.handle_presence(now, openness.presence(here));
             self.link.handle_timeout(now);
         }
         self.transmit(now);
         self.tell(now);
         let (change, playout) = self.link.playout();
+        let playout = playout.filter(|_| openness != Openness::Closed);
+        // Closing and opening is a change of who is there, too.
+        let change = change * 4 + openness as u64;
         let mut there = self.shared.there.lock().unwrap_or_else(PoisonError::into_inner);
         if there.0 != change {
             *there = (change, playout.cloned().unwrap_or_default());
@@ -265,8 +279,15 @@ impl Driver {
         }
     }
 
+    fn openness(&self) -> Openness {
+        *self.shared.openness.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn tell(&mut self, now: Duration) {
         while let Some(output) = self.link.poll_output() {
+            if matches!(&output, Output::Happened { what, .. } if !self.openness().lets(what)) {
+                continue;
+            }
             match &output {
                 Output::Linked(hello) => tracing::info!("the twin in {} is there", hello.city),
                 Output::Parted(Parted::Overwhelmed) => self.close_all(b"overwhelmed"),

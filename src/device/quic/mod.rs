@@ -12,6 +12,7 @@ pub use reach::Reach;
 
 use super::controller::LinkFloor;
 use super::key::SiteKey;
+use crate::guard::Openness;
 use crate::link::{Config, Happening, Health, Output};
 use crate::presence::{Playout, Presence};
 use driver::Driver;
@@ -71,6 +72,8 @@ struct Shared {
     /// Who is there, in time; and which of the link's changes that is.
     there: Mutex<(u64, Playout)>,
     status: Mutex<Status>,
+    /// How open the site is; the newest is kept here for the link thread.
+    openness: Mutex<Openness>,
     turns: AtomicU64,
     /// The link is to end.
     over: AtomicBool,
@@ -124,6 +127,17 @@ impl LinkSender {
     pub fn presence(&self, presence: Presence) {
         *self.shared.here.lock().unwrap_or_else(PoisonError::into_inner) = Some(presence);
         self.shared.wake.notify_one();
+    }
+
+    /// The site is so open from now on, whatever the frame loop does.
+    pub fn set_openness(&self, openness: Openness) {
+        *self.shared.openness.lock().unwrap_or_else(PoisonError::into_inner) = openness;
+        self.shared.wake.notify_one();
+    }
+
+    /// How open the site is.
+    pub fn openness(&self) -> Openness {
+        *self.shared.openness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A scene starts: the shared clock may take a large step.
