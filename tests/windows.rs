@@ -38,7 +38,8 @@ fn wait<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
 fn a_press_in_the_left_window_is_drawn_in_the_right_one() {
     // A display number that is ours alone, as far as numbers go.
     let display = format!(":{}", 1_000 + std::process::id() % 30_000);
-    let screen = ["-screen", "0", "1920x1080x24", "-nolisten", "tcp"];
+    // Without a reset when the last client has gone, during which nobody can come.
+    let screen = ["-screen", "0", "1920x1080x24", "-nolisten", "tcp", "-noreset"];
     let server = Command::new("Xvfb").arg(&display).args(screen).stderr(Stdio::null()).spawn();
     let _server = Guard(server.expect("Xvfb is there; ./x setup test installs it"));
     wait("the display", || tool(&display, &["getdisplaygeometry"]));

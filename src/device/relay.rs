@@ -1,6 +1,6 @@
 //! A relay on a thread of its own: one UDP socket, and what the forwarder says of each datagram.
 
-use super::clock::monotonic;
+use super::clock::{monotonic, thread_cpu};
 use crate::link::relay::{Counts, Forwarder, Limits, Turn};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::io;
@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// Largest UDP payload.
 const DATAGRAM_MAX: usize = 65_536;
+/// Bytes that may wait for it.
+const QUEUE: usize = 4 << 20;
 /// It wakes now and then to see whether it is over.
 const WAKE: Duration = Duration::from_millis(200);
 
@@ -24,6 +26,8 @@ pub struct RelayState {
     pub waiting: usize,
     /// What has passed since the start.
     pub counts: Counts,
+    /// Time of a core that it has used.
+    pub busy: Duration,
 }
 
 /// A relay that runs until it is dropped.
@@ -39,6 +43,9 @@ impl RelayThread {
     pub fn start(listen: SocketAddr, limits: Limits) -> io::Result<Self> {
         let socket = UdpSocket::bind(listen)?;
         socket.set_read_timeout(Some(WAKE))?;
+        // As much as the system allows: many sites speak at the same instant.
+        let _ = rustix::net::sockopt::set_socket_recv_buffer_size_force(&socket, QUEUE)
+            .or_else(|_| rustix::net::sockopt::set_socket_recv_buffer_size(&socket, QUEUE));
         let address = socket.local_addr()?;
         let mut secret = [0; 32];
         SystemRandom::new().fill(&mut secret).map_err(|_| io::Error::other("the system gives no randomness"))?;
@@ -90,7 +97,7 @@ fn run(socket: &UdpSocket, mut forwarder: Forwarder, state: &Mutex<RelayState>, 
         if now.saturating_sub(told) > Duration::from_millis(500) {
             told = now;
             let (pairs, waiting) = forwarder.pairs();
-            let now = RelayState { pairs, waiting, counts: forwarder.counts };
+            let now = RelayState { pairs, waiting, counts: forwarder.counts, busy: thread_cpu() };
             *state.lock().unwrap_or_else(PoisonError::into_inner) = now;
         }
     }
