@@ -93,10 +93,6 @@ fn keep_running(arguments: &Arguments) -> Result<(), Failure> {
 
 /// How the link is, for people.
 fn state(line: &Line) -> String {
-    match line.link.as_str() {
-        "none" => "no twin yet: moongate invite, or moongate accept TICKET".into(),
-        "refused" => "the twin has forgotten this site: introduce them again".into(),
-        "alone" => "alone: nothing is heard of the twin".into(),
-        state => format!("{state}{}", if line.relayed { " through a relay" } else { "" }),
-    }
+    let way = if line.relayed { " through a relay" } else { "" };
+    if line.why.is_empty() { format!("{}{way}", line.link) } else { format!("{}{way}: {}", line.link, line.why) }
 }

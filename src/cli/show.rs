@@ -5,7 +5,7 @@ mod guests;
 mod line;
 mod state;
 
-pub use line::{CameraLine, Line};
+pub use line::{CameraLine, Line, is_linked};
 pub use state::memory;
 
 use super::record::length;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// Exchanges that the estimate is made of: half a minute's.
 const WINDOW: usize = 64;
+/// Exchanges that a jitter can be told from.
+const SOME: usize = 8;
 /// How fast two quartz clocks may drift apart at most.
 const DRIFT: f64 = 100e-6;
 
@@ -58,12 +60,17 @@ impl Clock {
         true
     }
 
-    /// By how much round trips are longer in the mean than the shortest, in seconds; none before many are known. Where
-    /// they are about as long each time, few exchanges tell as much as many.
-    pub fn spread(&self) -> Option<f64> {
+    /// By how much round trips are longer in the mean than the shortest, in seconds; none before some are known.
+    pub fn jitter(&self) -> Option<f64> {
         let round_trips = self.exchanges.iter().map(|e| e.there + e.back);
         let shortest = round_trips.clone().fold(f64::INFINITY, f64::min);
-        (self.exchanges.len() == WINDOW).then(|| round_trips.sum::<f64>() / WINDOW as f64 - shortest)
+        let count = self.exchanges.len();
+        (count >= SOME).then(|| round_trips.sum::<f64>() / count as f64 - shortest)
+    }
+
+    /// The same once many are known. Where they are about as long each time, few exchanges tell as much as many.
+    pub fn jitter_of_many(&self) -> Option<f64> {
+        self.jitter().filter(|_| self.exchanges.len() == WINDOW)
     }
 
     pub fn reading(&self, now: Duration) -> Option<ClockReading> {

@@ -10,6 +10,7 @@ mod frame;
 mod inbox;
 pub mod ocean;
 mod outbox;
+mod pace;
 pub mod pairing;
 pub mod relay;
 mod session;

@@ -7,6 +7,7 @@ use super::epoch::Epoch;
 use super::frame::{Frame, Goodbye, Happening, Hello, NAME_MAX, PAUSE};
 use super::inbox::Inbox;
 use super::outbox::Outbox;
+use super::pace::ANNOUNCED;
 use super::terms::{Config, Health, Output, Parted, Showing, State};
 use crate::presence::{Assembled, Part, Playout, Presence};
 use crate::wire::Reader;
@@ -18,12 +19,7 @@ const TICK: Duration = Duration::from_micros(16_667);
 /// After the last change the same presence goes out this many ticks more, in case that the last was lost.
 const AFTERGLOW: u32 = 3;
 /// Silence is broken this often.
-const HEARTBEAT: Duration = Duration::from_millis(PAUSE as u64);
-/// And this often when nobody has been at either site for a while, and nothing happened: at night, mostly.
-const CALM: Duration = Duration::from_millis(1_600);
-const CALM_AFTER: Duration = Duration::from_secs(30);
-/// A longer pause is announced so many times before it is made: one announcement may be lost.
-const ANNOUNCED: u32 = 6;
+pub(super) const HEARTBEAT: Duration = Duration::from_millis(PAUSE as u64);
 /// An acknowledgement waits this long for something to travel with.
 const ACK_DELAY: Duration = Duration::from_millis(4);
 /// A hello is said this often until the twin shows that it knows us.
@@ -38,8 +34,6 @@ const PINGS_FIRST: u32 = 8;
 const STEADY: [f64; 2] = [0.001, 0.004];
 /// The twin counts as gone after this silence, or three pauses and a half if those are longer.
 const GONE_AFTER: Duration = Duration::from_millis(1_500);
-/// After this silence, or 2.4 pauses, the path may be broken.
-const SUSPECT_AFTER: Duration = Duration::from_millis(300);
 /// Boots of the twin that are over; a datagram of theirs that comes late is nothing.
 const DEAD_MAX: usize = 16;
 
@@ -97,9 +91,9 @@ pub struct Link {
     pub(super) afterglow: u32,
     pub(super) ticked: Duration,
     /// When somebody was at one of the sites, or something happened.
-    stirred: Duration,
+    pub(super) stirred: Duration,
     /// How often a longer pause was announced.
-    announced: u32,
+    pub(super) announced: u32,
     pub(super) garbled: u64,
     /// Counts what is new of the twin's presence.
     heard: u64,
@@ -392,41 +386,6 @@ impl Link {
         }
     }
 
-    /// Somebody is there, or something has happened.
-    fn stir(&mut self, now: Duration) {
-        self.stirred = now;
-        if std::mem::take(&mut self.announced) >= ANNOUNCED {
-            for which in [Deadline::Heartbeat, Deadline::Ping] {
-                self.deadlines.set_by(which, now);
-            }
-        }
-    }
-
-    /// Nobody was at either site for a while, and nothing happened.
-    fn is_calm(&self, now: Duration) -> bool {
-        let nobody = self.here.is_empty() && self.outbox.len() == 0 && self.state != State::Alone;
-        nobody && now.saturating_sub(self.stirred) > CALM_AFTER
-    }
-
-    /// The longest pause until the next datagram, as the twin is told.
-    pub(super) fn pause(&self, now: Duration) -> Duration {
-        if self.is_calm(now) { CALM } else { HEARTBEAT }
-    }
-
-    /// When silence is broken next.
-    pub(super) fn plan_beat(&mut self, now: Duration) {
-        let calm = self.is_calm(now);
-        self.announced = if calm { (self.announced + 1).min(ANNOUNCED) } else { 0 };
-        let pause = if self.announced == ANNOUNCED { CALM } else { HEARTBEAT };
-        self.deadlines.set(Deadline::Heartbeat, now + pause);
-    }
-
-    /// After so long a silence another way to the twin is worth trying.
-    pub fn suspect_after(&self) -> Duration {
-        let pause = self.twin.as_ref().map_or(HEARTBEAT, |twin| twin.pause);
-        SUSPECT_AFTER.max(pause * 12 / 5)
-    }
-
     pub(super) fn plan_repeat(&mut self) {
         match self.outbox.due() {
             Some(due) if self.path && self.twin.is_some() => self.deadlines.set(Deadline::Repeat, due),
@@ -461,7 +420,7 @@ impl Link {
                     // Datagrams are lost, so it is said again with each exchange.
                     self.due.showing = true;
                     self.pings += 1;
-                    let pause = match self.twin.as_ref().and_then(|twin| twin.clock.spread()) {
+                    let pause = match self.twin.as_ref().and_then(|twin| twin.clock.jitter_of_many()) {
                         _ if self.pings < PINGS_FIRST => PING_FIRST,
                         Some(spread) if spread < STEADY[0] && self.is_calm(now) => PING_CALM,
                         Some(spread) if spread < STEADY[1] => PING_LATER,
@@ -527,6 +486,8 @@ impl Link {
         Health {
             state: self.state,
             clock: clock.and_then(|clock| clock.reading(now)),
+            jitter: clock.and_then(Clock::jitter),
+            buffer: self.twin.as_ref().map(|twin| twin.playout.delay()).unwrap_or_default(),
             round_trip: clock.and_then(Clock::latest_round_trip),
             waiting: self.outbox.len(),
             lost: self.outbox.lost,

@@ -92,6 +92,10 @@ pub struct Health {
     pub state: State,
     /// The twin's clock.
     pub clock: Option<ClockReading>,
+    /// By how much round trips are longer in the mean than the shortest, in seconds; none before some are known.
+    pub jitter: Option<f64>,
+    /// How long the twin's bodies are held back so that they move evenly.
+    pub buffer: Duration,
     /// The latest round trip, in seconds.
     pub round_trip: Option<f64>,
     /// Events that the twin has not acknowledged.

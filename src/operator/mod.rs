@@ -3,7 +3,7 @@
 use crate::device::camera::CameraState;
 use crate::device::quic::Status;
 use crate::device::sight::SightStatus;
-use crate::link::State;
+use crate::link::{Health, State};
 use crate::stage::{Drawn, PaneCamera};
 use crate::twin::Backstage;
 use bevy::prelude::*;
@@ -49,16 +49,21 @@ fn toggle(keys: Res<ButtonInput<KeyCode>>, mut panel: ResMut<Panel>) {
 
 /// How the link is, and what to do about it.
 fn link(status: &Status) -> String {
-    let round_trip = status.health.round_trip.map_or("–".into(), |s| format!("{:.0} ms", s * 1e3));
-    match status.health.state {
-        _ if status.twin.is_none() => "link: no twin yet; `moongate invite` or `moongate accept` introduces one".into(),
-        State::Alone if status.refused => "link: the twin has forgotten this site; introduce them again".into(),
-        State::Alone => "link: nothing is heard of the twin".into(),
-        state => {
-            let way = if status.relayed { "through the relay" } else { "direct" };
-            format!("link: {state:?}, {way}, round trip {round_trip}")
-        }
+    let (word, why) = status.word();
+    if !matches!(status.health.state, State::Linked | State::Apart) {
+        return format!("link: {word}; {why}");
     }
+    let way = if status.relayed { "through a relay" } else { "direct" };
+    let ms = |seconds: Option<f64>| seconds.map_or("–".into(), |seconds| format!("{:.0}", seconds * 1e3));
+    let Health { round_trip, jitter, buffer, .. } = status.health;
+    let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+    format!(
+        "link: {word}{why}, {way}, round trip {} ms, jitter {} ms, buffer {} ms, {:.1} % lost",
+        ms(round_trip),
+        ms(jitter),
+        buffer.as_millis(),
+        status.loss * 100.0
+    )
 }
 
 fn panel(mut contexts: EguiContexts, panel: Res<Panel>, backstage: Res<Backstage>) -> Result {

@@ -6,7 +6,7 @@ mod table;
 
 pub use table::Summary;
 
-use crate::cli::show::Line;
+use crate::cli::show::{Line, is_linked};
 use crate::link::ocean::Counts;
 use crate::twin::TraceLine;
 use bodies::Bodies;
@@ -101,7 +101,7 @@ impl Report {
             }
         }
         let site = &mut self.sites[index];
-        if line.link == "linked" && site.linked_after.is_none() {
+        if is_linked(&line.link) && site.linked_after.is_none() {
             site.linked_after = Some(elapsed);
         }
         site.first.get_or_insert_with(|| line.clone());

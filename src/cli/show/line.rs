@@ -25,8 +25,27 @@ pub struct Line {
     pub adapter: String,
     /// Size of the canvas's texture.
     pub pixels: [u32; 2],
-    /// `none` (no twin is pinned), `alone`, `refused` (the twin has forgotten this site), `linked` or `apart`.
+    /// `none` (no twin is pinned), `alone`, `refused` (the twin has forgotten this site), `linked`, `weak` or
+    /// `apart`.
     pub link: String,
+    /// Why it is no better, for people.
+    #[serde(default)]
+    pub why: String,
+    /// The share of packets that was lost of late, 0 to 1.
+    #[serde(default)]
+    pub loss: f64,
+    /// By how much round trips are longer in the mean than the shortest.
+    #[serde(default)]
+    pub jitter_ms: Option<f64>,
+    /// How long the twin's bodies are held back so that they move evenly.
+    #[serde(default)]
+    pub buffer_ms: f64,
+    /// Bytes of UDP that have left and come since the start.
+    #[serde(default)]
+    pub bytes: [u64; 2],
+    /// Connections that were opened since the start: more than two are reconnects, or better ways.
+    #[serde(default)]
+    pub connections: u64,
     /// `open`, `shapes` or `closed`.
     #[serde(default)]
     pub openness: String,
@@ -55,6 +74,11 @@ pub struct Line {
     /// With `--trace`: what happened to each touch and body.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<TraceLine>,
+}
+
+/// Whether that word for a link stands for one that works.
+pub fn is_linked(link: &str) -> bool {
+    ["linked", "weak"].contains(&link)
 }
 
 /// Turns of each loop.

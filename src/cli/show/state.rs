@@ -9,7 +9,6 @@ use crate::device::scene_process::SceneProcess;
 use crate::device::sight::Sights;
 use crate::device::touch::TouchHub;
 use crate::guard::Openness;
-use crate::link::State;
 use crate::stage::Drawn;
 use crate::twin::Trace;
 use std::io::{self, BufRead, Write};
@@ -63,14 +62,13 @@ impl Source {
             offscreen: self.offscreen,
             adapter: self.adapter.clone(),
             pixels: self.pixels,
-            link: match health.state {
-                _ if status.twin.is_none() => "none",
-                State::Alone if status.refused => "refused",
-                State::Alone => "alone",
-                State::Linked => "linked",
-                State::Apart => "apart",
-            }
-            .into(),
+            link: status.word().0.into(),
+            why: status.word().1.into(),
+            loss: (status.loss * 1e3).round() / 1e3,
+            jitter_ms: health.jitter.map(|s| tenths(s * 1e3)),
+            buffer_ms: tenths(health.buffer.as_secs_f64() * 1e3),
+            bytes: status.bytes,
+            connections: status.opened,
             relayed: status.relayed,
             openness: self.link.openness().word().into(),
             round_trip_ms: health.round_trip.map(|s| tenths(s * 1e3)),

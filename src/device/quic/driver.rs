@@ -5,6 +5,7 @@ use super::pair::{Guests, endpoint};
 use super::reach::{Heard, Reach, Ways};
 use super::relays::Relays;
 use super::socket::{FromRelay, Shore, canonical};
+use super::traffic::{Counts, Traffic};
 use super::{Command, LinkError, Plan, Shared, Status, Told};
 use crate::device::clock::monotonic;
 use crate::device::introductions::{Invitation, Watch};
@@ -80,6 +81,7 @@ pub(super) struct Driver {
     arrivals: Option<mpsc::Receiver<Incoming>>,
     answers: Option<mpsc::Receiver<FromRelay>>,
     refused: bool,
+    traffic: Traffic,
     opened: u64,
     random: fastrand::Rng,
 }
@@ -122,6 +124,7 @@ impl Driver {
             arrivals: Some(arrivals),
             answers: Some(answers),
             refused: false,
+            traffic: Traffic::default(),
             opened: 0,
             random: fastrand::Rng::new(),
         };
@@ -308,6 +311,9 @@ impl Driver {
     }
 
     fn status(&mut self, now: Duration) -> Status {
+        let open = self.open.iter().map(|open| Counts::of(&open.connection));
+        let all = open.fold(self.traffic.closed, Counts::plus);
+        let loss = self.traffic.loss(now, all);
         let dialled = self.best(now).is_some_and(|open| open.dialled);
         let best = self.best(now).map(|open| canonical(open.connection.remote_address()));
         Status {
@@ -322,6 +328,8 @@ impl Driver {
             address: best,
             dialled,
             relayed: best.is_some_and(|best| self.ways.is_relayed(best)),
+            bytes: [all.sent_bytes, all.received_bytes],
+            loss,
             refused: self.refused,
         }
     }
@@ -364,6 +372,7 @@ impl Driver {
             Incoming::Closed(id) => {
                 if let Some(index) = self.open.iter().position(|open| open.connection.stable_id() == id) {
                     let gone = self.open.remove(index);
+                    self.traffic.closed = self.traffic.closed.plus(Counts::of(&gone.connection));
                     self.refused |= gone.dialled && is_refusal(gone.connection.close_reason());
                     if now.saturating_sub(gone.since) > LIVED {
                         self.ways.refresh();

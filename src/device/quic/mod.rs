@@ -6,6 +6,7 @@ mod pair;
 mod reach;
 mod relays;
 mod socket;
+mod traffic;
 
 pub use pair::{Home, PairError, accept as accept_ticket, invite};
 pub use reach::Reach;
@@ -13,7 +14,7 @@ pub use reach::Reach;
 use super::controller::LinkFloor;
 use super::key::SiteKey;
 use crate::guard::Openness;
-use crate::link::{Config, Happening, Health, Output};
+use crate::link::{Config, Happening, Health, Output, State};
 use crate::presence::{Playout, Presence};
 use driver::Driver;
 use quinn::VarInt;
@@ -105,8 +106,33 @@ pub struct Status {
     pub dialled: bool,
     /// That is a relay.
     pub relayed: bool,
+    /// Bytes of UDP that have left and come since the start, handshakes and all.
+    pub bytes: [u64; 2],
+    /// The share of packets that was lost of late, 0 to 1.
+    pub loss: f64,
     /// The twin is reached, and does not want this site: its operator has forgotten it.
     pub refused: bool,
+}
+
+/// More than this share lost, in seconds more delay, or events waiting, and a link is weak.
+const WEAK: (f64, f64, usize) = (0.1, 0.06, 64);
+
+impl Status {
+    /// How the link is in one word, and why it is no better; for operators.
+    pub fn word(&self) -> (&'static str, &'static str) {
+        match self.health.state {
+            _ if self.twin.is_none() => ("none", "no twin yet: moongate invite, or moongate accept TICKET"),
+            State::Alone if self.refused => ("refused", "the twin has forgotten this site: introduce them again"),
+            State::Alone => ("alone", "nothing is heard of the twin"),
+            State::Apart => ("apart", "the twin shows something that does not go together with this"),
+            State::Linked if self.loss > WEAK.0 => ("weak", "more than one packet in ten is lost"),
+            State::Linked if self.health.jitter.is_some_and(|jitter| jitter > WEAK.1) => {
+                ("weak", "the delay varies by more than 60 ms")
+            }
+            State::Linked if self.health.waiting > WEAK.2 => ("weak", "the twin is slow to take in what is said"),
+            State::Linked => ("linked", ""),
+        }
+    }
 }
 
 /// Speaks to the link from any thread; clones speak to the same link.

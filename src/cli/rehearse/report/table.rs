@@ -1,7 +1,7 @@
 //! A rehearsal's figures: one struct for `report.json` and for the table on the terminal.
 
 use super::{Event, Report};
-use crate::cli::show::CameraLine;
+use crate::cli::show::{CameraLine, is_linked};
 use serde::Serialize;
 use std::fmt;
 
@@ -136,7 +136,7 @@ impl Summary {
     pub fn is_sound(&self) -> bool {
         self.sites.iter().all(|site| {
             let all_came_once = site.lost == 0 && site.doubled == 0 && site.bodies_unseen == 0;
-            site.link == "linked" && all_came_once && site.fault_at_end.is_none()
+            is_linked(&site.link) && all_came_once && site.fault_at_end.is_none()
         })
     }
 }
