@@ -6,7 +6,7 @@ use crate::device::key::SiteKey;
 use crate::device::quic::{Home, invite};
 use crate::link::Ticket;
 use crate::link::pairing::Secret;
-use crate::manifest::Site;
+use crate::manifest::{Site, is_host_and_port};
 use crate::wire::ADDRESSES_MAX;
 use jiff::tz::TimeZone;
 use qrcode::render::unicode::Dense1x2;
@@ -34,8 +34,13 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub address: Vec<SocketAddr>,
     /// Host and port of a relay, instead of the manifest's.
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = relay)]
     pub relay: Option<String>,
+}
+
+fn relay(text: &str) -> Result<String, String> {
+    let sound = is_host_and_port(text).then(|| text.to_owned());
+    sound.ok_or_else(|| format!("\"{text}\" is no host and port, such as relay.example.org:4434"))
 }
 
 /// What can go wrong, with what to do about it.
@@ -87,7 +92,10 @@ fn wait(arguments: &Arguments) -> Result<bool, Failure> {
         clock(expires)
     );
     let twin = invite(&home, &key, site.listen, invitation);
-    Invitation::void(&site.dir);
+    // Another one, which was written over it, stands.
+    if Invitation::read(&site.dir) == Some(invitation) {
+        Invitation::void(&site.dir);
+    }
     match twin? {
         Some(twin) => {
             println!("Introduced: {} in {}, key {}", twin.name, twin.city.latin, twin.id());

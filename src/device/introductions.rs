@@ -90,6 +90,8 @@ fn change(dir: &Path, how: impl FnOnce(&mut Twins)) -> Result<(), KeepError> {
     flock(&folder, FlockOperation::LockExclusive).map_err(|why| failed(why.into()))?;
     let mut twins = Twins::read(dir)?;
     how(&mut twins);
+    // Whatever was to be kept must be read again tomorrow.
+    Twins::parse(dir, &twins.text())?;
     replace(&dir.join(TWINS), &twins.text())
 }
 

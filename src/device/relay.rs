@@ -4,7 +4,7 @@ use super::clock::{monotonic, thread_cpu};
 use crate::link::relay::{Counts, Forwarder, Limits, Turn};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -78,6 +78,14 @@ impl Drop for RelayThread {
     }
 }
 
+/// An address as a socket wants it that has received from `like`: one of IPv6 has those of IPv4 within its own.
+fn as_socket(to: SocketAddr, like: SocketAddr) -> SocketAddr {
+    match to.ip() {
+        IpAddr::V4(ip) if like.is_ipv6() => SocketAddr::new(ip.to_ipv6_mapped().into(), to.port()),
+        _ => to,
+    }
+}
+
 fn run(socket: &UdpSocket, mut forwarder: Forwarder, state: &Mutex<RelayState>, over: &AtomicBool) {
     let mut bytes = vec![0; DATAGRAM_MAX];
     let mut told = Duration::ZERO;
@@ -86,10 +94,11 @@ fn run(socket: &UdpSocket, mut forwarder: Forwarder, state: &Mutex<RelayState>, 
         let now = monotonic();
         if let Ok((count, from)) = received {
             // What cannot be sent is lost, as on any path.
-            match forwarder.handle(now, from, &bytes[..count]) {
-                Turn::Forward(to) => drop(socket.send_to(&bytes[..count], to)),
+            match forwarder.handle(now, SocketAddr::new(from.ip().to_canonical(), from.port()), &bytes[..count]) {
+                Turn::Forward(to) => drop(socket.send_to(&bytes[..count], as_socket(to, from))),
                 Turn::Answer(answers) => {
-                    answers.into_iter().flatten().for_each(|(to, answer)| drop(socket.send_to(&answer, to)));
+                    let answers = answers.into_iter().flatten();
+                    answers.for_each(|(to, answer)| drop(socket.send_to(&answer, as_socket(to, from))));
                 }
                 Turn::Drop => {}
             }

@@ -101,6 +101,13 @@ impl Outbox {
         }
     }
 
+    /// What may not be told any more becomes nothing; its number stays, so that the twin waits for none.
+    pub fn hush(&mut self, lets: impl Fn(&Happening) -> bool) {
+        for waiting in self.waiting.iter_mut().filter(|waiting| !lets(&waiting.event.what)) {
+            waiting.event.what = Happening::Unknown;
+        }
+    }
+
     /// Gives everything up.
     pub fn clear(&mut self) {
         self.lost += self.waiting.iter().filter(|w| !w.done).count() as u64;

@@ -183,6 +183,11 @@ impl Link {
         number
     }
 
+    /// Of what waits for the twin, only this may still be told.
+    pub fn handle_hush(&mut self, lets: impl Fn(&Happening) -> bool) {
+        self.outbox.hush(lets);
+    }
+
     /// Something else is shown from now on.
     pub fn handle_showing(&mut self, now: Duration, showing: Showing) {
         self.config.showing = showing;
@@ -367,6 +372,7 @@ impl Link {
                 if let Some(twin) = &mut self.twin {
                     (twin.there, twin.playout) = Default::default();
                     twin.knows_us = false;
+                    twin.pause = HEARTBEAT;
                 }
                 if why == Parted::Overwhelmed {
                     self.outbox.clear();
@@ -430,7 +436,8 @@ impl Link {
                 }
                 Deadline::Heartbeat => {
                     self.due.beat = true;
-                    self.plan_beat(now);
+                    // Until it is sent, which plans the next one.
+                    self.deadlines.set(Deadline::Heartbeat, now + HEARTBEAT);
                     // Also when nobody is here: whoever left may have left in a datagram that was lost. Not all night.
                     if self.due.parts.is_empty() && self.announced < ANNOUNCED {
                         self.encode_presence(now);

@@ -9,7 +9,7 @@ mod twins;
 pub use cities::{City, Domain, cities, city};
 pub use fault::{Fault, nearest};
 pub use installation::Installation;
-pub use site::{Camera, Ground, Osc, Screen, Site, TouchFrom, TouchSource, words};
+pub use site::{Camera, Ground, Osc, Screen, Site, TouchFrom, TouchSource, is_host_and_port, words};
 pub use twins::{TWINS, Twin, Twins};
 
 /// The version of both manifests that this engine reads.

@@ -201,13 +201,18 @@ fn read_public(source: &Source, public: &[Spanned<String>]) -> Result<Vec<Socket
     public.iter().map(|text| address(source, "public", text)).collect()
 }
 
+/// True for a name or an address, and a port, such as `relay.example.org:4434`; at most 64 bytes.
+pub fn is_host_and_port(text: &str) -> bool {
+    let letters = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
+    text.len() <= 64
+        && text.rsplit_once(':').is_some_and(|(host, port)| {
+            !host.is_empty() && host.bytes().all(letters) && port.parse::<u16>().is_ok_and(|port| port > 0)
+        })
+}
+
 /// A name or an address, and a port.
 pub(super) fn host_and_port(source: &Source, key: &str, text: &Spanned<String>) -> Result<String, Fault> {
-    let sound = text.get_ref().rsplit_once(':').is_some_and(|(host, port)| {
-        let letters = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
-        !host.is_empty() && host.bytes().all(letters) && port.parse::<u16>().is_ok_and(|port| port > 0)
-    });
-    if !sound || text.get_ref().len() > 64 {
+    if !is_host_and_port(text.get_ref()) {
         let remedy = "write a name or an address, and a port, such as \"relay.example.org:4434\"";
         return Err(source.fault(text.span(), key, format!("\"{}\" is no host and port", text.get_ref()), remedy));
     }

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Instants of one body that are kept.
-const KEPT: usize = 6;
+/// Most instants of one body that are kept; enough for the longest delay at a hundred pictures a second.
+const KEPT: usize = 64;
 /// The longest that bodies are held back, in seconds.
 const DELAY_MAX: f64 = 0.3;
 /// Times between two pictures of a camera, in seconds, that a body is walked over evenly.
@@ -49,6 +49,8 @@ struct Pace {
     step: f64,
     changed: Option<f64>,
     delay: f64,
+    /// The shortest way of late, and since when.
+    recent: (f64, f64),
 }
 
 /// One body.
@@ -68,12 +70,20 @@ impl Pace {
         let passed = match self.last.replace(now) {
             Some(last) => (now - last).clamp(0.0, 1.0),
             None => {
-                (self.shortest, self.step) = (late, STEP[0]);
+                (self.shortest, self.step, self.recent) = (late, STEP[0], (late, now));
                 0.0
             }
         };
         self.shortest = (self.shortest + passed * LONGER).min(late);
-        let late = (late - self.shortest).min(DELAY_MAX);
+        self.recent.0 = self.recent.0.min(late);
+        if now - self.recent.1 > 1.0 {
+            // All of it takes so much longer that holding back would not help: it is another way.
+            if self.recent.0 > self.shortest + DELAY_MAX {
+                self.shortest = self.recent.0;
+            }
+            self.recent = (late, now);
+        }
+        let late = (late - self.shortest).clamp(0.0, DELAY_MAX);
         let forgotten = 1.0 - (-passed / MEMORY).exp();
         self.spread = if late > self.spread { late } else { self.spread + (late - self.spread) * forgotten };
         if changed && let Some(before) = self.changed.replace(sent).filter(|before| sent - before < 0.5) {
@@ -134,7 +144,9 @@ impl Track {
         if **known == *body {
             return false;
         }
-        if self.instants.len() == KEPT {
+        // All that may still be shown, and the one before.
+        let over = |at: &(f64, Arc<Body>)| at.0 < sent - DELAY_MAX - STEP[1];
+        while self.instants.len() == KEPT || self.instants.get(1).is_some_and(over) {
             self.instants.pop_front();
         }
         self.instants.push_back((sent, Arc::new(body.clone())));
@@ -317,6 +329,41 @@ mod tests {
             for later in [0, 60, 120, 300] {
                 let there = playout.at(sent + ms(80 + later));
                 assert!(beat < 2 || there.bodies[0].faded == 0.0, "beat {beat}, {later} ms later");
+            }
+        }
+    }
+
+    #[test]
+    fn a_way_that_has_become_much_longer_is_believed_within_seconds() {
+        let mut playout = Playout::default();
+        for tick in 0..1_200_u64 {
+            let sent = Duration::from_micros(tick * 16_667);
+            let one_way = if tick < 300 { ms(50) } else { ms(1_050) };
+            playout.take(sent + one_way, sent, &walker(sent));
+            if tick > 300 + 60 * 3 {
+                let there = playout.at(sent + one_way);
+                assert!(there.bodies.first().is_some_and(|body| body.faded == 0.0), "tick {tick}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stall_hides_nobody_who_is_seen_sixty_times_a_second() {
+        let fine = |at: Duration| {
+            let mut there = walker(at);
+            let x = at.as_secs_f32() * SPEED;
+            there.bodies[0].outline.iter_mut().for_each(|point| point[0] += x);
+            there
+        };
+        let mut playout = Playout::default();
+        for tick in 0..900_u64 {
+            let sent = Duration::from_micros(tick * 16_667);
+            // For a quarter of a second nothing comes; then all of it at once.
+            let late =
+                if (300..315).contains(&tick) { ms(250) - Duration::from_micros((tick - 300) * 16_667) } else { ms(0) };
+            playout.take(sent + ms(50) + late, sent, &fine(sent));
+            if tick > 320 {
+                assert_eq!(playout.at(sent + ms(50)).bodies.len(), 1, "tick {tick}");
             }
         }
     }

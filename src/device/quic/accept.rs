@@ -4,25 +4,67 @@ use super::driver::{Incoming, Open};
 use super::pair::Guests;
 use crate::device::clock::monotonic;
 use quinn::{Connection, Endpoint};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 
 /// Handshakes at once.
 const HANDSHAKES_MAX: usize = 8;
+/// And of one network.
+const HANDSHAKES_EACH: usize = 2;
 /// A handshake that takes longer has failed.
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(3);
+
+/// Handshakes under way by where they come from: nobody takes all the slots for himself.
+#[derive(Clone, Default)]
+struct Few(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One of them, until it is dropped.
+struct One(Few, IpAddr);
+
+impl Few {
+    fn begin(&self, from: IpAddr) -> Option<One> {
+        let from = match from.to_canonical() {
+            // Whoever has one address of IPv6 has all of its network.
+            IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+            ip => ip,
+        };
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(from).or_default();
+        (*count < HANDSHAKES_EACH).then(|| {
+            *count += 1;
+            One(self.clone(), from)
+        })
+    }
+}
+
+impl Drop for One {
+    fn drop(&mut self) {
+        let mut all = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = all.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.1);
+            }
+        }
+    }
+}
 
 /// Takes connections in. Whoever gets here holds the pinned key, since the handshake has seen to that, or knocked with a
 /// ticket.
 pub(super) async fn accept(endpoint: Endpoint, incoming: mpsc::Sender<Incoming>, guests: Guests) {
     // A handshake costs the thread that carries the link: few at a time, and strangers prove their address first.
     let slots = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+    let few = Few::default();
     while let Some(arriving) = endpoint.accept().await {
-        let Ok(slot) = slots.clone().try_acquire_owned() else {
+        let (Ok(slot), Some(one)) = (slots.clone().try_acquire_owned(), few.begin(arriving.remote_address().ip()))
+        else {
             arriving.ignore();
             continue;
         };
+        let slot = (slot, one);
         if slots.available_permits() < HANDSHAKES_MAX / 2 && !arriving.remote_address_validated() {
             // It may have been asked before, which is just as well.
             let _ = arriving.retry();

@@ -1,7 +1,7 @@
 //! The link thread at work: connections that come and go, relays that are asked, and the session that outlives them all.
 
 use super::accept::{HANDSHAKE, accept, read};
-use super::pair::{Guests, endpoint};
+use super::pair::{Guests, endpoint, peer_key};
 use super::reach::{Heard, Reach, Ways};
 use super::relays::Relays;
 use super::socket::{FromRelay, Shore, canonical};
@@ -82,6 +82,7 @@ pub(super) struct Driver {
     answers: Option<mpsc::Receiver<FromRelay>>,
     refused: bool,
     traffic: Traffic,
+    was_open: Openness,
     opened: u64,
     random: fastrand::Rng,
 }
@@ -125,6 +126,7 @@ impl Driver {
             answers: Some(answers),
             refused: false,
             traffic: Traffic::default(),
+            was_open: Openness::default(),
             opened: 0,
             random: fastrand::Rng::new(),
         };
@@ -204,6 +206,10 @@ impl Driver {
         self.link.handle_timeout(now);
         let openness = self.openness();
         let mut here = self.shared.here.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if std::mem::replace(&mut self.was_open, openness) != openness {
+            self.link.handle_hush(|what| openness.lets(what));
+            self.untold.retain(|told| !matches!(&told.output, Output::Happened { what, .. } if !openness.lets(what)));
+        }
         if openness == Openness::Closed {
             // Also when the frame loop stands still and tells nothing: who was seen before is not seen any more.
             here = Some(Presence::default());
@@ -393,8 +399,8 @@ impl Driver {
     }
 
     fn opened(&mut self, now: Duration, open: Open) {
-        // It may have been dialled before the twin was forgotten.
-        if self.config.twin.is_none() {
+        // Its handshake may have begun before the twin was forgotten, or became another one.
+        if self.config.twin.is_none() || peer_key(&open.connection) != self.config.twin {
             return open.connection.close(VarInt::from_u32(3), b"forgotten");
         }
         if self.open.len() == CONNECTIONS_MAX {

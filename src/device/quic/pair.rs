@@ -11,13 +11,13 @@ use crate::device::tls::{self, Whom};
 use crate::link::pairing::{INTRODUCTION_MAX, PAIR_ALPN, PAIR_LABEL, Role, Secret, introduce, introduced};
 use crate::link::relay::{Asking, Other, Placed};
 use crate::link::{Card, Ticket};
-use crate::manifest::{Site, Twin, Twins, city};
+use crate::manifest::{Site, Twin, Twins, city, is_host_and_port};
 use crate::wire::ADDRESSES_MAX;
 use quinn::{Connection, ConnectionError, ConnectionId, Endpoint, EndpointConfig, VarInt};
 use rustls::pki_types::CertificateDer;
-use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use thiserror::Error;
@@ -169,6 +169,10 @@ impl Welcome {
             return None;
         }
         let twin = twin_of(key, &card, Some(connection.remote_address())).ok()?;
+        // It may have been used at another port, or be void, since it was looked at.
+        if Invitation::read(&self.home.dir) != Some(self.expected.invitation) {
+            return None;
+        }
         pin(&self.home.dir, twin.clone()).inspect_err(|why| tracing::error!("{why}")).ok()?;
         to.write_all(&introduce(secret, Role::Inviting, &exported, &self.home.card)).await.ok()?;
         to.finish().ok()?;
@@ -197,20 +201,39 @@ pub fn invite(
             let (placed, _) = watch::channel(None);
             tokio::spawn(meet(shore, answers, key.clone(), relay, invitation.secret, placed))
         });
-        let before = Twins::read(&home.dir).map_err(KeepError::from)?;
+        let mut ends = ended_by_hand().map_err(setup)?;
         let used = loop {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            if Invitation::read(&home.dir) != Some(invitation) {
-                break since_1970() < invitation.expires;
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(200)) => {}
+                () = &mut ends => break false,
+            }
+            match Invitation::read(&home.dir) {
+                Some(stands) if stands == invitation => {}
+                // Another one was written over it.
+                Some(_) => break false,
+                None => break since_1970() < invitation.expires,
             }
         };
         accepting.abort();
         relay.inspect(|relay| relay.abort());
         endpoint.close(VarInt::from_u32(DONE), b"");
         let _ = tokio::time::timeout(Duration::from_millis(500), endpoint.wait_idle()).await;
-        let after = Twins::read(&home.dir).map_err(KeepError::from)?;
-        Ok(after.latest().filter(|_| used && after != before).cloned())
+        let twins = Twins::read(&home.dir).map_err(KeepError::from)?;
+        Ok(twins.latest().filter(|_| used).cloned())
     })
+}
+
+/// Comes true when somebody presses Ctrl-C, closes the terminal, or ends the process kindly.
+fn ended_by_hand() -> std::io::Result<Pin<Box<dyn Future<Output = ()>>>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut hup, mut term) = (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
+    Ok(Box::pin(async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = hup.recv() => {}
+            _ = term.recv() => {}
+        }
+    }))
 }
 
 /// Dials whoever printed the ticket, at all its addresses at once, and pins it.
@@ -238,7 +261,10 @@ pub fn accept(home: &Home, key: &SiteKey, listen: SocketAddr, ticket: &Ticket) -
         loop {
             tokio::select! {
                 Some(done) = tries.join_next() => match done {
-                    Ok((Ok((connection, said)), seen)) => {
+                    Ok((Ok((connection, mut said)), seen)) => {
+                        // A show that answered does not know what the operator wrote on the ticket.
+                        said.addresses.extend(&ticket.card.addresses);
+                        said.relay = said.relay.or_else(|| ticket.card.relay.clone());
                         // With the address that worked, whether or not it was on the card.
                         let twin = twin_of(ticket.key, &said, seen)?;
                         pin(dir, twin.clone())?;
@@ -314,30 +340,31 @@ async fn meet(
     secret: Secret,
     placed: watch::Sender<Option<(SocketAddr, Placed)>>,
 ) {
-    let mut asking: HashMap<SocketAddr, Asking> = HashMap::new();
+    let other = Other::Meeting(secret.meeting_point());
+    let mut places = vec![];
     loop {
-        if asking.is_empty() {
-            let Ok(found) = tokio::net::lookup_host(&relay).await else {
+        // One address at a time: a relay with two families of them has one seat for this site.
+        let Some(address) = places.pop() else {
+            places = tokio::net::lookup_host(&relay).await.map_or_else(|_| vec![], |all| all.map(canonical).collect());
+            if places.is_empty() {
                 tokio::time::sleep(LOOK_UP).await;
-                continue;
-            };
-            let other = Other::Meeting(secret.meeting_point());
-            asking.extend(found.take(2).map(|at| (canonical(at), Asking::new(monotonic(), key.public(), other))));
-        }
-        let now = monotonic();
-        for (relay, asking) in &mut asking {
-            if let Some(question) = asking.poll(now, |text| key.sign(text)) {
-                shore.ask(*relay, &question);
             }
-        }
-        let next = asking.values().map(Asking::next).min().unwrap_or(now + LOOK_UP);
-        let answer = tokio::time::timeout(next.saturating_sub(now), answers.recv()).await;
-        if let Ok(Some((from, answer))) = answer
-            && let Some(asking) = asking.get_mut(&from)
-            && asking.handle(monotonic(), &answer)
-            && let Some(now_placed) = asking.placed()
-        {
-            placed.send_replace(Some((from, now_placed)));
+            continue;
+        };
+        let (mut asking, began) = (Asking::new(monotonic(), key.public(), other), monotonic());
+        while asking.placed().is_some() || monotonic() - began < LOOK_UP {
+            let now = monotonic();
+            if let Some(question) = asking.poll(now, |text| key.sign(text)) {
+                shore.ask(address, &question);
+            }
+            let answer = tokio::time::timeout(asking.next().saturating_sub(now), answers.recv()).await;
+            if let Ok(Some((from, answer))) = answer
+                && from == address
+                && asking.handle(monotonic(), &answer)
+                && let Some(now_placed) = asking.placed()
+            {
+                placed.send_replace(Some((address, now_placed)));
+            }
         }
     }
 }
@@ -356,10 +383,13 @@ fn twin_of(key: [u8; 32], card: &Card, seen: Option<SocketAddr>) -> Result<Twin,
     addresses.retain(|address| known.insert(*address));
     addresses.truncate(ADDRESSES_MAX);
     let name = if card.name.is_empty() { city.latin.clone() } else { card.name.clone() };
-    Ok(Twin { key, city, name, addresses, relay: card.relay.clone() })
+    // What is kept is read again: a text that is no relay is none.
+    let relay = card.relay.clone().filter(|relay| is_host_and_port(relay));
+    Ok(Twin { key, city, name, addresses, relay })
 }
 
-fn peer_key(connection: &Connection) -> Option<[u8; 32]> {
+/// The key that the other side has proved in the handshake.
+pub(super) fn peer_key(connection: &Connection) -> Option<[u8; 32]> {
     let shown = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
     tls::raw_key(shown.first()?)
 }

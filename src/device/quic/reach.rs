@@ -68,13 +68,12 @@ pub(super) enum Heard {
 impl Ways {
     /// These are the ways now. What is known of those that stay is kept.
     pub fn renew(&mut self, reach: &Reach, placed: impl Iterator<Item = (SocketAddr, Placed)>) {
-        let mut now: Vec<_> = reach.addresses.iter().map(|address| (*address, false)).collect();
-        for (relay, Placed { other, .. }) in placed {
-            // A relay forwards only when both are there; and where it sees the other one may be reached directly.
-            let Some(other) = other else { continue };
-            now.push((other, false));
-            now.push((relay, true));
-        }
+        // A relay forwards only when both are there; and where it sees the other one may be reached directly. Relays
+        // first: one that was once taken for an address of the twin is a relay all the same.
+        let known: Vec<_> = placed.filter_map(|(relay, Placed { other, .. })| Some((relay, other?))).collect();
+        let relays = known.iter().map(|(relay, _)| (*relay, true));
+        let others = known.iter().map(|(_, other)| (*other, false));
+        let now: Vec<_> = relays.chain(reach.addresses.iter().map(|address| (*address, false))).chain(others).collect();
         let mut list: Vec<Way> = Vec::new();
         for (address, relayed) in now.into_iter().take(WAYS_MAX) {
             if list.iter().all(|way| way.address != address) {
@@ -157,7 +156,7 @@ mod tests {
     #[test]
     fn all_ways_are_tried_together_and_then_with_longer_pauses_for_ever() {
         let (mut ways, mut random) = (ways(), fastrand::Rng::with_seed(1));
-        assert_eq!(ways.dial(ms(0), Heard::Not), [address(3), address(2), address(9)]);
+        assert_eq!(ways.dial(ms(0), Heard::Not), [address(9), address(3), address(2)]);
         assert!(ways.dial(ms(0), Heard::Not).is_empty(), "they are being tried");
         let (mut now, mut pauses) = (ms(3_000), vec![]);
         for _ in 0..20 {

@@ -7,11 +7,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// A name that stands for nothing, or a relay that is silent, is looked up again after this.
-const LOOK_UP: Duration = Duration::from_secs(30);
+const LOOK_UP: Duration = Duration::from_secs(6);
 /// While its name is being looked up, nothing else is to be done.
 const LOOKING: Duration = Duration::from_secs(3_600);
-/// Most addresses of one name.
-const PLACES_MAX: usize = 2;
 
 #[derive(Debug)]
 struct Relay {
@@ -46,13 +44,14 @@ impl Relays {
         let Some(twin) = self.twin else { return };
         let Some(relay) = self.list.iter_mut().find(|relay| relay.host == host) else { return };
         relay.look_up = now + LOOK_UP;
-        for address in found.take(PLACES_MAX) {
-            if relay.asking.iter().all(|(known, _)| *known != address) {
-                let asking = Asking::new(now, key.public(), Other::Twin(twin));
-                // The one known longest makes room.
-                relay.asking.drain(..(relay.asking.len() + 1).saturating_sub(PLACES_MAX));
-                relay.asking.push((address, asking));
-            }
+        // One of them at a time: a relay with two families of addresses has one seat for this site. The one after that
+        // which does not answer.
+        let mut found: Vec<_> = found.collect();
+        found.sort();
+        let current = relay.asking.first().map(|(address, _)| *address);
+        let next = found.iter().find(|address| current.is_none_or(|current| **address > current)).or(found.first());
+        if let Some(address) = next.filter(|address| Some(**address) != current) {
+            relay.asking = vec![(*address, Asking::new(now, key.public(), Other::Twin(twin)))];
         }
     }
 

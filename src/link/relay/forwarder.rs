@@ -1,7 +1,7 @@
 //! The relay itself: who asks for whom, and where what each sends is to go. It looks at no byte behind the first.
 
 use super::{Answer, Ask, COOKIE, Other, is_of_relay};
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use ring::hmac;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use std::collections::HashMap;
@@ -11,6 +11,8 @@ use std::time::Duration;
 const SEAT: Duration = Duration::from_secs(30);
 /// Empty seats are cleared this often.
 const SWEEP: Duration = Duration::from_secs(5);
+/// One address has so small a part of all proofs.
+const PROOFS_EACH: u32 = 4;
 /// A cookie is good for this long at least, and twice that at most.
 const COOKIES: Duration = Duration::from_secs(60);
 
@@ -81,6 +83,8 @@ pub struct Forwarder {
     rooms: HashMap<[u8; 32], [Option<Seat>; 2]>,
     seats: HashMap<SocketAddr, ([u8; 32], usize)>,
     proofs: Bucket,
+    /// The same for each address that asks.
+    provers: HashMap<IpAddr, Bucket>,
     swept: Duration,
     /// Bytes that went on, and datagrams that did not, since the start.
     pub counts: Counts,
@@ -103,7 +107,16 @@ impl Forwarder {
         let bucket = Bucket { left: f64::from(limits.proofs), at: now };
         let secret = hmac::Key::new(hmac::HMAC_SHA256, &secret);
         let (rooms, seats) = (HashMap::new(), HashMap::new());
-        Self { limits, secret, rooms, seats, proofs: bucket, swept: now, counts: Counts::default() }
+        Self {
+            limits,
+            secret,
+            rooms,
+            seats,
+            proofs: bucket,
+            provers: HashMap::new(),
+            swept: now,
+            counts: Counts::default(),
+        }
     }
 
     /// Pairs of whom both are there, and those who wait.
@@ -146,7 +159,9 @@ impl Forwarder {
             return reply(from, &Answer::Cookie(current));
         }
         let room = ask.other.room(&ask.who);
-        if !self.proofs.take(now, 1, self.limits.proofs, self.limits.proofs) {
+        let each = self.limits.proofs / PROOFS_EACH;
+        let own = self.provers.entry(from.ip()).or_insert(Bucket { left: f64::from(each), at: now });
+        if !own.take(now, 1, each, each) || !self.proofs.take(now, 1, self.limits.proofs, self.limits.proofs) {
             return Turn::Drop;
         }
         if UnparsedPublicKey::new(&ED25519, ask.who).verify(&ask.signed(), &ask.signature).is_err() {
@@ -184,7 +199,9 @@ impl Forwarder {
             (seat.asked, seat.who) = (now, who);
             return false;
         }
-        let bucket = Bucket { left: f64::from(self.limits.burst), at: now };
+        // Who moves takes what is left of his rate along.
+        let fresh = Bucket { left: f64::from(self.limits.burst), at: now };
+        let bucket = seat.as_ref().map_or(fresh, |old| old.bucket);
         if let Some(old) = seat.replace(Seat { who, address: from, asked: now, bucket }) {
             self.seats.remove(&old.address);
         }
@@ -216,6 +233,8 @@ impl Forwarder {
             return;
         }
         self.swept = now;
+        // Who has not asked for so long has all of his proofs again.
+        self.provers.retain(|_, bucket| now.saturating_sub(bucket.at) < SWEEP);
         let seats = &mut self.seats;
         self.rooms.retain(|_, room| {
             for seat in room.iter_mut() {
