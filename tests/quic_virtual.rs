@@ -7,11 +7,12 @@ mod ladder_rungs;
 
 use bytes::BytesMut;
 use ladder_rungs::{Rung, rungs, seeds};
+use moongate::device::controller::breaker;
 use moongate::device::key::SiteKey;
 use moongate::device::{quic, tls};
 use moongate::link::ocean::{Ocean, Path};
 use moongate::link::{Config, Happening, Link, Output, Showing, State};
-use moongate::presence::{By, Touch};
+use moongate::presence::{Body, By, Presence, Touch};
 use quinn_proto::congestion::CubicConfig;
 use quinn_proto::{
     ClientConfig, Connection, ConnectionHandle, DatagramEvent, Endpoint, EndpointConfig, Event, Transmit,
@@ -128,6 +129,7 @@ impl Site {
             self.link.handle_timeout(now);
             let open = self.connections.iter_mut().filter(|(_, one, _)| !one.is_handshaking() && !one.is_closed());
             if let Some((_, best, _)) = open.max_by_key(|(.., heard)| *heard) {
+                self.link.handle_breaker(breaker(best.congestion_state().clone_box()));
                 while let Some(datagram) = self.link.poll_transmit(now) {
                     // As the link thread does it: when too much waits, the oldest goes.
                     best.datagrams().send(datagram.into(), true).expect("it fits, and both sides take datagrams");
@@ -370,5 +372,59 @@ fn no_rung_of_the_ladder_loses_anything_over_quic() {
     let rungs = rungs();
     for seed in seeds(36) {
         climb(&rungs[seed as usize % rungs.len()], seed);
+    }
+}
+
+/// So many people who all walk, as cameras of 15 pictures a second have them.
+fn crowd(count: u16, now: Duration) -> Presence {
+    let picture = (now.as_secs_f32() * 15.0).floor();
+    let body = |id: u16| {
+        let x = f32::from(id) * 40.0 + (picture * 7.0) % 200.0;
+        let point = |i: u16| [x + f32::from(i % 7) * 5.0, 900.0 - f32::from(i) * 8.0];
+        Body { id, people: 1, foot: [x, 900.0], outline: (0..48).map(point).collect(), ..Body::default() }
+    };
+    Presence { touches: vec![], bodies: (0..count).map(body).collect() }
+}
+
+#[test]
+fn a_path_of_500_kbit_with_300_ms_of_queue_carries_both_crowds_without_a_growing_delay() {
+    let path = Path { one_way: ONE_WAY, rate: 62_500.0, queue: 300 * MS, ..Path::default() };
+    for seed in seeds(4) {
+        let mut world = World::new(path, seed, quic::transport());
+        let (mut made, mut late, mut behind) = (0_u32, vec![], vec![]);
+        while world.now < 90_000 * MS {
+            world.run(world.now + PERIOD);
+            for site in &mut world.sites {
+                site.link.handle_presence(world.now, crowd(40, world.now));
+            }
+            if made % 30 == 0 && world.is_linked() {
+                let touch = Touch { id: made, at: [10.0, 20.0], by: By::Cast };
+                let _ = world.sites[0].link.handle_happening(world.now, Happening::Down(touch));
+            }
+            made += 1;
+            if world.now > 30_000 * MS {
+                // How old the picture is that is known of the other side, by where its people are.
+                for side in 0..2 {
+                    let there = world.sites[side].link.there();
+                    assert_eq!(there.bodies.len(), 40, "at {:?}, MOONGATE_SEED={seed}", world.now);
+                    let first = there.bodies.iter().find(|body| body.id == 0).expect("forty of them");
+                    let age = (0..30_u32).find(|back| {
+                        let then = world.now.saturating_sub(*back * 67 * MS);
+                        (crowd(1, then).bodies[0].foot[0] - first.foot[0]).abs() < 1.0
+                    });
+                    behind.push(age.unwrap_or(30) * 67);
+                }
+            }
+        }
+        let settled = world.sites[1].came.iter().filter(|(_, at)| *at > 30_000 * MS);
+        for (id, at) in settled {
+            let sent = *id * PERIOD + PERIOD;
+            late.push(at.saturating_sub(sent + ONE_WAY));
+        }
+        late.sort();
+        behind.sort_unstable();
+        let (p99, old) = (late[late.len() * 99 / 100], behind[behind.len() * 95 / 100]);
+        assert!(p99 < 400 * MS, "events {p99:?} beyond the one way, MOONGATE_SEED={seed}");
+        assert!(old < 400, "people {old} ms old, MOONGATE_SEED={seed}");
     }
 }

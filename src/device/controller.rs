@@ -25,6 +25,8 @@ const LOSS_FULL: f64 = 0.20;
 const QUEUE_FULL: Duration = Duration::from_millis(200);
 /// Spans after which the shortest round trip is measured anew.
 const FORGET: u32 = 30;
+/// Calm spans that are waited for at most before a step up.
+const PATIENCE_MAX: u32 = 64;
 /// The breaker's steps: 60, 30, 15 and 8 ticks' worth.
 const STEPS: [u64; 4] = [1, 2, 4, 8];
 
@@ -49,12 +51,29 @@ struct Floor {
     spans: u32,
     /// Every round trip of this span was long.
     queued: bool,
+    /// Calm spans so far, and how many it takes to try a step up again; more each time that this was too much.
+    calm: u32,
+    patience: u32,
+    /// The last step was one up.
+    tried: bool,
 }
 
 impl Floor {
     fn new(now: Instant) -> Self {
         let round_trip = Duration::from_millis(100);
-        Self { round_trip, shortest: None, step: 0, span: now, acked: 0, lost: 0, spans: 0, queued: true }
+        Self {
+            round_trip,
+            shortest: None,
+            step: 0,
+            span: now,
+            acked: 0,
+            lost: 0,
+            spans: 0,
+            queued: true,
+            calm: 0,
+            patience: 1,
+            tried: false,
+        }
     }
 
     fn acked(&mut self, now: Instant, sent: Instant, bytes: u64, round_trip: Duration) {
@@ -74,7 +93,7 @@ impl Floor {
         }
         let sent = self.acked + self.lost;
         let full = sent > 0 && (self.lost as f64 / sent as f64 > LOSS_FULL || (self.queued && self.acked > 0));
-        self.step = if full { (self.step + 1).min(STEPS.len() - 1) } else { self.step.saturating_sub(1) };
+        self.take_step(full);
         (self.span, self.acked, self.lost, self.queued) = (now, 0, 0, true);
         // A path that has become longer for good is no queue: what was shortest is forgotten now and then.
         self.spans += 1;
@@ -82,6 +101,31 @@ impl Floor {
             self.shortest = None;
         }
     }
+}
+
+impl Floor {
+    fn take_step(&mut self, full: bool) {
+        if full {
+            if std::mem::take(&mut self.tried) {
+                self.patience = (self.patience * 2).min(PATIENCE_MAX);
+            }
+            (self.step, self.calm) = ((self.step + 1).min(STEPS.len() - 1), 0);
+            return;
+        }
+        self.calm += 1;
+        if self.step > 0 && self.calm >= self.patience {
+            (self.step, self.calm, self.tried) = (self.step - 1, 0, true);
+        }
+        // It has been well for long: what is too much once more is judged afresh.
+        if self.step == 0 && self.calm > PATIENCE_MAX {
+            (self.patience, self.tried) = (1, false);
+        }
+    }
+}
+
+/// Where the breaker stands, 0 to 3: so many halvings of what is said.
+pub fn breaker(controller: Box<dyn Controller>) -> u8 {
+    controller.into_any().downcast::<Floor>().map_or(0, |floor| floor.step as u8)
 }
 
 impl Controller for Floor {

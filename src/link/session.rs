@@ -90,6 +90,8 @@ pub struct Link {
     pub(super) seq: u64,
     pub(super) afterglow: u32,
     pub(super) ticked: Duration,
+    /// See [`Link::handle_breaker`].
+    pub(super) breaker: u8,
     /// When somebody was at one of the sites, or something happened.
     pub(super) stirred: Duration,
     /// How often a longer pause was announced.
@@ -119,6 +121,7 @@ impl Link {
             seq: 0,
             afterglow: 0,
             ticked: Duration::ZERO,
+            breaker: 0,
             stirred: now,
             announced: 0,
             garbled: 0,
@@ -160,7 +163,7 @@ impl Link {
         self.here = presence;
         self.stir(now);
         self.afterglow = AFTERGLOW;
-        self.deadlines.set_by(Deadline::Tick, now.max(self.ticked + TICK));
+        self.deadlines.set_by(Deadline::Tick, now.max(self.ticked + self.tick_pause()));
     }
 
     /// Something happened here. Its number; `None` when it cannot be sent, which is counted and not an error:
@@ -186,6 +189,16 @@ impl Link {
     /// Of what waits for the twin, only this may still be told.
     pub fn handle_hush(&mut self, lets: impl Fn(&Happening) -> bool) {
         self.outbox.hush(lets);
+    }
+
+    /// How full the path is: presence goes out at 60, 30, 15 or 8 ticks a second for 0 to 3, and coarser from 1 on.
+    pub fn handle_breaker(&mut self, step: u8) {
+        self.breaker = step.min(3);
+    }
+
+    /// So long from one tick to the next.
+    pub(super) fn tick_pause(&self) -> Duration {
+        TICK * (1 << self.breaker)
     }
 
     /// Something else is shown from now on.
@@ -451,7 +464,7 @@ impl Link {
         self.encode_presence(now);
         if self.afterglow > 0 {
             self.afterglow -= 1;
-            self.deadlines.set_by(Deadline::Tick, now + TICK);
+            self.deadlines.set_by(Deadline::Tick, now + self.tick_pause());
         }
     }
 

@@ -16,7 +16,7 @@ impl Link {
         }
         self.seq += 1;
         self.ticked = now;
-        let detail = Detail::for_bodies(self.here.bodies.len());
+        let detail = if self.breaker > 0 { Detail::Far } else { Detail::for_bodies(self.here.bodies.len()) };
         self.due.parts = encode(&self.here, self.config.canvas, self.seq, now, detail).into();
     }
 

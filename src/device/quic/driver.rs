@@ -8,6 +8,7 @@ use super::socket::{FromRelay, Shore, canonical};
 use super::traffic::{Counts, Traffic};
 use super::{Command, LinkError, Plan, Shared, Status, Told};
 use crate::device::clock::monotonic;
+use crate::device::controller::breaker;
 use crate::device::introductions::{Invitation, Watch};
 use crate::device::key::SiteKey;
 use crate::device::tls::{self, ALPN, Whom};
@@ -357,6 +358,7 @@ impl Driver {
 
     fn transmit(&mut self, now: Duration) {
         let Some(best) = self.best(now).map(|open| open.connection.clone()) else { return };
+        self.link.handle_breaker(breaker(best.congestion_state()));
         while let Some(datagram) = self.link.poll_transmit(now) {
             // A connection that is closing is noticed by its own task; what is lost is said again.
             let _ = best.send_datagram(datagram.into());
