@@ -133,13 +133,19 @@ fn port_rebound() -> Result<Duration, Failure> {
     gap_without_loss(running)
 }
 
-fn address_changes() -> Result<Duration, Failure> {
+/// Two sites on the internet itself, linked; their folders are held as long as they run.
+fn both_public() -> Result<(Networks, [Site; 2], [Running; 2]), Failure> {
+    const ADDRESSES: [&str; 2] = ["198.51.100.11", "198.51.100.12"];
     let mut networks = Networks::new()?;
-    networks.site("198.51.100.11")?;
-    networks.site("198.51.100.12")?;
-    let [a, b] = Site::two(["198.51.100.11", "198.51.100.12"], None)?;
-    let mut running = [networks.run(0, &a)?, networks.run(1, &b)?];
+    ADDRESSES.into_iter().try_for_each(|address| networks.site(address))?;
+    let sites = Site::two(ADDRESSES, None)?;
+    let mut running = [networks.run(0, &sites[0])?, networks.run(1, &sites[1])?];
     linked(&mut running)?;
+    Ok((networks, sites, running))
+}
+
+fn address_changes() -> Result<Duration, Failure> {
+    let (networks, _sites, mut running) = both_public()?;
     // Until only one connection is left, and that one is settled.
     std::thread::sleep(Duration::from_secs(5));
     running.iter_mut().for_each(Running::count_from_now);
@@ -150,12 +156,7 @@ fn address_changes() -> Result<Duration, Failure> {
 }
 
 fn cable_pulled() -> Result<Duration, Failure> {
-    let mut networks = Networks::new()?;
-    networks.site("198.51.100.11")?;
-    networks.site("198.51.100.12")?;
-    let [a, b] = Site::two(["198.51.100.11", "198.51.100.12"], None)?;
-    let mut running = [networks.run(0, &a)?, networks.run(1, &b)?];
-    linked(&mut running)?;
+    let (networks, _sites, mut running) = both_public()?;
     std::thread::sleep(Duration::from_secs(11));
     networks.cable(0, false)?;
     std::thread::sleep(Duration::from_secs(60));

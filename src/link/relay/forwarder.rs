@@ -19,13 +19,13 @@ const COOKIES: Duration = Duration::from_secs(60);
 /// What a relay gives at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Pairs of sites at once; each takes about 600 bytes.
+    /// Pairs of sites at once.
     pub pairs: usize,
     /// Bytes a second that each site may send, in the mean.
     pub rate: u32,
     /// Bytes that it may send at once.
     pub burst: u32,
-    /// Signatures that are checked a second, for all together; each costs about 0.1 ms.
+    /// Signatures that are checked a second, for all together; one address has a quarter of them.
     pub proofs: u32,
 }
 
