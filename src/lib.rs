@@ -16,6 +16,7 @@
 //! ---- core: pure; no threads, no wall clock, no devices, no Bevy
 //! scene/       what an artist can say: Sees in, Picture and Acts out; the script's host
 //! link/        greeting, clock, presence, events; tickets, relays; state machines, and a seeded path to test them over
+//! works/       marks, and how they are merged after any separation
 //! guard/       how open a site is: what may leave it, what may enter
 //! manifest/    site.toml and installation.toml, parsed once into types that cannot be wrong; the cities
 //! sense/       pixels in, bodies and motion out
@@ -48,3 +49,4 @@ pub mod stage;
 #[cfg(feature = "show")]
 pub mod twin;
 pub mod wire;
+pub mod works;

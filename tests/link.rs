@@ -94,7 +94,7 @@ impl World {
     fn partings(&self, side: usize) -> Vec<Parted> {
         self.outputs[side]
             .iter()
-            .filter_map(|(_, output)| if let Output::Parted(why) = output { Some(*why) } else { None })
+            .filter_map(|(_, output)| if let Output::Parted(why) = output { Some(why.clone()) } else { None })
             .collect()
     }
 

@@ -9,10 +9,11 @@ const CORE: &[(&str, &[&str])] = &[
     ("mix", &[]),
     ("presence", &["wire"]),
     ("sense", &["presence"]),
-    ("link", &["presence", "wire"]),
+    ("works", &["wire"]),
+    ("link", &["works", "presence", "wire"]),
     ("guard", &["presence", "link"]),
     ("manifest", &["presence", "guard", "wire"]),
-    ("scene", &["manifest", "presence", "link", "wire"]),
+    ("scene", &["manifest", "presence", "works", "link", "wire"]),
 ];
 
 /// The rooms above the core, from below, and the rooms each may use besides all of the core.

@@ -1,7 +1,8 @@
 //! A site's identity: an Ed25519 key, in a file that only its owner reads.
 
+use crate::works::Seal;
 use ring::rand::SystemRandom;
-use ring::signature::{Ed25519KeyPair, KeyPair};
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -82,6 +83,20 @@ impl SiteKey {
 /// 64 hexadecimal digits.
 pub fn hex(key: &[u8; 32]) -> String {
     key.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Seal for SiteKey {
+    fn public(&self) -> [u8; 32] {
+        self.public
+    }
+
+    fn sign(&self, message: &[u8]) -> [u8; 64] {
+        Self::sign(self, message)
+    }
+
+    fn verify(&self, public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+        UnparsedPublicKey::new(&ED25519, public).verify(message, signature).is_ok()
+    }
 }
 
 #[cfg(test)]

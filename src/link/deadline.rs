@@ -17,13 +17,26 @@ pub(super) enum Deadline {
     Ping,
     /// Something is sent although nothing happens, so that silence means loss.
     Heartbeat,
+    /// What visitors here have left is signed.
+    Seal,
+    /// Something of marks is to be said.
+    Marks,
     /// The twin has been silent too long and counts as gone.
     Silence,
 }
 
 impl Deadline {
-    pub const ALL: [Self; 7] =
-        [Self::Tick, Self::Repeat, Self::Acknowledge, Self::Greet, Self::Ping, Self::Heartbeat, Self::Silence];
+    pub const ALL: [Self; 9] = [
+        Self::Tick,
+        Self::Repeat,
+        Self::Acknowledge,
+        Self::Greet,
+        Self::Ping,
+        Self::Heartbeat,
+        Self::Seal,
+        Self::Marks,
+        Self::Silence,
+    ];
 }
 
 /// When each deadline is due; none is by default.

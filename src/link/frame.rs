@@ -1,5 +1,6 @@
 //! The frames of `moongate/1`, typed; whatever bytes come in, they become these or an error.
 
+use super::pieces::{Have, Piece};
 use crate::presence::{By, Touch};
 use crate::wire::{Reader, WireError, Write};
 use std::time::Duration;
@@ -22,6 +23,8 @@ const PRESENCE: u8 = 5;
 const EVENTS: u8 = 6;
 const ACK: u8 = 7;
 const GOODBYE: u8 = 8;
+const HAVE: u8 = 9;
+const PIECE: u8 = 10;
 
 /// Who a site says it is. Its key is known from the handshake; this is for people and for compatibility.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +115,8 @@ pub(super) enum Frame<'a> {
         later: u64,
     },
     Goodbye(Goodbye),
+    Have(Have),
+    Piece(Piece<'a>),
     /// Of a type that is not known here.
     Skipped,
 }
@@ -229,6 +234,14 @@ impl<'a> Frame<'a> {
                 inner.put_u8(*why as u8);
                 GOODBYE
             }
+            Self::Have(have) => {
+                have.encode(&mut inner);
+                HAVE
+            }
+            Self::Piece(piece) => {
+                piece.encode(&mut inner);
+                PIECE
+            }
             Self::Presence(_) | Self::Skipped => return,
         };
         out.put_frame(kind, &inner);
@@ -274,6 +287,8 @@ impl<'a> Frame<'a> {
                 1 => Goodbye::Overwhelmed,
                 _ => Goodbye::Closing,
             }),
+            HAVE => Self::Have(Have::decode(from)?),
+            PIECE => Self::Piece(Piece::decode(from)?),
             _ => Self::Skipped,
         }))
     }

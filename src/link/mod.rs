@@ -6,12 +6,15 @@
 mod clock;
 mod deadline;
 mod epoch;
+mod exchange;
 mod frame;
 mod inbox;
+mod marks;
 pub mod ocean;
 mod outbox;
 mod pace;
 pub mod pairing;
+mod pieces;
 pub mod relay;
 mod session;
 mod terms;
@@ -20,6 +23,7 @@ mod transmit;
 
 pub use clock::ClockReading;
 pub use frame::{DATA_MAX, Goodbye, Happening, Hello, NAME_MAX};
+pub use marks::Works;
 pub use session::Link;
 pub use terms::{Config, Health, Output, Parted, Showing, State};
 pub use ticket::{Card, Ticket, TicketError};

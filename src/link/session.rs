@@ -6,6 +6,7 @@ use super::deadline::{Deadline, Deadlines};
 use super::epoch::Epoch;
 use super::frame::{Frame, Goodbye, Happening, Hello, NAME_MAX, PAUSE};
 use super::inbox::Inbox;
+use super::marks::Making;
 use super::outbox::Outbox;
 use super::pace::ANNOUNCED;
 use super::terms::{Config, Health, Output, Parted, Showing, State};
@@ -61,14 +62,18 @@ pub(super) struct Due {
     pub pong: Option<(Duration, Duration)>,
     pub ack: bool,
     pub beat: bool,
+    pub marks: bool,
     pub goodbye: Option<Goodbye>,
     pub parts: VecDeque<Vec<u8>>,
 }
 
 impl Due {
     pub fn is_nothing(&self) -> bool {
-        let Self { greet, showing, ping, pong, ack, beat, goodbye, parts } = self;
-        !(*greet || *showing || *ping || *ack || *beat) && pong.is_none() && goodbye.is_none() && parts.is_empty()
+        let Self { greet, showing, ping, pong, ack, beat, marks, goodbye, parts } = self;
+        !(*greet || *showing || *ping || *ack || *beat || *marks)
+            && pong.is_none()
+            && goodbye.is_none()
+            && parts.is_empty()
     }
 }
 
@@ -97,6 +102,7 @@ pub struct Link {
     /// How often a longer pause was announced.
     pub(super) announced: u32,
     pub(super) garbled: u64,
+    pub(super) making: Making,
     /// Counts what is new of the twin's presence.
     heard: u64,
     pub(super) outputs: VecDeque<Output>,
@@ -125,6 +131,7 @@ impl Link {
             stirred: now,
             announced: 0,
             garbled: 0,
+            making: Making::default(),
             heard: 0,
             outputs: VecDeque::new(),
         }
@@ -145,7 +152,7 @@ impl Link {
     pub fn handle_path_lost(&mut self, now: Duration) {
         self.path = false;
         for which in Deadline::ALL {
-            if which != Deadline::Silence {
+            if !matches!(which, Deadline::Silence | Deadline::Seal) {
                 self.deadlines.stop(which);
             }
         }
@@ -203,10 +210,17 @@ impl Link {
 
     /// Something else is shown from now on.
     pub fn handle_showing(&mut self, now: Duration, showing: Showing) {
-        self.config.showing = showing;
+        if self.config.showing.installation != showing.installation {
+            self.seal(now);
+            self.config.showing = showing;
+            self.turn_page();
+        } else {
+            self.config.showing = showing;
+        }
         self.due.showing = true;
         self.deadlines.set_by(Deadline::Heartbeat, now);
         self.compare();
+        self.plan_marks(now);
     }
 
     /// Whether what both show goes together, after one of the two has changed.
@@ -219,6 +233,11 @@ impl Link {
             self.state = if apart { State::Apart } else { State::Linked };
         }
         self.outputs.push_back(Output::Showing { showing, apart });
+    }
+
+    /// The twin does what no honest site does: it is gone, and why.
+    pub fn handle_hostile(&mut self, now: Duration, why: &str) {
+        self.part(now, Parted::Hostile(why.to_owned()));
     }
 
     /// The show ends; the twin is told.
@@ -281,6 +300,7 @@ impl Link {
             self.due.showing = true;
             self.afterglow = AFTERGLOW;
             self.deadlines.set_by(Deadline::Tick, now);
+            self.begin_exchange(now);
             self.outputs.push_back(Output::Linked(hello));
         }
     }
@@ -307,6 +327,7 @@ impl Link {
             apart: false,
             pause: HEARTBEAT,
         });
+        self.forget_theirs();
         self.pings = 0;
         // Our next datagram says to whom it speaks: that is the answer.
         self.due.showing = true;
@@ -333,6 +354,7 @@ impl Link {
                     // Their clock at `t2`, brought up to now by what all exchanges say of the offset.
                     let passed = now.saturating_sub(twin.clock.here(now, t2));
                     self.epoch.take(now, shared.as_secs_f64() + passed.as_secs_f64());
+                    self.plan_marks(now);
                 }
             }
             Frame::Presence(mut part) => {
@@ -366,15 +388,17 @@ impl Link {
                 self.plan_repeat();
             }
             Frame::Goodbye(why) => self.part(now, Parted::Goodbye(why)),
+            Frame::Have(have) => self.take_have(now, &have),
+            Frame::Piece(piece) => self.take_piece(now, &piece),
             Frame::Between { .. } | Frame::Hello(_) | Frame::Skipped => {}
         }
         Ok(())
     }
 
     /// The twin is gone, for now or for good.
-    fn part(&mut self, now: Duration, why: Parted) {
-        if self.state != State::Alone {
-            self.outputs.push_back(Output::Parted(why));
+    pub(super) fn part(&mut self, now: Duration, why: Parted) {
+        if self.state != State::Alone || matches!(why, Parted::Hostile(_)) {
+            self.outputs.push_back(Output::Parted(why.clone()));
         }
         self.state = State::Alone;
         self.heard += 1;
@@ -391,7 +415,7 @@ impl Link {
                     self.outbox.clear();
                 }
             }
-            Parted::Goodbye(Goodbye::Closing) | Parted::Restarted | Parted::Forgotten => {
+            Parted::Goodbye(Goodbye::Closing) | Parted::Restarted | Parted::Forgotten | Parted::Hostile(_) => {
                 if let Some(twin) = self.twin.take() {
                     if self.dead.len() == DEAD_MAX {
                         self.dead.pop_front();
@@ -422,11 +446,13 @@ impl Link {
         while let Some(which) = self.deadlines.expire(now) {
             match which {
                 Deadline::Silence => self.part(now, Parted::Silence),
+                Deadline::Seal => self.seal(now),
                 _ if !self.path || self.closed => {}
                 Deadline::Tick => self.tick(now),
                 // The outbox itself knows what is due.
                 Deadline::Repeat => self.due.beat = true,
                 Deadline::Acknowledge => self.due.ack = true,
+                Deadline::Marks => self.due.marks = true,
                 Deadline::Greet => {
                     if self.state == State::Alone {
                         self.due.greet = true;
@@ -439,6 +465,10 @@ impl Link {
                     // Datagrams are lost, so it is said again with each exchange.
                     self.due.showing = true;
                     self.pings += 1;
+                    if self.pings <= PINGS_FIRST || self.pings.is_multiple_of(PINGS_FIRST) {
+                        self.say_marks();
+                        self.plan_marks(now);
+                    }
                     let pause = match self.twin.as_ref().and_then(|twin| twin.clock.jitter_of_many()) {
                         _ if self.pings < PINGS_FIRST => PING_FIRST,
                         Some(spread) if spread < STEADY[0] && self.is_calm(now) => PING_CALM,
@@ -498,6 +528,11 @@ impl Link {
     /// The clock that both cities share, in seconds.
     pub fn shared_now(&mut self, now: Duration) -> f64 {
         self.epoch.now(now)
+    }
+
+    /// Datagrams that could not be read since the start.
+    pub fn garbled(&self) -> u64 {
+        self.garbled
     }
 
     /// How the link is.

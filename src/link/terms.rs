@@ -3,6 +3,7 @@
 use super::clock::ClockReading;
 use super::frame::{Goodbye, Happening, Hello};
 use crate::presence::Point;
+use crate::works::Mark;
 use std::time::Duration;
 
 /// Who this site is, and what it plays.
@@ -46,7 +47,7 @@ pub enum State {
 }
 
 /// Why the twin is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parted {
     /// It said so.
     Goodbye(Goodbye),
@@ -58,6 +59,8 @@ pub enum Parted {
     Restarted,
     /// It does not take in what we have to say, or has more to say than we take in.
     Overwhelmed,
+    /// It did what no honest site does: what that was.
+    Hostile(String),
 }
 
 /// What a session has to tell its owner.
@@ -83,6 +86,22 @@ pub enum Output {
         /// What happened.
         what: Happening,
     },
+    /// Marks of the work that is shown, of here and of there: each once.
+    Marked(Vec<Mark>),
+    /// Another work is shown: of the marks that were told none is of it.
+    NewWork,
+    /// All that the twin had made while it was apart is here.
+    Merged {
+        /// How many marks.
+        marks: usize,
+    },
+    /// The twin has all that this site's writer has made below this number.
+    Shared {
+        /// A sequence number.
+        below: u64,
+    },
+    /// Marks could not be kept: why. They stay in memory.
+    NotKept(String),
 }
 
 /// What can be said of the link at an instant.

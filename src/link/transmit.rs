@@ -91,10 +91,13 @@ impl Link {
             if let Some(why) = due.goodbye.take() {
                 Frame::Goodbye(why).encode(&mut out);
             }
+            due.marks = false;
+            self.put_marks(now, DATAGRAM_MAX, &mut out);
+            self.plan_marks(now);
         } else {
             due.goodbye = None;
         }
-        let beat = std::mem::take(&mut due.beat);
+        let beat = std::mem::take(&mut self.due.beat);
         self.plan_repeat();
         if out.len() == head && !beat {
             return None;

@@ -4,6 +4,7 @@ use super::accept::{HANDSHAKE, accept, read};
 use super::pair::{Guests, endpoint, peer_key};
 use super::reach::{Heard, Reach, Ways};
 use super::relays::Relays;
+use super::shunned::Shunned;
 use super::socket::{FromRelay, Shore, canonical};
 use super::traffic::{Counts, Traffic};
 use super::{Command, LinkError, Plan, Shared, Status, Told};
@@ -13,9 +14,10 @@ use crate::device::introductions::{Invitation, Watch};
 use crate::device::key::SiteKey;
 use crate::device::tls::{self, ALPN, Whom};
 use crate::guard::Openness;
-use crate::link::{Config, Link, Output, Parted, State};
+use crate::link::{Config, Link, Output, Parted, State, Works};
 use crate::manifest::Twins;
 use crate::presence::Presence;
+use crate::works::Memory;
 use bytes::Bytes;
 use quinn::{Connection, ConnectionError, Endpoint, VarInt};
 use std::collections::VecDeque;
@@ -82,6 +84,7 @@ pub(super) struct Driver {
     arrivals: Option<mpsc::Receiver<Incoming>>,
     answers: Option<mpsc::Receiver<FromRelay>>,
     refused: bool,
+    shunned: Shunned,
     traffic: Traffic,
     was_open: Openness,
     opened: u64,
@@ -103,8 +106,12 @@ impl Driver {
         let endpoint = endpoint(&shore).map_err(|why| setup(&why))?;
         let Plan { key, config, reach, home, transport } = plan;
         let now = monotonic();
+        let store = Box::new(Memory::new(fastrand::u64(..)));
+        let works =
+            Works::open(&config.showing.installation, Box::new(key.clone()), store).map_err(|why| setup(&why))?;
+        shared.news.lock().unwrap_or_else(PoisonError::into_inner).me = Some(works.work().me());
         let mut driver = Self {
-            link: Link::new(now, config.clone()),
+            link: Link::new(now, config.clone()).with_works(works),
             guests: Guests::new(&key, home.clone()),
             watch: home.as_ref().map(|home| (Watch::new(&home.dir), now)),
             own_relay: home.as_ref().and_then(|home| home.card.relay.clone()),
@@ -126,6 +133,7 @@ impl Driver {
             arrivals: Some(arrivals),
             answers: Some(answers),
             refused: false,
+            shunned: Shunned::default(),
             traffic: Traffic::default(),
             was_open: Openness::default(),
             opened: 0,
@@ -173,6 +181,11 @@ impl Driver {
                             self.link.handle_happening(made, what);
                         }
                     }
+                    Some(Command::Mark(made, utc_ms, draft)) => self.link.handle_mark(made, utc_ms, draft),
+                    Some(Command::Showing(showing)) => {
+                        self.config.showing = showing.clone();
+                        self.link.handle_showing(monotonic(), showing);
+                    }
                     Some(Command::SceneStart) => self.link.handle_scene_start(monotonic()),
                     None => break,
                 },
@@ -211,6 +224,7 @@ impl Driver {
             self.link.handle_hush(|what| openness.lets(what));
             self.untold.retain(|told| !matches!(&told.output, Output::Happened { what, .. } if !openness.lets(what)));
         }
+        self.link.handle_sharing(now, openness == Openness::Open);
         if openness == Openness::Closed {
             // Also when the frame loop stands still and tells nothing: who was seen before is not seen any more.
             here = Some(Presence::default());
@@ -280,7 +294,13 @@ impl Driver {
             self.close_all(b"forgotten");
             self.open.clear();
             self.config.twin = twin;
-            self.link = Link::new(now, self.config.clone());
+            let link = std::mem::replace(&mut self.link, Link::new(now, self.config.clone()));
+            if let Some(works) = link.into_works() {
+                let link = Link::new(now, self.config.clone()).with_works(works);
+                self.shared.news.lock().unwrap_or_else(PoisonError::into_inner).take(&mut Output::NewWork);
+                self.link = link;
+            }
+            self.shunned = Shunned::default();
             self.refused = false;
             self.untold.push_back(Told { at: now, output: Output::Parted(Parted::Forgotten) });
         }
@@ -294,13 +314,18 @@ impl Driver {
     }
 
     fn tell(&mut self, now: Duration) {
-        while let Some(output) = self.link.poll_output() {
+        while let Some(mut output) = self.link.poll_output() {
+            if self.shared.news.lock().unwrap_or_else(PoisonError::into_inner).take(&mut output) {
+                continue;
+            }
             if matches!(&output, Output::Happened { what, .. } if !self.openness().lets(what)) {
                 continue;
             }
             match &output {
                 Output::Linked(hello) => tracing::info!("the twin in {} is there", hello.city),
                 Output::Parted(Parted::Overwhelmed) => self.close_all(b"overwhelmed"),
+                Output::Parted(Parted::Hostile(why)) => self.shun(now, why),
+                Output::NotKept(why) => tracing::error!("{why}"),
                 Output::Parted(Parted::Goodbye(_)) => tracing::info!("the twin is gone: its show has ended"),
                 Output::Parted(Parted::Silence) => tracing::info!("the twin is gone: nothing is heard of it"),
                 Output::Parted(Parted::Restarted) => tracing::info!("the twin has started anew"),
@@ -369,11 +394,13 @@ impl Driver {
         let now = monotonic();
         match arrival {
             Incoming::Datagram(id, bytes) => {
-                if let Some(open) = self.open.iter_mut().find(|open| open.connection.stable_id() == id) {
-                    open.heard = now;
-                    if self.untold.len() < UNTOLD_MAX {
-                        self.link.handle_datagram(now, &bytes);
-                    }
+                let Some(open) = self.open.iter_mut().find(|open| open.connection.stable_id() == id) else { return };
+                open.heard = now;
+                if self.untold.len() < UNTOLD_MAX {
+                    self.link.handle_datagram(now, &bytes);
+                }
+                if let Some(why) = self.shunned.excess(now, bytes.len(), self.link.garbled()) {
+                    self.link.handle_hostile(now, why);
                 }
             }
             Incoming::Opened(open) => self.opened(now, open),
@@ -404,6 +431,9 @@ impl Driver {
         // Its handshake may have begun before the twin was forgotten, or became another one.
         if self.config.twin.is_none() || peer_key(&open.connection) != self.config.twin {
             return open.connection.close(VarInt::from_u32(3), b"forgotten");
+        }
+        if self.shunned.until > now {
+            return open.connection.close(VarInt::from_u32(4), b"hostile");
         }
         if self.open.len() == CONNECTIONS_MAX {
             // The one that was heard least lately.
@@ -438,7 +468,7 @@ impl Driver {
     }
 
     fn dial(&mut self, now: Duration) {
-        let Some(client) = self.client.clone() else { return };
+        let Some(client) = self.client.clone().filter(|_| self.shunned.until <= now) else { return };
         for address in self.ways.dial(now, self.heard(now)) {
             match self.endpoint.connect_with(client.clone(), address, "moongate") {
                 Ok(connecting) => {
@@ -477,6 +507,17 @@ impl Driver {
                 open.connection.close(VarInt::from_u32(2), b"spare");
             }
         }
+    }
+
+    /// The twin, or whoever has its key, does what no honest site does: it is left alone for a while, longer each time.
+    fn shun(&mut self, now: Duration, why: &str) {
+        let pause = self.shunned.shun(now);
+        tracing::error!("the twin is dropped for {pause:?}: {why}");
+        for open in &self.open {
+            open.connection.close(VarInt::from_u32(4), why.as_bytes());
+        }
+        self.open.clear();
+        self.link.handle_path_lost(now);
     }
 
     fn close_all(&mut self, why: &'static [u8]) {

@@ -2,20 +2,24 @@
 
 mod accept;
 mod driver;
+mod news;
 mod pair;
 mod reach;
 mod relays;
+mod shunned;
 mod socket;
 mod traffic;
 
+pub use news::News;
 pub use pair::{Home, PairError, accept as accept_ticket, invite};
 pub use reach::Reach;
 
 use super::controller::LinkFloor;
 use super::key::SiteKey;
 use crate::guard::Openness;
-use crate::link::{Config, Happening, Health, Output, State};
+use crate::link::{Config, Happening, Health, Output, Showing, State};
 use crate::presence::{Playout, Presence};
+use crate::works::Draft;
 use driver::Driver;
 use quinn::VarInt;
 use quinn::congestion::ControllerFactory;
@@ -62,6 +66,8 @@ pub struct Told {
 
 enum Command {
     Happening(Duration, Happening),
+    Mark(Duration, u64, Draft),
+    Showing(Showing),
     SceneStart,
 }
 
@@ -73,6 +79,8 @@ struct Shared {
     /// Who is there, in time; and which of the link's changes that is.
     there: Mutex<(u64, Playout)>,
     status: Mutex<Status>,
+    /// What there is to tell of marks.
+    news: Mutex<News>,
     /// How open the site is; the newest is kept here for the link thread.
     openness: Mutex<Openness>,
     turns: AtomicU64,
@@ -147,6 +155,21 @@ impl LinkSender {
     pub fn happening(&self, made: Duration, what: Happening) {
         // Full only when the link thread is gone; then there is no one to tell.
         let _ = self.commands.try_send(Command::Happening(made, what));
+    }
+
+    /// A visitor here leaves something at `made`; `utc_ms` is the wall clock then, in milliseconds since 1970.
+    pub fn mark(&self, made: Duration, utc_ms: u64, draft: Draft) {
+        let _ = self.commands.try_send(Command::Mark(made, utc_ms, draft));
+    }
+
+    /// What has become of the work since this was last asked.
+    pub fn news(&self) -> News {
+        self.shared.news.lock().unwrap_or_else(PoisonError::into_inner).ask()
+    }
+
+    /// Something else is shown from now on; its marks come anew.
+    pub fn show(&self, showing: Showing) {
+        let _ = self.commands.try_send(Command::Showing(showing));
     }
 
     /// Who is here now.

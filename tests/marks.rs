@@ -1,0 +1,238 @@
+//! Marks of two cities over a ladder of paths, on a virtual clock: both end with the same ones, each once, in an order
+//! that respects cause; nobody signs for another; and a backlog does not hold presence back.
+
+mod ladder_rungs;
+mod marks_world;
+
+use ladder_rungs::{rungs, seeds};
+use marks_world::{FakeSeal, MS, SECOND, World, draft, signed_by};
+use moongate::link::ocean::Path;
+use moongate::link::{Output, Parted};
+use moongate::presence::{Body, Presence};
+use moongate::works::{Batch, Memory, Place, Seal, Work, Writer};
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// A minute in which both cities leave things, some of them answers; a cut, and a site that starts anew without what it had.
+fn play(seed: u64) {
+    let rungs = rungs();
+    let rung = rungs[seed as usize % rungs.len()];
+    let of = format!("{rung:?}, MOONGATE_SEED={seed}");
+    let mut world = World::new(rung.path, seed);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut made = 0;
+    let (mut was_cut, mut was_mended, mut anew) = (false, false, false);
+    let answers = random.usize(..2);
+    while world.now < 60 * SECOND {
+        world.run(world.now + Duration::from_millis(random.u64(5..200)));
+        if !was_cut && world.now >= 20 * SECOND {
+            was_cut = true;
+            if rung.one_way_cut { world.ocean.cut_one(0, true) } else { world.ocean.cut(true) }
+        }
+        if !was_mended && world.now >= 30 * SECOND {
+            was_mended = true;
+            world.ocean.cut(false);
+        }
+        if !anew && world.now >= 45 * SECOND {
+            anew = true;
+            // What has not been shared by then is lost with its memory, so it says nothing new for a while before.
+            world.restart(1);
+        }
+        let side = random.usize(..2);
+        if world.now < 40 * SECOND || (anew && world.now < 55 * SECOND) {
+            // Who answers names the last thing that it has seen.
+            let seen = world.seen[side].last().copied().filter(|_| side == answers);
+            world.leave(side, made, seen.map(|place| place.stamp), random.usize(..3_000));
+            made += 1;
+        }
+    }
+    world.run(world.now + 30 * SECOND);
+    let [here, there] = [0, 1].map(|side| world.marks(side));
+    assert_eq!(here.len(), made as usize, "{of}: marks at site 0");
+    assert!(here == there, "{of}: both have the same, in the same order: {} and {}", here.len(), there.len());
+    let once: HashSet<Place> = here.iter().map(|(place, ..)| *place).collect();
+    assert_eq!(once.len(), here.len(), "{of}: each once");
+    for (place, _, after) in &here {
+        assert!(after.is_none_or(|after| place.stamp > after), "{of}: an answer stands before what it answers");
+    }
+    assert_eq!(world.garbled(), 0, "{of}");
+    let ages = world.ages();
+    assert!(ages < 0.02 + rung.round_trip().as_secs_f64() / 6.0, "{of}: a mark's age differs by {ages} s");
+}
+
+#[test]
+fn both_cities_end_with_the_same_marks_in_an_order_that_respects_cause() {
+    for seed in seeds(36) {
+        play(seed);
+    }
+}
+
+#[test]
+fn what_was_made_apart_is_merged_once_and_told() {
+    let mut world = World::new(Path { one_way: 92 * MS, loss: 0.02, ..Path::default() }, 3);
+    world.run(2 * SECOND);
+    assert!(world.merged.iter().all(Vec::is_empty), "nothing was made apart");
+    world.ocean.cut(true);
+    world.run(8 * SECOND);
+    for number in 0..500 {
+        world.leave(0, number, None, 40);
+        world.run(world.now + 10 * MS);
+    }
+    world.ocean.cut(false);
+    world.run(world.now + 10 * SECOND);
+    assert_eq!((world.marks(1).len(), &world.merged), (500, &[vec![], vec![500]]));
+    // A show that starts anew, without what it had, is given all of it back.
+    world.restart(1);
+    world.run(world.now + 10 * SECOND);
+    assert_eq!(world.merged, [vec![], vec![500, 500]]);
+    assert_eq!(world.marks(1).len(), 500);
+    assert_eq!(world.shared[0], 500, "this site knows what the other one has");
+}
+
+#[test]
+fn a_mark_is_there_soon_although_datagrams_are_lost() {
+    let mut late = vec![];
+    for seed in seeds(4) {
+        let mut world = World::new(Path { one_way: 50 * MS, loss: 0.05, ..Path::default() }, seed);
+        world.run(2 * SECOND);
+        for number in 0..600 {
+            world.leave(0, number, None, 30);
+            world.run(world.now + 100 * MS);
+        }
+        world.run(world.now + SECOND);
+        late.extend(world.took.iter().map(|took| took.as_secs_f64() * 1e3 - 50.0));
+    }
+    late.sort_by(f64::total_cmp);
+    let at = |share: f64| late[(late.len() as f64 * share) as usize];
+    println!("marks at 50 ms, 5 %: p50 {:.0}, p99 {:.0} ms beyond the one way, of {}", at(0.5), at(0.99), late.len());
+    assert!(at(0.5) < 12.0 && at(0.99) < 40.0, "{} {}", at(0.5), at(0.99));
+}
+
+#[test]
+fn a_backlog_does_not_hold_presence_back() {
+    let path = Path { one_way: 50 * MS, rate: 125_000.0, queue: 300 * MS, ..Path::default() };
+    let mut ages = [false, true].map(|backlog| {
+        let mut world = World::new(path, 5);
+        if backlog {
+            for number in 0..4_000 {
+                world.leave(0, number, None, 500);
+            }
+        }
+        world.run(2 * SECOND);
+        for step in 0..600_u32 {
+            let body = Body { id: 1, foot: [step as f32, 900.0], ..Body::default() };
+            let now = world.local(0);
+            world.links[0].handle_presence(now, Presence { touches: vec![], bodies: vec![body] });
+            world.walked.push((step as f32, world.now));
+            world.run(world.now + Duration::from_micros(16_667));
+        }
+        if backlog {
+            assert!(world.marks(1).len() < 4_000, "the backlog lasts as long as what is measured");
+        }
+        world.presence_ages()
+    });
+    let p99 = ages.each_mut().map(|ages| {
+        ages.sort();
+        ages[ages.len() * 99 / 100]
+    });
+    println!("presence p99 {:?} without a backlog, {:?} with one", p99[0], p99[1]);
+    assert!(p99[1] < p99[0] + 25 * MS, "{p99:?}");
+}
+
+#[test]
+fn a_mark_in_another_name_is_refused_and_its_sender_dropped() {
+    let (here, there) = (FakeSeal::of(0), FakeSeal::of(1));
+    let mut store = Memory::new(7);
+    let mut work = Work::open("ripples", there.public(), &mut store).expect("memory");
+    work.add(SECOND, 0, draft("lantern", 1, None, 10));
+    let (_, batches) = work.seal(&there);
+    let sealed = batches[0].bytes.clone();
+    let open = |bytes: Vec<u8>, work: &str| Batch::open(work, bytes, 0, &here).map(|(batch, _)| batch.writer.site);
+    assert_eq!(open(sealed.clone(), "ripples"), Ok([1; 32]));
+    assert!(open(sealed.clone(), "shadows").is_err(), "what is signed for one work is not of another");
+    // In this site's name, and every other bit changed in turn.
+    assert!(open(signed_by(&there, &sealed, [0; 32]), "ripples").is_err());
+    for at in 0..sealed.len() {
+        let mut bytes = sealed.clone();
+        bytes[at] ^= 0x10;
+        assert!(open(bytes, "ripples").is_err(), "byte {at}");
+    }
+
+    let mut world = World::new(Path { one_way: 20 * MS, ..Path::default() }, 1);
+    // It says that its marks are site 0's.
+    world.seals[1] = FakeSeal { public: [0; 32], key: [1; 32] };
+    world.restart(1);
+    world.run(2 * SECOND);
+    assert!(world.is_linked());
+    world.leave(1, 0, None, 30);
+    let before = world.now;
+    while world.parted[0].is_empty() && world.now < before + 2 * SECOND {
+        world.run(world.now + 10 * MS);
+    }
+    assert!(matches!(&world.parted[0][..], [Parted::Hostile(why)] if why.contains("another")), "{:?}", world.parted);
+    assert!(world.now - before < SECOND);
+    assert!(world.marks(0).is_empty());
+}
+
+#[test]
+fn a_work_in_memory_forgets_its_oldest_and_waits_for_none() {
+    let seal = FakeSeal::of(3);
+    let mut store = Memory::new(1);
+    let mut work = Work::open("ripples", seal.public(), &mut store).expect("memory");
+    let mut kept = 0;
+    while work.batches().next().is_none_or(|batch| batch.first == 0) && kept < 1_000_000 {
+        kept += 1;
+        work.add(SECOND, 0, draft("stroke", kept, None, 4_000));
+        work.seal(&seal);
+        work.forget();
+    }
+    assert!(work.bytes() <= moongate::works::WORK_MAX && kept > 5_000, "{kept}");
+    // Another site begins where this one's memory does.
+    let mut other = Work::open("ripples", [4; 32], &mut Memory::new(2)).expect("memory");
+    let writer = Writer { site: seal.public(), store: 1 };
+    let oldest = work.after(writer, 0).expect("there are marks").clone();
+    other.skip(writer, oldest.first);
+    let taken = other.take((writer, oldest.first), oldest.bytes.clone(), 0, &seal).expect("signed");
+    assert!(matches!(taken, (moongate::works::Taken::New(_), Some(_))));
+    // And what this site writes itself is never skipped.
+    work.skip(writer, u64::MAX);
+    assert_eq!(work.next(writer), u64::from(kept));
+}
+
+#[test]
+fn another_installation_has_a_work_of_its_own() {
+    let mut world = World::new(Path { one_way: 20 * MS, ..Path::default() }, 1);
+    world.run(SECOND);
+    world.leave(0, 0, None, 30);
+    world.run(2 * SECOND);
+    for side in 0..2 {
+        world.show(side, "shadows");
+    }
+    world.run(4 * SECOND);
+    assert!(world.marks(0).is_empty() && world.marks(1).is_empty());
+    world.leave(1, 1, None, 30);
+    world.run(5 * SECOND);
+    assert_eq!((world.marks(0).len(), world.marks(1).len()), (1, 1));
+    for side in 0..2 {
+        world.show(side, "ripples");
+    }
+    world.run(7 * SECOND);
+    assert_eq!([0, 1].map(|side| world.marks(side)[0].1), [0, 0], "what was left before is there again");
+    assert!(world.outputs[0].iter().any(|output| matches!(output, Output::NewWork)));
+}
+
+#[test]
+fn a_closed_site_tells_and_takes_no_marks() {
+    let mut world = World::new(Path { one_way: 20 * MS, ..Path::default() }, 1);
+    world.run(SECOND);
+    let now = world.local(0);
+    world.links[0].handle_sharing(now, false);
+    world.leave(0, 0, None, 30);
+    world.leave(1, 1, None, 30);
+    world.run(5 * SECOND);
+    assert_eq!((world.marks(0).len(), world.marks(1).len()), (1, 1), "each has its own");
+    let now = world.local(0);
+    world.links[0].handle_sharing(now, true);
+    world.run(8 * SECOND);
+    assert_eq!((world.marks(0).len(), world.marks(1).len()), (2, 2));
+}

@@ -1,0 +1,227 @@
+//! Two sessions with works, an ocean between them, and what each has been told of marks.
+
+use moongate::link::ocean::{Ocean, Path};
+use moongate::link::{Config, Link, Output, Parted, Showing, State, Works};
+use moongate::works::{Draft, Mark, Memory, Place, Recent, Seal};
+use std::collections::HashMap;
+use std::time::Duration;
+
+pub const MS: Duration = Duration::from_millis(1);
+pub const SECOND: Duration = Duration::from_secs(1);
+const ORIGIN: [Duration; 2] = [Duration::from_secs(1_000), Duration::from_secs(777_777)];
+/// The sites' wall clocks are years apart.
+const UTC: [u64; 2] = [1_764_000_000_000, 1_600_000_000_000];
+
+/// Signs as Ed25519 would, without its arithmetic: whoever knows a public key can sign with it, and no test here does.
+#[derive(Clone, Copy)]
+pub struct FakeSeal {
+    pub public: [u8; 32],
+    pub key: [u8; 32],
+}
+
+impl FakeSeal {
+    pub fn of(site: u8) -> Self {
+        Self { public: [site; 32], key: [site; 32] }
+    }
+}
+
+fn hash(public: &[u8; 32], message: &[u8]) -> [u8; 64] {
+    let word = public
+        .iter()
+        .chain(message)
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    core::array::from_fn(|at| (word.rotate_left(at as u32) >> 8) as u8)
+}
+
+impl Seal for FakeSeal {
+    fn public(&self) -> [u8; 32] {
+        self.public
+    }
+
+    fn sign(&self, message: &[u8]) -> [u8; 64] {
+        hash(&self.key, message)
+    }
+
+    fn verify(&self, public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+        hash(public, message) == *signature
+    }
+}
+
+/// A batch with another site's name in it, signed by whoever does it.
+pub fn signed_by(seal: &FakeSeal, sealed: &[u8], site: [u8; 32]) -> Vec<u8> {
+    let mut body = sealed[64..].to_vec();
+    body[..32].copy_from_slice(&site);
+    let mut message = b"moongate marks 1\0\x07ripples".to_vec();
+    message.extend_from_slice(&body);
+    [seal.sign(&message).to_vec(), body].concat()
+}
+
+pub fn draft(name: &str, seed: u32, after: Option<u64>, said: usize) -> Draft {
+    let said = format!("{{\"after\":{},\"text\":\"{}\"}}", after.unwrap_or_default(), "x".repeat(said));
+    Draft { name: name.into(), at: Some([seed as f32, 20.0]), seed, said }
+}
+
+pub struct World {
+    pub now: Duration,
+    pub ocean: Ocean,
+    pub links: [Link; 2],
+    pub seals: [FakeSeal; 2],
+    pub recent: [Recent; 2],
+    /// Of each site the marks as they came.
+    pub seen: [Vec<Place>; 2],
+    pub merged: [Vec<usize>; 2],
+    pub shared: [u64; 2],
+    pub parted: [Vec<Parted>; 2],
+    pub outputs: [Vec<Output>; 2],
+    /// How long marks of site 0 took to site 1.
+    pub took: Vec<Duration>,
+    /// Where somebody at site 0 was, and when.
+    pub walked: Vec<(f32, Duration)>,
+    came: Vec<Duration>,
+    made: HashMap<u32, Duration>,
+    boots: u64,
+}
+
+impl World {
+    pub fn new(path: Path, seed: u64) -> Self {
+        let seals = [FakeSeal::of(0), FakeSeal::of(1)];
+        Self {
+            now: Duration::ZERO,
+            ocean: Ocean::new(path, seed),
+            links: [0, 1].map(|side| link(side, seals[side], 0, ORIGIN[side])),
+            seals,
+            recent: [0, 1].map(|_| Recent::new(1_000_000, 1 << 30)),
+            seen: Default::default(),
+            merged: Default::default(),
+            shared: [0; 2],
+            parted: Default::default(),
+            outputs: Default::default(),
+            took: vec![],
+            walked: vec![],
+            came: vec![],
+            made: HashMap::new(),
+            boots: 0,
+        }
+    }
+
+    pub fn local(&self, side: usize) -> Duration {
+        ORIGIN[side] + self.now
+    }
+
+    /// A site's show starts anew: what it had in memory is gone.
+    pub fn restart(&mut self, side: usize) {
+        self.boots += 1;
+        self.links[side] = link(side, self.seals[side], self.boots, self.local(side));
+        (self.recent[side], self.shared[side]) = (Recent::new(1_000_000, 1 << 30), 0);
+        self.seen[side].clear();
+    }
+
+    /// Something is left at a site; `said` bytes are said of it.
+    pub fn leave(&mut self, side: usize, number: u32, after: Option<u64>, said: usize) {
+        let (now, utc) = (self.local(side), UTC[side] + self.now.as_millis() as u64);
+        self.made.insert(number, self.now);
+        self.links[side].handle_mark(now, utc, draft("lantern", number, after, said));
+    }
+
+    pub fn show(&mut self, side: usize, installation: &str) {
+        let now = self.local(side);
+        let showing = Showing { installation: installation.into(), declarations: 1 };
+        self.links[side].handle_showing(now, showing);
+    }
+
+    pub fn run(&mut self, until: Duration) {
+        loop {
+            for side in 0..2 {
+                let now = self.local(side);
+                self.links[side].handle_timeout(now);
+                while let Some(datagram) = self.links[side].poll_transmit(now) {
+                    assert!(datagram.len() <= moongate::link::DATAGRAM_MAX, "{}", datagram.len());
+                    self.ocean.send(self.now, side, &datagram);
+                }
+                while let Some(output) = self.links[side].poll_output() {
+                    self.told(side, output);
+                }
+            }
+            let due = (0..2).filter_map(|side| Some(self.links[side].poll_timeout()?.saturating_sub(ORIGIN[side])));
+            let next = due.chain(self.ocean.next()).min().unwrap_or(until);
+            if next > until {
+                self.now = until;
+                return;
+            }
+            self.now = self.now.max(next);
+            while let Some((from, bytes)) = self.ocean.receive(self.now) {
+                let now = self.local(1 - from);
+                self.links[1 - from].handle_datagram(now, &bytes);
+                let walker = self.links[1].there().bodies.first().map(|body| body.foot[0]);
+                while let Some((_, made)) =
+                    walker.and_then(|at| self.walked.get(self.came.len()).filter(|(step, _)| *step <= at + 0.5))
+                {
+                    self.came.push(self.now - *made);
+                }
+            }
+        }
+    }
+
+    fn told(&mut self, side: usize, output: Output) {
+        match &output {
+            Output::Marked(marks) => {
+                for mark in marks {
+                    assert!(self.recent[side].take(mark.clone()), "told once");
+                    self.seen[side].push(mark.place);
+                    if side == 1 && mark.place.writer.site == self.seals[0].public {
+                        self.took.push(self.now - self.made[&mark.seed]);
+                    }
+                }
+            }
+            Output::NewWork => self.recent[side] = Recent::new(1_000_000, 1 << 30),
+            Output::Merged { marks } => self.merged[side].push(*marks),
+            Output::Shared { below } => self.shared[side] = *below,
+            Output::Parted(why) => self.parted[side].push(why.clone()),
+            _ => {}
+        }
+        self.outputs[side].push(output);
+    }
+
+    pub fn is_linked(&self) -> bool {
+        (0..2).all(|side| self.links[side].health(self.local(side)).state == State::Linked)
+    }
+
+    pub fn garbled(&self) -> u64 {
+        (0..2).map(|side| self.links[side].health(self.local(side)).garbled).sum()
+    }
+
+    /// What a site has, in its order: place, number, and the stamp of what it answers to.
+    pub fn marks(&self, side: usize) -> Vec<(Place, u32, Option<u64>)> {
+        let after = |mark: &Mark| mark.said["{\"after\":".len()..].split(',').next()?.parse().ok().filter(|n| *n > 0);
+        self.recent[side].after(None).map(|mark| (mark.place, mark.seed, after(mark))).collect()
+    }
+
+    /// By how much a mark's age differs between the two sites, at most, in seconds.
+    pub fn ages(&self) -> f64 {
+        let age = |side: usize, mark: &Mark| self.local(side).as_secs_f64() - mark.born as f64 / 1e6;
+        let pairs = self.recent[0].after(None).zip(self.recent[1].after(None));
+        pairs.map(|(here, there)| (age(0, here) - age(1, there)).abs()).fold(0.0, f64::max)
+    }
+
+    /// How old what site 1 sees of the walker was when it came.
+    pub fn presence_ages(&self) -> Vec<Duration> {
+        self.came.clone()
+    }
+}
+
+fn link(side: usize, seal: FakeSeal, boot: u64, now: Duration) -> Link {
+    let config = Config {
+        key: [side as u8; 32],
+        twin: Some([1 - side as u8; 32]),
+        boot: 100 + side as u64 + 2 * boot,
+        city: ["shenzhen", "dublin"][side].into(),
+        name: "test".into(),
+        showing: Showing { installation: "ripples".into(), declarations: 1 },
+        canvas: [1920.0, 1080.0],
+    };
+    let store = Memory::new(1_000 * (1 + side as u64) + boot);
+    let works = Works::open("ripples", Box::new(seal), Box::new(store)).expect("memory");
+    let mut link = Link::new(now, config).with_works(works);
+    link.handle_path(now);
+    link
+}
