@@ -23,6 +23,9 @@
  * export function stillThere(body) {}
  * export function leaveThere(body) {}    // … also when the link is lost
  * export function heard(name, data) {}   // the other half of the scene called signal(name, data)
+ * export function meet(at) {}            // people of both cities meet at at.x, at.y: their outlines overlap, or their fingers;
+ *                                        // told in both cities at the same instant
+ * export function merged(count) {}       // marks that the other city had and this one had not are here now: so many
  * export function linked() {}            // the other city can be reached
  * export function parted() {}            // the other city cannot be reached any more
  * ```
@@ -191,6 +194,11 @@ declare module "moongate" {
   export interface Here extends Site {
     /** True in one city while linked, and when alone: who decides what both do. `if (here.lead) signal("next");` */
     readonly lead: boolean;
+    /**
+     * What this city says of itself, as JSON of at most 800 bytes: the other one has it as `there.share`. Only the newest
+     * counts, so it is for what lasts: a tide, a chapter, a vote. `here.share.tide = 0.4;`
+     */
+    share: { [yours: string]: any };
   }
 
   /** The other city. `there.touches` */
@@ -199,6 +207,58 @@ declare module "moongate" {
     readonly linked: boolean;
     /** One way to the other city, in seconds; 0 before the first link. `const lag = Math.round(there.delay * 1000);` */
     readonly delay: number;
+    /**
+     * What the other city says of itself; empty when it cannot be reached, or as it was with `[lost]` and
+     * `share = "freeze"` in `installation.toml`. `const tide = there.share.tide ?? 0;`
+     */
+    readonly share: { readonly [theirs: string]: any };
+  }
+
+  /** Something that a visitor left. It is the same object from frame to frame. `draw.circle(mark.x, mark.y, 12)` */
+  export interface Mark {
+    /** From the left, in canvas units; `undefined` if it was left nowhere. `draw.circle(mark.x, mark.y, 12)` */
+    readonly x: number;
+    /** From the top, in canvas units; `undefined` if it was left nowhere. `const y = mark.y - 30 * mark.age;` */
+    readonly y: number;
+    /** How long ago it was left, in seconds; as long in both cities. `const alpha = 1 - mark.age / 40;` */
+    readonly age: number;
+    /** From 0 to 1000, by chance, the same in both cities. `const sway = 9 * noise(mark.seed, now);` */
+    readonly seed: number;
+    /** The city that it was left in. `{ fill: mark.city.colour }` */
+    readonly city: City;
+    /** True if that is this city. `const look = mark.here ? here.look : there.look;` */
+    readonly here: boolean;
+    /** True once the other city has it too. `const alpha = mark.shared ? 1 : 0.5;` */
+    readonly shared: boolean;
+    /** True once it is on a disk here; works are held in memory for now, so it stays false. `if (mark.kept) …` */
+    readonly kept: boolean;
+    /** 0 to 1: how far it has faded away while the other city is lost, where the manifest says `lost = "fade"`. `const alpha = 1 - mark.faded;` */
+    readonly faded: number;
+    /** What you said of it in `add`. `mark.hue` */
+    readonly [yours: string]: any;
+  }
+
+  /** One kind of mark, as `[ours.lanterns]` in `installation.toml` declares it. `ours.lanterns.last("40s")` */
+  export interface Marks {
+    /**
+     * Leaves one, here and in the other city: a place, a touch or a body, and what else is to be known of it (JSON of at most
+     * 4,096 bytes). It is there at once. At most 60 a second are kept, 240 at once. `null` while the other city is lost, where
+     * the manifest says `lost = "freeze"`. `ours.lanterns.add(touch, { hue: 40 })`
+     */
+    add(place: { readonly x?: number; readonly y?: number; readonly [yours: string]: any }, more?: { readonly [yours: string]: any }): Mark | null;
+    /**
+     * All of them, in an order that is the same in both cities: an answer stands after what it answers. The newest 5,000 of all
+     * kinds (4 MiB). `for (const mark of ours.lanterns.all()) draw.circle(mark.x, mark.y, 12);`
+     */
+    all(): readonly Mark[];
+    /** Those that are younger than "40s", "5m", "2h", "7d" or so many seconds, in the order of `all`. `ours.lanterns.last("40s")` */
+    last(span: string | number): readonly Mark[];
+    /** Those within so many canvas units of a place, nearest first. `const [nearest] = ours.lanterns.near(touch, 100);` */
+    near(place: { readonly x: number; readonly y: number }, distance: number): Mark[];
+    /** Those within so many canvas units of x, y, nearest first. `ours.lanterns.near(960, 540, 100).length` */
+    near(x: number, y: number, distance: number): Mark[];
+    /** How many there are. `if (ours.lanterns.length > 1000) …` */
+    readonly length: number;
   }
 
   /** What `frame` is given. `export function frame({ now, dt, width, height }) { … }` */
@@ -294,6 +354,17 @@ declare module "moongate" {
 
   /** The other city. `for (const t of there.touches) draw.circle(t.x, t.y, 20, { fill: there.city.colour });` */
   export const there: There;
+
+  /**
+   * What both cities make and keep, merged after any separation; each kind is declared in `installation.toml`:
+   *
+   * ```toml
+   * [ours.lanterns]
+   * lost = "alone"    # when the link is lost: goes on alone, or "freeze", "fade", "hide" (what the other city has left)
+   * ```
+   * `ours.lanterns.add(touch)`
+   */
+  export const ours: { readonly [name: string]: Marks };
 
   /** Width and height of the canvas, in its units. `draw.circle(canvas.width / 2, canvas.height / 2, 100)` */
   export const canvas: { readonly width: number; readonly height: number };

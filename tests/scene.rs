@@ -236,7 +236,7 @@ fn a_mistake_of_the_whole_script_is_told_when_it_is_loaded() {
     let frame = "export function frame() {}";
     let mistakes = [
         (format!("// A\nimport {{ drw }} from \"moongate\";\n{frame}"), Some(2), "did you mean `draw`?"),
-        (format!("import {{ ours }} from \"moongate\";\n{frame}"), Some(1), "\"moongate\" has here, there"),
+        (format!("import {{ everything }} from \"moongate\";\n{frame}"), Some(1), "\"moongate\" has here, there"),
         (format!("// A\nimport fs from \"fs\";\n{frame}"), Some(2), "a scene imports from \"moongate\" only"),
         (format!("import {{ a }} from \"./other.js\";\n{frame}"), Some(1), "cannot be imported"),
         ("// A\nexport function setup() {}".into(), Some(2), "`setup` is never called; it is `start` here"),
@@ -362,7 +362,7 @@ fn memory_that_is_kept_is_a_fault_each_frame_and_no_crash() {
 fn what_is_beyond_the_bounds_is_told_and_the_next_frame_is_drawn() {
     let bounds = [
         ("for (let i = 0; i <= 20000; i++) draw.circle(1, 2, 3);", "more than 20000 things in one frame; draw fewer"),
-        ("for (let i = 0; i <= 64; i++) signal(\"a\");", "more than 64 sounds, signals and logs in one frame"),
+        ("for (let i = 0; i <= 64; i++) signal(\"a\");", "more than 64 sounds, signals, marks and logs in one frame"),
         ("for (let i = 0; i <= 64; i++) sound.play(\"bell.wav\");", "more than 64 sounds"),
         (
             "for (let i = 0; i <= 64; i++) draw.push();",
@@ -451,10 +451,10 @@ export function heard(name, data) {
 }
 
 #[test]
-fn what_a_twin_says_that_is_no_json_is_a_fault_and_no_crash() {
-    let mut host = good("export function frame() {}\nexport function heard() {}\n");
+fn what_a_twin_says_that_is_no_json_is_not_heard() {
+    let mut host = good("export function frame() {}\nexport function heard(name) { throw name; }\n");
     let events = vec![Seen::Heard { name: "a".into(), data: "{".into() }];
-    assert!(see(&mut host, &Sees { events, ..at(0.0) }).fault.is_some());
+    assert!(see(&mut host, &Sees { events, ..at(0.0) }).fault.is_none());
     assert!(see(&mut host, &at(1.0)).fault.is_none());
 }
 

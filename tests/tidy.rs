@@ -12,7 +12,7 @@ const CORE: &[(&str, &[&str])] = &[
     ("works", &["wire"]),
     ("link", &["works", "presence", "wire"]),
     ("guard", &["presence", "link"]),
-    ("manifest", &["presence", "guard", "wire"]),
+    ("manifest", &["presence", "works", "guard", "wire"]),
     ("scene", &["manifest", "presence", "works", "link", "wire"]),
 ];
 

@@ -121,6 +121,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         showing: Showing { installation: installation.id.clone(), declarations: installation.declarations() },
         canvas,
     };
+    let public = key.public();
     let reach = twin.as_ref().map_or_else(Reach::default, |twin| Reach::of(twin, site.relay.as_deref()));
     let plan = Plan { key, config, reach, home: Some(Home::of(&site)), transport: transport() };
     let (link_thread, told) = LinkThread::open(site.listen, plan)?;
@@ -144,6 +145,8 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
             here: CityCard::of(site.city),
             there: CityCard::of(there),
             side,
+            ours: installation.ours.iter().map(|ours| (ours.name.clone(), ours.lost.word().into())).collect(),
+            lost_share: installation.lost[1].word().into(),
             // Two cities are not to throw the same dice.
             seed: arguments.seed.wrapping_mul(2).wrapping_add(u64::from(side)),
         },
@@ -180,6 +183,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     TwinParts {
         city: site.city,
         twin: twin.clone(),
+        key: public,
         installation: installation.clone(),
         link: (sender.clone(), told),
         scene: scene.clone(),

@@ -40,7 +40,7 @@ impl Openness {
     pub fn lets(self, what: &Happening) -> bool {
         match what {
             Happening::Up(_) => true,
-            Happening::Down(_) | Happening::Unknown => self != Self::Closed,
+            Happening::Down(_) | Happening::Meet { .. } | Happening::Unknown => self != Self::Closed,
             Happening::Signal { .. } => self == Self::Open,
         }
     }

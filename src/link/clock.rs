@@ -68,7 +68,18 @@ impl Clock {
         (count >= SOME).then(|| round_trips.sum::<f64>() / count as f64 - shortest)
     }
 
-    /// The same once many are known. Where they are about as long each time, few exchanges tell as much as many.
+    /// By how much the offset would differ, in seconds, if what is usual each way were taken and not what is shortest. Much,
+    /// where few overtake all others one way only, or a queue stands one way only: then one of the two is wrong.
+    pub fn lopsided(&self) -> f64 {
+        let above = |way: fn(&Exchange) -> f64| {
+            let mut all: Vec<f64> = self.exchanges.iter().map(way).collect();
+            all.sort_by(f64::total_cmp);
+            all.get(all.len() / 4).zip(all.first()).map_or(0.0, |(usual, shortest)| usual - shortest)
+        };
+        (above(|e| e.there) - above(|e| e.back)).abs() / 2.0
+    }
+
+    /// [`Self::jitter`] once many are known. Where they are about as long each time, few exchanges tell as much as many.
     pub fn jitter_of_many(&self) -> Option<f64> {
         self.jitter().filter(|_| self.exchanges.len() == WINDOW)
     }

@@ -21,12 +21,16 @@ pub(super) enum Deadline {
     Seal,
     /// Something of marks is to be said.
     Marks,
+    /// What this site says of itself is said again.
+    Share,
+    /// A meeting that was proposed is due.
+    Meet,
     /// The twin has been silent too long and counts as gone.
     Silence,
 }
 
 impl Deadline {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Tick,
         Self::Repeat,
         Self::Acknowledge,
@@ -35,6 +39,8 @@ impl Deadline {
         Self::Heartbeat,
         Self::Seal,
         Self::Marks,
+        Self::Share,
+        Self::Meet,
         Self::Silence,
     ];
 }

@@ -1,7 +1,7 @@
 //! The frames of `moongate/1`, typed; whatever bytes come in, they become these or an error.
 
 use super::pieces::{Have, Piece};
-use crate::presence::{By, Touch};
+use crate::presence::{By, Point, Touch};
 use crate::wire::{Reader, WireError, Write};
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ const ACK: u8 = 7;
 const GOODBYE: u8 = 8;
 const HAVE: u8 = 9;
 const PIECE: u8 = 10;
+const SHARE: u8 = 11;
+const SHARED: u8 = 12;
 
 /// Who a site says it is. Its key is known from the handshake; this is for people and for compatibility.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +58,13 @@ pub enum Happening {
         name: String,
         /// JSON, at most [`DATA_MAX`] bytes.
         data: String,
+    },
+    /// People of both cities meet: the leading site proposes it.
+    Meet {
+        /// When both are to see it, by the receiver's clock.
+        at: Duration,
+        /// Where, in canvas units.
+        place: Point,
     },
     /// From a newer site; it is counted and otherwise ignored.
     Unknown,
@@ -116,6 +125,15 @@ pub(super) enum Frame<'a> {
     },
     Goodbye(Goodbye),
     Have(Have),
+    /// What the sender says of itself, as JSON; a higher number is newer.
+    Share {
+        number: u64,
+        data: String,
+    },
+    /// This number of it has come.
+    Shared {
+        number: u64,
+    },
     Piece(Piece<'a>),
     /// Of a type that is not known here.
     Skipped,
@@ -142,6 +160,11 @@ impl Event {
                 inner.put_text(name);
                 inner.put_text(data);
             }
+            Happening::Meet { at, place } => {
+                inner.put_u8(4);
+                put_micros(&mut inner, *at);
+                put_point(&mut inner, *place);
+            }
             Happening::Unknown => inner.put_u8(0),
         }
         out.put_var(inner.len() as u64);
@@ -157,6 +180,7 @@ impl Event {
             1 => Happening::Down(take_touch(&mut from)?),
             2 => Happening::Up(take_touch(&mut from)?),
             3 => Happening::Signal { name: from.text(NAME_MAX)?.to_owned(), data: from.text(DATA_MAX)?.to_owned() },
+            4 => Happening::Meet { at: micros(&mut from)?, place: take_point(&mut from)? },
             _ => Happening::Unknown,
         };
         Ok(Self { number, made, what })
@@ -166,17 +190,22 @@ impl Event {
 fn put_touch(out: &mut Vec<u8>, kind: u8, touch: &Touch) {
     out.put_u8(kind);
     out.put_var(u64::from(touch.id));
-    out.put_u32(touch.at[0].to_bits());
-    out.put_u32(touch.at[1].to_bits());
+    put_point(out, touch.at);
     out.put_u8(touch.by as u8);
+}
+
+fn put_point(out: &mut Vec<u8>, point: Point) {
+    point.into_iter().for_each(|axis| out.put_u32(axis.to_bits()));
+}
+
+fn take_point(from: &mut Reader) -> Result<Point, WireError> {
+    let point = [f32::from_bits(from.u32()?), f32::from_bits(from.u32()?)];
+    if point.iter().all(|axis| axis.is_finite() && axis.abs() < 1e5) { Ok(point) } else { Err(WireError::Range) }
 }
 
 fn take_touch(from: &mut Reader) -> Result<Touch, WireError> {
     let id = u32::try_from(from.var()?).map_err(|_| WireError::Range)?;
-    let at = [f32::from_bits(from.u32()?), f32::from_bits(from.u32()?)];
-    if !at.iter().all(|axis| axis.is_finite() && axis.abs() < 1e5) {
-        return Err(WireError::Range);
-    }
+    let at = take_point(from)?;
     Ok(Touch { id, at, by: By::from_code(from.u8()?) })
 }
 
@@ -234,6 +263,15 @@ impl<'a> Frame<'a> {
                 inner.put_u8(*why as u8);
                 GOODBYE
             }
+            Self::Share { number, data } => {
+                inner.put_var(*number);
+                inner.put_text(data);
+                SHARE
+            }
+            Self::Shared { number } => {
+                inner.put_var(*number);
+                SHARED
+            }
             Self::Have(have) => {
                 have.encode(&mut inner);
                 HAVE
@@ -287,6 +325,8 @@ impl<'a> Frame<'a> {
                 1 => Goodbye::Overwhelmed,
                 _ => Goodbye::Closing,
             }),
+            SHARE => Self::Share { number: from.var()?, data: from.text(DATA_MAX)?.to_owned() },
+            SHARED => Self::Shared { number: from.var()? },
             HAVE => Self::Have(Have::decode(from)?),
             PIECE => Self::Piece(Piece::decode(from)?),
             _ => Self::Skipped,

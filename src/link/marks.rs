@@ -52,6 +52,7 @@ impl Link {
     /// Gives the session the works of its site. Without, it has none and tells none.
     pub fn with_works(mut self, works: Works) -> Self {
         self.tell_marks(&works);
+        self.share_openly();
         self.making = Making { works: Some(works), open: true, ..Making::default() };
         self
     }
@@ -87,6 +88,7 @@ impl Link {
 
     /// Whether marks may be told, and taken in.
     pub fn handle_sharing(&mut self, now: Duration, open: bool) {
+        self.open_share(now, open);
         if std::mem::replace(&mut self.making.open, open) != open && open {
             self.say_marks();
             self.plan_marks(now);

@@ -53,6 +53,12 @@ impl Outbox {
         self.waiting.front().map_or(self.next, |w| w.event.number)
     }
 
+    /// Whether the twin has taken in the event of this number: one that has come before others that are missing waits
+    /// for them.
+    pub fn is_taken(&self, number: u64) -> bool {
+        self.oldest() > number
+    }
+
     pub fn len(&self) -> usize {
         self.waiting.len()
     }

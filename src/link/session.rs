@@ -4,11 +4,13 @@ use super::PROTOCOL;
 use super::clock::Clock;
 use super::deadline::{Deadline, Deadlines};
 use super::epoch::Epoch;
-use super::frame::{Frame, Goodbye, Happening, Hello, NAME_MAX, PAUSE};
+use super::frame::{Event, Frame, Goodbye, Happening, Hello, NAME_MAX, PAUSE};
 use super::inbox::Inbox;
 use super::marks::Making;
+use super::meetings::Proposal;
 use super::outbox::Outbox;
 use super::pace::ANNOUNCED;
+use super::share::Share;
 use super::terms::{Config, Health, Output, Parted, Showing, State};
 use crate::presence::{Assembled, Part, Playout, Presence};
 use crate::wire::Reader;
@@ -63,14 +65,15 @@ pub(super) struct Due {
     pub ack: bool,
     pub beat: bool,
     pub marks: bool,
+    pub share: bool,
     pub goodbye: Option<Goodbye>,
     pub parts: VecDeque<Vec<u8>>,
 }
 
 impl Due {
     pub fn is_nothing(&self) -> bool {
-        let Self { greet, showing, ping, pong, ack, beat, marks, goodbye, parts } = self;
-        !(*greet || *showing || *ping || *ack || *beat || *marks)
+        let Self { greet, showing, ping, pong, ack, beat, marks, share, goodbye, parts } = self;
+        !(*greet || *showing || *ping || *ack || *beat || *marks || *share)
             && pong.is_none()
             && goodbye.is_none()
             && parts.is_empty()
@@ -103,6 +106,10 @@ pub struct Link {
     pub(super) announced: u32,
     pub(super) garbled: u64,
     pub(super) making: Making,
+    pub(super) share: Share,
+    pub(super) proposals: Vec<Proposal>,
+    /// When the twin was heard last.
+    pub(super) heard_at: Duration,
     /// Counts what is new of the twin's presence.
     heard: u64,
     pub(super) outputs: VecDeque<Output>,
@@ -132,6 +139,9 @@ impl Link {
             announced: 0,
             garbled: 0,
             making: Making::default(),
+            share: Share::default(),
+            proposals: Vec::new(),
+            heard_at: Duration::ZERO,
             heard: 0,
             outputs: VecDeque::new(),
         }
@@ -152,7 +162,7 @@ impl Link {
     pub fn handle_path_lost(&mut self, now: Duration) {
         self.path = false;
         for which in Deadline::ALL {
-            if !matches!(which, Deadline::Silence | Deadline::Seal) {
+            if !matches!(which, Deadline::Silence | Deadline::Seal | Deadline::Meet) {
                 self.deadlines.stop(which);
             }
         }
@@ -287,6 +297,7 @@ impl Link {
         let Some(twin) = self.twin.as_mut().filter(|twin| short(twin.hello.boot) == from) else { return };
         twin.knows_us = to == short(self.config.boot);
         twin.pause = pause;
+        self.heard_at = now;
         if self.closed {
             return;
         }
@@ -300,6 +311,7 @@ impl Link {
             self.due.showing = true;
             self.afterglow = AFTERGLOW;
             self.deadlines.set_by(Deadline::Tick, now);
+            self.renew_share(now);
             self.begin_exchange(now);
             self.outputs.push_back(Output::Linked(hello));
         }
@@ -373,12 +385,9 @@ impl Link {
             // Before the greeting is done they are not acknowledged, so that they come again after it.
             Frame::Events { .. } if self.state == State::Alone => {}
             Frame::Events { oldest, events } => {
+                let apart = twin.apart;
                 for event in twin.inbox.take(oldest, events) {
-                    if twin.apart || event.what == Happening::Unknown {
-                        continue;
-                    }
-                    let made = twin.clock.here(now, event.made);
-                    self.outputs.push_back(Output::Happened { number: event.number, made, what: event.what });
+                    self.take_event(now, event, apart);
                 }
                 self.deadlines.set_by(Deadline::Acknowledge, now + ACK_DELAY);
                 self.stir(now);
@@ -386,13 +395,27 @@ impl Link {
             Frame::Ack { next, later } => {
                 self.outbox.acknowledge(next, later);
                 self.plan_repeat();
+                self.settle_meetings(now);
             }
             Frame::Goodbye(why) => self.part(now, Parted::Goodbye(why)),
+            Frame::Share { number, data } => self.take_share(now, number, data),
+            Frame::Shared { number } => self.take_shared(number),
             Frame::Have(have) => self.take_have(now, &have),
             Frame::Piece(piece) => self.take_piece(now, &piece),
             Frame::Between { .. } | Frame::Hello(_) | Frame::Skipped => {}
         }
         Ok(())
+    }
+
+    /// One of the twin's events, in its turn.
+    fn take_event(&mut self, now: Duration, event: Event, apart: bool) {
+        let Some(twin) = self.twin.as_ref().filter(|_| !apart) else { return };
+        let made = twin.clock.here(now, event.made);
+        match event.what {
+            Happening::Unknown => {}
+            Happening::Meet { at, place } => self.take_meeting(now, at, place),
+            what => self.outputs.push_back(Output::Happened { number: event.number, made, what }),
+        }
     }
 
     /// The twin is gone, for now or for good.
@@ -447,12 +470,14 @@ impl Link {
             match which {
                 Deadline::Silence => self.part(now, Parted::Silence),
                 Deadline::Seal => self.seal(now),
+                Deadline::Meet => self.settle_meetings(now),
                 _ if !self.path || self.closed => {}
                 Deadline::Tick => self.tick(now),
                 // The outbox itself knows what is due.
                 Deadline::Repeat => self.due.beat = true,
                 Deadline::Acknowledge => self.due.ack = true,
                 Deadline::Marks => self.due.marks = true,
+                Deadline::Share => self.due.share = true,
                 Deadline::Greet => {
                     if self.state == State::Alone {
                         self.due.greet = true;

@@ -86,6 +86,13 @@ pub enum Output {
         /// What happened.
         what: Happening,
     },
+    /// People of both cities meet, and both sites know when.
+    Meet {
+        /// By our clock; a moment from now.
+        at: Duration,
+        /// Where, in canvas units of the site that leads.
+        place: Point,
+    },
     /// Marks of the work that is shown, of here and of there: each once.
     Marked(Vec<Mark>),
     /// Another work is shown: of the marks that were told none is of it.

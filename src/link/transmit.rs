@@ -92,6 +92,7 @@ impl Link {
                 Frame::Goodbye(why).encode(&mut out);
             }
             due.marks = false;
+            self.put_share(now, DATAGRAM_MAX, &mut out);
             self.put_marks(now, DATAGRAM_MAX, &mut out);
             self.plan_marks(now);
         } else {

@@ -67,6 +67,26 @@ impl Source<'_> {
         })
     }
 
+    /// What one of the `known` words stands for. What is said `besides` ends the remedy.
+    pub fn word<T: Copy>(
+        &self,
+        word: &toml::Spanned<String>,
+        key: &str,
+        known: &[(&str, T)],
+        besides: &str,
+    ) -> Result<T, Fault> {
+        let said = word.get_ref();
+        if let Some((_, meaning)) = known.iter().find(|(one, _)| one == said) {
+            return Ok(*meaning);
+        }
+        let words = known.iter().map(|(one, _)| *one);
+        let remedy = match nearest(said, words.clone()) {
+            Some(meant) => format!("did you mean \"{meant}\"?"),
+            None => format!("use {}{besides}", words.map(|one| format!("\"{one}\"")).collect::<Vec<_>>().join(" or ")),
+        };
+        Err(self.fault(word.span(), key, format!("\"{said}\" is not among the words that may stand here"), remedy))
+    }
+
     fn line(&self, at: usize) -> usize {
         self.text.bytes().take(at).filter(|&b| b == b'\n').count() + 1
     }

@@ -1,8 +1,10 @@
 //! `installation.toml`: what an artist's folder says of itself.
 
-use super::fault::{Fault, Source, nearest};
+use super::fault::{Fault, Source};
+use super::together::{Lost, Ours, RawLost, RawOurs, read_lost, read_ours};
 use crate::presence::Meeting;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -28,6 +30,10 @@ pub struct Installation {
     pub meeting: Meeting,
     /// The script, within the folder.
     pub script: PathBuf,
+    /// What visitors of both cities leave and keep, in the order of their names.
+    pub ours: Vec<Ours>,
+    /// What becomes of people of the other city, and of what it says of itself, when the link is lost.
+    pub lost: [Lost; 2],
 }
 
 #[derive(Deserialize)]
@@ -43,6 +49,10 @@ struct Raw {
     canvas: Spanned<Vec<i64>>,
     meeting: Option<Spanned<String>>,
     script: Option<Spanned<String>>,
+    #[serde(default)]
+    ours: BTreeMap<Spanned<String>, RawOurs>,
+    #[serde(default)]
+    lost: RawLost,
 }
 
 impl Installation {
@@ -97,25 +107,10 @@ impl Installation {
                 "use sides of 64 to 8192, such as [1920, 1080]",
             ));
         }
-        let meeting = match raw.meeting {
-            None => Meeting::Beside,
-            Some(word) => match word.get_ref().as_str() {
-                "beside" => Meeting::Beside,
-                "facing" => Meeting::Facing,
-                other => {
-                    let remedy = match nearest(other, ["beside", "facing"]) {
-                        Some(meant) => format!("did you mean \"{meant}\"?"),
-                        None => "use \"beside\" (one shared stage) or \"facing\" (a window)".into(),
-                    };
-                    return Err(source.fault(
-                        word.span(),
-                        "meeting",
-                        format!("cities cannot meet \"{other}\""),
-                        remedy,
-                    ));
-                }
-            },
-        };
+        let meetings = [("beside", Meeting::Beside), ("facing", Meeting::Facing)];
+        let besides = ": one shared stage, or a window";
+        let meeting =
+            raw.meeting.map_or(Ok(Meeting::Beside), |word| source.word(&word, "meeting", &meetings, besides))?;
         let script = match raw.script {
             None => PathBuf::from("scene.js"),
             Some(script) => {
@@ -140,6 +135,8 @@ impl Installation {
             canvas: [width as u32, height as u32],
             meeting,
             script,
+            ours: read_ours(&source, raw.ours)?,
+            lost: read_lost(&source, &raw.lost)?,
         })
     }
 
@@ -150,7 +147,10 @@ impl Installation {
 
     /// What both sites must have in common to play together: a hash (FNV-1a) of all that is declared.
     pub fn declarations(&self) -> u64 {
-        let declared = format!("{} {:?} {:?}", super::API, self.canvas, self.meeting);
+        let mut declared = format!("{} {:?} {:?}", super::API, self.canvas, self.meeting);
+        for ours in &self.ours {
+            declared.push_str(&format!(" {} {:?}", ours.name, ours.lost));
+        }
         declared
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

@@ -4,12 +4,14 @@ mod cities;
 mod fault;
 mod installation;
 mod site;
+mod together;
 mod twins;
 
 pub use cities::{City, Domain, cities, city};
 pub use fault::{Fault, nearest};
 pub use installation::Installation;
 pub use site::{Camera, Ground, Osc, Screen, Site, TouchFrom, TouchSource, is_host_and_port, words};
+pub use together::{Lost, Ours};
 pub use twins::{TWINS, Twin, Twins};
 
 /// The version of both manifests that this engine reads.

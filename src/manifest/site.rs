@@ -182,14 +182,7 @@ pub(super) fn address(source: &Source, key: &str, text: &Spanned<String>) -> Res
 }
 
 fn read_openness(source: &Source, word: &Spanned<String>) -> Result<Openness, Fault> {
-    Openness::parse(word.get_ref()).ok_or_else(|| {
-        let words = Openness::WORDS.map(|(word, _)| word);
-        let remedy = match nearest(word.get_ref(), words) {
-            Some(meant) => format!("did you mean \"{meant}\"?"),
-            None => format!("write one of {}", words.join(", ")),
-        };
-        source.fault(word.span(), "openness", format!("a site cannot be \"{}\"", word.get_ref()), remedy)
-    })
+    source.word(word, "openness", &Openness::WORDS, "")
 }
 
 /// At most so many that a ticket stays short.

@@ -1,6 +1,7 @@
 //! Who is in front of a site right now: touches and bodies, in canvas units. Shapes, never pixels.
 
 mod board;
+mod encounter;
 mod homography;
 mod mapping;
 mod playout;
@@ -8,6 +9,7 @@ pub mod recording;
 mod wire;
 
 pub use board::{Board, Changes, Contact, FORGOTTEN, Phase, Word};
+pub use encounter::Encounters;
 pub use homography::{Homography, is_convex};
 pub use mapping::{Meeting, View};
 pub use playout::Playout;

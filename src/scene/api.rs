@@ -11,6 +11,7 @@ use super::picture::{Blend, Shape};
 use super::shader::Shader;
 use super::smooth::finest;
 use crate::manifest::nearest;
+use crate::works::Draft;
 use rquickjs::function::Rest;
 use rquickjs::{Ctx, Function, Object, Result, Value};
 use std::cell::RefCell;
@@ -56,7 +57,7 @@ impl Stage {
 
     fn act(&mut self, act: Act) -> std::result::Result<(), Full> {
         if self.acts.len() >= ACTS_MAX {
-            return Err(format!("more than {ACTS_MAX} sounds, signals and logs in one frame"));
+            return Err(format!("more than {ACTS_MAX} sounds, signals, marks and logs in one frame"));
         }
         self.acts.push(act);
         Ok(())
@@ -204,6 +205,31 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
             return Err(call.wrong(format!("{} bytes of data are more than {}", data.len(), crate::link::DATA_MAX)));
         }
         call.full(stage.borrow_mut().act(Act::Signal { name, data }))
+    })?;
+    add(ctx, &all, ("share", "here.share", "here.share = { any: \"thing\" }"), stage, |call, stage| {
+        let data = call.text(0, "what this city says")?;
+        if data.len() > crate::link::DATA_MAX {
+            return Err(call.wrong(format!("{} bytes are more than {}", data.len(), crate::link::DATA_MAX)));
+        }
+        // Once a frame, whatever else is done in it.
+        stage.borrow_mut().acts.push(Act::Share(data));
+        Ok(())
+    })?;
+    add(ctx, &all, ("seed", "seed", "seed()"), stage, |_, stage| Ok(stage.borrow_mut().random.u32(..)))?;
+    add(ctx, &all, ("bytes", "bytes", "bytes(text)"), stage, |call, _| {
+        let text = call.arguments.first().and_then(Value::as_string).map(|text| text.to_string()).transpose()?;
+        Ok(text.map_or(0, |text| text.len()) as u32)
+    })?;
+    add(ctx, &all, ("mark", "ours", "ours.NAME.add({ x, y })"), stage, |call, stage| {
+        let name = call.text(0, "the name")?;
+        let at = match call.arguments.get(1).and_then(Value::as_number) {
+            Some(_) => Some([call.number(1, "x")?, call.number(2, "y")?]),
+            None => None,
+        };
+        let seed = call.arguments.get(3).and_then(Value::as_number).unwrap_or_default() as u32;
+        let said = call.arguments.get(4).and_then(Value::as_string).map(|text| text.to_string()).transpose()?;
+        let draft = Draft { name, at, seed, said: said.unwrap_or_default() };
+        call.full(stage.borrow_mut().act(Act::Mark(draft)))
     })?;
     add(ctx, &all, ("play", "sound.play", "sound.play(\"bell.wav\", { volume, pan, rate })"), stage, play)?;
     add(ctx, &all, ("points", "outline", "body.outline"), stage, |call, _| {

@@ -138,6 +138,12 @@ pub(super) fn remedy(problem: &str, source: &str, exports: &[&str]) -> String {
             }
         }
     }
+    if problem.ends_with("of undefined")
+        && let Some((_, rest)) = source.split_once("ours.")
+    {
+        let name: String = rest.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+        return format!("is there a line [ours.{name}] in installation.toml?");
+    }
     if let Some(name) = problem.strip_suffix(" is not defined") {
         let name = name.trim_matches(['\'', '"', '`']);
         if exports.contains(&name) {

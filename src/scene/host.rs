@@ -19,7 +19,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-const PRELUDE: &str = include_str!("prelude.js");
+const PRELUDE: &str = concat!(include_str!("prelude.js"), include_str!("together.js"));
 /// Script time for loading.
 const LOAD_LIMIT: Duration = Duration::from_millis(500);
 /// Script time for one frame; the show kills a process that needs 50 ms more than its budget, so this comes first
@@ -31,7 +31,7 @@ const SCRIPT_MAX: u64 = 1 << 20;
 const STACK_MAX: usize = 512 << 10;
 
 /// What a script may export.
-const EVENTS: [&str; 17] = [
+const EVENTS: [&str; 19] = [
     "start",
     "frame",
     "down",
@@ -47,11 +47,13 @@ const EVENTS: [&str; 17] = [
     "leaveThere",
     "stillThere",
     "heard",
+    "meet",
+    "merged",
     "linked",
     "parted",
 ];
 /// What it may import.
-const EXPORTS: [&str; 8] = ["here", "there", "draw", "sound", "signal", "random", "noise", "canvas"];
+const EXPORTS: [&str; 9] = ["here", "there", "ours", "draw", "sound", "signal", "random", "noise", "canvas"];
 
 type Intrinsics = (
     intrinsic::Eval,
@@ -97,6 +99,7 @@ impl Loader for OnlyMoongate {
 /// A loaded script. The fields are dropped in this order: what the script made, then its engine.
 pub struct Host {
     sees: Persistent<Function<'static>>,
+    told: Persistent<Function<'static>>,
     handlers: Vec<(&'static str, Persistent<Function<'static>>)>,
     stage: Rc<RefCell<Stage>>,
     deadline: Rc<Cell<Duration>>,
@@ -134,13 +137,13 @@ impl Host {
         runtime.set_interrupt_handler(Some(Box::new(move || time() > ends.get())));
         runtime.set_loader(OnlyMoongate, OnlyMoongate);
         let context = Context::custom::<Intrinsics>(&runtime).map_err(broken)?;
-        let (sees, handlers) = context.with(|ctx| -> std::result::Result<_, ScriptFault> {
-            let sees = prelude(&ctx, &stage, start).catch(&ctx).map_err(|error| script.fault(&ctx, error))?;
+        let (sees, told, handlers) = context.with(|ctx| -> std::result::Result<_, ScriptFault> {
+            let (sees, told) = prelude(&ctx, &stage, start).catch(&ctx).map_err(|error| script.fault(&ctx, error))?;
             let module = run(&ctx, &script).catch(&ctx).map_err(|error| script.fault(&ctx, error))?;
             let handlers = handlers(&ctx, &module, &script)?;
-            Ok((Persistent::save(&ctx, sees), handlers))
+            Ok((Persistent::save(&ctx, sees), Persistent::save(&ctx, told), handlers))
         })?;
-        Ok(Self { sees, handlers, stage, deadline, clock, script, started: false, context, runtime })
+        Ok(Self { sees, told, handlers, stage, deadline, clock, script, started: false, context, runtime })
     }
 
     /// Runs one frame on what the scene sees. A picture comes out unless the script fails.
@@ -180,7 +183,7 @@ impl Host {
                 };
             }
         }
-        Ok(())
+        self.told.clone().restore(ctx)?.call(())
     }
 
     fn handler<'js>(&self, ctx: &Ctx<'js>, name: &str) -> Result<Option<Function<'js>>> {
@@ -321,12 +324,15 @@ fn card<'js>(ctx: &Ctx<'js>, card: &CityCard) -> Result<Object<'js>> {
     Ok(site)
 }
 
-/// Declares the module "moongate"; what takes the `Sees` in comes back.
-fn prelude<'js>(ctx: &Ctx<'js>, stage: &Rc<RefCell<Stage>>, start: &Start) -> Result<Function<'js>> {
+/// Declares the module "moongate"; what takes the `Sees` in comes back, and what is called
+/// after the handlers.
+fn prelude<'js>(ctx: &Ctx<'js>, stage: &Rc<RefCell<Stage>>, start: &Start) -> Result<(Function<'js>, Function<'js>)> {
     let native = install(ctx, stage)?;
     native.set("here", card(ctx, &start.here)?)?;
     native.set("there", card(ctx, &start.there)?)?;
     native.set("side", start.side)?;
+    native.set("ours", start.ours.iter().map(|(name, lost)| vec![name.as_str(), lost]).collect::<Vec<_>>())?;
+    native.set("lostShare", start.lost_share.as_str())?;
     native.set("width", start.canvas[0])?;
     native.set("height", start.canvas[1])?;
     ctx.globals().set("__moongate", native)?;
@@ -334,7 +340,7 @@ fn prelude<'js>(ctx: &Ctx<'js>, stage: &Rc<RefCell<Stage>>, start: &Start) -> Re
     promise.finish::<()>()?;
     ctx.globals().remove("__moongate")?;
     ctx.globals().remove("eval")?;
-    module.get("__sees")
+    Ok((module.get("__sees")?, module.get("__told")?))
 }
 
 fn run<'js>(ctx: &Ctx<'js>, script: &Script) -> Result<Module<'js, Evaluated>> {

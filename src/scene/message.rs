@@ -5,6 +5,7 @@ use super::fault::ScriptFault;
 use super::picture::Picture;
 use super::sky::{Clock, Sun};
 use crate::manifest::City;
+use crate::works::Draft;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -56,6 +57,10 @@ pub struct Start {
     pub there: CityCard,
     /// 0 or 1, and stays.
     pub side: u8,
+    /// What visitors of both cities leave: its name, and the word for what becomes of it when the link is lost.
+    pub ours: Vec<(String, String)>,
+    /// What becomes of what the other city says of itself.
+    pub lost_share: String,
     /// What `random` follows from; `noise` is the same everywhere.
     pub seed: u64,
 }
@@ -116,10 +121,56 @@ pub enum Seen {
         /// JSON.
         data: String,
     },
+    /// People of both cities meet; both are told at the same instant.
+    Meet {
+        /// Canvas units.
+        x: f32,
+        /// Canvas units.
+        y: f32,
+    },
+    /// What both made while they were apart is together.
+    Merged {
+        /// How many marks of the twin are new.
+        marks: usize,
+    },
     /// The twin is there.
     Linked,
     /// The twin is gone.
     Parted,
+}
+
+/// A mark as a scene sees it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MarkSeen {
+    /// Where it stands among the others, as a text that sorts; the same in both cities.
+    pub place: String,
+    /// What the manifest calls it.
+    pub name: String,
+    /// Canvas units, as they lie on this canvas.
+    pub at: Option<[f32; 2]>,
+    /// When it was made, on the shared clock, in seconds.
+    pub began: f64,
+    /// Random, the same in both cities.
+    pub seed: u32,
+    /// It was made in this city.
+    pub here: bool,
+    /// Its number, if this site has made it since the show started: the twin may lack it.
+    pub own: Option<u64>,
+    /// JSON.
+    pub said: String,
+}
+
+/// What has become of marks since the frame before.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct MarksSeen {
+    /// Whatever was known of marks is over.
+    pub anew: bool,
+    /// Marks that the scene does not know of.
+    pub news: Vec<MarkSeen>,
+    /// The twin has those of this site's own below this number.
+    pub shared: u64,
+    /// What is here will be here after the power was gone.
+    pub lasting: bool,
 }
 
 /// All that a scene may know this frame.
@@ -143,6 +194,10 @@ pub struct Sees {
     pub delay: f64,
     /// True at one site while linked, and when alone.
     pub lead: bool,
+    /// What the twin says of itself, as JSON.
+    pub share: Option<String>,
+    /// What has become of marks.
+    pub marks: MarksSeen,
     /// What happened since the frame before.
     pub events: Vec<Seen>,
 }
@@ -184,6 +239,10 @@ pub enum Act {
         /// JSON.
         data: String,
     },
+    /// A visitor here leaves something.
+    Mark(Draft),
+    /// What this site says of itself from now on, as JSON; empty for nothing.
+    Share(String),
     /// `console.log`.
     Log(String),
 }

@@ -20,7 +20,9 @@ pub use colour::Colour;
 pub use fault::ScriptFault;
 pub use host::{Host, sounds, sources};
 pub use idle::idle;
-pub use message::{Act, CityCard, FromScene, Seen, Sees, SiteSeen, Start, ToScene, TouchSeen, read, write};
+pub use message::{
+    Act, CityCard, FromScene, MarkSeen, MarksSeen, Seen, Sees, SiteSeen, Start, ToScene, TouchSeen, read, write,
+};
 pub use picture::{Align, Blend, Item, Paint, Pattern, Picture, Range, Shape, Transform};
 pub use shader::{ENGINE_UNIFORM_SIZE, Shader, ShaderFault};
 pub use sky::{Clock, Sun, local_clock, sun};

@@ -34,9 +34,9 @@ const flowThere = Object.freeze({
 });
 
 /** This city. */
-export const here = { ...site(native.here, native.side, "plain", flowHere), lead: true };
+export const here = { ...site(native.here, native.side, "plain", flowHere), lead: true, share: {} };
 /** The other city. */
-export const there = { ...site(native.there, 1 - native.side, "lines", flowThere), linked: false, delay: 0 };
+export const there = { ...site(native.there, 1 - native.side, "lines", flowThere), linked: false, delay: 0, share: Object.freeze({}) };
 export const draw = Object.freeze(native.draw);
 export const random = native.random;
 export const noise = native.noise;
@@ -50,7 +50,12 @@ const pad = (n) => String(n).padStart(2, "0");
 let now = 0;
 
 // A touch as a script sees it: age in seconds, and whose it is.
-const touch = (t, site) => ({ ...t, age: Math.max(0, now - t.began), city: site.city, here: site === here });
+const touches = new WeakSet();
+const touch = (t, site) => {
+  const made = { ...t, age: Math.max(0, now - t.began), city: site.city, here: site === here };
+  touches.add(made);
+  return made;
+};
 
 // A body as a script sees it. It stays the same object while the body is followed, so that a script can hang things on
 // it; what it says of itself is new each frame.
@@ -132,6 +137,7 @@ export function __sees(sees) {
   there.linked = sees.linked;
   there.delay = sees.delay;
   native.setFlow(sees.here.flow);
+  seeTogether(sees);
   const [mine, theirs] = [crowd(here, sees.here.bodies), crowd(there, sees.there.bodies)];
   const calls = [];
   const each = (name, bodies) => { for (const body of bodies) calls.push([name, [body]]); };
@@ -142,7 +148,12 @@ export function __sees(sees) {
     if (known) {
       const { is, ...t } = e;
       calls.push([known[0], [touch(t, known[1])]]);
-    } else if (e.is === "heard") calls.push(["heard", [e.name, JSON.parse(e.data)]]);
+    } else if (e.is === "heard") {
+      const data = parse(e.data);
+      if (data !== undefined) calls.push(["heard", [e.name, data]]);
+    }
+    else if (e.is === "meet") calls.push(["meet", [{ x: e.x, y: e.y }]]);
+    else if (e.is === "merged") calls.push(["merged", [e.marks]]);
     else calls.push([e.is, []]);
   }
   each("appear", mine.came);

@@ -4,6 +4,7 @@ mod cutout;
 mod pointer;
 mod senses;
 mod sight;
+mod together;
 mod trace;
 
 pub use senses::Senses;
@@ -17,6 +18,7 @@ use crate::device::sight::Sights;
 use crate::device::touch::{TouchHub, Touched};
 use crate::link::{Happening, Output, State};
 use crate::manifest::{City, Installation, Twin};
+use crate::presence::Meeting;
 use crate::scene::{Act, CityCard, idle};
 use crate::stage::{self, Drawn};
 use bevy::prelude::*;
@@ -25,6 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use together::Together;
 
 /// The last good picture stands for this long; then it would look live and is not, and the idle picture comes.
 const STALE: Duration = Duration::from_secs(10);
@@ -37,6 +40,8 @@ pub struct TwinParts {
     pub city: &'static City,
     /// The twin, if there is one.
     pub twin: Option<Twin>,
+    /// This site's public key.
+    pub key: [u8; 32],
     /// What is shown.
     pub installation: Installation,
     /// The link, and what it tells.
@@ -87,6 +92,7 @@ struct Loop {
     scene: Arc<SceneProcess>,
     audio: Arc<Audio>,
     senses: Senses,
+    together: Together,
     sights: Arc<Sights>,
     sight: Sight,
     drawn: Drawn,
@@ -95,6 +101,7 @@ struct Loop {
     patience: Duration,
     asked: u64,
     canvas: [f32; 2],
+    meeting: Meeting,
     cards: [CityCard; 2],
     /// When the scene's last picture came.
     fresh: Option<Duration>,
@@ -123,6 +130,8 @@ impl TwinParts {
         let there = there_of(self.city, self.twin.as_ref());
         let canvas = self.installation.canvas_size();
         let (link, told) = (self.link.0, Mutex::new(self.link.1));
+        let meeting = self.installation.meeting;
+        let together = Together::new(link.clone(), meeting, canvas, self.key, self.installation.lost);
         app.insert_resource(TheLoop(Loop {
             link,
             told,
@@ -132,13 +141,15 @@ impl TwinParts {
             touches: self.touches,
             scene: self.scene,
             audio: self.audio,
-            senses: Senses::new(self.city, there, self.installation.meeting, canvas),
+            senses: Senses::new(self.city, there, meeting, canvas),
+            together,
             drawn: self.drawn,
             trace: self.trace,
             frames: self.frames,
             patience: self.patience,
             asked: 0,
             canvas,
+            meeting,
             cards: [CityCard::of(self.city), CityCard::of(there)],
             fresh: None,
             starts: 0,
@@ -170,17 +181,23 @@ impl Loop {
         let status = self.scene.status();
         if status.starts != self.starts && status.ready {
             self.starts = status.starts;
+            self.together.renew();
             self.link.scene_start();
         }
         let mut asked = None;
         if self.scene.is_free() {
             self.asked += 1;
-            let sees = self.senses.sees(self.asked, now);
+            let share = self.link.said_there();
+            let marks = self.together.sees(&self.senses);
+            let sees = self.senses.sees(self.asked, now, marks, share.as_deref());
             // What a scene sees is numbers and short texts; it can always be written down.
             if let Ok(json) = serde_json::to_string(&sees)
                 && self.scene.ask(sees.number, sees.input, json)
             {
                 self.senses.told();
+                if let Some(marks) = self.together.told() {
+                    self.senses.merged(marks);
+                }
                 asked = Some(sees.number);
             }
         }
@@ -216,9 +233,16 @@ impl Loop {
             self.trace.made(input, &touched);
         }
         self.senses.only(&self.touches.held());
-        let there = self.link.there(now);
+        let mut there = self.link.there(now);
         self.trace.bodies(false, &there.bodies, now);
-        self.senses.link(self.link.status(), there, now);
+        self.meeting.turn_all(self.canvas[0], &mut there);
+        self.together.hide(&mut there);
+        let status = self.link.status();
+        if status.lead && status.health.state == State::Linked {
+            self.together.meet(now, &self.touches.presence(), &there);
+        }
+        self.senses.link(status, &there, now);
+        self.together.take_in();
         for Told { at, output } in self.told.lock().unwrap_or_else(PoisonError::into_inner).try_iter() {
             match output {
                 Output::Linked(_) => self.senses.linked(),
@@ -226,12 +250,22 @@ impl Loop {
                 Output::Showing { apart: true, showing } => {
                     tracing::warn!("the twin shows {} with other declarations; each plays alone", showing.installation);
                 }
-                Output::Showing { .. } => {}
+                Output::Meet { at, place } => self.together.agreed(at, place, status.lead),
+                // Marks come by another way, and what is not kept is told by the link.
+                Output::Showing { .. }
+                | Output::Marked(_)
+                | Output::NewWork
+                | Output::Merged { .. }
+                | Output::Shared { .. }
+                | Output::NotKept(_) => {}
                 Output::Happened { made, what, .. } => {
                     let input = self.senses.happened(made, &what);
                     self.trace.arrived(input, &what, at);
                 }
             }
+        }
+        for place in self.together.due(now) {
+            self.senses.meet(place);
         }
     }
 
@@ -243,6 +277,8 @@ impl Loop {
                     self.link.happening(now, Happening::Signal { name, data });
                 }
             }
+            Act::Mark(draft) => self.together.leave(now, draft),
+            Act::Share(data) => self.link.say(data),
             Act::Log(line) => {
                 if now.saturating_sub(self.logged) > Duration::from_secs(1) {
                     (self.logged, self.logs) = (now, 0);

@@ -5,7 +5,7 @@ use crate::device::touch::Touched;
 use crate::link::{Happening, State};
 use crate::manifest::City;
 use crate::presence::{Body, Meeting, Phase, Presence, Touch};
-use crate::scene::{Crowd, FLOW, Seen, Sees, SiteSeen, TouchSeen, flow, local_clock, stir, sun};
+use crate::scene::{Crowd, FLOW, MarksSeen, Seen, Sees, SiteSeen, TouchSeen, flow, local_clock, stir, sun};
 use crate::sense::MOTION;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -65,6 +65,12 @@ impl Senses {
         }
     }
 
+    /// The same for a time in seconds, which may be from before the machine's start.
+    pub(super) fn shared_seconds(&self, at: f64) -> f64 {
+        let status = self.status.as_ref();
+        status.map_or(at - self.began.as_secs_f64(), |status| status.shared + at - status.at.as_secs_f64())
+    }
+
     fn event(&mut self, seen: Seen) -> u64 {
         if self.events.len() >= WAITING_MAX {
             self.events.remove(0);
@@ -120,10 +126,9 @@ impl Senses {
         self.input
     }
 
-    /// How the link is, and who is there.
-    pub fn link(&mut self, status: Status, mut there: Presence, now: Duration) {
+    /// How the link is, and who is there, as they stand on this canvas.
+    pub fn link(&mut self, status: Status, there: &Presence, now: Duration) {
         self.status = Some(status);
-        self.meeting.turn_all(self.canvas[0], &mut there);
         let at = self.shared(now);
         self.bodies[1].take(at, &there.bodies);
         self.stir[1] = stir(&there.bodies, self.canvas);
@@ -159,8 +164,18 @@ impl Senses {
                 if self.touches[1].len() == known { self.input } else { self.event(Seen::UpThere(seen)) }
             }
             Happening::Signal { name, data } => self.event(Seen::Heard { name: name.clone(), data: data.clone() }),
-            Happening::Unknown => self.input,
+            Happening::Meet { .. } | Happening::Unknown => self.input,
         }
+    }
+
+    /// People of both cities meet, now.
+    pub fn meet(&mut self, [x, y]: [f32; 2]) {
+        self.event(Seen::Meet { x, y });
+    }
+
+    /// What both made apart is together.
+    pub fn merged(&mut self, marks: usize) {
+        self.event(Seen::Merged { marks });
     }
 
     /// The twin is there.
@@ -178,7 +193,7 @@ impl Senses {
     }
 
     /// Everything that a scene may know now.
-    pub fn sees(&self, number: u64, now: Duration) -> Sees {
+    pub fn sees(&self, number: u64, now: Duration, marks: MarksSeen, share: Option<&str>) -> Sees {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
         let site = |city: &City, side: usize| SiteSeen {
             touches: self.touches[side].clone(),
@@ -199,6 +214,8 @@ impl Senses {
             linked: health.state == State::Linked,
             delay: health.round_trip.map_or(0.0, |round_trip| round_trip / 2.0),
             lead: self.status.is_none_or(|status| status.lead),
+            share: share.map(str::to_owned),
+            marks,
             events: self.events.clone(),
         }
     }

@@ -4,6 +4,7 @@ use super::batch::{Batch, Forged, Seal};
 use super::mark::{Mark, Place, Writer};
 use super::store::{Store, StoreError};
 use super::{BATCH_MARKS, BATCH_MAX, NAME_MAX, SAID_MAX, WORK_MAX, WRITERS_MAX};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ const MARK_HEAD: usize = 48;
 const BATCH_HEAD: usize = 128;
 
 /// A mark as a scene adds it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Draft {
     /// What the manifest calls it.
     pub name: String,

@@ -18,6 +18,8 @@ pub fn start(dir: &Path) -> Start {
         here: card("shenzhen"),
         there: card("dublin"),
         side: 0,
+        ours: vec![],
+        lost_share: "hide".into(),
         seed: 7,
     }
 }

@@ -182,6 +182,8 @@ impl Driver {
                         }
                     }
                     Some(Command::Mark(made, utc_ms, draft)) => self.link.handle_mark(made, utc_ms, draft),
+                    Some(Command::Meeting(now, place)) => self.link.handle_meeting(now, place),
+                    Some(Command::Share(data)) => _ = self.link.handle_share(monotonic(), &data),
                     Some(Command::Showing(showing)) => {
                         self.config.showing = showing.clone();
                         self.link.handle_showing(monotonic(), showing);
@@ -244,6 +246,7 @@ impl Driver {
             *there = (change, playout.cloned().unwrap_or_default());
         }
         drop(there);
+        self.tell_share();
         *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner) = self.status(now);
         self.shared.turns.fetch_add(1, Ordering::Relaxed);
         self.close_spare(now);
@@ -339,6 +342,15 @@ impl Driver {
                 self.untold.push_front(told);
                 break;
             }
+        }
+    }
+
+    /// What the twin says of itself, if that has changed.
+    fn tell_share(&self) {
+        let there = self.link.share_there();
+        let mut share = self.shared.share.lock().unwrap_or_else(PoisonError::into_inner);
+        if share.as_ref().map(|(number, _)| *number) != there.map(|(number, _)| number) {
+            *share = there.map(|(number, data)| (number, data.into()));
         }
     }
 

@@ -18,7 +18,7 @@ use super::controller::LinkFloor;
 use super::key::SiteKey;
 use crate::guard::Openness;
 use crate::link::{Config, Happening, Health, Output, Showing, State};
-use crate::presence::{Playout, Presence};
+use crate::presence::{Playout, Point, Presence};
 use crate::works::Draft;
 use driver::Driver;
 use quinn::VarInt;
@@ -67,6 +67,8 @@ pub struct Told {
 enum Command {
     Happening(Duration, Happening),
     Mark(Duration, u64, Draft),
+    Meeting(Duration, Point),
+    Share(String),
     Showing(Showing),
     SceneStart,
 }
@@ -81,6 +83,8 @@ struct Shared {
     status: Mutex<Status>,
     /// What there is to tell of marks.
     news: Mutex<News>,
+    /// What the twin says of itself, and its number.
+    share: Mutex<Option<(u64, Arc<str>)>>,
     /// How open the site is; the newest is kept here for the link thread.
     openness: Mutex<Openness>,
     turns: AtomicU64,
@@ -160,6 +164,22 @@ impl LinkSender {
     /// A visitor here leaves something at `made`; `utc_ms` is the wall clock then, in milliseconds since 1970.
     pub fn mark(&self, made: Duration, utc_ms: u64, draft: Draft) {
         let _ = self.commands.try_send(Command::Mark(made, utc_ms, draft));
+    }
+
+    /// People of both cities meet at `place` of this canvas. If this is the site that leads, both will be told.
+    pub fn meeting(&self, now: Duration, place: Point) {
+        let _ = self.commands.try_send(Command::Meeting(now, place));
+    }
+
+    /// What this site says of itself from now on, as JSON; empty for nothing.
+    pub fn say(&self, share: String) {
+        let _ = self.commands.try_send(Command::Share(share));
+    }
+
+    /// What the twin says of itself, as JSON; none while it is not linked, or says nothing.
+    pub fn said_there(&self) -> Option<Arc<str>> {
+        let share = self.shared.share.lock().unwrap_or_else(PoisonError::into_inner);
+        share.as_ref().map(|(_, data)| data.clone()).filter(|data| !data.is_empty())
     }
 
     /// What has become of the work since this was last asked.

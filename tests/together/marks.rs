@@ -1,11 +1,8 @@
-//! Marks of two cities over a ladder of paths, on a virtual clock: both end with the same ones, each once, in an order
+//! Marks of two cities over a ladder of paths: both end with the same ones, each once, in an order
 //! that respects cause; nobody signs for another; and a backlog does not hold presence back.
 
-mod ladder_rungs;
-mod marks_world;
-
-use ladder_rungs::{rungs, seeds};
-use marks_world::{FakeSeal, MS, SECOND, World, draft, signed_by};
+use crate::ladder_rungs::{rungs, seeds};
+use crate::world::{FakeSeal, MS, SECOND, World, draft, signed_by};
 use moongate::link::ocean::Path;
 use moongate::link::{Output, Parted};
 use moongate::presence::{Body, Presence};

@@ -2,6 +2,7 @@
 
 use moongate::link::ocean::{Ocean, Path};
 use moongate::link::{Config, Link, Output, Parted, Showing, State, Works};
+use moongate::presence::{Body, Presence};
 use moongate::works::{Draft, Mark, Memory, Place, Recent, Seal};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -73,6 +74,8 @@ pub struct World {
     pub shared: [u64; 2],
     pub parted: [Vec<Parted>; 2],
     pub outputs: [Vec<Output>; 2],
+    /// When people meet, by the true clock and as it is known at each site; by where.
+    pub met: [HashMap<u32, Duration>; 2],
     /// How long marks of site 0 took to site 1.
     pub took: Vec<Duration>,
     /// Where somebody at site 0 was, and when.
@@ -96,6 +99,7 @@ impl World {
             shared: [0; 2],
             parted: Default::default(),
             outputs: Default::default(),
+            met: Default::default(),
             took: vec![],
             walked: vec![],
             came: vec![],
@@ -121,6 +125,19 @@ impl World {
         let (now, utc) = (self.local(side), UTC[side] + self.now.as_millis() as u64);
         self.made.insert(number, self.now);
         self.links[side].handle_mark(now, utc, draft("lantern", number, after, said));
+    }
+
+    /// Somebody at a site has moved.
+    pub fn walk(&mut self, side: usize) {
+        let (now, x) = (self.local(side), self.now.as_millis() as f32 % 1_900.0);
+        let body = Body { id: 1, people: 1, foot: [x, 900.0], ..Body::default() };
+        self.links[side].handle_presence(now, Presence { touches: vec![], bodies: vec![body] });
+    }
+
+    /// What a site shows is declared otherwise.
+    pub fn declare(&mut self, side: usize, declarations: u64) {
+        let now = self.local(side);
+        self.links[side].handle_showing(now, Showing { installation: "shadows".into(), declarations });
     }
 
     pub fn show(&mut self, side: usize, installation: &str) {
@@ -176,6 +193,10 @@ impl World {
             Output::NewWork => self.recent[side] = Recent::new(1_000_000, 1 << 30),
             Output::Merged { marks } => self.merged[side].push(*marks),
             Output::Shared { below } => self.shared[side] = *below,
+            Output::Meet { at, place } => {
+                assert!(*at >= self.local(side), "known before it is so");
+                self.met[side].insert(place[0] as u32, at.saturating_sub(ORIGIN[side]));
+            }
             Output::Parted(why) => self.parted[side].push(why.clone()),
             _ => {}
         }

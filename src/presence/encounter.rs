@@ -1,0 +1,175 @@
+//! People of two cities who meet: outlines that overlap, and fingers that touch.
+
+use super::{Body, Point, Presence};
+use std::time::Duration;
+
+/// Who has parted for this long meets anew.
+const PARTED: Duration = Duration::from_secs(2);
+/// Two fingers meet when they are as near as this, as a part of the canvas's height.
+const FINGERS: f32 = 0.03;
+/// Most pairs that are remembered.
+const PAIRS_MAX: usize = 1_024;
+
+/// Someone of a site: a body or a touch, by its id there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Someone {
+    Body(u16),
+    Touch(u32),
+}
+
+/// Who is together now, and when they were last.
+#[derive(Debug, Default)]
+pub struct Encounters {
+    pairs: Vec<([Someone; 2], Duration)>,
+}
+
+impl Encounters {
+    /// Who is at both sites at `now`, on one canvas of `height` units: where someone of here meets someone of there that
+    /// it was not with.
+    pub fn turn(&mut self, now: Duration, height: f32, here: &Presence, there: &Presence) -> Vec<Point> {
+        let mut met = vec![];
+        for (ours, theirs, at) in together(height, here, there) {
+            let room = self.pairs.len() < PAIRS_MAX;
+            match self.pairs.iter_mut().find(|(pair, _)| *pair == [ours, theirs]) {
+                Some((_, last)) => *last = now,
+                None if room => {
+                    self.pairs.push(([ours, theirs], now));
+                    met.push(at);
+                }
+                None => {}
+            }
+        }
+        self.pairs.retain(|(_, last)| now.saturating_sub(*last) < PARTED);
+        met
+    }
+}
+
+fn together(height: f32, here: &Presence, there: &Presence) -> Vec<(Someone, Someone, Point)> {
+    let mut all = vec![];
+    let boxes = |presence: &Presence| -> Vec<Option<[f32; 4]>> { presence.bodies.iter().map(bounds).collect() };
+    let (boxes_here, boxes_there) = (boxes(here), boxes(there));
+    for (ours, ours_in) in here.bodies.iter().zip(&boxes_here) {
+        for (theirs, theirs_in) in there.bodies.iter().zip(&boxes_there) {
+            // Who fades away is not there any more.
+            if let (Some(a), Some(b)) = (ours_in, theirs_in)
+                && theirs.faded == 0.0
+                && let Some([x0, y0, x1, y1]) = common(a, b)
+                && overlap(&ours.outline, &theirs.outline)
+            {
+                let at = [(x0 + x1) / 2.0, (y0 + y1) / 2.0];
+                all.push((Someone::Body(ours.id), Someone::Body(theirs.id), at));
+            }
+        }
+    }
+    for ours in &here.touches {
+        for theirs in &there.touches {
+            let (dx, dy) = (ours.at[0] - theirs.at[0], ours.at[1] - theirs.at[1]);
+            if dx.hypot(dy) < FINGERS * height {
+                let at = [(ours.at[0] + theirs.at[0]) / 2.0, (ours.at[1] + theirs.at[1]) / 2.0];
+                all.push((Someone::Touch(ours.id), Someone::Touch(theirs.id), at));
+            }
+        }
+    }
+    all
+}
+
+/// Left, top, right and bottom of a body's outline; none without one.
+fn bounds(body: &Body) -> Option<[f32; 4]> {
+    let first = body.outline.first()?;
+    let start = [first[0], first[1], first[0], first[1]];
+    Some(body.outline.iter().fold(start, |b, p| [b[0].min(p[0]), b[1].min(p[1]), b[2].max(p[0]), b[3].max(p[1])]))
+}
+
+fn common(a: &[f32; 4], b: &[f32; 4]) -> Option<[f32; 4]> {
+    let both = [a[0].max(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].min(b[3])];
+    (both[0] <= both[2] && both[1] <= both[3]).then_some(both)
+}
+
+/// Whether two closed outlines have any point in common.
+fn overlap(a: &[Point], b: &[Point]) -> bool {
+    fn edges(ring: &[Point]) -> impl Iterator<Item = (Point, Point)> + Clone {
+        ring.iter().copied().zip(ring.iter().copied().cycle().skip(1))
+    }
+    let inside = |point: Option<&Point>, ring| point.is_some_and(|point| contains(ring, *point));
+    inside(a.first(), b) || inside(b.first(), a) || edges(a).any(|(p, q)| edges(b).any(|(r, s)| cross(p, q, r, s)))
+}
+
+/// On which side of the line from `p` to `q` a point lies.
+fn side(p: Point, q: Point, point: Point) -> f32 {
+    (q[0] - p[0]) * (point[1] - p[1]) - (q[1] - p[1]) * (point[0] - p[0])
+}
+
+fn cross(p: Point, q: Point, r: Point, s: Point) -> bool {
+    side(p, q, r) * side(p, q, s) <= 0.0 && side(r, s, p) * side(r, s, q) <= 0.0 && {
+        // Edges on one line are apart all the same, unless their boxes touch.
+        let of = |a: Point, b: Point| [a[0].min(b[0]), a[1].min(b[1]), a[0].max(b[0]), a[1].max(b[1])];
+        common(&of(p, q), &of(r, s)).is_some()
+    }
+}
+
+/// Even-odd rule.
+fn contains(ring: &[Point], at: Point) -> bool {
+    let edges = ring.iter().zip(ring.iter().cycle().skip(1));
+    edges.fold(false, |inside, (p, q)| {
+        let crosses = (p[1] > at[1]) != (q[1] > at[1]);
+        inside ^ (crosses && at[0] < p[0] + (at[1] - p[1]) / (q[1] - p[1]) * (q[0] - p[0]))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Touch;
+    use super::*;
+
+    fn square(id: u16, x: f32, y: f32, side: f32) -> Presence {
+        let outline = vec![[x, y], [x + side, y], [x + side, y + side], [x, y + side]];
+        Presence { touches: vec![], bodies: vec![Body { id, outline, ..Body::default() }] }
+    }
+
+    fn met(here: &Presence, there: &Presence) -> usize {
+        Encounters::default().turn(Duration::ZERO, 1_000.0, here, there).len()
+    }
+
+    #[test]
+    fn outlines_meet_when_they_have_a_point_in_common() {
+        let here = square(1, 100.0, 100.0, 50.0);
+        for (there, expected) in [
+            (square(1, 140.0, 120.0, 50.0), 1),
+            (square(1, 110.0, 110.0, 10.0), 1),
+            (square(1, 0.0, 0.0, 500.0), 1),
+            (square(1, 150.0, 100.0, 50.0), 1),
+            (square(1, 151.0, 100.0, 50.0), 0),
+            (square(1, 100.0, 151.0, 50.0), 0),
+            (Presence::default(), 0),
+        ] {
+            assert_eq!(met(&here, &there), expected, "{there:?}");
+            assert_eq!(met(&there, &here), expected, "{there:?}");
+        }
+        // A box around a slanting line is more than the line.
+        let slant = |x: f32| {
+            let outline = vec![[x, 0.0], [x + 100.0, 100.0], [x + 101.0, 100.0], [x + 1.0, 0.0]];
+            Presence { touches: vec![], bodies: vec![Body { outline, ..Body::default() }] }
+        };
+        assert_eq!((met(&slant(0.0), &slant(10.0)), met(&slant(0.0), &slant(0.5))), (0, 1));
+    }
+
+    #[test]
+    fn they_meet_once_until_they_have_parted() {
+        let (mut all, second) = (Encounters::default(), Duration::from_secs(1));
+        let (near, far) = (square(1, 0.0, 0.0, 50.0), square(1, 500.0, 0.0, 50.0));
+        let turns = [&near, &near, &far, &near, &far, &far, &far, &near];
+        let met: Vec<usize> =
+            (0..).zip(turns).map(|(at, there)| all.turn(at * second, 1_000.0, &near, there).len()).collect();
+        assert_eq!(met, [1, 0, 0, 0, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn fingers_meet_too_and_who_fades_does_not() {
+        let touch = |at| Presence { touches: vec![Touch { at, ..Touch::default() }], bodies: vec![] };
+        assert_eq!(met(&touch([10.0, 10.0]), &touch([20.0, 20.0])), 1);
+        assert_eq!(met(&touch([10.0, 10.0]), &touch([100.0, 20.0])), 0);
+        let mut fading = square(1, 0.0, 0.0, 50.0);
+        fading.bodies[0].faded = 0.5;
+        assert_eq!(met(&square(1, 0.0, 0.0, 50.0), &fading), 0);
+    }
+}

@@ -1,0 +1,251 @@
+// What both cities have together: marks, and what each says of itself. Part of the module "moongate", after prelude.js.
+
+const MARKS_MAX = 5000, SAID_MAX = 4096, SAID_ALL = 4 << 20, FADES = 2; // the last in seconds
+const CELL = Math.max(canvas.width, canvas.height) / 24;
+/** What the engine says of a mark; a script cannot say it. */
+const OF_ENGINE = ["age", "city", "here", "kept", "shared", "seed", "faded", "began"];
+
+let lasting = false; // marks outlive the show
+let sharedBelow = 0; // the other city has what was made here below this number
+let partedAt = null; // since when the other city is gone, in seconds
+
+const parse = (text) => {
+  try { return JSON.parse(text); } catch { return undefined; } // it came from another machine
+};
+
+class Mark {
+  #began;
+  #own;
+  #list;
+
+  constructor(list, here, at, seed, said) {
+    if (said && typeof said === "object") for (const key of Object.keys(said)) if (!(key in this)) this[key] = said[key];
+    this.x = at ? at[0] : undefined;
+    this.y = at ? at[1] : undefined;
+    this.seed = seed / 4294967.296;
+    this.here = here;
+    this.city = here ? native.here.city : native.there.city;
+    this.#list = list;
+  }
+
+  /** Where it stands among the others, when it was made, and its number if it can be shared still. */
+  static settle(mark, place, began, own) {
+    Object.defineProperty(mark, "__place", { value: place, configurable: true });
+    mark.#began = began;
+    mark.#own = own;
+    return mark;
+  }
+
+  static began(mark) { return mark.#began; }
+
+  get age() { return Math.max(0, now - this.#began); }
+  get kept() { return lasting && this.#own !== undefined; }
+  get shared() { return this.#own === null || (this.#own !== undefined && this.#own < sharedBelow); }
+  get faded() { return this.here ? 0 : Marks.faded(this.#list); }
+}
+
+/** Seconds of "40s", "5m", "2h", "7d", or of a number. */
+const seconds = (span, usage) => {
+  if (typeof span === "number" && span >= 0) return span;
+  const [, count, unit] = /^\s*(\d+(?:\.\d+)?)\s*(s|m|h|d)\s*$/.exec(span) ?? [];
+  if (count === undefined) throw new Error(`${usage}: ${JSON.stringify(span)} is no time; use "40s", "5m", "2h" or "7d"`);
+  return count * { s: 1, m: 60, h: 3600, d: 86400 }[unit];
+};
+
+class Marks {
+  #name;
+  #lost;
+  #all = []; // in their order
+  #cells = null; // by where they are
+  #bytes = 0;
+  #shown = null; // what `all` gives, until something changes
+  #last = new Map(); // what `last` has given in this frame
+
+  constructor(name, lost) {
+    this.#name = name;
+    this.#lost = lost;
+  }
+
+  static faded(list) {
+    if (partedAt === null || list.#lost === "alone" || list.#lost === "freeze") return 0;
+    return list.#lost === "hide" ? 1 : Math.min(1, (now - partedAt) / FADES);
+  }
+
+  static size(list) { return list.#all.length; }
+  static bytes(list) { return list.#bytes; }
+
+  static clear(list) { [list.#all, list.#cells, list.#bytes, list.#shown] = [[], null, 0, null]; }
+
+  static insert(list, mark, bytes) {
+    const all = list.#all;
+    let [low, high] = [0, all.length];
+    if (high && all[high - 1].__place < mark.__place) low = high; // as a rule it is the last
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (all[middle].__place < mark.__place) low = middle + 1; else high = middle;
+    }
+    if (all[low]?.__place === mark.__place) return;
+    all.splice(low, 0, mark);
+    list.#bytes += bytes;
+    list.#shown = null;
+    if (list.#cells) Marks.place(list, mark);
+  }
+
+  static remove(list, mark, bytes) {
+    const index = list.#all.lastIndexOf(mark);
+    if (index < 0) return;
+    list.#all.splice(index, 1);
+    list.#bytes -= bytes;
+    [list.#cells, list.#shown] = [null, null];
+  }
+
+  static forgetOldest(list) {
+    const gone = list.#all.splice(0, Math.ceil(list.#all.length / 20));
+    list.#bytes -= (list.#bytes / (list.#all.length + gone.length)) * gone.length;
+    [list.#cells, list.#shown] = [null, null];
+  }
+
+  static place(list, mark) {
+    if (mark.x === undefined) return;
+    const key = Math.floor(mark.x / CELL) * 4096 + Math.floor(mark.y / CELL);
+    const cell = list.#cells.get(key);
+    if (cell) cell.push(mark); else list.#cells.set(key, [mark]);
+  }
+
+  static turn(list) {
+    list.#last.clear();
+    if (partedAt !== null) list.#shown = null;
+  }
+
+  get length() { return this.all().length; }
+
+  add(place, more) {
+    const usage = `ours.${this.#name}.add`;
+    const wrong = (what) => { throw new Error(`${usage}: ${what}; use ${usage}({ x, y }) or ${usage}(touch, { any: "thing" })`); };
+    if (place === null || typeof place !== "object" || Array.isArray(place)) wrong(`a mark is ${place === null ? "null" : Array.isArray(place) ? "an array" : "a " + typeof place}, not an object`);
+    if (more !== undefined && (more === null || typeof more !== "object")) wrong("what is said of it is no object");
+    // Of a person or a finger only where it is: a mark is for ever, and they are not to be.
+    const bare = place instanceof Body || touches.has(place) ? { x: place.x, y: place.y } : place;
+    const said = { ...bare, ...more };
+    const { x, y } = said;
+    for (const [axis, value] of [["x", x], ["y", y]]) {
+      if (value !== undefined && !Number.isFinite(value)) wrong(`${axis} is ${typeof value === "number" ? value : "a " + typeof value}, not a number`);
+    }
+    if ((x === undefined) !== (y === undefined)) wrong(`${x === undefined ? "x" : "y"} is missing`);
+    if (Math.abs(x ?? 0) > 99999 || Math.abs(y ?? 0) > 99999) wrong("it is far outside of the canvas");
+    for (const key of ["x", "y", ...OF_ENGINE]) delete said[key];
+    const text = JSON.stringify(said);
+    if (text.length > SAID_MAX || native.bytes(text) > SAID_MAX) wrong(`${text.length} letters are more than ${SAID_MAX}: say less of it`);
+    if (partedAt !== null && this.#lost === "freeze") return null;
+    const seed = native.seed();
+    native.mark(this.#name, x, y, seed, text);
+    const mark = Mark.settle(new Mark(this, true, x === undefined ? null : [x, y], seed, parse(text)), `~${String(added++).padStart(9, "0")}`, now);
+    pending.set(seed, { mark, list: this, since: now, bytes: text.length });
+    Marks.insert(this, mark, text.length);
+    return mark;
+  }
+
+  all() {
+    if (this.#shown === null) {
+      const all = this.#all;
+      this.#shown = Object.freeze(Marks.faded(this) < 1 ? all.slice() : all.filter((mark) => mark.here));
+    }
+    return this.#shown;
+  }
+
+  last(span) {
+    const usage = `ours.${this.#name}.last`;
+    const since = now - seconds(span, usage);
+    let found = this.#last.get(since);
+    if (!found) this.#last.set(since, (found = Object.freeze(this.all().filter((mark) => Mark.began(mark) > since))));
+    return found;
+  }
+
+  near(place, radius, ...rest) {
+    const usage = `ours.${this.#name}.near`;
+    let [x, y, r] = [place, radius, rest[0]];
+    if (typeof place === "object" && place !== null) [x, y, r] = [place.x, place.y, radius];
+    if (![x, y, r].every(Number.isFinite)) throw new Error(`${usage}: x, y and the distance must be numbers; use ${usage}(touch, 100) or ${usage}(x, y, 100)`);
+    if (!this.#cells) {
+      this.#cells = new Map();
+      for (const mark of this.#all) Marks.place(this, mark);
+    }
+    const gone = Marks.faded(this) >= 1, found = [];
+    const take = (mark) => {
+      const far = Math.hypot(mark.x - x, mark.y - y);
+      if (far <= r && !(gone && !mark.here)) found.push([far, mark]);
+    };
+    if (r > 8 * CELL) this.#all.forEach((mark) => mark.x !== undefined && take(mark));
+    else for (let i = Math.floor((x - r) / CELL); i <= (x + r) / CELL; i++) {
+      for (let j = Math.floor((y - r) / CELL); j <= (y + r) / CELL; j++) this.#cells.get(i * 4096 + j)?.forEach(take);
+    }
+    return found.sort(([a], [b]) => a - b).map(([, mark]) => mark);
+  }
+}
+
+let added = 0;
+const pending = new Map(); // marks of here that have no number yet, by their seeds
+
+/** What both cities make and keep, as `[ours.NAME]` in installation.toml declares it. */
+export const ours = Object.freeze(Object.fromEntries(native.ours.map(([name, lost]) => [name, Object.freeze(new Marks(name, lost))])));
+const lists = Object.values(ours);
+
+// Marks that came since the frame before; those that were made here are known already, but for their places.
+function seeMarks({ anew, news, shared, lasting: lasts }) {
+  [lasting, sharedBelow] = [lasts, shared];
+  if (anew) {
+    lists.forEach(Marks.clear);
+    pending.clear();
+  }
+  for (const m of news) {
+    const list = Object.hasOwn(ours, m.name) ? ours[m.name] : null;
+    if (!list) continue;
+    const known = pending.get(m.seed);
+    let mark = null;
+    if (m.here && known?.list === list) {
+      pending.delete(m.seed);
+      Marks.remove(list, known.mark, known.bytes);
+      mark = known.mark;
+    }
+    mark ??= new Mark(list, m.here, m.at, m.seed, parse(m.said));
+    Marks.insert(list, Mark.settle(mark, m.place, m.began, m.own), m.said.length);
+  }
+  // What the engine did not take is not there.
+  for (const [seed, { mark, list, since, bytes }] of pending) {
+    if (now - since < 5) break;
+    pending.delete(seed);
+    Marks.remove(list, mark, bytes);
+  }
+  const sum = (of) => lists.reduce((all, list) => all + of(list), 0);
+  while (sum(Marks.size) > MARKS_MAX || sum(Marks.bytes) > SAID_ALL) {
+    Marks.forgetOldest(lists.reduce((a, b) => (Marks.size(b) > Marks.size(a) ? b : a)));
+  }
+}
+
+let said = ""; // what this city has said of itself
+let heard = null; // and the other one
+const NOTHING = Object.freeze({});
+
+function seeTogether(sees) {
+  if (sees.linked) partedAt = null;
+  else if (partedAt === null) partedAt = wasLinked ? now : -Infinity;
+  wasLinked ||= sees.linked;
+  seeMarks(sees.marks);
+  lists.forEach(Marks.turn);
+  if (sees.share !== heard && (sees.share !== null || native.lostShare !== "freeze")) {
+    heard = sees.share;
+    const share = heard === null ? null : parse(heard);
+    there.share = share && typeof share === "object" ? Object.freeze(share) : NOTHING;
+  }
+}
+let wasLinked = false;
+
+// Called by the engine after the handlers: what this city says of itself now.
+export function __told() {
+  const nothing = here.share === undefined || here.share === null || Object.keys(here.share).length === 0;
+  const text = nothing ? "" : JSON.stringify(here.share);
+  if (text !== said) {
+    native.share(text);
+    said = text;
+  }
+}

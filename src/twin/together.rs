@@ -1,0 +1,183 @@
+//! What both cities have together, between link and scene: marks, what each site says of itself, and meetings.
+
+use super::Senses;
+use crate::device::quic::{LinkSender, News};
+use crate::manifest::Lost;
+use crate::presence::{Encounters, Meeting, Point, Presence};
+use crate::scene::{MarkSeen, MarksSeen};
+use crate::works::{Draft, Mark, Recent, SEEN_BYTES, SEEN_MAX, Writer};
+use std::collections::VecDeque;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Marks that a scene is told of in one frame, at most: the rest of a long night comes in the next ones.
+const MARKS_A_FRAME: usize = 250;
+/// Marks that a scene may leave in a second, and at once; what is beyond is left out and said in the log.
+const RATE: (f64, f64) = (60.0, 240.0);
+/// And the same in bytes.
+const BYTES: (f64, f64) = (65_536.0, 524_288.0);
+
+/// So much a second, and so much at once.
+#[derive(Debug)]
+struct Allowance {
+    left: f64,
+    filled: Duration,
+    of: (f64, f64),
+}
+
+impl Allowance {
+    fn new(of: (f64, f64)) -> Self {
+        Self { left: of.1, filled: Duration::ZERO, of }
+    }
+
+    fn take(&mut self, now: Duration, much: f64) -> bool {
+        let passed = now.saturating_sub(self.filled).as_secs_f64();
+        (self.left, self.filled) = ((self.left + passed * self.of.0).min(self.of.1), now);
+        let enough = self.left >= much;
+        self.left -= if enough { much } else { 0.0 };
+        enough
+    }
+}
+
+/// What is together.
+pub(super) struct Together {
+    link: LinkSender,
+    meeting: Meeting,
+    canvas: Point,
+    key: [u8; 32],
+    lost: [Lost; 2],
+    recent: Recent,
+    me: Option<Writer>,
+    /// What the scene is still to be told.
+    untold: VecDeque<Mark>,
+    anew: bool,
+    merged: Option<usize>,
+    shared: u64,
+    /// Told with the last frame, if that was asked.
+    telling: usize,
+    allowed: [Allowance; 2],
+    excess: u64,
+    encounters: Encounters,
+    /// Meetings that are agreed, and when they are.
+    meetings: Vec<(Duration, Point)>,
+}
+
+impl Together {
+    /// Nothing yet. `key` is this site's.
+    pub fn new(link: LinkSender, meeting: Meeting, canvas: Point, key: [u8; 32], lost: [Lost; 2]) -> Self {
+        Self {
+            link,
+            meeting,
+            canvas,
+            key,
+            lost,
+            recent: Recent::new(SEEN_MAX, SEEN_BYTES),
+            me: None,
+            untold: VecDeque::new(),
+            anew: true,
+            merged: None,
+            shared: 0,
+            telling: 0,
+            allowed: [Allowance::new(RATE), Allowance::new(BYTES)],
+            excess: 0,
+            encounters: Encounters::default(),
+            meetings: Vec::new(),
+        }
+    }
+
+    /// A scene that knows nothing has started.
+    pub fn renew(&mut self) {
+        (self.anew, self.telling) = (true, 0);
+        self.untold = self.recent.after(None).cloned().collect();
+    }
+
+    /// What the link has told of marks since the frame before.
+    pub fn take_in(&mut self) {
+        let News { anew, marks, merged, me, shared, .. } = self.link.news();
+        if anew {
+            self.recent = Recent::new(SEEN_MAX, SEEN_BYTES);
+            self.renew();
+        }
+        for mark in marks {
+            if self.recent.take(mark.clone()) {
+                self.untold.push_back(mark);
+            }
+        }
+        if self.untold.len() > SEEN_MAX {
+            // A scene that has not asked for long is told all that is still to be seen.
+            self.renew();
+        }
+        self.merged = merged.or(self.merged);
+        (self.me, self.shared) = (me, shared);
+    }
+
+    /// Who fades there is gone at once, if the manifest says so.
+    pub fn hide(&self, there: &mut Presence) {
+        if self.lost[0] == Lost::Hide {
+            there.bodies.retain(|body| body.faded == 0.0);
+        }
+    }
+
+    /// Who is here and who is there, on this canvas; where they meet is proposed, if this is the site that does.
+    pub fn meet(&mut self, now: Duration, here: &Presence, there: &Presence) {
+        for at in self.encounters.turn(now, self.canvas[1], here, there) {
+            self.link.meeting(now, at);
+        }
+    }
+
+    /// A meeting is agreed. `lead`: this site has proposed it.
+    pub fn agreed(&mut self, at: Duration, place: Point, lead: bool) {
+        let place = if lead { place } else { self.meeting.turn(self.canvas[0], place) };
+        self.meetings.push((at, place));
+    }
+
+    /// Meetings that are now.
+    pub fn due(&mut self, now: Duration) -> Vec<Point> {
+        self.meetings.extract_if(.., |(at, _)| *at <= now).map(|(_, place)| place).collect()
+    }
+
+    /// What the scene is to be told of marks with this frame.
+    pub fn sees(&mut self, senses: &Senses) -> MarksSeen {
+        self.telling = self.untold.len().min(MARKS_A_FRAME);
+        let news = self.untold.iter().take(self.telling).map(|mark| self.seen(mark, senses)).collect();
+        MarksSeen { anew: self.anew, news, shared: self.shared, lasting: false }
+    }
+
+    /// It has been told; what is now all there, if both were apart.
+    pub fn told(&mut self) -> Option<usize> {
+        self.untold.drain(..self.telling.min(self.untold.len()));
+        (self.telling, self.anew) = (0, false);
+        self.merged.take_if(|_| self.untold.is_empty())
+    }
+
+    fn seen(&self, mark: &Mark, senses: &Senses) -> MarkSeen {
+        let writer = mark.place.writer;
+        let here = writer.site == self.key;
+        let hash = writer.site.iter().copied().chain(writer.store.to_le_bytes());
+        let hash =
+            hash.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        MarkSeen {
+            place: format!("{:014x}{hash:016x}", mark.place.stamp),
+            name: mark.name.clone(),
+            at: mark.at.map(|at| if here { at } else { self.meeting.turn(self.canvas[0], at) }),
+            began: (senses.shared_seconds(mark.born as f64 / 1e6) * 1e3).round() / 1e3,
+            seed: mark.seed,
+            here,
+            own: (Some(writer) == self.me).then_some(mark.sequence),
+            said: mark.said.clone(),
+        }
+    }
+
+    /// The scene has a visitor leave something.
+    pub fn leave(&mut self, now: Duration, draft: Draft) {
+        let bytes = (draft.said.len() + draft.name.len() + 64) as f64;
+        if !self.allowed[0].take(now, 1.0) || !self.allowed[1].take(now, bytes) {
+            self.excess += 1;
+            if self.excess.is_power_of_two() {
+                tracing::warn!("scene: {} marks are left out: at most 60 a second are kept", self.excess);
+            }
+            return;
+        }
+        let utc = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        self.link.mark(now, utc, draft);
+    }
+}
