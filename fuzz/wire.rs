@@ -2,7 +2,7 @@
 
 use super::Target;
 use super::inputs::{Outcome, join, pieces};
-use moongate::link::{Config, DATAGRAM_MAX, Happening, Link, Showing};
+use moongate::link::{Config, DATAGRAM_MAX, Happening, Link, Showing, Works};
 use moongate::manifest::{Fault, Installation, Site};
 use moongate::presence::recording::{Head, Tape, put_instant};
 use moongate::presence::{
@@ -12,6 +12,7 @@ use moongate::scene::{
     Act, Colour, FromScene, ITEMS_MAX, Item, Paint, Picture, Range, ScriptFault, Shape, ToScene, read, write,
 };
 use moongate::wire::Reader;
+use moongate::works::{BATCH_MARKS, Batch, Draft, Memory, Seal, Work};
 use std::path::Path;
 use std::time::Duration;
 
@@ -56,6 +57,7 @@ pub const TARGETS: &[Target] = &[
         run: recording,
     },
     Target { name: "scene", seeds: messages, words: &["\u{7f}\u{7f}"], most: 16_384, run: scene },
+    Target { name: "marks", seeds: batches, words: &["lanterns", "{\"a\":1}"], most: 20_000, run: batch },
     Target {
         name: "manifest",
         seeds: || vec![format!("s{SITE}").into_bytes(), format!("i{INSTALLATION}").into_bytes()],
@@ -106,9 +108,68 @@ fn config(side: u8) -> Config {
     }
 }
 
+/// Lets everything pass, so that what a twin has signed is what is looked at.
+struct Trusting([u8; 32]);
+
+impl Seal for Trusting {
+    fn public(&self) -> [u8; 32] {
+        self.0
+    }
+
+    fn sign(&self, _: &[u8]) -> [u8; 64] {
+        [1; 64]
+    }
+
+    fn verify(&self, _: &[u8; 32], _: &[u8], _: &[u8; 64]) -> bool {
+        true
+    }
+}
+
+/// A session with works.
+fn session(side: u8) -> Link {
+    let store = Box::new(Memory::new(u64::from(side)));
+    let works = Works::open("ripples", Box::new(Trusting([side; 32])), store).expect("memory always opens");
+    Link::new(Duration::ZERO, config(side)).with_works(works)
+}
+
+fn lantern(number: u32, said: usize) -> Draft {
+    Draft {
+        name: "lanterns".into(),
+        at: Some([5.0, 7.0]),
+        seed: number,
+        said: format!("{{\"a\":\"{}\"}}", "x".repeat(said)),
+    }
+}
+
+fn batches() -> Vec<Vec<u8>> {
+    let seal = Trusting([1; 32]);
+    let mut work = Work::open("ripples", seal.public(), &mut Memory::new(1)).expect("memory always opens");
+    [1, 5, 60]
+        .map(|count| {
+            (0..count)
+                .for_each(|number| _ = work.add(Duration::from_secs(1), 1_000, lantern(number, number as usize * 4)));
+            work.seal(&seal).1[0].bytes.clone()
+        })
+        .into()
+}
+
+fn batch(input: &[u8]) -> u64 {
+    let mut outcome = Outcome::default();
+    match Batch::open("ripples", input.to_vec(), i64::MAX, &Trusting([0; 32])) {
+        Ok((batch, marks)) => {
+            assert_eq!(marks, batch.marks());
+            assert!(marks.len() <= BATCH_MARKS && marks.windows(2).all(|two| two[0].place < two[1].place));
+            assert!(marks.iter().filter_map(|mark| mark.at).flatten().all(f32::is_finite));
+            outcome.count(marks.len());
+        }
+        Err(why) => outcome.fault(&why),
+    }
+    outcome.end()
+}
+
 /// What a twin says, datagram by datagram, while two sites meet, touch, speak and part.
 fn talks() -> Vec<Vec<u8>> {
-    let mut links = [0, 1].map(|side| Link::new(Duration::ZERO, config(side)));
+    let mut links = [0, 1].map(session);
     links.iter_mut().for_each(|link| link.handle_path(Duration::ZERO));
     let mut said = Vec::new();
     for step in 0_u64..60 {
@@ -119,6 +180,10 @@ fn talks() -> Vec<Vec<u8>> {
             12 => _ = twin.handle_happening(now, Happening::Down(crowd(1).touches[0])),
             14 => _ = twin.handle_happening(now, Happening::Signal { name: "bell".into(), data: "{\"x\":1}".into() }),
             16 => twin.handle_presence(now, crowd(12)),
+            22 => twin.handle_mark(now, 1_000, lantern(1, 20)),
+            24 => (2..9).for_each(|number| twin.handle_mark(now, 1_000, lantern(number, 900))),
+            26 => _ = twin.handle_share(now, "{\"tide\":1}"),
+            28 => twin.handle_meeting(now, [5.0, 5.0]),
             20 => _ = twin.handle_happening(now, Happening::Up(crowd(1).touches[0])),
             40 => twin.handle_showing(now, Showing { installation: "other".into(), declarations: 2 }),
             55 => twin.handle_close(),
@@ -142,7 +207,7 @@ fn talks() -> Vec<Vec<u8>> {
 fn link(input: &[u8]) -> u64 {
     let mut outcome = Outcome::default();
     let mut now = Duration::ZERO;
-    let mut link = Link::new(now, config(0));
+    let mut link = session(0);
     link.handle_path(now);
     link.handle_presence(now, crowd(2));
     for (beside, bytes) in pieces(input) {

@@ -15,13 +15,13 @@ export function meet(at) {
 }
 
 function lantern(l, now) {
-  const rise = 1 - Math.exp(-l.age / 60);
+  const rise = 1 - Math.exp(-l.age / 45);
   const x = l.x + 14 * noise(l.seed, now / 3) + 90 * rise * noise(l.seed, now / 40);
   const y = l.y + (40 - l.y) * rise;
   const alpha = Math.min(1, l.age * 3) * Math.min(1, (RISES - l.age) / 30) * (1 - l.faded);
-  const size = (l.shared ? 1 : 0.85) * (34 - 16 * rise);
+  const size = (l.shared ? 1 : 0.85) * (36 - 18 * rise);
   const flicker = 0.75 + 0.25 * noise(l.seed + 7, now * 3);
-  draw.circle(x, y, size * 3, { fill: l.city.colour, soft: size * 3, alpha: 0.35 * alpha * flicker, blend: "add" });
+  draw.circle(x, y, size * 2, { fill: l.city.colour, soft: size * 2, alpha: 0.22 * alpha * flicker, blend: "add" });
   draw.rect(x - size / 2, y - size * 0.7, size, size * 1.3, { fill: l.city.colour, radius: size / 3, alpha });
   draw.circle(x, y + size * 0.25, size * 0.3, { fill: "#fff4d0", soft: size * 0.3, alpha: alpha * flicker });
 }

@@ -386,20 +386,53 @@ pub(super) mod tests {
         ]
     }
 
+    /// What was added to version 1 later: sites from before skip it.
+    fn later_samples() -> Vec<Frame<'static>> {
+        use super::super::pieces::{Known, Who};
+        let (speaker, other) = (Who { speaker: true, store: 77 }, Who { speaker: false, store: 1 << 60 });
+        let known = vec![
+            Known { who: speaker, next: 300, pieces: vec![(300, 0b101), (364, 1)] },
+            Known { who: other, next: 0, pieces: vec![] },
+        ];
+        let meet = Happening::Meet { at: Duration::from_micros(654_321), place: [12.5, 900.0] };
+        vec![
+            Frame::Events { oldest: 6, events: vec![Event { number: 6, made: Duration::from_micros(5), what: meet }] },
+            Frame::Have(Have { work: 0x0123_4567_89ab_cdef, part: 0, parts: 1, known }),
+            Frame::Piece(Piece {
+                work: 0x0123_4567_89ab_cdef,
+                who: other,
+                first: 64,
+                oldest: 3,
+                size: 965,
+                index: 1,
+                sent: Duration::from_micros(9_000_001),
+                age: Duration::from_millis(40),
+                bytes: b"marks",
+            }),
+            Frame::Share { number: 4, data: "{\"tide\":0.5}".into() },
+            Frame::Shared { number: 4 },
+        ]
+    }
+
     /// The bytes of version 1 decode for ever. `MOONGATE_BLESS=1` writes them anew, for a new version only.
     #[test]
     fn the_bytes_of_version_1_stay() {
+        stay(samples(), "link-1.bin");
+        stay(later_samples(), "link-1-together.bin");
+    }
+
+    fn stay(samples: Vec<Frame>, name: &str) {
         let mut bytes = Vec::new();
-        for frame in samples() {
+        for frame in &samples {
             frame.encode(&mut bytes);
         }
-        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/link-1.bin");
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire").join(name);
         if std::env::var_os("MOONGATE_BLESS").is_some() {
             std::fs::write(&file, &bytes).expect("the tree can be written");
         }
-        let kept = std::fs::read(&file).expect("tests/wire/link-1.bin is in the repository");
+        let kept = std::fs::read(&file).expect("tests/wire is in the repository");
         let mut reader = Reader::new(&kept);
-        for frame in samples() {
+        for frame in samples {
             assert_eq!(Frame::decode(&mut reader), Ok(Some(frame)));
         }
         assert_eq!(bytes, kept, "what we send now is what version 1 sent");
@@ -435,7 +468,7 @@ pub(super) mod tests {
         #[test]
         fn broken_frames_never_panic(place in any::<prop::sample::Index>(), byte in any::<u8>()) {
             let mut bytes = Vec::new();
-            for frame in samples() {
+            for frame in samples().into_iter().chain(later_samples()) {
                 frame.encode(&mut bytes);
             }
             let at = place.index(bytes.len());

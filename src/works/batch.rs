@@ -141,3 +141,79 @@ impl Place {
     /// The highest stamp that a mark may have.
     pub(super) const STAMP_MAX: u64 = COUNT_MAX;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Draft, Memory, Work};
+    use super::*;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    /// Signs with its own number.
+    struct Numbered(u8);
+
+    impl Seal for Numbered {
+        fn public(&self) -> [u8; 32] {
+            [self.0; 32]
+        }
+
+        fn sign(&self, _: &[u8]) -> [u8; SIGNATURE] {
+            [self.0; SIGNATURE]
+        }
+
+        fn verify(&self, public: &[u8; 32], _: &[u8], signature: &[u8; SIGNATURE]) -> bool {
+            signature[..32] == public[..]
+        }
+    }
+
+    fn work(drafts: impl IntoIterator<Item = Draft>) -> (Vec<Mark>, Vec<std::sync::Arc<Batch>>) {
+        let mut work = Work::open("ripples", [7; 32], &mut Memory::new(9)).expect("memory");
+        for (draft, at) in drafts.into_iter().zip(0..) {
+            work.add(Duration::from_millis(5_000 + at), 1_764_000_000_000 + at, draft);
+        }
+        work.seal(&Numbered(7))
+    }
+
+    fn lantern() -> Draft {
+        Draft { name: "lanterns".into(), at: Some([12.5, 900.0]), seed: 7, said: "{\"hue\":40}".into() }
+    }
+
+    /// The bytes that are signed and kept decode for ever. `MOONGATE_BLESS=1` writes them anew, for a new version only.
+    #[test]
+    fn the_bytes_of_version_1_stay() {
+        let (marks, batches) = work([lantern(), Draft { at: None, said: "{}".into(), ..lantern() }]);
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/marks-1.bin");
+        if std::env::var_os("MOONGATE_BLESS").is_some() {
+            std::fs::write(&file, &batches[0].bytes).expect("the tree can be written");
+        }
+        let kept = std::fs::read(&file).expect("tests/wire is in the repository");
+        let (batch, read) = Batch::open("ripples", kept, 5_000_000, &Numbered(1)).expect("it is signed");
+        assert_eq!((&batch, read), (&*batches[0], marks));
+    }
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out(
+            all in prop::collection::vec(("[a-z]{1,32}", any::<Option<(i16, i16)>>(), any::<u32>(), ".{0,900}"), 1..130)
+        ) {
+            let drafts = all.into_iter().map(|(name, at, seed, said)| {
+                Draft { name, at: at.map(|(x, y)| [f32::from(x), f32::from(y)]), seed, said }
+            });
+            let (marks, batches) = work(drafts);
+            let opened: Vec<Mark> = batches.iter().flat_map(|batch| {
+                prop_assert_bytes(batch);
+                Batch::open("ripples", batch.bytes.clone(), batch.born, &Numbered(1)).expect("it is signed").1
+            }).collect();
+            prop_assert_eq!(opened, marks);
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+            let _ = Batch::open("ripples", bytes, i64::MIN, &Numbered(1));
+        }
+    }
+
+    fn prop_assert_bytes(batch: &Batch) {
+        assert!(batch.bytes.len() <= BATCH_MAX, "{}", batch.bytes.len());
+    }
+}
