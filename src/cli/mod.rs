@@ -18,6 +18,7 @@ mod scene;
 mod sense;
 #[cfg(feature = "show")]
 mod show;
+mod survey;
 mod twins;
 
 use crate::device::secrecy::{close_memory, no_core_dumps};
@@ -55,6 +56,8 @@ enum Command {
     Run(run::Arguments),
     /// Brings two sites together that cannot reach each other; sees nothing of what they say.
     Relay(relay::Arguments),
+    /// Finds out what a venue's line can carry, before anything is shipped.
+    Survey(survey::Arguments),
     /// One site's show; a line of its state a second on standard output, commands on standard input.
     #[cfg(feature = "show")]
     Show(show::Arguments),
@@ -105,6 +108,7 @@ pub fn run() -> ExitCode {
         #[cfg(feature = "show")]
         Command::Run(arguments) => run::run(&arguments),
         Command::Relay(arguments) => relay::run(&arguments),
+        Command::Survey(arguments) => survey::run(&arguments),
         #[cfg(feature = "show")]
         Command::Show(arguments) => show::run(&arguments),
         Command::Camera(arguments) => camera::run(&arguments),

@@ -16,6 +16,7 @@ pub mod scene_process;
 pub mod secrecy;
 pub mod sight;
 pub mod street;
+pub mod survey;
 pub mod tls;
 pub mod touch;
 pub mod visitors;

@@ -1,7 +1,9 @@
 //! A relay on a thread of its own: one UDP socket, and what the forwarder says of each datagram.
 
 use super::clock::{monotonic, thread_cpu};
+use super::survey;
 use crate::link::relay::{Counts, Forwarder, Limits, Turn};
+use crate::link::survey::is_of_survey;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -89,10 +91,18 @@ fn as_socket(to: SocketAddr, like: SocketAddr) -> SocketAddr {
 fn run(socket: &UdpSocket, mut forwarder: Forwarder, state: &Mutex<RelayState>, over: &AtomicBool) {
     let mut bytes = vec![0; DATAGRAM_MAX];
     let mut told = Duration::ZERO;
+    // Venues find out what their lines carry; without randomness they do not, and all else goes on.
+    let mut echo = survey::echo().ok();
     while !over.load(Ordering::Relaxed) {
         let received = socket.recv_from(&mut bytes);
         let now = monotonic();
         if let Ok((count, from)) = received {
+            if is_of_survey(&bytes[..count]) {
+                let known = SocketAddr::new(from.ip().to_canonical(), from.port());
+                let answer = echo.as_mut().and_then(|echo| echo.handle(now, known, &bytes[..count]));
+                answer.iter().for_each(|answer| drop(socket.send_to(answer, from)));
+                continue;
+            }
             // What cannot be sent is lost, as on any path.
             match forwarder.handle(now, SocketAddr::new(from.ip().to_canonical(), from.port()), &bytes[..count]) {
                 Turn::Forward(to) => drop(socket.send_to(&bytes[..count], as_socket(to, from))),

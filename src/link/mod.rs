@@ -19,6 +19,7 @@ mod pieces;
 pub mod relay;
 mod session;
 mod share;
+pub mod survey;
 mod terms;
 mod ticket;
 mod transmit;

@@ -87,6 +87,8 @@ struct Inner {
     /// Who is there, of here and of there.
     bodies: [Vec<u16>; 2],
     frames: VecDeque<Duration>,
+    /// From frame to frame, in seconds, since somebody asked.
+    times: VecDeque<f64>,
     lines: VecDeque<TraceLine>,
 }
 
@@ -108,7 +110,18 @@ impl Trace {
         if inner.frames.len() == FRAMES_MAX {
             inner.frames.pop_front();
         }
+        if let Some(before) = inner.frames.back().copied() {
+            if inner.times.len() == FRAMES_MAX {
+                inner.times.pop_front();
+            }
+            inner.times.push_back(at.saturating_sub(before).as_secs_f64());
+        }
         inner.frames.push_back(at);
+    }
+
+    /// How long each frame took since this was last asked, in seconds: from its start to the next one's.
+    pub fn frame_times(&self) -> Vec<f64> {
+        self.inner().times.drain(..).collect()
     }
 
     pub(super) fn made(&self, input: u64, touched: &Touched) {

@@ -71,6 +71,9 @@ pub struct Line {
     /// With `--trace`: memory of this process, in MiB (proportional set size).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_mib: Option<f64>,
+    /// With `--trace`: how long each frame took since the line before, in milliseconds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frames_ms: Vec<f64>,
     /// With `--trace`: what happened to each touch and body.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<TraceLine>,

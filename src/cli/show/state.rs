@@ -90,6 +90,14 @@ impl Source {
                 .unwrap_or_default(),
             sound: self.audio.device(),
             memory_mib: self.trace.as_ref().and_then(|_| memory("self")),
+            frames_ms: self
+                .trace
+                .as_ref()
+                .map(Trace::frame_times)
+                .unwrap_or_default()
+                .into_iter()
+                .map(|s| tenths(s * 1e3))
+                .collect(),
             events: self.trace.as_ref().map(Trace::take).unwrap_or_default(),
         }
     }

@@ -1,0 +1,164 @@
+//! `moongate survey`: what a venue's line can carry, before anything is shipped.
+
+use super::record::length;
+use crate::device::survey::{answer, ask};
+use crate::link::survey::{Finding, LARGEST, Load, Span, Verdict};
+use serde_json::json;
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// The link needs datagrams of this size.
+const NEEDED: usize = 1_200;
+
+/// What can be said on the command line.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Where someone answers: a relay, or `moongate survey --listen` at the other venue. Host and port.
+    #[arg(required_unless_present = "listen", value_name = "ADDRESS")]
+    pub address: Option<String>,
+    /// How long: 10m, 24h, 7d.
+    #[arg(long = "for", value_name = "TIME", default_value = "24h", value_parser = length)]
+    pub length: Duration,
+    /// Writes what was found, hour by hour, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Answers surveys of others at this UDP address instead.
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["address", "report"])]
+    pub listen: Option<SocketAddr>,
+}
+
+/// Asks, or answers, until the time is over or Ctrl-C.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    let done = match (&arguments.listen, &arguments.address) {
+        (Some(listen), _) => listens(*listen),
+        (None, Some(address)) => asks(address, arguments),
+        (None, None) => Err("say whom to ask: moongate survey HOST:PORT".into()),
+    };
+    done.unwrap_or_else(|why| {
+        eprintln!("moongate survey: {why}");
+        ExitCode::FAILURE
+    })
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+fn listens(listen: SocketAddr) -> Result<ExitCode, Failure> {
+    let socket = UdpSocket::bind(listen)
+        .map_err(|why| format!("UDP {listen} cannot be opened ({why}); say another with --listen"))?;
+    println!(
+        "Answers surveys at UDP {}. At the other venue: moongate survey HOST:{}",
+        socket.local_addr()?,
+        listen.port()
+    );
+    answer(&socket, until_interrupted()?.as_ref())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn asks(address: &str, arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let found = address.to_socket_addrs().map_err(|why| {
+        format!("\"{address}\" is not found ({why}); write a host and a port, such as relay.example.org:4434")
+    })?;
+    let to = found.min_by_key(SocketAddr::is_ipv6).ok_or_else(|| format!("\"{address}\" has no address"))?;
+    // Forty people for twelve seconds in each ten minutes, a few in each minute, and what is timed, both ways.
+    let hours = arguments.length.as_secs_f64() / 3_600.0;
+    println!(
+        "Asks {to}; about {:.0} MB go each way in all. Ctrl-C ends it sooner and tells what was found.",
+        37.0 * hours
+    );
+    let finding = ask(to, arguments.length, until_interrupted()?.as_ref(), |passed, finding| {
+        println!("{:>4} min  {}", passed.as_secs() / 60, line(&finding.all()));
+    })?;
+    if let Some(file) = &arguments.report {
+        std::fs::write(file, format!("{:#}\n", report(&finding)))
+            .map_err(|why| format!("{} cannot be written ({why})", file.display()))?;
+    }
+    print(to, &finding);
+    Ok(if finding.verdict() >= Some(Verdict::Few) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// True from Ctrl-C on.
+fn until_interrupted() -> Result<Arc<AtomicBool>, Failure> {
+    let over = Arc::<AtomicBool>::default();
+    let told = over.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    std::thread::Builder::new().name("interrupt".into()).spawn(move || {
+        let _ = runtime.block_on(tokio::signal::ctrl_c());
+        told.store(true, Ordering::Relaxed);
+    })?;
+    Ok(over)
+}
+
+fn share(lost: Option<[f64; 2]>) -> String {
+    lost.map_or("–".into(), |[there, back]| format!("{:.1} / {:.1} %", there * 100.0, back * 100.0))
+}
+
+fn line(span: &Span) -> String {
+    let Some(median) = span.round_trip(50) else { return "no answer".into() };
+    let slow = span.round_trip(99).unwrap_or(median);
+    let queue = |load| span.queue(load).map_or("–".into(), |queue| format!("{queue:.0}"));
+    format!(
+        "round trip {median:.0} ms, {slow:.0} at worst; lost {}; a few people: lost {}, +{} ms; forty: lost {}, +{} ms; {} gaps, \
+         longest {:.0} s: {}",
+        share(span.lost(Load::Calm)),
+        share(span.lost(Load::Few)),
+        queue(Load::Few),
+        share(span.lost(Load::Crowd)),
+        queue(Load::Crowd),
+        span.gaps,
+        span.longest_gap.as_secs_f64(),
+        span.verdict().map_or("nothing", Verdict::word),
+    )
+}
+
+fn print(to: SocketAddr, finding: &Finding) {
+    println!("\nHour by hour (lost there / back; queue of a load in ms):");
+    for (hour, span) in finding.spans.iter().enumerate() {
+        println!("{hour:>4}  {}", line(span));
+    }
+    println!();
+    let Some(verdict) = finding.verdict() else {
+        let why = if finding.full { "it answers too many others; try later" } else { "nothing came back" };
+        println!(
+            "Nobody answers at {to}: {why}. Is `moongate relay` or `moongate survey --listen` running there, and does this \
+             network let UDP out?"
+        );
+        return;
+    };
+    if let Some(seen) = finding.seen {
+        println!("This line is seen as {seen}; its address changed {} times.", finding.moves);
+    }
+    if finding.largest < NEEDED {
+        println!("Datagrams of {NEEDED} bytes do not pass: the link cannot be made. Ask for an MTU of 1,280 or more.");
+    } else {
+        println!(
+            "The largest datagram that passed has {} bytes of {LARGEST}; the link needs {NEEDED}.",
+            finding.largest
+        );
+    }
+    println!("In its worst hour this line carries: {}.", verdict.word());
+}
+
+fn report(finding: &Finding) -> serde_json::Value {
+    let span = |span: &Span| {
+        json!({
+            "round_trip_ms": { "p50": span.round_trip(50), "p95": span.round_trip(95), "p99": span.round_trip(99) },
+            "lost": { "small": span.lost(Load::Calm), "few": span.lost(Load::Few), "forty": span.lost(Load::Crowd) },
+            "queue_ms": { "few": span.queue(Load::Few), "forty": span.queue(Load::Crowd) },
+            "gaps": span.gaps,
+            "longest_gap_s": span.longest_gap.as_secs_f64(),
+            "carries": span.verdict().map(Verdict::word),
+        })
+    };
+    json!({
+        "api": 1,
+        "carries": finding.verdict().map(Verdict::word),
+        "seen_as": finding.seen.map(|seen| seen.to_string()),
+        "address_changes": finding.moves,
+        "largest_datagram": finding.largest,
+        "hours": finding.spans.iter().map(span).collect::<Vec<_>>(),
+    })
+}

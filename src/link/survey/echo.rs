@@ -1,0 +1,85 @@
+//! The end that answers a survey.
+
+use super::{Answer, Ask, COOKIE, LARGEST, Load};
+use core::net::SocketAddr;
+use ring::digest::{Context, SHA256};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Most surveys at once.
+const SURVEYS_MAX: usize = 32;
+/// Bytes a second of one survey, and at once: a little more than forty people.
+const RATE: f64 = 300_000.0;
+const AT_ONCE: f64 = 300_000.0;
+/// Who is silent for this long has gone.
+const GONE: Duration = Duration::from_secs(120);
+/// A cookie is good for this long at least, and twice that at most.
+const EPOCH: Duration = Duration::from_secs(3_600);
+
+/// One who asks.
+#[derive(Debug)]
+struct Asker {
+    survey: u64,
+    counts: [u64; Load::COUNT],
+    heard: Duration,
+    allowance: f64,
+}
+
+/// Answers surveys, a few at a time.
+#[derive(Debug)]
+pub struct Echo {
+    secret: [u8; 32],
+    askers: HashMap<SocketAddr, Asker>,
+}
+
+impl Echo {
+    /// `secret` is random; cookies follow from it.
+    pub fn new(secret: [u8; 32]) -> Self {
+        Self { secret, askers: HashMap::new() }
+    }
+
+    /// How many surveys there are.
+    pub fn surveys(&self) -> usize {
+        self.askers.len()
+    }
+
+    fn cookie(&self, of: SocketAddr, epoch: u64) -> [u8; COOKIE] {
+        let mut hash = Context::new(&SHA256);
+        hash.update(b"moongate-survey/1");
+        hash.update(&self.secret);
+        hash.update(&epoch.to_le_bytes());
+        hash.update(of.to_string().as_bytes());
+        *hash.finish().as_ref().first_chunk().expect("SHA-256 has 32 bytes")
+    }
+
+    /// What is to be answered to `from`, if anything; never more bytes than came.
+    pub fn handle(&mut self, now: Duration, from: SocketAddr, bytes: &[u8]) -> Option<Vec<u8>> {
+        let ask = Ask::decode(bytes).ok().filter(|_| bytes.len() <= LARGEST)?;
+        let epoch = now.as_secs() / EPOCH.as_secs();
+        let current = self.cookie(from, epoch);
+        if ask.cookie != current && (epoch == 0 || ask.cookie != self.cookie(from, epoch - 1)) {
+            return Some(Answer::Cookie(current).encode(0));
+        }
+        if !self.askers.contains_key(&from) {
+            self.askers.retain(|_, asker| now.saturating_sub(asker.heard) < GONE);
+            if self.askers.len() >= SURVEYS_MAX {
+                return Some(Answer::Full.encode(0));
+            }
+        }
+        let new = Asker { survey: ask.survey, counts: [0; Load::COUNT], heard: now, allowance: AT_ONCE };
+        let asker = self.askers.entry(from).or_insert(new);
+        if asker.survey != ask.survey {
+            (asker.survey, asker.counts) = (ask.survey, [0; Load::COUNT]);
+        }
+        let passed = now.saturating_sub(asker.heard).as_secs_f64();
+        asker.heard = now;
+        asker.allowance = (asker.allowance + passed * RATE).min(AT_ONCE) - bytes.len() as f64;
+        if asker.allowance < 0.0 {
+            asker.allowance = 0.0;
+            return None;
+        }
+        asker.counts[ask.load as usize] += 1;
+        let Ask { number, sent, load, .. } = ask;
+        Some(Answer::Came { number, sent, load, counts: asker.counts, you: from }.encode(bytes.len()))
+    }
+}

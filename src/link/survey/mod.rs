@@ -1,0 +1,246 @@
+//! What a line can carry, found out before anything is shipped: one end asks for a day, the other end answers.
+//!
+//! Eight small datagrams a second measure delay and interruptions all along; now and then a stream like that of a few
+//! people, and rarely one like that of forty, measures what is lost of them and how long the queue becomes. Nothing is
+//! sent that says anything. Who answers gives no more bytes than it gets, and only to an address that was proved to be
+//! one (a cookie), so that it is of no use against others.
+
+mod echo;
+mod ledger;
+mod surveyor;
+
+pub use echo::Echo;
+pub use ledger::{Load, Span, Verdict};
+pub use surveyor::{Finding, Surveyor};
+
+use crate::wire::{Reader, WireError, Write, read_address, write_address};
+use core::net::SocketAddr;
+use std::time::Duration;
+
+/// Every datagram begins so; the second bit of the first byte is clear, as it never is in QUIC's. The last byte is the
+/// version.
+const HEAD: [u8; 5] = [0x1d, b'm', b'g', b's', 1];
+/// The shortest question: longer than any answer without its filling.
+const LEAST: usize = 80;
+/// The largest datagram, as UDP has it on an Ethernet.
+pub const LARGEST: usize = 1_472;
+const COOKIE: usize = 16;
+
+/// True for what surveys say.
+pub fn is_of_survey(datagram: &[u8]) -> bool {
+    datagram.starts_with(&HEAD)
+}
+
+/// One question; it is filled up to the length that is to be tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ask {
+    cookie: [u8; COOKIE],
+    /// Random, for one survey.
+    survey: u64,
+    number: u64,
+    /// By the asker's clock.
+    sent: Duration,
+    /// What kind of stream it belongs to.
+    load: Load,
+}
+
+/// What is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// Ask again with this.
+    Cookie([u8; COOKIE]),
+    /// It came: with what was asked, how many of each load came so far, and where from.
+    Came { number: u64, sent: Duration, load: Load, counts: [u64; Load::COUNT], you: SocketAddr },
+    /// Others are being answered; later perhaps.
+    Full,
+}
+
+impl Ask {
+    fn encode(&self, size: usize) -> Vec<u8> {
+        let mut out = Vec::with_capacity(size.max(LEAST));
+        out.extend_from_slice(&HEAD);
+        out.put_u8(1);
+        out.extend_from_slice(&self.cookie);
+        out.put_u64(self.survey);
+        out.put_u64(self.number);
+        out.put_u64(self.sent.as_micros() as u64);
+        out.put_u8(self.load as u8);
+        out.resize(size.clamp(LEAST, LARGEST), 0);
+        out
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut from = said(bytes, 1)?;
+        if bytes.len() < LEAST {
+            return Err(WireError::Short);
+        }
+        Ok(Self {
+            cookie: from.array()?,
+            survey: from.u64()?,
+            number: from.u64()?,
+            sent: Duration::from_micros(from.u64()?),
+            load: Load::decode(from.u8()?)?,
+        })
+    }
+}
+
+impl Answer {
+    fn encode(&self, size: usize) -> Vec<u8> {
+        let mut out = Vec::with_capacity(size.max(LEAST));
+        out.extend_from_slice(&HEAD);
+        match self {
+            Self::Cookie(cookie) => {
+                out.put_u8(2);
+                out.extend_from_slice(cookie);
+            }
+            Self::Came { number, sent, load, counts, you } => {
+                out.put_u8(3);
+                out.put_u64(*number);
+                out.put_u64(sent.as_micros() as u64);
+                out.put_u8(*load as u8);
+                counts.iter().for_each(|count| out.put_var(*count));
+                write_address(&mut out, *you);
+                out.resize(size.max(out.len()), 0);
+            }
+            Self::Full => out.put_u8(4),
+        }
+        out
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        let kind = *bytes.get(HEAD.len()).ok_or(WireError::Short)?;
+        let mut from = said(bytes, kind)?;
+        Ok(match kind {
+            2 => Self::Cookie(from.array()?),
+            3 => {
+                let (number, sent) = (from.u64()?, Duration::from_micros(from.u64()?));
+                let load = Load::decode(from.u8()?)?;
+                let mut counts = [0; Load::COUNT];
+                for count in &mut counts {
+                    *count = from.var()?;
+                }
+                Self::Came { number, sent, load, counts, you: read_address(&mut from)? }
+            }
+            4 => Self::Full,
+            _ => return Err(WireError::Range),
+        })
+    }
+}
+
+fn said(bytes: &[u8], kind: u8) -> Result<Reader<'_>, WireError> {
+    let rest = bytes.strip_prefix(&HEAD[..]).ok_or(WireError::Range)?;
+    let mut from = Reader::new(rest);
+    if from.u8()? == kind { Ok(from) } else { Err(WireError::Range) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::ocean::{Ocean, Path};
+    use proptest::prelude::*;
+
+    const MS: Duration = Duration::from_millis(1);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn address() -> SocketAddr {
+        "203.0.113.7:40000".parse().expect("an address")
+    }
+
+    /// A survey over a path that is cut and mended at these seconds.
+    fn survey(path: Path, length: Duration, cuts: &[(u64, bool)]) -> Surveyor {
+        let (mut ocean, mut echo) = (Ocean::new(path, 7), Echo::new([3; 32]));
+        let mut surveyor = Surveyor::new(Duration::ZERO, 99, length);
+        let (mut now, mut cuts) = (Duration::ZERO, cuts.iter().copied().peekable());
+        while !surveyor.is_over(now) {
+            if let Some((_, cut)) = cuts.next_if(|(at, _)| Duration::from_secs(*at) <= now) {
+                ocean.cut(cut);
+            }
+            while let Some(ask) = surveyor.poll_transmit(now) {
+                ocean.send(now, 0, &ask);
+            }
+            let next = surveyor.poll_timeout().into_iter().chain(ocean.next()).min().unwrap_or(now + MS);
+            now = now.max(next);
+            while let Some((from, bytes)) = ocean.receive(now) {
+                if from == 0 {
+                    let answer = echo.handle(now, address(), &bytes);
+                    answer.iter().for_each(|answer| {
+                        assert!(answer.len() <= bytes.len(), "an answer is no longer than its question");
+                        ocean.send(now, 1, answer);
+                    });
+                } else {
+                    surveyor.handle(now, &bytes);
+                }
+            }
+        }
+        surveyor
+    }
+
+    #[test]
+    fn a_good_line_carries_forty_people() {
+        let path = Path { one_way: 46 * MS, jitter: 2 * MS, loss: 0.005, ..Path::default() };
+        let finding = survey(path, 120 * SECOND, &[]).finding();
+        assert_eq!(finding.verdict(), Some(Verdict::Forty));
+        let all = finding.all();
+        let rtt = all.round_trip(50).expect("it was measured");
+        assert!((92.0..102.0).contains(&rtt), "{rtt}");
+        for lost in all.lost(Load::Crowd).expect("it was measured") {
+            assert!((0.001..0.012).contains(&lost), "{lost}");
+        }
+        assert_eq!((all.gaps, finding.moves, finding.largest), (0, 0, LARGEST));
+    }
+
+    #[test]
+    fn a_narrow_line_carries_a_few_and_says_so() {
+        let path = Path { one_way: 20 * MS, rate: 60_000.0, queue: 400 * MS, ..Path::default() };
+        let finding = survey(path, 120 * SECOND, &[]).finding();
+        assert_eq!(finding.verdict(), Some(Verdict::Few));
+        assert!(finding.all().lost(Load::Crowd).is_some_and(|[up, _]| up > 0.5), "{finding:?}");
+        let nearly_none = Path { rate: 9_000.0, ..path };
+        assert_eq!(survey(nearly_none, 120 * SECOND, &[]).finding().verdict(), Some(Verdict::Touches));
+        let lossy = Path { loss: 0.4, ..Path::default() };
+        assert_eq!(survey(lossy, 120 * SECOND, &[]).finding().verdict(), Some(Verdict::Nothing));
+    }
+
+    #[test]
+    fn gaps_are_found_and_a_line_that_is_dead_is_said_to_be() {
+        let path = Path { one_way: 20 * MS, ..Path::default() };
+        let finding = survey(path, 180 * SECOND, &[(60, true), (67, false), (100, true), (103, false)]).finding();
+        let all = finding.all();
+        assert_eq!(all.gaps, 2);
+        assert!((6.8..7.4).contains(&all.longest_gap.as_secs_f64()), "{all:?}");
+        assert_eq!(survey(path, 60 * SECOND, &[(0, true)]).finding().verdict(), None);
+    }
+
+    #[test]
+    fn large_datagrams_that_vanish_are_noticed() {
+        let path = Path { one_way: 20 * MS, largest: 1_300, ..Path::default() };
+        let finding = survey(path, 60 * SECOND, &[]).finding();
+        assert_eq!(finding.largest, 1_200);
+    }
+
+    #[test]
+    fn who_has_not_proved_its_address_gets_a_cookie_and_nothing_else() {
+        let mut echo = Echo::new([3; 32]);
+        let ask = Ask { cookie: [0; COOKIE], survey: 1, number: 0, sent: SECOND, load: Load::Calm };
+        let answer = echo.handle(SECOND, address(), &ask.encode(1_000)).expect("an answer");
+        let Ok(Answer::Cookie(cookie)) = Answer::decode(&answer) else { panic!("no cookie") };
+        let with = Ask { cookie, ..ask }.encode(1_000);
+        let elsewhere = echo.handle(SECOND, "203.0.113.8:40000".parse().expect("an address"), &with);
+        assert!(elsewhere.is_some_and(|answer| answer.len() < 40), "a cookie is of one address");
+        assert_eq!(echo.handle(SECOND, address(), &with).map(|answer| answer.len()), Some(1_000));
+        // A flood is not answered.
+        let answered = (0..10_000).filter(|_| echo.handle(SECOND, address(), &with).is_some()).count();
+        assert!(answered < 1_000, "{answered}");
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0..6_u8) {
+            let bytes = [&HEAD[..], &[kind], &bytes].concat();
+            let _ = Echo::new([1; 32]).handle(SECOND, address(), &bytes);
+            let mut surveyor = Surveyor::new(Duration::ZERO, 1, SECOND);
+            let _ = surveyor.poll_transmit(SECOND);
+            surveyor.handle(SECOND, &bytes);
+        }
+    }
+}
