@@ -216,9 +216,9 @@ declare module "moongate" {
 
   /** Something that a visitor left. It is the same object from frame to frame. `draw.circle(mark.x, mark.y, 12)` */
   export interface Mark {
-    /** From the left, in canvas units; `undefined` if it was left nowhere. `draw.circle(mark.x, mark.y, 12)` */
+    /** From the left, in canvas units; 0 if it was left nowhere. `draw.circle(mark.x, mark.y, 12)` */
     readonly x: number;
-    /** From the top, in canvas units; `undefined` if it was left nowhere. `const y = mark.y - 30 * mark.age;` */
+    /** From the top, in canvas units; 0 if it was left nowhere. `const y = mark.y - 30 * mark.age;` */
     readonly y: number;
     /** How long ago it was left, in seconds; as long in both cities. `const alpha = 1 - mark.age / 40;` */
     readonly age: number;
@@ -248,7 +248,7 @@ declare module "moongate" {
     add(place: { readonly x?: number; readonly y?: number; readonly [yours: string]: any }, more?: { readonly [yours: string]: any }): Mark | null;
     /**
      * All of them, in an order that is the same in both cities: an answer stands after what it answers. The newest 5,000 of all
-     * kinds (4 MiB). `for (const mark of ours.lanterns.all()) draw.circle(mark.x, mark.y, 12);`
+     * kinds, or fewer if much is said of them. `for (const mark of ours.lanterns.all()) draw.circle(mark.x, mark.y, 12);`
      */
     all(): readonly Mark[];
     /** Those that are younger than "40s", "5m", "2h", "7d" or so many seconds, in the order of `all`. `ours.lanterns.last("40s")` */

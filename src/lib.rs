@@ -22,6 +22,7 @@
 //! sense/       pixels in, bodies and motion out
 //! presence/    touches, bodies, their mapping to the canvas, their wire form
 //! mix/         sound as a pure function
+//! allowance.rs  so much a second, and so much at once
 //! wire.rs      bytes: typed frames, bounded reading
 //! ```
 //!
@@ -33,6 +34,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod allowance;
 pub mod cli;
 pub mod device;
 pub mod guard;

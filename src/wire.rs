@@ -195,6 +195,11 @@ pub fn read_address(from: &mut Reader) -> Result<SocketAddr, WireError> {
     Ok(SocketAddr::new(ip, from.u16()?))
 }
 
+/// A hash for names and places, the same on every machine (FNV-1a); nothing for security.
+pub fn hash(bytes: impl IntoIterator<Item = u8>) -> u64 {
+    bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 /// Bytes that a frame with this payload takes.
 pub fn framed(payload: usize) -> usize {
     let size = if payload < 0x80 {

@@ -66,6 +66,7 @@ fn mark(place: u32, here: bool, began: f64, said: &str) -> MarkSeen {
         seed: place,
         here,
         own: None,
+        weight: 400 + said.len(),
         said: said.into(),
     }
 }
@@ -130,7 +131,18 @@ fn what_is_lost_with_the_link_is_as_the_manifest_says() {
         assert_eq!(logs, expected, "{lost}");
         let back = scene.news(vec![]).logs;
         assert_eq!(back, ["false 0.0"], "{lost}");
+        let quiet = Scene::with(&frame.replace("ours.lanterns.add({ x: 1, y: 1 })", "0"), lost, "hide");
+        assert_eq!(comes_back(quiet), "false 0.0", "{lost}, and nobody leaves anything");
     }
+}
+
+/// Linked, parted for long, and linked again.
+fn comes_back(mut scene: Scene) -> String {
+    scene.news(vec![mark(7, false, 90.0, "{}")]);
+    for _ in 0..4 {
+        scene.frame(Sees::default());
+    }
+    scene.news(vec![]).logs.concat()
 }
 
 #[test]

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 /// The rooms of the core, from the ground up, and the rooms each may use.
 const CORE: &[(&str, &[&str])] = &[
     ("wire", &[]),
+    ("allowance", &[]),
     ("mix", &[]),
     ("presence", &["wire"]),
     ("sense", &["presence"]),
     ("works", &["wire"]),
-    ("link", &["works", "presence", "wire"]),
+    ("link", &["works", "presence", "wire", "allowance"]),
     ("guard", &["presence", "link"]),
     ("manifest", &["presence", "works", "guard", "wire"]),
     ("scene", &["manifest", "presence", "works", "link", "wire"]),

@@ -2,7 +2,7 @@
 
 use super::record::length;
 use crate::device::survey::{answer, ask};
-use crate::link::survey::{Finding, LARGEST, Load, Span, Verdict};
+use crate::link::survey::{Finding, LARGEST, Load, NEEDED, Span, Verdict};
 use serde_json::json;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::path::PathBuf;
@@ -10,9 +10,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-/// The link needs datagrams of this size.
-const NEEDED: usize = 1_200;
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]

@@ -1,6 +1,7 @@
 //! A relay on a thread of its own: one UDP socket, and what the forwarder says of each datagram.
 
 use super::clock::{monotonic, thread_cpu};
+use super::quic::canonical;
 use super::survey;
 use crate::link::relay::{Counts, Forwarder, Limits, Turn};
 use crate::link::survey::is_of_survey;
@@ -98,13 +99,11 @@ fn run(socket: &UdpSocket, mut forwarder: Forwarder, state: &Mutex<RelayState>, 
         let now = monotonic();
         if let Ok((count, from)) = received {
             if is_of_survey(&bytes[..count]) {
-                let known = SocketAddr::new(from.ip().to_canonical(), from.port());
-                let answer = echo.as_mut().and_then(|echo| echo.handle(now, known, &bytes[..count]));
+                let answer = echo.as_mut().and_then(|echo| echo.handle(now, canonical(from), &bytes[..count]));
                 answer.iter().for_each(|answer| drop(socket.send_to(answer, from)));
-                continue;
             }
             // What cannot be sent is lost, as on any path.
-            match forwarder.handle(now, SocketAddr::new(from.ip().to_canonical(), from.port()), &bytes[..count]) {
+            match forwarder.handle(now, canonical(from), &bytes[..count]) {
                 Turn::Forward(to) => drop(socket.send_to(&bytes[..count], as_socket(to, from))),
                 Turn::Answer(answers) => {
                     let answers = answers.into_iter().flatten();

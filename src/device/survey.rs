@@ -1,8 +1,10 @@
 //! Surveys over real sockets: the end that asks and the end that answers, each on the thread that calls it.
 
 use super::clock::monotonic;
+use super::quic::canonical;
 use crate::link::survey::{Echo, Finding, LARGEST, Surveyor};
 use ring::rand::{SecureRandom, SystemRandom};
+use rustix::net::sockopt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,8 +26,9 @@ pub fn ask(
     let socket = UdpSocket::bind(SocketAddr::new(any, 0))?;
     // What is larger than the way allows is to be lost there, not cut into pieces here.
     if to.is_ipv4() {
-        use rustix::net::sockopt::Ipv4PathMtuDiscovery;
-        rustix::net::sockopt::set_ip_mtu_discover(&socket, Ipv4PathMtuDiscovery::PROBE)?;
+        sockopt::set_ip_mtu_discover(&socket, sockopt::Ipv4PathMtuDiscovery::PROBE)?;
+    } else {
+        sockopt::set_ipv6_mtu_discover(&socket, sockopt::Ipv6PathMtuDiscovery::PROBE)?;
     }
     let began = monotonic();
     let mut surveyor = Surveyor::new(began, fastrand::u64(..), length);
@@ -41,7 +44,7 @@ pub fn ask(
         }
         if now >= next_told {
             next_told += TOLD;
-            told(now - began, &surveyor.finding());
+            told(now - began, &surveyor.finding(now));
         }
         let wait = surveyor.poll_timeout().map_or(LOOK, |at| at.saturating_sub(monotonic())).min(LOOK);
         socket.set_read_timeout(Some(wait.max(Duration::from_micros(200))))?;
@@ -51,7 +54,7 @@ pub fn ask(
             surveyor.handle(monotonic(), &bytes[..count]);
         }
     }
-    Ok(surveyor.finding())
+    Ok(surveyor.finding(monotonic()))
 }
 
 /// Who answers surveys, with randomness of its own.
@@ -74,9 +77,4 @@ pub fn answer(socket: &UdpSocket, over: &AtomicBool) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// An address as its owner knows it.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }

@@ -4,6 +4,7 @@
 //! was lost, doubled or sent to a show that is over.
 
 use super::pieces::{ENTRIES, FLIGHTS, Have, Known, PARTS_MAX, PIECES_MAX, Piece, Who, span};
+use crate::allowance::Allowance;
 use crate::works::{Batch, WRITERS_MAX, Work, Writer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,14 +15,19 @@ use std::time::Duration;
 const RATE: u64 = 48_000;
 /// So much at once.
 const AT_ONCE: f64 = 6_000.0;
+/// What a piece takes of it at most.
+const ONE: f64 = 1_200.0;
 /// Most bytes at once on their way: what a path of half a second carries, and as much again for what is lost.
 const FLYING_MAX: usize = 48_000;
 /// Marks that were made just now are said again after this, and, if they are few, once more after that.
 const AGAIN: [Duration; 2] = [Duration::from_millis(8), Duration::from_millis(16)];
 const FRESH: Duration = Duration::from_secs(2);
 /// A piece that is not acknowledged after a round trip and this is sent again.
+/// Who says all that it has hears all that is here, if that was not said for this long.
+const SAID_AGAIN: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_millis(40);
-const PATIENCE_MAX: Duration = Duration::from_secs(3);
+const PATIENCE_MAX: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(2);
 
 /// A batch on its way out.
 #[derive(Debug)]
@@ -37,6 +43,8 @@ struct Flight {
 struct Partial {
     writer: Writer,
     first: u64,
+    /// Nothing before it will come, as its sender says.
+    oldest: u64,
     born: i64,
     bytes: Vec<u8>,
     /// A bit for each piece that is here.
@@ -44,7 +52,7 @@ struct Partial {
 }
 
 /// Both directions of one link.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Exchange {
     /// What the twin has, as it said last.
     known: BTreeMap<Writer, u64>,
@@ -55,20 +63,46 @@ pub(super) struct Exchange {
     partials: Vec<Partial>,
     /// What came since it was said what is here.
     changed: Vec<Writer>,
-    /// Of the whole of what is here, the frames that are still to be said.
+    /// Of the whole of what is here, the frames that are still to be said; and when it was said last.
     whole: Vec<u8>,
-    allowance: f64,
-    filled: Duration,
+    said: Option<Duration>,
+    allowance: Allowance,
 }
 
-/// A batch that is here as a whole: whose it is, its first mark's number, when that was made, and its bytes.
-pub(super) type Whole = ((Writer, u64), i64, Vec<u8>);
+impl Default for Exchange {
+    fn default() -> Self {
+        Self {
+            known: BTreeMap::new(),
+            parts: 0,
+            complete: false,
+            flights: Vec::new(),
+            partials: Vec::new(),
+            changed: Vec::new(),
+            whole: Vec::new(),
+            said: None,
+            allowance: Allowance::new(RATE as f64, AT_ONCE),
+        }
+    }
+}
+
+/// A batch that is here as a whole: whose it is, its first mark's number, the number before which nothing comes, when that
+/// mark was made, and its bytes.
+pub(super) type Whole = ((Writer, u64, u64), i64, Vec<u8>);
+
+fn parts_of(work: &Work) -> u8 {
+    work.vector().count().div_ceil(ENTRIES).clamp(1, usize::from(PARTS_MAX)) as u8
+}
 
 impl Exchange {
     /// All that is here is to be said.
-    pub fn say_all(&mut self, work: &Work) {
-        let parts = work.vector().count().div_ceil(ENTRIES).clamp(1, usize::from(PARTS_MAX));
-        self.whole = (0..parts as u8).rev().collect();
+    pub fn say_all(&mut self, now: Duration, work: &Work) {
+        self.whole = (0..parts_of(work)).rev().collect();
+        self.said = Some(now);
+    }
+
+    /// The twin has said all that it has; whether it is to hear the same, since it has not for a while.
+    pub fn is_to_answer(&self, now: Duration, have: &Have) -> bool {
+        have.parts > 0 && self.said.is_none_or(|said| now.saturating_sub(said) > SAID_AGAIN)
     }
 
     /// What the twin has is to be heard anew: both are linked again.
@@ -83,7 +117,7 @@ impl Exchange {
 
     /// One frame of what is here. `who` tells how a writer is named.
     pub fn have(&mut self, id: u64, work: &Work, who: impl Fn(Writer) -> Option<Who>) -> Have {
-        let parts = work.vector().count().div_ceil(ENTRIES).clamp(1, usize::from(PARTS_MAX)) as u8;
+        let parts = parts_of(work);
         let (part, parts, writers): (u8, u8, Vec<Writer>) = match self.whole.pop() {
             Some(part) => {
                 let writers = work.vector().map(|(writer, _)| writer);
@@ -100,7 +134,7 @@ impl Exchange {
     }
 
     /// The twin says what it has; true when now, for the first time, it has said all.
-    pub fn handle_have(&mut self, have: &Have, writer: impl Fn(Who) -> Writer) -> bool {
+    pub fn handle_have(&mut self, now: Duration, have: &Have, writer: impl Fn(Who) -> Writer) -> bool {
         for Known { who, next, pieces } in &have.known {
             let writer = writer(*who);
             if !self.known.contains_key(&writer) && self.known.len() >= WRITERS_MAX {
@@ -108,17 +142,20 @@ impl Exchange {
             }
             let known = self.known.entry(writer).or_default();
             *known = (*known).max(*next);
-            self.flights.retain_mut(|flight| {
-                let Some((_, bits)) = pieces.iter().find(|(first, _)| *first == flight.batch.first) else {
-                    return flight.batch.writer != writer || flight.batch.first >= *next;
-                };
-                if flight.batch.writer == writer {
-                    for (index, piece) in flight.pieces.iter_mut().enumerate() {
-                        *piece = piece.filter(|_| bits >> index & 1 == 0);
-                    }
+            self.flights.retain(|flight| flight.batch.writer != writer || flight.batch.first >= *next);
+            for flight in self.flights.iter_mut().filter(|flight| flight.batch.writer == writer) {
+                let bits = pieces.iter().find(|(first, _)| *first == flight.batch.first).map_or(0, |(_, bits)| *bits);
+                for (index, piece) in flight.pieces.iter_mut().enumerate() {
+                    *piece = match *piece {
+                        _ if bits >> index & 1 == 1 => None,
+                        // It was here and was given up there: it is needed again.
+                        None => Some((1, now)),
+                        // The twin listens: what was said in vain for long need not wait any longer.
+                        Some((_, due)) if due > now + LONG => Some((1, now)),
+                        as_it_is => as_it_is,
+                    };
                 }
-                true
-            });
+            }
         }
         if have.parts == 0 || self.complete {
             return false;
@@ -165,23 +202,16 @@ impl Exchange {
         }
     }
 
-    fn fill(&mut self, now: Duration, breaker: u8) {
-        let rate = (RATE >> breaker) as f64;
-        let passed = now.saturating_sub(self.filled).as_secs_f64();
-        self.filled = now;
-        self.allowance = (self.allowance + passed * rate).min(AT_ONCE);
-    }
-
     /// When a piece can be sent next.
-    pub fn due(&self, breaker: u8) -> Option<Duration> {
+    pub fn due(&self) -> Option<Duration> {
         let due = self.flights.iter().flat_map(|flight| flight.pieces.iter().flatten()).map(|(_, due)| *due).min()?;
-        let missing = (1_200.0 - self.allowance).max(0.0) / (RATE >> breaker) as f64;
-        Some(due.max(self.filled + Duration::from_secs_f64(missing)))
+        Some(due.max(self.allowance.when(ONE)))
     }
 
     /// Sees to it that what the twin lacks is on its way.
     pub fn turn(&mut self, now: Duration, breaker: u8, work: &Work, who: impl Fn(Writer) -> Option<Who>) {
-        self.fill(now, breaker);
+        self.allowance.fill(now);
+        self.allowance.set_rate((RATE >> breaker) as f64);
         self.launch(now, work, who);
     }
 
@@ -193,7 +223,7 @@ impl Exchange {
         work: &Work,
         put: impl FnOnce(&Piece),
     ) -> bool {
-        if self.allowance < 1_200.0 {
+        if self.allowance.left() < ONE {
             return false;
         }
         let due = self.flights.iter_mut().enumerate().flat_map(|(number, flight)| {
@@ -206,8 +236,8 @@ impl Exchange {
         };
         let now_us = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
         let age = Duration::from_micros(u64::try_from(now_us.saturating_sub(flight.batch.born)).unwrap_or_default());
-        let oldest = work.after(flight.batch.writer, 0).map_or(flight.batch.first, |batch| batch.first);
-        self.allowance -= (span.len() + 64) as f64;
+        let oldest = work.oldest(flight.batch.writer, flight.batch.first);
+        self.allowance.take(now, (span.len() + 64) as f64);
         put(&Piece {
             work: id,
             who: flight.who,
@@ -221,7 +251,7 @@ impl Exchange {
         });
         if let Some((sent, due)) = &mut flight.pieces[index] {
             *sent += 1;
-            let patience = (round_trip.unwrap_or(PATIENCE_MAX / 8) * 5 / 4 + PATIENCE) * (1 << (*sent / 3).min(4));
+            let patience = (round_trip.unwrap_or(PATIENCE_MAX / 8) * 5 / 4 + PATIENCE) * (1 << (*sent / 3).min(8));
             let again = AGAIN.get(*sent as usize - 1).filter(|_| age < FRESH && (*sent == 1 || flight.batch.count < 8));
             *due = now + again.copied().unwrap_or(patience.min(PATIENCE_MAX));
         }
@@ -230,7 +260,8 @@ impl Exchange {
 
     /// A piece came. The batches that are whole now, in the order in which they can be taken in.
     pub fn handle_piece(&mut self, piece: &Piece, writer: Writer, born: i64, next: u64) -> Option<Whole> {
-        if !self.changed.contains(&writer) {
+        // Who is named by many names is answered for some of them.
+        if self.changed.len() < WRITERS_MAX && !self.changed.contains(&writer) {
             self.changed.push(writer);
         }
         if piece.first < next || span(piece.size, piece.index)?.len() != piece.bytes.len() {
@@ -247,7 +278,8 @@ impl Exchange {
                 self.partials.remove(last);
             }
             let bytes = vec![0; piece.size];
-            self.partials.push(Partial { writer, first: piece.first, born, bytes, here: 0 });
+            let (first, oldest) = (piece.first, piece.oldest.min(piece.first));
+            self.partials.push(Partial { writer, first, oldest, born, bytes, here: 0 });
             Some(self.partials.len() - 1)
         })?;
         let partial = &mut self.partials[place];
@@ -260,14 +292,15 @@ impl Exchange {
         self.whole(writer, next)
     }
 
-    /// The batch of `writer` that begins at `next`, if all of it is here.
+    /// The batch of `writer` that begins at `next`, or after a hole that will not be filled, if all of it is here.
     pub fn whole(&mut self, writer: Writer, next: u64) -> Option<Whole> {
         self.partials.retain(|partial| partial.writer != writer || partial.first >= next);
         let place = self.partials.iter().position(|partial| {
             let pieces = partial.bytes.len().div_ceil(super::pieces::PIECE).min(PIECES_MAX);
-            (partial.writer, partial.first) == (writer, next) && partial.here.count_ones() as usize == pieces
+            let follows = partial.first == next || partial.first == partial.oldest;
+            partial.writer == writer && follows && partial.here.count_ones() as usize == pieces
         })?;
-        let Partial { first, born, bytes, .. } = self.partials.remove(place);
-        Some(((writer, first), born, bytes))
+        let Partial { first, oldest, born, bytes, .. } = self.partials.remove(place);
+        Some(((writer, first, oldest), born, bytes))
     }
 }

@@ -6,13 +6,18 @@ use super::frame::Frame;
 use super::pieces::{Have, Piece, Who};
 use super::session::Link;
 use super::terms::{Output, Parted, State};
-use crate::works::{Draft, Seal, Store, StoreError, Taken, Work, Writer};
+use crate::allowance::Allowance;
+use crate::works::{Batch, Draft, SEEN_MAX, Seal, Store, StoreError, Taken, Work, Writer};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What was added is signed after this, so that what is added together is signed together.
 const SEALED_AFTER: Duration = Duration::from_millis(4);
-/// And said, if nothing has carried it by then.
+/// What came is told to the twin after this, if nothing has carried it by then.
 const SAID_AFTER: Duration = Duration::from_millis(8);
+/// Batches of the twin's that are verified in a second, and at once; each costs a tenth of a millisecond. What is beyond is
+/// not read, and comes again.
+const VERIFIED: (f64, f64) = (400.0, 800.0);
 
 /// The works of a site: who signs, where they are kept, and the one that is shown.
 #[derive(Debug)]
@@ -36,7 +41,7 @@ impl Works {
 }
 
 /// A session's part in its site's works.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Making {
     pub works: Option<Works>,
     pub exchange: Exchange,
@@ -46,14 +51,36 @@ pub(super) struct Making {
     merging: Option<(Vec<(Writer, u64)>, usize)>,
     /// How far the twin has what was made here, as was told.
     shared: u64,
+    verified: Allowance,
+    /// When what is here is to be said at the latest.
+    say_by: Option<Duration>,
+    /// Frames of this datagram have changed what is to be planned.
+    pub changed: bool,
+    /// That there are too many writers was said.
+    full: bool,
+}
+
+impl Default for Making {
+    fn default() -> Self {
+        Self {
+            works: None,
+            exchange: Exchange::default(),
+            open: true,
+            merging: None,
+            shared: 0,
+            verified: Allowance::new(VERIFIED.0, VERIFIED.1),
+            say_by: None,
+            changed: false,
+            full: false,
+        }
+    }
 }
 
 impl Link {
     /// Gives the session the works of its site. Without, it has none and tells none.
     pub fn with_works(mut self, works: Works) -> Self {
         self.tell_marks(&works);
-        self.share_openly();
-        self.making = Making { works: Some(works), open: true, ..Making::default() };
+        self.making = Making { works: Some(works), ..Making::default() };
         self
     }
 
@@ -62,36 +89,42 @@ impl Link {
         self.making.works
     }
 
-    /// All marks that are there, to the owner.
+    /// The marks that are there, to the owner: the newest, as many as a scene sees.
     fn tell_marks(&mut self, works: &Works) {
-        for batch in works.work.batches() {
-            self.outputs.push_back(Output::Marked(batch.marks()));
-        }
+        let mut batches: Vec<&Arc<Batch>> = works.work.batches().collect();
+        batches.sort_by_key(|batch| std::cmp::Reverse(batch.stamp));
+        let mut left = SEEN_MAX as u64;
+        let newest = batches.into_iter().take_while(|batch| {
+            let more = left > 0;
+            left = left.saturating_sub(batch.count);
+            more
+        });
+        let newest: Vec<_> = newest.collect();
+        self.outputs.extend(newest.into_iter().rev().map(|batch| Output::Marked(batch.marks())));
     }
 
     /// Another installation is shown: its work is opened.
     pub(super) fn turn_page(&mut self) {
         let Some(Works { seal, mut store, .. }) = self.making.works.take() else { return };
         let name = &self.config.showing.installation;
-        match Work::open(name, seal.public(), store.as_mut()) {
-            Ok(work) => {
-                let works = Works { seal, store, work };
-                self.outputs.push_back(Output::NewWork);
-                self.tell_marks(&works);
-                let open = self.making.open;
-                self.making = Making { works: Some(works), open, ..Making::default() };
-                self.say_marks();
-            }
-            Err(why) => self.outputs.push_back(Output::NotKept(why.to_string())),
-        }
+        let work = Work::open(name, seal.public(), store.as_mut()).unwrap_or_else(|why| {
+            self.outputs.push_back(Output::NotKept(why.to_string()));
+            // What is kept there cannot be told; another writer, so that no number is used twice.
+            let me = Writer { site: seal.public(), store: store.id() ^ self.config.boot };
+            Work::empty(name, me)
+        });
+        let works = Works { seal, store, work };
+        self.outputs.push_back(Output::NewWork);
+        self.tell_marks(&works);
+        let open = self.making.open;
+        self.making = Making { works: Some(works), open, ..Making::default() };
     }
 
     /// Whether marks may be told, and taken in.
     pub fn handle_sharing(&mut self, now: Duration, open: bool) {
         self.open_share(now, open);
         if std::mem::replace(&mut self.making.open, open) != open && open {
-            self.say_marks();
-            self.plan_marks(now);
+            self.begin_exchange(now);
         }
     }
 
@@ -132,9 +165,9 @@ impl Link {
     }
 
     /// All that is here is said to the twin, who says the same.
-    pub(super) fn say_marks(&mut self) {
+    pub(super) fn say_marks(&mut self, now: Duration) {
         if let Some(works) = &self.making.works {
-            self.making.exchange.say_all(&works.work);
+            self.making.exchange.say_all(now, &works.work);
         }
     }
 
@@ -142,14 +175,15 @@ impl Link {
     pub(super) fn begin_exchange(&mut self, now: Duration) {
         self.making.exchange.hear_all();
         self.making.merging = None;
-        self.say_marks();
+        self.say_marks(now);
         self.plan_marks(now);
     }
 
     /// A new twin, or a new boot of it: of what it has nothing is known.
-    pub(super) fn forget_theirs(&mut self) {
+    pub(super) fn forget_theirs(&mut self, now: Duration) {
         (self.making.exchange, self.making.merging, self.making.shared) = (Exchange::default(), None, 0);
-        self.say_marks();
+        self.forget_share();
+        self.say_marks(now);
     }
 
     /// Whether marks go to and fro now: not before the twin's clock is known, by which it is said how old they are.
@@ -164,10 +198,11 @@ impl Link {
             return;
         }
         let names = self.names();
-        let Making { works: Some(works), exchange, .. } = &mut self.making else { return };
+        let Making { works: Some(works), exchange, say_by, .. } = &mut self.making else { return };
         exchange.turn(now, self.breaker, &works.work, |writer| names.who(writer));
-        let say = exchange.is_to_say().then_some(now + SAID_AFTER);
-        if let Some(at) = exchange.due(self.breaker).into_iter().chain(say).min() {
+        // However much comes, it is not put off.
+        *say_by = exchange.is_to_say().then(|| say_by.unwrap_or(now + SAID_AFTER));
+        if let Some(at) = exchange.due().into_iter().chain(*say_by).min() {
             // Never at once again: what is due now and does not fit waits for the next datagram.
             self.deadlines.set(Deadline::Marks, at.max(now + Duration::from_millis(1)));
         }
@@ -178,8 +213,7 @@ impl Link {
     }
 
     fn work_id(&self) -> u64 {
-        let name = self.config.showing.installation.bytes();
-        name.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        crate::wire::hash(self.config.showing.installation.bytes())
     }
 
     /// Appends what is to be said of marks, as far as it fits into a datagram of `most` bytes.
@@ -189,8 +223,9 @@ impl Link {
         }
         let (id, names) = (self.work_id(), self.names());
         let round_trip = self.health(now).round_trip.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        let Making { works: Some(works), exchange, .. } = &mut self.making else { return };
+        let Making { works: Some(works), exchange, say_by, .. } = &mut self.making else { return };
         if exchange.is_to_say() && out.len() + 800 <= most {
+            *say_by = None;
             Frame::Have(exchange.have(id, &works.work, |writer| names.who(writer))).encode(out);
         }
         let room = |out: &Vec<u8>| most.saturating_sub(out.len() + 8);
@@ -207,7 +242,10 @@ impl Link {
         }
         let names = self.names();
         let Making { works: Some(works), exchange, merging, shared, .. } = &mut self.making else { return };
-        if exchange.handle_have(have, |who| names.writer(who)) {
+        if exchange.is_to_answer(now, have) {
+            exchange.say_all(now, &works.work);
+        }
+        if exchange.handle_have(now, have, |who| names.writer(who)) {
             let theirs = exchange.theirs().filter(|(writer, next)| works.work.next(*writer) < *next);
             let theirs: Vec<_> = theirs.collect();
             *merging = (!theirs.is_empty()).then_some((theirs, 0));
@@ -217,7 +255,7 @@ impl Link {
             *shared = below;
             self.outputs.push_back(Output::Shared { below });
         }
-        self.plan_marks(now);
+        self.making.changed = true;
     }
 
     /// A piece of the twin's.
@@ -230,11 +268,11 @@ impl Link {
         let now_us = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
         let sent = i64::try_from(twin.clock.here(now, piece.sent).as_micros()).unwrap_or(i64::MAX);
         let born = sent.saturating_sub_unsigned(piece.age.as_micros() as u64).min(now_us);
-        let Making { works: Some(works), exchange, .. } = &mut self.making else { return };
-        if writer == works.work.me() {
+        let Making { works: Some(works), exchange, verified, .. } = &mut self.making else { return };
+        verified.fill(now);
+        if writer == works.work.me() || verified.left() < 1.0 {
             return;
         }
-        works.work.skip(writer, piece.oldest.min(piece.first));
         let mut whole = exchange.handle_piece(piece, writer, born, works.work.next(writer));
         while let Some(batch) = whole {
             if !self.take_batch(now, batch) {
@@ -243,10 +281,11 @@ impl Link {
             let Making { works: Some(works), exchange, .. } = &mut self.making else { return };
             whole = exchange.whole(writer, works.work.next(writer));
         }
-        self.plan_marks(now);
+        self.making.changed = true;
     }
 
     fn take_batch(&mut self, now: Duration, (name, born, bytes): Whole) -> bool {
+        self.making.verified.take(now, 1.0);
         let Some(Works { seal, store, work }) = &mut self.making.works else { return false };
         match work.take(name, bytes, born, seal.as_ref()) {
             Ok((Taken::New(marks), batch)) => {
@@ -267,7 +306,9 @@ impl Link {
             }
             Ok((Taken::Nothing, _)) => true,
             Ok((Taken::Full, _)) => {
-                self.outputs.push_back(Output::NotKept("too many writers; start the show again at night".into()));
+                if !std::mem::replace(&mut self.making.full, true) {
+                    self.outputs.push_back(Output::NotKept("marks of too many writers; the rest is left out".into()));
+                }
                 true
             }
             Err(why) => {

@@ -19,8 +19,8 @@ const AHEAD_MAX: Duration = Duration::from_millis(1_500);
 const FRESH: Duration = Duration::from_millis(200);
 /// Nor is anything proposed while the twin's clock may be wrong by more than this, in seconds.
 const LOPSIDED: f64 = 0.012;
-/// Most proposals at once.
-const PROPOSED_MAX: usize = 64;
+/// Most proposals at once, and a second of the twin's.
+pub(super) const PROPOSED_MAX: usize = 64;
 
 /// A meeting that the twin is not known to know of.
 #[derive(Debug)]
@@ -35,15 +35,14 @@ impl Link {
     /// the other one sees of it is left to that. An [`Output::Meet`] follows when it is agreed.
     pub fn handle_meeting(&mut self, now: Duration, place: Point) {
         let heard = now.saturating_sub(self.heard_at) < FRESH;
-        if self.state != State::Linked || self.side() != 0 || !heard || self.proposals.len() >= PROPOSED_MAX {
+        if !self.can_propose() || !heard || self.proposals.len() >= PROPOSED_MAX {
             return;
         }
         let health = self.health(now);
         let (Some(clock), Some(jitter)) = (health.clock, health.jitter) else { return };
-        let lopsided = self.twin.as_ref().map_or(0.0, |twin| twin.clock.lopsided());
         let seconds = health.round_trip.unwrap_or_default().max(clock.round_trip) + 2.0 * jitter;
         let ahead = Duration::try_from_secs_f64(seconds).unwrap_or(AHEAD_MAX) + MARGIN;
-        if ahead > AHEAD_MAX || lopsided > LOPSIDED {
+        if ahead > AHEAD_MAX {
             return;
         }
         // Said by the other one's clock, so that only one of the two is wrong about the other.
@@ -53,6 +52,12 @@ impl Link {
             self.proposals.push(Proposal { number, at: now + ahead, place });
             self.deadlines.set_by(Deadline::Meet, now + ahead);
         }
+    }
+
+    /// Whether meetings are this site's to propose, and can be: the twin's clock is known well enough.
+    pub fn can_propose(&self) -> bool {
+        let clock = self.twin.as_ref().map(|twin| &twin.clock).filter(|clock| clock.jitter().is_some());
+        self.state == State::Linked && self.side() == 0 && clock.is_some_and(|clock| clock.lopsided() <= LOPSIDED)
     }
 
     /// What the twin has acknowledged is agreed; what it has not in time is not.
@@ -75,6 +80,10 @@ impl Link {
 
     /// The leading site proposes to meet at `at`.
     pub(super) fn take_meeting(&mut self, now: Duration, at: Duration, place: Point) {
+        // Not the leading site's to say, or more than ever meet at once.
+        if self.side() == 0 || !self.meetings_allowed.take(now, 1.0) {
+            return;
+        }
         // So late that the answer cannot be there in time: it will not keep to it either.
         let one_way = self.health(now).clock.map_or(0.0, |clock| clock.round_trip / 2.0);
         if now + Duration::from_secs_f64(one_way.clamp(0.0, 1.0)) <= at && at <= now + AHEAD_MAX {

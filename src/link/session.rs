@@ -7,11 +7,12 @@ use super::epoch::Epoch;
 use super::frame::{Event, Frame, Goodbye, Happening, Hello, NAME_MAX, PAUSE};
 use super::inbox::Inbox;
 use super::marks::Making;
-use super::meetings::Proposal;
+use super::meetings::{PROPOSED_MAX, Proposal};
 use super::outbox::Outbox;
 use super::pace::ANNOUNCED;
 use super::share::Share;
 use super::terms::{Config, Health, Output, Parted, Showing, State};
+use crate::allowance::Allowance;
 use crate::presence::{Assembled, Part, Playout, Presence};
 use crate::wire::Reader;
 use std::collections::VecDeque;
@@ -108,6 +109,8 @@ pub struct Link {
     pub(super) making: Making,
     pub(super) share: Share,
     pub(super) proposals: Vec<Proposal>,
+    /// Of the twin's.
+    pub(super) meetings_allowed: Allowance,
     /// When the twin was heard last.
     pub(super) heard_at: Duration,
     /// Counts what is new of the twin's presence.
@@ -141,6 +144,7 @@ impl Link {
             making: Making::default(),
             share: Share::default(),
             proposals: Vec::new(),
+            meetings_allowed: Allowance::new(PROPOSED_MAX as f64, PROPOSED_MAX as f64),
             heard_at: Duration::ZERO,
             heard: 0,
             outputs: VecDeque::new(),
@@ -156,6 +160,7 @@ impl Link {
             self.deadlines.set(which, now);
         }
         self.plan_repeat();
+        self.plan_share(now);
     }
 
     /// There is no connection to the twin any more. The session goes on: it may come back.
@@ -205,6 +210,8 @@ impl Link {
 
     /// Of what waits for the twin, only this may still be told.
     pub fn handle_hush(&mut self, lets: impl Fn(&Happening) -> bool) {
+        // What becomes nothing is acknowledged all the same.
+        self.proposals.clear();
         self.outbox.hush(lets);
     }
 
@@ -288,6 +295,9 @@ impl Link {
                 self.take(now, frame)?;
             }
         }
+        if std::mem::take(&mut self.making.changed) {
+            self.plan_marks(now);
+        }
         self.hear(now, from, to, Duration::from_millis(u64::from(pause)));
         Ok(())
     }
@@ -339,7 +349,7 @@ impl Link {
             apart: false,
             pause: HEARTBEAT,
         });
-        self.forget_theirs();
+        self.forget_theirs(now);
         self.pings = 0;
         // Our next datagram says to whom it speaks: that is the answer.
         self.due.showing = true;
@@ -435,10 +445,13 @@ impl Link {
                     twin.pause = HEARTBEAT;
                 }
                 if why == Parted::Overwhelmed {
+                    self.proposals.clear();
                     self.outbox.clear();
                 }
             }
-            Parted::Goodbye(Goodbye::Closing) | Parted::Restarted | Parted::Forgotten | Parted::Hostile(_) => {
+            // It may come back, after a while.
+            Parted::Hostile(_) => self.twin = None,
+            Parted::Goodbye(Goodbye::Closing) | Parted::Restarted | Parted::Forgotten => {
                 if let Some(twin) = self.twin.take() {
                     if self.dead.len() == DEAD_MAX {
                         self.dead.pop_front();
@@ -491,7 +504,7 @@ impl Link {
                     self.due.showing = true;
                     self.pings += 1;
                     if self.pings <= PINGS_FIRST || self.pings.is_multiple_of(PINGS_FIRST) {
-                        self.say_marks();
+                        self.say_marks(now);
                         self.plan_marks(now);
                     }
                     let pause = match self.twin.as_ref().and_then(|twin| twin.clock.jitter_of_many()) {

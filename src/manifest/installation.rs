@@ -151,9 +151,7 @@ impl Installation {
         for ours in &self.ours {
             declared.push_str(&format!(" {} {:?}", ours.name, ours.lost));
         }
-        declared
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        crate::wire::hash(declared.bytes())
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) fn read_lost(source: &Source, raw: &RawLost) -> Result<[Lost; 2], Fau
     let people = "; people who stand as if they were there are never shown when they are not";
     Ok([
         read(source, raw.presence.as_ref(), "lost.presence", &[Lost::Fade, Lost::Hide], people)?,
-        read(source, raw.share.as_ref(), "lost.share", &[Lost::Hide, Lost::Fade, Lost::Freeze], "")?,
+        read(source, raw.share.as_ref(), "lost.share", &[Lost::Hide, Lost::Freeze], "")?,
     ])
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 const PARTED: Duration = Duration::from_secs(2);
 /// Two fingers meet when they are as near as this, as a part of the canvas's height.
 const FINGERS: f32 = 0.03;
+/// Outlines that are held against each other in one frame, at most: the rest comes in the next ones.
+const TESTS_MAX: usize = 200;
 /// Most pairs that are remembered.
 const PAIRS_MAX: usize = 1_024;
 
@@ -21,6 +23,8 @@ enum Someone {
 #[derive(Debug, Default)]
 pub struct Encounters {
     pairs: Vec<([Someone; 2], Duration)>,
+    /// Where the next frame begins.
+    turn: usize,
 }
 
 impl Encounters {
@@ -28,7 +32,7 @@ impl Encounters {
     /// it was not with.
     pub fn turn(&mut self, now: Duration, height: f32, here: &Presence, there: &Presence) -> Vec<Point> {
         let mut met = vec![];
-        for (ours, theirs, at) in together(height, here, there) {
+        for (ours, theirs, at) in self.together(height, here, there) {
             let room = self.pairs.len() < PAIRS_MAX;
             match self.pairs.iter_mut().find(|(pair, _)| *pair == [ours, theirs]) {
                 Some((_, last)) => *last = now,
@@ -42,35 +46,37 @@ impl Encounters {
         self.pairs.retain(|(_, last)| now.saturating_sub(*last) < PARTED);
         met
     }
-}
 
-fn together(height: f32, here: &Presence, there: &Presence) -> Vec<(Someone, Someone, Point)> {
-    let mut all = vec![];
-    let boxes = |presence: &Presence| -> Vec<Option<[f32; 4]>> { presence.bodies.iter().map(bounds).collect() };
-    let (boxes_here, boxes_there) = (boxes(here), boxes(there));
-    for (ours, ours_in) in here.bodies.iter().zip(&boxes_here) {
-        for (theirs, theirs_in) in there.bodies.iter().zip(&boxes_there) {
+    fn together(&mut self, height: f32, here: &Presence, there: &Presence) -> Vec<(Someone, Someone, Point)> {
+        let mut all = vec![];
+        let boxes = |presence: &Presence| -> Vec<Option<[f32; 4]>> { presence.bodies.iter().map(bounds).collect() };
+        let (boxes_here, boxes_there) = (boxes(here), boxes(there));
+        let pairs = (0..here.bodies.len()).flat_map(|ours| (0..there.bodies.len()).map(move |theirs| (ours, theirs)));
+        let near = pairs.filter_map(|(ours, theirs)| {
+            let both = common(boxes_here[ours].as_ref()?, boxes_there[theirs].as_ref()?)?;
             // Who fades away is not there any more.
-            if let (Some(a), Some(b)) = (ours_in, theirs_in)
-                && theirs.faded == 0.0
-                && let Some([x0, y0, x1, y1]) = common(a, b)
-                && overlap(&ours.outline, &theirs.outline)
-            {
+            (there.bodies[theirs].faded == 0.0).then_some((&here.bodies[ours], &there.bodies[theirs], both))
+        });
+        let near: Vec<_> = near.collect();
+        for step in 0..near.len().min(TESTS_MAX) {
+            let (ours, theirs, [x0, y0, x1, y1]) = near[(self.turn + step) % near.len()];
+            if overlap(&ours.outline, &theirs.outline) {
                 let at = [(x0 + x1) / 2.0, (y0 + y1) / 2.0];
                 all.push((Someone::Body(ours.id), Someone::Body(theirs.id), at));
             }
         }
-    }
-    for ours in &here.touches {
-        for theirs in &there.touches {
-            let (dx, dy) = (ours.at[0] - theirs.at[0], ours.at[1] - theirs.at[1]);
-            if dx.hypot(dy) < FINGERS * height {
-                let at = [(ours.at[0] + theirs.at[0]) / 2.0, (ours.at[1] + theirs.at[1]) / 2.0];
-                all.push((Someone::Touch(ours.id), Someone::Touch(theirs.id), at));
+        self.turn = if near.len() > TESTS_MAX { (self.turn + TESTS_MAX) % near.len() } else { 0 };
+        for ours in &here.touches {
+            for theirs in &there.touches {
+                let (dx, dy) = (ours.at[0] - theirs.at[0], ours.at[1] - theirs.at[1]);
+                if dx.hypot(dy) < FINGERS * height {
+                    let at = [(ours.at[0] + theirs.at[0]) / 2.0, (ours.at[1] + theirs.at[1]) / 2.0];
+                    all.push((Someone::Touch(ours.id), Someone::Touch(theirs.id), at));
+                }
             }
         }
+        all
     }
-    all
 }
 
 /// Left, top, right and bottom of a body's outline; none without one.

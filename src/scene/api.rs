@@ -26,6 +26,8 @@ pub(super) struct Stage {
     pub pen: Pen,
     pub acts: Vec<Act>,
     pub random: fastrand::Rng,
+    /// Of marks: no two are to have the same, whatever a scene's seed is.
+    pub seeds: fastrand::Rng,
     pub noise: Noise,
     pub shaders: Vec<Shader>,
     pub sounds: Vec<String>,
@@ -44,6 +46,7 @@ impl Stage {
             pen: Pen::new(),
             acts: Vec::new(),
             random: fastrand::Rng::with_seed(start.seed),
+            seeds: fastrand::Rng::new(),
             noise: Noise::new(NOISE_SEED),
             shaders,
             sounds,
@@ -215,7 +218,7 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         stage.borrow_mut().acts.push(Act::Share(data));
         Ok(())
     })?;
-    add(ctx, &all, ("seed", "seed", "seed()"), stage, |_, stage| Ok(stage.borrow_mut().random.u32(..)))?;
+    add(ctx, &all, ("seed", "seed", "seed()"), stage, |_, stage| Ok(stage.borrow_mut().seeds.u32(..)))?;
     add(ctx, &all, ("bytes", "bytes", "bytes(text)"), stage, |call, _| {
         let text = call.arguments.first().and_then(Value::as_string).map(|text| text.to_string()).transpose()?;
         Ok(text.map_or(0, |text| text.len()) as u32)

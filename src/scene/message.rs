@@ -156,6 +156,8 @@ pub struct MarkSeen {
     pub here: bool,
     /// Its number, if this site has made it since the show started: the twin may lack it.
     pub own: Option<u64>,
+    /// What it takes in the memory of the script's engine, in bytes, about.
+    pub weight: usize,
     /// JSON.
     pub said: String,
 }

@@ -1,6 +1,6 @@
 // What both cities have together: marks, and what each says of itself. Part of the module "moongate", after prelude.js.
 
-const MARKS_MAX = 5000, SAID_MAX = 4096, SAID_ALL = 4 << 20, FADES = 2; // the last in seconds
+const MARKS_MAX = 5000, SAID_MAX = 4096, WEIGHT_MAX = 20 << 20, FADES = 2; // the last in seconds
 const CELL = Math.max(canvas.width, canvas.height) / 24;
 /** What the engine says of a mark; a script cannot say it. */
 const OF_ENGINE = ["age", "city", "here", "kept", "shared", "seed", "faded", "began"];
@@ -17,11 +17,13 @@ class Mark {
   #began;
   #own;
   #list;
+  #placed;
 
   constructor(list, here, at, seed, said) {
     if (said && typeof said === "object") for (const key of Object.keys(said)) if (!(key in this)) this[key] = said[key];
-    this.x = at ? at[0] : undefined;
-    this.y = at ? at[1] : undefined;
+    this.x = at ? at[0] : 0;
+    this.y = at ? at[1] : 0;
+    this.#placed = at !== null;
     this.seed = seed / 4294967.296;
     this.here = here;
     this.city = here ? native.here.city : native.there.city;
@@ -37,6 +39,7 @@ class Mark {
   }
 
   static began(mark) { return mark.#began; }
+  static placed(mark) { return mark.#placed; }
 
   get age() { return Math.max(0, now - this.#began); }
   get kept() { return lasting && this.#own !== undefined; }
@@ -57,7 +60,7 @@ class Marks {
   #lost;
   #all = []; // in their order
   #cells = null; // by where they are
-  #bytes = 0;
+  #weight = 0;
   #shown = null; // what `all` gives, until something changes
   #last = new Map(); // what `last` has given in this frame
 
@@ -72,11 +75,11 @@ class Marks {
   }
 
   static size(list) { return list.#all.length; }
-  static bytes(list) { return list.#bytes; }
+  static weight(list) { return list.#weight; }
 
-  static clear(list) { [list.#all, list.#cells, list.#bytes, list.#shown] = [[], null, 0, null]; }
+  static clear(list) { [list.#all, list.#cells, list.#weight, list.#shown] = [[], null, 0, null]; }
 
-  static insert(list, mark, bytes) {
+  static insert(list, mark, weight) {
     const all = list.#all;
     let [low, high] = [0, all.length];
     if (high && all[high - 1].__place < mark.__place) low = high; // as a rule it is the last
@@ -86,27 +89,27 @@ class Marks {
     }
     if (all[low]?.__place === mark.__place) return;
     all.splice(low, 0, mark);
-    list.#bytes += bytes;
+    list.#weight += weight;
     list.#shown = null;
     if (list.#cells) Marks.place(list, mark);
   }
 
-  static remove(list, mark, bytes) {
+  static remove(list, mark, weight) {
     const index = list.#all.lastIndexOf(mark);
     if (index < 0) return;
     list.#all.splice(index, 1);
-    list.#bytes -= bytes;
+    list.#weight -= weight;
     [list.#cells, list.#shown] = [null, null];
   }
 
   static forgetOldest(list) {
     const gone = list.#all.splice(0, Math.ceil(list.#all.length / 20));
-    list.#bytes -= (list.#bytes / (list.#all.length + gone.length)) * gone.length;
+    list.#weight -= (list.#weight / (list.#all.length + gone.length)) * gone.length;
     [list.#cells, list.#shown] = [null, null];
   }
 
   static place(list, mark) {
-    if (mark.x === undefined) return;
+    if (!Mark.placed(mark)) return;
     const key = Math.floor(mark.x / CELL) * 4096 + Math.floor(mark.y / CELL);
     const cell = list.#cells.get(key);
     if (cell) cell.push(mark); else list.#cells.set(key, [mark]);
@@ -114,7 +117,7 @@ class Marks {
 
   static turn(list) {
     list.#last.clear();
-    if (partedAt !== null) list.#shown = null;
+    list.#shown = partedAt === null && !wasParted ? list.#shown : null;
   }
 
   get length() { return this.all().length; }
@@ -140,8 +143,9 @@ class Marks {
     const seed = native.seed();
     native.mark(this.#name, x, y, seed, text);
     const mark = Mark.settle(new Mark(this, true, x === undefined ? null : [x, y], seed, parse(text)), `~${String(added++).padStart(9, "0")}`, now);
-    pending.set(seed, { mark, list: this, since: now, bytes: text.length });
-    Marks.insert(this, mark, text.length);
+    const weight = 400 + 8 * text.length; // until the engine has weighed it
+    pending.set(seed, { mark, list: this, since: now, weight });
+    Marks.insert(this, mark, weight);
     return mark;
   }
 
@@ -166,6 +170,7 @@ class Marks {
     let [x, y, r] = [place, radius, rest[0]];
     if (typeof place === "object" && place !== null) [x, y, r] = [place.x, place.y, radius];
     if (![x, y, r].every(Number.isFinite)) throw new Error(`${usage}: x, y and the distance must be numbers; use ${usage}(touch, 100) or ${usage}(x, y, 100)`);
+    if (Math.abs(x) > 1e6 || Math.abs(y) > 1e6 || r < 0) return [];
     if (!this.#cells) {
       this.#cells = new Map();
       for (const mark of this.#all) Marks.place(this, mark);
@@ -175,7 +180,7 @@ class Marks {
       const far = Math.hypot(mark.x - x, mark.y - y);
       if (far <= r && !(gone && !mark.here)) found.push([far, mark]);
     };
-    if (r > 8 * CELL) this.#all.forEach((mark) => mark.x !== undefined && take(mark));
+    if (r > 8 * CELL) this.#all.forEach((mark) => Mark.placed(mark) && take(mark));
     else for (let i = Math.floor((x - r) / CELL); i <= (x + r) / CELL; i++) {
       for (let j = Math.floor((y - r) / CELL); j <= (y + r) / CELL; j++) this.#cells.get(i * 4096 + j)?.forEach(take);
     }
@@ -204,20 +209,20 @@ function seeMarks({ anew, news, shared, lasting: lasts }) {
     let mark = null;
     if (m.here && known?.list === list) {
       pending.delete(m.seed);
-      Marks.remove(list, known.mark, known.bytes);
+      Marks.remove(list, known.mark, known.weight);
       mark = known.mark;
     }
     mark ??= new Mark(list, m.here, m.at, m.seed, parse(m.said));
-    Marks.insert(list, Mark.settle(mark, m.place, m.began, m.own), m.said.length);
+    Marks.insert(list, Mark.settle(mark, m.place, m.began, m.own), m.weight);
   }
   // What the engine did not take is not there.
-  for (const [seed, { mark, list, since, bytes }] of pending) {
+  for (const [seed, { mark, list, since, weight }] of pending) {
     if (now - since < 5) break;
     pending.delete(seed);
-    Marks.remove(list, mark, bytes);
+    Marks.remove(list, mark, weight);
   }
   const sum = (of) => lists.reduce((all, list) => all + of(list), 0);
-  while (sum(Marks.size) > MARKS_MAX || sum(Marks.bytes) > SAID_ALL) {
+  while (sum(Marks.size) > MARKS_MAX || sum(Marks.weight) > WEIGHT_MAX) {
     Marks.forgetOldest(lists.reduce((a, b) => (Marks.size(b) > Marks.size(a) ? b : a)));
   }
 }
@@ -227,6 +232,7 @@ let heard = null; // and the other one
 const NOTHING = Object.freeze({});
 
 function seeTogether(sees) {
+  wasParted = partedAt !== null;
   if (sees.linked) partedAt = null;
   else if (partedAt === null) partedAt = wasLinked ? now : -Infinity;
   wasLinked ||= sees.linked;
@@ -239,6 +245,7 @@ function seeTogether(sees) {
   }
 }
 let wasLinked = false;
+let wasParted = false; // in the frame before
 
 // Called by the engine after the handlers: what this city says of itself now.
 export function __told() {

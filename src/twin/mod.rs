@@ -182,6 +182,8 @@ impl Loop {
         if status.starts != self.starts && status.ready {
             self.starts = status.starts;
             self.together.renew();
+            // What the scene before has said of this city is not said by this one.
+            self.link.say(String::new());
             self.link.scene_start();
         }
         let mut asked = None;
@@ -238,7 +240,7 @@ impl Loop {
         self.meeting.turn_all(self.canvas[0], &mut there);
         self.together.hide(&mut there);
         let status = self.link.status();
-        if status.lead && status.health.state == State::Linked {
+        if status.proposes {
             self.together.meet(now, &self.touches.presence(), &there);
         }
         self.senses.link(status, &there, now);

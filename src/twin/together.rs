@@ -1,42 +1,24 @@
 //! What both cities have together, between link and scene: marks, what each site says of itself, and meetings.
 
 use super::Senses;
+use crate::allowance::Allowance;
 use crate::device::quic::{LinkSender, News};
 use crate::manifest::Lost;
 use crate::presence::{Encounters, Meeting, Point, Presence};
 use crate::scene::{MarkSeen, MarksSeen};
-use crate::works::{Draft, Mark, Recent, SEEN_BYTES, SEEN_MAX, Writer};
+use crate::works::{Draft, Mark, Recent, SEEN_MAX, SEEN_WEIGHT, Writer};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Marks that a scene is told of in one frame, at most: the rest of a long night comes in the next ones.
 const MARKS_A_FRAME: usize = 250;
+/// And of such weight.
+const WEIGHT_A_FRAME: usize = 256 << 10;
 /// Marks that a scene may leave in a second, and at once; what is beyond is left out and said in the log.
 const RATE: (f64, f64) = (60.0, 240.0);
 /// And the same in bytes.
 const BYTES: (f64, f64) = (65_536.0, 524_288.0);
-
-/// So much a second, and so much at once.
-#[derive(Debug)]
-struct Allowance {
-    left: f64,
-    filled: Duration,
-    of: (f64, f64),
-}
-
-impl Allowance {
-    fn new(of: (f64, f64)) -> Self {
-        Self { left: of.1, filled: Duration::ZERO, of }
-    }
-
-    fn take(&mut self, now: Duration, much: f64) -> bool {
-        let passed = now.saturating_sub(self.filled).as_secs_f64();
-        (self.left, self.filled) = ((self.left + passed * self.of.0).min(self.of.1), now);
-        let enough = self.left >= much;
-        self.left -= if enough { much } else { 0.0 };
-        enough
-    }
-}
 
 /// What is together.
 pub(super) struct Together {
@@ -48,7 +30,7 @@ pub(super) struct Together {
     recent: Recent,
     me: Option<Writer>,
     /// What the scene is still to be told.
-    untold: VecDeque<Mark>,
+    untold: VecDeque<Arc<Mark>>,
     anew: bool,
     merged: Option<usize>,
     shared: u64,
@@ -70,14 +52,14 @@ impl Together {
             canvas,
             key,
             lost,
-            recent: Recent::new(SEEN_MAX, SEEN_BYTES),
+            recent: Recent::new(SEEN_MAX, SEEN_WEIGHT),
             me: None,
             untold: VecDeque::new(),
             anew: true,
             merged: None,
             shared: 0,
             telling: 0,
-            allowed: [Allowance::new(RATE), Allowance::new(BYTES)],
+            allowed: [Allowance::new(RATE.0, RATE.1), Allowance::new(BYTES.0, BYTES.1)],
             excess: 0,
             encounters: Encounters::default(),
             meetings: Vec::new(),
@@ -94,10 +76,10 @@ impl Together {
     pub fn take_in(&mut self) {
         let News { anew, marks, merged, me, shared, .. } = self.link.news();
         if anew {
-            self.recent = Recent::new(SEEN_MAX, SEEN_BYTES);
+            self.recent = Recent::new(SEEN_MAX, SEEN_WEIGHT);
             self.renew();
         }
-        for mark in marks {
+        for mark in marks.into_iter().map(Arc::new) {
             if self.recent.take(mark.clone()) {
                 self.untold.push_back(mark);
             }
@@ -137,7 +119,13 @@ impl Together {
 
     /// What the scene is to be told of marks with this frame.
     pub fn sees(&mut self, senses: &Senses) -> MarksSeen {
-        self.telling = self.untold.len().min(MARKS_A_FRAME);
+        let mut left = WEIGHT_A_FRAME;
+        let fits = |mark: &&Arc<Mark>| {
+            let begins = left > 0;
+            left = left.saturating_sub(mark.weight());
+            begins
+        };
+        self.telling = self.untold.iter().take(MARKS_A_FRAME).take_while(fits).count();
         let news = self.untold.iter().take(self.telling).map(|mark| self.seen(mark, senses)).collect();
         MarksSeen { anew: self.anew, news, shared: self.shared, lasting: false }
     }
@@ -152,9 +140,7 @@ impl Together {
     fn seen(&self, mark: &Mark, senses: &Senses) -> MarkSeen {
         let writer = mark.place.writer;
         let here = writer.site == self.key;
-        let hash = writer.site.iter().copied().chain(writer.store.to_le_bytes());
-        let hash =
-            hash.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let hash = crate::wire::hash(writer.site.into_iter().chain(writer.store.to_le_bytes()));
         MarkSeen {
             place: format!("{:014x}{hash:016x}", mark.place.stamp),
             name: mark.name.clone(),
@@ -163,6 +149,7 @@ impl Together {
             seed: mark.seed,
             here,
             own: (Some(writer) == self.me).then_some(mark.sequence),
+            weight: mark.weight(),
             said: mark.said.clone(),
         }
     }

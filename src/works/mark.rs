@@ -44,6 +44,17 @@ pub struct Mark {
 }
 
 impl Mark {
+    /// What it takes in the memory of a script's engine, in bytes, about.
+    pub fn weight(&self) -> usize {
+        let nodes = self.said.bytes().map(|byte| match byte {
+            b'[' | b'{' => 100,
+            b':' => 40,
+            b',' => 16,
+            _ => 1,
+        });
+        400 + self.name.len() + nodes.sum::<usize>()
+    }
+
     /// Appends what is signed of it. `before`: stamp and time of the mark before it.
     pub(super) fn encode(&self, before: (u64, u64), out: &mut Vec<u8>) {
         out.put_var(self.place.stamp - before.0);
@@ -79,6 +90,10 @@ impl Mark {
             return Err(WireError::Range);
         }
         let said = from.text(SAID_MAX)?.to_owned();
+        // JSON has none that is not escaped, and each would be six letters where it is told on.
+        if said.bytes().any(|byte| byte < 0x20) {
+            return Err(WireError::Text);
+        }
         Ok(Self { place: Place { stamp, writer }, sequence, made_ms, born: 0, seed, name, at, said })
     }
 }

@@ -28,8 +28,10 @@ pub const BATCH_MAX: usize = 16 << 10;
 /// Most writers of one work: each start of a site without a disk is one.
 pub const WRITERS_MAX: usize = 128;
 /// Most bytes of one work in memory; beyond it the oldest marks are forgotten.
-pub const WORK_MAX: usize = 32 << 20;
-/// Marks that a scene sees of its work, the newest, and most bytes of them.
+pub const WORK_MAX: usize = 24 << 20;
+/// How far a mark's stamp may be above all that are known here: more marks than that nobody has made.
+pub const AHEAD_MAX: u64 = 1 << 26;
+/// Marks that a scene sees of its work, the newest, and most of them by [`Mark::weight`].
 pub const SEEN_MAX: usize = 5_000;
 /// See [`SEEN_MAX`].
-pub const SEEN_BYTES: usize = 4 << 20;
+pub const SEEN_WEIGHT: usize = 20 << 20;

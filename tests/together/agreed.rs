@@ -90,11 +90,29 @@ fn what_a_site_says_of_itself_is_there_at_once_and_goes_with_it() {
         world.ocean.cut(false);
         world.run(world.now + 3 * SECOND);
         assert_eq!(there(&world).as_deref(), Some("{\"tide\":39}"), "and back, MOONGATE_SEED={seed}");
-        let now = world.local(0);
-        world.links[0].handle_sharing(now, false);
-        world.restart(1);
+        // One side alone has lost the other for a while.
+        world.ocean.cut_one(0, true);
+        world.run(world.now + 2 * SECOND);
+        world.ocean.cut(false);
         world.run(world.now + 3 * SECOND);
-        assert_eq!(there(&world), None, "a site that only shows shapes says nothing of itself");
+        assert_eq!(there(&world).as_deref(), Some("{\"tide\":39}"), "still there, MOONGATE_SEED={seed}");
+        for (open, expected) in [(false, Some("")), (true, Some("{\"tide\":39}"))] {
+            let now = world.local(0);
+            world.links[0].handle_sharing(now, open);
+            world.run(world.now + 2 * SECOND);
+            assert_eq!(there(&world).as_deref(), expected, "a site that only shows shapes says nothing of itself");
+        }
+        // And what came while this site was closed is there when it opens.
+        let now = world.local(1);
+        world.links[1].handle_sharing(now, false);
+        let now = world.local(0);
+        world.links[0].handle_share(now, "{}");
+        world.run(world.now + 2 * SECOND);
+        assert_eq!(there(&world), None);
+        let now = world.local(1);
+        world.links[1].handle_sharing(now, true);
+        world.run(world.now + SECOND);
+        assert_eq!(there(&world).as_deref(), Some("{}"));
     }
 }
 

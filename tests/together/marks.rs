@@ -6,7 +6,7 @@ use crate::world::{FakeSeal, MS, SECOND, World, draft, signed_by};
 use moongate::link::ocean::Path;
 use moongate::link::{Output, Parted};
 use moongate::presence::{Body, Presence};
-use moongate::works::{Batch, Memory, Place, Seal, Work, Writer};
+use moongate::works::{Batch, Memory, Place, Seal, Taken, Work, Writer};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -169,6 +169,11 @@ fn a_mark_in_another_name_is_refused_and_its_sender_dropped() {
     assert!(matches!(&world.parted[0][..], [Parted::Hostile(why)] if why.contains("another")), "{:?}", world.parted);
     assert!(world.now - before < SECOND);
     assert!(world.marks(0).is_empty());
+    // When it is let in again it is linked again, whatever boot it is.
+    world.seals[1] = FakeSeal::of(1);
+    let reformed = world.restart_keeping_its_boot(1);
+    world.run(world.now + 3 * SECOND);
+    assert!(world.is_linked(), "boot {reformed}");
 }
 
 #[test]
@@ -187,13 +192,26 @@ fn a_work_in_memory_forgets_its_oldest_and_waits_for_none() {
     // Another site begins where this one's memory does.
     let mut other = Work::open("ripples", [4; 32], &mut Memory::new(2)).expect("memory");
     let writer = Writer { site: seal.public(), store: 1 };
-    let oldest = work.after(writer, 0).expect("there are marks").clone();
-    other.skip(writer, oldest.first);
-    let taken = other.take((writer, oldest.first), oldest.bytes.clone(), 0, &seal).expect("signed");
-    assert!(matches!(taken, (moongate::works::Taken::New(_), Some(_))));
-    // And what this site writes itself is never skipped.
-    work.skip(writer, u64::MAX);
-    assert_eq!(work.next(writer), u64::from(kept));
+    let first = work.after(writer, 0).expect("there are marks").clone();
+    let second = work.after(writer, first.next()).expect("there are more").clone();
+    let oldest = work.oldest(writer, second.first);
+    assert_eq!((oldest, work.oldest(writer, first.first)), (first.first, first.first));
+    let take = |other: &mut Work, batch: &Batch, oldest| {
+        let taken = other.take((writer, batch.first, oldest), batch.bytes.clone(), 0, &seal).expect("signed");
+        matches!(taken, (Taken::New(_), Some(_)))
+    };
+    assert!(!take(&mut other, &second, oldest), "the one before it is still to come");
+    assert!(take(&mut other, &first, oldest) && take(&mut other, &second, oldest));
+    assert_eq!(other.oldest(writer, second.first), first.first, "and it tells it on in the same way");
+    // What this site has left itself it does not forget for another one's.
+    let (own, theirs) = (Writer { site: [4; 32], store: 2 }, FakeSeal::of(4));
+    other.add(SECOND, 0, draft("stroke", 1, None, 100));
+    other.seal(&theirs);
+    for batch in work.batches().skip(2).cloned().collect::<Vec<_>>() {
+        take(&mut other, &batch, oldest);
+        other.forget();
+    }
+    assert!(other.after(own, 0).is_some());
 }
 
 #[test]

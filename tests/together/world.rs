@@ -5,6 +5,7 @@ use moongate::link::{Config, Link, Output, Parted, Showing, State, Works};
 use moongate::presence::{Body, Presence};
 use moongate::works::{Draft, Mark, Memory, Place, Recent, Seal};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub const MS: Duration = Duration::from_millis(1);
@@ -120,6 +121,13 @@ impl World {
         self.seen[side].clear();
     }
 
+    /// The same, and the twin takes it for the one from before.
+    pub fn restart_keeping_its_boot(&mut self, side: usize) -> u64 {
+        self.boots -= 1;
+        self.restart(side);
+        self.boots
+    }
+
     /// Something is left at a site; `said` bytes are said of it.
     pub fn leave(&mut self, side: usize, number: u32, after: Option<u64>, said: usize) {
         let (now, utc) = (self.local(side), UTC[side] + self.now.as_millis() as u64);
@@ -183,7 +191,7 @@ impl World {
         match &output {
             Output::Marked(marks) => {
                 for mark in marks {
-                    assert!(self.recent[side].take(mark.clone()), "told once");
+                    assert!(self.recent[side].take(Arc::new(mark.clone())), "told once");
                     self.seen[side].push(mark.place);
                     if side == 1 && mark.place.writer.site == self.seals[0].public {
                         self.took.push(self.now - self.made[&mark.seed]);

@@ -2,9 +2,10 @@
 
 use super::driver::{Incoming, Open};
 use super::pair::Guests;
+use crate::allowance::Allowance;
 use crate::device::clock::monotonic;
 use quinn::{Connection, Endpoint};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,8 +15,25 @@ use tokio::sync::{Semaphore, mpsc};
 const HANDSHAKES_MAX: usize = 8;
 /// And of one network.
 const HANDSHAKES_EACH: usize = 2;
+/// Handshakes of strangers a second, and at once: each costs the thread that carries the link half a millisecond.
+const STRANGERS: (f64, f64) = (20.0, 16.0);
 /// A handshake that takes longer has failed.
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(3);
+
+/// Where the twin is known to be.
+#[derive(Clone, Default)]
+pub(super) struct Known(Arc<Mutex<HashSet<IpAddr>>>);
+
+impl Known {
+    /// These, from now on.
+    pub fn set(&self, addresses: impl Iterator<Item = IpAddr>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = addresses.map(|ip| ip.to_canonical()).collect();
+    }
+
+    fn has(&self, address: IpAddr) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&address.to_canonical())
+    }
+}
 
 /// Handshakes under way by where they come from: nobody takes all the slots for himself.
 #[derive(Clone, Default)]
@@ -54,11 +72,16 @@ impl Drop for One {
 
 /// Takes connections in. Whoever gets here holds the pinned key, since the handshake has seen to that, or knocked with a
 /// ticket.
-pub(super) async fn accept(endpoint: Endpoint, incoming: mpsc::Sender<Incoming>, guests: Guests) {
+pub(super) async fn accept(endpoint: Endpoint, incoming: mpsc::Sender<Incoming>, guests: Guests, known: Known) {
     // A handshake costs the thread that carries the link: few at a time, and strangers prove their address first.
     let slots = Arc::new(Semaphore::new(HANDSHAKES_MAX));
-    let few = Few::default();
+    let (few, mut strangers) = (Few::default(), Allowance::new(STRANGERS.0, STRANGERS.1));
     while let Some(arriving) = endpoint.accept().await {
+        // Where the twin is known to be it is let in however many others knock.
+        if !known.has(arriving.remote_address().ip()) && !strangers.take(monotonic(), 1.0) {
+            arriving.ignore();
+            continue;
+        }
         let (Ok(slot), Some(one)) = (slots.clone().try_acquire_owned(), few.begin(arriving.remote_address().ip()))
         else {
             arriving.ignore();

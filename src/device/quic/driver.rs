@@ -1,6 +1,6 @@
 //! The link thread at work: connections that come and go, relays that are asked, and the session that outlives them all.
 
-use super::accept::{HANDSHAKE, accept, read};
+use super::accept::{HANDSHAKE, Known, accept, read};
 use super::pair::{Guests, endpoint, peer_key};
 use super::reach::{Heard, Reach, Ways};
 use super::relays::Relays;
@@ -21,7 +21,7 @@ use crate::works::Memory;
 use bytes::Bytes;
 use quinn::{Connection, ConnectionError, Endpoint, VarInt};
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, mpsc as std_mpsc};
 use std::time::Duration;
@@ -38,6 +38,8 @@ const ANSWERS_MAX: usize = 64;
 const CONNECTIONS_MAX: usize = 4;
 /// A connection that lived this long makes the next pause short again.
 const LIVED: Duration = Duration::from_secs(10);
+/// Addresses that the twin had lately.
+const LATELY_MAX: usize = 8;
 /// A connection that is not needed is kept this long.
 const SPARE: Duration = Duration::from_secs(2);
 /// The site's folder is looked at this often.
@@ -72,6 +74,9 @@ pub(super) struct Driver {
     ways: Ways,
     relays: Relays,
     guests: Guests,
+    known: Known,
+    /// Where the twin was last.
+    lately: VecDeque<IpAddr>,
     watch: Option<(Watch, Duration)>,
     dir: Option<std::path::PathBuf>,
     own_relay: Option<String>,
@@ -113,6 +118,8 @@ impl Driver {
         let mut driver = Self {
             link: Link::new(now, config.clone()).with_works(works),
             guests: Guests::new(&key, home.clone()),
+            known: Known::default(),
+            lately: VecDeque::new(),
             watch: home.as_ref().map(|home| (Watch::new(&home.dir), now)),
             own_relay: home.as_ref().and_then(|home| home.card.relay.clone()),
             dir: home.map(|home| home.dir),
@@ -159,11 +166,13 @@ impl Driver {
         };
         self.relays.ask_for(monotonic(), &self.key, self.config.twin, &self.reach.relays);
         self.ways.renew(&self.reach, self.relays.placed());
+        self.know();
         Ok(())
     }
 
     pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
-        let accepting = tokio::spawn(accept(self.endpoint.clone(), self.incoming.clone(), self.guests.clone()));
+        let accepting =
+            tokio::spawn(accept(self.endpoint.clone(), self.incoming.clone(), self.guests.clone(), self.known.clone()));
         let (Some(mut arrivals), Some(mut answers)) = (self.arrivals.take(), self.answers.take()) else { return };
         while !self.shared.over.load(Ordering::Relaxed) {
             let now = monotonic();
@@ -174,38 +183,39 @@ impl Driver {
                 .min()
                 .map_or(Duration::from_millis(100), |at| at.saturating_sub(now).min(Duration::from_millis(100)));
             tokio::select! {
-                biased;
-                command = commands.recv() => match command {
-                    Some(Command::Happening(made, what)) => {
-                        if self.openness().lets(&what) {
-                            self.link.handle_happening(made, what);
+                    biased;
+                    command = commands.recv() => match command {
+                        Some(Command::Happening(made, what)) => {
+                            if self.openness().lets(&what) {
+                                self.link.handle_happening(made, what);
+                            }
+                        }
+                        Some(Command::Mark(made, utc_ms, draft)) => self.link.handle_mark(made, utc_ms, draft),
+                        Some(Command::Meeting(now, place)) => self.link.handle_meeting(now, place),
+                        Some(Command::Share(data)) => _ = self.link.handle_share(monotonic(), &data),
+                        Some(Command::Showing(showing)) => {
+                            self.config.showing = showing.clone();
+                            self.link.handle_showing(monotonic(), showing);
+                        }
+                        Some(Command::SceneStart) => self.link.handle_scene_start(monotonic()),
+                        None => break,
+                    },
+                    Some(arrival) = arrivals.recv() => {
+                        self.take(arrival);
+                        // Whatever else has come belongs to the same turn.
+                        while let Ok(arrival) = arrivals.try_recv() {
+                            self.take(arrival);
                         }
                     }
-                    Some(Command::Mark(made, utc_ms, draft)) => self.link.handle_mark(made, utc_ms, draft),
-                    Some(Command::Meeting(now, place)) => self.link.handle_meeting(now, place),
-                    Some(Command::Share(data)) => _ = self.link.handle_share(monotonic(), &data),
-                    Some(Command::Showing(showing)) => {
-                        self.config.showing = showing.clone();
-                        self.link.handle_showing(monotonic(), showing);
+                    Some((from, answer)) = answers.recv() => {
+                        if self.relays.handle(monotonic(), from, &answer) {
+                            self.ways.renew(&self.reach, self.relays.placed());
+            self.know();
+                        }
                     }
-                    Some(Command::SceneStart) => self.link.handle_scene_start(monotonic()),
-                    None => break,
-                },
-                Some(arrival) = arrivals.recv() => {
-                    self.take(arrival);
-                    // Whatever else has come belongs to the same turn.
-                    while let Ok(arrival) = arrivals.try_recv() {
-                        self.take(arrival);
-                    }
+                    () = self.shared.wake.notified() => {}
+                    () = tokio::time::sleep(sleep) => {}
                 }
-                Some((from, answer)) = answers.recv() => {
-                    if self.relays.handle(monotonic(), from, &answer) {
-                        self.ways.renew(&self.reach, self.relays.placed());
-                    }
-                }
-                () = self.shared.wake.notified() => {}
-                () = tokio::time::sleep(sleep) => {}
-            }
         }
         accepting.abort();
         self.link.handle_close();
@@ -298,10 +308,12 @@ impl Driver {
             self.open.clear();
             self.config.twin = twin;
             let link = std::mem::replace(&mut self.link, Link::new(now, self.config.clone()));
+            let share = link.share_here().to_owned();
             if let Some(works) = link.into_works() {
                 let link = Link::new(now, self.config.clone()).with_works(works);
                 self.shared.news.lock().unwrap_or_else(PoisonError::into_inner).take(&mut Output::NewWork);
                 self.link = link;
+                self.link.handle_share(now, &share);
             }
             self.shunned = Shunned::default();
             self.refused = false;
@@ -321,7 +333,10 @@ impl Driver {
             if self.shared.news.lock().unwrap_or_else(PoisonError::into_inner).take(&mut output) {
                 continue;
             }
-            if matches!(&output, Output::Happened { what, .. } if !self.openness().lets(what)) {
+            let openness = self.openness();
+            if matches!(&output, Output::Happened { what, .. } if !openness.lets(what))
+                || (openness == Openness::Closed && matches!(output, Output::Meet { .. }))
+            {
                 continue;
             }
             match &output {
@@ -366,6 +381,7 @@ impl Driver {
             at: now,
             side: self.link.side(),
             lead: self.link.lead(),
+            proposes: self.link.can_propose(),
             connections: self.open.len(),
             opened: self.opened,
             twin: self.config.twin,
@@ -413,6 +429,8 @@ impl Driver {
                 }
                 if let Some(why) = self.shunned.excess(now, bytes.len(), self.link.garbled()) {
                     self.link.handle_hostile(now, why);
+                    // At once, so that what else waits of it is not read.
+                    self.tell(now);
                 }
             }
             Incoming::Opened(open) => self.opened(now, open),
@@ -453,10 +471,24 @@ impl Driver {
             let oldest = self.open.remove(silent);
             oldest.connection.close(VarInt::from_u32(1), b"too many");
         }
+        self.remember(canonical(open.connection.remote_address()).ip());
         tokio::spawn(read(open.connection.clone(), self.incoming.clone()));
         self.open.push(open);
         self.opened += 1;
         self.link.handle_path(now);
+    }
+
+    /// The twin is, or was lately, at this address too.
+    fn remember(&mut self, ip: IpAddr) {
+        if !self.lately.contains(&ip) {
+            self.lately.truncate(LATELY_MAX - 1);
+            self.lately.push_front(ip);
+        }
+        self.know();
+    }
+
+    fn know(&self) {
+        self.known.set(self.ways.addresses().map(|address| address.ip()).chain(self.lately.iter().copied()));
     }
 
     /// How well the twin is heard.
@@ -523,6 +555,9 @@ impl Driver {
 
     /// The twin, or whoever has its key, does what no honest site does: it is left alone for a while, longer each time.
     fn shun(&mut self, now: Duration, why: &str) {
+        if self.shunned.until > now {
+            return;
+        }
         let pause = self.shunned.shun(now);
         tracing::error!("the twin is dropped for {pause:?}: {why}");
         for open in &self.open {

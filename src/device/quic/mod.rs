@@ -13,6 +13,7 @@ mod traffic;
 pub use news::News;
 pub use pair::{Home, PairError, accept as accept_ticket, invite};
 pub use reach::Reach;
+pub(super) use socket::canonical;
 
 use super::controller::LinkFloor;
 use super::key::SiteKey;
@@ -106,6 +107,8 @@ pub struct Status {
     pub side: u8,
     /// True at one site while linked, and when alone.
     pub lead: bool,
+    /// Meetings are this site's to propose, and can be.
+    pub proposes: bool,
     /// Connections that are open.
     pub connections: usize,
     /// Connections that were opened since the start.

@@ -1,8 +1,11 @@
 //! What there is to tell of marks, until the frame loop asks: never more than a scene sees.
 
 use crate::link::Output;
-use crate::works::{Mark, SEEN_BYTES, SEEN_MAX, Writer};
+use crate::works::{Mark, SEEN_MAX, Writer};
 use std::collections::VecDeque;
+
+/// Most bytes of marks that wait.
+const BYTES_MAX: usize = 4 << 20;
 
 /// What has become of the work since it was last asked.
 #[derive(Debug, Default)]
@@ -29,7 +32,7 @@ impl News {
                     self.bytes += mark.said.len() + size_of::<Mark>();
                     self.marks.push_back(mark);
                 }
-                while self.marks.len() > SEEN_MAX || self.bytes > SEEN_BYTES {
+                while self.marks.len() > SEEN_MAX || self.bytes > BYTES_MAX {
                     let Some(gone) = self.marks.pop_front() else { break };
                     self.bytes -= gone.said.len() + size_of::<Mark>();
                 }

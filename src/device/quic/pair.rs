@@ -1,6 +1,7 @@
 //! Two sites are introduced: the one with the ticket dials, both prove that they have it, and each pins the other.
 
 use super::accept::HANDSHAKE;
+use super::accept::Known;
 use super::limits;
 use super::socket::{FromRelay, Shore, canonical};
 use crate::device::clock::monotonic;
@@ -196,7 +197,7 @@ pub fn invite(
         server.transport_config(transport());
         endpoint.set_server_config(Some(server));
         let (incoming, _nobody) = mpsc::channel(1);
-        let accepting = tokio::spawn(super::accept::accept(endpoint.clone(), incoming, guests));
+        let accepting = tokio::spawn(super::accept::accept(endpoint.clone(), incoming, guests, Known::default()));
         let relay = home.card.relay.clone().map(|relay| {
             let (placed, _) = watch::channel(None);
             tokio::spawn(meet(shore, answers, key.clone(), relay, invitation.secret, placed))

@@ -85,6 +85,11 @@ impl Ways {
         self.list = list;
     }
 
+    /// All of them.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.list.iter().map(|way| way.address)
+    }
+
     /// True for the address of a relay.
     pub fn is_relayed(&self, address: SocketAddr) -> bool {
         self.list.iter().any(|way| way.relayed && way.address == address)

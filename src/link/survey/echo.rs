@@ -1,6 +1,7 @@
 //! The end that answers a survey.
 
 use super::{Answer, Ask, COOKIE, LARGEST, Load};
+use crate::allowance::Allowance;
 use core::net::SocketAddr;
 use ring::digest::{Context, SHA256};
 use std::collections::HashMap;
@@ -9,8 +10,7 @@ use std::time::Duration;
 /// Most surveys at once.
 const SURVEYS_MAX: usize = 32;
 /// Bytes a second of one survey, and at once: a little more than forty people.
-const RATE: f64 = 300_000.0;
-const AT_ONCE: f64 = 300_000.0;
+const BYTES: (f64, f64) = (300_000.0, 300_000.0);
 /// Who is silent for this long has gone.
 const GONE: Duration = Duration::from_secs(120);
 /// A cookie is good for this long at least, and twice that at most.
@@ -22,7 +22,7 @@ struct Asker {
     survey: u64,
     counts: [u64; Load::COUNT],
     heard: Duration,
-    allowance: f64,
+    allowance: Allowance,
 }
 
 /// Answers surveys, a few at a time.
@@ -66,16 +66,18 @@ impl Echo {
                 return Some(Answer::Full.encode(0));
             }
         }
-        let new = Asker { survey: ask.survey, counts: [0; Load::COUNT], heard: now, allowance: AT_ONCE };
+        let new = Asker {
+            survey: ask.survey,
+            counts: [0; Load::COUNT],
+            heard: now,
+            allowance: Allowance::new(BYTES.0, BYTES.1),
+        };
         let asker = self.askers.entry(from).or_insert(new);
         if asker.survey != ask.survey {
             (asker.survey, asker.counts) = (ask.survey, [0; Load::COUNT]);
         }
-        let passed = now.saturating_sub(asker.heard).as_secs_f64();
         asker.heard = now;
-        asker.allowance = (asker.allowance + passed * RATE).min(AT_ONCE) - bytes.len() as f64;
-        if asker.allowance < 0.0 {
-            asker.allowance = 0.0;
+        if !asker.allowance.take(now, bytes.len() as f64) {
             return None;
         }
         asker.counts[ask.load as usize] += 1;

@@ -65,9 +65,11 @@ const LOST_MAX: f64 = 0.08;
 const CALM_LOST_MAX: f64 = 0.15;
 /// Nor when it makes a queue that is longer than this, in milliseconds.
 const QUEUE_MAX: f64 = 150.0;
-/// Delays are counted in steps of so many milliseconds, up to a limit.
-const STEP: f64 = 0.5;
-const STEPS: usize = 8_000;
+/// Delays are counted in steps, each so much longer than the one before, from the first one's milliseconds on: up to five
+/// seconds, and never more than 3 % wrong.
+const FIRST: f64 = 0.25;
+const LONGER: f64 = 1.03;
+const STEPS: usize = 336;
 
 /// How often each delay was seen.
 #[derive(Debug, Clone)]
@@ -81,7 +83,8 @@ impl Default for Delays {
 
 impl Delays {
     fn add(&mut self, ms: f64) {
-        self.0[((ms / STEP) as usize).min(STEPS - 1)] += 1;
+        let step = (1.0 + ms.max(0.0) / FIRST).ln() / LONGER.ln();
+        self.0[(step as usize).min(STEPS - 1)] += 1;
     }
 
     /// What so many of a hundred stayed within, in milliseconds.
@@ -93,7 +96,7 @@ impl Delays {
             left = left.saturating_sub(u64::from(*count));
             found
         })?;
-        Some((step as f64 + 0.5) * STEP)
+        Some(FIRST * (LONGER.powf(step as f64 + 0.5) - 1.0))
     }
 }
 
@@ -165,7 +168,7 @@ impl Span {
         self.round_trip(50)?;
         Some(if there > CALM_LOST_MAX || back > CALM_LOST_MAX {
             Verdict::Nothing
-        } else if self.carries(Load::Few) == Some(false) {
+        } else if self.carries(Load::Few) != Some(true) {
             Verdict::Touches
         } else if self.carries(Load::Crowd) == Some(true) {
             Verdict::Forty

@@ -11,7 +11,7 @@ mod surveyor;
 
 pub use echo::Echo;
 pub use ledger::{Load, Span, Verdict};
-pub use surveyor::{Finding, Surveyor};
+pub use surveyor::{Finding, NEEDED, Surveyor};
 
 use crate::wire::{Reader, WireError, Write, read_address, write_address};
 use core::net::SocketAddr;
@@ -147,7 +147,7 @@ mod tests {
     }
 
     /// A survey over a path that is cut and mended at these seconds.
-    fn survey(path: Path, length: Duration, cuts: &[(u64, bool)]) -> Surveyor {
+    fn survey(path: Path, length: Duration, cuts: &[(u64, bool)]) -> Finding {
         let (mut ocean, mut echo) = (Ocean::new(path, 7), Echo::new([3; 32]));
         let mut surveyor = Surveyor::new(Duration::ZERO, 99, length);
         let (mut now, mut cuts) = (Duration::ZERO, cuts.iter().copied().peekable());
@@ -172,13 +172,13 @@ mod tests {
                 }
             }
         }
-        surveyor
+        surveyor.finding(now)
     }
 
     #[test]
     fn a_good_line_carries_forty_people() {
         let path = Path { one_way: 46 * MS, jitter: 2 * MS, loss: 0.005, ..Path::default() };
-        let finding = survey(path, 120 * SECOND, &[]).finding();
+        let finding = survey(path, 120 * SECOND, &[]);
         assert_eq!(finding.verdict(), Some(Verdict::Forty));
         let all = finding.all();
         let rtt = all.round_trip(50).expect("it was measured");
@@ -192,29 +192,39 @@ mod tests {
     #[test]
     fn a_narrow_line_carries_a_few_and_says_so() {
         let path = Path { one_way: 20 * MS, rate: 60_000.0, queue: 400 * MS, ..Path::default() };
-        let finding = survey(path, 120 * SECOND, &[]).finding();
+        let finding = survey(path, 120 * SECOND, &[]);
         assert_eq!(finding.verdict(), Some(Verdict::Few));
         assert!(finding.all().lost(Load::Crowd).is_some_and(|[up, _]| up > 0.5), "{finding:?}");
         let nearly_none = Path { rate: 9_000.0, ..path };
-        assert_eq!(survey(nearly_none, 120 * SECOND, &[]).finding().verdict(), Some(Verdict::Touches));
+        assert_eq!(survey(nearly_none, 120 * SECOND, &[]).verdict(), Some(Verdict::Touches));
         let lossy = Path { loss: 0.4, ..Path::default() };
-        assert_eq!(survey(lossy, 120 * SECOND, &[]).finding().verdict(), Some(Verdict::Nothing));
+        assert_eq!(survey(lossy, 120 * SECOND, &[]).verdict(), Some(Verdict::Nothing));
     }
 
     #[test]
     fn gaps_are_found_and_a_line_that_is_dead_is_said_to_be() {
         let path = Path { one_way: 20 * MS, ..Path::default() };
-        let finding = survey(path, 180 * SECOND, &[(60, true), (67, false), (100, true), (103, false)]).finding();
+        let finding = survey(path, 180 * SECOND, &[(60, true), (67, false), (100, true), (103, false)]);
         let all = finding.all();
         assert_eq!(all.gaps, 2);
         assert!((6.8..7.4).contains(&all.longest_gap.as_secs_f64()), "{all:?}");
-        assert_eq!(survey(path, 60 * SECOND, &[(0, true)]).finding().verdict(), None);
+        assert_eq!(survey(path, 60 * SECOND, &[(0, true)]).verdict(), None);
+    }
+
+    #[test]
+    fn where_the_links_own_datagrams_do_not_pass_it_carries_nothing() {
+        let path = Path { one_way: 20 * MS, largest: 1_180, ..Path::default() };
+        let finding = survey(path, 70 * SECOND, &[]);
+        assert_eq!((finding.verdict(), finding.all().verdict()), (Some(Verdict::Nothing), Some(Verdict::Forty)));
+        // And what was not tried is not promised.
+        let short = survey(Path { one_way: 20 * MS, ..Path::default() }, 8 * SECOND, &[]);
+        assert_eq!(short.verdict(), Some(Verdict::Touches));
     }
 
     #[test]
     fn large_datagrams_that_vanish_are_noticed() {
         let path = Path { one_way: 20 * MS, largest: 1_300, ..Path::default() };
-        let finding = survey(path, 60 * SECOND, &[]).finding();
+        let finding = survey(path, 60 * SECOND, &[]);
         assert_eq!(finding.largest, 1_200);
     }
 

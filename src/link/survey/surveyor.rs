@@ -16,6 +16,8 @@ const CROWD_AT: [Duration; 2] = [Duration::from_secs(32), Duration::from_secs(44
 const STRAGGLERS: Duration = Duration::from_secs(4);
 /// Sizes that are tried besides what the link needs.
 const SIZES: [usize; 3] = [1_200, 1_350, LARGEST];
+/// Datagrams of this size must pass for the link (RFC 9000, §14).
+pub const NEEDED: usize = 1_200;
 /// No answer for this long is a gap.
 const GAP: Duration = Duration::from_secs(1);
 /// What is told as one.
@@ -47,9 +49,13 @@ impl Finding {
         })
     }
 
-    /// What the line carries in its worst hour; none when nothing ever came back.
+    /// What the line carries in its worst hour; none when nothing ever came back. Where the link's own datagrams do not pass
+    /// it carries nothing.
     pub fn verdict(&self) -> Option<Verdict> {
         self.all().verdict()?;
+        if self.largest < NEEDED {
+            return Some(Verdict::Nothing);
+        }
         // An hour without any answer is one in which it carries nothing.
         self.spans.iter().map(|span| span.verdict().unwrap_or(Verdict::Nothing)).min()
     }
@@ -98,8 +104,9 @@ impl Surveyor {
         now >= self.began + self.length
     }
 
-    /// What was found so far.
-    pub fn finding(&self) -> Finding {
+    /// What was found so far, counted up to now.
+    pub fn finding(&mut self, now: Duration) -> Finding {
+        self.count(now);
         self.finding.clone()
     }
 
@@ -130,7 +137,10 @@ impl Surveyor {
     /// The next datagram to send; none when nothing is due.
     pub fn poll_transmit(&mut self, now: Duration) -> Option<Vec<u8>> {
         let at = now.saturating_sub(self.began);
-        self.count(now);
+        let round = |time: Duration| time.saturating_sub(self.began).as_secs() / ROUND.as_secs();
+        if round(now) != round(self.counted) {
+            self.count(now);
+        }
         if self.due[0] <= now {
             self.due[0] += Duration::from_secs(1) / Load::Calm.stream().0;
             // A machine that was asleep does not make up for it.
@@ -165,14 +175,9 @@ impl Surveyor {
         Ask { cookie: self.cookie, survey: self.survey, number: self.number, sent: now, load }.encode(size)
     }
 
-    /// At a round's end, and at the end of all: what went, came there and came back goes into the ledger.
+    /// What went, came there and came back goes into the ledger.
     fn count(&mut self, now: Duration) {
         let at = now.saturating_sub(self.began);
-        let round = at.as_secs() / ROUND.as_secs();
-        let counted = self.counted.saturating_sub(self.began).as_secs() / ROUND.as_secs();
-        if round == counted && !self.is_over(now + Duration::from_millis(200)) {
-            return;
-        }
         self.counted = now;
         for load in Load::ALL {
             let which = load as usize;
@@ -190,9 +195,10 @@ impl Surveyor {
     /// A datagram came, perhaps from the other end.
     pub fn handle(&mut self, now: Duration, bytes: &[u8]) {
         match Answer::decode(bytes) {
-            Ok(Answer::Cookie(cookie)) => {
+            Ok(Answer::Cookie(cookie)) if cookie != self.cookie => {
                 // What was asked without it was not counted there.
-                (self.cookie, self.sent) = (cookie, [0; Load::COUNT]);
+                (self.cookie, self.sent, self.back) = (cookie, [0; Load::COUNT], [0; Load::COUNT]);
+                self.there = self.there.map(|[_, now]| [now, now]);
             }
             Ok(Answer::Came { number, sent, load, counts, you }) if number <= self.number => {
                 self.finding.full = false;
