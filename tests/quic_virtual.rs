@@ -428,3 +428,20 @@ fn a_path_of_500_kbit_with_300_ms_of_queue_carries_both_crowds_without_a_growing
         assert!(old < 400, "people {old} ms old, MOONGATE_SEED={seed}");
     }
 }
+
+#[test]
+fn a_still_site_costs_less_than_8_kbit_a_second() {
+    let path = Path { one_way: 74 * MS, loss: 0.001, ..Path::default() };
+    let mut world = World::new(path, 1, quic::transport());
+    let mut kbit = |until: u64, seconds: u64| {
+        world.run(Duration::from_secs(until - seconds));
+        let before = world.ocean.counts;
+        world.run(Duration::from_secs(until));
+        let (bytes, count) = (world.ocean.counts.bytes - before.bytes, world.ocean.counts.sent - before.sent);
+        // Of one direction, with the headers of IPv4 and UDP.
+        (bytes + 28 * count) as f64 / 2.0 * 8.0 / 1e3 / seconds as f64
+    };
+    let (at_once, later) = (kbit(25, 10), kbit(3_600, 3_000));
+    println!("nobody there: {at_once:.1} kbit/s of IP a direction at first, {later:.1} after half a minute");
+    assert!(later < 8.0 && at_once < 16.0, "{at_once} {later}");
+}

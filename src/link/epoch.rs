@@ -90,4 +90,32 @@ mod tests {
         elder.step(ms(9_000));
         assert!((elder.now(ms(9_500)) - 9.5).abs() < 1e-9);
     }
+
+    /// A clock of 32 bits would show a frame late by then, and one that only adds frames up would have lost minutes.
+    #[test]
+    fn after_60_days_it_is_exact() {
+        let (mut elder, mut younger) = (Epoch::new(ms(5)), Epoch::new(ms(7_000_000)));
+        let day = 86_400_000_u64;
+        // The younger started 10 s later; it is asked sixty times a second for an hour of each day, and hears of the elder now and
+        // then, by an exchange that is 0.3 ms wrong.
+        let at = |since: u64| (ms(5 + since), ms(7_000_000 - 10_000 + since));
+        younger.take(at(10_000).1, elder.now(at(10_000).0));
+        younger.step(at(10_000).1);
+        for today in 0..60 {
+            for frame in 0..3_600 * 60 {
+                let (there, here) = at(today * day + 20_000 + frame * 50 / 3);
+                younger.now(here);
+                if frame % 480 == 0 {
+                    let wrong = if frame % 960 == 0 { 0.0003 } else { -0.0003 };
+                    younger.take(here, elder.now(there) + wrong);
+                }
+            }
+        }
+        let (there, here) = at(60 * day);
+        let (elder, younger) = (elder.now(there), younger.now(here));
+        assert!((elder - 60.0 * 86_400.0).abs() < 1e-5, "{elder}");
+        assert!((younger - elder).abs() < 0.002, "{younger} {elder}");
+        let next = (ms(5 + 60 * day + 17) - ms(5 + 60 * day)).as_secs_f64();
+        assert!((next - 0.017).abs() < 1e-9);
+    }
 }

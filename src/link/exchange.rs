@@ -23,8 +23,8 @@ const FLYING_MAX: usize = 48_000;
 const AGAIN: [Duration; 2] = [Duration::from_millis(8), Duration::from_millis(16)];
 const FRESH: Duration = Duration::from_secs(2);
 /// A piece that is not acknowledged after a round trip and this is sent again.
-/// Who says all that it has hears all that is here, if that was not said for this long.
-const SAID_AGAIN: Duration = Duration::from_secs(1);
+/// Who asks is told all that is here, but not again within this time.
+const SAID_AGAIN: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_millis(40);
 const PATIENCE_MAX: Duration = Duration::from_secs(60);
 const LONG: Duration = Duration::from_secs(2);
@@ -100,9 +100,14 @@ impl Exchange {
         self.said = Some(now);
     }
 
-    /// The twin has said all that it has; whether it is to hear the same, since it has not for a while.
+    /// The twin wants to hear all that is here; whether it has not just been told.
     pub fn is_to_answer(&self, now: Duration, have: &Have) -> bool {
-        have.parts > 0 && self.said.is_none_or(|said| now.saturating_sub(said) > SAID_AGAIN)
+        have.asks && self.said.is_none_or(|said| now.saturating_sub(said) > SAID_AGAIN)
+    }
+
+    /// The twin has said all that it has.
+    pub fn is_complete(&self) -> bool {
+        self.complete
     }
 
     /// What the twin has is to be heard anew: both are linked again.
@@ -130,7 +135,13 @@ impl Exchange {
             let pieces = of.map(|partial| (partial.first, partial.here)).take(FLIGHTS).collect();
             Some(Known { who: who(writer)?, next: work.next(writer), pieces })
         };
-        Have { work: id, part: part.min(parts), parts, known: writers.into_iter().filter_map(known).collect() }
+        Have {
+            work: id,
+            asks: !self.complete,
+            part: part.min(parts),
+            parts,
+            known: writers.into_iter().filter_map(known).collect(),
+        }
     }
 
     /// The twin says what it has; true when now, for the first time, it has said all.

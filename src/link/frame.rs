@@ -403,7 +403,7 @@ pub(super) mod tests {
         let meet = Happening::Meet { at: Duration::from_micros(654_321), place: [12.5, 900.0] };
         vec![
             Frame::Events { oldest: 6, events: vec![Event { number: 6, made: Duration::from_micros(5), what: meet }] },
-            Frame::Have(Have { work: 0x0123_4567_89ab_cdef, part: 0, parts: 1, known }),
+            Frame::Have(Have { work: 0x0123_4567_89ab_cdef, asks: true, part: 0, parts: 1, known }),
             Frame::Piece(Piece {
                 work: 0x0123_4567_89ab_cdef,
                 who: other,

@@ -39,6 +39,8 @@ pub(super) struct Known {
 pub(super) struct Have {
     /// Which work: a hash of the installation's id.
     pub work: u64,
+    /// The other site is to say all that it has.
+    pub asks: bool,
     pub part: u8,
     pub parts: u8,
     pub known: Vec<Known>,
@@ -82,7 +84,7 @@ impl Who {
 impl Have {
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.put_u64(self.work);
-        out.put_u8(self.part);
+        out.put_u8(self.part | u8::from(self.asks) << 7);
         out.put_u8(self.parts);
         out.put_var(self.known.len() as u64);
         for Known { who, next, pieces } in &self.known {
@@ -98,6 +100,7 @@ impl Have {
 
     pub fn decode(from: &mut Reader) -> Result<Self, WireError> {
         let (work, part, parts) = (from.u64()?, from.u8()?, from.u8()?);
+        let (asks, part) = (part & 0x80 != 0, part & 0x7f);
         if parts > PARTS_MAX || part > parts {
             return Err(WireError::Range);
         }
@@ -112,7 +115,7 @@ impl Have {
             }
             known.push(Known { who, next, pieces });
         }
-        Ok(Self { work, part, parts, known })
+        Ok(Self { work, asks, part, parts, known })
     }
 }
 

@@ -503,7 +503,8 @@ impl Link {
                     // Datagrams are lost, so it is said again with each exchange.
                     self.due.showing = true;
                     self.pings += 1;
-                    if self.pings <= PINGS_FIRST || self.pings.is_multiple_of(PINGS_FIRST) {
+                    let waits = !self.making.exchange.is_complete();
+                    if waits || self.pings <= PINGS_FIRST || self.pings.is_multiple_of(PINGS_FIRST) {
                         self.say_marks(now);
                         self.plan_marks(now);
                     }

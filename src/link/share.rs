@@ -115,7 +115,7 @@ impl Link {
             Frame::Share { number: share.number, data }.encode(out);
             share.said = Some(now);
             let again = AGAIN.get(share.sent as usize).copied();
-            let later = || (AGAIN[3] * 2_u32.saturating_pow(share.sent.min(16))).min(LATER_MAX);
+            let later = || (AGAIN[3] * 2_u32.saturating_pow(share.sent.clamp(3, 16) - 3)).min(LATER_MAX);
             let again = again.unwrap_or_else(later);
             share.sent += 1;
             self.deadlines.set(Deadline::Share, now + again);

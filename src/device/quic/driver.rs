@@ -389,6 +389,7 @@ impl Driver {
             dialled,
             relayed: best.is_some_and(|best| self.ways.is_relayed(best)),
             bytes: [all.sent_bytes, all.received_bytes],
+            datagrams: all.datagrams,
             loss,
             refused: self.refused,
         }

@@ -123,6 +123,8 @@ pub struct Status {
     pub relayed: bool,
     /// Bytes of UDP that have left and come since the start, handshakes and all.
     pub bytes: [u64; 2],
+    /// Datagrams of UDP that have left since the start.
+    pub datagrams: u64,
     /// The share of packets that was lost of late, 0 to 1.
     pub loss: f64,
     /// The twin is reached, and does not want this site: its operator has forgotten it.

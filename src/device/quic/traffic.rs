@@ -15,6 +15,8 @@ const ENOUGH: u64 = 50;
 pub(super) struct Counts {
     pub sent_bytes: u64,
     pub received_bytes: u64,
+    /// That have left.
+    pub datagrams: u64,
     sent: u64,
     lost: u64,
 }
@@ -25,6 +27,7 @@ impl Counts {
         Self {
             sent_bytes: stats.udp_tx.bytes,
             received_bytes: stats.udp_rx.bytes,
+            datagrams: stats.udp_tx.datagrams,
             sent: stats.path.sent_packets,
             lost: stats.path.lost_packets,
         }
@@ -34,6 +37,7 @@ impl Counts {
         Self {
             sent_bytes: self.sent_bytes + other.sent_bytes,
             received_bytes: self.received_bytes + other.received_bytes,
+            datagrams: self.datagrams + other.datagrams,
             sent: self.sent + other.sent,
             lost: self.lost + other.lost,
         }

@@ -1,0 +1,99 @@
+//! Two sites on loopback with real keys: what one leaves the other has, signed, and gives back.
+
+use moongate::device::clock::monotonic;
+use moongate::device::key::SiteKey;
+use moongate::device::quic::{LinkThread, News, Told};
+use moongate::guard::Openness;
+use moongate::link::{Config, Showing, State};
+use moongate::works::Draft;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+type Site = (LinkThread, Receiver<Told>);
+
+struct Two {
+    keys: [SiteKey; 2],
+    addresses: [SocketAddr; 2],
+}
+
+impl Two {
+    fn new() -> Self {
+        // Both ports are held until both are known.
+        let sockets = [(); 2].map(|()| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback"));
+        let addresses = sockets.map(|socket| socket.local_addr().expect("bound"));
+        Self { keys: [(); 2].map(|()| SiteKey::generate().expect("randomness")), addresses }
+    }
+
+    fn start(&self, side: usize) -> Site {
+        let config = Config {
+            key: self.keys[side].public(),
+            twin: Some(self.keys[1 - side].public()),
+            boot: fastrand::u64(1..),
+            city: ["shenzhen", "dublin"][side].into(),
+            name: "test".into(),
+            showing: Showing { installation: "lanterns".into(), declarations: 1 },
+            canvas: [1920.0, 1080.0],
+        };
+        LinkThread::start(&self.keys[side], self.addresses[side], self.addresses[1 - side], config)
+            .unwrap_or_else(|why| panic!("{why}"))
+    }
+}
+
+fn until(what: &str, mut is: impl FnMut() -> bool) {
+    let began = monotonic();
+    while !is() {
+        assert!(monotonic() - began < 20 * SECOND, "{what}: not in 20 s");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn link(sites: [&Site; 2]) {
+    until("linked", || sites.iter().all(|(link, _)| link.sender().status().health.state == State::Linked));
+}
+
+fn lantern(number: u32) -> Draft {
+    Draft { name: "lanterns".into(), at: Some([number as f32, 5.0]), seed: number, said: "{}".into() }
+}
+
+/// Seeds of what a site has come to know, in the order of both cities.
+fn know(site: &Site, known: &mut Vec<u32>) -> News {
+    let news = site.0.sender().news();
+    known.extend(news.marks.iter().map(|mark| mark.seed));
+    known.sort();
+    news
+}
+
+#[test]
+fn what_is_left_is_signed_shared_and_given_back() {
+    let two = Two::new();
+    let (near, far) = (two.start(0), two.start(1));
+    link([&near, &far]);
+    let mut known = [vec![], vec![]];
+    for number in 0..10 {
+        near.0.sender().mark(monotonic(), 1_764_000_000_000, lantern(number));
+        far.0.sender().mark(monotonic(), 1_764_000_000_000, lantern(100 + number));
+    }
+    let all: Vec<u32> = (0..10).chain(100..110).collect();
+    until("marks of both at both", || {
+        know(&near, &mut known[0]);
+        know(&far, &mut known[1]);
+        known[0] == all && known[1] == all
+    });
+    until("it knows that they are shared", || near.0.sender().news().shared == 10);
+    // One starts anew, without what it had; a closed site gives nothing back until it opens.
+    drop(far);
+    near.0.sender().set_openness(Openness::Shapes);
+    let far = two.start(1);
+    link([&near, &far]);
+    std::thread::sleep(SECOND);
+    assert!(far.0.sender().news().marks.is_empty());
+    near.0.sender().set_openness(Openness::Open);
+    let (mut anew, mut merged) = (vec![], None);
+    until("given back", || {
+        merged = know(&far, &mut anew).merged.or(merged);
+        anew == all && merged == Some(20)
+    });
+}
