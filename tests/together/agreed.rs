@@ -78,7 +78,7 @@ fn what_a_site_says_of_itself_is_there_at_once_and_goes_with_it() {
             assert!(world.links[0].handle_share(now, &format!("{{\"tide\":{number}}}")));
             world.run(world.now + 7 * MS);
         }
-        world.run(world.now + 800 * MS);
+        world.run(world.now + 3 * SECOND);
         let there = |world: &World| world.links[1].share_there().map(|(_, data)| data.to_owned());
         assert_eq!(there(&world).as_deref(), Some("{\"tide\":39}"), "the newest, MOONGATE_SEED={seed}");
         assert_eq!(world.links[0].share_there(), None, "each says its own");
