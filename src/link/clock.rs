@@ -7,6 +7,8 @@ use std::time::Duration;
 const WINDOW: usize = 64;
 /// Exchanges that a jitter can be told from.
 const SOME: usize = 8;
+/// So many of those that are remembered may have overtaken all others.
+const OVERTAKE_MAX: usize = 8;
 /// How fast two quartz clocks may drift apart at most.
 const DRIFT: f64 = 100e-6;
 
@@ -68,15 +70,24 @@ impl Clock {
         (count >= SOME).then(|| round_trips.sum::<f64>() / count as f64 - shortest)
     }
 
-    /// By how much the offset would differ, in seconds, if what is usual each way were taken and not what is shortest. Much,
-    /// where few overtake all others one way only, or a queue stands one way only: then one of the two is wrong.
-    pub fn lopsided(&self) -> f64 {
-        let above = |way: fn(&Exchange) -> f64| {
+    /// The offset for what both sites are to see at the same instant: by the shortest ways, but for the few that have
+    /// overtaken all others. None while it could be wrong by more than `most` seconds: then many datagrams of one way were
+    /// much faster than others, because a queue stands there or not, and nobody can tell.
+    pub fn agreed(&self, most: f64) -> Option<f64> {
+        if self.exchanges.len() < SOME {
+            return None;
+        }
+        let way = |way: fn(&Exchange) -> f64| {
             let mut all: Vec<f64> = self.exchanges.iter().map(way).collect();
             all.sort_by(f64::total_cmp);
-            all.get(all.len() / 4).zip(all.first()).map_or(0.0, |(usual, shortest)| usual - shortest)
+            let usual = all[all.len() / 4];
+            let few = all.partition_point(|one| *one < (all[0] + usual) / 2.0);
+            let overtaken = usual - all[0] > most && few <= OVERTAKE_MAX.min(all.len() / 4);
+            let shortest = if overtaken { all[few] } else { all[0] };
+            (shortest, usual - shortest)
         };
-        (above(|e| e.there) - above(|e| e.back)).abs() / 2.0
+        let ((there, above_there), (back, above_back)) = (way(|e| e.there), way(|e| e.back));
+        ((above_there - above_back).abs() / 2.0 <= most).then_some((there - back) / 2.0)
     }
 
     /// [`Self::jitter`] once many are known. Where they are about as long each time, few exchanges tell as much as many.

@@ -18,7 +18,7 @@ const AHEAD_MAX: Duration = Duration::from_millis(1_500);
 /// Who has been silent for longer than this while somebody is there is not asked.
 const FRESH: Duration = Duration::from_millis(200);
 /// Nor is anything proposed while the twin's clock may be wrong by more than this, in seconds.
-const LOPSIDED: f64 = 0.012;
+const WRONG_MAX: f64 = 0.012;
 /// Most proposals at once, and a second of the twin's.
 pub(super) const PROPOSED_MAX: usize = 64;
 
@@ -46,7 +46,8 @@ impl Link {
             return;
         }
         // Said by the other one's clock, so that only one of the two is wrong about the other.
-        let there = (now + ahead).as_secs_f64() + clock.offset;
+        let offset = self.twin.as_ref().and_then(|twin| twin.clock.agreed(WRONG_MAX)).unwrap_or(clock.offset);
+        let there = (now + ahead).as_secs_f64() + offset;
         let Ok(at) = Duration::try_from_secs_f64(there) else { return };
         if let Some(number) = self.handle_happening(now, Happening::Meet { at, place }) {
             self.proposals.push(Proposal { number, at: now + ahead, place });
@@ -56,8 +57,8 @@ impl Link {
 
     /// Whether meetings are this site's to propose, and can be: the twin's clock is known well enough.
     pub fn can_propose(&self) -> bool {
-        let clock = self.twin.as_ref().map(|twin| &twin.clock).filter(|clock| clock.jitter().is_some());
-        self.state == State::Linked && self.side() == 0 && clock.is_some_and(|clock| clock.lopsided() <= LOPSIDED)
+        let clock = self.twin.as_ref().map(|twin| &twin.clock);
+        self.state == State::Linked && self.side() == 0 && clock.is_some_and(|clock| clock.agreed(WRONG_MAX).is_some())
     }
 
     /// What the twin has acknowledged is agreed; what it has not in time is not.
