@@ -218,7 +218,10 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         stage.borrow_mut().acts.push(Act::Share(data));
         Ok(())
     })?;
-    add(ctx, &all, ("seed", "seed", "seed()"), stage, |_, stage| Ok(stage.borrow_mut().seeds.u32(..)))?;
+    add(ctx, &all, ("seed", "seed", "seed()"), stage, |_, stage| {
+        // Half of all numbers: the script's engine takes the others for negative ones.
+        Ok(stage.borrow_mut().seeds.u32(..1 << 31))
+    })?;
     add(ctx, &all, ("bytes", "bytes", "bytes(text)"), stage, |call, _| {
         let text = call.arguments.first().and_then(Value::as_string).map(|text| text.to_string()).transpose()?;
         Ok(text.map_or(0, |text| text.len()) as u32)

@@ -24,7 +24,7 @@ class Mark {
     this.x = at ? at[0] : 0;
     this.y = at ? at[1] : 0;
     this.#placed = at !== null;
-    this.seed = seed / 4294967.296;
+    this.seed = (seed % 2147483648) / 2147483.648;
     this.here = here;
     this.city = here ? native.here.city : native.there.city;
     this.#list = list;
