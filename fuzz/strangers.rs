@@ -4,6 +4,7 @@ use super::Target;
 use super::inputs::{Outcome, join, pieces};
 use moongate::link::pairing::{INTRODUCTION_MAX, Role, Secret, introduce, introduced};
 use moongate::link::relay::{Asking, Forwarder, Limits, Other, Turn};
+use moongate::link::survey::{Echo, Surveyor};
 use moongate::link::{Card, Ticket};
 use moongate::manifest::Twins;
 use ring::signature::{Ed25519KeyPair, KeyPair};
@@ -24,6 +25,7 @@ relay = "relay.example.org:4434"
 "#;
 
 pub const TARGETS: &[Target] = &[
+    Target { name: "survey", seeds: surveys, words: &[], most: 4_096, run: survey },
     Target {
         name: "ticket",
         seeds: tickets,
@@ -152,5 +154,49 @@ fn twins(input: &[u8]) -> u64 {
         }
         Err(why) => outcome.fault(&why),
     }
+    outcome.end()
+}
+
+/// What both ends of a survey say, in turn; the byte beside a datagram tells who hears it.
+fn surveys() -> Vec<Vec<u8>> {
+    let from = "203.0.113.7:40000".parse().expect("an address");
+    let (mut echo, mut surveyor) = (Echo::new([3; 32]), Surveyor::new(Duration::ZERO, 9, Duration::from_secs(90)));
+    let mut said = vec![];
+    for step in 0..400_u64 {
+        let now = Duration::from_millis(step * 50);
+        while let Some(ask) = surveyor.poll_transmit(now) {
+            let answer = echo.handle(now, from, &ask);
+            said.push((0, ask));
+            if let Some(answer) = answer {
+                surveyor.handle(now, &answer);
+                said.push((1, answer));
+            }
+        }
+    }
+    let all =
+        |part: &[(u8, Vec<u8>)]| join(part.iter().map(|(beside, bytes)| (*beside, &bytes[..bytes.len().min(120)])));
+    vec![all(&said[..6]), all(&said[..24])]
+}
+
+fn survey(input: &[u8]) -> u64 {
+    let from = "203.0.113.7:40000".parse().expect("an address");
+    let mut outcome = Outcome::default();
+    let (mut echo, mut surveyor) = (Echo::new([3; 32]), Surveyor::new(Duration::ZERO, 9, Duration::from_secs(90)));
+    let mut now = Duration::ZERO;
+    for (beside, bytes) in pieces(input) {
+        now += Duration::from_millis(40);
+        while let Some(ask) = surveyor.poll_transmit(now) {
+            outcome.count(ask.len());
+        }
+        if beside & 1 == 0 {
+            let answer = echo.handle(now, from, bytes);
+            assert!(answer.as_ref().is_none_or(|answer| answer.len() <= bytes.len()), "more than it got");
+            outcome.count(answer.map_or(0, |answer| answer.len()));
+        } else {
+            surveyor.handle(now, bytes);
+        }
+    }
+    let finding = surveyor.finding(now);
+    outcome.add(finding.verdict().map_or(0, |verdict| 1 + verdict as u64));
     outcome.end()
 }
