@@ -39,6 +39,10 @@ pub struct ClockReading {
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     exchanges: VecDeque<Exchange>,
+    /// The shortest of each way among them and when that was judged: asked for many times for each exchange.
+    shortest: Option<Exchange>,
+    /// The shortest round trip among them, in seconds.
+    round_trip: f64,
 }
 
 impl Clock {
@@ -55,11 +59,24 @@ impl Clock {
             self.exchanges.pop_front();
         }
         self.exchanges.push_back(Exchange { at: t3, there: t1s - t0s, back: t3s - t2s });
+        self.judge(t3);
         if self.reading(t3).is_some_and(|reading| reading.error < 0.0) {
             // No clocks drift so far: one of the machines has slept.
             self.exchanges.drain(..self.exchanges.len() - 1);
+            self.judge(t3);
         }
         true
+    }
+
+    /// Finds the shortest ways. What the clocks may have drifted since counts as time on the way.
+    fn judge(&mut self, now: Duration) {
+        let none = Exchange { at: now, there: f64::INFINITY, back: f64::INFINITY };
+        self.round_trip = f64::INFINITY;
+        self.shortest = Some(self.exchanges.iter().fold(none, |shortest, e| {
+            let drift = now.saturating_sub(e.at).as_secs_f64() * DRIFT;
+            self.round_trip = self.round_trip.min(e.there + e.back);
+            Exchange { there: shortest.there.min(e.there + drift), back: shortest.back.min(e.back + drift), ..shortest }
+        }));
     }
 
     /// By how much round trips are longer in the mean than the shortest, in seconds; none before some are known.
@@ -96,14 +113,14 @@ impl Clock {
     }
 
     pub fn reading(&self, now: Duration) -> Option<ClockReading> {
-        // What the clocks may have drifted since counts as time on the way.
-        let shortest = |way: fn(&Exchange) -> f64| {
-            let aged = |e: &Exchange| way(e) + now.saturating_sub(e.at).as_secs_f64() * DRIFT;
-            self.exchanges.iter().map(aged).min_by(f64::total_cmp)
-        };
-        let (there, back) = (shortest(|e| e.there)?, shortest(|e| e.back)?);
-        let round_trip = self.exchanges.iter().map(|e| e.there + e.back).fold(f64::INFINITY, f64::min);
-        Some(ClockReading { offset: (there - back) / 2.0, error: (there + back) / 2.0, round_trip })
+        let Exchange { at, there, back } = self.shortest?;
+        // Both ways age alike, so that the shortest stay the shortest.
+        let drift = now.saturating_sub(at).as_secs_f64() * DRIFT;
+        Some(ClockReading {
+            offset: (there - back) / 2.0,
+            error: (there + back) / 2.0 + drift,
+            round_trip: self.round_trip,
+        })
     }
 
     /// The latest round trip, in seconds.
