@@ -371,6 +371,8 @@ fn scene(input: &[u8]) -> u64 {
             match read::<ToScene>(&mut left) {
                 Ok(ToScene::Start(_)) => outcome.add(1),
                 Ok(ToScene::Sees { .. }) => outcome.add(2),
+                Ok(ToScene::Keep) => outcome.add(3),
+                Ok(ToScene::Kept(json)) => outcome.count(json.len()),
                 Err(why) => outcome.fault(&why),
             }
         } else {
@@ -383,7 +385,8 @@ fn scene(input: &[u8]) -> u64 {
                     }
                 }
                 Ok(FromScene::Ready) => outcome.add(3),
-                Ok(FromScene::Failed(fault)) => outcome.count(fault.to_string().len()),
+                Ok(FromScene::Keeps(Ok(json))) => outcome.count(json.map_or(0, |json| json.len())),
+                Ok(FromScene::Failed(fault) | FromScene::Keeps(Err(fault))) => outcome.count(fault.to_string().len()),
                 Err(why) => outcome.fault(&why),
             }
         }

@@ -163,7 +163,7 @@ fn a_scene_knows_both_cities() {
     sees.here.clock.second = 7;
     sees.here.touches.push(TouchSeen { id: 1, x: 2.0, y: 3.0, by: "finger", began: 0.5 });
     let answer = see(&mut good(&script), &sees);
-    let language = common::start("x".as_ref()).here.language;
+    let language = common::setting().here.language;
     let line = format!("Shenzhen {language} 0 Dublin 1 09:00:07 true false true 0.125 true 1 1920");
     assert_eq!(logs(&answer.acts), [line], "{:?}", answer.fault);
 }
@@ -267,23 +267,24 @@ fn a_mistake_of_the_whole_script_is_told_when_it_is_loaded() {
 
 #[test]
 fn files_that_cannot_be_used_are_named() {
-    let (dir, mut start) = folder(&scene(""));
-    start.script = "other.js".into();
-    let fault = Host::load(&start, || Duration::ZERO).err().expect("there is no such script");
-    assert!(fault.file == "other.js" && fault.problem.contains("cannot be read"), "{fault}");
+    let (dir, _) = folder(&scene(""));
+    let read = || common::edition(dir.path()).expect_err("it cannot be used");
+    std::fs::rename(dir.path().join("scene.js"), dir.path().join("other.js")).expect("renamed");
+    let fault = read();
+    assert!(fault.file == "installation.toml" && fault.problem.contains("no file"), "{fault}");
+    std::fs::rename(dir.path().join("other.js"), dir.path().join("scene.js")).expect("renamed");
 
-    let start = common::start(dir.path());
     std::fs::write(dir.path().join("broken.wgsl"), "fn paint(at: vec2f) -> vec4f {\n  return vec4f(att, 0.0, 1.0);\n}")
         .expect("written");
-    let fault = Host::load(&start, || Duration::ZERO).err().expect("the shader is broken");
+    let fault = read();
     assert_eq!((fault.file.as_str(), fault.place.map(|place| place.0)), ("broken.wgsl", Some(2)), "{fault}");
     std::fs::remove_file(dir.path().join("broken.wgsl")).expect("removed");
 
     std::fs::write(dir.path().join("scene.js"), [0xff, 0xfe, b'a']).expect("written");
-    let fault = Host::load(&start, || Duration::ZERO).err().expect("it is no text");
+    let fault = read();
     assert!(fault.remedy.contains("UTF-8"), "{fault}");
     std::fs::write(dir.path().join("scene.js"), vec![b' '; (1 << 20) + 1]).expect("written");
-    let fault = Host::load(&start, || Duration::ZERO).err().expect("it is too long");
+    let fault = read();
     assert!(fault.remedy.contains("1 MiB"), "{fault}");
 }
 
@@ -540,4 +541,29 @@ export function frame({ now, dt }) { console.log(\"frame\", now, dt); }
     // `start` comes once.
     let answer = see(&mut host, &Sees { dt: 0.5, events: vec![Seen::Parted], ..at(3.0) });
     assert_eq!(logs(&answer.acts), ["parted false", "frame 3 0.5"], "{:?}", answer.fault);
+}
+
+#[test]
+fn what_a_script_keeps_is_an_object_and_fits_what_comes_after_it() {
+    let fault = load("export const keep = 4;\nexport function frame() {}").err().expect("it is a number");
+    assert!(fault.problem.contains("`keep` is an int") && fault.remedy.contains("export const keep"), "{fault}");
+    let before =
+        good("export const keep = { a: 1, b: [2], c: \"x\", d: {}, e: null, f: 5 };\nexport function frame() {}");
+    let kept = before.keeps().expect("it is small").expect("there is some");
+    let script = "import { signal } from \"moongate\";
+export const keep = { a: 9.5, b: [], c: 7, e: 3, g: 8 };
+export function frame() { signal(\"keep\", keep); }";
+    let mut after = good(script);
+    after.kept(&kept);
+    after.kept("no JSON");
+    after.kept("[1, 2]");
+    let acts = see(&mut after, &at(1.0)).acts;
+    let data = r#"{"a":1,"b":[2],"c":7,"e":null,"g":8}"#.to_owned();
+    assert_eq!(acts, [Act::Signal { name: "keep".into(), data }]);
+    let large = good("export const keep = { a: \"x\".repeat(300000) };\nexport function frame() {}");
+    assert!(large.keeps().expect_err("it is large").problem.contains("292 KiB"));
+    let (_dir, start) = folder("export const keep = { get a() { for (;;); } };\nexport function frame() {}");
+    let wild = Host::load(&start, ticking()).unwrap_or_else(|fault| panic!("{fault}"));
+    assert!(wild.keeps().expect_err("it has no end").problem.contains("ran longer"));
+    assert_eq!(good("export function frame() {}").keeps(), Ok(None));
 }

@@ -147,7 +147,7 @@ fn a_body_is_drawn_round_in_its_citys_look() {
         let off = ((x - 500.0) / 100.0).hypot((y - 500.0) / 300.0);
         assert!((off - 1.0).abs() < 0.01, "{x}, {y} is not on the outline");
     }
-    let start = common::start("x".as_ref());
+    let start = common::setting();
     assert_eq!((Some(mine.1.fill), mine.1.pattern), (Colour::parse(&start.here.colour), Pattern::Plain));
     assert_eq!((theirs.0.len(), theirs.1.pattern), (16, Pattern::Lines), "a few points become a few more");
     assert_eq!((theirs.1.fill.0[3], theirs.1.stroke), (128, Colour([255, 255, 255, 128])));

@@ -2,6 +2,7 @@
 
 mod common;
 
+use moongate::device::folder::Folder;
 use moongate::device::scene_process::{SceneCommand, SceneProcess};
 use moongate::scene::{Picture, Sees};
 use std::process::Command;
@@ -19,7 +20,8 @@ fn moongate() -> SceneCommand {
 }
 
 struct Show {
-    process: SceneProcess,
+    _folder: Folder,
+    process: Arc<SceneProcess>,
     dir: TempDir,
     number: u64,
 }
@@ -27,15 +29,40 @@ struct Show {
 impl Show {
     fn start(command: SceneCommand, script: &str) -> Self {
         let dir = common::folder(script);
-        let process = SceneProcess::start(command, common::start(dir.path()), vec![]).expect("a thread");
-        Self { process, dir, number: 0 }
+        let process = Arc::new(SceneProcess::start(command, common::setting()).expect("a thread"));
+        let weak = Arc::downgrade(&process);
+        let folder = Folder::watch(dir.path().to_owned(), move |edition| {
+            let Some(process) = weak.upgrade() else { return };
+            match edition {
+                Ok(edition) => process.offer(Arc::new(edition)),
+                Err(fault) => process.refuse(fault),
+            }
+        });
+        Self { _folder: folder.expect("a thread"), process, dir, number: 0 }
+    }
+
+    /// Saves a script, and what it takes until a picture of it is there.
+    fn save(&mut self, script: &str) {
+        std::fs::write(self.dir.path().join("scene.js"), script).expect("the script is saved");
+    }
+
+    /// Shows it until a picture has so many things in it.
+    fn shows(&mut self, items: usize, at_most: Duration) -> bool {
+        let until = Instant::now() + at_most;
+        while Instant::now() < until {
+            if self.picture(0.0, SECOND / 20).is_some_and(|picture| picture.items.len() == items) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Asks for one frame, if the process is free.
     fn ask(&mut self, now: f64) -> bool {
         self.number += 1;
         let sees = Sees { number: self.number, now, ..Sees::default() };
-        self.process.ask(self.number, 0, serde_json::to_string(&sees).expect("it is plain"))
+        let json = serde_json::to_string(&sees).expect("it is plain");
+        self.process.ask(self.number, 0, json, self.process.begins())
     }
 
     /// Asks until a picture comes, at most so long.
@@ -47,7 +74,7 @@ impl Show {
                 while Instant::now() < until && !self.process.wait(self.number, SECOND / 50) && !self.process.is_free()
                 {
                 }
-                if let (Some(picture), _) = self.process.take() {
+                if let (Some((picture, _)), _) = self.process.take() {
                     return Some(picture);
                 }
             }
@@ -157,8 +184,8 @@ fn a_script_that_is_mended_is_shown() {
     assert_eq!((fault.file.as_str(), fault.place.map(|place| place.0)), ("scene.js", Some(2)), "{fault}");
     assert!(!status.ready);
     assert!(show.picture(0.0, SECOND / 10).is_none());
-    std::fs::write(show.dir.path().join("scene.js"), GOOD).expect("it is mended");
-    assert!(show.picture(0.0, 12 * SECOND).is_some(), "{:?}", show.process.status());
+    show.save(GOOD);
+    assert!(show.picture(0.0, 2 * SECOND).is_some(), "{:?}", show.process.status());
     assert_eq!(show.process.status().fault, None);
 }
 
@@ -188,4 +215,83 @@ fn a_program_that_never_answers_is_let_go() {
     let began = Instant::now();
     drop(show);
     assert!(began.elapsed() < 5 * SECOND, "{:?} to let go", began.elapsed());
+}
+
+/// A script that draws so many circles, and counts its frames in what it keeps.
+fn circles(count: usize, more: &str) -> String {
+    format!(
+        "import {{ draw }} from \"moongate\";
+export const keep = {{ frames: 0, name: \"a\", gone: {count} }};
+export function frame() {{
+  keep.frames++;
+  for (let i = 0; i < {count}; i++) draw.circle(keep.frames, 2, 3);
+  {more}
+}}
+"
+    )
+}
+
+#[test]
+fn what_is_saved_is_shown_and_what_is_kept_stays() {
+    let mut show = Show::start(moongate(), &circles(1, ""));
+    assert!(show.shows(1, 5 * SECOND), "{:?}", show.process.status());
+    for _ in 0..20 {
+        assert!(show.shows(1, SECOND));
+    }
+    show.save(&circles(2, ""));
+    assert!(show.shows(2, 2 * SECOND), "{:?}", show.process.status());
+    let picture = show.picture(0.0, SECOND).expect("it runs");
+    let moongate::scene::Item::Shape { transform, .. } = picture.items[0] else { panic!("{:?}", picture.items) };
+    assert!(transform[4] > 20.0, "{transform:?}: it began anew");
+    let status = show.process.status();
+    assert_eq!((status.editions, status.faults), (2, 0), "{status:?}");
+}
+
+#[test]
+fn a_mistake_that_is_saved_leaves_what_is_shown() {
+    let mut show = Show::start(moongate(), &circles(1, ""));
+    assert!(show.shows(1, 5 * SECOND), "{:?}", show.process.status());
+    let pid = show.process.status().pid;
+    let mistakes: [(&str, String, &str); 4] = [
+        ("scene.js", circles(2, "let = ;"), "scene.js:6"),
+        ("scene.js", circles(2, "hear.bodies;"), "did you mean `here`"),
+        ("scene.js", circles(2, "for (;;);"), "ran longer"),
+        ("night.wgsl", "fn paint(at: vec2f) -> vec4f { return 1.0; }".into(), "night.wgsl"),
+    ];
+    for (file, text, told) in mistakes {
+        std::fs::write(show.dir.path().join(file), text).expect("it is saved");
+        let until = Instant::now() + 3 * SECOND;
+        let refused = |show: &Show| show.process.status().refused.filter(|fault| fault.to_string().contains(told));
+        while refused(&show).is_none() && Instant::now() < until {
+            assert!(show.shows(1, SECOND), "{:?}", show.process.status());
+        }
+        assert!(refused(&show).is_some(), "{told}: {:?}", show.process.status());
+        assert!(show.shows(1, SECOND), "{:?}", show.process.status());
+        assert_eq!(show.process.status().pid, pid);
+    }
+    std::fs::remove_file(show.dir.path().join("night.wgsl")).expect("it was there");
+    show.save(&circles(3, ""));
+    assert!(show.shows(3, 2 * SECOND), "{:?}", show.process.status());
+    assert_eq!(show.process.status().refused, None);
+}
+
+#[test]
+fn an_edition_that_soon_fails_gives_way_to_the_one_that_worked() {
+    let mut show = Show::start(moongate(), &circles(1, ""));
+    assert!(show.shows(1, 5 * SECOND), "{:?}", show.process.status());
+    let until = Instant::now() + 6 * SECOND;
+    while Instant::now() < until {
+        assert!(show.shows(1, SECOND), "{:?}", show.process.status());
+    }
+    // Its first picture is good.
+    show.save(&circles(2, "if (keep.gone === 0) throw new Error(\"late\"); keep.gone = 0;"));
+    assert!(show.shows(2, 2 * SECOND), "{:?}", show.process.status());
+    assert!(show.shows(1, 3 * SECOND), "{:?}", show.process.status());
+    let refused = show.process.status().refused.expect("it is told");
+    assert!(refused.problem.contains("late"), "{refused}");
+    // The same in a call that is never interrupted.
+    show.save(&circles(2, "if (keep.name === \"b\") [].reverse.call({ length: 2 ** 53 - 1 }); keep.name = \"b\";"));
+    assert!(show.shows(2, 2 * SECOND), "{:?}", show.process.status());
+    assert!(show.shows(1, 3 * SECOND), "{:?}", show.process.status());
+    assert!(show.process.status().refused.is_some());
 }

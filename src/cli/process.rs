@@ -26,6 +26,8 @@ pub struct Options<'a> {
     pub pipelined: bool,
     /// Tells of each touch and body.
     pub trace: bool,
+    /// Mistakes of the artist are shown.
+    pub rehearsal: bool,
 }
 
 /// A show's process.
@@ -44,6 +46,9 @@ impl Show {
     pub fn start(site: &Path, name: &str, options: &Options) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["show", "--site"]).arg(site);
+        if options.rehearsal {
+            command.arg("--rehearsal");
+        }
         if options.trace {
             command.arg("--trace");
         }

@@ -196,6 +196,7 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
             offscreen: arguments.offscreen,
             pipelined: arguments.pipelined,
             trace: true,
+            rehearsal: true,
         };
         Show::start(&sites[index], &names[index], &options)
     };
@@ -216,6 +217,10 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
                 Some(status) if status.success() => {
                     println!("{}: its window was closed", names[index]);
                     ended = true;
+                }
+                Some(status) if status.code() == Some(i32::from(super::show::AGAIN)) => {
+                    println!("{}: another canvas; starting it again", names[index]);
+                    *show = start_show(index)?;
                 }
                 Some(status) if show.lived() => {
                     println!("{}: its show ended ({status}); starting it again", names[index]);

@@ -56,6 +56,7 @@ fn keep_running(arguments: &Arguments) -> Result<(), Failure> {
         offscreen: arguments.offscreen,
         pipelined: false,
         trace: false,
+        rehearsal: false,
     };
     let mut show = Show::start(dir, &site.city.latin, &options)?;
     let (mut said, mut pause) = (String::new(), PAUSE[0]);
@@ -75,7 +76,7 @@ fn keep_running(arguments: &Arguments) -> Result<(), Failure> {
                 if show.lived() {
                     pause = PAUSE[0];
                 }
-                if status.code() != Some(i32::from(super::show::OTHER_TWIN)) {
+                if status.code() != Some(i32::from(super::show::AGAIN)) {
                     println!("the show ended ({status}); it is started again in {:.1} s", pause.as_secs_f64());
                 }
                 let began = Instant::now();

@@ -25,8 +25,14 @@ pub fn run() -> ExitCode {
         }
     };
     let mut sent = write(&mut output, &FromScene::Ready);
-    while let (Ok(()), Ok(ToScene::Sees { number, input, json })) = (&sent, read(&mut input)) {
-        sent = write(&mut output, &host.frame(number, input, &json));
+    while let (Ok(()), Ok(message)) = (&sent, read(&mut input)) {
+        match message {
+            ToScene::Sees { number, input, json } => sent = write(&mut output, &host.frame(number, input, &json)),
+            ToScene::Keep => sent = write(&mut output, &FromScene::Keeps(host.keeps())),
+            ToScene::Kept(json) => host.kept(&json),
+            // It was said once.
+            ToScene::Start(_) => {}
+        }
     }
     ExitCode::SUCCESS
 }

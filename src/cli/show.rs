@@ -13,6 +13,7 @@ use crate::device::audio::Audio;
 use crate::device::cast::Cast;
 use crate::device::clock::yield_to_others;
 use crate::device::fingers::Fingers;
+use crate::device::folder::Folder;
 use crate::device::key::SiteKey;
 use crate::device::quic::{Home, LinkSender, LinkThread, Plan, Reach, transport};
 use crate::device::scene_process::{SceneCommand, SceneProcess};
@@ -22,13 +23,13 @@ use crate::link::{Config, Showing};
 use crate::manifest::{Installation, Site, Twins};
 use crate::operator::OperatorPlugin;
 use crate::presence::View;
-use crate::scene::{BUDGET_MS, CityCard, Shader, Start, sounds, sources};
+use crate::scene::{BUDGET_MS, CityCard, Setting};
 use crate::stage::{Capture, Drawn, Easel, ScreensGone, StagePlugin, pace};
 use crate::twin::{Trace, TwinParts, there_of};
 use bevy::app::PluginsState;
 use bevy::prelude::*;
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -45,8 +46,8 @@ const SOFTWARE_PATIENCE: Duration = Duration::from_millis(12);
 /// A GPU that is not done after so long is not waited for.
 const GPU_PATIENCE: Duration = Duration::from_millis(200);
 
-/// How a show ends whose twin is another one now: it is to be started again.
-pub(super) const OTHER_TWIN: u8 = 3;
+/// How a show ends whose twin or whose canvas is another one now: it is to be started again.
+pub(super) const AGAIN: u8 = 3;
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
@@ -81,6 +82,9 @@ pub struct Arguments {
     /// Reports each touch and body with its times.
     #[arg(long)]
     pub trace: bool,
+    /// Shows the artist's mistakes on the screen; visitors never see them.
+    #[arg(long)]
+    pub rehearsal: bool,
 }
 
 /// What can go wrong before there is a show, with what to do about it.
@@ -101,9 +105,6 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let site = Site::read(&arguments.site)?;
     let installation = Installation::read(&site.installation)?;
     let key = SiteKey::read(&site.key)?;
-    // A shader that is wrong is the artist's to mend; the scene process tells it, and the show shows its idle picture.
-    let shaders = shaders(&installation.dir);
-
     let visitors = guests::visitors(arguments)?;
     let canvas = installation.canvas_size();
 
@@ -118,7 +119,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         boot: fastrand::u64(1..),
         city: site.city.slug.clone(),
         name: site.name.clone(),
-        showing: Showing { installation: installation.id.clone(), declarations: installation.declarations() },
+        showing: showing(&installation),
         canvas,
     };
     let public = key.public();
@@ -135,24 +136,20 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let light = drawn.shown();
     let shown: Shown = Arc::new(move || light.luminance());
     let sights = Arc::new(Sights::start(&site, canvas, &hub, &shown)?);
-    let audio = Arc::new(Audio::start(&installation.dir, &sounds(&installation.dir)));
+    let audio = Arc::new(Audio::start());
     let scene = SceneProcess::start(
         SceneCommand::own()?,
-        Start {
-            dir: installation.dir.clone(),
-            script: installation.script.clone(),
-            canvas,
+        Setting {
             here: CityCard::of(site.city),
             there: CityCard::of(there),
             side,
-            ours: installation.ours.iter().map(|ours| (ours.name.clone(), ours.lost.word().into())).collect(),
-            lost_share: installation.lost[1].word().into(),
             // Two cities are not to throw the same dice.
             seed: arguments.seed.wrapping_mul(2).wrapping_add(u64::from(side)),
         },
-        shaders.iter().map(|shader| shader.size).collect(),
     )?;
     let scene = Arc::new(scene);
+    let again = Arc::new(AtomicBool::new(false));
+    let folder = watch(&installation, &scene, &audio, &sender, &again)?;
 
     yield_to_others();
     let mut graphics = graphics::find()?;
@@ -172,7 +169,6 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     app.add_plugins(StagePlugin {
         canvas: installation.canvas,
         pixels,
-        shaders,
         screens: if graphics.offscreen { Vec::new() } else { site.screens.clone() },
         title: format!("{} · {}", installation.title, site.city.latin),
         drawn: drawn.clone(),
@@ -195,6 +191,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         trace: trace.clone(),
         frames: frames.clone(),
         patience: if graphics.software { SOFTWARE_PATIENCE } else { Duration::from_millis(BUDGET_MS) },
+        rehearsal: arguments.rehearsal,
     }
     .plug(&mut app);
     // A window of a real GPU is paced by its display; a second pace beside that would only miss its beat.
@@ -205,6 +202,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     };
     app.insert_resource(Ends {
         over: over.clone(),
+        again,
         captures: captures.clone(),
         last: Duration::ZERO,
         limit,
@@ -237,6 +235,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let exit = drive(&mut app, graphics.offscreen);
     over.store(true, Ordering::Relaxed);
     // Scene, cameras, recording and twin are told before this process ends.
+    drop(folder);
     drop(app);
     drop(scene);
     drop(sights);
@@ -252,13 +251,35 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     })
 }
 
-/// All shaders of the folder, or none if one of them is wrong: then the scene process says so, and no picture names one.
-fn shaders(dir: &Path) -> Vec<Shader> {
-    sources(dir)
-        .into_iter()
-        .map(|(name, text)| Shader::parse(&name, &text))
-        .collect::<Result<_, _>>()
-        .unwrap_or_default()
+/// Watches the installation's folder: what is saved there is shown. `again`: it is such that the show has to begin again.
+fn watch(
+    installation: &Installation,
+    scene: &Arc<SceneProcess>,
+    audio: &Arc<Audio>,
+    link: &LinkSender,
+    again: &Arc<AtomicBool>,
+) -> std::io::Result<Folder> {
+    let (dir, begun) = (installation.dir.clone(), installation.clone());
+    let (scene, audio, link, again) = (Arc::downgrade(scene), audio.clone(), link.clone(), again.clone());
+    Folder::watch(dir, move |edition| {
+        let Some(scene) = scene.upgrade() else { return };
+        let edition = match edition {
+            Ok(edition) => edition,
+            Err(fault) => return scene.refuse(fault),
+        };
+        let Installation { id, canvas, meeting, .. } = &edition.installation;
+        if (id, canvas, meeting) != (&begun.id, &begun.canvas, &begun.meeting) {
+            again.store(true, Ordering::Relaxed);
+            return;
+        }
+        audio.load(&edition.installation.dir, &edition.sounds);
+        link.show(showing(&edition.installation));
+        scene.offer(Arc::new(edition));
+    })
+}
+
+fn showing(installation: &Installation) -> Showing {
+    Showing { installation: installation.id.clone(), declarations: installation.declarations() }
 }
 
 /// Windows have a loop of their own; without them this is the loop.
@@ -285,6 +306,7 @@ type Captures = Arc<Mutex<VecDeque<PathBuf>>>;
 #[derive(Resource)]
 struct Ends {
     over: Arc<AtomicBool>,
+    again: Arc<AtomicBool>,
     captures: Captures,
     last: Duration,
     limit: Option<f64>,
@@ -304,8 +326,9 @@ fn ends(
         return;
     }
     // What the scene knows of the other city was said at its start.
-    if ends.link.status().at > Duration::ZERO && ends.link.status().twin != ends.twin {
-        exit.write(AppExit::from_code(OTHER_TWIN));
+    let other_twin = ends.link.status().at > Duration::ZERO && ends.link.status().twin != ends.twin;
+    if other_twin || ends.again.load(Ordering::Relaxed) {
+        exit.write(AppExit::from_code(AGAIN));
         return;
     }
     if easel.can_capture()

@@ -9,8 +9,8 @@ use std::io::Cursor;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 /// Sounds that wait for the device; more, and the newest are not heard.
 const WAITING_MAX: usize = 256;
@@ -23,9 +23,15 @@ const SILENT: Duration = Duration::from_secs(3);
 
 /// The loudspeakers of a site.
 pub struct Audio {
-    samples: HashMap<String, Arc<Sample>>,
+    samples: Mutex<HashMap<String, Loaded>>,
     plays: SyncSender<Play>,
     state: Arc<State>,
+}
+
+/// A sound, and what its file was like when it was read.
+struct Loaded {
+    sample: Option<Arc<Sample>>,
+    stamp: Option<(u64, SystemTime)>,
 }
 
 #[derive(Debug, Default)]
@@ -37,16 +43,8 @@ struct State {
 }
 
 impl Audio {
-    /// Decodes an installation's sounds and starts to look for a device. A sound that cannot be decoded is named in
-    /// the log and stays silent.
-    pub fn start(dir: &Path, names: &[String]) -> Self {
-        let mut samples = HashMap::new();
-        for name in names {
-            match decode(&dir.join(name)) {
-                Ok(sample) => _ = samples.insert(name.clone(), Arc::new(sample)),
-                Err(why) => tracing::warn!("{}: {why}; save it anew as WAV or Ogg Vorbis", dir.join(name).display()),
-            }
-        }
+    /// Starts to look for a device.
+    pub fn start() -> Self {
         let (plays, waiting) = sync_channel(WAITING_MAX);
         let state = Arc::new(State::default());
         let kept = state.clone();
@@ -54,13 +52,37 @@ impl Audio {
         if let Err(why) = thread.spawn(move || keep_open(&Arc::new(Mutex::new(waiting)), &kept)) {
             tracing::warn!("there will be no sound: its thread cannot be started ({why})");
         }
-        Self { samples, plays, state }
+        Self { samples: Mutex::default(), plays, state }
+    }
+
+    /// Decodes an installation's sounds, those that are new or were saved since the last time; others are forgotten. A
+    /// sound that cannot be decoded is named in the log and stays silent.
+    pub fn load(&self, dir: &Path, names: &[String]) {
+        let mut before = std::mem::take(&mut *self.samples());
+        let mut samples = HashMap::new();
+        for name in names {
+            let file = dir.join(name);
+            let stamp = std::fs::metadata(&file).and_then(|about| Ok((about.len(), about.modified()?))).ok();
+            let loaded = before.remove(name).filter(|loaded| loaded.stamp.is_some() && loaded.stamp == stamp);
+            let loaded = loaded.unwrap_or_else(|| {
+                let sample = decode(&file)
+                    .map_err(|why| tracing::warn!("{}: {why}; save it anew as WAV or Ogg Vorbis", file.display()));
+                Loaded { sample: sample.ok().map(Arc::new), stamp }
+            });
+            samples.insert(name.clone(), loaded);
+        }
+        *self.samples() = samples;
+    }
+
+    fn samples(&self) -> MutexGuard<'_, HashMap<String, Loaded>> {
+        self.samples.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A sound is to be heard now. One that is not known is not heard.
     pub fn play(&self, name: &str, volume: f32, pan: f32, rate: f32) {
-        if let Some(sample) = self.samples.get(name) {
-            let _ = self.plays.try_send(Play { sample: sample.clone(), volume, pan, rate, at: 0 });
+        let sample = self.samples().get(name).and_then(|loaded| loaded.sample.clone());
+        if let Some(sample) = sample {
+            let _ = self.plays.try_send(Play { sample, volume, pan, rate, at: 0 });
         }
     }
 

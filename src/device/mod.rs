@@ -6,6 +6,7 @@ pub mod cast;
 pub mod clock;
 pub mod controller;
 pub mod fingers;
+pub mod folder;
 pub mod introductions;
 pub mod key;
 pub mod ocean;

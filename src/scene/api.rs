@@ -8,7 +8,7 @@ use super::message::{Act, Start};
 use super::noise::Noise;
 use super::pen::{Full, Pen};
 use super::picture::{Blend, Shape};
-use super::shader::Shader;
+use super::shader::Params;
 use super::smooth::finest;
 use crate::manifest::nearest;
 use crate::works::Draft;
@@ -29,7 +29,7 @@ pub(super) struct Stage {
     /// Of marks: no two are to have the same, whatever a scene's seed is.
     pub seeds: fastrand::Rng,
     pub noise: Noise,
-    pub shaders: Vec<Shader>,
+    pub shaders: Vec<Params>,
     pub sounds: Vec<String>,
     pub language: String,
     /// Steps of an outline shorter than this, in canvas units, are not seen.
@@ -41,15 +41,15 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub fn new(start: &Start, shaders: Vec<Shader>, sounds: Vec<String>) -> Self {
+    pub fn new(start: &Start) -> Self {
         Self {
             pen: Pen::new(),
             acts: Vec::new(),
             random: fastrand::Rng::with_seed(start.seed),
             seeds: fastrand::Rng::new(),
             noise: Noise::new(NOISE_SEED),
-            shaders,
-            sounds,
+            shaders: start.params.clone(),
+            sounds: start.sounds.clone(),
             language: start.here.language.clone(),
             finest: finest(start.canvas),
             canvas: start.canvas,
@@ -336,8 +336,8 @@ fn shader<'js>(call: &Call<'_, 'js>, stage: &Shared) -> Result<()> {
                 blend = call.word(&value, "blend", [("over", Blend::Over), ("add", Blend::Add)])?;
                 continue;
             }
-            let Some(slot) = shader.slots().iter().find(|slot| slot.name == key) else {
-                let known = shader.slots().iter().map(|slot| slot.name.as_str());
+            let Some(slot) = shader.slots.iter().find(|slot| slot.name == key) else {
+                let known = shader.slots.iter().map(|slot| slot.name.as_str());
                 let meant = nearest(&key, known).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
                 return Err(call.wrong(format!("`Params` of {name} has no `{key}`{meant}")));
             };

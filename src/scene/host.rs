@@ -2,8 +2,8 @@
 
 use super::api::{Stage, install};
 use super::fault::{ScriptFault, from_p5, remedy};
+use super::keep::Keep;
 use super::message::{CityCard, FromScene, Start};
-use super::shader::Shader;
 use super::{BUDGET_MS, MEMORY_MAX};
 use crate::manifest::nearest;
 use rquickjs::context::intrinsic;
@@ -15,7 +15,6 @@ use rquickjs::{
     Result, Runtime, Value,
 };
 use std::cell::{Cell, RefCell};
-use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -25,8 +24,6 @@ const LOAD_LIMIT: Duration = Duration::from_millis(500);
 /// Script time for one frame; the show kills a process that needs 50 ms more than its budget, so this comes first
 /// and tells the line.
 const FRAME_LIMIT: Duration = Duration::from_millis(BUDGET_MS + 30);
-/// Longest script, in bytes.
-const SCRIPT_MAX: u64 = 1 << 20;
 /// Deepest recursion, in bytes of stack.
 const STACK_MAX: usize = 512 << 10;
 
@@ -101,6 +98,7 @@ pub struct Host {
     sees: Persistent<Function<'static>>,
     told: Persistent<Function<'static>>,
     handlers: Vec<(&'static str, Persistent<Function<'static>>)>,
+    keep: Keep,
     stage: Rc<RefCell<Stage>>,
     deadline: Rc<Cell<Duration>>,
     clock: Rc<dyn Fn() -> Duration>,
@@ -118,14 +116,10 @@ struct Script {
 }
 
 impl Host {
-    /// Reads the installation's folder and runs the script once. `clock` tells the CPU time of this thread.
+    /// Runs the script once. `clock` tells the CPU time of this thread.
     pub fn load(start: &Start, clock: impl Fn() -> Duration + 'static) -> std::result::Result<Self, ScriptFault> {
-        let name = start.script.to_string_lossy().into_owned();
-        let text = read_script(&start.dir.join(&start.script), &name)?;
-        let shaders = read_shaders(&start.dir)?;
-        let sounds = sounds(&start.dir);
-        let stage = Rc::new(RefCell::new(Stage::new(start, shaders, sounds)));
-        let script = Script { name, text, limit: Cell::new(LOAD_LIMIT) };
+        let stage = Rc::new(RefCell::new(Stage::new(start)));
+        let script = Script { name: start.script.clone(), text: start.text.clone(), limit: Cell::new(LOAD_LIMIT) };
         let clock: Rc<dyn Fn() -> Duration> = Rc::new(clock);
         let deadline = Rc::new(Cell::new(clock() + LOAD_LIMIT));
 
@@ -137,13 +131,17 @@ impl Host {
         runtime.set_interrupt_handler(Some(Box::new(move || time() > ends.get())));
         runtime.set_loader(OnlyMoongate, OnlyMoongate);
         let context = Context::custom::<Intrinsics>(&runtime).map_err(broken)?;
-        let (sees, told, handlers) = context.with(|ctx| -> std::result::Result<_, ScriptFault> {
+        let (sees, told, handlers, keep) = context.with(|ctx| -> std::result::Result<_, ScriptFault> {
             let (sees, told) = prelude(&ctx, &stage, start).catch(&ctx).map_err(|error| script.fault(&ctx, error))?;
             let module = run(&ctx, &script).catch(&ctx).map_err(|error| script.fault(&ctx, error))?;
             let handlers = handlers(&ctx, &module, &script)?;
-            Ok((Persistent::save(&ctx, sees), Persistent::save(&ctx, told), handlers))
+            let keep = Keep::of(&ctx, &module).map_err(|problem| {
+                let remedy = "export an object whose properties are to be kept: export const keep = { score: 0 };";
+                ScriptFault::new(&script.name, problem, remedy).at(script.line_with("keep"), &script.text)
+            })?;
+            Ok((Persistent::save(&ctx, sees), Persistent::save(&ctx, told), handlers, keep))
         })?;
-        Ok(Self { sees, told, handlers, stage, deadline, clock, script, started: false, context, runtime })
+        Ok(Self { sees, told, handlers, keep, stage, deadline, clock, script, started: false, context, runtime })
     }
 
     /// Runs one frame on what the scene sees. A picture comes out unless the script fails.
@@ -161,6 +159,27 @@ impl Host {
         let acts = std::mem::take(&mut stage.acts);
         (picture.answers, picture.reflects) = (number, input);
         FromScene::Frame { picture: fault.is_none().then_some(picture), acts, fault, took_us }
+    }
+
+    /// What the script wants to keep when another edition takes its place, as JSON.
+    pub fn keeps(&self) -> std::result::Result<Option<String>, ScriptFault> {
+        self.deadline.set((self.clock)() + FRAME_LIMIT);
+        let kept = self.context.with(|ctx| {
+            let kept = self.keep.take(&ctx, &self.script.name);
+            kept.catch(&ctx).map_err(|error| self.script.fault(&ctx, error))
+        });
+        kept.and_then(|kept| kept)
+    }
+
+    /// Gives the script what the edition before it has kept. What it cannot use is left out.
+    pub fn kept(&self, json: &str) {
+        self.deadline.set((self.clock)() + FRAME_LIMIT);
+        self.context.with(|ctx| {
+            if self.keep.put(&ctx, json).is_err() {
+                // A setter of the script's own may have thrown; the script goes on with what it has.
+                ctx.catch();
+            }
+        });
     }
 
     fn calls(&mut self, ctx: &Ctx, json: &str) -> Result<()> {
@@ -247,68 +266,18 @@ impl Script {
         ScriptFault::new(&self.name, "out of memory", format!("a scene has {} MiB; keep less", MEMORY_MAX >> 20))
     }
 
+    /// The first line with this word.
+    fn line_with(&self, word: &str) -> Option<(u32, u32)> {
+        let line = self.text.lines().position(|line| line.contains(word))?;
+        Some((line as u32 + 1, 1))
+    }
+
     /// Errors of imports have no place of their own: it is the line of the import.
     fn find_import(&self, problem: &str) -> Option<(u32, u32)> {
         let word = problem.split(['\'', '"']).nth(1)?;
         let line = self.text.lines().position(|line| line.contains("import") && line.contains(word))?;
         Some((line as u32 + 1, 1))
     }
-}
-
-fn read_script(file: &Path, name: &str) -> std::result::Result<String, ScriptFault> {
-    let fault = |problem: String, remedy| ScriptFault::new(name, problem, remedy);
-    let size =
-        std::fs::metadata(file).map_err(|why| fault(format!("cannot be read ({why})"), "check its rights"))?.len();
-    if size > SCRIPT_MAX {
-        return Err(fault(format!("is {size} bytes long"), "a script has at most 1 MiB; put data into fewer words"));
-    }
-    let text = std::fs::read_to_string(file)
-        .map_err(|why| fault(format!("cannot be read ({why})"), "save it as UTF-8 text"))?;
-    if text.contains('\0') {
-        return Err(fault("holds a zero byte".into(), "save it as UTF-8 text"));
-    }
-    Ok(text)
-}
-
-/// All shaders of a folder, in the order of their names.
-fn read_shaders(dir: &Path) -> std::result::Result<Vec<Shader>, ScriptFault> {
-    files(dir, &["wgsl"])
-        .into_iter()
-        .map(|name| {
-            let text = std::fs::read_to_string(dir.join(&name))
-                .map_err(|why| ScriptFault::new(&name, format!("cannot be read ({why})"), "save it as UTF-8 text"))?;
-            Shader::parse(&name, &text).map_err(|fault| ScriptFault {
-                file: name,
-                place: fault.line.map(|line| (line, 1)),
-                problem: fault.problem,
-                remedy: String::new(),
-                source: fault.source,
-            })
-        })
-        .collect()
-}
-
-/// The names of an installation's sounds, in order.
-pub fn sounds(dir: &Path) -> Vec<String> {
-    files(dir, &["wav", "ogg", "flac", "mp3"])
-}
-
-/// The names and texts of an installation's shaders, in the order that pictures name them in.
-pub fn sources(dir: &Path) -> Vec<(String, String)> {
-    let read = |name: String| std::fs::read_to_string(dir.join(&name)).ok().map(|text| (name, text));
-    files(dir, &["wgsl"]).into_iter().filter_map(read).collect()
-}
-
-/// The names of the files in a folder with one of these endings, in order.
-fn files(dir: &Path, endings: &[&str]) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| Path::new(name).extension().is_some_and(|e| endings.iter().any(|ending| e == *ending)))
-        .take(256)
-        .collect();
-    names.sort();
-    names
 }
 
 fn card<'js>(ctx: &Ctx<'js>, card: &CityCard) -> Result<Object<'js>> {
@@ -363,8 +332,7 @@ fn handlers<'js>(
     script: &Script,
 ) -> std::result::Result<Handlers, ScriptFault> {
     let fault = |problem: String, remedy: String, word: &str| {
-        let line = script.text.lines().position(|line| line.contains(word)).map(|line| (line as u32 + 1, 1));
-        ScriptFault::new(&script.name, problem, remedy).at(line, &script.text)
+        ScriptFault::new(&script.name, problem, remedy).at(script.line_with(word), &script.text)
     };
     let names = module.namespace().and_then(|space| space.keys::<String>().collect::<Result<Vec<_>>>());
     let names = names.catch(ctx).map_err(|error| script.fault(ctx, error))?;

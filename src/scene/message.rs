@@ -3,13 +3,13 @@
 use super::bodies::BodySeen;
 use super::fault::ScriptFault;
 use super::picture::Picture;
+use super::shader::Params;
 use super::sky::{Clock, Sun};
 use crate::manifest::City;
 use crate::works::Draft;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
 
 /// Longest message, in bytes. A picture within its bounds is shorter.
 const MESSAGE_MAX: usize = 4 << 20;
@@ -45,10 +45,14 @@ impl CityCard {
 /// The first message: what there is to run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Start {
-    /// The installation's folder.
-    pub dir: PathBuf,
-    /// The script, within the folder.
-    pub script: PathBuf,
+    /// The name of the script's file.
+    pub script: String,
+    /// The script itself.
+    pub text: String,
+    /// What shaders there are, in the order in which pictures name them.
+    pub params: Vec<Params>,
+    /// The names of the sounds.
+    pub sounds: Vec<String>,
     /// Width and height in canvas units.
     pub canvas: [f32; 2],
     /// This city.
@@ -218,6 +222,10 @@ pub enum ToScene {
         /// [`Sees`] in JSON.
         json: String,
     },
+    /// Asks for what the script wants to keep when another edition takes its place.
+    Keep,
+    /// What the edition before has kept, as JSON; before the first frame.
+    Kept(String),
 }
 
 /// Something that a scene does besides showing: in order, once.
@@ -267,6 +275,8 @@ pub enum FromScene {
     },
     /// The script cannot be run at all.
     Failed(ScriptFault),
+    /// What the script wants to keep, as JSON; nothing if it does not.
+    Keeps(Result<Option<String>, ScriptFault>),
 }
 
 /// Writes one message and flushes.

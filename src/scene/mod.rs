@@ -4,11 +4,14 @@ mod api;
 mod bodies;
 mod call;
 mod colour;
+mod edition;
 mod fault;
 mod host;
 mod idle;
+mod keep;
 mod message;
 mod noise;
+mod overlay;
 mod pen;
 mod picture;
 mod shader;
@@ -17,14 +20,16 @@ mod smooth;
 
 pub use bodies::{BodySeen, Crowd, FLOW, flow, stir};
 pub use colour::Colour;
+pub use edition::{Edition, Setting};
 pub use fault::ScriptFault;
-pub use host::{Host, sounds, sources};
+pub use host::Host;
 pub use idle::idle;
 pub use message::{
     Act, CityCard, FromScene, MarkSeen, MarksSeen, Seen, Sees, SiteSeen, Start, ToScene, TouchSeen, read, write,
 };
+pub use overlay::overlay;
 pub use picture::{Align, Blend, Item, Paint, Pattern, Picture, Range, Shape, Transform};
-pub use shader::{ENGINE_UNIFORM_SIZE, Shader, ShaderFault};
+pub use shader::{ENGINE_UNIFORM_SIZE, Params, Shader};
 pub use sky::{Clock, Sun, local_clock, sun};
 
 /// Script time a frame may take on average.

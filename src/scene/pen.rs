@@ -50,6 +50,11 @@ impl Pen {
         }
     }
 
+    /// A pen that goes on with a picture that has been finished.
+    pub fn over(picture: Picture) -> Self {
+        Self { picture, ..Self::new() }
+    }
+
     /// The finished picture; the pen is as new.
     pub fn finish(&mut self) -> Picture {
         std::mem::replace(self, Self::new()).picture

@@ -1,7 +1,8 @@
 //! An artist's WGSL: a function `paint`, and if wanted a `struct Params`. Checked by naga before a GPU sees it.
 
+use super::fault::ScriptFault;
 use naga::{Scalar, ScalarKind, TypeInner, VectorSize};
-use std::fmt;
+use serde::{Deserialize, Serialize};
 
 /// Longest source, in bytes.
 const SOURCE_MAX: usize = 64 << 10;
@@ -44,37 +45,8 @@ struct MoongateVertex { @builtin(position) position: vec4f, @location(0) at: vec
 ";
 const PARAMS: &str = "@group(0) @binding(1) var<uniform> params: Params;\n";
 
-/// A mistake in a shader. The artist mends it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShaderFault {
-    /// The file within the installation.
-    pub file: String,
-    /// Line from 1, where known.
-    pub line: Option<u32>,
-    /// What is wrong.
-    pub problem: String,
-    /// The line itself.
-    pub source: String,
-}
-
-impl fmt::Display for ShaderFault {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}", self.file)?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
-        write!(f, ": {}", self.problem)?;
-        if !self.source.is_empty() {
-            write!(f, "\n    {}", self.source)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for ShaderFault {}
-
 /// One member of `Params`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Slot {
     pub name: String,
     offset: usize,
@@ -83,34 +55,46 @@ pub(super) struct Slot {
     /// Elements, and bytes from one to the next.
     count: usize,
     stride: usize,
-    kind: ScalarKind,
+    kind: Number,
+}
+
+/// How a number of `Params` is written.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+enum Number {
+    F32,
+    I32,
+    U32,
+}
+
+/// What a script has to know of a shader.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Params {
+    /// The shader's file within the installation.
+    pub name: String,
+    /// Bytes of its `Params`; 0 if it has none.
+    pub size: usize,
+    /// The members of its `Params`, in order.
+    pub(super) slots: Vec<Slot>,
 }
 
 /// A shader that has been found sound.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shader {
-    /// The file within the installation.
-    pub name: String,
+    /// Its name, and what it is told.
+    pub params: Params,
     /// The whole module, ready for a GPU: `moongate_vertex` and `moongate_fragment`.
     pub source: String,
-    /// Bytes of its `Params`; 0 if it has none.
-    pub size: usize,
+    /// A number for this source: shaders with the same are the same.
+    pub key: u64,
     /// It looks at who is here: mask, motion and their sampler are bindings 2, 3 and 4 of its group.
     pub sees_here: bool,
-    slots: Vec<Slot>,
 }
 
 impl Shader {
     /// Checks an artist's source.
-    pub fn parse(name: &str, source: &str) -> Result<Self, ShaderFault> {
-        let fault = |line, problem: String| ShaderFault {
-            file: name.into(),
-            line,
-            problem,
-            source: line
-                .and_then(|line: u32| source.lines().nth(line as usize - 1))
-                .map(|line| line.trim().chars().take(160).collect())
-                .unwrap_or_default(),
+    pub fn parse(name: &str, source: &str) -> Result<Self, ScriptFault> {
+        let fault = |line: Option<u32>, problem: String| {
+            ScriptFault::new(name, problem, "").at(line.map(|line| (line, 1)), source)
         };
         if source.len() > SOURCE_MAX {
             return Err(fault(None, format!("is longer than {} KiB; make it shorter", SOURCE_MAX >> 10)));
@@ -167,12 +151,8 @@ impl Shader {
         if size > PARAMS_MAX {
             return Err(fault(None, format!("`Params` takes {size} bytes; {PARAMS_MAX} are allowed")));
         }
-        Ok(Self { name: name.into(), source: whole, size: size as usize, sees_here, slots })
-    }
-
-    /// The members of its `Params`, in order.
-    pub(super) fn slots(&self) -> &[Slot] {
-        &self.slots
+        let key = crate::wire::hash(whole.bytes());
+        Ok(Self { params: Params { name: name.into(), size: size as usize, slots }, source: whole, key, sees_here })
     }
 }
 
@@ -187,9 +167,9 @@ impl Slot {
         for (i, number) in numbers.iter().take(self.numbers()).enumerate() {
             let at = self.offset + i / self.width * self.stride + i % self.width * 4;
             let bytes = match self.kind {
-                ScalarKind::Sint => (*number as i32).to_le_bytes(),
-                ScalarKind::Uint => (*number as u32).to_le_bytes(),
-                _ => number.to_le_bytes(),
+                Number::I32 => (*number as i32).to_le_bytes(),
+                Number::U32 => (*number as u32).to_le_bytes(),
+                Number::F32 => number.to_le_bytes(),
             };
             if let Some(place) = params.get_mut(at..at + 4) {
                 place.copy_from_slice(&bytes);
@@ -229,7 +209,12 @@ fn slots(module: &naga::Module) -> Result<Vec<Slot>, String> {
                     "`Params.{name}` cannot be set from a script; use f32, i32, u32, their vectors, or arrays of vec4f"
                 )
             })?;
-            Ok(Slot { name, offset: member.offset as usize, width, count, stride, kind: scalar.kind })
+            let kind = match scalar.kind {
+                ScalarKind::Sint => Number::I32,
+                ScalarKind::Uint => Number::U32,
+                _ => Number::F32,
+            };
+            Ok(Slot { name, offset: member.offset as usize, width, count, stride, kind })
         })
         .collect()
 }
@@ -259,9 +244,10 @@ mod tests {
         let source = "struct Params { sun: f32, wind: vec2f, rings: array<vec4f, 3>, n: u32 }
 fn paint(at: vec2f) -> vec4f { return vec4f(params.sun, params.wind, params.rings[2].w + f32(params.n)); }";
         let shader = Shader::parse("a.wgsl", source).expect("it is sound");
-        assert_eq!(shader.size, 80);
-        let mut params = vec![0; shader.size];
-        for (slot, numbers) in shader.slots().iter().zip([&[1.5][..], &[2.0, 3.0], &[0.0, 0.0, 0.0, 0.0, 7.0], &[9.0]])
+        assert_eq!(shader.params.size, 80);
+        let mut params = vec![0; shader.params.size];
+        for (slot, numbers) in
+            shader.params.slots.iter().zip([&[1.5][..], &[2.0, 3.0], &[0.0, 0.0, 0.0, 0.0, 7.0], &[9.0]])
         {
             slot.fill(&mut params, numbers);
         }
@@ -278,22 +264,22 @@ fn paint(at: vec2f) -> vec4f { return vec4f(params.sun, params.wind, params.ring
         let asks_not = Shader::parse("a.wgsl", "fn paint(at: vec2f) -> vec4f { return vec4f(1.0); }").expect("sound");
         assert!(!asks_not.sees_here && !asks_not.source.contains("mask_here"), "{}", asks_not.source);
         let wrong = "fn paint(at: vec2f) -> vec4f {\n  let b = body_here(at);\n  return vec4f(bb);\n}";
-        assert_eq!(Shader::parse("a.wgsl", wrong).expect_err("it is not sound").line, Some(3));
+        assert_eq!(Shader::parse("a.wgsl", wrong).expect_err("it is not sound").place, Some((3, 1)));
         let wrong = "fn paint(at: vec2f) -> vec4f {\n  return vec4f(body_there(at));\n}";
         let fault = Shader::parse("a.wgsl", wrong).expect_err("there is no such thing");
-        assert!(fault.line == Some(2) && fault.problem.contains("outlines only"), "{fault}");
+        assert!(fault.place == Some((2, 1)) && fault.problem.contains("outlines only"), "{fault}");
     }
 
     #[test]
     fn a_mistake_names_the_artists_own_line() {
         let fault = |source| Shader::parse("a.wgsl", source).expect_err("it is not sound");
         let wrong = fault("fn paint(at: vec2f) -> vec4f {\n  let x = 1.0\n  return vec4f(x);\n}");
-        assert!(matches!(wrong.line, Some(2 | 3)), "{wrong}");
+        assert!(matches!(wrong.place, Some((2 | 3, 1))), "{wrong}");
         let wrong = fault("fn paint(at: vec2f) -> vec4f {\n  return vec4f(att, 0.0, 1.0);\n}");
-        assert_eq!(wrong.line, Some(2), "{wrong}");
+        assert_eq!(wrong.place, Some((2, 1)), "{wrong}");
         assert_eq!(wrong.source, "return vec4f(att, 0.0, 1.0);");
         let wrong = fault("fn paint(at: vec2f) -> vec4f {\n  return 1.0;\n}");
-        assert!(wrong.line.is_none_or(|line| line <= 3), "{wrong}");
+        assert!(wrong.place.is_none_or(|(line, _)| line <= 3), "{wrong}");
         assert!(fault("fn pant(at: vec2f) -> vec4f { return vec4f(); }").problem.contains("fn paint"));
         assert!(
             fault("struct Params { b: mat2x2f }\nfn paint(at: vec2f) -> vec4f { return vec4f(params.b[0].x); }")

@@ -3,7 +3,7 @@
 use super::batch::{Through, Vertex};
 use super::text::ATLAS;
 use super::watched::Seen;
-use super::{Drawn, LayerFault};
+use super::{Drawn, LayerFault, Shaders};
 use crate::scene::{Blend, ENGINE_UNIFORM_SIZE, Shader};
 use bevy::prelude::*;
 use bevy::render::render_resource::{
@@ -18,6 +18,7 @@ use bevy::render::render_resource::{
 };
 use bevy::render::renderer::RenderDevice;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A number for each pixel, by which clips let through; every device has this format.
 const STENCIL: TextureFormat = TextureFormat::Stencil8;
@@ -77,7 +78,9 @@ pub(super) struct Brushes {
     pub flat_group: BindGroup,
     layer_layout: BindGroupLayout,
     /// By shader, whether it adds light, and stencil; none where the driver refuses it.
-    layers: HashMap<(usize, bool, Stencil), Option<RenderPipeline>>,
+    layers: HashMap<(u64, bool, Stencil), Option<RenderPipeline>>,
+    /// The shaders that there were in the picture before.
+    shaders: Shaders,
     pub engine: Buffer,
     pub atlas: Texture,
     pub seen: Seen,
@@ -127,6 +130,7 @@ impl Brushes {
             flat_group,
             layer_layout,
             layers: HashMap::new(),
+            shaders: Shaders::default(),
             engine,
             atlas,
             seen: Seen::new(device),
@@ -147,23 +151,30 @@ impl Brushes {
     pub fn layer(
         &mut self,
         device: &RenderDevice,
-        (index, blend): (usize, Blend),
+        (shader, blend): (&Shader, Blend),
         stencil: Stencil,
-        shaders: &[Shader],
         drawn: &Drawn,
     ) -> Option<RenderPipeline> {
-        let made = self.layers.entry((index, blend == Blend::Add, stencil));
+        let made = self.layers.entry((shader.key, blend == Blend::Add, stencil));
         let make = || {
-            let shader = shaders.get(index)?;
+            let name = &shader.params.name;
             let pipeline = layer(device, &self.layer_layout, shader, blend, stencil);
             pipeline
                 .map_err(|why| {
-                    tracing::warn!("{}: this machine's graphics driver refuses it: {why}", shader.name);
-                    drawn.fault(LayerFault { shader: shader.name.clone(), why });
+                    tracing::warn!("{name}: this machine's graphics driver refuses it: {why}");
+                    drawn.fault(LayerFault { shader: name.clone(), why });
                 })
                 .ok()
         };
         made.or_insert_with(make).clone()
+    }
+
+    /// Forgets what was made for shaders that are no more.
+    pub fn only(&mut self, shaders: &Shaders) {
+        if !Arc::ptr_eq(&self.shaders, shaders) {
+            self.shaders = shaders.clone();
+            self.layers.retain(|(key, ..), _| shaders.iter().any(|shader| shader.key == *key));
+        }
     }
 
     /// What a layer's shader reads.
@@ -300,14 +311,15 @@ fn layer(
     let validation = device.wgpu_device().push_error_scope(wgpu::ErrorFilter::Validation);
     let internal = device.wgpu_device().push_error_scope(wgpu::ErrorFilter::Internal);
     let source = ShaderSource::Wgsl(shader.source.as_str().into());
-    let module = device.create_and_validate_shader_module(ShaderModuleDescriptor { label: Some(&shader.name), source });
+    let module =
+        device.create_and_validate_shader_module(ShaderModuleDescriptor { label: Some(&shader.params.name), source });
     let layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
-        label: Some(&shader.name),
+        label: Some(&shader.params.name),
         bind_group_layouts: &[Some(layout.value())],
         immediate_size: 0,
     });
     let pipeline = device.create_render_pipeline(&RawRenderPipelineDescriptor {
-        label: Some(&shader.name),
+        label: Some(&shader.params.name),
         layout: Some(&layout),
         vertex: RawVertexState {
             module: &module,

@@ -32,8 +32,6 @@ pub struct StagePlugin {
     pub canvas: [u32; 2],
     /// Size of its texture, in pixels.
     pub pixels: [u32; 2],
-    /// The artist's shaders, in the order that pictures name them in.
-    pub shaders: Vec<Shader>,
     /// Windows to open; none off-screen.
     pub screens: Vec<Screen>,
     /// The windows' title.
@@ -51,7 +49,6 @@ pub struct Canvas {
     pub size: [f32; 2],
     /// Pixels of the texture that one unit is.
     pub pixel: f32,
-    shaders: Arc<Vec<Shader>>,
     drawn: Drawn,
 }
 
@@ -152,6 +149,7 @@ impl Drawn {
 /// A picture on its way to the render world.
 struct Job {
     batch: batch::Batch,
+    shaders: Shaders,
     atlas: Option<Vec<u8>>,
     now: f64,
     reflects: u64,
@@ -163,7 +161,7 @@ struct Job {
 pub struct Easel {
     job: Option<Job>,
     capture: Option<Capture>,
-    last: Option<(Arc<Picture>, f64)>,
+    last: Option<(Arc<Picture>, Shaders, f64)>,
 }
 
 impl Easel {
@@ -182,9 +180,12 @@ impl Easel {
 #[derive(Resource)]
 struct LetterCase(Mutex<text::Letters>);
 
-/// Puts a picture on the canvas. `now`: the shared clock, in seconds.
-pub fn show(world: &mut World, picture: Arc<Picture>, now: f64) {
-    world.resource_mut::<Easel>().last = Some((picture, now));
+/// An artist's shaders, in the order in which pictures name them.
+pub type Shaders = Arc<Vec<Shader>>;
+
+/// Puts a picture on the canvas. `shaders`: those that it names; `now`: the shared clock, in seconds.
+pub fn show(world: &mut World, picture: Arc<Picture>, shaders: Shaders, now: f64) {
+    world.resource_mut::<Easel>().last = Some((picture, shaders, now));
     repaint(world);
 }
 
@@ -196,7 +197,7 @@ pub fn keep(world: &mut World) {
 }
 
 fn repaint(world: &mut World) {
-    let Some((picture, now)) = world.resource::<Easel>().last.clone() else { return };
+    let Some((picture, shaders, now)) = world.resource::<Easel>().last.clone() else { return };
     let canvas = world.resource::<Canvas>();
     let (size, pixel) = (canvas.size, canvas.pixel);
     let (batch, atlas) = {
@@ -212,6 +213,7 @@ fn repaint(world: &mut World) {
     let (old_atlas, old_capture) = before.map_or((None, None), |job| (job.atlas, job.capture));
     easel.job = Some(Job {
         batch,
+        shaders,
         atlas: atlas.or(old_atlas),
         now,
         reflects: picture.reflects,
@@ -237,16 +239,10 @@ impl Plugin for StagePlugin {
             tracing::warn!("this system has no fonts, so there is no text; install fonts-noto-core and fonts-noto-cjk");
         }
         let size = self.canvas.map(|side| side as f32);
-        app.insert_resource(Canvas {
-            image,
-            size,
-            pixel: width as f32 / size[0],
-            shaders: Arc::new(self.shaders.clone()),
-            drawn: self.drawn.clone(),
-        })
-        .init_resource::<Easel>()
-        .init_resource::<watched::Watching>()
-        .insert_resource(LetterCase(Mutex::new(letters)));
+        app.insert_resource(Canvas { image, size, pixel: width as f32 / size[0], drawn: self.drawn.clone() })
+            .init_resource::<Easel>()
+            .init_resource::<watched::Watching>()
+            .insert_resource(LetterCase(Mutex::new(letters)));
         painter::plug(app);
         light::plug(app);
         if !self.screens.is_empty() {

@@ -1,6 +1,6 @@
 //! Paints batches into the canvas's texture, in the render world, before any screen looks at it.
 
-use super::batch::{Batch, Step};
+use super::batch::Step;
 use super::brushes::{Brushes, Stencil};
 use super::text::ATLAS;
 use super::watched::{Watched, Watching};
@@ -89,10 +89,11 @@ pub(super) fn paint(
         ..TextureViewDescriptor::default()
     });
     let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("canvas") });
-    if sees_here(&job.batch, &canvas) {
+    brushes.only(&job.shaders);
+    if sees_here(&job) {
         brushes.seen.update(&device, &queue, &on.watched);
     }
-    encode(&device, &mut encoder, (&*view, image.texture.size()), &mut brushes, &job.batch, &canvas);
+    encode(&device, &mut encoder, (&*view, image.texture.size()), &mut brushes, &job, &canvas);
     let copy = job.capture.take().map(|capture| (super::capture::copy(&device, &mut encoder, &image.texture), capture));
     queue.submit([encoder.finish()]);
     if let Some((copy, capture)) = copy {
@@ -104,9 +105,9 @@ pub(super) fn paint(
 }
 
 /// True when a shader of the picture looks at what the cameras see.
-fn sees_here(batch: &Batch, canvas: &Canvas) -> bool {
-    batch.steps.iter().any(|step| match step {
-        Step::Shader { index, .. } => canvas.shaders.get(*index).is_some_and(|shader| shader.sees_here),
+fn sees_here(job: &Job) -> bool {
+    job.batch.steps.iter().any(|step| match step {
+        Step::Shader { index, .. } => job.shaders.get(*index).is_some_and(|shader| shader.sees_here),
         _ => false,
     })
 }
@@ -122,7 +123,7 @@ fn encode(
     encoder: &mut wgpu::CommandEncoder,
     (view, size): (&wgpu::TextureView, Extent3d),
     brushes: &mut Brushes,
-    batch: &Batch,
+    Job { batch, shaders, .. }: &Job,
     canvas: &Canvas,
 ) {
     let buffer = |contents: &[u8], usage| {
@@ -155,7 +156,8 @@ fn encode(
             }
             Step::Shader { index, params, blend, through } => {
                 let (stencil, mark) = Stencil::of(clips, *through);
-                let made = brushes.layer(device, (*index, *blend), stencil, &canvas.shaders, &canvas.drawn);
+                let made = shaders.get(*index);
+                let made = made.and_then(|shader| brushes.layer(device, (shader, *blend), stencil, &canvas.drawn));
                 let Some(pipeline) = made else { continue };
                 let group = brushes.layer_group(device, &buffer(params, BufferUsages::UNIFORM));
                 strokes.push(Stroke::Layer { group, pipeline, mark });

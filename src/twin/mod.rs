@@ -19,7 +19,7 @@ use crate::device::touch::{TouchHub, Touched};
 use crate::link::{Happening, Output, State};
 use crate::manifest::{City, Installation, Twin};
 use crate::presence::Meeting;
-use crate::scene::{Act, CityCard, idle};
+use crate::scene::{Act, CityCard, Edition, Picture, ScriptFault, idle, overlay};
 use crate::stage::{self, Drawn};
 use bevy::prelude::*;
 use sight::Sight;
@@ -30,7 +30,9 @@ use std::time::Duration;
 use together::Together;
 
 /// The last good picture stands for this long; then it would look live and is not, and the idle picture comes.
-const STALE: Duration = Duration::from_secs(10);
+const STALE: Duration = Duration::from_secs(1);
+/// In rehearsal a mistake that was made once is seen for this long.
+const SAID: Duration = Duration::from_secs(8);
 /// Lines that a scene may log in a second; the rest is left out.
 const LOGS_MAX: u32 = 20;
 
@@ -64,6 +66,8 @@ pub struct TwinParts {
     pub frames: Arc<AtomicU64>,
     /// The picture of a frame is waited for this long; then the newest is shown.
     pub patience: Duration,
+    /// An artist is there, to whom mistakes are shown; visitors never see them.
+    pub rehearsal: bool,
 }
 
 /// The hub, for whoever reads a device inside of Bevy.
@@ -99,13 +103,17 @@ struct Loop {
     trace: Trace,
     frames: Arc<AtomicU64>,
     patience: Duration,
+    rehearsal: bool,
     asked: u64,
     canvas: [f32; 2],
     meeting: Meeting,
     cards: [CityCard; 2],
     /// When the scene's last picture came.
     fresh: Option<Duration>,
-    starts: u64,
+    /// What the last picture is of.
+    edition: Option<Arc<Edition>>,
+    /// The last picture, while a mistake is written over it.
+    below: Option<Arc<Picture>>,
     logged: Duration,
     logs: u32,
 }
@@ -147,12 +155,14 @@ impl TwinParts {
             trace: self.trace,
             frames: self.frames,
             patience: self.patience,
+            rehearsal: self.rehearsal,
             asked: 0,
             canvas,
             meeting,
             cards: [CityCard::of(self.city), CityCard::of(there)],
             fresh: None,
-            starts: 0,
+            edition: None,
+            below: None,
             logged: Duration::ZERO,
             logs: 0,
         }))
@@ -178,23 +188,20 @@ impl Loop {
         if let Some(watched) = self.sight.take_in(&mut self.senses, &self.trace) {
             stage::watch(world, watched);
         }
-        let status = self.scene.status();
-        if status.starts != self.starts && status.ready {
-            self.starts = status.starts;
-            self.together.renew();
-            // What the scene before has said of this city is not said by this one.
-            self.link.say(String::new());
-            self.link.scene_start();
-        }
         let mut asked = None;
         if self.scene.is_free() {
+            let begins = self.scene.begins();
+            if begins {
+                self.together.renew();
+                self.link.scene_start();
+            }
             self.asked += 1;
             let share = self.link.said_there();
             let marks = self.together.sees(&self.senses);
             let sees = self.senses.sees(self.asked, now, marks, share.as_deref());
             // What a scene sees is numbers and short texts; it can always be written down.
             if let Ok(json) = serde_json::to_string(&sees)
-                && self.scene.ask(sees.number, sees.input, json)
+                && self.scene.ask(sees.number, sees.input, json, begins)
             {
                 self.senses.told();
                 if let Some(marks) = self.together.told() {
@@ -206,25 +213,52 @@ impl Loop {
         if let Some(number) = asked {
             self.scene.wait(number, self.patience);
         }
-        let (picture, acts) = self.scene.take();
+        let (painting, acts) = self.scene.take();
+        if let Some((_, edition)) = &painting
+            && self.edition.as_ref().is_none_or(|shown| !Arc::ptr_eq(shown, edition))
+        {
+            // What the scene before has said of this city is not said by this one.
+            self.link.say(String::new());
+            self.together.lost(edition.installation.lost);
+            self.edition = Some(edition.clone());
+        }
         for act in acts {
             self.act(now, act);
         }
-        let shared = self.senses.shared(now);
-        match picture {
-            Some(picture) => {
-                self.fresh = Some(now);
-                stage::show(world, picture, shared);
-            }
-            None if self.fresh.is_some_and(|fresh| now.saturating_sub(fresh) < STALE) => stage::keep(world),
-            None => {
-                let picture = idle(self.canvas, &self.cards[0], &self.cards[1], shared);
-                stage::show(world, Arc::new(picture), shared);
-            }
-        }
+        self.paint(world, painting.map(|(picture, _)| picture), now);
         for (reflects, submitted, done) in self.drawn.take() {
             self.trace.drawn(reflects, submitted, done);
         }
+    }
+
+    /// Puts on the canvas what there is: the scene's picture, the one before for a while, or the engine's own.
+    fn paint(&mut self, world: &mut World, picture: Option<Arc<Picture>>, now: Duration) {
+        let shared = self.senses.shared(now);
+        let shaders = self.edition.as_ref().map(|edition| edition.shaders.clone()).unwrap_or_default();
+        let is_new = picture.is_some();
+        if is_new {
+            self.fresh = Some(now);
+        }
+        let mistake = self.mistake(now);
+        let is_fresh = self.fresh.is_some_and(|fresh| now.saturating_sub(fresh) < STALE);
+        let picture = match picture.or_else(|| self.below.clone().filter(|_| is_fresh)) {
+            Some(picture) => picture,
+            None if is_fresh => return stage::keep(world),
+            None => Arc::new(idle(self.canvas, &self.cards[0], &self.cards[1], shared)),
+        };
+        self.below = self.rehearsal.then(|| picture.clone());
+        match mistake {
+            Some(fault) => stage::show(world, Arc::new(overlay(&picture, &fault, self.canvas)), shaders, shared),
+            None if is_new || !is_fresh => stage::show(world, picture, shaders, shared),
+            None => stage::keep(world),
+        }
+    }
+
+    /// What an artist is to be told now.
+    fn mistake(&self, now: Duration) -> Option<ScriptFault> {
+        let status = self.rehearsal.then(|| self.scene.status())?;
+        let of_late = status.last_fault.filter(|_| now.saturating_sub(status.last_fault_at) < SAID);
+        status.refused.or(status.fault).or(of_late)
     }
 
     /// What devices and twin have told since the frame before.

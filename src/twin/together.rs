@@ -92,6 +92,11 @@ impl Together {
         (self.me, self.shared) = (me, shared);
     }
 
+    /// What becomes of the other city when the link is lost, from now on.
+    pub fn lost(&mut self, lost: [Lost; 2]) {
+        self.lost = lost;
+    }
+
     /// Who fades there is gone at once, if the manifest says so.
     pub fn hide(&self, there: &mut Presence) {
         if self.lost[0] == Lost::Hide {

@@ -1,7 +1,7 @@
 //! What the tests of scenes share: an artist's folder for a while, and what its scene starts with.
 
 use moongate::manifest::city;
-use moongate::scene::{CityCard, Start};
+use moongate::scene::{CityCard, Edition, ScriptFault, Setting, Start};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -9,24 +9,28 @@ fn card(slug: &str) -> CityCard {
     CityCard::of(city(slug).expect("a member city"))
 }
 
-/// The scene of a folder, in Shenzhen, with Dublin at the other end.
+/// Shenzhen, with Dublin at the other end.
+pub fn setting() -> Setting {
+    Setting { here: card("shenzhen"), there: card("dublin"), side: 0, seed: 7 }
+}
+
+/// The scene of a folder.
+#[allow(dead_code, reason = "not every test of scenes loads one")]
+pub fn edition(dir: &Path) -> Result<Start, ScriptFault> {
+    Edition::read(dir).map(|edition| edition.start(&setting()))
+}
+
+/// The scene of a folder that is sound.
+#[allow(dead_code, reason = "not every test of scenes loads one")]
 pub fn start(dir: &Path) -> Start {
-    Start {
-        dir: dir.to_owned(),
-        script: "scene.js".into(),
-        canvas: [1920.0, 1080.0],
-        here: card("shenzhen"),
-        there: card("dublin"),
-        side: 0,
-        ours: vec![],
-        lost_share: "hide".into(),
-        seed: 7,
-    }
+    edition(dir).unwrap_or_else(|fault| panic!("{fault}"))
 }
 
 /// A folder with this script as its `scene.js`; it is gone when it is dropped.
 pub fn folder(script: &str) -> TempDir {
     let dir = tempfile::tempdir().expect("a folder for a while");
+    std::fs::write(dir.path().join("installation.toml"), "api = 1\nid = \"test\"\ncanvas = [1920, 1080]\n")
+        .expect("the manifest is written");
     std::fs::write(dir.path().join("scene.js"), script).expect("the script is written");
     dir
 }

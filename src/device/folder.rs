@@ -1,0 +1,73 @@
+//! An artist's folder, watched: whatever is saved in it becomes an edition. It is looked at and not waited for, since
+//! editors replace files, and folders may lie on other machines.
+
+use crate::scene::{Edition, ScriptFault};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+/// How often the folder is looked at. What has changed is read once it is the same in two looks: then it is saved whole.
+const LOOK: Duration = Duration::from_millis(40);
+
+/// What a folder looks like from outside: its files with their lengths and times.
+type Stamp = Vec<(String, u64, Option<SystemTime>)>;
+
+/// A folder that is watched until this is dropped.
+pub struct Folder {
+    over: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Folder {
+    /// Reads the folder now, and again whenever something has been saved in it; `changed` is told of each, on a thread of its
+    /// own.
+    pub fn watch(
+        dir: PathBuf,
+        mut changed: impl FnMut(Result<Edition, ScriptFault>) + Send + 'static,
+    ) -> io::Result<Self> {
+        let over = Arc::new(AtomicBool::new(false));
+        let ends = over.clone();
+        let thread = std::thread::Builder::new().name("folder".into()).spawn(move || {
+            let mut read = stamp(&dir);
+            changed(Edition::read(&dir));
+            let mut before = read.clone();
+            while !ends.load(Ordering::Relaxed) {
+                std::thread::sleep(LOOK);
+                let now = stamp(&dir);
+                if now != read && now == before {
+                    read.clone_from(&now);
+                    changed(Edition::read(&dir));
+                }
+                before = now;
+            }
+        })?;
+        Ok(Self { over, thread: Some(thread) })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn stamp(dir: &Path) -> Stamp {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Stamp::new() };
+    let mut stamp: Stamp = entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let name = entry.file_name().into_string().ok().filter(|name| Edition::is_part(name))?;
+            // Through links: what they point to is what is read.
+            let file = std::fs::metadata(entry.path()).ok()?;
+            Some((name, file.len(), file.modified().ok()))
+        })
+        .collect();
+    stamp.sort();
+    stamp
+}

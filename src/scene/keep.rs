@@ -1,0 +1,51 @@
+//! What a script keeps when another edition of it takes its place: the properties of its exported object `keep`.
+
+use super::fault::ScriptFault;
+use rquickjs::{Ctx, Module, Object, Persistent, Result, Value, module::Evaluated};
+
+/// Most that is kept, in bytes of JSON.
+const KEEP_MAX: usize = 256 << 10;
+
+/// A script's `keep`, if it exports one.
+pub(super) struct Keep(Option<Persistent<Object<'static>>>);
+
+impl Keep {
+    /// Finds it among a script's exports.
+    pub fn of<'js>(ctx: &Ctx<'js>, module: &Module<'js, Evaluated>) -> std::result::Result<Self, String> {
+        let value = module.get::<_, Value>("keep").ok().filter(|value| !value.is_undefined());
+        let Some(value) = value else { return Ok(Self(None)) };
+        let object = value.as_object().filter(|object| !object.is_function() && !object.is_array());
+        let object = object.ok_or_else(|| format!("`keep` is {}, not an object", super::call::article(&value)))?;
+        Ok(Self(Some(Persistent::save(ctx, object.clone()))))
+    }
+
+    /// It as JSON.
+    pub fn take(&self, ctx: &Ctx, script: &str) -> Result<std::result::Result<Option<String>, ScriptFault>> {
+        let Some(keep) = self.0.clone() else { return Ok(Ok(None)) };
+        let text = ctx.json_stringify(keep.restore(ctx)?)?.map(|text| text.to_string()).transpose()?;
+        Ok(match text {
+            Some(text) if text.len() > KEEP_MAX => {
+                let problem = format!("`keep` has {} KiB; at most {} are kept", text.len() >> 10, KEEP_MAX >> 10);
+                Err(ScriptFault::new(script, problem, "put less into `keep`"))
+            }
+            text => Ok(text),
+        })
+    }
+
+    /// Puts into it what the edition before had in its own: of each property that is still there, and still of that sort.
+    pub fn put<'js>(&self, ctx: &Ctx<'js>, json: &str) -> Result<()> {
+        let Some(keep) = self.0.clone() else { return Ok(()) };
+        let keep = keep.restore(ctx)?;
+        let before: Value = ctx.json_parse(json)?;
+        let Some(before) = before.as_object() else { return Ok(()) };
+        for entry in before.props::<String, Value>() {
+            let (key, value) = entry?;
+            let now: Value = keep.get(key.as_str())?;
+            let alike = now.type_of() == value.type_of() || (now.is_number() && value.is_number());
+            if keep.contains_key(key.as_str())? && (alike || now.is_null() || value.is_null()) {
+                keep.set(key, value)?;
+            }
+        }
+        Ok(())
+    }
+}
