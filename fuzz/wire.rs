@@ -351,7 +351,7 @@ fn messages() -> Vec<Vec<u8>> {
     let fault = ScriptFault::new("scene.js", "x is not defined", "write `let x`");
     let frame = FromScene::Frame { picture: Some(picture), acts, fault: Some(fault.clone()), took_us: 900 };
     let mut seeds = vec![];
-    for message in [FromScene::Ready, frame, FromScene::Failed(fault)] {
+    for message in [FromScene::Ready { unjailed: Some("not jailed".into()) }, frame, FromScene::Failed(fault)] {
         let mut bytes = vec![0];
         write(&mut bytes, &message).expect("memory");
         seeds.push(bytes);
@@ -384,7 +384,7 @@ fn scene(input: &[u8]) -> u64 {
                         drawable(picture, &mut outcome);
                     }
                 }
-                Ok(FromScene::Ready) => outcome.add(3),
+                Ok(FromScene::Ready { .. }) => outcome.add(3),
                 Ok(FromScene::Keeps(Ok(json))) => outcome.count(json.map_or(0, |json| json.len())),
                 Ok(FromScene::Failed(fault) | FromScene::Keeps(Err(fault))) => outcome.count(fault.to_string().len()),
                 Err(why) => outcome.fault(&why),

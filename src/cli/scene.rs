@@ -1,6 +1,7 @@
 //! `moongate scene`: a scene in a process of its own. The show starts it; its pipes carry `Sees` in, pictures out.
 
 use crate::device::clock::thread_cpu;
+use crate::device::jail;
 use crate::scene::{FromScene, Host, ToScene, read, write};
 use std::io::{self, BufReader, BufWriter};
 use std::process::ExitCode;
@@ -10,6 +11,8 @@ pub fn run() -> ExitCode {
     // A script that never returns cannot notice that its show is gone; the system can.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    // Before anything that a stranger wrote is read.
+    let walls = jail::enter();
     let mut input = BufReader::new(io::stdin().lock());
     let mut output = BufWriter::with_capacity(256 << 10, io::stdout().lock());
     let Ok(ToScene::Start(start)) = read(&mut input) else {
@@ -24,7 +27,8 @@ pub fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut sent = write(&mut output, &FromScene::Ready);
+    let unjailed = (!walls.hold()).then(|| walls.to_string());
+    let mut sent = write(&mut output, &FromScene::Ready { unjailed });
     while let (Ok(()), Ok(message)) = (&sent, read(&mut input)) {
         match message {
             ToScene::Sees { number, input, json } => sent = write(&mut output, &host.frame(number, input, &json)),

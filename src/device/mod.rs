@@ -8,6 +8,7 @@ pub mod controller;
 pub mod fingers;
 pub mod folder;
 pub mod introductions;
+pub mod jail;
 pub mod key;
 pub mod ocean;
 pub mod quic;

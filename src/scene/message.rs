@@ -261,7 +261,10 @@ pub enum Act {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FromScene {
     /// The script is loaded.
-    Ready,
+    Ready {
+        /// What keeps the process from reaching anything is not all there: what is missing, for people.
+        unjailed: Option<String>,
+    },
     /// One frame. Without a picture when the script failed in it.
     Frame {
         /// What is to be seen.

@@ -55,6 +55,8 @@ pub(super) struct Keeper<'a> {
     good: Option<Arc<Edition>>,
     /// Since when the one that is shown fails, frame after frame.
     failing: Option<Duration>,
+    /// It was said that scenes are not jailed here.
+    warned: bool,
     /// When to start a process while there is none, and how long to wait after the next that fails.
     retry: Duration,
     backoff: Duration,
@@ -62,9 +64,9 @@ pub(super) struct Keeper<'a> {
 
 impl<'a> Keeper<'a> {
     pub fn new(command: SceneCommand, setting: Setting, shared: &'a Shared) -> Self {
-        let (current, next, newest, good, failing) = (None, None, None, None, None);
+        let (current, next, newest, good, failing, warned) = (None, None, None, None, None, false);
         let (retry, backoff) = (Duration::ZERO, BACKOFF[0]);
-        Self { command, setting, shared, current, next, newest, good, failing, retry, backoff }
+        Self { command, setting, shared, current, next, newest, good, failing, warned, retry, backoff }
     }
 
     /// Until the show lets go.
@@ -152,8 +154,9 @@ impl<'a> Keeper<'a> {
         let Some(next) = self.next.as_mut().filter(|next| !next.ready) else { return };
         let script = next.edition.installation.script.to_string_lossy().into_owned();
         match next.said() {
-            Ok(Some(FromScene::Ready)) => {
+            Ok(Some(FromScene::Ready { unjailed })) => {
                 next.ready = true;
+                self.warn(unjailed);
                 let mut board = self.shared.board();
                 (board.begins, board.status.ready) = (true, true);
                 board.free |= self.current.is_none();
@@ -161,6 +164,14 @@ impl<'a> Keeper<'a> {
             Ok(Some(FromScene::Failed(fault))) => self.fails(fault),
             Ok(None) if !next.loads_too_long() => {}
             _ => self.fails(ScriptFault::new(&script, "does not load", "look for a loop that does not end")),
+        }
+    }
+
+    /// Says once that scenes can do here what programs can.
+    fn warn(&mut self, unjailed: Option<String>) {
+        if let Some(missing) = unjailed.filter(|_| !std::mem::replace(&mut self.warned, true)) {
+            let missing: String = missing.chars().filter(|letter| !letter.is_control()).take(80).collect();
+            tracing::warn!("scenes are {missing}; show only scenes of people whom you trust on this system");
         }
     }
 

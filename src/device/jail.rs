@@ -1,0 +1,188 @@
+//! The walls round a scene's process: whatever a script makes of the engine that runs it, it reaches no file, no network
+//! and no other process. What it needs comes through the pipes that it was started with.
+
+use std::fmt;
+
+/// Most writable memory of the process, in bytes: the script's own bound and room for what is sent and received.
+#[cfg(target_os = "linux")]
+const DATA_MAX: u64 = 256 << 20;
+
+/// What holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Walls {
+    /// Only the system calls that computing needs; seccomp.
+    pub calls: bool,
+    /// No file can be opened and no port used; Landlock.
+    pub files: bool,
+    /// Memory, files, processes and core dumps are bounded.
+    pub limits: bool,
+}
+
+impl Walls {
+    /// True when a script that has taken its process over can do no harm beyond it.
+    pub fn hold(&self) -> bool {
+        self.calls && self.limits
+    }
+}
+
+impl fmt::Display for Walls {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let walls = [("system calls", self.calls), ("files", self.files), ("limits", self.limits)];
+        let missing: Vec<&str> = walls.into_iter().filter_map(|(wall, holds)| (!holds).then_some(wall)).collect();
+        match missing[..] {
+            [] => write!(f, "jailed"),
+            _ => write!(f, "not jailed by: {}", missing.join(", ")),
+        }
+    }
+}
+
+/// Shuts the calling thread in, with all that it starts, and its process's resources. There is no way out. To be called
+/// while there is only one thread.
+#[cfg(target_os = "linux")]
+pub fn enter() -> Walls {
+    Walls { limits: limits().is_ok(), files: files().unwrap_or(false), calls: calls().is_ok() }
+}
+
+/// Other systems have other walls, which are not built.
+#[cfg(not(target_os = "linux"))]
+pub fn enter() -> Walls {
+    Walls::default()
+}
+
+/// Bounds what the process may use.
+#[cfg(target_os = "linux")]
+pub fn limits() -> rustix::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    for (resource, most) in [
+        (Resource::Data, DATA_MAX),
+        (Resource::Core, 0),
+        (Resource::Fsize, 0),
+        (Resource::Msgqueue, 0),
+        (Resource::Memlock, 0),
+    ] {
+        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
+    }
+    Ok(())
+}
+
+/// Takes all files and TCP ports away from the calling thread, as far as this kernel can; false if it cannot at all.
+#[cfg(target_os = "linux")]
+pub fn files() -> Result<bool, landlock::RulesetError> {
+    use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetStatus};
+    // An older kernel takes what it knows of this.
+    let newest = ABI::V5;
+    let ruleset = Ruleset::default().handle_access(AccessFs::from_all(newest))?;
+    let status = ruleset.handle_access(AccessNet::from_all(newest))?.create()?.restrict_self()?;
+    Ok(status.ruleset != RulesetStatus::NotEnforced)
+}
+
+/// Leaves the calling thread the system calls that computing, its memory and its open pipes need; others fail.
+#[cfg(target_os = "linux")]
+pub fn calls() -> Result<(), seccompiler::Error> {
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
+    let rules = [
+        // Pipes that are open.
+        libc::SYS_read,
+        libc::SYS_write,
+        libc::SYS_readv,
+        libc::SYS_writev,
+        libc::SYS_close,
+        // Memory.
+        libc::SYS_munmap,
+        libc::SYS_mremap,
+        libc::SYS_madvise,
+        libc::SYS_brk,
+        // Threads, time, chance.
+        libc::SYS_futex,
+        libc::SYS_sched_yield,
+        libc::SYS_clock_gettime,
+        libc::SYS_getrandom,
+        libc::SYS_getpid,
+        libc::SYS_gettid,
+        // Signals to oneself, and the end.
+        libc::SYS_rt_sigreturn,
+        libc::SYS_rt_sigprocmask,
+        libc::SYS_rt_sigaction,
+        libc::SYS_sigaltstack,
+        libc::SYS_restart_syscall,
+        libc::SYS_exit,
+        libc::SYS_exit_group,
+    ]
+    .map(|call| (call, Vec::new()));
+    // Memory for data; none that can be run.
+    let never_run = [libc::SYS_mmap, libc::SYS_mprotect].map(|call| Ok((call, vec![without_exec()?])));
+    let never_run = never_run.into_iter().collect::<Result<Vec<_>, seccompiler::BackendError>>();
+    let rules = rules.into_iter().chain(never_run.map_err(seccompiler::Error::Backend)?).collect();
+    let here = TargetArch::try_from(std::env::consts::ARCH).map_err(seccompiler::Error::Backend)?;
+    let refused = SeccompAction::Errno(libc::EPERM as u32);
+    let filter = SeccompFilter::new(rules, refused, SeccompAction::Allow, here).map_err(seccompiler::Error::Backend)?;
+    let program: BpfProgram = filter.try_into().map_err(seccompiler::Error::Backend)?;
+    apply_filter(&program)
+}
+
+/// The third argument does not ask for memory that can be run.
+#[cfg(target_os = "linux")]
+fn without_exec() -> Result<seccompiler::SeccompRule, seccompiler::BackendError> {
+    use seccompiler::{SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule};
+    let exec = libc::PROT_EXEC as u64;
+    SeccompRule::new(vec![SeccompCondition::new(2, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(exec), 0)?])
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::path::Path;
+
+    /// What a thread that is shut in can still do: open, list, write, connect, listen, start, run new code, see its own clock.
+    fn tries(shut: impl FnOnce() + Send + 'static) -> Vec<io::ErrorKind> {
+        let (file, folder) = (std::env::current_exe().expect("it runs"), std::env::temp_dir());
+        let escape = move || {
+            shut();
+            let tries: [io::Result<()>; 7] = [
+                std::fs::File::open(&file).map(drop),
+                std::fs::read_dir(&folder).map(drop),
+                std::fs::write(folder.join("moongate-jail-test"), "x"),
+                std::net::TcpStream::connect("127.0.0.1:9").map(drop),
+                std::net::UdpSocket::bind("127.0.0.1:0").map(drop),
+                std::process::Command::new("/bin/true").status().map(drop),
+                std::os::unix::net::UnixStream::connect(Path::new("/nowhere")).map(drop),
+            ];
+            // It goes on computing.
+            let sum: u64 = (0..1_000_000_u64).collect::<Vec<_>>().iter().sum();
+            assert_eq!(sum, 499_999_500_000);
+            assert!(crate::device::clock::thread_cpu() > std::time::Duration::ZERO);
+            tries.map(|tried| tried.err().map_or(io::ErrorKind::Other, |why| why.kind())).to_vec()
+        };
+        let thread = std::thread::Builder::new().spawn(escape).expect("a thread");
+        thread.join().expect("it does not panic")
+    }
+
+    #[test]
+    fn nothing_is_reached_from_within() {
+        let denied = io::ErrorKind::PermissionDenied;
+        assert_eq!(tries(|| calls().expect("this kernel has seccomp")), [denied; 7]);
+        // Without walls most of it works: the tries are real.
+        let free = tries(|| {});
+        assert_eq!(free.iter().filter(|kind| **kind == denied).count(), 0, "{free:?}");
+    }
+
+    #[test]
+    fn files_are_out_of_reach_by_themselves() {
+        let kinds = tries(|| {
+            files().expect("a ruleset can be made");
+        });
+        if kinds[0] == io::ErrorKind::Other {
+            // A kernel without Landlock; seccomp holds alone.
+            return;
+        }
+        assert_eq!(kinds[..3], [io::ErrorKind::PermissionDenied; 3], "{kinds:?}");
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        assert_eq!(Walls { calls: true, files: true, limits: true }.to_string(), "jailed");
+        assert_eq!(Walls { files: true, ..Walls::default() }.to_string(), "not jailed by: system calls, limits");
+        assert!(!Walls::default().hold());
+    }
+}
