@@ -36,14 +36,33 @@
  * A scene has one script (1 MiB; it imports from "moongate" only), 64 MiB of memory and about 4 ms a frame; after 34 ms
  * it is stopped, and told where. Drawing lasts one frame: what `down` or `heard` draws is seen in that frame only.
  * `console.log(…)` writes to the log of the show; `Math.random()` is `random()`. There is no
- * `Date`, no timer and no `Proxy`. A log has at most 20 lines a second.
+ * `Date` and no `Proxy`; timers are `after` and `every`. A log has at most 20 lines a second.
+ *
+ * What is saved in the folder is shown at once, and the scene begins anew. What is to outlive that, a script keeps:
+ *
+ * ```js
+ * export const keep = { score: 0, stars: [] }; // its properties are as they were, where they are still there
+ * ```
  */
 declare module "moongate" {
   /** A colour as CSS writes it: `"#e8543f"`, `"gold"`, `"rgb(255 0 0 / 50%)"`, `"hsl(200 80% 50%)"`. */
   export type Colour = string;
 
-  /** How colours meet what is below: `"over"` covers it, `"add"` adds light to it. `{ blend: "add" }` */
-  export type Blend = "over" | "add";
+  /** Colours that pass into each other, in place of a colour. `const dusk = gradient.linear(0, 0, 0, 900, ["navy", "gold"]);` */
+  export interface Gradient {
+    /** Nothing that a script can use. */
+    readonly __gradient: string;
+  }
+
+  /** Colours of a gradient: at even steps, or each with its place from 0 to 1; at most 16. `["gold", "red"]`, `[[0, "gold"], [0.2, "red"]]` */
+  export type Colours = readonly (Colour | readonly [number, Colour])[];
+
+  /**
+   * How colours meet what is below: `"over"` covers it, `"add"` adds light to it, `"multiply"` darkens it as ink does,
+   * `"screen"` lightens it as a second projector does, `"lighten"` and `"darken"` keep the lighter or the darker of both.
+   * `{ blend: "add" }`
+   */
+  export type Blend = "over" | "add" | "multiply" | "screen" | "lighten" | "darken";
 
   /** What an area is made of: all of it, slanting lines, or dots. `{ pattern: "lines" }` */
   export type Pattern = "plain" | "lines" | "dots";
@@ -132,7 +151,7 @@ declare module "moongate" {
     [yours: string]: any;
   }
 
-  /** How the picture moves. `const wind = here.flow.at(leaf.x, leaf.y);` */
+  /** How the picture moves. `const wind = here.flow.at(touch.x, touch.y);` */
   export interface Flow {
     /** How fast it moves at x, y: canvas units a second, to the right and down; zero where nothing does. `here.flow.at(900, 500).x` */
     at(x: number, y: number): Place;
@@ -283,8 +302,8 @@ declare module "moongate" {
 
   /** How a line looks; white where no `stroke` is said. `{ stroke: "gold", width: 4 }` */
   export interface LineStyle extends Look {
-    /** Its colour. `{ stroke: "white" }` */
-    stroke?: Colour;
+    /** Its colour, or a gradient. `{ stroke: "white" }` */
+    stroke?: Colour | Gradient;
     /** Its width in canvas units; 1 without it, which is thin. `{ stroke: "white", width: 4 }` */
     width?: number;
     /** Over how many canvas units its edge fades out; 0 is sharp. `{ soft: 12 }` */
@@ -293,8 +312,8 @@ declare module "moongate" {
 
   /** How a shape looks. Without `fill` and `stroke` it is filled white. `{ fill: "gold", alpha: 0.5 }` */
   export interface Style extends LineStyle {
-    /** Colour inside; none without it where `stroke` is given. `{ fill: "#e8543f" }` */
-    fill?: Colour;
+    /** Colour inside, or a gradient; none without it where `stroke` is given. `{ fill: "#e8543f" }` */
+    fill?: Colour | Gradient;
     /** What the fill is made of; `"plain"` without it. `{ fill: "gold", pattern: "dots" }` */
     pattern?: Pattern;
   }
@@ -311,22 +330,65 @@ declare module "moongate" {
     closed?: boolean;
   }
 
+  /** How a curve looks: a line, or filled if a `fill` is said. `{ fill: "gold" }` */
+  export interface CurveStyle extends Style {
+    /** True joins the last point to the first; so does a `fill`. `{ closed: true }` */
+    closed?: boolean;
+  }
+
+  /** How an image looks. `{ alpha: 0.5, center: true }` */
+  export interface ImageStyle extends Look {
+    /** What its colours are multiplied with; white changes nothing and is there without it. `{ fill: "gold" }` */
+    fill?: Colour;
+    /** The part that is drawn: left, top, width, height in the image's pixels; all of it without it. `{ part: [0, 0, 64, 64] }` */
+    part?: readonly [number, number, number, number];
+    /** True: its place is its middle, and not its left top corner. `{ center: true }` */
+    center?: boolean;
+  }
+
   /** How a text looks; white where no `fill` is said. `{ size: 48, align: "center" }` */
   export interface TextStyle extends Look {
-    /** Colour of its letters. `{ fill: "gold" }` */
-    fill?: Colour;
+    /** Colour of its letters, or a gradient. `{ fill: "gold" }` */
+    fill?: Colour | Gradient;
     /** Height of the letters' em square in canvas units, 0.5 to 4000; 32 without it. `{ size: 48 }` */
     size?: number;
     /** Which end stands at x; `"left"` without it. `{ align: "center" }` */
     align?: "left" | "center" | "right";
-    /** True for heavy letters. `{ bold: true }` */
+    /** Instead of `size`: so large that it can be read in passing from so many metres away. `{ readable: 8 }` */
+    readable?: number;
+    /** True for heavy letters: the same as `weight: 700`. `{ bold: true }` */
     bold?: boolean;
+    /** How heavy its letters are, 1 to 1000, as far as the font has them; 400 without it. `{ weight: 300 }` */
+    weight?: number;
+    /** Breaks lines so that none is longer than this, in canvas units. `{ wrap: 600 }` */
+    wrap?: number;
+    /** From one line to the next, as a multiple of `size`; 1.3 without it. `{ leading: 1.6 }` */
+    leading?: number;
     /** Language of the text, BCP 47: han characters look different in each; this city's without it. `{ language: "ja" }` */
     language?: string;
   }
 
   /** Points in canvas units: pairs, numbers in turn, or things with x and y. `[[0, 0], [50, 80]]`, `[0, 0, 50, 80]` */
   export type Points = readonly (number | readonly number[] | { readonly x: number; readonly y: number })[];
+
+  /** Of what `draw.inside` is the inside: bodies, polygons, circles, rectangles. `{ x: 960, y: 540, radius: 200 }` */
+  export type Mask =
+    | Body
+    | Points
+    | { readonly x: number; readonly y: number; readonly radius: number }
+    | { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
+
+  /** A text in several languages; where a text is asked for it is the one of this city. `draw.text(moon, 40, 80)` */
+  export interface Words {
+    /** In the language of this city. `draw.text(moon.here, 40, 80)` */
+    readonly here: string;
+    /** In the language of the other city. `draw.text(moon.there, 40, 80, { language: there.city.language })` */
+    readonly there: string;
+    /** In a language, or the nearest that there is; English if there is none. `moon.in("ja")` */
+    in(language: string): string;
+    /** The same as `here`. `String(moon)` */
+    toString(): string;
+  }
 
   /** A value for a member of a shader's `Params`: a number, a vector, or an array of vectors. `[0.1, 0.2]` */
   export type ShaderValue = number | boolean | readonly number[] | readonly (readonly number[])[];
@@ -366,21 +428,34 @@ declare module "moongate" {
    */
   export const ours: { readonly [name: string]: Marks };
 
-  /** Width and height of the canvas, in its units. `draw.circle(canvas.width / 2, canvas.height / 2, 100)` */
-  export const canvas: { readonly width: number; readonly height: number };
+  /** The canvas. `draw.circle(canvas.width / 2, canvas.height / 2, 100)` */
+  export const canvas: {
+    /** Its width, in its units. `draw.line(0, 0, canvas.width, 0)` */
+    readonly width: number;
+    /** Its height, in its units. `draw.line(0, 0, 0, canvas.height)` */
+    readonly height: number;
+    /** A metre of the screen, in its units; as if it was 4 metres wide where the site does not say. `const step = 0.7 * canvas.metre;` */
+    readonly metre: number;
+  };
 
-  /** Everything that can be seen; what is drawn later covers what was drawn before. At most 20,000 things a frame. */
+  /** Everything that can be seen; what is drawn later covers what was drawn before. At most 20,000 things a frame. `draw.circle(100, 50, 10)` */
   export const draw: {
-    /** Paints all of the canvas in one colour. `draw.background("#102030")` */
-    background(colour: Colour): void;
+    /** Paints all of the canvas in one colour or gradient. `draw.background("#102030")` */
+    background(colour: Colour | Gradient): void;
     /** A circle round x, y, by its radius in canvas units. `draw.circle(100, 50, 10, { fill: "gold" })` */
     circle(x: number, y: number, radius: number, style?: Style): void;
+    /** An ellipse round x, y, by its radii to the side and down in canvas units. `draw.ellipse(100, 50, 40, 10, { fill: "gold" })` */
+    ellipse(x: number, y: number, radiusX: number, radiusY: number, style?: Style): void;
     /** A rectangle by its left top corner, width and height in canvas units. `draw.rect(10, 10, 200, 80, { radius: 8 })` */
     rect(x: number, y: number, width: number, height: number, style?: RectStyle): void;
     /** A line with round ends from x1, y1 to x2, y2 in canvas units. `draw.line(0, 0, 90, 40, { stroke: "red", width: 4 })` */
     line(x1: number, y1: number, x2: number, y2: number, style?: LineStyle): void;
+    /** A part of a circle's line, clockwise from one angle to another. `draw.arc(100, 50, 40, 0, Math.PI, { stroke: "gold" })` */
+    arc(x: number, y: number, radius: number, from: number, to: number, style?: LineStyle): void;
     /** A line through points in canvas units. `draw.polyline([[0, 0], [50, 80], [90, 10]], { stroke: "gold" })` */
     polyline(points: Points, style?: PolylineStyle): void;
+    /** A smooth line through points in canvas units. `draw.curve([[0, 0], [50, 80], [90, 10]], { stroke: "gold", width: 4 })` */
+    curve(points: Points, style?: CurveStyle): void;
     /** A filled outline through points in canvas units. `draw.polygon([[0, 0], [50, 80], [90, 10]], { fill: "gold" })` */
     polygon(points: Points, style?: Style): void;
     /**
@@ -389,14 +464,23 @@ declare module "moongate" {
      */
     body(body: Body | { readonly outline: Points } | Points, style?: Style): void;
     /**
-     * What `paint` draws is seen only within these bodies, or only `outside` of them; with no bodies there is no inside. Not
-     * only bodies: a polygon, or several. Shaders are clipped too, and `draw.background` fills what is clipped. At most 128 a
-     * frame, one after the other; what `paint` moves, turns or fades ends with it.
-     * `draw.clip(here.bodies, () => draw.shader("sky.wgsl"))`
+     * What `paint` draws is seen only within these bodies; with no bodies there is no inside. Not only bodies: also polygons,
+     * circles, rectangles, or several of them. Shaders are clipped too, and `draw.background` fills what is inside. At most
+     * 128 a frame, one after the other; what `paint` moves, turns or fades ends with it.
+     * `draw.inside(here.bodies, () => draw.shader("sky.wgsl"))`
      */
-    clip(within: Body | readonly (Body | Points)[] | Points, paint: () => void, options?: { outside?: boolean }): void;
+    inside(mask: Mask | readonly Mask[], paint: () => void): void;
+    /** The same as `inside`, the other way round. `draw.outside(here.bodies, () => draw.background("white"))` */
+    outside(mask: Mask | readonly Mask[], paint: () => void): void;
+    /**
+     * A png, jpg or webp file of the folder, from its left top corner; as large as it is in pixels, or so wide, or so wide and
+     * high. `draw.image("moon.png", 40, 80, 200)`
+     */
+    image(file: string, x: number, y: number, width?: number, height?: number, style?: ImageStyle): void;
+    /** The same, as large as it is in pixels. `draw.image("moon.png", 40, 80, { alpha: 0.5 })` */
+    image(file: string, x: number, y: number, style?: ImageStyle): void;
     /** Text on the baseline at x, y in canvas units; "\n" begins a new line. `draw.text("hello", 40, 80, { size: 48 })` */
-    text(text: string | number | boolean, x: number, y: number, style?: TextStyle): void;
+    text(text: string | number | boolean | Words, x: number, y: number, style?: TextStyle): void;
     /**
      * All of the canvas, painted by a WGSL file of the folder; at most 8 a frame. The file has
      * `fn paint(at: vec2f) -> vec4f`, called for each pixel: `at` is in canvas units, y down; what it gives back is a
@@ -411,7 +495,7 @@ declare module "moongate" {
     shader(file: string, params?: ShaderParams): void;
     /** Remembers place, angle, size and alpha, up to 64 deep. `draw.push(); draw.rotate(1); draw.rect(0, 0, 9, 9); draw.pop();` */
     push(): void;
-    /** Goes back to what the last `push` remembered. `draw.pop()` */
+    /** Goes back to what the last `push` remembered. `draw.push(); draw.translate(100, 50); draw.pop();` */
     pop(): void;
     /** Moves what is drawn from now on, in canvas units. `draw.translate(100, 50)` */
     translate(x: number, y: number): void;
@@ -428,6 +512,56 @@ declare module "moongate" {
     /** Plays a wav, ogg, flac or mp3 file of the folder once, now, in this city. `sound.play("bell.wav", { volume: 0.5 })` */
     play(file: string, options?: PlayOptions): void;
   };
+
+  /** Colours that pass into each other; mixed as the eye sees them (OKLab). `gradient.linear(0, 0, 0, 900, ["navy", "gold"])` */
+  export const gradient: {
+    /** Along a line from x1, y1 to x2, y2 in canvas units. `gradient.linear(0, 0, 0, 900, ["navy", "gold"])` */
+    linear(x1: number, y1: number, x2: number, y2: number, colours: Colours): Gradient;
+    /** From x, y outwards to a radius, in canvas units. `gradient.radial(960, 540, 300, ["gold", "transparent"])` */
+    radial(x: number, y: number, radius: number, colours: Colours): Gradient;
+    /** Round x, y, clockwise from an angle. `gradient.conic(960, 540, 0, ["red", "gold", "red"])` */
+    conic(x: number, y: number, angle: number, colours: Colours): Gradient;
+  };
+
+  /** A colour between two: 0 is the first, 1 the second; by the shorter way round the colour circle (OKLCH). `mix("gold", "red", 0.5)` */
+  export function mix(first: Colour, second: Colour, t: number): Colour;
+
+  /** From 0 to 1, and not in even steps. `const x = 100 + 400 * ease.inOut(age / 2);` */
+  export const ease: {
+    /** Slowly first. `ease.in(0.5) === 0.125` */
+    in(t: number): number;
+    /** Slowly at the end. `ease.out(0.5) === 0.875` */
+    out(t: number): number;
+    /** Slowly first and at the end. `ease.inOut(0.5) === 0.5` */
+    inOut(t: number): number;
+    /** Beyond the end, and back. `ease.back(0.7) > 1` */
+    back(t: number): number;
+    /** Swings in like a spring. `ease.elastic(age)` */
+    elastic(t: number): number;
+    /** Falls, and bounces. `ease.bounce(age)` */
+    bounce(t: number): number;
+  };
+
+  /** Something happens once, after "2s", "5m" or so many seconds; it ends with the scene. What it gives back ends it before. `const end = after("2s", () => sound.play("bell.wav"));` */
+  export function after(span: string | number, then: () => void): () => void;
+  /** Something happens again and again. What it gives back ends it. `every("20s", () => sound.play("bell.wav"));` */
+  export function every(span: string | number, then: () => void): () => void;
+
+  /** A text in the languages of both cities. `const moon = words({ en: "moon", zh: "月" });` */
+  export function words(texts: { readonly [language: string]: string }): Words;
+
+  /**
+   * Numbers that an artist turns while the scene runs, as sliders on F1; each is declared in `installation.toml`:
+   *
+   * ```toml
+   * [dials.speed]
+   * value = 1.0
+   * from = 0.0
+   * to = 4.0
+   * ```
+   * `x += dials.speed * dt;`
+   */
+  export const dials: { readonly [name: string]: number };
 
   /** Tells the other half of the scene, in order and once, while `there.linked`; otherwise it is dropped, so say what
    * matters again in `linked()`. A name of 1 to 64 bytes, data as JSON of at most 800. `signal("bell", { x: 10 })` */

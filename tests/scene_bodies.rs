@@ -153,7 +153,7 @@ fn a_body_is_drawn_round_in_its_citys_look() {
     assert_eq!((theirs.1.fill.0[3], theirs.1.stroke), (128, Colour([255, 255, 255, 128])));
     assert_eq!((copy.0, copy.1.fill), (mine.0, Colour([255; 4])));
     assert_eq!(kept.0.len(), 144, "an outline that was kept is as round");
-    assert_eq!(picture.clone().checked(&[]), picture, "what a scene can say is within the bounds");
+    assert_eq!(picture.clone().checked(&[], 0), picture, "what a scene can say is within the bounds");
 }
 
 #[test]
@@ -181,35 +181,37 @@ fn order(picture: &Picture) -> String {
 #[test]
 fn a_clip_ends_with_its_function() {
     let orders = [
-        ("draw.clip(here.bodies, () => { dot(); dot(); }); dot();", "C2 * * U *"),
-        ("draw.clip(here.bodies[0], dot, { outside: true });", "O1 * U"),
-        ("draw.clip(there.bodies, dot); draw.clip(there.bodies, dot, { outside: true });", "C0 * U O0 * U"),
-        ("draw.clip([0, 0, 9, 0, 9, 9], dot); draw.clip([[0, 0], [9, 0], [9, 9]], dot);", "C1 * U C1 * U"),
-        ("draw.clip([here.bodies[0].outline, [0, 0, 9, 0, 9, 9]], dot);", "C2 * U"),
+        ("draw.inside(here.bodies, () => { dot(); dot(); }); dot();", "C2 * * U *"),
+        ("draw.outside(here.bodies[0], dot);", "O1 * U"),
+        ("draw.inside(there.bodies, dot); draw.outside(there.bodies, dot);", "C0 * U O0 * U"),
+        ("draw.inside([0, 0, 9, 0, 9, 9], dot); draw.inside([[0, 0], [9, 0], [9, 9]], dot);", "C1 * U C1 * U"),
+        ("draw.inside([here.bodies[0].outline, [0, 0, 9, 0, 9, 9]], dot);", "C2 * U"),
         (
-            "draw.clip([here.bodies[0], [[0, 0], [9, 0], [9, 9]]], dot); draw.clip([{ x: 1, y: 1 }], dot);",
+            "draw.inside([here.bodies[0], [[0, 0], [9, 0], [9, 9]]], dot); draw.inside([{ x: 1, y: 1 }], dot);",
             "C2 * U C0 * U",
         ),
-        ("try { draw.clip(here.bodies, () => { dot(); throw new Error(\"mine\"); }); } catch {} dot();", "C2 * U *"),
-        ("try { draw.clip(here.bodies, () => { draw.clip(here.bodies, dot); }); } catch {} dot();", "C2 U *"),
+        ("draw.inside({ x: 5, y: 5, radius: 3 }, dot);", "C1 * U"),
+        ("draw.inside([{ x: 5, y: 5, width: 3, height: 4 }, here.bodies[0], [0, 0, 9, 0, 9, 9]], dot);", "C3 * U"),
+        ("try { draw.inside(here.bodies, () => { dot(); throw new Error(\"mine\"); }); } catch {} dot();", "C2 * U *"),
+        ("try { draw.inside(here.bodies, () => { draw.inside(here.bodies, dot); }); } catch {} dot();", "C2 U *"),
         // A background within paints what is within, and takes away nothing.
-        ("dot(); draw.clip(here.bodies, () => draw.background(\"black\")); dot();", "* C2 * U *"),
+        ("dot(); draw.inside(here.bodies, () => draw.background(\"black\")); dot();", "* C2 * U *"),
     ];
     let bodies = [body(1, 100.0), body(2, 300.0)];
     for (line, expected) in orders {
         let script = scene(&format!("const dot = () => draw.circle(1, 2, 3); {line}"));
         let picture = picture(&mut good(&script), &at(0.0, &bodies, &[]));
         assert_eq!(order(&picture), expected, "{line}");
-        assert_eq!(picture.clone().checked(&[]), picture, "{line}");
+        assert_eq!(picture.clone().checked(&[], 0), picture, "{line}");
     }
 }
 
 #[test]
 fn what_is_moved_within_a_clip_is_as_before_after_it() {
     let line = "draw.push(); draw.translate(10, 0); \
-                try { draw.clip(here.bodies, () => { draw.push(); draw.translate(100, 0); draw.pop(); draw.pop(); }); } \
+                try { draw.inside(here.bodies, () => { draw.push(); draw.translate(100, 0); draw.pop(); draw.pop(); }); } \
                 catch (e) { console.log(e.message); } \
-                draw.clip(here.bodies, () => { draw.push(); draw.scale(5); draw.alpha(0.1); }); \
+                draw.inside(here.bodies, () => { draw.push(); draw.scale(5); draw.alpha(0.1); }); \
                 draw.circle(0, 0, 3, { fill: \"white\" }); draw.pop(); draw.circle(0, 0, 3);";
     let (picture, acts, fault) = see(&mut good(&scene(line)), &at(0.0, &[body(1, 100.0)], &[]));
     assert_eq!(fault, None);
@@ -226,11 +228,11 @@ fn what_is_moved_within_a_clip_is_as_before_after_it() {
 
 #[test]
 fn clips_and_bodies_are_bounded() {
-    let line = "for (let i = 0; i < 129; i++) draw.clip(here.bodies, () => {});";
+    let line = "for (let i = 0; i < 129; i++) draw.inside(here.bodies, () => {});";
     let fault = see(&mut good(&scene(line)), &at(0.0, &[], &[])).2.expect("too many");
-    assert!(fault.problem.contains(&format!("more than {CLIPS_MAX} clips in one frame")), "{fault}");
+    assert!(fault.problem.contains(&format!("more than {CLIPS_MAX} of draw.inside and draw.outside")), "{fault}");
     // A full picture still ends its clip.
-    let line = "try { draw.clip(here.bodies, () => { for (;;) draw.circle(1, 2, 3); }); } catch {}";
+    let line = "try { draw.inside(here.bodies, () => { for (;;) draw.circle(1, 2, 3); }); } catch {}";
     let full = picture(&mut good(&scene(line)), &at(0.0, &[], &[]));
     assert_eq!((full.items.len(), full.items.last()), (ITEMS_MAX, Some(&Item::Unclip)));
     let line = "for (;;) draw.body(here.bodies[0]);";
@@ -265,17 +267,17 @@ fn a_beginners_mistake_with_bodies_is_told() {
         ("draw.body(here.bodies[0], { pattern: \"stripes\" });", "\"stripes\", not \"plain\" or \"lines\" or \"dots\""),
         ("draw.body(here.bodies[0], { texture: \"dots\" });", "a body has no `texture`; did you mean `pattern`?"),
         ("draw.line(0, 0, 9, 9, { pattern: \"dots\" });", "a line has no `pattern`"),
-        ("draw.clip(here.bodies);", "the function that draws is missing; use draw.clip(here.bodies, () => { … })"),
-        ("draw.clip(here.bodies, draw.body(here.bodies[0]));", "what draws is undefined, not a function"),
-        ("draw.clip(here.touches[0], () => {});", "a touch is no body"),
-        ("draw.clip(here.bodies, () => {}, { inside: true });", "a clip has no `inside`; it has `outside`"),
-        ("draw.clip(here.bodies, () => {}, { outside: 1 });", "outside is an int, not true or false"),
-        ("draw.clip(here.bodies, () => draw.clip(here.bodies, () => {}));", "cannot stand within another one"),
+        ("draw.inside(here.bodies);", "the function that draws is missing; use draw.inside(here.bodies, () => { … })"),
+        ("draw.inside(here.bodies, draw.body(here.bodies[0]));", "what draws is undefined, not a function"),
+        ("draw.inside(here.touches[0], () => {});", "a touch is no body"),
+        ("draw.inside({ x: 1, y: 2, radius: \"3\" }, () => {});", "radius is a string, not a number"),
+        ("draw.inside({ x: 1, y: 2 }, () => {});", "an object is no body"),
+        ("draw.inside(here.bodies, () => draw.inside(here.bodies, () => {}));", "cannot stand within another"),
         ("for (const body of here.bodies()) draw.body(body);", "`bodies` is an array: for (const body of here.bodies)"),
         ("const v = here.flow(1, 2);", "here.flow.at(x, y)"),
         ("const v = here.flow.at(1);", "here.flow.at: y is missing; use here.flow.at(x, y)"),
         ("const v = there.flow.at(\"a\", 2);", "there.flow.at: x and y must be numbers; use there.flow.at(x, y)"),
-        ("draw.clipp(here.bodies, () => {});", "did you mean `draw.clip`?"),
+        ("draw.insid(here.bodies, () => {});", "did you mean `draw.inside`?"),
     ];
     let mut sees = at(0.0, &[body(1, 100.0)], &[]);
     sees.here.touches.push(moongate::scene::TouchSeen { id: 1, x: 2.0, y: 3.0, by: "reach", began: 0.0 });
@@ -297,7 +299,7 @@ fn a_beginners_mistake_with_bodies_is_told() {
 
 #[test]
 fn a_background_within_a_clip_covers_every_canvas() {
-    let line = "draw.translate(500, 500); draw.clip(here.bodies, () => draw.background(\"gold\"));";
+    let line = "draw.translate(500, 500); draw.inside(here.bodies, () => draw.background(\"gold\"));";
     let picture = picture(&mut good(&scene(line)), &at(0.0, &[body(1, 100.0)], &[]));
     let [_, Item::Shape { shape: Shape::Rect([w, h, _]), transform, .. }, Item::Unclip] = &picture.items[..] else {
         panic!("{:?}", picture.items)

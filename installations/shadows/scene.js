@@ -269,7 +269,7 @@ function remember(now, day) {
 function gold(mine, theirs) {
   if (!mine.length || !theirs.length) return;
   const style = { fill: css(GOLD), stroke: css([1, 0.94, 0.74]), width: 9, soft: 5, alpha: 0.95 };
-  draw.clip(mine.map((a) => a.what), () => { for (const b of theirs) draw.body(b.what, style); });
+  draw.inside(mine.map((a) => a.what), () => { for (const b of theirs) draw.body(b.what, style); });
 }
 
 // A thin circle as a line: a large one by draw.circle costs each pixel within it.

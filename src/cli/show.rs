@@ -145,6 +145,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
             side,
             // Two cities are not to throw the same dice.
             seed: arguments.seed.wrapping_mul(2).wrapping_add(u64::from(side)),
+            metres: site.ground.map(|ground| ground.width),
         },
     )?;
     let scene = Arc::new(scene);

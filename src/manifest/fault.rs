@@ -1,5 +1,6 @@
 //! What is wrong with a manifest, told so that its author can mend it: file, line, key, remedy.
 
+use crate::works::NAME_MAX;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -48,6 +49,18 @@ pub(super) struct Source<'a> {
 }
 
 impl Source<'_> {
+    /// Whether a table's name can be a name in a script; `such` is one that can.
+    pub fn script_name(&self, name: &toml::Spanned<String>, key: &str, such: &str) -> Result<(), Fault> {
+        let word = name.get_ref();
+        let letters = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        if word.len() <= NAME_MAX && word.starts_with(|c: char| c.is_ascii_lowercase()) && word.bytes().all(letters) {
+            return Ok(());
+        }
+        let problem = format!("\"{word}\" cannot be a name in a script");
+        let remedy = format!("use a small letter, then letters and digits, at most {NAME_MAX}: {such}");
+        Err(self.fault(name.span(), key, problem, remedy))
+    }
+
     /// Something is wrong with the value at `span`, which belongs to `key`.
     pub fn fault(&self, span: Range<usize>, key: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Fault {
         Fault {

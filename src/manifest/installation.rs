@@ -1,5 +1,6 @@
 //! `installation.toml`: what an artist's folder says of itself.
 
+use super::dials::{Dial, RawDial, read_dials};
 use super::fault::{Fault, Source};
 use super::together::{Lost, Ours, RawLost, RawOurs, read_lost, read_ours};
 use crate::presence::Meeting;
@@ -34,6 +35,8 @@ pub struct Installation {
     pub ours: Vec<Ours>,
     /// What becomes of people of the other city, and of what it says of itself, when the link is lost.
     pub lost: [Lost; 2],
+    /// Numbers that can be turned, in the order of their names.
+    pub dials: Vec<Dial>,
 }
 
 #[derive(Deserialize)]
@@ -53,6 +56,8 @@ struct Raw {
     ours: BTreeMap<Spanned<String>, RawOurs>,
     #[serde(default)]
     lost: RawLost,
+    #[serde(default)]
+    dials: BTreeMap<Spanned<String>, RawDial>,
 }
 
 impl Installation {
@@ -137,6 +142,7 @@ impl Installation {
             script,
             ours: read_ours(&source, raw.ours)?,
             lost: read_lost(&source, &raw.lost)?,
+            dials: read_dials(&source, raw.dials)?,
         })
     }
 

@@ -1,6 +1,7 @@
 //! `site.toml`, `twins.toml` and `installation.toml`, parsed once into types that cannot be wrong.
 
 mod cities;
+mod dials;
 mod fault;
 mod installation;
 mod site;
@@ -8,6 +9,7 @@ mod together;
 mod twins;
 
 pub use cities::{City, Domain, cities, city};
+pub use dials::Dial;
 pub use fault::{Fault, nearest};
 pub use installation::Installation;
 pub use site::{Camera, Ground, Osc, Screen, Site, TouchFrom, TouchSource, is_host_and_port, words};

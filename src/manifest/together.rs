@@ -1,7 +1,6 @@
 //! What an installation has together with its other half, and what becomes of it when the link is lost.
 
 use super::fault::{Fault, Source};
-use crate::works::NAME_MAX;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use toml::Spanned;
@@ -61,12 +60,7 @@ pub(super) fn read_ours(source: &Source, raw: BTreeMap<Spanned<String>, RawOurs>
     for (name, RawOurs { lost }) in raw {
         let key = format!("ours.{}", name.get_ref());
         let word = name.get_ref();
-        let letters = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-        if word.len() > NAME_MAX || !word.starts_with(|c: char| c.is_ascii_lowercase()) || !word.bytes().all(letters) {
-            let problem = format!("\"{word}\" cannot be a name in a script");
-            let remedy = format!("use a small letter, then letters and digits, at most {NAME_MAX}: [ours.lanterns]");
-            return Err(source.fault(name.span(), &key, problem, remedy));
-        }
+        source.script_name(&name, &key, "[ours.lanterns]")?;
         if all.len() == OURS_MAX {
             let problem = format!("more than {OURS_MAX} kinds of marks");
             return Err(source.fault(name.span(), &key, problem, "tell them apart by what is said of each instead"));

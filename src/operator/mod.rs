@@ -89,6 +89,12 @@ fn panel(mut contexts: EguiContexts, panel: Res<Panel>, backstage: Res<Backstage
                 ui.colored_label(ORANGE, fault);
             }
         }
+        for (dial, mut value) in backstage.dials.all() {
+            let slider = egui::Slider::new(&mut value, dial.range[0]..=dial.range[1]).text(&dial.name);
+            if ui.add(slider).changed() {
+                backstage.dials.turn(&dial.name, value);
+            }
+        }
         if let Some(fault) = scene.fault.or(scene.last_fault) {
             ui.separator();
             ui.colored_label(ORANGE, fault.to_string());

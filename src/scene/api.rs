@@ -2,14 +2,17 @@
 
 use super::ACTS_MAX;
 use super::bodies::{self, Field};
-use super::call::{BODY, CIRCLE, Call, LINE, POLYGON, POLYLINE, RECT, STRING_MAX, TEXT, article};
+use super::call::{
+    ARC, BLENDS, BODY, CIRCLE, CURVE, Call, ELLIPSE, LINE, POLYGON, POLYLINE, RECT, STRING_MAX, TEXT, article,
+};
 use super::colour::Colour;
 use super::message::{Act, Start};
 use super::noise::Noise;
+use super::palette::{gradient, image, mix};
 use super::pen::{Full, Pen};
-use super::picture::{Blend, Shape};
+use super::picture::{Along, Blend, Gradient, Shape};
 use super::shader::Params;
-use super::smooth::finest;
+use super::smooth::{curve, finest};
 use crate::manifest::nearest;
 use crate::works::Draft;
 use rquickjs::function::Rest;
@@ -38,6 +41,11 @@ pub(super) struct Stage {
     /// How the picture moves here.
     pub field: Option<Field>,
     pub colours: HashMap<String, Colour>,
+    pub gradients: HashMap<String, Gradient>,
+    /// Canvas units in a metre of the screen.
+    pub metre: f32,
+    /// The installation's images by name and size in pixels.
+    pub images: Vec<(String, [u32; 2])>,
 }
 
 impl Stage {
@@ -55,6 +63,9 @@ impl Stage {
             canvas: start.canvas,
             field: None,
             colours: HashMap::new(),
+            gradients: HashMap::new(),
+            metre: start.metre,
+            images: start.images.clone(),
         }
     }
 
@@ -89,6 +100,9 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
     let draw = Object::new(ctx.clone())?;
     add(ctx, &draw, ("background", "draw.background", "draw.background(\"#102030\")"), stage, |call, stage| {
         let Some(value) = call.arguments.first() else { return Err(call.wrong("the colour is missing")) };
+        if let Some(gradient) = call.gradient(stage, value)? {
+            return call.full(stage.borrow_mut().pen.background_gradient(gradient));
+        }
         let colour = call.colour(stage, value, "the colour")?;
         call.full(stage.borrow_mut().pen.background(colour))
     })?;
@@ -96,6 +110,13 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         let [x, y, r] = [call.number(0, "x")?, call.number(1, "y")?, call.number(2, "the radius")?];
         let style = call.style(stage, 3, &CIRCLE)?;
         call.full(stage.borrow_mut().pen.shape(Shape::Ellipse([r.max(0.0); 2]), [x, y], style.paint))
+    })?;
+    let usage = "draw.ellipse(x, y, radiusX, radiusY, { fill })";
+    add(ctx, &draw, ("ellipse", "draw.ellipse", usage), stage, |call, stage| {
+        let [x, y] = [call.number(0, "x")?, call.number(1, "y")?];
+        let radii = [call.number(2, "the radius to the side")?, call.number(3, "the radius down")?];
+        let style = call.style(stage, 4, &ELLIPSE)?;
+        call.full(stage.borrow_mut().pen.shape(Shape::Ellipse(radii.map(|r| r.max(0.0))), [x, y], style.paint))
     })?;
     add(
         ctx,
@@ -123,6 +144,28 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         let style = call.style(stage, 1, &POLYLINE)?;
         call.full(stage.borrow_mut().pen.points(&points, style.closed, false, style.paint))
     })?;
+    let usage = "draw.arc(x, y, radius, from, to, { stroke, width })";
+    add(ctx, &draw, ("arc", "draw.arc", usage), stage, |call, stage| {
+        let [x, y, r] = [call.number(0, "x")?, call.number(1, "y")?, call.number(2, "the radius")?];
+        let [from, to] = [call.number(3, "the angle from")?, call.number(4, "the angle to")?];
+        let style = call.style(stage, 5, &ARC)?;
+        let turn = (to - from).clamp(-std::f32::consts::TAU, std::f32::consts::TAU);
+        let steps = ((turn * r).abs() / stage.borrow().finest * 2.0).clamp(8.0, 128.0) as u16;
+        let point = |i: u16| {
+            let (sin, cos) = (from + turn * f32::from(i) / f32::from(steps)).sin_cos();
+            [x + r * cos, y + r * sin]
+        };
+        let points: Vec<[f32; 2]> = (0..=steps).map(point).collect();
+        call.full(stage.borrow_mut().pen.points(&points, false, false, style.paint))
+    })?;
+    let usage = "draw.curve([[x, y], …], { stroke, width, closed, fill })";
+    add(ctx, &draw, ("curve", "draw.curve", usage), stage, |call, stage| {
+        let points = call.points(0)?;
+        let style = call.style(stage, 1, &CURVE)?;
+        let filled = style.paint.fill.0[3] > 0;
+        let points = curve(&points, style.closed || filled, stage.borrow().finest);
+        call.full(stage.borrow_mut().pen.points(&points, style.closed, filled, style.paint))
+    })?;
     let usage = "draw.polygon([[x, y], …], { fill, stroke, width })";
     add(ctx, &draw, ("polygon", "draw.polygon", usage), stage, |call, stage| {
         let points = call.points(0)?;
@@ -138,7 +181,12 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         }
         call.full(stage.borrow_mut().pen.points(&points, true, true, style.paint))
     })?;
-    add(ctx, &draw, ("clip", "draw.clip", "draw.clip(here.bodies, () => { … })"), stage, clip)?;
+    let usage = "draw.inside(here.bodies, () => { … })";
+    add(ctx, &draw, ("inside", "draw.inside", usage), stage, |call, stage| clip(call, stage, true))?;
+    let usage = "draw.outside(here.bodies, () => { … })";
+    add(ctx, &draw, ("outside", "draw.outside", usage), stage, |call, stage| clip(call, stage, false))?;
+    let usage = "draw.image(\"moon.png\", x, y, width, height, { alpha })";
+    add(ctx, &draw, ("image", "draw.image", usage), stage, image)?;
     let usage = "draw.text(\"text\", x, y, { size, fill, align })";
     add(ctx, &draw, ("text", "draw.text", usage), stage, |call, stage| {
         let text = call.text(0, "the text")?;
@@ -147,7 +195,7 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         let mut stage = stage.borrow_mut();
         let stage = &mut *stage;
         let language = style.language.as_deref().unwrap_or(&stage.language);
-        call.full(stage.pen.text(&text, at, (style.size, style.align, style.bold), language, style.paint))
+        call.full(stage.pen.text(&text, at, style.letters, language, style.paint))
     })?;
     add(ctx, &draw, ("shader", "draw.shader", "draw.shader(\"night.wgsl\", { sun: 1 })"), stage, shader)?;
     add(ctx, &draw, ("push", "draw.push", "draw.push()"), stage, |call, stage| {
@@ -194,6 +242,16 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         }
         Ok(stage.borrow().noise.at(point))
     })?;
+    let gradients = Object::new(ctx.clone())?;
+    for (key, name, usage, along) in [
+        ("linear", "gradient.linear", "gradient.linear(x1, y1, x2, y2, [\"gold\", \"red\"])", Along::Line),
+        ("radial", "gradient.radial", "gradient.radial(x, y, radius, [\"gold\", \"red\"])", Along::Radius),
+        ("conic", "gradient.conic", "gradient.conic(x, y, angle, [\"gold\", \"red\"])", Along::Angle),
+    ] {
+        add(ctx, &gradients, (key, name, usage), stage, move |call, stage| gradient(call, stage, along))?;
+    }
+    all.set("gradient", gradients)?;
+    add(ctx, &all, ("mix", "mix", "mix(\"gold\", \"red\", 0.5)"), stage, mix)?;
     add(ctx, &all, ("signal", "signal", "signal(\"name\", { any: \"data\" })"), stage, |call, stage| {
         let name = call.text(0, "the name")?;
         let data = match call.arguments.get(1) {
@@ -275,7 +333,7 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
 }
 
 /// What there is to choose from.
-fn folder_has<'a>(known: impl Iterator<Item = &'a str>, wanted: &str) -> String {
+pub(super) fn folder_has<'a>(known: impl Iterator<Item = &'a str>, wanted: &str) -> String {
     match known.collect::<Vec<_>>().join(", ") {
         none if none.is_empty() => format!("the folder has none: put {wanted} there"),
         some => format!("the folder has {some}"),
@@ -283,25 +341,13 @@ fn folder_has<'a>(known: impl Iterator<Item = &'a str>, wanted: &str) -> String 
 }
 
 /// What is drawn within the function that is given is seen within the outlines that are given, or outside of them.
-fn clip<'js>(call: &Call<'_, 'js>, stage: &Shared) -> Result<()> {
+fn clip<'js>(call: &Call<'_, 'js>, stage: &Shared, inside: bool) -> Result<()> {
     let rings = call.rings(stage, 0)?;
     let missing = || call.wrong("the function that draws is missing");
     let draws = call.arguments.get(1).ok_or_else(missing)?;
     let Some(draws) = draws.as_function() else {
         return Err(call.wrong(format!("what draws is {}, not a function", article(draws))));
     };
-    let mut inside = true;
-    if let Some(value) = call.arguments.get(2).filter(|value| !value.is_undefined()) {
-        let Some(object) = value.as_object() else {
-            return Err(call.wrong(format!("the options are {}, not {{ outside: true }}", article(value))));
-        };
-        for entry in object.props::<String, Value>() {
-            match entry? {
-                (key, value) if key == "outside" => inside = !call.truth(&value, "outside")?,
-                (key, _) => return Err(call.wrong(format!("a clip has no `{key}`; it has `outside`"))),
-            }
-        }
-    }
     call.full(stage.borrow_mut().pen.clip(&rings, inside))?;
     // Whatever becomes of it, the clip ends with it.
     let drawn = draws.call::<_, Value>(());
@@ -333,7 +379,7 @@ fn shader<'js>(call: &Call<'_, 'js>, stage: &Shared) -> Result<()> {
         for entry in object.props::<String, Value>() {
             let (key, value) = entry?;
             if key == "blend" && value.is_string() {
-                blend = call.word(&value, "blend", [("over", Blend::Over), ("add", Blend::Add)])?;
+                blend = call.word(&value, "blend", BLENDS)?;
                 continue;
             }
             let Some(slot) = shader.slots.iter().find(|slot| slot.name == key) else {

@@ -5,7 +5,8 @@ use super::api::Shared;
 use super::bodies::points;
 use super::colour::Colour;
 use super::pen::Full;
-use super::picture::{Align, Blend, Paint, Pattern};
+use super::pen::Letters;
+use super::picture::{Align, Blend, Gradient, Paint, Pattern};
 use super::smooth::smooth;
 use crate::manifest::nearest;
 use rquickjs::{Array, Coerced, Ctx, Error, Exception, Result, Value};
@@ -45,13 +46,42 @@ pub(super) const LINE: Kind =
     Kind { name: "a line", keys: &["stroke", "width", "soft", "alpha", "blend"], filled: false };
 pub(super) const POLYLINE: Kind =
     Kind { name: "a polyline", keys: &["stroke", "width", "soft", "alpha", "blend", "closed"], filled: false };
+pub(super) const ELLIPSE: Kind = Kind { name: "an ellipse", ..CIRCLE };
+pub(super) const ARC: Kind = Kind { name: "an arc", ..LINE };
+pub(super) const CURVE: Kind = Kind {
+    name: "a curve",
+    keys: &["stroke", "width", "soft", "alpha", "blend", "closed", "fill", "pattern"],
+    filled: false,
+};
 pub(super) const POLYGON: Kind = Kind { name: "a polygon", ..CIRCLE };
 pub(super) const BODY: Kind = Kind { name: "a body", ..CIRCLE };
-pub(super) const TEXT: Kind =
-    Kind { name: "a text", keys: &["fill", "alpha", "blend", "size", "align", "bold", "language"], filled: true };
+pub(super) const TEXT: Kind = Kind {
+    name: "a text",
+    keys: &["fill", "alpha", "blend", "size", "readable", "align", "bold", "weight", "wrap", "leading", "language"],
+    filled: true,
+};
+pub(super) const IMAGE: Kind =
+    Kind { name: "an image", keys: &["fill", "alpha", "blend", "part", "center"], filled: true };
+
+/// How things can meet what is below.
+pub(super) const BLENDS: [(&str, Blend); 6] = [
+    ("over", Blend::Over),
+    ("add", Blend::Add),
+    ("multiply", Blend::Multiply),
+    ("screen", Blend::Screen),
+    ("lighten", Blend::Lighten),
+    ("darken", Blend::Darken),
+];
+/// What a gradient calls itself as a text; `prelude.js` has it so.
+pub(super) const GRADIENT: &str = "__gradient";
+/// Gradients remembered by their texts.
+const GRADIENTS_MAX: usize = 500;
+/// An em square that can be read from so far away, as a fraction of the distance: the small letters are then 16 minutes of arc
+/// high, as DIN 1450 wants of what is read in passing.
+const READABLE: f32 = 0.009;
 
 /// What other tools call something, and what it is called here.
-const ALIASES: [(&str, &str); 8] = [
+const ALIASES: [(&str, &str); 12] = [
     ("color", "fill"),
     ("colour", "fill"),
     ("strokeWidth", "width"),
@@ -60,17 +90,23 @@ const ALIASES: [(&str, &str); 8] = [
     ("weight", "width"),
     ("opacity", "alpha"),
     ("texture", "pattern"),
+    ("tint", "fill"),
+    ("lineHeight", "leading"),
+    ("maxWidth", "wrap"),
+    ("fontSize", "size"),
 ];
 
 /// A style as a script gives it.
 pub(super) struct Style {
     pub paint: Paint,
     pub radius: f32,
-    pub size: f32,
-    pub align: Align,
-    pub bold: bool,
+    pub letters: Letters,
     pub language: Option<String>,
     pub closed: bool,
+    /// Of an image: left, top, width, height in its pixels.
+    pub part: Option<[f32; 4]>,
+    /// Its place is its middle.
+    pub center: bool,
 }
 
 impl<'js> Call<'_, 'js> {
@@ -128,15 +164,42 @@ impl<'js> Call<'_, 'js> {
         Ok(colour)
     }
 
+    /// The number of the gradient that this value is, if it is one.
+    pub fn gradient(&self, stage: &Shared, value: &Value<'js>) -> Result<Option<u8>> {
+        let Some(object) = value.as_object() else { return Ok(None) };
+        let said: Value = object.get(GRADIENT)?;
+        let Some(said) = said.as_string() else { return Ok(None) };
+        let said = said.to_string()?;
+        let mut stage = stage.borrow_mut();
+        let stage = &mut *stage;
+        if !stage.gradients.contains_key(&said) {
+            let read = serde_json::from_str::<Gradient>(&said).map_err(|_| self.wrong("this is no gradient"))?;
+            if stage.gradients.len() >= GRADIENTS_MAX {
+                stage.gradients.clear();
+            }
+            stage.gradients.insert(said.clone(), read);
+        }
+        let gradient = &stage.gradients[&said];
+        self.full(stage.pen.gradient(gradient)).map(Some)
+    }
+
+    /// A colour, or white and a gradient.
+    fn fill(&self, stage: &Shared, value: &Value<'js>, key: &str) -> Result<(Colour, u8)> {
+        match self.gradient(stage, value)? {
+            Some(gradient) => Ok((Colour([255; 4]), gradient)),
+            None => Ok((self.colour(stage, value, key)?, 0)),
+        }
+    }
+
     pub fn style(&self, stage: &Shared, index: usize, kind: &Kind) -> Result<Style> {
         let mut style = Style {
             paint: Paint { width: 1.0, ..Paint::default() },
             radius: 0.0,
-            size: 32.0,
-            align: Align::Left,
-            bold: false,
+            letters: Letters::default(),
             language: None,
             closed: false,
+            part: None,
+            center: false,
         };
         let white = Colour([255; 4]);
         let Some(value) = self.arguments.get(index).filter(|value| !value.is_undefined()) else {
@@ -160,6 +223,7 @@ impl<'js> Call<'_, 'js> {
                 let other = match key.as_str() {
                     "fill" if !kind.filled => Some("stroke"),
                     "stroke" if kind.filled => Some("fill"),
+                    "width" if kind.keys.contains(&"wrap") => Some("wrap"),
                     _ => None,
                 };
                 let meant = other.or(alias.filter(|ours| kind.keys.contains(ours)));
@@ -169,23 +233,38 @@ impl<'js> Call<'_, 'js> {
             }
             let paint = &mut style.paint;
             match key.as_str() {
-                "fill" => (paint.fill, coloured) = (self.colour(stage, &value, "fill")?, true),
-                "stroke" => (paint.stroke, coloured) = (self.colour(stage, &value, "stroke")?, true),
+                "fill" => {
+                    (paint.fill, paint.gradients[0]) = self.fill(stage, &value, "fill")?;
+                    coloured = true;
+                }
+                "stroke" => {
+                    (paint.stroke, paint.gradients[1]) = self.fill(stage, &value, "stroke")?;
+                    coloured = true;
+                }
                 "width" => paint.width = self.as_number(&value, "width")?.max(0.0),
                 "soft" => paint.soft = self.as_number(&value, "soft")?.max(0.0),
                 "alpha" => alpha = self.as_number(&value, "alpha")?,
-                "blend" => paint.blend = self.word(&value, "blend", [("over", Blend::Over), ("add", Blend::Add)])?,
+                "blend" => paint.blend = self.word(&value, "blend", BLENDS)?,
                 "pattern" => {
                     let words = [("plain", Pattern::Plain), ("lines", Pattern::Lines), ("dots", Pattern::Dots)];
                     paint.pattern = self.word(&value, "pattern", words)?;
                 }
                 "radius" => style.radius = self.as_number(&value, "radius")?.max(0.0),
-                "size" => style.size = self.as_number(&value, "size")?.clamp(0.5, 4_000.0),
+                "size" => style.letters.size = self.as_number(&value, "size")?.clamp(0.5, 4_000.0),
+                "readable" => {
+                    let metres = self.as_number(&value, "readable")?;
+                    style.letters.size = (metres * READABLE * stage.borrow().metre).clamp(0.5, 4_000.0);
+                }
                 "align" => {
                     let words = [("left", Align::Left), ("center", Align::Center), ("right", Align::Right)];
-                    style.align = self.word(&value, "align", words)?;
+                    style.letters.align = self.word(&value, "align", words)?;
                 }
-                "bold" => style.bold = self.truth(&value, "bold")?,
+                "bold" => style.letters.weight = if self.truth(&value, "bold")? { 700 } else { 400 },
+                "weight" => style.letters.weight = self.as_number(&value, "weight")?.clamp(1.0, 1_000.0) as u16,
+                "wrap" => style.letters.wrap = self.as_number(&value, "wrap")?.max(0.0),
+                "leading" => style.letters.leading = self.as_number(&value, "leading")?.clamp(0.2, 10.0),
+                "center" => style.center = self.truth(&value, "center")?,
+                "part" => style.part = Some(self.part(&value)?),
                 "closed" => style.closed = self.truth(&value, "closed")?,
                 _ => style.language = Some(self.words(&value, "language")?),
             }
@@ -196,6 +275,16 @@ impl<'js> Call<'_, 'js> {
         style.paint.fill = style.paint.fill.faded(alpha);
         style.paint.stroke = style.paint.stroke.faded(alpha);
         Ok(style)
+    }
+
+    fn part(&self, value: &Value<'js>) -> Result<[f32; 4]> {
+        let wrong = || self.wrong("the part is no [left, top, width, height] in the image's pixels");
+        let array = value.as_array().filter(|array| array.len() == 4).ok_or_else(wrong)?;
+        let mut part = [0.0; 4];
+        for (side, value) in part.iter_mut().zip(array.iter::<Value>()) {
+            *side = self.as_number(&value?, "a side of the part")?;
+        }
+        Ok(part)
     }
 
     pub fn truth(&self, value: &Value<'js>, key: &str) -> Result<bool> {
@@ -292,12 +381,34 @@ impl<'js> Call<'_, 'js> {
         Ok(smooth(&self.as_points(array)?, finest))
     }
 
-    /// What a clip is made of: a body, bodies, a polygon, or polygons.
+    /// A circle `{ x, y, radius }` or a rectangle `{ x, y, width, height }` as a ring; none for what is neither.
+    fn shape_of(&self, value: &Value<'js>) -> Result<Option<Vec<[f32; 2]>>> {
+        let Some(object) = value.as_object().filter(|object| !object.is_array()) else { return Ok(None) };
+        let side = |key: &str| -> Result<Option<f32>> {
+            let value: Value = object.get(key)?;
+            if value.is_undefined() { Ok(None) } else { self.as_number(&value, key).map(Some) }
+        };
+        let (Some(x), Some(y)) = (side("x")?, side("y")?) else { return Ok(None) };
+        if let Some(radius) = side("radius")? {
+            let point = |i: u8| {
+                let (sin, cos) = (f32::from(i) / 64.0 * std::f32::consts::TAU).sin_cos();
+                [x + radius * cos, y + radius * sin]
+            };
+            return Ok(Some((0..64).map(point).collect()));
+        }
+        let (Some(width), Some(height)) = (side("width")?, side("height")?) else { return Ok(None) };
+        Ok(Some(vec![[x, y], [x + width, y], [x + width, y + height], [x, y + height]]))
+    }
+
+    /// What a clip is made of: a body, a circle, a rectangle, bodies, a polygon, or polygons.
     pub fn rings(&self, stage: &Shared, index: usize) -> Result<Vec<Vec<[f32; 2]>>> {
         let value = self.arguments.get(index).ok_or_else(|| self.wrong("the bodies are missing"))?;
         let finest = stage.borrow().finest;
         if let Some(outline) = self.outline_of(value)? {
             return Ok(vec![smooth(&outline, finest)]);
+        }
+        if let Some(ring) = self.shape_of(value)? {
+            return Ok(vec![ring]);
         }
         let Some(array) = value.as_array() else { return Err(self.no_body(value)) };
         let mut rings = Vec::new();
@@ -305,6 +416,10 @@ impl<'js> Call<'_, 'js> {
             let value = value?;
             if let Some(outline) = self.outline_of(&value)? {
                 rings.push(smooth(&outline, finest));
+                continue;
+            }
+            if let Some(ring) = self.shape_of(&value)? {
+                rings.push(ring);
                 continue;
             }
             // A pair is a point of one polygon, and so is a number, or a thing with x and y.

@@ -17,6 +17,45 @@ impl Colour {
         csscolorparser::parse(text).ok().map(|colour| Self(colour.to_rgba8()))
     }
 
+    /// This and `other`, `t` of it, mixed in OKLab: what the eye takes for the colour between.
+    pub fn mixed(self, other: Self, t: f32) -> Self {
+        // A colour that is not seen has the hue of the other.
+        let [one, two] = match (self.0[3], other.0[3]) {
+            (0, _) => [Self([other.0[0], other.0[1], other.0[2], 0]), other],
+            (_, 0) => [self, Self([self.0[0], self.0[1], self.0[2], 0])],
+            _ => [self, other],
+        };
+        Self(one.css().interpolate_oklab(&two.css(), t.clamp(0.0, 1.0)).to_rgba8())
+    }
+
+    /// This and `other`, `t` of it, mixed in OKLCH: round the colour circle by the shorter way.
+    pub fn turned(self, other: Self, t: f32) -> Self {
+        let t = t.clamp(0.0, 1.0);
+        let [[l, c, h, a], [l2, c2, h2, a2]] = [self, other].map(|colour| colour.css().to_oklcha());
+        // A grey has no hue of its own.
+        let (h, h2) = if c < 0.01 {
+            (h2, h2)
+        } else if c2 < 0.01 {
+            (h, h)
+        } else {
+            (h, h2)
+        };
+        let turn = (h2 - h + std::f32::consts::PI).rem_euclid(std::f32::consts::TAU) - std::f32::consts::PI;
+        let between = |from: f32, to: f32| from + (to - from) * t;
+        let mixed = csscolorparser::Color::from_oklcha(between(l, l2), between(c, c2), h + turn * t, between(a, a2));
+        Self(mixed.clamp().to_rgba8())
+    }
+
+    fn css(self) -> csscolorparser::Color {
+        let [r, g, b, a] = self.0;
+        csscolorparser::Color::from_rgba8(r, g, b, a)
+    }
+
+    /// As CSS writes it.
+    pub fn text(self) -> String {
+        self.css().to_css_hex().to_string()
+    }
+
     /// The same with its alpha multiplied.
     pub fn faded(self, alpha: f32) -> Self {
         let [r, g, b, a] = self.0;
@@ -27,6 +66,21 @@ impl Colour {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_are_mixed_as_they_are_seen() {
+        let [red, blue, white, black] =
+            ["red", "blue", "white", "black"].map(|name| Colour::parse(name).expect("it is one"));
+        assert_eq!([red.mixed(blue, 0.0), red.mixed(blue, 1.0)], [red, blue]);
+        assert_eq!([red.turned(blue, 0.0), red.turned(blue, 1.0)], [red, blue]);
+        // CSS Color 4: color-mix(in oklab, white, black) is #636363, in sRGB it would be #808080.
+        assert_eq!(white.mixed(black, 0.5), Colour([99, 99, 99, 255]));
+        // By the shorter way, red to blue passes magenta and not green.
+        let Colour([r, g, b, _]) = red.turned(blue, 0.5);
+        assert!(r > 150 && b > 150 && g < 80, "{r} {g} {b}");
+        assert_eq!(red.mixed(Colour::CLEAR, 0.5), Colour([255, 0, 0, 128]));
+        assert_eq!(Colour([16, 32, 48, 255]).text(), "#102030");
+    }
 
     #[test]
     fn css_is_understood() {

@@ -1,8 +1,10 @@
 //! What an artist's folder holds at one moment, read whole: a scene that runs never looks at its folder again.
 
 use super::fault::ScriptFault;
+use super::image::Image;
 use super::message::{CityCard, Start};
 use super::shader::Shader;
+use super::{IMAGES_MAX, PIXELS_MAX};
 use crate::manifest::{Fault, Installation};
 use std::path::Path;
 use std::sync::Arc;
@@ -15,8 +17,12 @@ const SHADER_MAX: u64 = 1 << 20;
 const FILES_MAX: usize = 256;
 /// Endings of sounds.
 const SOUNDS: [&str; 4] = ["wav", "ogg", "flac", "mp3"];
-/// Endings of everything that an edition is made of.
-const ENDINGS: [&str; 7] = ["toml", "js", "wgsl", SOUNDS[0], SOUNDS[1], SOUNDS[2], SOUNDS[3]];
+/// Endings of images.
+const IMAGES: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
+/// Endings of what else an edition is made of.
+const TEXTS: [&str; 3] = ["toml", "js", "wgsl"];
+/// A site that does not say how wide its screen is has one of so many metres.
+const METRES: f32 = 4.0;
 
 /// What a folder held at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +35,8 @@ pub struct Edition {
     pub shaders: Arc<Vec<Shader>>,
     /// The names of its sounds, in order.
     pub sounds: Vec<String>,
+    /// Its images, in the order of their names, in which pictures name them.
+    pub images: Arc<Vec<Image>>,
 }
 
 /// What of a scene's start is the site's and not the artist's.
@@ -42,6 +50,8 @@ pub struct Setting {
     pub side: u8,
     /// What `random` follows from; `noise` is the same everywhere.
     pub seed: u64,
+    /// How wide the site's screen is, in metres, if it says so.
+    pub metres: Option<f32>,
 }
 
 impl Edition {
@@ -58,19 +68,31 @@ impl Edition {
             Shader::parse(&name, &text)
         };
         let shaders = files(dir, &["wgsl"]).into_iter().map(shader).collect::<Result<_, _>>()?;
-        Ok(Self { installation, script, shaders: Arc::new(shaders), sounds: files(dir, &SOUNDS) })
+        let mut left = PIXELS_MAX;
+        let mut images = Vec::new();
+        for name in files(dir, &IMAGES).into_iter().take(IMAGES_MAX) {
+            let image = Image::read(&dir.join(&name), &name, left)?;
+            left -= image.pixels.len() / 4;
+            images.push(image);
+        }
+        let (shaders, images) = (Arc::new(shaders), Arc::new(images));
+        Ok(Self { installation, script, shaders, sounds: files(dir, &SOUNDS), images })
     }
 
     /// What a scene of this edition starts with.
     pub fn start(&self, setting: &Setting) -> Start {
-        let Setting { here, there, side, seed } = setting.clone();
-        let Installation { script, ours, lost, .. } = &self.installation;
+        let Setting { here, there, side, seed, metres } = setting.clone();
+        let canvas = self.installation.canvas_size();
+        let Installation { script, ours, lost, dials, .. } = &self.installation;
         Start {
             script: script.to_string_lossy().into_owned(),
             text: self.script.clone(),
             params: self.shaders.iter().map(|shader| shader.params.clone()).collect(),
             sounds: self.sounds.clone(),
-            canvas: self.installation.canvas_size(),
+            images: self.images.iter().map(|image| (image.name.clone(), image.size)).collect(),
+            metre: canvas[0] / metres.unwrap_or(METRES),
+            dials: dials.iter().map(|dial| (dial.name.clone(), dial.value)).collect(),
+            canvas,
             here,
             there,
             side,
@@ -82,7 +104,7 @@ impl Edition {
 
     /// Whether a file with this name is a part of an edition.
     pub fn is_part(name: &str) -> bool {
-        has_ending(name, &ENDINGS)
+        [&TEXTS[..], &SOUNDS, &IMAGES].iter().any(|endings| has_ending(name, endings))
     }
 }
 

@@ -52,7 +52,7 @@ impl fmt::Display for ScriptFault {
 }
 
 /// Names that p5.js has and Moongate has under another one, or not.
-const FROM_P5: [(&str, &str); 30] = [
+const FROM_P5: [(&str, &str); 32] = [
     ("setup", "`start`"),
     ("draw", "`frame`"),
     ("mousePressed", "`down`"),
@@ -61,7 +61,7 @@ const FROM_P5: [(&str, &str); 30] = [
     ("touchStarted", "`down`"),
     ("touchMoved", "`move`"),
     ("touchEnded", "`up`"),
-    ("ellipse", "`draw.circle`"),
+    ("ellipse", "`draw.ellipse`"),
     ("stroke", "a style: draw.line(x1, y1, x2, y2, { stroke: \"gold\" })"),
     ("fill", "a style: draw.circle(x, y, r, { fill: \"gold\" })"),
     ("noFill", "a style: one with `stroke` and no `fill`"),
@@ -78,11 +78,13 @@ const FROM_P5: [(&str, &str); 30] = [
     ("frameCount", "the `now` that `frame` is given"),
     ("createCanvas", "`canvas` in installation.toml"),
     ("resizeCanvas", "`canvas` in installation.toml"),
+    ("lerpColor", "`mix`"),
+    ("clip", "`draw.inside`"),
     ("map", "arithmetic of your own"),
     ("loadSound", "`sound.play`"),
-    ("loadImage", "not there yet"),
-    ("image", "not there yet"),
-    ("preload", "not needed: sounds and shaders are loaded with the scene"),
+    ("loadImage", "not needed: draw.image(\"moon.png\", x, y)"),
+    ("image", "`draw.image`"),
+    ("preload", "not needed: images, sounds and shaders are loaded with the scene"),
 ];
 
 /// Our name for something that a p5.js sketch calls `name`.
@@ -91,15 +93,20 @@ pub(super) fn from_p5(name: &str) -> Option<&'static str> {
 }
 
 /// What `draw` has.
-const DRAW: [&str; 16] = [
+pub(super) const DRAW: [&str; 21] = [
     "background",
     "circle",
+    "ellipse",
     "rect",
     "line",
+    "arc",
     "polyline",
+    "curve",
     "polygon",
     "body",
-    "clip",
+    "inside",
+    "outside",
+    "image",
     "text",
     "shader",
     "push",
@@ -158,8 +165,14 @@ pub(super) fn remedy(problem: &str, source: &str, exports: &[&str]) -> String {
         if matches!(name, "Date" | "performance") {
             return "use the `now` that `frame` is given, or `here.clock`".into();
         }
-        if matches!(name, "setTimeout" | "setInterval" | "requestAnimationFrame" | "window" | "document") {
-            return "a scene is no web page: keep a time in a variable and compare it with `now` in `frame`".into();
+        if matches!(name, "setTimeout" | "setInterval") {
+            return "a scene is no web page: after(\"2s\", () => { … }) and every(\"2s\", () => { … }) from \"moongate\"".into();
+        }
+        if matches!(name, "requestAnimationFrame" | "window" | "document") {
+            return "a scene is no web page: `frame` is called for each picture".into();
+        }
+        if matches!(name, "now" | "dt") {
+            return format!("`frame` is given it: export function frame({{ {name} }})");
         }
         return match nearest(name, exports.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`?"),

@@ -18,7 +18,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-const PRELUDE: &str = concat!(include_str!("prelude.js"), include_str!("together.js"));
+const PRELUDE: &str = concat!(include_str!("prelude.js"), include_str!("together.js"), include_str!("tools.js"));
 /// Script time for loading.
 const LOAD_LIMIT: Duration = Duration::from_millis(500);
 /// Script time for one frame; the show kills a process that needs 50 ms more than its budget, so this comes first
@@ -50,7 +50,10 @@ const EVENTS: [&str; 19] = [
     "parted",
 ];
 /// What it may import.
-const EXPORTS: [&str; 9] = ["here", "there", "ours", "draw", "sound", "signal", "random", "noise", "canvas"];
+const EXPORTS: [&str; 16] = [
+    "here", "there", "ours", "draw", "sound", "signal", "random", "noise", "canvas", "gradient", "mix", "ease",
+    "after", "every", "words", "dials",
+];
 
 type Intrinsics = (
     intrinsic::Eval,
@@ -192,6 +195,10 @@ impl Host {
         }
         for call in calls.iter::<Array>() {
             let call = call?;
+            if let Some(own) = call.get::<Value>(0)?.into_function() {
+                own.call::<_, Value>(())?;
+                continue;
+            }
             let name: String = call.get(0)?;
             if let Some(handler) = self.handler(ctx, &name)? {
                 let arguments: Array = call.get(1)?;
@@ -301,6 +308,15 @@ fn prelude<'js>(ctx: &Ctx<'js>, stage: &Rc<RefCell<Stage>>, start: &Start) -> Re
     native.set("there", card(ctx, &start.there)?)?;
     native.set("side", start.side)?;
     native.set("ours", start.ours.iter().map(|(name, lost)| vec![name.as_str(), lost]).collect::<Vec<_>>())?;
+    let dials = Array::new(ctx.clone())?;
+    for (index, (name, value)) in start.dials.iter().enumerate() {
+        let dial = Array::new(ctx.clone())?;
+        dial.set(0, name.as_str())?;
+        dial.set(1, *value)?;
+        dials.set(index, dial)?;
+    }
+    native.set("dials", dials)?;
+    native.set("metre", start.metre)?;
     native.set("lostShare", start.lost_share.as_str())?;
     native.set("width", start.canvas[0])?;
     native.set("height", start.canvas[1])?;

@@ -2,7 +2,7 @@
 
 use super::colour::Colour;
 use super::message::CityCard;
-use super::pen::Pen;
+use super::pen::{Letters, Pen};
 use super::picture::{Align, Blend, Paint, Picture, Shape};
 
 /// A gate of light with the names of both cities, breathing. `now` in seconds.
@@ -30,7 +30,13 @@ pub fn idle(canvas: [f32; 2], here: &CityCard, there: &CityCard, now: f64) -> Pi
         for (city, colour, x) in [(here, colours[0], 0.28), (there, colours[1], 0.72)] {
             let paint = Paint { fill: colour.faded(0.9), ..Paint::default() };
             let at = [width * x, height * 0.86];
-            pen.text(&city.name, at, (unit * 0.06, Align::Center, false), &city.language, paint)?;
+            pen.text(
+                &city.name,
+                at,
+                Letters { size: unit * 0.06, align: Align::Center, ..Letters::default() },
+                &city.language,
+                paint,
+            )?;
         }
         Ok(())
     });

@@ -53,6 +53,12 @@ pub struct Start {
     pub params: Vec<Params>,
     /// The names of the sounds.
     pub sounds: Vec<String>,
+    /// The images by name and size in pixels, in the order in which pictures name them.
+    pub images: Vec<(String, [u32; 2])>,
+    /// Canvas units in a metre of the screen.
+    pub metre: f32,
+    /// What can be turned, and how it stands.
+    pub dials: Vec<(String, f64)>,
     /// Width and height in canvas units.
     pub canvas: [f32; 2],
     /// This city.
@@ -204,6 +210,9 @@ pub struct Sees {
     pub share: Option<String>,
     /// What has become of marks.
     pub marks: MarksSeen,
+    /// What has been turned since the frame before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dials: Vec<(String, f64)>,
     /// What happened since the frame before.
     pub events: Vec<Seen>,
 }

@@ -8,10 +8,12 @@ mod edition;
 mod fault;
 mod host;
 mod idle;
+mod image;
 mod keep;
 mod message;
 mod noise;
 mod overlay;
+mod palette;
 mod pen;
 mod picture;
 mod shader;
@@ -24,11 +26,12 @@ pub use edition::{Edition, Setting};
 pub use fault::ScriptFault;
 pub use host::Host;
 pub use idle::idle;
+pub use image::Image;
 pub use message::{
     Act, CityCard, FromScene, MarkSeen, MarksSeen, Seen, Sees, SiteSeen, Start, ToScene, TouchSeen, read, write,
 };
 pub use overlay::overlay;
-pub use picture::{Align, Blend, Item, Paint, Pattern, Picture, Range, Shape, Transform};
+pub use picture::{Align, Along, Blend, Gradient, Item, Paint, Pattern, Picture, Range, Shape, Transform};
 pub use shader::{ENGINE_UNIFORM_SIZE, Params, Shader};
 pub use sky::{Clock, Sun, local_clock, sun};
 
@@ -46,6 +49,16 @@ pub const PARAMS_MAX: usize = 64 << 10;
 pub const SHADERS_MAX: usize = 8;
 /// Most clips in one picture.
 pub const CLIPS_MAX: usize = 128;
+/// Most gradients in one picture.
+pub const GRADIENTS_MAX: usize = 64;
+/// Most colours in one gradient.
+pub const STOPS_MAX: usize = 16;
+/// Most images of an installation.
+pub const IMAGES_MAX: usize = 64;
+/// Largest image, in pixels a side.
+pub const IMAGE_SIDE_MAX: u32 = 4_096;
+/// Most pixels of all images of an installation.
+pub const PIXELS_MAX: usize = 32 << 20;
 /// Most acts in one frame.
 pub const ACTS_MAX: usize = 64;
 /// Most memory that a script holds, in bytes.

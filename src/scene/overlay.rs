@@ -2,8 +2,8 @@
 
 use super::colour::Colour;
 use super::fault::ScriptFault;
-use super::pen::{Full, Pen};
-use super::picture::{Align, Paint, Picture, Shape};
+use super::pen::{Full, Letters, Pen};
+use super::picture::{Paint, Picture, Shape};
 
 /// Letters in a line of the overlay.
 const LETTERS: usize = 72;
@@ -47,7 +47,7 @@ fn write(pen: &mut Pen, fault: &ScriptFault, [width, height]: [f32; 2]) -> Resul
     pen.shape(mark, [pad, top], paint)?;
     for (index, (line, fill)) in lines.iter().enumerate() {
         let at = [2.0 * pad, top + pad + index as f32 * step + size];
-        pen.text(line, at, (size, Align::Left, false), "en", Paint { fill: *fill, ..Paint::default() })?;
+        pen.text(line, at, Letters { size, ..Letters::default() }, "en", Paint { fill: *fill, ..Paint::default() })?;
     }
     Ok(())
 }
@@ -105,6 +105,6 @@ mod tests {
         let over = overlay(&below, &fault, [1920.0, 1080.0]);
         assert_eq!((over.items[0].clone(), over.reflects), (below.items[0].clone(), 7));
         assert!(over.text.contains("scene.js:12:7") && over.text.contains("did you mean `here`?"), "{}", over.text);
-        assert_eq!(over.clone().checked(&[]), over);
+        assert_eq!(over.clone().checked(&[], 0), over);
     }
 }

@@ -1,8 +1,8 @@
 //! The hand that draws: what a script says in one frame becomes a picture.
 
 use super::colour::Colour;
-use super::picture::{Align, Item, Paint, Picture, Range, Shape, Transform};
-use super::{CLIPS_MAX, ITEMS_MAX, PARAMS_MAX, POINTS_MAX, SHADERS_MAX, TEXT_MAX};
+use super::picture::{Align, Gradient, Item, Paint, Picture, Range, Shape, Transform};
+use super::{CLIPS_MAX, GRADIENTS_MAX, ITEMS_MAX, PARAMS_MAX, POINTS_MAX, SHADERS_MAX, TEXT_MAX};
 
 /// Deepest nesting of `push`.
 const DEPTH_MAX: usize = 64;
@@ -15,6 +15,32 @@ fn compose(outer: Transform, inner: Transform) -> Transform {
     let [a, b, c, d, e, f] = outer;
     let [g, h, i, j, k, l] = inner;
     [a * g + c * h, b * g + d * h, a * i + c * j, b * i + d * j, a * k + c * l + e, b * k + d * l + f]
+}
+
+/// `transform`, backwards; nothing where it is flat.
+fn inverse([a, b, c, d, e, f]: Transform) -> Transform {
+    let area = a * d - b * c;
+    if area.abs() < 1e-12 {
+        return [0.0; 6];
+    }
+    let [a, b, c, d] = [d / area, -b / area, -c / area, a / area];
+    [a, b, c, d, -(a * e + c * f), -(b * e + d * f)]
+}
+
+/// How a text is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Letters {
+    pub size: f32,
+    pub align: Align,
+    pub weight: u16,
+    pub wrap: f32,
+    pub leading: f32,
+}
+
+impl Default for Letters {
+    fn default() -> Self {
+        Self { size: 32.0, align: Align::Left, weight: 400, wrap: 0.0, leading: 1.3 }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +117,13 @@ impl Pen {
         self.item(Item::Background(colour))
     }
 
+    /// All of the canvas, or all of the clip, in a gradient.
+    pub fn background_gradient(&mut self, gradient: u8) -> Result<(), Full> {
+        let [x, y, side] = EVERYWHERE;
+        let paint = Paint { fill: Colour([255; 4]), gradients: [gradient, 0], ..Paint::default() };
+        self.item(Item::Shape { shape: Shape::Rect([side, side, 0.0]), transform: [1.0, 0.0, 0.0, 1.0, x, y], paint })
+    }
+
     pub fn shape(&mut self, shape: Shape, at: [f32; 2], paint: Paint) -> Result<(), Full> {
         let transform = compose(self.state.transform, [1.0, 0.0, 0.0, 1.0, at[0], at[1]]);
         self.item(Item::Shape { shape, transform, paint: self.faded(paint) })
@@ -105,7 +138,8 @@ impl Pen {
         let place = [x, y, -y, x, from[0] - x * half + y * half, from[1] - y * half - x * half];
         let transform = compose(self.state.transform, place);
         let shape = Shape::Rect([length + paint.width, paint.width, half]);
-        let paint = Paint { fill: paint.stroke, stroke: Colour::CLEAR, width: 0.0, ..paint };
+        let gradients = [paint.gradients[1], 0];
+        let paint = Paint { fill: paint.stroke, stroke: Colour::CLEAR, width: 0.0, gradients, ..paint };
         self.item(Item::Shape { shape, transform, paint: self.faded(paint) })
     }
 
@@ -146,14 +180,45 @@ impl Pen {
         &mut self,
         text: &str,
         at: [f32; 2],
-        (size, align, bold): (f32, Align, bool),
+        Letters { size, align, weight, wrap, leading }: Letters,
         language: &str,
         paint: Paint,
     ) -> Result<(), Full> {
         let text = self.write(text)?;
         let language = self.write(language)?;
         let transform = compose(self.state.transform, [1.0, 0.0, 0.0, 1.0, at[0], at[1]]);
-        self.item(Item::Text { text, size, align, language, bold, transform, paint: self.faded(paint) })
+        let paint = self.faded(paint);
+        self.item(Item::Text { text, size, align, language, weight, wrap, leading, transform, paint })
+    }
+
+    /// An image at a place, of a size, and which part of it.
+    pub fn image(
+        &mut self,
+        (index, part): (u16, [f32; 4]),
+        at: [f32; 2],
+        size: [f32; 2],
+        paint: Paint,
+    ) -> Result<(), Full> {
+        let transform = compose(self.state.transform, [1.0, 0.0, 0.0, 1.0, at[0], at[1]]);
+        self.item(Item::Image { index, part, size, transform, paint: self.faded(paint) })
+    }
+
+    /// Takes a gradient, which lies as what is drawn does, and gives its number for a paint.
+    pub fn gradient(&mut self, gradient: &Gradient) -> Result<u8, Full> {
+        let place = compose(gradient.place, inverse(self.state.transform));
+        let gradient = Gradient { place, ..gradient.clone() };
+        let known = self.picture.gradients.iter().position(|known| *known == gradient);
+        let index = match known {
+            Some(index) => index,
+            None if self.picture.gradients.len() >= GRADIENTS_MAX => {
+                return Err(format!("more than {GRADIENTS_MAX} gradients in one frame; use one for many things"));
+            }
+            None => {
+                self.picture.gradients.push(gradient);
+                self.picture.gradients.len() - 1
+            }
+        };
+        Ok(index as u8 + 1)
     }
 
     pub fn shader(&mut self, index: u16, params: &[u8], blend: super::Blend) -> Result<(), Full> {
@@ -172,11 +237,13 @@ impl Pen {
     /// From now on only what lies within these rings is drawn, or only what lies outside of them.
     pub fn clip(&mut self, rings: &[Vec<[f32; 2]>], inside: bool) -> Result<(), Full> {
         if self.clipped.is_some() {
-            return Err("a draw.clip cannot stand within another one; write one after the other".into());
+            return Err("it cannot stand within another draw.inside or draw.outside; write one after the other".into());
         }
         self.clips += 1;
         if self.clips > CLIPS_MAX {
-            return Err(format!("more than {CLIPS_MAX} clips in one frame; give many bodies to one clip"));
+            return Err(format!(
+                "more than {CLIPS_MAX} of draw.inside and draw.outside in one frame; give many bodies to one"
+            ));
         }
         if self.picture.items.len() + 2 > ITEMS_MAX {
             return Err(format!("more than {ITEMS_MAX} things in one frame; draw fewer"));

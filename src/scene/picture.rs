@@ -1,7 +1,7 @@
 //! What is to be seen: flat, bounded, checked. It comes from a process that may lie.
 
 use super::colour::Colour;
-use super::{CLIPS_MAX, ITEMS_MAX, PARAMS_MAX, POINTS_MAX, SHADERS_MAX, TEXT_MAX};
+use super::{CLIPS_MAX, GRADIENTS_MAX, ITEMS_MAX, PARAMS_MAX, POINTS_MAX, SHADERS_MAX, STOPS_MAX, TEXT_MAX};
 use serde::{Deserialize, Serialize};
 
 /// An affine map from an item's own units to the canvas: `x' = a x + c y + e`, `y' = b x + d y + f`, as `[a b c d e f]`.
@@ -29,13 +29,21 @@ impl Range {
 }
 
 /// How an item's colours meet what is below.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Blend {
     /// Covers it.
     #[default]
     Over,
     /// Adds light to it.
     Add,
+    /// Darkens it, as ink on paper does.
+    Multiply,
+    /// Lightens it, as two projectors on one wall do.
+    Screen,
+    /// The lighter of both, channel by channel.
+    Lighten,
+    /// The darker of both, channel by channel.
+    Darken,
 }
 
 /// What an area is made of, so that here and there differ without colour too.
@@ -48,6 +56,28 @@ pub enum Pattern {
     Lines,
     /// Dots in rows.
     Dots,
+}
+
+/// Along what the colours of a gradient run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Along {
+    /// A line: the first number of its place.
+    Line,
+    /// Outwards from a point: the length of its place.
+    Radius,
+    /// Round a point, clockwise from the right: the angle of its place.
+    Angle,
+}
+
+/// Colours that pass into each other; mixed in OKLab.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gradient {
+    /// Along what they run.
+    pub along: Along,
+    /// From canvas units to the gradient's own, in which it runs from 0 to 1.
+    pub place: Transform,
+    /// Colours and where they are, ascending, from 0 to 1.
+    pub stops: Vec<(f32, Colour)>,
 }
 
 /// Fill and stroke.
@@ -65,6 +95,9 @@ pub struct Paint {
     pub blend: Blend,
     /// What the fill is made of.
     pub pattern: Pattern,
+    /// Of the picture's gradients, counted from 1, those that are in place of the fill's colour and of the stroke's; of that
+    /// colour the alpha is left. 0 is none.
+    pub gradients: [u8; 2],
 }
 
 /// The outline of a shape with a size.
@@ -77,7 +110,7 @@ pub enum Shape {
 }
 
 /// Which end of a text stands at its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Align {
     /// Where reading starts on the left.
     #[default]
@@ -128,11 +161,28 @@ pub enum Item {
         align: Align,
         /// The language, of the picture's text: han characters look different in each.
         language: Range,
-        /// Heavy letters.
-        bold: bool,
+        /// How heavy the letters are: 400 is normal, 700 is bold.
+        weight: u16,
+        /// Lines are broken so that they are no longer than this, in the item's units; 0 breaks none.
+        wrap: f32,
+        /// From one baseline to the next, as a multiple of the size.
+        leading: f32,
         /// Where it is.
         transform: Transform,
         /// Colour and blending; the fill is used.
+        paint: Paint,
+    },
+    /// An image of the installation, or a part of it.
+    Image {
+        /// Which of the installation's images, in the order of their file names.
+        index: u16,
+        /// The part of it, as fractions: left, top, right, bottom.
+        part: [f32; 4],
+        /// Width and height.
+        size: [f32; 2],
+        /// Where its left top corner is.
+        transform: Transform,
+        /// What it is multiplied with, and how it meets what is below; the fill is used.
         paint: Paint,
     },
     /// All of the canvas, painted by a shader.
@@ -172,6 +222,8 @@ pub struct Picture {
     pub text: String,
     /// All shader parameters, one after the other.
     pub params: Vec<u8>,
+    /// The gradients that are used.
+    pub gradients: Vec<Gradient>,
 }
 
 /// Coordinates beyond this are no part of any canvas, and would only make numbers overflow.
@@ -192,8 +244,14 @@ enum Clipped {
 
 impl Picture {
     /// A picture with all that does not lie within the bounds taken out; `shaders` is how many there are, and how many
-    /// bytes each one's parameters have. Whatever a scene process sent, the result can be drawn.
-    pub fn checked(mut self, shaders: &[usize]) -> Self {
+    /// bytes each one's parameters have, `images` is how many of those there are. Whatever a scene process sent, the result
+    /// can be drawn.
+    pub fn checked(mut self, shaders: &[usize], images: usize) -> Self {
+        self.gradients.truncate(GRADIENTS_MAX);
+        for gradient in &mut self.gradients {
+            gradient.check();
+        }
+        let gradients = self.gradients.len();
         self.items.truncate(ITEMS_MAX);
         self.points.truncate(POINTS_MAX);
         self.params.truncate(PARAMS_MAX);
@@ -201,7 +259,12 @@ impl Picture {
         let mut layers = 0;
         let (mut clips, mut clip) = (0, Clipped::Not);
         let Self { items, points, text, params, .. } = &mut self;
-        let paint_ok = |paint: &Paint| sane(&[paint.width, paint.soft]) && paint.width >= 0.0 && paint.soft >= 0.0;
+        let paint_ok = |paint: &Paint| {
+            sane(&[paint.width, paint.soft])
+                && paint.width >= 0.0
+                && paint.soft >= 0.0
+                && paint.gradients.iter().all(|gradient| usize::from(*gradient) <= gradients)
+        };
         let text_ok = |range: &Range| {
             range.lies_within(text.len())
                 && text.is_char_boundary(range.start as usize)
@@ -236,13 +299,24 @@ impl Picture {
                     }
             }
             Item::Line { points, paint, .. } | Item::Polygon { points, paint } => line_ok(points) && paint_ok(paint),
-            Item::Text { text, size, language, transform, paint, .. } => {
+            Item::Text { text, size, language, transform, paint, weight, wrap, leading, .. } => {
                 text_ok(text)
                     && text_ok(language)
                     && sane(transform)
                     && paint_ok(paint)
                     && (0.5..=4_000.0).contains(size)
+                    && (1..=1_000).contains(weight)
+                    && (0.0..=FAR).contains(wrap)
+                    && (0.2..=10.0).contains(leading)
                     && within(&mut text_left, text.count.saturating_add(language.count))
+            }
+            Item::Image { index, part, size, transform, paint } => {
+                usize::from(*index) < images
+                    && part.iter().all(|edge| (0.0..=1.0).contains(edge))
+                    && sane(size)
+                    && size.iter().all(|side| *side >= 0.0)
+                    && sane(transform)
+                    && paint_ok(paint)
             }
             Item::Shader { index, params: range, .. } => {
                 layers += 1;
@@ -264,6 +338,28 @@ impl Picture {
     }
 }
 
+impl Gradient {
+    /// Makes it one that can be drawn, whatever it was.
+    fn check(&mut self) {
+        self.stops.truncate(STOPS_MAX);
+        self.stops.retain(|(at, _)| (0.0..=1.0).contains(at));
+        self.stops.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if !sane(&self.place) {
+            self.place = [0.0; 6];
+        }
+    }
+
+    /// The colour at `at`, from 0 to 1.
+    pub fn at(&self, at: f32) -> Colour {
+        let after = self.stops.partition_point(|(stop, _)| *stop <= at);
+        match (self.stops.get(after.wrapping_sub(1)), self.stops.get(after)) {
+            (Some((from, before)), Some((to, next))) => before.mixed(*next, (at - from) / (to - from)),
+            (Some((_, colour)), None) | (None, Some((_, colour))) => *colour,
+            (None, None) => Colour::CLEAR,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,7 +369,7 @@ mod tests {
         let paint = Paint::default();
         let line = Item::Line { points: Range { start: 0, count: 1_000 }, closed: false, paint };
         let picture = Picture { items: vec![line; 5_000], points: vec![[0.0; 2]; 1_000], ..Picture::default() };
-        assert_eq!(picture.checked(&[]).items.len(), POINTS_MAX / 1_000);
+        assert_eq!(picture.checked(&[], 0).items.len(), POINTS_MAX / 1_000);
     }
 
     #[test]
@@ -287,7 +383,9 @@ mod tests {
             size,
             align: Align::Left,
             language: Range { start: 0, count: 0 },
-            bold: false,
+            weight: 400,
+            wrap: 0.0,
+            leading: 1.3,
             transform: at(0.0),
             paint,
         };
@@ -314,7 +412,33 @@ mod tests {
             params: vec![0; 8],
             ..Picture::default()
         };
-        assert_eq!(picture.checked(&[4]).items, good);
+        assert_eq!(picture.checked(&[4], 0).items, good);
+    }
+
+    #[test]
+    fn gradients_and_images_that_are_not_there_are_not_used() {
+        let at = [1.0, 0.0, 0.0, 1.0, 5.0, 5.0];
+        let image = |index, part| Item::Image {
+            index,
+            part,
+            size: [9.0, 9.0],
+            transform: at,
+            paint: Paint { fill: Colour([255; 4]), ..Paint::default() },
+        };
+        let dot = |gradient| Item::Shape {
+            shape: Shape::Ellipse([1.0, 1.0]),
+            transform: at,
+            paint: Paint { gradients: [gradient, 0], ..Paint::default() },
+        };
+        let whole = [0.0, 0.0, 1.0, 1.0];
+        let items = vec![image(1, whole), image(2, whole), image(0, [0.0, f32::NAN, 1.0, 1.0]), dot(1), dot(2), dot(0)];
+        let stops = vec![(0.9, Colour([9; 4])), (f32::NAN, Colour::CLEAR), (0.1, Colour([1; 4])), (2.0, Colour::CLEAR)];
+        let gradient = Gradient { along: Along::Line, place: [f32::INFINITY; 6], stops };
+        let left = Picture { items, gradients: vec![gradient], ..Picture::default() }.checked(&[], 2);
+        assert_eq!(left.items, [image(1, whole), dot(1), dot(0)]);
+        let gradient = &left.gradients[0];
+        assert_eq!((gradient.stops.len(), gradient.place), (2, [0.0; 6]));
+        assert_eq!([0.0, 0.1, 1.0].map(|at| gradient.at(at).0[0]), [1, 1, 9]);
     }
 
     #[test]
@@ -330,7 +454,7 @@ mod tests {
         };
         let checked = |items: Vec<Item>| {
             let points = vec![[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [f32::NAN, 0.0]];
-            Picture { items, points, ..Picture::default() }.checked(&[]).items
+            Picture { items, points, ..Picture::default() }.checked(&[], 0).items
         };
         let good = vec![clip(&[(0, 3)]), circle.clone(), Item::Unclip];
         assert_eq!(checked(good.clone()), good);

@@ -5,7 +5,7 @@ Object.freeze(native.here.city);
 Object.freeze(native.there.city);
 
 /** Size of the canvas, in its units. */
-export const canvas = Object.freeze({ width: native.width, height: native.height });
+export const canvas = Object.freeze({ width: native.width, height: native.height, metre: native.metre });
 
 // What both cities have. They differ in texture too: some see no colours, and two cities may have the same one.
 const site = (city, side, pattern, flow) => ({
@@ -160,6 +160,8 @@ export function __sees(sees) {
   each("appearThere", theirs.came);
   each("still", mine.stands);
   each("stillThere", theirs.stands);
+  if (sees.dials) turn(sees.dials);
+  calls.push([__due, []]);
   calls.push(["frame", [{ now, dt: sees.dt, width: canvas.width, height: canvas.height }]]);
   return calls;
 }

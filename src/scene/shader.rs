@@ -37,10 +37,17 @@ struct MoongateVertex { @builtin(position) position: vec4f, @location(0) at: vec
     out.at = corner * engine.canvas;
     return out;
 }
-@fragment fn moongate_fragment(in: MoongateVertex) -> @location(0) vec4f {
-    let colour = paint(in.at);
+fn moongate_paint(at: vec2f) -> vec4f {
+    let colour = paint(at);
     let a = clamp(colour.a, 0.0, 1.0);
     return vec4f(clamp(colour.rgb, vec3f(0.0), vec3f(1.0)) * a, a);
+}
+@fragment fn moongate_fragment(in: MoongateVertex) -> @location(0) vec4f {
+    return moongate_paint(in.at);
+}
+@fragment fn moongate_darkens(in: MoongateVertex) -> @location(0) vec4f {
+    let colour = moongate_paint(in.at);
+    return vec4f(colour.rgb + 1.0 - colour.a, colour.a);
 }
 ";
 const PARAMS: &str = "@group(0) @binding(1) var<uniform> params: Params;\n";

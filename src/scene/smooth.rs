@@ -4,6 +4,8 @@
 const STEPS_ACROSS: f32 = 200.0;
 /// Most points that one becomes, for outlines of many points and of few.
 const PARTS_MAX: [usize; 2] = [3, 4];
+/// Most points that one of a curve becomes.
+const CURVE_PARTS_MAX: usize = 24;
 /// From here on an outline has many points.
 const MANY: usize = 24;
 
@@ -19,17 +21,39 @@ pub(super) fn smooth(ring: &[[f32; 2]], finest: f32) -> Vec<[f32; 2]> {
     if count < 3 {
         return ring.to_vec();
     }
-    let at = |i: usize| ring[i % count];
-    let way = |from: [f32; 2], to: [f32; 2]| [to[0] - from[0], to[1] - from[1]];
-    let length = |v: [f32; 2]| v[0].hypot(v[1]);
-    let round: f32 = (0..count).map(|i| length(way(at(i), at(i + 1)))).sum();
+    let round: f32 = (0..count).map(|i| length(way(ring[i], ring[(i + 1) % count]))).sum();
     let most = PARTS_MAX[usize::from(count < MANY)];
     // A number that is none makes no parts.
     let parts = ((round / count as f32 / finest).round() as usize).clamp(1, most);
-    let mut out = Vec::with_capacity(count * parts);
-    for i in 0..count {
-        let [before, from, to, after] = [at(i + count - 1), at(i), at(i + 1), at(i + 2)];
+    through(ring, true, |_| parts)
+}
+
+/// A curve through points, with as many points as a round line needs; `finest` as for [`smooth`].
+pub(super) fn curve(points: &[[f32; 2]], closed: bool, finest: f32) -> Vec<[f32; 2]> {
+    if points.len() < 3 {
+        return points.to_vec();
+    }
+    through(points, closed, |hop| ((3.0 * hop / finest).round() as usize).clamp(1, CURVE_PARTS_MAX))
+}
+
+fn way(from: [f32; 2], to: [f32; 2]) -> [f32; 2] {
+    [to[0] - from[0], to[1] - from[1]]
+}
+
+fn length(v: [f32; 2]) -> f32 {
+    v[0].hypot(v[1])
+}
+
+/// Cubic curves from point to point; `parts` tells how many points one becomes whose next is so far away.
+fn through(points: &[[f32; 2]], closed: bool, parts: impl Fn(f32) -> usize) -> Vec<[f32; 2]> {
+    let count = points.len();
+    let at = |i: usize| if closed { points[(i + count - 1) % count] } else { points[i.clamp(1, count) - 1] };
+    let hops = if closed { count } else { count - 1 };
+    let mut out = Vec::with_capacity(count * 4);
+    for i in 0..hops {
+        let [before, from, to, after] = [at(i), at(i + 1), at(i + 2), at(i + 3)];
         let hop = length(way(from, to));
+        let parts = parts(hop);
         // The curve leaves a point in the direction of its neighbours (Catmull-Rom), and never faster than the hop is
         // long: where points lie unevenly it would make loops.
         let leave = |from: [f32; 2], to: [f32; 2]| {
@@ -48,6 +72,9 @@ pub(super) fn smooth(ring: &[[f32; 2]], finest: f32) -> Vec<[f32; 2]> {
             out.push([axis(0), axis(1)]);
         }
     }
+    if !closed {
+        out.push(points[count - 1]);
+    }
     out
 }
 
@@ -60,6 +87,23 @@ mod tests {
             .map(|i| (i as f32 / count as f32 * std::f32::consts::TAU).sin_cos())
             .map(|(sin, cos)| [500.0 + 200.0 * cos, 500.0 + 200.0 * sin])
             .collect()
+    }
+
+    #[test]
+    fn a_curve_goes_through_all_its_points_and_from_end_to_end() {
+        let points = [[0.0, 0.0], [300.0, 100.0], [310.0, 100.0], [600.0, 900.0]];
+        let open = curve(&points, false, 9.6);
+        assert_eq!((open[0], open[open.len() - 1]), (points[0], points[3]));
+        assert!(points.iter().all(|point| open.contains(point)) && open.len() > 30, "{}", open.len());
+        // No corner: the direction changes little from step to step.
+        let turns = open.windows(3).map(|w| {
+            let ([a, b], [c, d]) = (way(w[0], w[1]), way(w[1], w[2]));
+            (a * d - b * c).atan2(a * c + b * d).abs()
+        });
+        assert!(turns.fold(0.0, f32::max) < 0.9);
+        let closed = curve(&points, true, 9.6);
+        assert!(points.iter().all(|point| closed.contains(point)) && closed.len() > open.len());
+        assert_eq!(curve(&points[..2], false, 9.6), points[..2]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A picture as what a GPU draws: one run of vertices between two shader layers or clips, each run one draw call.
 
 use super::outline::{self, Triangles};
-use super::text::Letters;
-use crate::scene::{Blend, Colour, Item, Paint, Pattern, Picture, Range, Shape, Transform};
+use super::text::{Hand, Letters};
+use crate::scene::{Blend, Colour, Gradient, Item, Paint, Pattern, Picture, Range, Shape, Transform};
 use bytemuck::{Pod, Zeroable};
 
 /// Most corners of one picture; what comes after them is not drawn.
@@ -13,10 +13,15 @@ const IDENTITY: Transform = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
 const TRIANGLES: u32 = 0;
 const SHAPE: u32 = 1;
 const LETTER: u32 = 2;
+const IMAGE: u32 = 3;
 /// Added to it: that it adds light, and what the fill is made of.
 const ADDS: u32 = 4;
 const LINES: u32 = 8;
 const DOTS: u32 = 16;
+const DARKENS: u32 = 32;
+/// Shifted by so much: the gradient of the fill, and of the stroke, counted from 1.
+const FILL_GRADIENT: u32 = 8;
+const STROKE_GRADIENT: u32 = 16;
 
 /// A corner of something.
 #[repr(C)]
@@ -24,11 +29,11 @@ const DOTS: u32 = 16;
 pub(super) struct Vertex {
     /// Canvas units.
     pub at: [f32; 2],
-    /// Of a shape: units from its middle. Of a letter: its place in the atlas. Of triangles: how much is seen.
+    /// Of a shape: units from its middle. Of a letter or an image: its place in it. Of triangles: how much is seen.
     pub local: [f32; 2],
-    /// Half of a shape's sides.
+    /// Half of a shape's sides; of an image half of the sides of its part.
     pub half: [f32; 2],
-    /// Radius of its corners, width of its stroke, softness of its edge.
+    /// Radius of its corners, width of its stroke, softness of its edge; of an image the middle of its part.
     pub edge: [f32; 3],
     pub kind: u32,
     pub fill: [u8; 4],
@@ -47,6 +52,18 @@ pub(super) enum Through {
     Outside(u8),
 }
 
+/// How a run of triangles is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct How {
+    pub through: Through,
+    /// Some of it has a pattern or a gradient.
+    pub rich: bool,
+    /// How it meets what is below: what covers and what adds are drawn in one.
+    pub blend: Blend,
+    /// Which image is drawn, if one is.
+    pub image: Option<u16>,
+}
+
 /// One thing for the GPU to do.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Step {
@@ -54,8 +71,8 @@ pub(super) enum Step {
     Clear(Colour),
     /// A run of indices of which nothing is seen: where they lie, `mark` is written into the stencil.
     Stamp { run: std::ops::Range<u32>, mark: u8 },
-    /// A run of indices; `patterned` if any of it is.
-    Triangles { run: std::ops::Range<u32>, through: Through, patterned: bool },
+    /// A run of indices.
+    Triangles { run: std::ops::Range<u32>, how: How },
     /// A shader over all of the canvas.
     Shader { index: usize, params: Vec<u8>, blend: Blend, through: Through },
 }
@@ -66,6 +83,7 @@ pub(super) struct Batch {
     pub vertices: Vec<Vertex>,
     pub indices: Vec<u32>,
     pub steps: Vec<Step>,
+    pub gradients: Vec<Gradient>,
     run: Run,
     /// The last number stamped. The stencil begins with 0 everywhere.
     mark: u8,
@@ -75,14 +93,13 @@ pub(super) struct Batch {
 #[derive(Debug, Default)]
 struct Run {
     start: u32,
-    through: Through,
-    patterned: bool,
+    how: How,
 }
 
 impl Batch {
     /// Makes a picture ready. `pixel` is how many pixels of the texture one canvas unit is.
     pub fn build(picture: &Picture, canvas: [f32; 2], pixel: f32, letters: &mut Letters) -> Self {
-        let mut batch = Self::default();
+        let mut batch = Self { gradients: picture.gradients.clone(), ..Self::default() };
         // A clip is stamped once something is drawn in it; none gets through where nothing is inside.
         let mut clip: Option<(&[Range], bool)> = None;
         let mut shut = false;
@@ -134,10 +151,11 @@ impl Batch {
             }
             Item::Shape { shape, transform, paint } => self.shape(*shape, *transform, *paint, pixel),
             Item::Line { points, closed, paint } => {
+                let paint = of_stroke(*paint);
                 let mut triangles = Triangles::default();
                 let soft = paint.soft.max(1.0 / pixel);
                 outline::stroke(points.of(&picture.points), *closed, paint.width, soft, &mut triangles);
-                self.triangles(&triangles, paint.stroke, paint.blend, Pattern::Plain);
+                self.triangles(&triangles, paint);
             }
             Item::Polygon { points, paint } => {
                 let points = points.of(&picture.points);
@@ -145,21 +163,22 @@ impl Batch {
                 if paint.fill.0[3] > 0 {
                     let mut triangles = Triangles::default();
                     outline::fill(points, soft, &mut triangles);
-                    self.triangles(&triangles, paint.fill, paint.blend, paint.pattern);
+                    self.triangles(&triangles, *paint);
                 }
                 if paint.stroke.0[3] > 0 {
                     let mut triangles = Triangles::default();
                     outline::stroke(points, true, paint.width, soft, &mut triangles);
-                    self.triangles(&triangles, paint.stroke, paint.blend, Pattern::Plain);
+                    self.triangles(&triangles, of_stroke(*paint));
                 }
             }
-            Item::Text { text, size, align, language, bold, transform, paint } => {
+            Item::Text { text, size, align, language, weight, wrap, leading, transform, paint } => {
                 let [a, b, c, d, ..] = *transform;
                 let pixels = size * (a * d - b * c).abs().sqrt() * pixel;
                 let (text, language) = (picture.text(*text), picture.text(*language));
                 // Letters in stripes cannot be read.
                 let paint = Paint { pattern: Pattern::Plain, ..*paint };
-                for glyph in letters.letters(text, language, (*align, *bold), pixels) {
+                let hand = Hand { align: *align, weight: *weight, wrap: wrap / size, leading: *leading };
+                for glyph in letters.letters(text, language, hand, pixels) {
                     let [left, top, right, bottom] = glyph.place.map(|at| at * size);
                     let [u0, v0, u1, v1] = glyph.atlas;
                     let corners = [
@@ -171,10 +190,28 @@ impl Batch {
                     self.quad(*transform, corners, [0.0; 2], [0.0; 3], LETTER, paint);
                 }
             }
+            Item::Image { index, part: [u0, v0, u1, v1], size: [width, height], transform, paint } => {
+                if self.run.how.image.is_some_and(|image| image != *index) {
+                    self.close();
+                }
+                let half = [(u1 - u0) / 2.0, (v1 - v0) / 2.0];
+                // A pixel more on each side, in which the edge fades.
+                let [a, b, c, d, ..] = *transform;
+                let more = [1.0 / (pixel * a.hypot(b).max(1e-3)), 1.0 / (pixel * c.hypot(d).max(1e-3))];
+                let beyond = [more[0] / width.max(1e-3) * 2.0 * half[0], more[1] / height.max(1e-3) * 2.0 * half[1]];
+                let sides = |from: f32, to: f32, more: f32| [from - more, to + more];
+                let ([x0, x1], [y0, y1]) = (sides(0.0, *width, more[0]), sides(0.0, *height, more[1]));
+                let ([u0, u1], [v0, v1]) = (sides(*u0, *u1, beyond[0]), sides(*v0, *v1, beyond[1]));
+                let corners = [([x0, y0], [u0, v0]), ([x1, y0], [u1, v0]), ([x1, y1], [u1, v1]), ([x0, y1], [u0, v1])];
+                let middle = [(u0 + u1) / 2.0, (v0 + v1) / 2.0, 0.0];
+                let paint = Paint { pattern: Pattern::Plain, ..*paint };
+                self.quad(*transform, corners, half, middle, IMAGE, paint);
+                self.run.how.image = Some(*index);
+            }
             Item::Shader { index, params, blend } => {
                 self.close();
                 let params = params.of(&picture.params).to_vec();
-                let through = self.run.through;
+                let through = self.run.how.through;
                 self.steps.push(Step::Shader { index: usize::from(*index), params, blend: *blend, through });
             }
             // Known before anything is drawn.
@@ -185,18 +222,18 @@ impl Batch {
     /// Ends a run of triangles: one draw call.
     fn close(&mut self) {
         let end = self.indices.len() as u32;
-        let Run { start, through, patterned } = std::mem::take(&mut self.run);
+        let Run { start, how } = std::mem::take(&mut self.run);
         if end > start {
-            self.steps.push(Step::Triangles { run: start..end, through, patterned });
+            self.steps.push(Step::Triangles { run: start..end, how });
         }
-        self.run = Run { start: end, through, patterned: false };
+        self.run = Run { start: end, how: How { through: how.through, ..How::default() } };
     }
 
     /// What is drawn from here on gets through only there.
     fn let_through(&mut self, through: Through) {
-        if self.run.through != through {
+        if self.run.how.through != through {
             self.close();
-            self.run.through = through;
+            self.run.how.through = through;
         }
     }
 
@@ -221,7 +258,7 @@ impl Batch {
             self.quad(IDENTITY, corners, [0.0; 2], [0.0; 3], TRIANGLES, Paint::default());
             self.end_stamp(0);
         }
-        self.triangles(&triangles, Colour::CLEAR, Blend::Over, Pattern::Plain);
+        self.triangles(&triangles, Paint::default());
         self.end_stamp(self.mark + 1);
         Some(if inside { Through::Inside(self.mark) } else { Through::Outside(self.mark) })
     }
@@ -267,7 +304,7 @@ impl Batch {
         paint: Paint,
     ) {
         let [a, b, c, d, e, f] = transform;
-        let kind = self.kind(what, paint.fill, paint.blend, paint.pattern);
+        let kind = self.kind(what, &paint);
         let first = self.vertices.len() as u32;
         self.vertices.extend(corners.map(|([x, y], local)| Vertex {
             at: [a * x + c * y + e, b * x + d * y + f],
@@ -281,8 +318,8 @@ impl Batch {
         self.indices.extend([0, 1, 2, 0, 2, 3].map(|i| first + i));
     }
 
-    fn triangles(&mut self, triangles: &Triangles, colour: Colour, blend: Blend, pattern: Pattern) {
-        let kind = self.kind(TRIANGLES, colour, blend, pattern);
+    fn triangles(&mut self, triangles: &Triangles, paint: Paint) {
+        let kind = self.kind(TRIANGLES, &Paint { gradients: [paint.gradients[0], 0], ..paint });
         let first = self.vertices.len() as u32;
         self.vertices.extend(triangles.points.iter().map(|(at, seen)| Vertex {
             at: *at,
@@ -290,23 +327,40 @@ impl Batch {
             half: [0.0; 2],
             edge: [0.0; 3],
             kind,
-            fill: colour.0,
+            fill: paint.fill.0,
             stroke: [0; 4],
         }));
         self.indices.extend(triangles.indices.iter().map(|index| first + index));
     }
 
-    fn kind(&mut self, what: u32, fill: Colour, blend: Blend, pattern: Pattern) -> u32 {
-        let pattern = match pattern {
+    fn kind(&mut self, what: u32, paint: &Paint) -> u32 {
+        let pattern = match paint.pattern {
             // Of what is not seen the pattern is not seen either.
-            _ if fill.0[3] == 0 => 0,
+            _ if paint.fill.0[3] == 0 => 0,
             Pattern::Plain => 0,
             Pattern::Lines => LINES,
             Pattern::Dots => DOTS,
         };
-        self.run.patterned |= pattern != 0;
-        what + pattern + if blend == Blend::Add { ADDS } else { 0 }
+        let [fill, stroke] = paint.gradients.map(u32::from);
+        let together = if paint.blend == Blend::Add { Blend::Over } else { paint.blend };
+        if self.run.how.blend != together {
+            self.close();
+            self.run.how.blend = together;
+        }
+        self.run.how.rich |= pattern + fill + stroke != 0;
+        let blend = match paint.blend {
+            Blend::Add => ADDS,
+            Blend::Darken => DARKENS,
+            _ => 0,
+        };
+        what + pattern + blend + (fill << FILL_GRADIENT) + (stroke << STROKE_GRADIENT)
     }
+}
+
+/// What a stroke is filled with.
+fn of_stroke(paint: Paint) -> Paint {
+    let gradients = [paint.gradients[1], 0];
+    Paint { fill: paint.stroke, pattern: Pattern::Plain, gradients, ..paint }
 }
 
 #[cfg(test)]
@@ -354,7 +408,7 @@ mod tests {
     }
 
     fn triangles(run: std::ops::Range<u32>, through: Through) -> Step {
-        Step::Triangles { run, through, patterned: false }
+        Step::Triangles { run, how: How { through, ..How::default() } }
     }
 
     #[test]
@@ -442,7 +496,9 @@ mod tests {
                     assert!(!standing.contains(mark), "{mark} is used twice");
                     standing.push(*mark);
                 }
-                Step::Triangles { through: Through::Inside(mark) | Through::Outside(mark), .. } => {
+                Step::Triangles {
+                    how: How { through: Through::Inside(mark) | Through::Outside(mark), .. }, ..
+                } => {
                     assert_eq!(Some(mark), standing.last());
                     drawn += 1;
                 }
@@ -471,9 +527,33 @@ mod tests {
         let patterned: Vec<bool> = batch
             .steps
             .iter()
-            .filter_map(|step| if let Step::Triangles { patterned, .. } = step { Some(*patterned) } else { None })
+            .filter_map(|step| if let Step::Triangles { how, .. } = step { Some(how.rich) } else { None })
             .collect();
         assert_eq!(patterned, [true, false]);
+        // What covers and what adds light is drawn in one; other ways to meet what is below, and images, each have a run.
+        let meets = |blend| {
+            let Item::Shape { shape, transform, paint } = dot(1.0, Pattern::Plain) else { unreachable!("it is a dot") };
+            Item::Shape { shape, transform, paint: Paint { blend, ..paint } }
+        };
+        let image = |index| Item::Image {
+            index,
+            part: [0.0, 0.0, 1.0, 1.0],
+            size: [9.0, 9.0],
+            transform: IDENTITY,
+            paint: Paint { fill, ..Paint::default() },
+        };
+        let (over, add, ink) = (meets(Blend::Over), meets(Blend::Add), meets(Blend::Multiply));
+        let batch = build(vec![over.clone(), add, ink.clone(), ink, image(3), over, image(3), image(4), image(4)]);
+        let runs: Vec<(Blend, Option<u16>, u32)> = batch
+            .steps
+            .iter()
+            .map(|step| match step {
+                Step::Triangles { run, how } => (how.blend, how.image, (run.end - run.start) / 6),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let (over, ink) = (Blend::Over, Blend::Multiply);
+        assert_eq!(runs, [(over, None, 2), (ink, None, 2), (over, Some(3), 3), (over, Some(4), 2)]);
         let unseen = Paint { fill: Colour::CLEAR, ..paint };
         let shape = Item::Shape { shape: Shape::Ellipse([5.0; 2]), transform: IDENTITY, paint: unseen };
         assert_eq!(kinds(vec![shape]), [SHAPE]);

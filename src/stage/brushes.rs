@@ -1,20 +1,20 @@
 //! What is painted with: the pipelines of the canvas and of artists' shaders, made when they are first needed.
 
-use super::batch::{Through, Vertex};
-use super::text::ATLAS;
+use super::batch::{How, Through, Vertex};
+use super::pigments::Pigments;
 use super::watched::Seen;
-use super::{Drawn, LayerFault, Shaders};
-use crate::scene::{Blend, ENGINE_UNIFORM_SIZE, Shader};
+use super::{Drawn, LayerFault};
+use crate::scene::{Blend, ENGINE_UNIFORM_SIZE, Edition, Shader};
 use bevy::prelude::*;
 use bevy::render::render_resource::{
     BindGroup, BindGroupEntries, BindGroupLayout, BindGroupLayoutEntry, BindingType, BlendComponent, BlendFactor,
     BlendOperation, BlendState, Buffer, BufferBindingType, BufferDescriptor, BufferUsages, ColorTargetState,
-    ColorWrites, CompareFunction, DepthBiasState, DepthStencilState, Extent3d, FilterMode, MultisampleState,
-    PipelineLayout, PipelineLayoutDescriptor, PrimitiveState, RawFragmentState, RawRenderPipelineDescriptor,
-    RawVertexBufferLayout, RawVertexState, RenderPipeline, SamplerBindingType, SamplerDescriptor, ShaderModule,
-    ShaderModuleDescriptor, ShaderSource, ShaderStages, StencilFaceState, StencilOperation, StencilState, Texture,
-    TextureDescriptor, TextureDimension, TextureFormat, TextureSampleType, TextureUsages, TextureView,
-    TextureViewDescriptor, TextureViewDimension, VertexAttribute, VertexFormat, VertexStepMode,
+    ColorWrites, CompareFunction, DepthBiasState, DepthStencilState, Extent3d, MultisampleState, PipelineLayout,
+    PipelineLayoutDescriptor, PrimitiveState, RawFragmentState, RawRenderPipelineDescriptor, RawVertexBufferLayout,
+    RawVertexState, RenderPipeline, SamplerBindingType, ShaderModule, ShaderModuleDescriptor, ShaderSource,
+    ShaderStages, StencilFaceState, StencilOperation, StencilState, Texture, TextureDescriptor, TextureDimension,
+    TextureFormat, TextureSampleType, TextureUsages, TextureView, TextureViewDescriptor, TextureViewDimension,
+    VertexAttribute, VertexFormat, VertexStepMode,
 };
 use bevy::render::renderer::RenderDevice;
 use std::collections::HashMap;
@@ -74,15 +74,15 @@ impl Stencil {
 pub(super) struct Brushes {
     module: ShaderModule,
     flat_layout: PipelineLayout,
-    flats: HashMap<(Stencil, bool), RenderPipeline>,
-    pub flat_group: BindGroup,
+    /// By stencil, whether it has patterns or gradients, and how it meets what is below.
+    flats: HashMap<(Stencil, bool, Blend), RenderPipeline>,
     layer_layout: BindGroupLayout,
-    /// By shader, whether it adds light, and stencil; none where the driver refuses it.
-    layers: HashMap<(u64, bool, Stencil), Option<RenderPipeline>>,
-    /// The shaders that there were in the picture before.
-    shaders: Shaders,
+    /// By shader, how it meets what is below, and stencil; none where the driver refuses it.
+    layers: HashMap<(u64, Blend, Stencil), Option<RenderPipeline>>,
+    /// What the picture before was of.
+    edition: Option<Arc<Edition>>,
     pub engine: Buffer,
-    pub atlas: Texture,
+    pub pigments: Pigments,
     pub seen: Seen,
     stencil: Option<(Texture, TextureView)>,
 }
@@ -91,60 +91,42 @@ impl Brushes {
     pub fn new(device: &RenderDevice) -> Self {
         let source = ShaderSource::Wgsl(include_str!("../../shaders/canvas.wgsl").into());
         let module = device.create_and_validate_shader_module(ShaderModuleDescriptor { label: Some("canvas"), source });
-        let group_layout = device.create_bind_group_layout("canvas", &[uniform(0), texture(1), sampler(2)]);
         let layer_layout =
             device.create_bind_group_layout("layer", &[uniform(0), uniform(1), texture(2), texture(3), sampler(4)]);
-        let flat_layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
-            label: Some("canvas"),
-            bind_group_layouts: &[Some(group_layout.value())],
-            immediate_size: 0,
-        });
         let engine = device.create_buffer(&BufferDescriptor {
             label: Some("engine"),
             size: ENGINE_UNIFORM_SIZE as u64,
             usage: BufferUsages::UNIFORM | BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        let atlas = device.create_texture(&TextureDescriptor {
-            label: Some("letters"),
-            size: Extent3d { width: ATLAS, height: ATLAS, depth_or_array_layers: 1 },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: TextureDimension::D2,
-            format: TextureFormat::R8Unorm,
-            usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
-            view_formats: &[],
+        let entries = [uniform(0), texture(1), sampler(2), uniform(3), texture(4), texture(5)];
+        let pigments = Pigments::new(device, &entries, &engine);
+        let flat_layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
+            label: Some("canvas"),
+            bind_group_layouts: &[Some(pigments.layout().value())],
+            immediate_size: 0,
         });
-        let linear = device.create_sampler(&SamplerDescriptor {
-            mag_filter: FilterMode::Linear,
-            min_filter: FilterMode::Linear,
-            ..Default::default()
-        });
-        let view = atlas.create_view(&TextureViewDescriptor::default());
-        let entries = BindGroupEntries::sequential((engine.as_entire_binding(), &view, &linear));
-        let flat_group = device.create_bind_group("canvas", &group_layout, &entries);
         let mut brushes = Self {
             module,
             flat_layout,
             flats: HashMap::new(),
-            flat_group,
             layer_layout,
             layers: HashMap::new(),
-            shaders: Shaders::default(),
+            edition: None,
             engine,
-            atlas,
+            pigments,
             seen: Seen::new(device),
             stencil: None,
         };
         // The one that every picture needs.
-        brushes.flat(device, Stencil::None, false);
+        brushes.flat(device, Stencil::None, How::default());
         brushes
     }
 
-    /// For runs of triangles. All that is `patterned` costs a little more.
-    pub fn flat(&mut self, device: &RenderDevice, stencil: Stencil, patterned: bool) -> RenderPipeline {
-        let made = self.flats.entry((stencil, patterned));
-        made.or_insert_with(|| flat(device, &self.module, &self.flat_layout, stencil, patterned)).clone()
+    /// For runs of triangles. All that is rich costs a little more.
+    pub fn flat(&mut self, device: &RenderDevice, stencil: Stencil, how: How) -> RenderPipeline {
+        let made = self.flats.entry((stencil, how.rich, how.blend));
+        made.or_insert_with(|| flat(device, &self.module, &self.flat_layout, stencil, how)).clone()
     }
 
     /// For an artist's shader; `None` where the driver refuses it, which is told once.
@@ -155,7 +137,7 @@ impl Brushes {
         stencil: Stencil,
         drawn: &Drawn,
     ) -> Option<RenderPipeline> {
-        let made = self.layers.entry((shader.key, blend == Blend::Add, stencil));
+        let made = self.layers.entry((shader.key, blend, stencil));
         let make = || {
             let name = &shader.params.name;
             let pipeline = layer(device, &self.layer_layout, shader, blend, stencil);
@@ -169,12 +151,15 @@ impl Brushes {
         made.or_insert_with(make).clone()
     }
 
-    /// Forgets what was made for shaders that are no more.
-    pub fn only(&mut self, shaders: &Shaders) {
-        if !Arc::ptr_eq(&self.shaders, shaders) {
-            self.shaders = shaders.clone();
-            self.layers.retain(|(key, ..), _| shaders.iter().any(|shader| shader.key == *key));
+    /// Forgets what was made for shaders and images that are no more.
+    pub fn only(&mut self, edition: Option<&Arc<Edition>>) {
+        if self.edition.as_ref().map(Arc::as_ptr) == edition.map(Arc::as_ptr) {
+            return;
         }
+        self.edition = edition.cloned();
+        self.pigments.only(edition.map(Arc::as_ref));
+        let known = |key: u64| edition.is_some_and(|edition| edition.shaders.iter().any(|shader| shader.key == key));
+        self.layers.retain(|(key, ..), _| known(*key));
     }
 
     /// What a layer's shader reads.
@@ -229,16 +214,19 @@ fn sampler(binding: u32) -> BindGroupLayoutEntry {
 
 /// Colours are written as they come; straight alpha was multiplied in already.
 fn target(blend: Blend) -> ColorTargetState {
-    let over = BlendComponent {
-        src_factor: BlendFactor::One,
-        dst_factor: BlendFactor::OneMinusSrcAlpha,
-        operation: BlendOperation::Add,
+    use BlendFactor::{Dst, One, OneMinusSrc, OneMinusSrcAlpha};
+    let of = |src_factor, dst_factor, operation| BlendComponent { src_factor, dst_factor, operation };
+    let over = of(One, OneMinusSrcAlpha, BlendOperation::Add);
+    let color = match blend {
+        Blend::Over => over,
+        Blend::Add => of(One, One, BlendOperation::Add),
+        Blend::Multiply => of(Dst, OneMinusSrcAlpha, BlendOperation::Add),
+        Blend::Screen => of(One, OneMinusSrc, BlendOperation::Add),
+        Blend::Lighten => of(One, One, BlendOperation::Max),
+        // The shader has made white of what is not there.
+        Blend::Darken => of(One, One, BlendOperation::Min),
     };
-    let add = BlendComponent { dst_factor: BlendFactor::One, ..over };
-    let blend = match blend {
-        Blend::Over => BlendState { color: over, alpha: over },
-        Blend::Add => BlendState { color: add, alpha: over },
-    };
+    let blend = BlendState { color, alpha: over };
     ColorTargetState { format: TextureFormat::Rgba8Unorm, blend: Some(blend), write_mask: ColorWrites::ALL }
 }
 
@@ -247,7 +235,7 @@ fn flat(
     module: &ShaderModule,
     layout: &PipelineLayout,
     stencil: Stencil,
-    patterned: bool,
+    how: How,
 ) -> RenderPipeline {
     let formats = [
         VertexFormat::Float32x2,
@@ -265,13 +253,14 @@ fn flat(
         attribute
     });
     let attributes: Vec<VertexAttribute> = attributes.collect();
-    let (entry_point, target) = match (stencil, patterned) {
+    let (entry_point, target) = match (stencil, how.rich) {
         (Stencil::Stamp, _) => {
             let unseen = ColorTargetState { blend: None, write_mask: ColorWrites::empty(), ..target(Blend::Over) };
             ("stamp", unseen)
         }
-        (_, true) => ("patterned", target(Blend::Over)),
-        (_, false) => ("plain", target(Blend::Over)),
+        // What adds light is drawn with what covers, and its shader says so.
+        (_, true) => ("rich", target(how.blend)),
+        (_, false) => ("plain", target(how.blend)),
     };
     device.create_render_pipeline(&RawRenderPipelineDescriptor {
         label: Some("canvas"),
@@ -332,7 +321,7 @@ fn layer(
         multisample: MultisampleState::default(),
         fragment: Some(RawFragmentState {
             module: &module,
-            entry_point: Some("moongate_fragment"),
+            entry_point: Some(if blend == Blend::Darken { "moongate_darkens" } else { "moongate_fragment" }),
             compilation_options: Default::default(),
             targets: &[Some(target(blend))],
         }),
@@ -353,7 +342,7 @@ mod tests {
     #[test]
     fn the_engines_own_shaders_are_sound() {
         for (source, entries) in [
-            (include_str!("../../shaders/canvas.wgsl"), &["vertex", "plain", "patterned", "stamp"][..]),
+            (include_str!("../../shaders/canvas.wgsl"), &["vertex", "plain", "rich", "stamp"][..]),
             (include_str!("../../shaders/light.wgsl"), &["vertex", "fragment"][..]),
         ] {
             let module =

@@ -34,6 +34,28 @@ pub(super) fn copy(device: &RenderDevice, encoder: &mut wgpu::CommandEncoder, te
     Copy { buffer, size, row }
 }
 
+/// The pixels of a copy that is mapped.
+fn pixels(copy: &Copy) -> Vec<u8> {
+    let rows = copy.buffer.slice(..).get_mapped_range();
+    let pixels = rows.chunks(copy.row as usize).flat_map(|row| &row[..copy.size[0] as usize * 4]).copied().collect();
+    drop(rows);
+    copy.buffer.unmap();
+    pixels
+}
+
+/// Waits until the GPU has made the copy. To be called after it was submitted.
+pub(super) fn read(copy: Copy, device: &RenderDevice) -> Result<image::RgbaImage, String> {
+    let (told, mapped) = std::sync::mpsc::sync_channel(1);
+    copy.buffer.slice(..).map_async(MapMode::Read, move |mapped| _ = told.send(mapped));
+    device
+        .poll(wgpu::PollType::wait_indefinitely())
+        .map_err(|why| format!("the graphics device does not answer: {why}"))?;
+    let mapped = mapped.recv().map_err(|_| "the graphics device did not give the picture".to_owned())?;
+    mapped.map_err(|why| format!("the graphics device did not give the picture: {why}"))?;
+    let [width, height] = copy.size;
+    image::RgbaImage::from_raw(width, height, pixels(&copy)).ok_or_else(|| "the picture is not whole".to_owned())
+}
+
 /// Writes the copy as PNG once the GPU has made it. To be called after it was submitted.
 pub(super) fn save(copy: Copy, capture: Capture) {
     let buffer = copy.buffer.clone();
@@ -42,11 +64,7 @@ pub(super) fn save(copy: Copy, capture: Capture) {
             tracing::warn!("{}: the graphics device did not give the picture", capture.file.display());
             return;
         }
-        let rows = copy.buffer.slice(..).get_mapped_range();
-        let pixels: Vec<u8> =
-            rows.chunks(copy.row as usize).flat_map(|row| &row[..copy.size[0] as usize * 4]).copied().collect();
-        drop(rows);
-        copy.buffer.unmap();
+        let pixels = pixels(&copy);
         // Compressing takes longer than a frame.
         let thread = std::thread::Builder::new().name("picture".into());
         let write = move || match write(&capture.file, copy.size, pixels) {

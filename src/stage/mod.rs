@@ -6,16 +6,19 @@ mod capture;
 mod light;
 mod outline;
 mod painter;
+mod pigments;
 mod screens;
+mod studio;
 mod text;
 mod watched;
 
 pub use light::Shown;
+pub use studio::Studio;
 pub use watched::{Watched, watch};
 
 use crate::device::clock::monotonic;
 use crate::manifest::Screen;
-use crate::scene::{Picture, Shader};
+use crate::scene::{Edition, Picture};
 use bevy::asset::RenderAssetUsages;
 use bevy::image::ImageSampler;
 use bevy::prelude::*;
@@ -149,7 +152,7 @@ impl Drawn {
 /// A picture on its way to the render world.
 struct Job {
     batch: batch::Batch,
-    shaders: Shaders,
+    edition: Option<Arc<Edition>>,
     atlas: Option<Vec<u8>>,
     now: f64,
     reflects: u64,
@@ -161,7 +164,7 @@ struct Job {
 pub struct Easel {
     job: Option<Job>,
     capture: Option<Capture>,
-    last: Option<(Arc<Picture>, Shaders, f64)>,
+    last: Option<(Arc<Picture>, Option<Arc<Edition>>, f64)>,
 }
 
 impl Easel {
@@ -180,12 +183,9 @@ impl Easel {
 #[derive(Resource)]
 struct LetterCase(Mutex<text::Letters>);
 
-/// An artist's shaders, in the order in which pictures name them.
-pub type Shaders = Arc<Vec<Shader>>;
-
-/// Puts a picture on the canvas. `shaders`: those that it names; `now`: the shared clock, in seconds.
-pub fn show(world: &mut World, picture: Arc<Picture>, shaders: Shaders, now: f64) {
-    world.resource_mut::<Easel>().last = Some((picture, shaders, now));
+/// Puts a picture on the canvas. `edition`: whose shaders and images it names; `now`: the shared clock, in seconds.
+pub fn show(world: &mut World, picture: Arc<Picture>, edition: Option<Arc<Edition>>, now: f64) {
+    world.resource_mut::<Easel>().last = Some((picture, edition, now));
     repaint(world);
 }
 
@@ -197,7 +197,7 @@ pub fn keep(world: &mut World) {
 }
 
 fn repaint(world: &mut World) {
-    let Some((picture, shaders, now)) = world.resource::<Easel>().last.clone() else { return };
+    let Some((picture, edition, now)) = world.resource::<Easel>().last.clone() else { return };
     let canvas = world.resource::<Canvas>();
     let (size, pixel) = (canvas.size, canvas.pixel);
     let (batch, atlas) = {
@@ -213,7 +213,7 @@ fn repaint(world: &mut World) {
     let (old_atlas, old_capture) = before.map_or((None, None), |job| (job.atlas, job.capture));
     easel.job = Some(Job {
         batch,
-        shaders,
+        edition,
         atlas: atlas.or(old_atlas),
         now,
         reflects: picture.reflects,

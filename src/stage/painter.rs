@@ -1,17 +1,16 @@
 //! Paints batches into the canvas's texture, in the render world, before any screen looks at it.
 
-use super::batch::Step;
+use super::batch::{How, Step};
 use super::brushes::{Brushes, Stencil};
-use super::text::ATLAS;
 use super::watched::{Watched, Watching};
-use super::{Canvas, Easel, Job};
+use super::{Canvas, Drawn, Easel, Job};
 use crate::device::clock::monotonic;
 use bevy::prelude::*;
 use bevy::render::render_asset::RenderAssets;
 use bevy::render::render_resource::{
     BindGroup, BufferInitDescriptor, BufferUsages, CommandEncoderDescriptor, Extent3d, IndexFormat, LoadOp, Operations,
     RenderPassColorAttachment, RenderPassDepthStencilAttachment, RenderPassDescriptor, RenderPipeline, StoreOp,
-    TexelCopyBufferLayout, TextureFormat, TextureViewDescriptor,
+    TextureFormat, TextureViewDescriptor,
 };
 use bevy::render::renderer::{RenderDevice, RenderGraph, RenderGraphSystems, RenderQueue};
 use bevy::render::texture::GpuImage;
@@ -73,27 +72,9 @@ pub(super) fn paint(
         return;
     }
     let Some(mut job) = on.job.take() else { return };
-    if let Some(pixels) = job.atlas.take() {
-        let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(ATLAS), rows_per_image: None };
-        let size = Extent3d { width: ATLAS, height: ATLAS, depth_or_array_layers: 1 };
-        queue.write_texture(brushes.atlas.as_image_copy(), &pixels, layout, size);
-    }
-    // Seconds in 32 bits lose their fractions after days: shaders get an hour at a time.
-    let now = (job.now % 3_600.0) as f32;
-    let engine = [canvas.size[0], canvas.size[1], now, canvas.pixel];
-    queue.write_buffer(&brushes.engine, 0, bytemuck::cast_slice(&engine));
-
-    // The texture is shown as sRGB; it is painted as the plain numbers that colours are written in.
-    let view = image.texture.create_view(&TextureViewDescriptor {
-        format: Some(TextureFormat::Rgba8Unorm),
-        ..TextureViewDescriptor::default()
-    });
-    let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("canvas") });
-    brushes.only(&job.shaders);
-    if sees_here(&job) {
-        brushes.seen.update(&device, &queue, &on.watched);
-    }
-    encode(&device, &mut encoder, (&*view, image.texture.size()), &mut brushes, &job, &canvas);
+    let sheet = Sheet { size: canvas.size, pixel: canvas.pixel, drawn: canvas.drawn.clone() };
+    let watched = on.watched.clone();
+    let mut encoder = put((&device, &queue), &mut brushes, &image.texture, &mut job, &watched, &sheet);
     let copy = job.capture.take().map(|capture| (super::capture::copy(&device, &mut encoder, &image.texture), capture));
     queue.submit([encoder.finish()]);
     if let Some((copy, capture)) = copy {
@@ -104,27 +85,70 @@ pub(super) fn paint(
     queue.on_submitted_work_done(move || drawn.done(reflects, monotonic()));
 }
 
+/// What is painted on, besides its texture.
+pub(super) struct Sheet {
+    /// In canvas units.
+    pub size: [f32; 2],
+    /// Pixels of the texture that one of them is.
+    pub pixel: f32,
+    /// Where faults are told.
+    pub drawn: Drawn,
+}
+
+/// Writes down what the GPU has to do for a picture.
+pub(super) fn put(
+    (device, queue): (&RenderDevice, &RenderQueue),
+    brushes: &mut Brushes,
+    texture: &wgpu::Texture,
+    job: &mut Job,
+    watched: &Watched,
+    sheet: &Sheet,
+) -> wgpu::CommandEncoder {
+    brushes.only(job.edition.as_ref());
+    if let Some(pixels) = job.atlas.take() {
+        brushes.pigments.letters(queue, &pixels);
+    }
+    brushes.pigments.gradients(queue, &job.batch.gradients);
+    // Seconds in 32 bits lose their fractions after days: shaders get an hour at a time.
+    let now = (job.now % 3_600.0) as f32;
+    let engine = [sheet.size[0], sheet.size[1], now, sheet.pixel];
+    queue.write_buffer(&brushes.engine, 0, bytemuck::cast_slice(&engine));
+    // The texture is shown as sRGB; it is painted as the plain numbers that colours are written in.
+    let view = texture.create_view(&TextureViewDescriptor {
+        format: Some(TextureFormat::Rgba8Unorm),
+        ..TextureViewDescriptor::default()
+    });
+    let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("canvas") });
+    if sees_here(job) {
+        brushes.seen.update(device, queue, watched);
+    }
+    encode((device, queue), &mut encoder, (&view, texture.size()), brushes, job, &sheet.drawn);
+    encoder
+}
+
 /// True when a shader of the picture looks at what the cameras see.
 fn sees_here(job: &Job) -> bool {
     job.batch.steps.iter().any(|step| match step {
-        Step::Shader { index, .. } => job.shaders.get(*index).is_some_and(|shader| shader.sees_here),
+        Step::Shader { index, .. } => {
+            job.edition.as_ref().and_then(|edition| edition.shaders.get(*index)).is_some_and(|shader| shader.sees_here)
+        }
         _ => false,
     })
 }
 
 /// A step with what it is painted with.
 enum Stroke {
-    Run { run: std::ops::Range<u32>, pipeline: RenderPipeline, mark: u8 },
+    Run { run: std::ops::Range<u32>, group: BindGroup, pipeline: RenderPipeline, mark: u8 },
     Layer { group: BindGroup, pipeline: RenderPipeline, mark: u8 },
 }
 
 fn encode(
-    device: &RenderDevice,
+    (device, queue): (&RenderDevice, &RenderQueue),
     encoder: &mut wgpu::CommandEncoder,
     (view, size): (&wgpu::TextureView, Extent3d),
     brushes: &mut Brushes,
-    Job { batch, shaders, .. }: &Job,
-    canvas: &Canvas,
+    Job { batch, edition, .. }: &Job,
+    drawn: &Drawn,
 ) {
     let buffer = |contents: &[u8], usage| {
         // An empty buffer cannot be bound.
@@ -146,18 +170,22 @@ fn encode(
         match step {
             Step::Clear(_) => {}
             Step::Stamp { run, mark } => {
-                let pipeline = brushes.flat(device, Stencil::Stamp, false);
-                strokes.push(Stroke::Run { run: run.clone(), pipeline, mark: *mark });
+                let pipeline = brushes.flat(device, Stencil::Stamp, How::default());
+                let group = brushes.pigments.group(device, queue, None);
+                strokes.push(Stroke::Run { run: run.clone(), group, pipeline, mark: *mark });
             }
-            Step::Triangles { run, through, patterned } => {
-                let (stencil, mark) = Stencil::of(clips, *through);
-                let pipeline = brushes.flat(device, stencil, *patterned);
-                strokes.push(Stroke::Run { run: run.clone(), pipeline, mark });
+            Step::Triangles { run, how } => {
+                let (stencil, mark) = Stencil::of(clips, how.through);
+                let pipeline = brushes.flat(device, stencil, *how);
+                let image = how.image.zip(edition.as_ref());
+                let image = image.and_then(|(index, edition)| edition.images.get(usize::from(index)));
+                let group = brushes.pigments.group(device, queue, image);
+                strokes.push(Stroke::Run { run: run.clone(), group, pipeline, mark });
             }
             Step::Shader { index, params, blend, through } => {
                 let (stencil, mark) = Stencil::of(clips, *through);
-                let made = shaders.get(*index);
-                let made = made.and_then(|shader| brushes.layer(device, (shader, *blend), stencil, &canvas.drawn));
+                let made = edition.as_ref().and_then(|edition| edition.shaders.get(*index));
+                let made = made.and_then(|shader| brushes.layer(device, (shader, *blend), stencil, drawn));
                 let Some(pipeline) = made else { continue };
                 let group = brushes.layer_group(device, &buffer(params, BufferUsages::UNIFORM));
                 strokes.push(Stroke::Layer { group, pipeline, mark });
@@ -189,8 +217,8 @@ fn encode(
             pass.set_stencil_reference(u32::from(*mark));
         }
         match stroke {
-            Stroke::Run { run, .. } => {
-                pass.set_bind_group(0, &*brushes.flat_group, &[]);
+            Stroke::Run { run, group, .. } => {
+                pass.set_bind_group(0, &**group, &[]);
                 pass.set_vertex_buffer(0, *vertices.slice(..));
                 pass.set_index_buffer(*indices.slice(..), IndexFormat::Uint32);
                 pass.draw_indexed(run.clone(), 0, 0..1);

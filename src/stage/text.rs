@@ -2,7 +2,7 @@
 
 use crate::scene::Align;
 use parley::{
-    Alignment, AlignmentOptions, FontContext, FontFamily, FontWeight, Language, Layout, LayoutContext,
+    Alignment, AlignmentOptions, FontContext, FontFamily, FontWeight, Language, Layout, LayoutContext, LineHeight,
     PositionedLayoutItem, StyleProperty,
 };
 use std::collections::HashMap;
@@ -40,6 +40,21 @@ struct Text {
     width: f32,
 }
 
+/// A text as it is laid out: itself, its language, its side, its weight, and in thousandths of its size how long its lines may be and
+/// how far apart they are.
+type Wanted = (String, String, Align, u16, u32, u32);
+
+/// How a text is to be written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hand {
+    pub align: Align,
+    pub weight: u16,
+    /// Longest line, as a multiple of the size; 0 breaks none.
+    pub wrap: f32,
+    /// From line to line, as a multiple of the size.
+    pub leading: f32,
+}
+
 type Key = (usize, u16, u16);
 
 /// The letters of all texts.
@@ -49,7 +64,7 @@ pub(super) struct Letters {
     scaler: ScaleContext,
     /// Fonts in use: their bytes, their index within, their normalised coordinates.
     faces: Vec<(parley::FontData, Vec<i16>)>,
-    texts: HashMap<(String, String, bool), Text>,
+    texts: HashMap<Wanted, Text>,
     glyphs: HashMap<Key, Option<Raster>>,
     /// Coverage, a byte a pixel.
     pub pixels: Vec<u8>,
@@ -112,20 +127,22 @@ impl Letters {
     }
 
     /// The letters of a text. `pixels` is how large its size 1 is on the canvas's texture.
-    pub fn letters(&mut self, text: &str, language: &str, (align, bold): (Align, bool), pixels: f32) -> Vec<Glyph> {
-        let key = (text.to_owned(), language.to_owned(), bold);
+    pub fn letters(&mut self, text: &str, language: &str, hand: Hand, pixels: f32) -> Vec<Glyph> {
+        let thousandths = |number: f32| (number * 1e3) as u32;
+        let key: Wanted =
+            (text.into(), language.into(), hand.align, hand.weight, thousandths(hand.wrap), thousandths(hand.leading));
         if !self.texts.contains_key(&key) {
             if self.texts.len() >= LAYOUTS_MAX {
                 self.texts.clear();
             }
-            let laid = self.lay_out(text, language, bold);
+            let laid = self.lay_out(text, language, hand);
             self.texts.insert(key.clone(), laid);
         }
         // Few sizes, so that a text which grows does not fill the atlas with every size between.
         let raster = pixels.clamp(4.0, self.largest).ceil() as u16;
         let raster = if raster > 32 { raster.next_multiple_of(8) } else { raster };
         let Some(laid) = self.texts.get(&key) else { return Vec::new() };
-        let shift = match align {
+        let shift = match hand.align {
             Align::Left => 0.0,
             Align::Center => -laid.width / 2.0,
             Align::Right => -laid.width,
@@ -146,15 +163,21 @@ impl Letters {
             .collect()
     }
 
-    fn lay_out(&mut self, text: &str, language: &str, bold: bool) -> Text {
+    fn lay_out(&mut self, text: &str, language: &str, hand: Hand) -> Text {
         let mut builder = self.layouts.ranged_builder(&mut self.fonts, text, 1.0, false);
         builder.push_default(StyleProperty::FontSize(LAYOUT_SIZE));
-        builder.push_default(StyleProperty::FontWeight(if bold { FontWeight::BOLD } else { FontWeight::NORMAL }));
+        builder.push_default(StyleProperty::FontWeight(FontWeight::new(f32::from(hand.weight))));
+        builder.push_default(StyleProperty::LineHeight(LineHeight::FontSizeRelative(hand.leading)));
         builder.push_default(StyleProperty::FontFamily(FontFamily::from(families(language))));
         builder.push_default(StyleProperty::Locale(Language::parse(language).ok()));
         let mut layout: Layout<()> = builder.build(text);
-        layout.break_all_lines(None);
-        layout.align(Alignment::Start, AlignmentOptions::default());
+        layout.break_all_lines((hand.wrap > 0.0).then_some(hand.wrap * LAYOUT_SIZE));
+        let align = match hand.align {
+            Align::Left => Alignment::Left,
+            Align::Center => Alignment::Center,
+            Align::Right => Alignment::Right,
+        };
+        layout.align(align, AlignmentOptions { align_when_overflowing: true, ..AlignmentOptions::default() });
         let baseline = layout.lines().next().map_or(0.0, |line| line.metrics().baseline);
         let mut glyphs = Vec::new();
         for line in layout.lines() {
@@ -169,7 +192,8 @@ impl Letters {
                 }
             }
         }
-        Text { glyphs, width: layout.width() / LAYOUT_SIZE }
+        let width = if hand.wrap > 0.0 { hand.wrap } else { layout.width() / LAYOUT_SIZE };
+        Text { glyphs, width }
     }
 
     fn face(&mut self, font: &parley::FontData, coords: Vec<i16>) -> usize {

@@ -1,12 +1,14 @@
 //! Twin and scene as Bevy sees them: once a frame, what happened goes to the scene, and its picture to the stage.
 
 mod cutout;
+mod dials;
 mod pointer;
 mod senses;
 mod sight;
 mod together;
 mod trace;
 
+pub use dials::Dials;
 pub use senses::Senses;
 pub use trace::{Trace, TraceLine};
 
@@ -85,6 +87,8 @@ pub struct Backstage {
     pub audio: Arc<Audio>,
     /// The cameras.
     pub sights: Arc<Sights>,
+    /// What can be turned.
+    pub dials: Dials,
 }
 
 /// The frame loop's own state.
@@ -96,6 +100,7 @@ struct Loop {
     scene: Arc<SceneProcess>,
     audio: Arc<Audio>,
     senses: Senses,
+    dials: Dials,
     together: Together,
     sights: Arc<Sights>,
     sight: Sight,
@@ -129,11 +134,13 @@ pub fn there_of(here: &'static City, twin: Option<&Twin>) -> &'static City {
 impl TwinParts {
     /// Adds the loop to an app.
     pub fn plug(self, app: &mut App) {
+        let dials = Dials::default();
         app.insert_resource(Touches(self.touches.clone())).insert_resource(Backstage {
             scene: self.scene.clone(),
             link: self.link.0.clone(),
             audio: self.audio.clone(),
             sights: self.sights.clone(),
+            dials: dials.clone(),
         });
         let there = there_of(self.city, self.twin.as_ref());
         let canvas = self.installation.canvas_size();
@@ -150,6 +157,7 @@ impl TwinParts {
             scene: self.scene,
             audio: self.audio,
             senses: Senses::new(self.city, there, meeting, canvas),
+            dials,
             together,
             drawn: self.drawn,
             trace: self.trace,
@@ -198,7 +206,8 @@ impl Loop {
             self.asked += 1;
             let share = self.link.said_there();
             let marks = self.together.sees(&self.senses);
-            let sees = self.senses.sees(self.asked, now, marks, share.as_deref());
+            let mut sees = self.senses.sees(self.asked, now, marks, share.as_deref());
+            sees.dials = self.dials.tell(begins);
             // What a scene sees is numbers and short texts; it can always be written down.
             if let Ok(json) = serde_json::to_string(&sees)
                 && self.scene.ask(sees.number, sees.input, json, begins)
@@ -220,6 +229,7 @@ impl Loop {
             // What the scene before has said of this city is not said by this one.
             self.link.say(String::new());
             self.together.lost(edition.installation.lost);
+            self.dials.declare(&edition.installation.dials);
             self.edition = Some(edition.clone());
         }
         for act in acts {
@@ -234,7 +244,7 @@ impl Loop {
     /// Puts on the canvas what there is: the scene's picture, the one before for a while, or the engine's own.
     fn paint(&mut self, world: &mut World, picture: Option<Arc<Picture>>, now: Duration) {
         let shared = self.senses.shared(now);
-        let shaders = self.edition.as_ref().map(|edition| edition.shaders.clone()).unwrap_or_default();
+        let edition = self.edition.clone();
         let is_new = picture.is_some();
         if is_new {
             self.fresh = Some(now);
@@ -248,8 +258,8 @@ impl Loop {
         };
         self.below = self.rehearsal.then(|| picture.clone());
         match mistake {
-            Some(fault) => stage::show(world, Arc::new(overlay(&picture, &fault, self.canvas)), shaders, shared),
-            None if is_new || !is_fresh => stage::show(world, picture, shaders, shared),
+            Some(fault) => stage::show(world, Arc::new(overlay(&picture, &fault, self.canvas)), edition, shared),
+            None if is_new || !is_fresh => stage::show(world, picture, edition, shared),
             None => stage::keep(world),
         }
     }

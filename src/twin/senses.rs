@@ -216,6 +216,7 @@ impl Senses {
             lead: self.status.is_none_or(|status| status.lead),
             share: share.map(str::to_owned),
             marks,
+            dials: Vec::new(),
             events: self.events.clone(),
         }
     }

@@ -11,7 +11,7 @@ fn card(slug: &str) -> CityCard {
 
 /// Shenzhen, with Dublin at the other end.
 pub fn setting() -> Setting {
-    Setting { here: card("shenzhen"), there: card("dublin"), side: 0, seed: 7 }
+    Setting { here: card("shenzhen"), there: card("dublin"), side: 0, seed: 7, metres: None }
 }
 
 /// The scene of a folder.

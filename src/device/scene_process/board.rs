@@ -100,7 +100,7 @@ impl Shared {
         fault: Option<ScriptFault>,
     ) {
         let sizes: Vec<usize> = edition.shaders.iter().map(|shader| shader.params.size).collect();
-        let picture = picture.map(|picture| Arc::new(picture.checked(&sizes)));
+        let picture = picture.map(|picture| Arc::new(picture.checked(&sizes, edition.images.len())));
         match fault {
             Some(fault) => self.fault(fault),
             None => self.board().status.fault = None,

@@ -1,0 +1,82 @@
+//! A stage without a show: pictures painted one after the other, for previews, checks and tests. There is no window, no
+//! loop and no clock but the one that is given.
+
+use super::batch::Batch;
+use super::brushes::Brushes;
+use super::painter::{Sheet, put};
+use super::text::Letters;
+use super::{Drawn, Job, LayerFault, Watched, capture};
+use crate::scene::{Edition, Picture};
+use bevy::render::renderer::WgpuWrapper;
+use bevy::render::renderer::{RenderDevice, RenderQueue};
+use image::RgbaImage;
+use std::sync::Arc;
+
+/// What pictures are painted with, and on.
+pub struct Studio {
+    device: RenderDevice,
+    queue: RenderQueue,
+    brushes: Brushes,
+    letters: Letters,
+    texture: wgpu::Texture,
+    sheet: Sheet,
+}
+
+impl Studio {
+    /// For canvases of `canvas` units, painted with `pixels` pixels. The error says what to install.
+    pub fn new(canvas: [f32; 2], [width, height]: [u32; 2]) -> Result<Self, String> {
+        let descriptor = wgpu::InstanceDescriptor {
+            backends: wgpu::Backends::PRIMARY,
+            ..wgpu::InstanceDescriptor::new_without_display_handle()
+        };
+        let instance = wgpu::Instance::new(descriptor);
+        let adapter = bevy::tasks::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default()));
+        let adapter = adapter.map_err(|why| {
+            format!("nothing on this machine can draw ({why}); install a graphics driver, or mesa-vulkan-drivers to draw in software")
+        })?;
+        let device = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
+        let opened = bevy::tasks::block_on(adapter.request_device(&device));
+        let (device, queue) = opened.map_err(|why| format!("the graphics device cannot be used ({why})"))?;
+        // What fails is not painted; it is no reason to end.
+        device.on_uncaptured_error(Arc::new(|why| tracing::warn!("the graphics device: {why}")));
+        let texture = device.create_texture(&wgpu::TextureDescriptor {
+            label: Some("studio"),
+            size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: wgpu::TextureFormat::Rgba8Unorm,
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
+            view_formats: &[],
+        });
+        let device = RenderDevice::from(device);
+        let queue = RenderQueue(Arc::new(WgpuWrapper::new(queue)));
+        let brushes = Brushes::new(&device);
+        let sheet = Sheet { size: canvas, pixel: width as f32 / canvas[0], drawn: Drawn::default() };
+        Ok(Self { device, queue, brushes, letters: Letters::new(), texture, sheet })
+    }
+
+    /// Paints a picture. `edition`: whose shaders and images it names; `watched`: what cameras see; `now`: the shared clock,
+    /// in seconds.
+    pub fn paint(
+        &mut self,
+        picture: &Picture,
+        edition: Option<&Arc<Edition>>,
+        watched: &Watched,
+        now: f64,
+    ) -> Result<RgbaImage, String> {
+        let batch = Batch::build(picture, self.sheet.size, self.sheet.pixel, &mut self.letters);
+        let atlas = std::mem::take(&mut self.letters.changed).then(|| self.letters.pixels.clone());
+        let mut job = Job { batch, edition: edition.cloned(), atlas, now, reflects: picture.reflects, capture: None };
+        let (device, queue) = (&self.device, &self.queue);
+        let mut encoder = put((device, queue), &mut self.brushes, &self.texture, &mut job, watched, &self.sheet);
+        let copy = capture::copy(device, &mut encoder, &self.texture);
+        queue.submit([encoder.finish()]);
+        capture::read(copy, device)
+    }
+
+    /// Shader layers that the driver refused.
+    pub fn faults(&self) -> Vec<LayerFault> {
+        self.sheet.drawn.faults()
+    }
+}
