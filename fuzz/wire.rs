@@ -9,7 +9,8 @@ use moongate::presence::{
     Assembled, BODIES_MAX, Body, By, Detail, OUTLINE_MAX, Part, Point, Presence, TOUCHES_MAX, Touch, encode,
 };
 use moongate::scene::{
-    Act, Colour, FromScene, ITEMS_MAX, Item, Paint, Picture, Range, ScriptFault, Shape, ToScene, read, write,
+    Act, Along, Colour, FromScene, Gradient, ITEMS_MAX, Item, Paint, Picture, Range, ScriptFault, Shape, ToScene, read,
+    write,
 };
 use moongate::wire::Reader;
 use moongate::works::{BATCH_MARKS, Batch, Draft, Memory, Seal, Work};
@@ -320,6 +321,7 @@ fn messages() -> Vec<Vec<u8>> {
         soft: 0.0,
         blend: Default::default(),
         pattern: Default::default(),
+        gradients: [1, 0],
     };
     let transform = [1.0, 0.0, 0.0, 1.0, 5.0, 6.0];
     let (points, text) = (Range { start: 0, count: 4 }, Range { start: 0, count: 6 });
@@ -335,14 +337,20 @@ fn messages() -> Vec<Vec<u8>> {
             size: 30.0,
             align: Default::default(),
             language: Range { start: 0, count: 0 },
-            bold: true,
+            weight: 700,
+            wrap: 300.0,
+            leading: 1.5,
             transform,
             paint,
         },
+        Item::Image { index: 1, part: [0.0, 0.5, 1.0, 1.0], size: [30.0, 20.0], transform, paint },
         Item::Shader { index: 1, params: Range { start: 0, count: 16 }, blend: Default::default() },
     ];
     let points = vec![[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]];
-    let picture = Picture { answers: 3, reflects: 4, items, points, text: "深圳".into(), params: vec![7; 16] };
+    let stops = vec![(0.0, Colour([1; 4])), (0.5, Colour([2; 4])), (1.0, Colour([3; 4]))];
+    let gradients = vec![Gradient { along: Along::Radius, place: transform, stops }];
+    let (text, params) = ("深圳".into(), vec![7; 16]);
+    let picture = Picture { answers: 3, reflects: 4, items, points, text, params, gradients };
     let acts = vec![
         Act::Play { name: "bell.ogg".into(), volume: 0.5, pan: -1.0, rate: 1.0 },
         Act::Signal { name: "bell".into(), data: "1".into() },
@@ -400,11 +408,24 @@ fn scene(input: &[u8]) -> u64 {
 /// A checked picture names nothing that is not there.
 fn drawable(picture: Picture, outcome: &mut Outcome) {
     let said = picture.items.len();
-    let picture = picture.checked(&[0, 16, 64]);
+    let picture = picture.checked(&[0, 16, 64], 2);
+    for gradient in &picture.gradients {
+        assert!(gradient.place.iter().all(|number| number.is_finite()));
+        assert!(gradient.stops.is_sorted_by(|a, b| a.0 <= b.0));
+        let Colour([r, ..]) = gradient.at(0.3);
+        outcome.add(u64::from(r));
+    }
     assert!(picture.items.len() <= ITEMS_MAX && picture.items.len() <= said + 1);
     let mut clipped = false;
     for item in &picture.items {
+        if let Item::Shape { paint, .. } | Item::Line { paint, .. } | Item::Polygon { paint, .. } = item {
+            assert!(paint.gradients.iter().all(|number| usize::from(*number) <= picture.gradients.len()));
+        }
         match item {
+            Item::Image { index, .. } => {
+                assert!(*index < 2);
+                outcome.add(7);
+            }
             Item::Line { points, .. } | Item::Polygon { points, .. } => {
                 assert_eq!(points.of(&picture.points).len(), points.count as usize);
                 outcome.add(1);

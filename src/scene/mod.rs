@@ -10,6 +10,7 @@ mod host;
 mod idle;
 mod image;
 mod keep;
+mod loops;
 mod message;
 mod noise;
 mod overlay;

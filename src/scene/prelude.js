@@ -46,6 +46,13 @@ export const sound = Object.freeze({ play: native.play });
 Math.random = () => native.random();
 globalThis.console = Object.freeze({ log: native.log, warn: native.log, error: native.log, info: native.log });
 
+// What something is, for messages.
+const sort = (value) => {
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+};
+
 const pad = (n) => String(n).padStart(2, "0");
 let now = 0;
 

@@ -1,6 +1,7 @@
 //! An artist's WGSL: a function `paint`, and if wanted a `struct Params`. Checked by naga before a GPU sees it.
 
 use super::fault::ScriptFault;
+use super::loops::bounded;
 use naga::{Scalar, ScalarKind, TypeInner, VectorSize};
 use serde::{Deserialize, Serialize};
 
@@ -158,8 +159,19 @@ impl Shader {
         if size > PARAMS_MAX {
             return Err(fault(None, format!("`Params` takes {size} bytes; {PARAMS_MAX} are allowed")));
         }
-        let key = crate::wire::hash(whole.bytes());
-        Ok(Self { params: Params { name: name.into(), size: size as usize, slots }, source: whole, key, sees_here })
+        let source = match bounded(module).map_err(|problem| fault(None, problem))? {
+            None => whole,
+            Some(bounded) => {
+                // It was written anew; what a script sends must still lie where the shader reads it.
+                let again = naga::front::wgsl::parse_str(&bounded).map_err(|why| fault(None, why.message().into()))?;
+                if self::slots(&again).as_ref() != Ok(&slots) {
+                    return Err(fault(None, "has `Params` with @align or @size and loops; leave those out".into()));
+                }
+                bounded
+            }
+        };
+        let key = crate::wire::hash(source.bytes());
+        Ok(Self { params: Params { name: name.into(), size: size as usize, slots }, source, key, sees_here })
     }
 }
 
@@ -275,6 +287,23 @@ fn paint(at: vec2f) -> vec4f { return vec4f(params.sun, params.wind, params.ring
         let wrong = "fn paint(at: vec2f) -> vec4f {\n  return vec4f(body_there(at));\n}";
         let fault = Shader::parse("a.wgsl", wrong).expect_err("there is no such thing");
         assert!(fault.place == Some((2, 1)) && fault.problem.contains("outlines only"), "{fault}");
+    }
+
+    #[test]
+    fn a_loop_without_an_end_has_one_and_parameters_stay_where_they_are() {
+        let source = "struct Params { sun: f32, wind: vec2f, rings: array<vec4f, 3>, n: u32 }
+fn paint(at: vec2f) -> vec4f { var x = params.sun; loop { x += body_here(at); } return vec4f(x, params.wind, params.rings[1].x); }";
+        let shader = Shader::parse("a.wgsl", source).expect("it is sound");
+        assert!(shader.source.contains(">= 20000u"), "{}", shader.source);
+        let module = naga::front::wgsl::parse_str(&shader.source).expect("it is WGSL");
+        for name in ["moongate_vertex", "moongate_fragment", "moongate_darkens"] {
+            assert!(module.entry_points.iter().any(|entry| entry.name == name), "{name}");
+        }
+        assert_eq!((shader.params.size, shader.params.slots.len()), (80, 4));
+        let aligned = "struct Params { @size(32) sun: f32, wind: f32 }
+fn paint(at: vec2f) -> vec4f { loop { if params.sun > 0.0 { break; } } return vec4f(params.wind); }";
+        let fault = Shader::parse("a.wgsl", aligned).expect_err("its members would move");
+        assert!(fault.problem.contains("@size"), "{fault}");
     }
 
     #[test]

@@ -125,14 +125,14 @@ class Marks {
   add(place, more) {
     const usage = `ours.${this.#name}.add`;
     const wrong = (what) => { throw new Error(`${usage}: ${what}; use ${usage}({ x, y }) or ${usage}(touch, { any: "thing" })`); };
-    if (place === null || typeof place !== "object" || Array.isArray(place)) wrong(`a mark is ${place === null ? "null" : Array.isArray(place) ? "an array" : "a " + typeof place}, not an object`);
+    if (place === null || typeof place !== "object" || Array.isArray(place)) wrong(`a mark is ${sort(place)}, not an object`);
     if (more !== undefined && (more === null || typeof more !== "object")) wrong("what is said of it is no object");
     // Of a person or a finger only where it is: a mark is for ever, and they are not to be.
     const bare = place instanceof Body || touches.has(place) ? { x: place.x, y: place.y } : place;
     const said = { ...bare, ...more };
     const { x, y } = said;
     for (const [axis, value] of [["x", x], ["y", y]]) {
-      if (value !== undefined && !Number.isFinite(value)) wrong(`${axis} is ${typeof value === "number" ? value : "a " + typeof value}, not a number`);
+      if (value !== undefined && !Number.isFinite(value)) wrong(`${axis} is ${typeof value === "number" ? value : sort(value)}, not a number`);
     }
     if ((x === undefined) !== (y === undefined)) wrong(`${x === undefined ? "x" : "y"} is missing`);
     if (Math.abs(x ?? 0) > 99999 || Math.abs(y ?? 0) > 99999) wrong("it is far outside of the canvas");

@@ -2,7 +2,7 @@
 
 const c1 = 1.70158; // how far `back` swings out: a tenth (Penner)
 const eased = (name, curve) => (t) => {
-  if (!Number.isFinite(t)) throw new Error(`ease.${name}: ${typeof t === "number" ? t : "a " + typeof t} is no number; use ease.${name}(t), t from 0 to 1`);
+  if (!Number.isFinite(t)) throw new Error(`ease.${name}: ${typeof t === "number" ? t : sort(t)} is no number; use ease.${name}(t), t from 0 to 1`);
   return curve(Math.min(1, Math.max(0, t)));
 };
 
@@ -29,7 +29,7 @@ let timers = [];
 const timer = (name, span, then, again) => {
   const usage = `${name}("2s", () => { … })`;
   const wait = seconds(span, name);
-  if (typeof then !== "function") throw new Error(`${name}: what is to happen is ${then === null ? "null" : "a " + typeof then}, not a function; use ${usage}`);
+  if (typeof then !== "function") throw new Error(`${name}: what is to happen is ${sort(then)}, not a function; use ${usage}`);
   if (again && wait < 0.001) throw new Error(`${name}: this is too often; use ${usage}`);
   if (timers.length >= TIMERS_MAX) throw new Error(`${name}: more than ${TIMERS_MAX} timers; use fewer, or end some: const end = ${usage}; end();`);
   const made = { at: now + wait, wait, then, again };
@@ -79,11 +79,11 @@ class Words {
 
 export const words = (texts) => {
   const usage = 'words({ en: "moon", zh: "月" })';
-  if (texts === null || typeof texts !== "object" || Array.isArray(texts)) throw new Error(`words: ${texts === null ? "null" : Array.isArray(texts) ? "an array" : "a " + typeof texts} is no object; use ${usage}`);
+  if (texts === null || typeof texts !== "object" || Array.isArray(texts)) throw new Error(`words: ${sort(texts)} is no object; use ${usage}`);
   const entries = Object.entries(texts);
   if (entries.length === 0) throw new Error(`words: there are none; use ${usage}`);
   for (const [language, text] of entries) {
-    if (typeof text !== "string") throw new Error(`words: \`${language}\` is a ${typeof text}, not a text; use ${usage}`);
+    if (typeof text !== "string") throw new Error(`words: \`${language}\` is ${sort(text)}, not a text; use ${usage}`);
   }
   return new Words(Object.freeze({ ...texts }));
 };

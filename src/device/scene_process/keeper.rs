@@ -16,8 +16,10 @@ const OVER: Duration = Duration::from_millis(BUDGET_MS + 50);
 const STUCK: Duration = Duration::from_secs(2);
 /// First and longest pause before a process that failed is started again.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
-/// An edition that was shown for this long works: it is started again at once, and returned to when a newer one does not.
+/// An edition that was shown for this long is started again at once when its process ends.
 const LIVED: Duration = Duration::from_secs(5);
+/// One that was shown for this long and never failed works: it is returned to when a newer one does not.
+const WORKS: Duration = Duration::from_secs(1);
 /// An edition that fails for this long gives way to the last that worked.
 const FAILS: Duration = Duration::from_millis(500);
 /// How often one is looked at that loads, and the one that is shown while nothing is asked of it.
@@ -55,6 +57,8 @@ pub(super) struct Keeper<'a> {
     good: Option<Arc<Edition>>,
     /// Since when the one that is shown fails, frame after frame.
     failing: Option<Duration>,
+    /// The one that is shown has failed, once at least.
+    failed: bool,
     /// It was said that scenes are not jailed here.
     warned: bool,
     /// When to start a process while there is none, and how long to wait after the next that fails.
@@ -64,9 +68,9 @@ pub(super) struct Keeper<'a> {
 
 impl<'a> Keeper<'a> {
     pub fn new(command: SceneCommand, setting: Setting, shared: &'a Shared) -> Self {
-        let (current, next, newest, good, failing, warned) = (None, None, None, None, None, false);
+        let (current, next, newest, good, failing, failed, warned) = (None, None, None, None, None, false, false);
         let (retry, backoff) = (Duration::ZERO, BACKOFF[0]);
-        Self { command, setting, shared, current, next, newest, good, failing, warned, retry, backoff }
+        Self { command, setting, shared, current, next, newest, good, failing, failed, warned, retry, backoff }
     }
 
     /// Until the show lets go.
@@ -257,7 +261,7 @@ impl<'a> Keeper<'a> {
             return None;
         }
         let (picture, acts, took_us) = post?;
-        self.failing = None;
+        (self.failing, self.failed) = (None, picture.is_none());
         {
             let mut board = self.shared.board();
             board.status.pid = Some(next.pid());
@@ -276,11 +280,13 @@ impl<'a> Keeper<'a> {
         let now = monotonic();
         let Some(fault) = fault else {
             self.failing = None;
-            if now - since > LIVED && self.good.as_ref().is_none_or(|good| !Arc::ptr_eq(good, edition)) {
+            if now - since > WORKS && !self.failed && self.good.as_ref().is_none_or(|good| !Arc::ptr_eq(good, edition))
+            {
                 self.good = Some(edition.clone());
             }
             return;
         };
+        self.failed = true;
         let failing = *self.failing.get_or_insert(now);
         let other = self.good.clone().filter(|good| !Arc::ptr_eq(good, edition));
         if now - failing > FAILS

@@ -1,0 +1,178 @@
+//! Loops in an artist's WGSL get an end, and calls a bound: a GPU that never finishes takes the screen with it.
+
+use naga::back::wgsl::{WriterFlags, write_string};
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+use naga::{
+    AddressSpace, Arena, BinaryOperator, Block, Expression, Function, GlobalVariable, Handle, Literal, Module, Scalar,
+    Span, Statement, Type, TypeInner,
+};
+
+/// Turns that all loops together may take for one pixel; then each ends at once.
+pub(super) const TURNS_MAX: u32 = 20_000;
+/// Most steps that a pixel takes when each loop turns once, with all functions that are called.
+const STEPS_MAX: u64 = 50_000;
+
+/// The module as WGSL in which no loop turns for ever; nothing if it has no loops. The error is for the artist.
+pub(super) fn bounded(mut module: Module) -> Result<Option<String>, String> {
+    let steps = steps(&module);
+    if steps > STEPS_MAX {
+        return Err(format!(
+            "takes {steps} steps for each pixel, and its loops more; {STEPS_MAX} are allowed: call fewer functions"
+        ));
+    }
+    let has_loops = |function: &Function| has_loops(&function.body);
+    if !module.functions.iter().any(|(_, function)| has_loops(function)) {
+        return Ok(None);
+    }
+    let turns = counter(&mut module);
+    for (_, function) in module.functions.iter_mut() {
+        let mut body = std::mem::take(&mut function.body);
+        bound(&mut body, &mut function.expressions, turns);
+        function.body = body;
+    }
+    let broken = |why: String| format!("its loops cannot be bounded ({why}); write them more simply");
+    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+    let info = validator.validate(&module).map_err(|why| broken(why.to_string()))?;
+    write_string(&module, &info, WriterFlags::empty()).map(Some).map_err(|why| broken(why.to_string()))
+}
+
+/// A variable of each pixel that counts turns.
+fn counter(module: &mut Module) -> Handle<GlobalVariable> {
+    let ty = module.types.insert(Type { name: None, inner: TypeInner::Scalar(Scalar::U32) }, Span::UNDEFINED);
+    let init = module.global_expressions.append(Expression::Literal(Literal::U32(0)), Span::UNDEFINED);
+    let counter = GlobalVariable {
+        name: Some("moongate_turns".into()),
+        space: AddressSpace::Private,
+        binding: None,
+        ty,
+        init: Some(init),
+        memory_decorations: naga::MemoryDecorations::empty(),
+    };
+    module.global_variables.append(counter, Span::UNDEFINED)
+}
+
+fn inner(statement: &Statement) -> Vec<&Block> {
+    match statement {
+        Statement::Block(block) => vec![block],
+        Statement::If { accept, reject, .. } => vec![accept, reject],
+        Statement::Switch { cases, .. } => cases.iter().map(|case| &case.body).collect(),
+        Statement::Loop { body, continuing, .. } => vec![body, continuing],
+        _ => vec![],
+    }
+}
+
+fn has_loops(block: &Block) -> bool {
+    block
+        .iter()
+        .any(|statement| matches!(statement, Statement::Loop { .. }) || inner(statement).into_iter().any(has_loops))
+}
+
+/// Puts the count and the way out at the beginning of each loop.
+fn bound(block: &mut Block, expressions: &mut Arena<Expression>, turns: Handle<GlobalVariable>) {
+    for statement in block.iter_mut() {
+        match statement {
+            Statement::Block(block) => bound(block, expressions, turns),
+            Statement::If { accept, reject, .. } => {
+                bound(accept, expressions, turns);
+                bound(reject, expressions, turns);
+            }
+            Statement::Switch { cases, .. } => {
+                cases.iter_mut().for_each(|case| bound(&mut case.body, expressions, turns));
+            }
+            Statement::Loop { body, .. } => {
+                bound(body, expressions, turns);
+                let mut counted = counts(expressions, turns);
+                counted.append(body);
+                *body = counted;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `if turns >= TURNS_MAX { break; } turns += 1;`
+fn counts(expressions: &mut Arena<Expression>, turns: Handle<GlobalVariable>) -> Block {
+    let mut add = |expression| expressions.append(expression, Span::UNDEFINED);
+    let pointer = add(Expression::GlobalVariable(turns));
+    let [most, one] = [TURNS_MAX, 1].map(|number| add(Expression::Literal(Literal::U32(number))));
+    let left = add(Expression::Load { pointer });
+    let over = add(Expression::Binary { op: BinaryOperator::GreaterEqual, left, right: most });
+    let next = add(Expression::Binary { op: BinaryOperator::Add, left, right: one });
+    let way_out =
+        Statement::If { condition: over, accept: Block::from_vec(vec![Statement::Break]), reject: Block::new() };
+    Block::from_vec(vec![
+        Statement::Emit(naga::Range::new_from_bounds(left, next)),
+        way_out,
+        Statement::Store { pointer, value: next },
+    ])
+}
+
+/// The steps of the largest function with all that it calls, each loop turned once.
+fn steps(module: &Module) -> u64 {
+    // What is called stands before what calls it.
+    let mut known = std::collections::HashMap::new();
+    let mut most = 0;
+    for (handle, function) in module.functions.iter() {
+        let steps = function.expressions.len() as u64;
+        let steps = calls(&function.body)
+            .into_iter()
+            .fold(steps, |steps, called| steps.saturating_add(known.get(&called).copied().unwrap_or(0)));
+        known.insert(handle, steps);
+        most = most.max(steps);
+    }
+    most
+}
+
+fn calls(block: &Block) -> Vec<Handle<Function>> {
+    let of = |statement: &Statement| {
+        let mut called: Vec<_> = inner(statement).into_iter().flat_map(calls).collect();
+        if let Statement::Call { function, .. } = statement {
+            called.push(*function);
+        }
+        called
+    };
+    block.iter().flat_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn module(source: &str) -> Module {
+        naga::front::wgsl::parse_str(source).unwrap_or_else(|why| panic!("{}", why.emit_to_string(source)))
+    }
+
+    #[test]
+    fn every_loop_has_a_way_out() {
+        let source = "fn deep(n: u32) -> f32 {
+            var sum = 0.0;
+            for (var i = 0u; i < n; i++) { loop { sum += 1.0; if sum > 4.0 { continue; } } }
+            return sum;
+        }
+        fn paint(at: vec2f) -> vec4f {
+            var x = at.x;
+            while true { switch u32(x) { case 1u: { loop { x += 1.0; } } default: { x *= deep(7u); } } }
+            return vec4f(x);
+        }";
+        let bounded = bounded(module(source)).expect("it can be").expect("it has loops");
+        assert_eq!(bounded.matches(">= 20000u").count(), 4, "{bounded}");
+        assert_eq!(bounded.matches("moongate_turns").count(), 1 + 2 * 4, "{bounded}");
+        // It is WGSL that can be read again.
+        module(&bounded);
+    }
+
+    #[test]
+    fn what_has_no_loops_stays_as_it_is() {
+        assert_eq!(bounded(module("fn paint(at: vec2f) -> vec4f { return vec4f(at, 0.0, 1.0); }")), Ok(None));
+    }
+
+    #[test]
+    fn calls_that_multiply_are_refused() {
+        let mut source = String::from("fn g0(x: f32) -> f32 { return x * 1.5; }\n");
+        for i in 1..40 {
+            source += &format!("fn g{i}(x: f32) -> f32 {{ return g{0}(x) + g{0}(x + 1.0); }}\n", i - 1);
+        }
+        let why = bounded(module(&source)).expect_err("it is 2^39 calls");
+        assert!(why.contains("call fewer functions"), "{why}");
+    }
+}
