@@ -5,7 +5,7 @@
 //! ```text
 //! main.rs      arguments, then a command
 //!
-//! cli/         one file a command: rehearse, init, invite, accept, run, relay, show, camera, sense …
+//! cli/         one file a command: rehearse, new, init, invite, accept, run, relay, show, camera, sense …
 //! operator/    the panel on the screen, on F1
 //! ---- runtime (feature "show", on by default): Bevy
 //! twin/        link, scene and cameras in the frame loop: what happened goes to the scene, its picture to the stage

@@ -6,6 +6,7 @@ mod cities;
 mod clip;
 mod init;
 mod invite;
+mod new;
 #[cfg(feature = "show")]
 mod process;
 mod record;
@@ -41,6 +42,8 @@ enum Command {
     /// Two cities on this machine: two shows, with an ocean between them.
     #[cfg(feature = "show")]
     Rehearse(rehearse::Arguments),
+    /// A new scene in a folder of its own: it runs, and is yours to change.
+    New(new::Arguments),
     /// Sets a new site up: site.toml and its key.
     Init(init::Arguments),
     /// Prints a ticket for the twin, and waits for it.
@@ -77,7 +80,7 @@ impl Command {
     fn holds_pictures(&self) -> bool {
         match self {
             // Its show watches how much of the processor it uses.
-            Self::Scene => false,
+            Self::Scene | Self::New(_) => false,
             #[cfg(feature = "show")]
             Self::Rehearse(_) | Self::Run(_) => false,
             _ => true,
@@ -100,6 +103,7 @@ pub fn run() -> ExitCode {
     match arguments.command {
         #[cfg(feature = "show")]
         Command::Rehearse(arguments) => rehearse::run(&arguments),
+        Command::New(arguments) => new::run(&arguments),
         Command::Init(arguments) => init::run(&arguments),
         Command::Invite(arguments) => invite::run(&arguments),
         Command::Accept(arguments) => accept::run(&arguments),

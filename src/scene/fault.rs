@@ -51,6 +51,8 @@ impl fmt::Display for ScriptFault {
     }
 }
 
+impl std::error::Error for ScriptFault {}
+
 /// Names that p5.js has and Moongate has under another one, or not.
 const FROM_P5: [(&str, &str); 32] = [
     ("setup", "`start`"),

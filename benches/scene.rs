@@ -1,0 +1,143 @@
+//! A sketch of many circles, as a scene of Moongate and in p5.js 2 in headless Chromium, in one run.
+//!
+//! `./x bench scene`: what a frame takes from `Sees` in to `Picture` out, for 1,000, 4,000 and 5,000 circles; then beside
+//! p5.js the time within its `draw()`, memory of all processes, and the first picture. Without Chromium or p5.js (`npm
+//! install p5@2` into `target/scene-peers` is tried) only the first part is run, and it says so. Fails when a bound of the
+//! first part is missed: 1 ms for 1,000, 4 ms for 4,000.
+
+#[path = "scene/browser.rs"]
+mod browser;
+#[path = "scene/show.rs"]
+mod show;
+
+use moongate::manifest::city;
+use moongate::scene::{CityCard, Edition, FromScene, Host, Sees, Setting, read, write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Circles, and milliseconds that a frame of them may take.
+const BOUNDS: [(usize, Option<f64>); 3] = [(1_000, Some(1.0)), (4_000, Some(4.0)), (5_000, None)];
+const WARM: usize = 120;
+const FRAMES: usize = 600;
+
+fn main() -> ExitCode {
+    match bench() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("FAILED: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench() -> Result<bool, Failure> {
+    println!("from Sees in to Picture out, on one core, in milliseconds a frame");
+    println!("{:>8} {:>12} {:>12} {:>12} {:>12}", "circles", "script p50", "script p99", "in all p50", "in all p99");
+    let mut sound = true;
+    for (count, most) in BOUNDS {
+        let [script, all] = frames(count)?;
+        println!(
+            "{count:>8} {:>12.2} {:>12.2} {:>12.2} {:>12.2}{}",
+            percentile(&script, 50),
+            percentile(&script, 99),
+            percentile(&all, 50),
+            percentile(&all, 99),
+            most.map_or(String::new(), |most| format!("   at most {most} at p50")),
+        );
+        sound &= most.is_none_or(|most| percentile(&all, 50) <= most);
+    }
+    let chromium = match browser::Browser::find() {
+        Ok(chromium) => chromium,
+        Err(why) => {
+            println!("\nnot beside p5.js: {why}");
+            return Ok(sound);
+        }
+    };
+    println!("\nbeside p5.js {} in headless Chromium, 1280×720", chromium.version);
+    println!(
+        "{:>8} {:>22} {:>14} {:>14} {:>16} {:>14}",
+        "circles", "", "draw() p50 ms", "p99 ms", "memory MiB", "first picture s"
+    );
+    for count in [1_000, 5_000] {
+        let p5 = chromium.measure(count)?;
+        let ours = show::measure(count)?;
+        for (name, it) in [("p5.js", &p5), ("Moongate", &ours)] {
+            println!(
+                "{count:>8} {name:>22} {:>14.2} {:>14.2} {:>16.0} {:>14.2}",
+                percentile(&it.took_ms, 50),
+                percentile(&it.took_ms, 99),
+                it.memory_mib,
+                it.first_s
+            );
+        }
+        println!(
+            "{count:>8} {:>22} {:>14.1} {:>14.1} {:>16.1} {:>14.2}",
+            "times",
+            percentile(&p5.took_ms, 50) / percentile(&ours.took_ms, 50),
+            percentile(&p5.took_ms, 99) / percentile(&ours.took_ms, 99),
+            p5.memory_mib / ours.memory_mib,
+            p5.first_s / ours.first_s,
+        );
+    }
+    Ok(sound)
+}
+
+/// What was measured of one way to show the sketch.
+pub struct Measured {
+    /// Of each frame, within the artist's function.
+    pub took_ms: Vec<f64>,
+    /// Proportional set size of all processes.
+    pub memory_mib: f64,
+    /// From the start of the program.
+    pub first_s: f64,
+}
+
+fn percentile(numbers: &[f64], percent: usize) -> f64 {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+}
+
+/// The sketch as an installation.
+pub fn installation(dir: &Path, count: usize) -> std::io::Result<()> {
+    let script = include_str!("scene/sketch.js").replace("let frames", &format!("const COUNT = {count};\nlet frames"));
+    std::fs::write(dir.join("scene.js"), script)?;
+    std::fs::write(dir.join("installation.toml"), "api = 1\nid = \"sketch\"\ncanvas = [1280, 720]\n")
+}
+
+/// Milliseconds of each frame: of the script alone, and with all that is written, read and checked.
+fn frames(count: usize) -> Result<[Vec<f64>; 2], Failure> {
+    let dir = tempfile::tempdir()?;
+    installation(dir.path(), count)?;
+    let edition = Edition::read(dir.path())?;
+    let card = |slug| city(slug).map(CityCard::of).ok_or("no such city");
+    let setting = Setting { here: card("shenzhen")?, there: card("dublin")?, side: 0, seed: 1, metres: None };
+    let mut host = Host::load(&edition.start(&setting), moongate::device::clock::thread_cpu)?;
+    let (mut script, mut all, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 0..(WARM + FRAMES) as u64 {
+        let json = serde_json::to_string(&Sees { number, now: number as f64 / 60.0, ..Sees::default() })?;
+        let began = Instant::now();
+        let answer = host.frame(number, 0, &json);
+        bytes.clear();
+        write(&mut bytes, &answer)?;
+        let FromScene::Frame { picture, fault, took_us, .. } = read(&mut &bytes[..])? else {
+            return Err("no frame".into());
+        };
+        let picture = picture.ok_or_else(|| fault.unwrap_or_default())?.checked(&[], 0);
+        let took = began.elapsed();
+        if picture.items.len() != count + 1 {
+            return Err(format!("{} things are not {count} circles", picture.items.len()).into());
+        }
+        if number >= WARM as u64 {
+            script.push(took_us as f64 / 1e3);
+            all.push(took.as_secs_f64() * 1e3);
+        }
+        // As in a show: the processor rests between two frames.
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok([script, all])
+}

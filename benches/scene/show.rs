@@ -1,0 +1,77 @@
+//! The same sketch in a show of Moongate, off-screen, as it runs in a venue.
+
+use super::{Failure, Measured, browser, installation};
+use moongate::device::key::SiteKey;
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+/// Lines of state that are waited for; the first two are of its start.
+const LINES: usize = 12;
+
+struct Show(Child);
+
+impl Drop for Show {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs the sketch with so many circles.
+pub fn measure(count: usize) -> Result<Measured, Failure> {
+    let dir = tempfile::tempdir()?;
+    let folder = dir.path().join("sketch");
+    std::fs::create_dir(&folder)?;
+    installation(&folder, count)?;
+    SiteKey::generate()?.write(&dir.path().join("site.key"))?;
+    let site = "api = 1\ncity = \"shenzhen\"\nname = \"bench\"\nkey = \"site.key\"\ninstallation = \"sketch\"\nlisten = \"127.0.0.1:0\"\n";
+    std::fs::write(dir.path().join("site.toml"), site)?;
+    let began = Instant::now();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_moongate"));
+    command.args(["show", "--offscreen", "--site"]).arg(dir.path());
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut show = Show(child);
+    let (mut input, output) = show.0.stdin.take().zip(show.0.stdout.take()).ok_or("it has no pipes")?;
+    let (said, lines) = channel();
+    std::thread::Builder::new().name("lines".into()).spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if let Ok(line) = serde_json::from_str::<Value>(&line) {
+                let _ = said.send(line);
+            }
+        }
+    })?;
+    let first_s = first(&mut input, dir.path(), began)?;
+    let mut took_ms = Vec::new();
+    for number in 0..LINES {
+        let line = lines.recv_timeout(Duration::from_secs(20))?;
+        if number >= 3 && line["scene"]["ready"] == true {
+            took_ms.extend(line["scene"]["took_ms"].as_f64());
+        }
+    }
+    let memory_mib = browser::family(show.0.id()).into_iter().filter_map(browser::pss).sum();
+    Ok(Measured { took_ms, memory_mib, first_s })
+}
+
+/// Asks for pictures until one is of the sketch.
+fn first(input: &mut impl Write, dir: &Path, began: Instant) -> Result<f64, Failure> {
+    for number in 0..600 {
+        let file = dir.join(format!("{number}.png"));
+        writeln!(input, "picture {}", file.display())?;
+        input.flush()?;
+        let until = Instant::now() + Duration::from_secs(5);
+        while !file.is_file() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let shown_s = began.elapsed().as_secs_f64();
+        let picture = image::open(&file).map_err(|why| format!("there is no picture: {why}"))?.into_rgb8();
+        // The night of the sketch, and not the gate of light.
+        if picture.pixels().any(|pixel| pixel.0 == [16, 24, 44]) {
+            return Ok(shown_s);
+        }
+    }
+    Err("the sketch was never shown".into())
+}

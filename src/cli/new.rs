@@ -1,0 +1,128 @@
+//! `moongate new NAME`: an artist's folder with a scene that runs, and what an editor needs to help with it.
+
+use crate::scene::Edition;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What can be said on the command line.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Name of the scene, or the folder to make: "night garden", scenes/loom.
+    #[arg(value_name = "NAME")]
+    name: PathBuf,
+}
+
+/// What a new folder holds. NAME, TITLE and FOLDER are filled in.
+const FILES: [(&str, &str); 5] = [
+    ("installation.toml", include_str!("../../assets/new/installation.toml")),
+    ("scene.js", include_str!("../../assets/new/scene.js")),
+    ("README.md", include_str!("../../assets/new/README.md")),
+    ("jsconfig.json", include_str!("../../assets/new/jsconfig.json")),
+    ("moongate.d.ts", include_str!("../../assets/moongate.d.ts")),
+];
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Makes the folder, or leaves everything as it is.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    match new(&arguments.name) {
+        Ok(dir) => {
+            let dir = dir.display();
+            println!(
+                "{dir} is made. See it, and change {dir}/scene.js while it runs:\n\n    moongate rehearse {dir}\n"
+            );
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("moongate new: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn new(name: &Path) -> Result<PathBuf, Failure> {
+    let title = name.file_name().ok_or("name the scene: moongate new night-garden")?.to_string_lossy().into_owned();
+    let id = id(&title)?;
+    let dir = name.with_file_name(&id);
+    if dir.exists() {
+        return Err(format!("{} is there already and is left as it is; choose another name", dir.display()).into());
+    }
+    let filled = FILES.map(|(file, text)| (file, fill(text, &id, &title, &dir)));
+    std::fs::create_dir_all(&dir).map_err(|why| format!("{}: the folder cannot be made ({why})", dir.display()))?;
+    for (file, text) in filled {
+        let file = dir.join(file);
+        std::fs::write(&file, text).map_err(|why| format!("{}: cannot be written ({why})", file.display()))?;
+    }
+    // It runs, or this is a mistake of ours.
+    Edition::read(&dir)?;
+    Ok(dir)
+}
+
+/// What both sites compare: small letters of ASCII, digits and hyphens.
+fn id(title: &str) -> Result<String, Failure> {
+    let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
+    let id: String = title.chars().map(letter).collect();
+    let id = id.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
+    let id = id[..id.len().min(64)].trim_end_matches('-');
+    if id.is_empty() {
+        return Err(format!(
+            "\"{title}\" has no letters from a to z, of which a folder's name is made; add a name that has: \
+             moongate new night-garden"
+        )
+        .into());
+    }
+    Ok(id.to_owned())
+}
+
+fn fill(text: &str, id: &str, title: &str, dir: &Path) -> String {
+    let title: String = title.chars().filter(|letter| !letter.is_control() && !"\"\\".contains(*letter)).collect();
+    text.replace("\"NAME\"", &format!("\"{id}\""))
+        .replace("TITLE", &title)
+        .replace("FOLDER", &dir.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{Installation, city};
+    use crate::scene::{CityCard, FromScene, Host, Seen, Sees, Setting, TouchSeen};
+    use std::time::Duration;
+
+    #[test]
+    fn what_is_made_runs() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let made = new(&dir.path().join("scenes/Night \"Garden\" 2")).unwrap_or_else(|why| panic!("{why}"));
+        assert!(made.ends_with("scenes/night-garden-2"), "{}", made.display());
+        let Installation { id, title, ours, dials, .. } =
+            Installation::read(&made).unwrap_or_else(|fault| panic!("{fault}"));
+        assert_eq!((id.as_str(), title.as_str()), ("night-garden-2", "Night Garden 2"));
+        assert_eq!((ours.len(), dials.len()), (1, 1));
+        let card = |slug| CityCard::of(city(slug).expect("it is a member"));
+        let setting = Setting { here: card("shenzhen"), there: card("dublin"), side: 0, seed: 1, metres: None };
+        let edition = Edition::read(&made).unwrap_or_else(|fault| panic!("{fault}"));
+        let mut host =
+            Host::load(&edition.start(&setting), || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
+        let touch = TouchSeen { id: 1, x: 50.0, y: 50.0, by: "finger", began: 1.0 };
+        for number in 1..30 {
+            let (now, events) = (number as f64, vec![Seen::Down(touch), Seen::Meet { x: 5.0, y: 9.0 }, Seen::Parted]);
+            let sees = Sees { number, now, linked: number % 2 == 0, events, ..Sees::default() };
+            let json = serde_json::to_string(&sees).expect("it is plain");
+            let FromScene::Frame { picture, fault, .. } = host.frame(number, 0, &json) else { panic!("no frame") };
+            assert_eq!(fault, None);
+            assert!(picture.is_some_and(|picture| picture.items.len() > 3));
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_over() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let made = new(&dir.path().join("loom")).unwrap_or_else(|why| panic!("{why}"));
+        std::fs::write(made.join("scene.js"), "mine").expect("written");
+        let why = new(&dir.path().join("Loom")).expect_err("it is there").to_string();
+        assert!(why.contains("is left as it is"), "{why}");
+        assert_eq!(std::fs::read_to_string(made.join("scene.js")).expect("it is there"), "mine");
+        for name in ["夜", "..", "/", "---"] {
+            assert!(new(&dir.path().join(name)).is_err(), "{name}");
+        }
+    }
+}
