@@ -65,7 +65,7 @@ impl Browser {
                 "/first" => first_s = began.elapsed().as_secs_f64(),
                 path if path.starts_with("/took?") => {
                     let took_ms = path[6..].split(',').filter_map(|number| number.parse().ok()).collect();
-                    return Ok(Measured { took_ms, memory_mib: chromium.memory(), first_s });
+                    return Ok(Measured { took_ms, memory_mib: chromium.memory(), first_s, saved_s: Vec::new() });
                 }
                 _ => {}
             }

@@ -10,7 +10,9 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 /// Lines of state that are waited for; the first two are of its start.
-const LINES: usize = 12;
+const LINES: usize = 16;
+/// How often the sketch is saved.
+const SAVES: usize = 15;
 
 struct Show(Child);
 
@@ -44,34 +46,62 @@ pub fn measure(count: usize) -> Result<Measured, Failure> {
             }
         }
     })?;
-    let first_s = first(&mut input, dir.path(), began)?;
+    let mut pictures = Pictures { input: &mut input, dir: dir.path(), count: 0 };
+    let first_s = pictures.until([16, 24, 44], began)?;
+    let saved_s = saves(&mut pictures, &folder)?;
     let mut took_ms = Vec::new();
     for number in 0..LINES {
         let line = lines.recv_timeout(Duration::from_secs(20))?;
-        if number >= 3 && line["scene"]["ready"] == true {
+        if number >= 10 && line["scene"]["ready"] == true {
             took_ms.extend(line["scene"]["took_ms"].as_f64());
         }
     }
     let memory_mib = browser::family(show.0.id()).into_iter().filter_map(browser::pss).sum();
-    Ok(Measured { took_ms, memory_mib, first_s })
+    Ok(Measured { took_ms, memory_mib, first_s, saved_s })
 }
 
-/// Asks for pictures until one is of the sketch.
-fn first(input: &mut impl Write, dir: &Path, began: Instant) -> Result<f64, Failure> {
-    for number in 0..600 {
-        let file = dir.join(format!("{number}.png"));
-        writeln!(input, "picture {}", file.display())?;
-        input.flush()?;
-        let until = Instant::now() + Duration::from_secs(5);
-        while !file.is_file() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let shown_s = began.elapsed().as_secs_f64();
-        let picture = image::open(&file).map_err(|why| format!("there is no picture: {why}"))?.into_rgb8();
-        // The night of the sketch, and not the gate of light.
-        if picture.pixels().any(|pixel| pixel.0 == [16, 24, 44]) {
-            return Ok(shown_s);
-        }
+/// Saves the sketch with another night again and again: seconds until each is on the canvas.
+fn saves<W: Write>(pictures: &mut Pictures<W>, folder: &Path) -> Result<Vec<f64>, Failure> {
+    let script = std::fs::read_to_string(folder.join("scene.js"))?;
+    let mut all = Vec::new();
+    for number in 0..SAVES {
+        let night = [60, 2 * number as u8, 44];
+        let [r, g, b] = night;
+        // Nobody saves at the same moment of a look at the folder.
+        std::thread::sleep(Duration::from_millis(300 + 7 * number as u64));
+        let began = Instant::now();
+        std::fs::write(folder.join("scene.js"), script.replace("rgb(16 24 44)", &format!("rgb({r} {g} {b})")))?;
+        all.push(pictures.until(night, began)?);
     }
-    Err("the sketch was never shown".into())
+    std::fs::write(folder.join("scene.js"), script)?;
+    Ok(all)
+}
+
+struct Pictures<'a, W: Write> {
+    input: &'a mut W,
+    dir: &'a Path,
+    count: usize,
+}
+
+impl<W: Write> Pictures<'_, W> {
+    /// Asks for pictures until one has a pixel of this colour; seconds since `began`.
+    fn until(&mut self, colour: [u8; 3], began: Instant) -> Result<f64, Failure> {
+        while began.elapsed() < Duration::from_secs(20) {
+            self.count += 1;
+            let file = self.dir.join(format!("{}.png", self.count));
+            writeln!(self.input, "picture {}", file.display())?;
+            self.input.flush()?;
+            let until = Instant::now() + Duration::from_secs(5);
+            while !file.is_file() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let shown_s = began.elapsed().as_secs_f64();
+            let picture = image::open(&file).map_err(|why| format!("there is no picture: {why}"))?.into_rgb8();
+            // The night of the sketch, and not the gate of light.
+            if picture.pixels().any(|pixel| pixel.0 == colour) {
+                return Ok(shown_s);
+            }
+        }
+        Err("the sketch was never shown".into())
+    }
 }
