@@ -19,13 +19,13 @@ use crate::device::quic::{Home, LinkSender, LinkThread, Plan, Reach, transport};
 use crate::device::scene_process::{SceneCommand, SceneProcess};
 use crate::device::sight::{Shown, Sights};
 use crate::device::touch::{TouchHub, WAITING_MAX};
-use crate::link::{Config, Showing};
+use crate::link::Config;
 use crate::manifest::{Installation, Site, Twins};
 use crate::operator::OperatorPlugin;
 use crate::presence::View;
 use crate::scene::{BUDGET_MS, CityCard, Setting};
 use crate::stage::{Capture, Drawn, Easel, ScreensGone, StagePlugin, pace};
-use crate::twin::{Trace, TwinParts, there_of};
+use crate::twin::{Trace, TwinParts, showing, there_of};
 use bevy::app::PluginsState;
 use bevy::prelude::*;
 use std::collections::VecDeque;
@@ -150,7 +150,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     )?;
     let scene = Arc::new(scene);
     let again = Arc::new(AtomicBool::new(false));
-    let folder = watch(&installation, &scene, &audio, &sender, &again)?;
+    let folder = watch(&installation, &scene, &audio, &again)?;
 
     yield_to_others();
     let mut graphics = graphics::find()?;
@@ -257,11 +257,10 @@ fn watch(
     installation: &Installation,
     scene: &Arc<SceneProcess>,
     audio: &Arc<Audio>,
-    link: &LinkSender,
     again: &Arc<AtomicBool>,
 ) -> std::io::Result<Folder> {
     let (dir, begun) = (installation.dir.clone(), installation.clone());
-    let (scene, audio, link, again) = (Arc::downgrade(scene), audio.clone(), link.clone(), again.clone());
+    let (scene, audio, again) = (Arc::downgrade(scene), audio.clone(), again.clone());
     Folder::watch(dir, move |edition| {
         let Some(scene) = scene.upgrade() else { return };
         let edition = match edition {
@@ -274,13 +273,8 @@ fn watch(
             return;
         }
         audio.load(&edition.installation.dir, &edition.sounds);
-        link.show(showing(&edition.installation));
         scene.offer(Arc::new(edition));
     })
-}
-
-fn showing(installation: &Installation) -> Showing {
-    Showing { installation: installation.id.clone(), declarations: installation.declarations() }
 }
 
 /// Windows have a loop of their own; without them this is the loop.

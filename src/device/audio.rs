@@ -55,23 +55,26 @@ impl Audio {
         Self { samples: Mutex::default(), plays, state }
     }
 
-    /// Decodes an installation's sounds, those that are new or were saved since the last time; others are forgotten. A
-    /// sound that cannot be decoded is named in the log and stays silent.
+    /// Decodes an installation's sounds, those that are new or were saved since the last time. A sound that cannot be decoded
+    /// is named in the log and stays silent. What was there before is there until [`Self::only`].
     pub fn load(&self, dir: &Path, names: &[String]) {
-        let mut before = std::mem::take(&mut *self.samples());
-        let mut samples = HashMap::new();
         for name in names {
             let file = dir.join(name);
             let stamp = std::fs::metadata(&file).and_then(|about| Ok((about.len(), about.modified()?))).ok();
-            let loaded = before.remove(name).filter(|loaded| loaded.stamp.is_some() && loaded.stamp == stamp);
-            let loaded = loaded.unwrap_or_else(|| {
-                let sample = decode(&file)
-                    .map_err(|why| tracing::warn!("{}: {why}; save it anew as WAV or Ogg Vorbis", file.display()));
-                Loaded { sample: sample.ok().map(Arc::new), stamp }
-            });
-            samples.insert(name.clone(), loaded);
+            let same = |loaded: &Loaded| loaded.stamp.is_some() && loaded.stamp == stamp;
+            if self.samples().get(name).is_some_and(same) {
+                continue;
+            }
+            // Without the lock: this may take a while, and others are heard meanwhile.
+            let sample = decode(&file)
+                .map_err(|why| tracing::warn!("{}: {why}; save it anew as WAV or Ogg Vorbis", file.display()));
+            self.samples().insert(name.clone(), Loaded { sample: sample.ok().map(Arc::new), stamp });
         }
-        *self.samples() = samples;
+    }
+
+    /// Forgets sounds that are not among these.
+    pub fn only(&self, names: &[&String]) {
+        self.samples().retain(|name, _| names.contains(&name));
     }
 
     fn samples(&self) -> MutexGuard<'_, HashMap<String, Loaded>> {

@@ -30,15 +30,24 @@ impl Folder {
         let over = Arc::new(AtomicBool::new(false));
         let ends = over.clone();
         let thread = std::thread::Builder::new().name("folder".into()).spawn(move || {
-            let mut read = stamp(&dir);
-            changed(Edition::read(&dir));
-            let mut before = read.clone();
+            // The script may have another ending, or lie deeper.
+            let mut script = PathBuf::new();
+            let mut tell = |script: &mut PathBuf| {
+                let edition = read(&dir);
+                if let Ok(edition) = &edition {
+                    script.clone_from(&edition.installation.script);
+                }
+                changed(edition);
+            };
+            let mut known = stamp(&dir, &script);
+            tell(&mut script);
+            let mut before = known.clone();
             while !ends.load(Ordering::Relaxed) {
                 std::thread::sleep(LOOK);
-                let now = stamp(&dir);
-                if now != read && now == before {
-                    read.clone_from(&now);
-                    changed(Edition::read(&dir));
+                let now = stamp(&dir, &script);
+                if now != known && now == before {
+                    known.clone_from(&now);
+                    tell(&mut script);
                 }
                 before = now;
             }
@@ -57,7 +66,14 @@ impl Drop for Folder {
     }
 }
 
-fn stamp(dir: &Path) -> Stamp {
+/// Reads a folder. Whatever a file makes of its reader, the next that is saved is read.
+fn read(dir: &Path) -> Result<Edition, ScriptFault> {
+    std::panic::catch_unwind(|| Edition::read(dir)).unwrap_or_else(|_| {
+        Err(ScriptFault::new("a file of the folder", "cannot be understood", "take out what was put there last"))
+    })
+}
+
+fn stamp(dir: &Path, script: &Path) -> Stamp {
     let Ok(entries) = std::fs::read_dir(dir) else { return Stamp::new() };
     let mut stamp: Stamp = entries
         .filter_map(|entry| {
@@ -68,6 +84,9 @@ fn stamp(dir: &Path) -> Stamp {
             Some((name, file.len(), file.modified().ok()))
         })
         .collect();
+    if let Ok(file) = std::fs::metadata(dir.join(script)) {
+        stamp.push((script.to_string_lossy().into_owned(), file.len(), file.modified().ok()));
+    }
     stamp.sort();
     stamp
 }

@@ -6,6 +6,9 @@ use std::fmt;
 /// Most writable memory of the process, in bytes: the script's own bound and room for what is sent and received.
 #[cfg(target_os = "linux")]
 const DATA_MAX: u64 = 256 << 20;
+/// Most memory of any kind, in bytes: with the program itself, its libraries, and what could be shared.
+#[cfg(target_os = "linux")]
+const SPACE_MAX: u64 = 2 << 30;
 
 /// What holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,6 +58,7 @@ pub fn limits() -> rustix::io::Result<()> {
     use rustix::process::{Resource, Rlimit, setrlimit};
     for (resource, most) in [
         (Resource::Data, DATA_MAX),
+        (Resource::As, SPACE_MAX),
         (Resource::Core, 0),
         (Resource::Fsize, 0),
         (Resource::Msgqueue, 0),

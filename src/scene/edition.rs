@@ -91,7 +91,7 @@ impl Edition {
             sounds: self.sounds.clone(),
             images: self.images.iter().map(|image| (image.name.clone(), image.size)).collect(),
             metre: canvas[0] / metres.unwrap_or(METRES),
-            dials: dials.iter().map(|dial| (dial.name.clone(), dial.value)).collect(),
+            dials: dials.iter().map(|dial| (dial.name.clone(), dial.value, dial.range)).collect(),
             canvas,
             here,
             there,
@@ -104,7 +104,7 @@ impl Edition {
 
     /// Whether a file with this name is a part of an edition.
     pub fn is_part(name: &str) -> bool {
-        [&TEXTS[..], &SOUNDS, &IMAGES].iter().any(|endings| has_ending(name, endings))
+        !name.starts_with('.') && [&TEXTS[..], &SOUNDS, &IMAGES].iter().any(|endings| has_ending(name, endings))
     }
 }
 
@@ -139,7 +139,8 @@ fn has_ending(name: &str, endings: &[&str]) -> bool {
 fn files(dir: &Path, endings: &[&str]) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut names: Vec<String> = names.filter(|name| has_ending(name, endings)).collect();
+    // What begins with a dot is an editor's or a system's own.
+    let mut names: Vec<String> = names.filter(|name| !name.starts_with('.') && has_ending(name, endings)).collect();
     names.sort();
     names.truncate(FILES_MAX);
     names

@@ -309,10 +309,12 @@ fn prelude<'js>(ctx: &Ctx<'js>, stage: &Rc<RefCell<Stage>>, start: &Start) -> Re
     native.set("side", start.side)?;
     native.set("ours", start.ours.iter().map(|(name, lost)| vec![name.as_str(), lost]).collect::<Vec<_>>())?;
     let dials = Array::new(ctx.clone())?;
-    for (index, (name, value)) in start.dials.iter().enumerate() {
+    for (index, (name, value, range)) in start.dials.iter().enumerate() {
         let dial = Array::new(ctx.clone())?;
         dial.set(0, name.as_str())?;
         dial.set(1, *value)?;
+        dial.set(2, range[0])?;
+        dial.set(3, range[1])?;
         dials.set(index, dial)?;
     }
     native.set("dials", dials)?;

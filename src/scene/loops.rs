@@ -79,8 +79,9 @@ fn bound(block: &mut Block, expressions: &mut Arena<Expression>, turns: Handle<G
             Statement::Switch { cases, .. } => {
                 cases.iter_mut().for_each(|case| bound(&mut case.body, expressions, turns));
             }
-            Statement::Loop { body, .. } => {
+            Statement::Loop { body, continuing, .. } => {
                 bound(body, expressions, turns);
+                bound(continuing, expressions, turns);
                 let mut counted = counts(expressions, turns);
                 counted.append(body);
                 *body = counted;
@@ -147,6 +148,7 @@ mod tests {
         let source = "fn deep(n: u32) -> f32 {
             var sum = 0.0;
             for (var i = 0u; i < n; i++) { loop { sum += 1.0; if sum > 4.0 { continue; } } }
+            loop { continuing { loop { if sum < -1.0 { break; } } break if true; } }
             return sum;
         }
         fn paint(at: vec2f) -> vec4f {
@@ -155,8 +157,8 @@ mod tests {
             return vec4f(x);
         }";
         let bounded = bounded(module(source)).expect("it can be").expect("it has loops");
-        assert_eq!(bounded.matches(">= 20000u").count(), 4, "{bounded}");
-        assert_eq!(bounded.matches("moongate_turns").count(), 1 + 2 * 4, "{bounded}");
+        assert_eq!(bounded.matches(">= 20000u").count(), 6, "{bounded}");
+        assert_eq!(bounded.matches("moongate_turns").count(), 1 + 2 * 6, "{bounded}");
         // It is WGSL that can be read again.
         module(&bounded);
     }

@@ -57,8 +57,8 @@ pub struct Start {
     pub images: Vec<(String, [u32; 2])>,
     /// Canvas units in a metre of the screen.
     pub metre: f32,
-    /// What can be turned, and how it stands.
-    pub dials: Vec<(String, f64)>,
+    /// What can be turned, how it stands, and from where to where.
+    pub dials: Vec<(String, f64, [f64; 2])>,
     /// Width and height in canvas units.
     pub canvas: [f32; 2],
     /// This city.

@@ -168,6 +168,7 @@ export function __sees(sees) {
   each("still", mine.stands);
   each("stillThere", theirs.stands);
   if (sees.dials) turn(sees.dials);
+  passed += sees.dt;
   calls.push([__due, []]);
   calls.push(["frame", [{ now, dt: sees.dt, width: canvas.width, height: canvas.height }]]);
   return calls;

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// Longest source, in bytes.
 const SOURCE_MAX: usize = 64 << 10;
+/// Most operators side by side in one expression.
+const OPERATORS_MAX: usize = 512;
 /// Largest `Params`, in bytes.
 const PARAMS_MAX: u32 = 16 << 10;
 /// Bytes of the engine's own uniforms, as `HEAD` declares them.
@@ -107,6 +109,10 @@ impl Shader {
         if source.len() > SOURCE_MAX {
             return Err(fault(None, format!("is longer than {} KiB; make it shorter", SOURCE_MAX >> 10)));
         }
+        if let Some(line) = long_expression(source) {
+            let problem = format!("an expression has more than {OPERATORS_MAX} operators in a row; take it apart");
+            return Err(fault(Some(line), problem));
+        }
         let has_params = source.contains("struct Params");
         let sees_here = SEES.iter().any(|name| source.contains(name));
         let parts = [(HEAD, true), (HERE, sees_here), (PARAMS, has_params)];
@@ -173,6 +179,33 @@ impl Shader {
         let key = crate::wire::hash(source.bytes());
         Ok(Self { params: Params { name: name.into(), size: size as usize, slots }, source, key, sees_here })
     }
+}
+
+/// The line on which an expression has too many operators side by side: whoever reads it would go so deep.
+fn long_expression(source: &str) -> Option<u32> {
+    // Operators on each level of brackets.
+    let mut levels = vec![0_usize];
+    let mut line = 1;
+    let mut letters = source.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match (letter, letters.peek()) {
+            ('\n', _) => line += 1,
+            ('/', Some('/')) => while letters.next_if(|letter| *letter != '\n').is_some() {},
+            (';' | '{' | '}', _) => levels = vec![0],
+            ('(' | '[', _) => levels.push(0),
+            (')' | ']', _) if levels.len() > 1 => _ = levels.pop(),
+            (',', _) => _ = levels.last_mut().map(|count| *count = 0),
+            ('+' | '-' | '*' | '/' | '%' | '&' | '|' | '^' | '<' | '>' | '=' | '!' | '~' | '.', _) => {
+                let count = levels.last_mut()?;
+                *count += 1;
+                if *count > OPERATORS_MAX {
+                    return Some(line);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 impl Slot {
@@ -304,6 +337,18 @@ fn paint(at: vec2f) -> vec4f { var x = params.sun; loop { x += body_here(at); } 
 fn paint(at: vec2f) -> vec4f { loop { if params.sun > 0.0 { break; } } return vec4f(params.wind); }";
         let fault = Shader::parse("a.wgsl", aligned).expect_err("its members would move");
         assert!(fault.problem.contains("@size"), "{fault}");
+    }
+
+    #[test]
+    fn expressions_that_nobody_could_read_are_refused() {
+        let paint = |sum: String| format!("fn paint(at: vec2f) -> vec4f {{\n  return vec4f({sum});\n}}");
+        for endless in ["at.x+".repeat(12_000), "f(at.x, 1.0)*".repeat(5_000), "!".repeat(60_000), "-".repeat(60_000)] {
+            let fault = Shader::parse("a.wgsl", &paint(endless + "1.0")).expect_err("it is too long");
+            assert!(fault.place == Some((2, 1)) && fault.problem.contains("take it apart"), "{fault}");
+        }
+        // Brackets within brackets end where naga ends them.
+        assert!(Shader::parse("a.wgsl", &paint("(".repeat(30_000) + "1.0")).is_err());
+        assert!(Shader::parse("a.wgsl", &paint("at.x + ".repeat(200) + "1.0")).is_ok());
     }
 
     #[test]

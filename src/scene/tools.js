@@ -25,6 +25,7 @@ export const mix = native.mix;
 
 const TIMERS_MAX = 1000;
 let timers = [];
+let passed = 0; // since the scene began, in seconds: the clock that both cities share may step
 
 const timer = (name, span, then, again) => {
   const usage = `${name}("2s", () => { … })`;
@@ -32,7 +33,7 @@ const timer = (name, span, then, again) => {
   if (typeof then !== "function") throw new Error(`${name}: what is to happen is ${sort(then)}, not a function; use ${usage}`);
   if (again && wait < 0.001) throw new Error(`${name}: this is too often; use ${usage}`);
   if (timers.length >= TIMERS_MAX) throw new Error(`${name}: more than ${TIMERS_MAX} timers; use fewer, or end some: const end = ${usage}; end();`);
-  const made = { at: now + wait, wait, then, again };
+  const made = { at: passed + wait, wait, then, again };
   timers.push(made);
   return () => { made.at = Infinity; };
 };
@@ -46,10 +47,11 @@ export const every = (span, then) => timer("every", span, then, true);
 export function __due() {
   if (timers.length === 0) return;
   timers = timers.filter((t) => t.at !== Infinity);
-  for (const t of timers.filter((t) => t.at <= now).sort((a, b) => a.at - b.at)) {
+  for (const t of timers.filter((t) => t.at <= passed).sort((a, b) => a.at - b.at)) {
     if (t.at === Infinity) continue; // ended by another one
     // One that was late, since the screen stood still, happens once and not as often as it would have.
-    t.at = t.again ? Math.max(t.at + t.wait, now) : Infinity;
+    const next = t.at + t.wait > passed ? t.at + t.wait : passed + t.wait;
+    t.at = t.again ? next : Infinity;
     t.then();
   }
 }
@@ -90,8 +92,18 @@ export const words = (texts) => {
 
 /** Numbers that the manifest declares; sliders in rehearsal. */
 export const dials = {};
-const turn = (values) => {
-  for (const [name, value] of values) Object.defineProperty(dials, name, { value, enumerable: true, configurable: true });
-};
-turn(native.dials);
+const dial = (name, value) => Object.defineProperty(dials, name, { value, enumerable: true, configurable: true });
+const ranges = new Map();
+for (const [name, value, from, to] of native.dials) {
+  ranges.set(name, [from, to]);
+  dial(name, value);
+}
 Object.preventExtensions(dials);
+
+// What was turned for an edition before may not be there any more, or not so far.
+const turn = (values) => {
+  for (const [name, value] of values) {
+    const [from, to] = ranges.get(name) ?? [1, 0];
+    if (value >= from && value <= to) dial(name, value);
+  }
+};

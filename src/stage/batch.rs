@@ -205,7 +205,7 @@ impl Batch {
                 let corners = [([x0, y0], [u0, v0]), ([x1, y0], [u1, v0]), ([x1, y1], [u1, v1]), ([x0, y1], [u0, v1])];
                 let middle = [(u0 + u1) / 2.0, (v0 + v1) / 2.0, 0.0];
                 let paint = Paint { pattern: Pattern::Plain, ..*paint };
-                self.quad(*transform, corners, half, middle, IMAGE, paint);
+                self.quad(*transform, corners, half.map(f32::abs), middle, IMAGE, paint);
                 self.run.how.image = Some(*index);
             }
             Item::Shader { index, params, blend } => {

@@ -16,6 +16,8 @@ pub(super) const ATLAS: u32 = 2_048;
 const LAYOUT_SIZE: f32 = 64.0;
 /// Texts remembered with their layout.
 const LAYOUTS_MAX: usize = 512;
+/// After so many pictures for which the atlas was large enough, letters may be large again.
+const RESTED: u32 = 3_600;
 /// Letters are drawn at most this large and scaled up beyond.
 const RASTER_MAX: f32 = 192.0;
 
@@ -107,6 +109,9 @@ impl Letters {
     /// A new picture begins: an atlas that was full is emptied, and letters in use are drawn again.
     pub fn begin(&mut self) {
         self.age = self.age.saturating_add(1);
+        if self.age == RESTED {
+            self.largest = RASTER_MAX;
+        }
         if !std::mem::take(&mut self.full) {
             return;
         }

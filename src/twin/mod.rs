@@ -18,7 +18,7 @@ use crate::device::quic::{LinkSender, Told};
 use crate::device::scene_process::SceneProcess;
 use crate::device::sight::Sights;
 use crate::device::touch::{TouchHub, Touched};
-use crate::link::{Happening, Output, State};
+use crate::link::{Happening, Output, Showing, State};
 use crate::manifest::{City, Installation, Twin};
 use crate::presence::Meeting;
 use crate::scene::{Act, CityCard, Edition, Picture, ScriptFault, idle, overlay};
@@ -117,6 +117,8 @@ struct Loop {
     fresh: Option<Duration>,
     /// What the last picture is of.
     edition: Option<Arc<Edition>>,
+    /// When it was another one.
+    changed: Duration,
     /// The last picture, while a mistake is written over it.
     below: Option<Arc<Picture>>,
     logged: Duration,
@@ -125,6 +127,11 @@ struct Loop {
 
 #[derive(Resource)]
 struct TheLoop(Loop);
+
+/// What both sites have to have in common to play together.
+pub fn showing(installation: &Installation) -> Showing {
+    Showing { installation: installation.id.clone(), declarations: installation.declarations() }
+}
 
 /// The other city: the twin's, or a quiet stand-in while there is none.
 pub fn there_of(here: &'static City, twin: Option<&Twin>) -> &'static City {
@@ -170,6 +177,7 @@ impl TwinParts {
             cards: [CityCard::of(self.city), CityCard::of(there)],
             fresh: None,
             edition: None,
+            changed: Duration::ZERO,
             below: None,
             logged: Duration::ZERO,
             logs: 0,
@@ -201,7 +209,6 @@ impl Loop {
             let begins = self.scene.begins();
             if begins {
                 self.together.renew();
-                self.link.scene_start();
             }
             self.asked += 1;
             let share = self.link.said_there();
@@ -228,6 +235,12 @@ impl Loop {
         {
             // What the scene before has said of this city is not said by this one.
             self.link.say(String::new());
+            self.link.show(showing(&edition.installation));
+            self.link.scene_start();
+            self.changed = now;
+            // The one before may have to be shown again.
+            let before = self.edition.iter().flat_map(|edition| &edition.sounds);
+            self.audio.only(&edition.sounds.iter().chain(before).collect::<Vec<_>>());
             self.together.lost(edition.installation.lost);
             self.dials.declare(&edition.installation.dials);
             self.edition = Some(edition.clone());
@@ -267,7 +280,8 @@ impl Loop {
     /// What an artist is to be told now.
     fn mistake(&self, now: Duration) -> Option<ScriptFault> {
         let status = self.rehearsal.then(|| self.scene.status())?;
-        let of_late = status.last_fault.filter(|_| now.saturating_sub(status.last_fault_at) < SAID);
+        let at = status.last_fault_at;
+        let of_late = status.last_fault.filter(|_| at > self.changed && now.saturating_sub(at) < SAID);
         status.refused.or(status.fault).or(of_late)
     }
 

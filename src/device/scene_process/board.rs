@@ -2,12 +2,15 @@
 
 use crate::device::clock::monotonic;
 use crate::scene::{self, Act, Edition, Picture, ScriptFault};
+use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Acts that wait for the show; more, and the oldest go.
 const ACTS_MAX: usize = 1_024;
+/// Faults of one edition that the log has.
+const TOLD_MAX: usize = 64;
 
 /// A picture, and the edition that it is of: its shaders are meant by what the picture says of shaders.
 pub type Painting = (Arc<Picture>, Arc<Edition>);
@@ -24,6 +27,8 @@ pub(super) struct Board {
     pub status: SceneStatus,
     /// The number of the last frame that was answered.
     pub answered: u64,
+    /// Faults that the log has, by file and place.
+    told: HashSet<(String, Option<(u32, u32)>)>,
 }
 
 /// How the scene is.
@@ -72,17 +77,20 @@ impl Shared {
 
     pub fn fault(&self, fault: ScriptFault) {
         let mut board = self.board();
-        let status = &mut board.status;
         // Said once for a place, and not sixty times a second with other numbers in it.
-        let known =
-            status.last_fault.as_ref().is_some_and(|last| (&last.file, last.place) == (&fault.file, fault.place));
-        if !known {
+        if board.told.len() < TOLD_MAX && board.told.insert((fault.file.clone(), fault.place)) {
             tracing::warn!("scene: {fault}");
         }
+        let status = &mut board.status;
         status.faults += 1;
         status.fault = Some(fault.clone());
         status.last_fault = Some(fault);
         status.last_fault_at = monotonic();
+    }
+
+    /// Another edition is shown: what is wrong with it is said anew.
+    pub fn forget_told(&self) {
+        self.board().told.clear();
     }
 
     /// The newest edition is wrong, and is not what is shown.

@@ -24,8 +24,11 @@ pub(super) struct Running {
     writer: SyncSender<ToScene>,
     answers: Receiver<FromScene>,
     pub edition: Arc<Edition>,
-    /// Since when it runs.
+    began: Duration,
+    /// Since when it is shown; when it began, until then.
     pub since: Duration,
+    /// It begins with nothing that an edition before has kept.
+    pub fresh: bool,
     /// It has loaded its script.
     pub ready: bool,
 }
@@ -43,10 +46,13 @@ impl Running {
         };
         let (writer, messages) = sync_channel(2);
         let (answered, answers) = sync_channel(1);
+        let (began, start) = (monotonic(), edition.start(setting));
+        // From here on the process ends with this, whatever fails.
+        let running = Self { child, writer, answers, edition, began, since: began, fresh: false, ready: false };
         std::thread::Builder::new().name("scene in".into()).spawn(move || feed(input, &messages))?;
         std::thread::Builder::new().name("scene out".into()).spawn(move || listen(output, &answered))?;
-        let _ = writer.send(ToScene::Start(Box::new(edition.start(setting))));
-        Ok(Self { child, writer, answers, edition, since: monotonic(), ready: false })
+        let _ = running.writer.send(ToScene::Start(Box::new(start)));
+        Ok(running)
     }
 
     pub fn pid(&self) -> u32 {
@@ -68,7 +74,7 @@ impl Running {
 
     /// True when it loads longer than any script may.
     pub fn loads_too_long(&self) -> bool {
-        self.cpu().is_some_and(|used| used > LOADING) || monotonic() - self.since > LOADING_STUCK
+        self.cpu().is_some_and(|used| used > LOADING) || monotonic() - self.began > LOADING_STUCK
     }
 
     /// Says something; false when it does not listen. One message at most is under way besides.

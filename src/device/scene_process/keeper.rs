@@ -84,7 +84,7 @@ impl<'a> Keeper<'a> {
                 Ok(Order::Frame(frame)) => self.serve(frame),
                 Ok(Order::Edition(edition)) => {
                     (self.newest, self.backoff) = (Some(edition.clone()), BACKOFF[0]);
-                    self.begin(edition);
+                    self.begin(edition, false);
                 }
                 Err(RecvTimeoutError::Timeout) => self.look_at_current(),
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -101,11 +101,12 @@ impl<'a> Keeper<'a> {
     }
 
     /// Starts a process beside the one that is shown.
-    fn begin(&mut self, edition: Arc<Edition>) {
+    fn begin(&mut self, edition: Arc<Edition>, fresh: bool) {
         self.drop_next();
         self.shared.board().status.starts += 1;
         match Running::start(&self.command, &self.setting, edition) {
-            Ok(next) => {
+            Ok(mut next) => {
+                next.fresh = fresh;
                 if self.current.is_none() {
                     self.shared.board().status.pid = Some(next.pid());
                 }
@@ -148,9 +149,10 @@ impl<'a> Keeper<'a> {
         {
             if self.newest.as_ref().is_some_and(|newest| !Arc::ptr_eq(newest, &edition)) {
                 let mut board = self.shared.board();
-                board.status.refused = board.status.last_fault.clone();
+                let status = &mut board.status;
+                status.refused = status.refused.take().or_else(|| status.last_fault.clone());
             }
-            self.begin(edition);
+            self.begin(edition, true);
         }
     }
 
@@ -239,7 +241,9 @@ impl<'a> Keeper<'a> {
     /// Lets an edition draw its first picture. If it does, it is shown from here on.
     fn try_out(&mut self, mut next: Running, frame: &Frame) -> Option<Running> {
         self.shared.board().begins = false;
-        let kept = self.current.as_mut().and_then(|current| keeps(current, self.shared));
+        let current = self.current.as_mut().filter(|_| !next.fresh);
+        let kept = current.and_then(|current| keeps(current, self.shared));
+        let has_kept = kept.is_some();
         if let Some(kept) = kept {
             next.tell(ToScene::Kept(kept));
         }
@@ -254,12 +258,21 @@ impl<'a> Keeper<'a> {
             Ok((_, _, Some(fault), _)) | Err(fault) => (Some(fault), None),
         };
         if let Some(fault) = fault {
-            self.fails(fault);
+            if has_kept {
+                // What was kept may be what it cannot use: without that it may well work.
+                self.begin(next.edition.clone(), true);
+            } else {
+                self.fails(fault);
+            }
             if self.current.is_some() {
-                self.serve(Frame { whole: false, json: frame.json.clone(), ..*frame });
+                // It knows its marks: only what is new is new to it.
+                let json = frame.json.replacen("\"anew\":true", "\"anew\":false", 1);
+                self.serve(Frame { whole: false, json, ..*frame });
             }
             return None;
         }
+        next.since = monotonic();
+        self.shared.forget_told();
         let (picture, acts, took_us) = post?;
         (self.failing, self.failed) = (None, picture.is_none());
         {
@@ -291,10 +304,11 @@ impl<'a> Keeper<'a> {
         let other = self.good.clone().filter(|good| !Arc::ptr_eq(good, edition));
         if now - failing > FAILS
             && self.next.is_none()
+            && now >= self.retry
             && let Some(good) = other
         {
             self.shared.refuse(fault.clone());
-            self.begin(good);
+            self.begin(good, true);
         }
     }
 }

@@ -1,0 +1,164 @@
+//! A scene that is saved 10,000 times: script, shader, image and sound are others each time.
+//!
+//! `./x bench reloads [COUNT]`: each edition is read, offered to a scene process, painted, and its sounds are loaded, as a show
+//! does it. Fails when memory, threads or open files have grown between the first twentieth and the end.
+
+use moongate::device::audio::Audio;
+use moongate::device::scene_process::{SceneCommand, SceneProcess};
+use moongate::manifest::city;
+use moongate::scene::{CityCard, Edition, Sees, Setting};
+use moongate::stage::{Studio, Watched};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+type Failure = Box<dyn std::error::Error>;
+
+const COUNT: usize = 10_000;
+/// How much more memory is noise: allocators keep what they may use again.
+const MIB: f64 = 12.0;
+
+fn main() -> ExitCode {
+    let count = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(COUNT).max(100);
+    match reload(count) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            eprintln!("FAILED: it has grown");
+            ExitCode::FAILURE
+        }
+        Err(why) => {
+            eprintln!("FAILED: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What may grow: memory in MiB, threads, open files, children.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    mib: f64,
+    threads: usize,
+    files: usize,
+    children: usize,
+}
+
+impl Held {
+    fn now() -> Result<Self, Failure> {
+        let status = std::fs::read_to_string("/proc/self/status")?;
+        let number = |key: &str| -> Option<usize> {
+            status.lines().find(|line| line.starts_with(key))?.split_whitespace().nth(1)?.parse().ok()
+        };
+        // Each thread has its own.
+        let children: usize = std::fs::read_dir("/proc/self/task")?
+            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok())
+            .map(|children| children.split_whitespace().count())
+            .sum();
+        Ok(Self {
+            mib: number("VmRSS:").ok_or("no memory is told")? as f64 / 1024.0,
+            threads: number("Threads:").ok_or("no threads are told")?,
+            files: std::fs::read_dir("/proc/self/fd")?.count(),
+            children,
+        })
+    }
+}
+
+/// Saves what is another edition each time.
+fn save(dir: &Path, number: usize) -> Result<(), Failure> {
+    let script = format!(
+        "import {{ draw, gradient, sound }} from \"moongate\";
+export const keep = {{ saved: 0, marks: [] }};
+export function start() {{ keep.saved++; sound.play(\"bell.wav\"); }}
+export function frame() {{
+  draw.background(gradient.linear(0, 0, 320, 0, [\"rgb({r} 0 0)\", \"navy\"]));
+  draw.shader(\"night.wgsl\");
+  draw.image(\"moon.png\", 10, 10);
+  draw.text(`edition {number}, ${{keep.saved}}`, 20, 160);
+}}",
+        r = number % 255
+    );
+    std::fs::write(dir.join("scene.js"), script)?;
+    let shader = format!("fn paint(at: vec2f) -> vec4f {{ return vec4f(at / {}.0, 0.2, 0.5); }}", number + 1);
+    std::fs::write(dir.join("night.wgsl"), shader)?;
+    let side = 64 + (number % 7) as u32;
+    let pixel = image::Rgba([(number % 256) as u8, (number / 256 % 256) as u8, 90, 255]);
+    image::RgbaImage::from_pixel(side, side, pixel).save(dir.join("moon.png"))?;
+    let samples = 800 + number % 50;
+    let mut wav = Vec::new();
+    wav.extend(b"RIFF");
+    wav.extend((36 + samples as u32 * 2).to_le_bytes());
+    wav.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data");
+    wav.extend((samples as u32 * 2).to_le_bytes());
+    wav.extend(std::iter::repeat_n(0_u8, samples * 2));
+    std::fs::write(dir.join("bell.wav"), wav)?;
+    Ok(())
+}
+
+fn reload(count: usize) -> Result<bool, Failure> {
+    let dir = tempfile::tempdir()?;
+    std::fs::write(dir.path().join("installation.toml"), "api = 1\nid = \"saved\"\ncanvas = [320, 180]\n")?;
+    let card = |slug| city(slug).map(CityCard::of).ok_or("no such city");
+    let setting = Setting { here: card("shenzhen")?, there: card("dublin")?, side: 0, seed: 1, metres: None };
+    let command = SceneCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec!["scene".into()] };
+    let process = SceneProcess::start(command, setting)?;
+    let audio = Audio::start();
+    let mut studio = Studio::new([320.0, 180.0], [160, 90])?;
+    let watched = Watched::default();
+    let (began, mut frame, mut early, mut last) = (Instant::now(), 0, None, 0);
+    println!("{:>8} {:>10} {:>8} {:>8} {:>10}", "saved", "MiB", "threads", "files", "processes");
+    for number in 0..count {
+        save(dir.path(), number)?;
+        let edition = Arc::new(Edition::read(dir.path())?);
+        audio.load(dir.path(), &edition.sounds);
+        process.offer(edition.clone());
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            if Instant::now() > until {
+                return Err(format!("edition {number} is not shown: {:?}", process.status()).into());
+            }
+            if process.is_free() {
+                frame += 1;
+                let json = serde_json::to_string(&Sees { number: frame, now: frame as f64, ..Sees::default() })?;
+                if process.ask(frame, 0, json, process.begins()) {
+                    process.wait(frame, Duration::from_millis(20));
+                }
+            }
+            let (Some((picture, of)), _) = process.take() else {
+                std::thread::sleep(Duration::from_millis(1));
+                continue;
+            };
+            if Arc::ptr_eq(&of, &edition) {
+                studio.paint(&picture, Some(&of), &watched, 1.0)?;
+                break;
+            }
+        }
+        if number + 1 == count / 20 || (number + 1) % (count / 10) == 0 {
+            let held = Held::now()?;
+            println!(
+                "{:>8} {:>10.1} {:>8} {:>8} {:>10}",
+                number + 1,
+                held.mib,
+                held.threads,
+                held.files,
+                held.children
+            );
+            early = early.or(Some(held));
+            last = number + 1;
+        }
+    }
+    let (early, late) = (early.ok_or("too few")?, Held::now()?);
+    println!(
+        "{last} editions in {:.0} s, {:.0} ms each",
+        began.elapsed().as_secs_f64(),
+        began.elapsed().as_secs_f64() * 1e3 / last as f64
+    );
+    if process.status().faults > 0 || !studio.faults().is_empty() {
+        return Err(format!("{:?} {:?}", process.status(), studio.faults()).into());
+    }
+    // One process more may be on its way out.
+    let alike = |a: usize, b: usize, more: usize| b <= a + more;
+    Ok(late.mib <= early.mib + MIB
+        && alike(early.threads, late.threads, 2)
+        && alike(early.files, late.files, 4)
+        && alike(early.children, late.children, 1))
+}
