@@ -8,7 +8,11 @@ use serde::{Deserialize, Serialize};
 /// Longest source, in bytes.
 const SOURCE_MAX: usize = 64 << 10;
 /// Most operators side by side in one expression.
-const OPERATORS_MAX: usize = 512;
+const OPERATORS_MAX: usize = 256;
+/// Most brackets, or blocks, within each other.
+const DEPTH_MAX: usize = 64;
+/// Most times `else`.
+const ELSES_MAX: usize = 256;
 /// Largest `Params`, in bytes.
 const PARAMS_MAX: u32 = 16 << 10;
 /// Bytes of the engine's own uniforms, as `HEAD` declares them.
@@ -109,8 +113,11 @@ impl Shader {
         if source.len() > SOURCE_MAX {
             return Err(fault(None, format!("is longer than {} KiB; make it shorter", SOURCE_MAX >> 10)));
         }
-        if let Some(line) = long_expression(source) {
-            let problem = format!("an expression has more than {OPERATORS_MAX} operators in a row; take it apart");
+        if let Some(line) = too_deep(source) {
+            let problem = format!(
+                "this is too deep: at most {OPERATORS_MAX} operators in a row, {DEPTH_MAX} brackets or blocks within each \
+                 other, {ELSES_MAX} times `else`; take it apart"
+            );
             return Err(fault(Some(line), problem));
         }
         let has_params = source.contains("struct Params");
@@ -181,31 +188,34 @@ impl Shader {
     }
 }
 
-/// The line on which an expression has too many operators side by side: whoever reads it would go so deep.
-fn long_expression(source: &str) -> Option<u32> {
-    // Operators on each level of brackets.
+/// The line on which a source is too deep: whoever reads it goes as deep, and has no such stack.
+fn too_deep(source: &str) -> Option<u32> {
+    // Operators on each level of brackets, and how many blocks are open.
     let mut levels = vec![0_usize];
-    let mut line = 1;
+    let (mut blocks, mut line) = (0_usize, 1);
     let mut letters = source.chars().peekable();
     while let Some(letter) = letters.next() {
         match (letter, letters.peek()) {
             ('\n', _) => line += 1,
             ('/', Some('/')) => while letters.next_if(|letter| *letter != '\n').is_some() {},
-            (';' | '{' | '}', _) => levels = vec![0],
+            (';', _) => levels = vec![0],
+            ('{', _) => (levels, blocks) = (vec![0], blocks + 1),
+            ('}', _) => (levels, blocks) = (vec![0], blocks.saturating_sub(1)),
             ('(' | '[', _) => levels.push(0),
             (')' | ']', _) if levels.len() > 1 => _ = levels.pop(),
             (',', _) => _ = levels.last_mut().map(|count| *count = 0),
             ('+' | '-' | '*' | '/' | '%' | '&' | '|' | '^' | '<' | '>' | '=' | '!' | '~' | '.', _) => {
-                let count = levels.last_mut()?;
-                *count += 1;
-                if *count > OPERATORS_MAX {
-                    return Some(line);
-                }
+                *levels.last_mut()? += 1;
             }
             _ => {}
         }
+        if levels.last().is_some_and(|count| *count > OPERATORS_MAX) || levels.len() > DEPTH_MAX || blocks > DEPTH_MAX {
+            return Some(line);
+        }
     }
-    None
+    // Each of a chain is within the one before.
+    let elses = source.match_indices("else").nth(ELSES_MAX);
+    elses.map(|(at, _)| source[..at].lines().count() as u32)
 }
 
 impl Slot {
@@ -342,13 +352,23 @@ fn paint(at: vec2f) -> vec4f { loop { if params.sun > 0.0 { break; } } return ve
     #[test]
     fn expressions_that_nobody_could_read_are_refused() {
         let paint = |sum: String| format!("fn paint(at: vec2f) -> vec4f {{\n  return vec4f({sum});\n}}");
-        for endless in ["at.x+".repeat(12_000), "f(at.x, 1.0)*".repeat(5_000), "!".repeat(60_000), "-".repeat(60_000)] {
+        for endless in [
+            "at.x+".repeat(12_000),
+            "f(at.x, 1.0)*".repeat(5_000),
+            "!".repeat(60_000),
+            "-".repeat(60_000),
+            "(".repeat(30_000),
+        ] {
             let fault = Shader::parse("a.wgsl", &paint(endless + "1.0")).expect_err("it is too long");
             assert!(fault.place == Some((2, 1)) && fault.problem.contains("take it apart"), "{fault}");
         }
-        // Brackets within brackets end where naga ends them.
-        assert!(Shader::parse("a.wgsl", &paint("(".repeat(30_000) + "1.0")).is_err());
-        assert!(Shader::parse("a.wgsl", &paint("at.x + ".repeat(200) + "1.0")).is_ok());
+        assert!(Shader::parse("a.wgsl", &paint("at.x + ".repeat(100) + "1.0")).is_ok());
+        let chain = "if at.x < 1.0 { } else ".repeat(2_000) + "{ }";
+        for body in ["{".repeat(20_000), chain, "loop { ".repeat(5_000), "if true { ".repeat(5_000)] {
+            let source = format!("fn paint(at: vec2f) -> vec4f {{ {body}");
+            let fault = Shader::parse("a.wgsl", &source).expect_err("it is too deep");
+            assert!(fault.problem.contains("take it apart"), "{fault}");
+        }
     }
 
     #[test]
