@@ -189,6 +189,33 @@ fn a_shader_that_does_not_compile_is_named() {
     fails(script, Some(shader), &["night.wgsl:2", "nothing"]);
 }
 
+/// Also when it is wrong from the start, as after a power cut; and once it is mended the show is to be started again.
+#[test]
+fn a_manifest_that_is_wrong_is_named_and_begins_again_when_it_is_mended() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = site(GOOD, None);
+    let manifest = dir.path().join("installation/installation.toml");
+    let good = std::fs::read_to_string(&manifest).expect("it is there");
+    std::fs::write(&manifest, good.replace("[320, 180]", "[320, a]")).expect("it is broken");
+    let mut show = Running::start(dir.path());
+    let line = show.wait(|line| line["scene"]["last_fault"].is_string());
+    let said = line["scene"]["last_fault"].as_str().expect("just seen");
+    assert!(said.contains("installation.toml:3"), "{said}");
+    let picture = show.picture(dir.path());
+    assert!(picture.len() > 2_000, "{} bytes of picture", picture.len());
+    std::fs::write(&manifest, good).expect("it is mended");
+    // `wait` would close its input, and that alone ends it.
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = show.child.try_wait().expect("it is our child") {
+            break status;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "it goes on");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(status.code(), Some(3), "{status}");
+}
+
 /// What runs as a child of a process.
 fn children(pid: u32) -> Vec<String> {
     let parent = |stat: &str| stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok();

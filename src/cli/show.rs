@@ -20,7 +20,7 @@ use crate::device::scene_process::{SceneCommand, SceneProcess};
 use crate::device::sight::{Shown, Sights};
 use crate::device::touch::{TouchHub, WAITING_MAX};
 use crate::link::Config;
-use crate::manifest::{Installation, Site, Twins};
+use crate::manifest::{Fault, Installation, Site, Twins};
 use crate::operator::OperatorPlugin;
 use crate::presence::View;
 use crate::scene::{BUDGET_MS, CityCard, Setting};
@@ -29,7 +29,7 @@ use crate::twin::{Trace, TwinParts, showing, there_of};
 use bevy::app::PluginsState;
 use bevy::prelude::*;
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -103,7 +103,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 
 fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let site = Site::read(&arguments.site)?;
-    let installation = Installation::read(&site.installation)?;
+    let installation = installation(&site.installation)?;
     let key = SiteKey::read(&site.key)?;
     let visitors = guests::visitors(arguments)?;
     let canvas = installation.canvas_size();
@@ -249,6 +249,18 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(match exit {
         AppExit::Success => ExitCode::SUCCESS,
         AppExit::Error(code) => ExitCode::from(code.get()),
+    })
+}
+
+/// What is shown. While a manifest that is there is wrong, one of no scene stands in for it: the gate of light is shown, the
+/// folder is watched, and the show begins again once it is mended.
+fn installation(dir: &Path) -> Result<Installation, Fault> {
+    Installation::read(dir).or_else(|fault| {
+        if !dir.join("installation.toml").is_file() {
+            return Err(fault);
+        }
+        tracing::error!("{fault}");
+        Installation::parse(dir, "api = 1\nid = \"none\"\ncanvas = [1920, 1080]\n")
     })
 }
 
