@@ -13,7 +13,7 @@ mod text;
 mod watched;
 
 pub use light::Shown;
-pub use studio::Studio;
+pub use studio::{Studio, adapter};
 pub use watched::{Watched, watch};
 
 use crate::device::clock::monotonic;

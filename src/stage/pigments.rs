@@ -120,7 +120,8 @@ impl Placed {
     }
 }
 
-fn texture(device: &RenderDevice, label: &str, [width, height]: [u32; 2], format: TextureFormat) -> Texture {
+/// A texture to be written and looked at, of so many pixels.
+pub(super) fn texture(device: &RenderDevice, label: &str, [width, height]: [u32; 2], format: TextureFormat) -> Texture {
     device.create_texture(&TextureDescriptor {
         label: Some(label),
         size: Extent3d { width, height, depth_or_array_layers: 1 },
@@ -133,7 +134,7 @@ fn texture(device: &RenderDevice, label: &str, [width, height]: [u32; 2], format
     })
 }
 
-fn view(texture: &Texture) -> TextureView {
+pub(super) fn view(texture: &Texture) -> TextureView {
     texture.create_view(&TextureViewDescriptor::default())
 }
 

@@ -22,18 +22,23 @@ pub struct Studio {
     sheet: Sheet,
 }
 
+/// What this machine can draw with. The error says what to install.
+pub fn adapter() -> Result<wgpu::Adapter, String> {
+    let descriptor = wgpu::InstanceDescriptor {
+        backends: wgpu::Backends::PRIMARY,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    };
+    let instance = wgpu::Instance::new(descriptor);
+    let adapter = bevy::tasks::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default()));
+    adapter.map_err(|why| {
+        format!("nothing on this machine can draw ({why}); install a graphics driver, or mesa-vulkan-drivers to draw in software")
+    })
+}
+
 impl Studio {
     /// For canvases of `canvas` units, painted with `pixels` pixels. The error says what to install.
     pub fn new(canvas: [f32; 2], [width, height]: [u32; 2]) -> Result<Self, String> {
-        let descriptor = wgpu::InstanceDescriptor {
-            backends: wgpu::Backends::PRIMARY,
-            ..wgpu::InstanceDescriptor::new_without_display_handle()
-        };
-        let instance = wgpu::Instance::new(descriptor);
-        let adapter = bevy::tasks::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default()));
-        let adapter = adapter.map_err(|why| {
-            format!("nothing on this machine can draw ({why}); install a graphics driver, or mesa-vulkan-drivers to draw in software")
-        })?;
+        let adapter = adapter()?;
         let device = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
         let opened = bevy::tasks::block_on(adapter.request_device(&device));
         let (device, queue) = opened.map_err(|why| format!("the graphics device cannot be used ({why})"))?;

@@ -1,9 +1,10 @@
 //! What the cameras of here see, as textures for artists' shaders: people as a mask, motion as a field.
 
+use super::pigments::{texture, view};
 use bevy::prelude::*;
 use bevy::render::render_resource::{
-    AddressMode, Extent3d, FilterMode, Sampler, SamplerDescriptor, TexelCopyBufferLayout, Texture, TextureDescriptor,
-    TextureDimension, TextureFormat, TextureUsages, TextureView, TextureViewDescriptor,
+    AddressMode, Extent3d, FilterMode, Sampler, SamplerDescriptor, TexelCopyBufferLayout, Texture, TextureFormat,
+    TextureView,
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 use std::sync::Arc;
@@ -68,8 +69,8 @@ pub(super) struct Seen {
 impl Seen {
     /// Black and still.
     pub fn new(device: &RenderDevice) -> Self {
-        let mask = texture(device, [1, 1], TextureFormat::R8Unorm);
-        let flow = texture(device, [1, 1], TextureFormat::Rgba16Float);
+        let mask = texture(device, "watched", [1, 1], TextureFormat::R8Unorm);
+        let flow = texture(device, "watched", [1, 1], TextureFormat::Rgba16Float);
         let sampler = device.create_sampler(&SamplerDescriptor {
             label: Some("watched"),
             address_mode_u: AddressMode::ClampToEdge,
@@ -98,28 +99,11 @@ impl Seen {
     }
 }
 
-fn texture(device: &RenderDevice, [width, height]: [u32; 2], format: TextureFormat) -> Texture {
-    device.create_texture(&TextureDescriptor {
-        label: Some("watched"),
-        size: Extent3d { width, height, depth_or_array_layers: 1 },
-        mip_level_count: 1,
-        sample_count: 1,
-        dimension: TextureDimension::D2,
-        format,
-        usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
-        view_formats: &[],
-    })
-}
-
-fn view(texture: &Texture) -> TextureView {
-    texture.create_view(&TextureViewDescriptor::default())
-}
-
 /// True if the texture is another one now, of another size.
 fn upload(device: &RenderDevice, queue: &RenderQueue, to: &mut Texture, size: [u32; 2], texels: &[u8]) -> bool {
     let other = [to.width(), to.height()] != size;
     if other {
-        *to = texture(device, size, to.format());
+        *to = texture(device, "watched", size, to.format());
     }
     let row = texels.len() as u32 / size[1];
     let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row), rows_per_image: None };

@@ -1,5 +1,6 @@
 //! What this machine can draw with, found before Bevy is asked, which would panic without it.
 
+use crate::stage::adapter;
 use bevy::app::App;
 use bevy::ecs::error::{FallbackErrorHandler, warn};
 use bevy::prelude::*;
@@ -22,16 +23,7 @@ pub struct Graphics {
 
 /// Looks for a graphics adapter and a display.
 pub fn find() -> Result<Graphics, String> {
-    let descriptor = wgpu::InstanceDescriptor {
-        backends: Backends::PRIMARY,
-        ..wgpu::InstanceDescriptor::new_without_display_handle()
-    };
-    let instance = wgpu::Instance::new(descriptor);
-    let adapter = bevy::tasks::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default()));
-    let adapter = adapter.map_err(|why| {
-        format!("nothing on this machine can draw ({why}); install a graphics driver, or mesa-vulkan-drivers to draw in software")
-    })?;
-    let info = adapter.get_info();
+    let info = adapter()?.get_info();
     Ok(Graphics { software: info.device_type == wgpu::DeviceType::Cpu, name: info.name, offscreen: !has_display() })
 }
 
