@@ -22,6 +22,7 @@
  * export function appearThere(body) {}   // the same in the other city …
  * export function stillThere(body) {}
  * export function leaveThere(body) {}    // … also when the link is lost
+ * export function idle() {}              // nobody has been in front of this site for 20 seconds
  * export function heard(name, data) {}   // the other half of the scene called signal(name, data)
  * export function meet(at) {}            // people of both cities meet at at.x, at.y: their outlines overlap, or their fingers;
  *                                        // told in both cities at the same instant
@@ -197,6 +198,8 @@ declare module "moongate" {
     readonly touches: readonly Touch[];
     /** The bodies that are seen now. `for (const body of there.bodies) draw.body(body, there.look);` */
     readonly bodies: readonly Body[];
+    /** For how many seconds nobody has been there; 0 while somebody is. `const calm = Math.min(1, here.empty / 20);` */
+    readonly empty: number;
     /** How much moves, 0 to 1: here of the camera's picture, there by the bodies that walk. `const wind = there.stir;` */
     readonly stir: number;
     /** How it moves: here what the camera sees, there where bodies walk. `here.flow.at(x, y)` */
@@ -401,6 +404,91 @@ declare module "moongate" {
     [name: string]: ShaderValue | Blend | undefined;
   }
 
+  /** What becomes of a trail. `{ fade: 3, drift: [0, -40] }` */
+  export interface TrailOptions {
+    /** Seconds after which a tenth is left of it; 1 without it. `{ fade: 3 }` */
+    fade?: number;
+    /** Where it moves, in canvas units a second, to the right and down. `{ drift: [0, -40] }` */
+    drift?: readonly [number, number];
+    /** By what factor it grows in a second; 1 without it. `{ grow: 1.2 }` */
+    grow?: number;
+    /** How far it turns in a second, in radians, clockwise. `{ turn: 0.1 }` */
+    turn?: number;
+    /** Round where it grows and turns; the middle of the canvas without it. `{ grow: 1.2, round: [960, 1080] }` */
+    round?: readonly [number, number];
+    /** How much of it is seen: 0 nothing, 1 all. `{ alpha: 0.5 }` */
+    alpha?: number;
+    /** How it meets what is below; `"over"` without it. `{ blend: "screen" }` */
+    blend?: Blend;
+  }
+
+  /** How a kept layer is seen. `{ alpha: 0.5 }` */
+  export interface KeptOptions {
+    /** How much of it is seen: 0 nothing, 1 all. `{ alpha: 0.5 }` */
+    alpha?: number;
+    /** How it meets what is below; `"over"` without it. `{ blend: "multiply" }` */
+    blend?: Blend;
+  }
+
+  /** A number, or from and to. `{ life: 4 }`, `{ life: [3, 6] }` */
+  export type Span = number | readonly [number, number];
+
+  /** One kind of particles: how long they are there, how they look, what moves them. `{ life: [3, 6], size: [8, 0], gravity: 60 }` */
+  export interface ParticlePlan {
+    /** How many there are at most, after which the oldest end; 1,000 without it, 20,000 in all of a scene. `{ most: 4000 }` */
+    most?: number;
+    /** Seconds, or from and to; 3 without it. `{ life: [3, 6] }` */
+    life?: Span;
+    /** Diameter in canvas units, or several over a life, in even steps; 6 without it. `{ size: [2, 12, 0] }` */
+    size?: number | readonly number[];
+    /** Colour, or several over a life, in even steps; white without it. `{ colour: ["gold", "red", "transparent"] }` */
+    colour?: Colour | readonly Colour[];
+    /** How much of a particle fades out to its edge: 0 is sharp, 1 a glow. `{ soft: 1 }` */
+    soft?: number;
+    /** How they meet what is below; `"over"` without it. `{ blend: "add" }` */
+    blend?: Blend;
+    /** What pulls them down, in canvas units a second, and a second; or to the right and down. `{ gravity: 200 }` */
+    gravity?: number | readonly [number, number];
+    /** How much of their speed they lose: after a second e to the minus this is left of it. `{ drag: 0.8 }` */
+    drag?: number;
+    /** How fast they wander, in canvas units a second. `{ wander: 40 }` */
+    wander?: number;
+    /** How much of people's motion they take on, 0 to 1. `{ flow: 0.6 }` */
+    flow?: number;
+    /** What pulls them towards the nearest body, in canvas units a second, and a second; negative pushes. `{ attract: 300 }` */
+    attract?: number;
+    /** On whom they come to rest: people of both cities, of one, or nobody. They are carried, and fall when who carries them moves fast or goes. `{ gravity: 90, lands: "both" }` */
+    lands?: boolean | "here" | "there" | "both";
+  }
+
+  /** How particles begin. `{ count: 20, speed: [40, 120] }` */
+  export interface EmitOptions {
+    /** How many, at once; 1 without it. `{ count: 20 }` */
+    count?: number;
+    /** How many a second, if it is said in each frame. `{ rate: 60 }` */
+    rate?: number;
+    /** How far round their place, in canvas units. `{ spread: 30 }` */
+    spread?: number;
+    /** How fast, in canvas units a second, or from and to. `{ speed: [40, 120] }` */
+    speed?: Span;
+    /** Where to, in radians, clockwise from the right; without it, to all sides. `{ angle: -Math.PI / 2, speed: 90 }` */
+    angle?: number;
+    /** Within what angle, in radians. `{ angle: 0, fan: 0.5, speed: 90 }` */
+    fan?: number;
+    /** A colour of their own, in place of their kind's. `{ colour: there.city.colour }` */
+    colour?: Colour;
+  }
+
+  /** Many small things that the engine moves. `const snow = particles({ life: 8, gravity: 40, lands: "both" });` */
+  export interface Particles {
+    /** How many there are. `if (snow.count < 500) snow.emit({ x: 100, y: 0 });` */
+    readonly count: number;
+    /** Lets some begin at a place; x and y may be numbers, or from and to. `snow.emit({ x: [0, canvas.width], y: -10 }, { rate: 60 })` */
+    emit(place: { readonly x: Span; readonly y: Span }, options?: EmitOptions): void;
+    /** Ends all of them. `snow.clear()` */
+    clear(): void;
+  }
+
   /** How a sound is played. `{ volume: 0.5, pan: -1 }` */
   export interface PlayOptions {
     /** 0 is silent, 1 is as recorded; 1 without it. `{ volume: 0.5 }` */
@@ -484,15 +572,39 @@ declare module "moongate" {
     /**
      * All of the canvas, painted by a WGSL file of the folder; at most 8 a frame. The file has
      * `fn paint(at: vec2f) -> vec4f`, called for each pixel: `at` is in canvas units, y down; what it gives back is a
-     * colour as CSS writes it, 0 to 1, with straight alpha. It can use `engine.canvas` (width and height),
-     * `engine.now` (the shared clock, which begins again each hour) and `engine.pixel` (pixels in a canvas unit). If it has a
-     * `struct Params { sun: f32, rings: array<vec4f, 8> }`, that is `params.sun`, `params.rings[i]`; members are f32, i32,
-     * u32, their vectors, and arrays of vec4f; send how many of an array count as a u32 of its own. Who is here is there
-     * too: `body_here(at)` is 1 within people and 0 outside, finer than any outline, and `flow_here(at)` how the picture moves,
-     * a vec2f in canvas units a second; both are 0 where no camera looks.
+     * colour as CSS writes it, 0 to 1, with straight alpha. If it has a `struct Params { sun: f32, rings: array<vec4f, 8> }`,
+     * that is `params.sun`, `params.rings[i]`; members are f32, i32, u32, their vectors, and arrays of vec4f; send how many of
+     * an array count as a u32 of its own. Besides, it can use:
+     *
+     * - `engine.canvas` (width and height), `engine.pixel` (pixels in a canvas unit), `engine.now` (the shared clock, which
+     *   begins again each hour), `engine.dt`, `engine.linked`, `engine.delay`; `phase(period)`, how far a cycle of so many
+     *   seconds is, 0 to 1, for as long as it runs;
+     * - `engine.here` and `engine.there`: `colour`, `sun` (altitude and azimuth), `stir`, `hour`; `touches` of them in
+     *   `touch[i]` (x, y, age, id; at most 16), `bodies` in `body[i]` (foot and head; at most 32);
+     * - `body_here(at)`, `body_there(at)`: 1 within people and 0 outside, and `flow_here(at)`, `flow_there(at)`: how they
+     *   move, in canvas units a second. Of here it is what the camera sees, finer than any outline;
+     * - `previous(at)`: the picture before this one;
+     * - buffers of its own, which stay: with `fn buffer_a(at: vec2f) -> vec4f` (to `buffer_d`), painted before, `read_a(at)` is
+     *   what it was, or what it has become for those after it. `const buffer_scale = 0.5;` makes them smaller.
+     *
      * `draw.shader("night.wgsl", { sun: 1 })`
      */
     shader(file: string, params?: ShaderParams): void;
+    /**
+     * What `paint` draws stays and fades away: light that is drawn behind somebody, ink in water. At most 4, each with a name
+     * of its own; in it everything else can be drawn. `draw.trail("glow", { fade: 2 }, () => draw.circle(100, 50, 10))`
+     */
+    trail(name: string, options: TrailOptions, paint: () => void): void;
+    /** The same, fading within a second. `draw.trail("glow", () => draw.circle(100, 50, 10))` */
+    trail(name: string, paint: () => void): void;
+    /**
+     * What was drawn once and stays: `paint` is called for each thing when it comes, and for all of them again when one of
+     * them is gone. For what does not change: it is there at the cost of one picture, be it 20,000 things. At most 4, each with
+     * a name of its own. `draw.kept("stars", ours.lanterns.all(), (mark) => draw.circle(mark.x, mark.y, 3))`
+     */
+    kept<T>(name: string, things: readonly T[], paint: (thing: T) => void, options?: KeptOptions): void;
+    /** Particles where they are now. `const snow = particles({ life: 4 }); draw.particles(snow);` */
+    particles(particles: Particles): void;
     /** Remembers place, angle, size and alpha, up to 64 deep. `draw.push(); draw.rotate(1); draw.rect(0, 0, 9, 9); draw.pop();` */
     push(): void;
     /** Goes back to what the last `push` remembered. `draw.push(); draw.translate(100, 50); draw.pop();` */
@@ -541,6 +653,12 @@ declare module "moongate" {
     /** Falls, and bounces. `ease.bounce(age)` */
     bounce(t: number): number;
   };
+
+  /**
+   * Particles that the engine moves, of one kind; made once, not in `frame`. They are seen where `draw.particles` stands.
+   * `const snow = particles({ life: 8, size: 5, gravity: 40, wander: 20, lands: "both" });`
+   */
+  export function particles(plan?: ParticlePlan): Particles;
 
   /** Something happens once, after "2s", "5m" or so many seconds; it ends with the scene. What it gives back ends it before. `const end = after("2s", () => sound.play("bell.wav"));` */
   export function after(span: string | number, then: () => void): () => void;

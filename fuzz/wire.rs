@@ -9,8 +9,8 @@ use moongate::presence::{
     Assembled, BODIES_MAX, Body, By, Detail, OUTLINE_MAX, Part, Point, Presence, TOUCHES_MAX, Touch, encode,
 };
 use moongate::scene::{
-    Act, Along, Colour, FromScene, Gradient, ITEMS_MAX, Item, Paint, Picture, Range, ScriptFault, Shape, ToScene, read,
-    write,
+    Act, Along, Colour, Dot, FromScene, Gradient, ITEMS_MAX, Item, KeptLayers, KeptNews, Paint, Picture, Range,
+    ScriptFault, Shape, ToScene, Trail, read, write,
 };
 use moongate::wire::Reader;
 use moongate::works::{BATCH_MARKS, Batch, Draft, Memory, Seal, Work};
@@ -324,6 +324,7 @@ fn messages() -> Vec<Vec<u8>> {
         gradients: [1, 0],
     };
     let transform = [1.0, 0.0, 0.0, 1.0, 5.0, 6.0];
+    let trail = Trail { fade: 1.0, drift: [0.0, -9.0], grow: 1.1, turn: 0.1, round: [5.0, 5.0] };
     let (points, text) = (Range { start: 0, count: 4 }, Range { start: 0, count: 6 });
     let items = vec![
         Item::Background(Colour([9; 4])),
@@ -345,19 +346,26 @@ fn messages() -> Vec<Vec<u8>> {
         },
         Item::Image { index: 1, part: [0.0, 0.5, 1.0, 1.0], size: [30.0, 20.0], transform, paint },
         Item::Shader { index: 1, params: Range { start: 0, count: 16 }, blend: Default::default() },
+        Item::Trail { slot: 1, trail, alpha: 0.5, blend: Default::default() },
+        Item::Dots { dots: Range { start: 0, count: 2 }, soft: 0.5, blend: Default::default() },
+        Item::Untrail,
+        Item::Kept { slot: 0, alpha: 1.0, blend: Default::default() },
     ];
+    let dot = Dot { at: [3.0, 4.0], radius: 2.0, colour: Colour([9; 4]) };
     let points = vec![[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]];
     let stops = vec![(0.0, Colour([1; 4])), (0.5, Colour([2; 4])), (1.0, Colour([3; 4]))];
     let gradients = vec![Gradient { along: Along::Radius, place: transform, stops }];
     let (text, params) = ("深圳".into(), vec![7; 16]);
-    let picture = Picture { answers: 3, reflects: 4, items, points, text, params, gradients };
+    let (dots, kept) = (vec![dot; 2], Vec::new());
+    let picture = Picture { answers: 3, reflects: 4, items, points, text, params, gradients, dots, kept };
+    let kept = vec![KeptNews { slot: 0, anew: true, whole: true, strokes: picture.clone() }];
     let acts = vec![
         Act::Play { name: "bell.ogg".into(), volume: 0.5, pan: -1.0, rate: 1.0 },
         Act::Signal { name: "bell".into(), data: "1".into() },
         Act::Log("hello".into()),
     ];
     let fault = ScriptFault::new("scene.js", "x is not defined", "write `let x`");
-    let frame = FromScene::Frame { picture: Some(picture), acts, fault: Some(fault.clone()), took_us: 900 };
+    let frame = FromScene::Frame { picture: Some(picture), acts, kept, fault: Some(fault.clone()), took_us: 900 };
     let mut seeds = vec![];
     for message in [FromScene::Ready { unjailed: Some("not jailed".into()) }, frame, FromScene::Failed(fault)] {
         let mut bytes = vec![0];
@@ -385,7 +393,12 @@ fn scene(input: &[u8]) -> u64 {
             }
         } else {
             match read::<FromScene>(&mut left) {
-                Ok(FromScene::Frame { picture, acts, fault, .. }) => {
+                Ok(FromScene::Frame { picture, acts, kept, fault, .. }) => {
+                    let mut layers = KeptLayers::default();
+                    layers.take(kept, 2);
+                    for strokes in layers.shown().iter().flat_map(|kept| &kept.strokes) {
+                        drawable(Picture::clone(strokes), &mut outcome);
+                    }
                     outcome.count(acts.len());
                     outcome.add(u64::from(fault.is_some()));
                     if let Some(picture) = picture {
@@ -415,8 +428,8 @@ fn drawable(picture: Picture, outcome: &mut Outcome) {
         let Colour([r, ..]) = gradient.at(0.3);
         outcome.add(u64::from(r));
     }
-    assert!(picture.items.len() <= ITEMS_MAX && picture.items.len() <= said + 1);
-    let mut clipped = false;
+    assert!(picture.items.len() <= ITEMS_MAX && picture.items.len() <= said + 2);
+    let mut open = Vec::new();
     for item in &picture.items {
         if let Item::Shape { paint, .. } | Item::Line { paint, .. } | Item::Polygon { paint, .. } = item {
             assert!(paint.gradients.iter().all(|number| usize::from(*number) <= picture.gradients.len()));
@@ -440,21 +453,37 @@ fn drawable(picture: Picture, outcome: &mut Outcome) {
                 outcome.add(3);
             }
             Item::Clip { rings, .. } => {
-                assert!(!clipped, "a clip within a clip");
+                assert!(!open.contains(&"clip"), "a clip within a clip");
                 assert!(rings.iter().all(|ring| ring.of(&picture.points).len() == ring.count as usize));
-                clipped = true;
+                open.push("clip");
                 outcome.add(4);
             }
             Item::Unclip => {
-                assert!(clipped, "an end without a clip");
-                clipped = false;
+                assert_eq!(open.pop(), Some("clip"), "an end without a clip");
                 outcome.add(5);
             }
-            Item::Background(_) => assert!(!clipped, "a background within a clip"),
+            Item::Background(_) => assert!(open.is_empty(), "a background within a clip"),
             Item::Shape { .. } => outcome.add(6),
+            Item::Trail { .. } => {
+                assert!(!open.contains(&"trail"), "a trail within a trail");
+                open.push("trail");
+                outcome.add(8);
+            }
+            Item::Untrail => {
+                assert_eq!(open.pop(), Some("trail"), "an end without a trail");
+                outcome.add(9);
+            }
+            Item::Dots { dots, .. } => {
+                assert_eq!(dots.of(&picture.dots).len(), dots.count as usize);
+                outcome.add(10);
+            }
+            Item::Kept { slot, .. } => {
+                assert!(*slot < 4);
+                outcome.add(11);
+            }
         }
     }
-    assert!(!clipped, "a clip without an end");
+    assert!(open.is_empty(), "no end of {open:?}");
 }
 
 fn manifest(input: &[u8]) -> u64 {

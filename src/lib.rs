@@ -8,6 +8,7 @@
 //! cli/         one file a command: rehearse, new, init, invite, accept, run, relay, show, camera, sense …
 //! operator/    the panel on the screen, on F1
 //! ---- runtime (feature "show", on by default): Bevy
+//! preview/     two cities in virtual time: who comes, what is seen; for previews and checks
 //! twin/        link, scene and cameras in the frame loop: what happened goes to the scene, its picture to the stage
 //! stage/       canvas, painter, text, what cameras see as textures, screens
 //! ---- edge: threads, sockets, files, devices, child processes
@@ -44,6 +45,8 @@ pub mod mix;
 #[cfg(feature = "show")]
 pub mod operator;
 pub mod presence;
+#[cfg(feature = "show")]
+pub mod preview;
 pub mod scene;
 pub mod sense;
 #[cfg(feature = "show")]

@@ -6,7 +6,8 @@
 mod common;
 
 use image::{Rgba, RgbaImage};
-use moongate::scene::{Edition, FromScene, Host, Sees};
+use moongate::presence::Body;
+use moongate::scene::{BodySeen, Edition, FromScene, Host, KeptLayers, Picture, Sees, Start, TouchSeen, Uniforms};
 use moongate::stage::{Studio, Watched};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -127,26 +128,71 @@ const DRAWN: &[(&str, &str)] = &[
         "draw.inside(person, () => draw.shader(\"rings.wgsl\", { middle: [240, 135], colour: [1, 0.5, 0.3] }));",
     ),
     ("shader-here", "draw.shader(\"seen.wgsl\");"),
+    ("shader-there", "draw.shader(\"theirs.wgsl\");"),
+    ("shader-buffers", "draw.shader(\"smoke.wgsl\", { at: [80 + 200 * now, 135] });"),
+    ("shader-previous", "draw.shader(\"melt.wgsl\"); draw.circle(80 + 200 * now, 135, 24, { fill: \"gold\" });"),
+    ("trail", "draw.trail(\"a\", { fade: 2 }, () => draw.circle(60 + 200 * now, 135, 24, { fill: \"gold\" }));"),
+    (
+        "trail-moves",
+        "draw.trail(\"a\", { fade: 3, drift: [0, -60], grow: 1.2, turn: 0.4, blend: \"screen\" }, () => draw.rect(200, 180, 80, 20, { fill: now < 1.5 ? \"tomato\" : \"gold\" }));",
+    ),
+    (
+        "trail-inside",
+        "draw.inside({ x: 240, y: 135, radius: 110 }, () => draw.trail(\"a\", { fade: 2 }, () => draw.circle(60 + 200 * now, 135, 40, { fill: \"gold\" })));",
+    ),
+    (
+        "kept",
+        "if (count < 9) things.push({ x: 40 + 50 * count++ }); if (count === 9) things = things.filter((thing) => thing.x !== 190); draw.kept(\"a\", things, ({ x }) => draw.circle(x, 60 + x / 3, 30, { fill: gradient.radial(x, 60 + x / 3, 30, [\"gold\", \"red\"]) }), { alpha: 0.9 });",
+    ),
+    (
+        "particles",
+        "if (count++ === 0) snow.emit({ x: [0, 480], y: [0, 60] }, { count: 300, speed: 20 }); draw.particles(snow);",
+    ),
+    (
+        "particles-add",
+        "sparks.emit({ x: 240, y: 200 }, { rate: 200, speed: [60, 160], angle: -Math.PI / 2, fan: 1 }); draw.particles(sparks);",
+    ),
 ];
+/// What changes from frame to frame is looked at after so many.
+const FRAMES: u64 = 40;
+const CHANGES: [&str; 5] = ["draw.trail", "draw.kept", "draw.particles", "smoke.wgsl", "melt.wgsl"];
 
 const RINGS: &str = "struct Params { middle: vec2f, colour: vec3f }
 fn paint(at: vec2f) -> vec4f {
     let ring = 0.5 + 0.5 * sin(distance(at, params.middle) / 8.0 - engine.now);
     return vec4f(params.colour, ring);
 }";
+const THEIRS: &str = "fn paint(at: vec2f) -> vec4f {
+    var near = 1e9;
+    for (var i = 0u; i < engine.there.touches; i++) { near = min(near, distance(at, engine.there.touch[i].xy)); }
+    let ring = smoothstep(6.0, 2.0, abs(near - 40.0));
+    return vec4f(body_there(at), flow_there(at).x / 100.0, ring, 0.8) + 0.3 * engine.there.colour * body_here(at);
+}";
+const SMOKE: &str = "struct Params { at: vec2f }
+const buffer_scale = 0.5;
+fn buffer_a(at: vec2f) -> vec4f {
+    let spread = 0.25 * (read_a(at + vec2f(6.0, 0.0)) + read_a(at - vec2f(6.0, 0.0)) + read_a(at + vec2f(0.0, 9.0)) + read_a(at - vec2f(0.0, 3.0)));
+    return 0.98 * spread + smoothstep(30.0, 20.0, distance(at, params.at));
+}
+fn buffer_b(at: vec2f) -> vec4f { return sqrt(read_a(at)); }
+fn paint(at: vec2f) -> vec4f { return vec4f(1.0, 0.8, 0.4, read_b(at).r); }";
+const MELT: &str = "fn paint(at: vec2f) -> vec4f { return vec4f(previous(at - vec2f(0.0, 2.0)).rgb * 0.97, 1.0); }";
 const SEEN: &str = "fn paint(at: vec2f) -> vec4f { return vec4f(body_here(at), flow_here(at).x / 100.0, 0.2, 1.0); }";
 
 /// A folder with what the scenes name, and a scene that draws this.
 fn edition(draws: &str) -> (tempfile::TempDir, Arc<Edition>) {
     let script = format!(
-        "import {{ draw, gradient, mix, here, there }} from \"moongate\";
+        "import {{ draw, gradient, mix, here, there, particles }} from \"moongate\";
+let things = [], count = 0;
+const snow = particles({{ most: 400, life: 9, size: [3, 8], colour: [\"white\", \"skyblue\"], gravity: 90, lands: \"both\" }});
+const sparks = particles({{ life: 1, size: [20, 4], soft: 1, colour: [\"gold\", \"red\", \"transparent\"], blend: \"add\" }});
 const person = [[100, 20], [130, 40], [125, 80], [160, 110], [165, 180], [140, 190], [140, 260], [60, 260], [60, 190], [35, 180], [40, 110], [75, 80], [70, 40]];
 const three = (blend) => {{
   draw.circle(190, 110, 80, {{ fill: \"#d04030\", blend }});
   draw.circle(290, 110, 80, {{ fill: \"#30b040\", blend }});
   draw.circle(240, 180, 80, {{ fill: \"#3050d0\", blend, alpha: 0.8 }});
 }};
-export function frame() {{
+export function frame({{ now }}) {{
   draw.background(\"#14202c\");
   draw.rect(0, 120, 480, 30, {{ fill: \"#8a9aa8\" }});
   {draws}
@@ -156,7 +202,9 @@ export function frame() {{
     let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
     write("installation.toml", "api = 1\nid = \"test\"\ncanvas = [480, 270]\n");
     write("rings.wgsl", RINGS);
-    write("seen.wgsl", SEEN);
+    for (name, source) in [("seen", SEEN), ("theirs", THEIRS), ("smoke", SMOKE), ("melt", MELT)] {
+        write(&format!("{name}.wgsl"), source);
+    }
     let tile = |x: u32, y: u32| match (x / 4 + y / 4) % 3 {
         0 => Rgba([220, 60, 40, 255]),
         1 => Rgba([240, 240, 220, 255]),
@@ -169,15 +217,36 @@ export function frame() {{
 
 fn paint(studio: &mut Studio, draws: &str) -> RgbaImage {
     let (_dir, edition) = edition(draws);
-    let start = edition.start(&common::setting());
+    let start = Start { kit: [false; 4], ..edition.start(&common::setting()) };
     let mut host = Host::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}\n{draws}"));
-    let json = serde_json::to_string(&Sees { now: 2.0, ..Sees::default() }).expect("it is plain");
-    let FromScene::Frame { picture, fault, .. } = host.frame(1, 0, &json) else { panic!("no frame") };
-    let picture = picture.unwrap_or_else(|| panic!("{}\n{draws}", fault.unwrap_or_default()));
     let (width, height) = (16, 9);
     let mask = (0..width * height).map(|i| if i % width > 8 { 255 } else { 0 }).collect();
     let watched = Watched { version: 1, width, height, mask, flow: vec![[60.0, 0.0]; 32 * 18] };
-    studio.paint(&picture, Some(&edition), &watched, 2.0).unwrap_or_else(|why| panic!("{why}"))
+    // No two folders have the same strokes, so their generations differ too.
+    let mut layers = KeptLayers::new(fastrand::u64(1 << 20..1 << 50));
+    let frames = if CHANGES.iter().any(|call| draws.contains(call)) { FRAMES } else { 1 };
+    let mut painted = RgbaImage::default();
+    for frame in 1..=frames {
+        let dt = 1.0 / 30.0;
+        let mut sees = Sees { now: 2.0 - (frames - frame) as f64 * dt, dt, ..Sees::default() };
+        let outline = [[200.0, 100.0], [280.0, 100.0], [290.0, 260.0], [190.0, 260.0]].to_vec();
+        let body =
+            Body { outline, foot: [240.0, 260.0], head: [240.0, 100.0], velocity: [90.0, 0.0], ..Body::default() };
+        sees.there.bodies = vec![BodySeen::of(&body, 0.0)];
+        let columns = 10..14;
+        let mask = (0..320_usize).map(|i| if columns.contains(&(i % 20)) { 255 } else { 0 }).collect();
+        let there = Watched { version: 1, width: 20, height: 16, mask, flow: vec![[90.0, 0.0]; 32 * 18] };
+        sees.there.touches = vec![TouchSeen { id: 1, x: 100.0, y: 100.0, by: "finger", began: 1.0 }];
+        let json = serde_json::to_string(&sees).expect("it is plain");
+        let FromScene::Frame { picture, kept, fault, .. } = host.frame(frame, 0, &json) else { panic!("no frame") };
+        let picture = picture.unwrap_or_else(|| panic!("{}\n{draws}", fault.unwrap_or_default()));
+        layers.take(kept, edition.images.len());
+        let picture = Picture { kept: layers.shown(), ..picture };
+        let uniforms = Arc::new(Uniforms::of(&sees, [&start.here, &start.there]));
+        let result = studio.paint(&picture, Some(&edition), [&watched, &there], &uniforms);
+        painted = result.unwrap_or_else(|why| panic!("{why}"));
+    }
+    painted
 }
 
 /// How two pictures differ: the mean of all channels, and how many pixels are far off.

@@ -22,8 +22,9 @@ const ABOVE: &[(&str, &[&str])] = &[
     ("device", &[]),
     ("stage", &["device"]),
     ("twin", &["device", "stage"]),
+    ("preview", &["device", "stage", "twin"]),
     ("operator", &["device", "stage", "twin"]),
-    ("cli", &["device", "stage", "twin", "operator"]),
+    ("cli", &["device", "stage", "twin", "preview", "operator"]),
 ];
 
 const LINES_MAX: usize = 600;

@@ -45,7 +45,7 @@ fn members(of: &str) -> BTreeSet<String> {
         .filter_map(|line| {
             let line = line.trim().trim_start_matches("readonly ");
             let end = line.find(|letter: char| !letter.is_alphanumeric() && letter != '_')?;
-            (end > 0 && line[end..].starts_with([':', '?', '('])).then(|| line[..end].to_owned())
+            (end > 0 && line[end..].starts_with([':', '?', '(', '<'])).then(|| line[..end].to_owned())
         })
         .collect()
 }
@@ -142,6 +142,7 @@ fn the_types_name_all_that_things_have() {
         ("here.clock", members("export interface Clock")),
         ("here.look", members("export interface CityLook")),
         ("words({ en: \"a\" })", members("export interface Words")),
+        ("particles()", members("export interface Particles")),
         ("ours.lanterns", members("export interface Marks")),
     ] {
         assert_eq!(keys(of), said, "of {of}");
@@ -167,18 +168,25 @@ fn the_types_name_all_keys_of_styles() {
         ("draw.body([1, 2, 3, 4, 5, 6], ", style(&shape)),
         ("draw.image(\"moon.png\", 1, 2, 3, 4, ", style(&["export interface ImageStyle extends Look", look])),
         ("draw.text(\"a\", 1, 2, ", style(&["export interface TextStyle extends Look", look])),
+        ("((o) => draw.trail(\"a\", o, () => {}))(", style(&["export interface TrailOptions"])),
+        ("draw.kept(\"a\", [], () => {}, ", style(&["export interface KeptOptions"])),
+        ("particles(", style(&["export interface ParticlePlan"])),
+        ("snow.emit({ x: 1, y: 1 }, ", style(&["export interface EmitOptions"])),
+        ("sound.play(\"bell.wav\", ", style(&["export interface PlayOptions"])),
     ] {
         let every: BTreeSet<String> = TYPES
             .match_indices("export interface ")
             .filter(|(at, _)| {
-                TYPES[*at..].lines().next().is_some_and(|line| line.contains("Style") || line.contains("Look "))
+                let line = TYPES[*at..].lines().next().unwrap_or_default();
+                ["Style", "Look ", "Options", "Plan"].iter().any(|word| line.contains(word))
             })
             .flat_map(|(at, _)| members(TYPES[at..].split_once(" {").map_or("", |(head, _)| head)))
             .collect();
         // A key that is known says what is wrong with its value; one that is not says that it is not there.
         let list = every.iter().map(|key| format!("\"{key}\"")).collect::<Vec<_>>().join(", ");
         let script = format!(
-            "import {{ draw }} from \"moongate\";
+            "import {{ draw, particles, sound }} from \"moongate\";
+const snow = particles({{ most: 10 }});
 export function frame() {{
   for (const key of [{list}]) {{
     try {{ {call}{{ [key]: {{}} }}); console.log(key); }}
@@ -222,7 +230,7 @@ fn every_name_has_an_example() {
 fn the_examples_run() {
     let module = block(TYPES, "declare module \"moongate\"");
     let imports: Vec<String> = exports().into_iter().collect();
-    let calls = ["draw.", "sound.", "gradient.", "mix(", "ease.", "signal(", "ours.", "every(", "const "];
+    let calls = ["draw.", "sound.", "gradient.", "mix(", "ease.", "signal(", "ours.", "every(", "const ", "snow."];
     let mut ran = 0;
     for comment in module.split("/**").skip(1).filter_map(|rest| rest.split_once("*/").map(|(comment, _)| comment)) {
         let examples =
@@ -235,7 +243,7 @@ export function frame({{ now, dt, width, height }}) {{
   const touch = here.touches[0], t = touch, speed = 1, alpha = 1, moon = words({{ en: \"moon\" }}), age = 0.5;
   const body = {{ x: 5, y: 9, vx: 1, vy: 1, still: 2, people: 1, age: 1, faded: 0, outline: [[0, 0], [9, 0], [9, 9]], foot: {{ x: 5, y: 9 }}, head: {{ x: 5, y: 0 }}, reach: {{ x: 1, y: 1 }}, city: here.city }};
   let x = 1, y = 1;
-  const mark = ours.lanterns.add(touch);
+  const mark = ours.lanterns.add(touch), snow = particles({{ most: 10 }});
   {{ {example} }}
 }}",
                 imports.join(", ")

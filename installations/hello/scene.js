@@ -1,11 +1,12 @@
-// Hello: a circle for every touch, in the colour of its city. Run it with: ./x rehearse hello
+// Hello: everybody, and a circle for every touch, in the colour of their city. Run it with: ./x rehearse hello
 // `here` is this city and `there` is the other one; the canvas is 1920 by 1080, and y points down.
-import { here, there, draw, canvas } from "moongate";
+import { here, there, draw } from "moongate";
 
 export function frame() {
   draw.background("#10202c");
+  for (const body of there.bodies) draw.body(body, there.look);
+  for (const body of here.bodies) draw.body(body, here.look);
   for (const touch of here.touches) draw.circle(touch.x, touch.y, 60, { fill: here.city.colour });
   for (const touch of there.touches) draw.circle(touch.x, touch.y, 60, { fill: there.city.colour });
   draw.text(here.city.name, 80, 1000, { size: 72, fill: here.city.colour, language: here.city.language });
-  draw.text(there.city.name, canvas.width - 80, 1000, { size: 72, align: "right", fill: there.city.colour, language: there.city.language });
 }

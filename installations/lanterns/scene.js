@@ -10,6 +10,8 @@ export function down(touch) { light(touch); }
 export function still(body) { light(body.head); }
 
 export function meet(at) {
+  // Of a crowd that meets at one place, one glow is seen.
+  if (glows.some((glow) => Math.hypot(glow.x - at.x, glow.y - at.y) < 300)) return;
   glows.push({ ...at, since: null });
   sound.play("bell.wav", { volume: 0.5, pan: (2 * at.x) / canvas.width - 1 });
 }
@@ -20,7 +22,7 @@ function lantern(l, now) {
   const y = l.y + (40 - l.y) * rise;
   const alpha = Math.min(1, l.age * 3) * Math.min(1, (RISES - l.age) / 30) * (1 - l.faded);
   const size = (l.shared ? 1 : 0.85) * (36 - 18 * rise);
-  const flicker = 0.75 + 0.25 * noise(l.seed + 7, now * 3);
+  const flicker = 0.85 + 0.15 * noise(l.seed + 7, now * 1.3);
   draw.circle(x, y, size * 2, { fill: l.city.colour, soft: size * 2, alpha: 0.22 * alpha * flicker, blend: "add" });
   draw.rect(x - size / 2, y - size * 0.7, size, size * 1.3, { fill: l.city.colour, radius: size / 3, alpha });
   draw.circle(x, y + size * 0.25, size * 0.3, { fill: "#fff4d0", soft: size * 0.3, alpha: alpha * flicker });

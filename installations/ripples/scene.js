@@ -120,6 +120,21 @@ export function move(touch) { drag(touch, HERE, 0); }
 export function moveThere(touch) { drag(touch, THERE, there.delay); }
 export function up(touch) { trails.delete(`here${touch.id}`); }
 export function upThere(touch) { trails.delete(`there${touch.id}`); }
+
+// Whoever walks by wades: a ring at each step. Whoever stands still sends one, with a note.
+function wade(body, whose, now) {
+  body.stepped ??= now;
+  if (Math.hypot(body.vx, body.vy) < 60 || now - body.stepped < 0.55) return;
+  body.stepped = now;
+  ring(body.foot.x, Math.min(body.foot.y, 0.97 * H), now, whose, 0.4);
+}
+function stands(body, whose) {
+  ring(body.head.x, body.head.y, Infinity, whose, 0.9);
+  sound.play(whose === HERE ? "drop.wav" : "bell.wav", { volume: 0.4, pan: panOf(body.x), rate: 0.9 });
+}
+export function still(body) { stands(body, HERE); }
+export function stillThere(body) { stands(body, THERE); }
+
 export function parted() {
   for (const key of [...trails.keys()]) if (key.startsWith("there")) trails.delete(key);
 }
@@ -131,7 +146,9 @@ export function frame({ now, dt }) {
   glow = clamp(glow + (there.linked ? dt : -dt) / 1.5, 0, 1);
 
   // Nobody: rare drops of rain, in nobody's colour.
-  calm = here.touches.length + there.touches.length ? 0 : calm + dt;
+  const anybody = [here, there].some((site) => site.touches.length + site.bodies.length > 0);
+  calm = anybody ? 0 : calm + dt;
+  for (const [site, whose] of [[here, HERE], [there, THERE]]) for (const body of site.bodies) wade(body, whose, now);
   nextDrop -= dt;
   if (calm > 3 && nextDrop <= 0) {
     ring(random(0.08, 0.92) * W, random(0.46, 0.9) * H, now, DROP, random(0.45, 0.8));
@@ -162,6 +179,11 @@ export function frame({ now, dt }) {
     ring_count: rings.length,
     pool_count: pools.length,
   });
+
+  // People as the water shows them: theirs farther away.
+  for (const site of [there, here]) {
+    for (const body of site.bodies) draw.body(body, { ...site.look, soft: site === here ? 10 : 16, alpha: site === here ? 0.42 : 0.3 });
+  }
 
   if (glow < 1) hollow(theirs, 1 - glow);
   for (const a of arcs) crossing(a, now, mine, theirs);

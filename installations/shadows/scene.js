@@ -275,7 +275,7 @@ function gold(mine, theirs) {
 // A thin circle as a line: a large one by draw.circle costs each pixel within it.
 const UNIT = Array.from({ length: 56 }, (_, i) => [Math.cos(i * Math.PI / 28), Math.sin(i * Math.PI / 28)]).flat();
 function round(x, y, r, style) {
-  if (r <= 0) return;
+  if (r < 1) return;
   draw.push();
   draw.translate(x, y);
   draw.scale(r);

@@ -2,11 +2,15 @@
 
 mod accept;
 mod camera;
+#[cfg(feature = "show")]
+mod check;
 mod cities;
 mod clip;
 mod init;
 mod invite;
 mod new;
+#[cfg(feature = "show")]
+mod preview;
 #[cfg(feature = "show")]
 mod process;
 mod record;
@@ -27,6 +31,8 @@ use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+#[cfg(feature = "show")]
+use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 /// Two city squares, one scene.
@@ -44,6 +50,12 @@ enum Command {
     Rehearse(rehearse::Arguments),
     /// A new scene in a folder of its own: it runs, and is yours to change.
     New(new::Arguments),
+    /// Pictures of a scene in situations that a venue will have, without waiting for them.
+    #[cfg(feature = "show")]
+    Preview(preview::Arguments),
+    /// Says what keeps a scene from being shown: mistakes, bounds, flashing, nothing to do for somebody.
+    #[cfg(feature = "show")]
+    Check(check::Arguments),
     /// Sets a new site up: site.toml and its key.
     Init(init::Arguments),
     /// Prints a ticket for the twin, and waits for it.
@@ -82,7 +94,7 @@ impl Command {
             // Its show watches how much of the processor it uses.
             Self::Scene | Self::New(_) => false,
             #[cfg(feature = "show")]
-            Self::Rehearse(_) | Self::Run(_) => false,
+            Self::Rehearse(_) | Self::Run(_) | Self::Preview(_) | Self::Check(_) => false,
             _ => true,
         }
     }
@@ -104,6 +116,10 @@ pub fn run() -> ExitCode {
         #[cfg(feature = "show")]
         Command::Rehearse(arguments) => rehearse::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
+        #[cfg(feature = "show")]
+        Command::Preview(arguments) => preview::run(&arguments),
+        #[cfg(feature = "show")]
+        Command::Check(arguments) => check::run(&arguments),
         Command::Init(arguments) => init::run(&arguments),
         Command::Invite(arguments) => invite::run(&arguments),
         Command::Accept(arguments) => accept::run(&arguments),
@@ -120,6 +136,20 @@ pub fn run() -> ExitCode {
         Command::Sense(arguments) => sense::run(&arguments),
         Command::Scene => scene::run(),
     }
+}
+
+/// A time such as 30s, 5m or 1h.
+#[cfg(feature = "show")]
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_alphabetic()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3_600.0,
+        _ => return Err(format!("\"{unit}\" is no unit; use s, m or h")),
+    };
+    let number: f64 = number.parse().map_err(|_| "write a time such as 30s, 5m or 1h".to_owned())?;
+    Duration::try_from_secs_f64(number * seconds).map_err(|why| why.to_string())
 }
 
 /// The folder of an installation by its name or path.

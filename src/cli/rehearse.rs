@@ -11,7 +11,7 @@ use crate::device::ocean::OceanThread;
 use crate::device::record::Playback;
 use crate::link::ocean::Path as Sea;
 use crate::manifest::{City, Installation, words};
-use guests::Guests;
+use crate::preview::Guests;
 use report::Report;
 
 use std::io::{IsTerminal, Write};
@@ -47,7 +47,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Ends after this long: 30s, 5m, 1h.
-    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = super::duration)]
     time: Option<Duration>,
     /// Invented visitors, one cast for both cities or one for each: nobody, one, shy, few, forty, vandal; some are only
     /// seen: child, wheelchair, pram, cane, dancers, still, reach, crossing. A few if nothing is said.
@@ -84,18 +84,6 @@ fn within<const FROM: i32, const TO: i32>(text: &str) -> Result<f64, String> {
     } else {
         Err(format!("use a number from {FROM} to {TO}"))
     }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(text.find(|c: char| c.is_alphabetic()).unwrap_or(text.len()));
-    let seconds = match unit {
-        "" | "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3_600.0,
-        _ => return Err(format!("\"{unit}\" is no unit; use s, m or h")),
-    };
-    let number: f64 = number.parse().map_err(|_| "write a time such as 30s, 5m or 1h".to_owned())?;
-    Duration::try_from_secs_f64(number * seconds).map_err(|why| why.to_string())
 }
 
 impl Arguments {

@@ -1,6 +1,7 @@
 //! Loudspeakers: cpal drives the mixer, rodio decodes. Without a device the show goes on, silent, and says so.
 
-use crate::mix::{Frame, Mixer, Play, Sample};
+use crate::mix::{self, Frame, Mixer, Play, Sample};
+use crate::scene::OWN_SOUNDS;
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{FromSample, SampleFormat, SizedSample, StreamConfig};
 use rodio::Source;
@@ -52,7 +53,10 @@ impl Audio {
         if let Err(why) = thread.spawn(move || keep_open(&Arc::new(Mutex::new(waiting)), &kept)) {
             tracing::warn!("there will be no sound: its thread cannot be started ({why})");
         }
-        Self { samples: Mutex::default(), plays, state }
+        let own = OWN_SOUNDS.into_iter().zip([mix::step(), mix::bell()]);
+        let loaded = |sample| Loaded { sample: Some(Arc::new(sample)), stamp: None };
+        let samples = own.map(|(name, sample)| (name.to_owned(), loaded(sample))).collect();
+        Self { samples: Mutex::new(samples), plays, state }
     }
 
     /// Decodes an installation's sounds, those that are new or were saved since the last time. A sound that cannot be decoded
@@ -72,9 +76,9 @@ impl Audio {
         }
     }
 
-    /// Forgets sounds that are not among these.
+    /// Forgets sounds that are not among these; the engine's own stay.
     pub fn only(&self, names: &[&String]) {
-        self.samples().retain(|name, _| names.contains(&name));
+        self.samples().retain(|name, _| names.contains(&name) || OWN_SOUNDS.contains(&name.as_str()));
     }
 
     fn samples(&self) -> MutexGuard<'_, HashMap<String, Loaded>> {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 /// The device number of a cast; windows count from 0.
-const DEVICE: u32 = 1_000;
+pub const DEVICE: u32 = 1_000;
 /// How often a visitor who drags moves.
 const STEP: Duration = Duration::from_millis(16);
 
@@ -78,9 +78,9 @@ struct Visitor {
     touch: Option<(Point, Point, f64, f64)>,
 }
 
-/// What a cast does, from a seed; pure, so that tests can look at it.
+/// What a cast does, from a seed; pure, so that it can be played on any clock.
 #[derive(Debug)]
-struct Play {
+pub struct Play {
     habits: (usize, [f64; 2], [f64; 2]),
     canvas: Point,
     random: fastrand::Rng,
@@ -88,7 +88,8 @@ struct Play {
 }
 
 impl Play {
-    fn new(cast: Cast, canvas: Point, seed: u64) -> Self {
+    /// A cast before a canvas of so many units.
+    pub fn new(cast: Cast, canvas: Point, seed: u64) -> Self {
         let habits = cast.habits();
         let mut random = fastrand::Rng::with_seed(seed);
         let visitors =
@@ -96,12 +97,13 @@ impl Play {
         Self { habits, canvas, random, visitors }
     }
 
-    fn next(&self) -> Option<f64> {
+    /// When something happens next, in seconds since the beginning.
+    pub fn next(&self) -> Option<f64> {
         self.visitors.iter().map(|visitor| visitor.due).reduce(f64::min)
     }
 
     /// Everything that is due at `now`: which visitor, what, where.
-    fn act(&mut self, now: f64) -> Vec<(usize, Phase, Point)> {
+    pub fn act(&mut self, now: f64) -> Vec<(usize, Phase, Point)> {
         let mut acts = Vec::new();
         let Self { habits: (_, pause, length), canvas, random, visitors } = self;
         for (i, visitor) in visitors.iter_mut().enumerate().filter(|(_, visitor)| visitor.due <= now) {

@@ -4,7 +4,7 @@ use super::camera::{Camera, CameraStatus, CameraWatch, Timing};
 use super::clock::monotonic;
 use super::touch::{REACH_DEVICE, TouchHub};
 use crate::manifest;
-use crate::presence::{By, Point};
+use crate::presence::{Body, By, Phase, Point};
 use crate::sense::{Luma, MOTION, Mask, Metres, Place, Reaches, Sense};
 use std::io;
 use std::path::Path;
@@ -33,6 +33,52 @@ pub struct Sighted {
     pub flow: Vec<Point>,
     /// Where people are: 255 for somebody.
     pub mask: Mask,
+}
+
+impl Sighted {
+    /// Nobody, before a canvas of so many units.
+    pub fn blank(canvas: Point) -> Self {
+        let height = (canvas[1] / canvas[0] * MASK_WIDTH as f32).round().clamp(1.0, 1024.0) as usize;
+        let mask = Mask { width: MASK_WIDTH, height, pixels: vec![0; MASK_WIDTH * height] };
+        Self { flow: vec![[0.0; 2]; MOTION[0] * MOTION[1]], mask, ..Self::default() }
+    }
+}
+
+/// What one camera's pictures come to, one after the other; no thread and no clock.
+pub struct Look {
+    sense: Sense,
+    reaches: Reaches,
+    place: Place,
+    canvas: Point,
+}
+
+impl Look {
+    /// For a camera that looks at a part of a canvas of so many units.
+    pub fn new(place: Place, canvas: Point) -> Self {
+        Self { sense: Sense::new(), reaches: Reaches::default(), place, canvas }
+    }
+
+    /// The next picture, captured at a monotonic time while the screen shone with a luminance of 0 to 1. Gives who is
+    /// there, tells of hands held out, and fills in what else is seen.
+    pub fn see(
+        &mut self,
+        captured: Duration,
+        luma: &Luma,
+        shown: f32,
+        into: &mut Sighted,
+        reach: impl FnMut(u16, Phase, Point),
+    ) -> Vec<Body> {
+        let size = [luma.width() as f32, luma.height() as f32];
+        let seen = self.sense.see(captured, luma, shown);
+        let bodies: Vec<Body> = seen.figures.iter().filter_map(|figure| self.place.body(figure, size)).collect();
+        self.reaches.take(captured, &bodies, self.canvas, reach);
+        into.mask.pixels.fill(0);
+        self.place.mask(&seen.figures, &seen.mask, size, &mut into.mask);
+        into.flow.fill([0.0; 2]);
+        self.place.flow(&seen.motion, size, &mut into.flow);
+        (into.made, into.stir) = (captured, seen.motion.stir);
+        bodies
+    }
 }
 
 /// How one camera is.
@@ -195,13 +241,10 @@ struct Sight {
 
 impl Sight {
     fn watch(mut self, over: &AtomicBool) {
-        let mut sense = Sense::new();
-        let mut reaches = Reaches::default();
+        let mut look = Look::new(self.place.clone(), self.canvas);
         let device = REACH_DEVICE + self.number as u32;
-        let height = (self.canvas[1] / self.canvas[0] * MASK_WIDTH as f32).round().clamp(1.0, 1024.0) as usize;
-        let blank = Mask { width: MASK_WIDTH, height, pixels: vec![0; MASK_WIDTH * height] };
         // Filled while the other is read, then exchanged.
-        let mut next = Sighted { flow: vec![[0.0; 2]; MOTION[0] * MOTION[1]], mask: blank, ..Sighted::default() };
+        let mut next = Sighted::blank(self.canvas);
         let mut last = Duration::ZERO;
         while !over.load(Ordering::Relaxed) {
             let Some(frame) = self.camera.next(WAIT) else {
@@ -213,21 +256,13 @@ impl Sight {
             };
             let began = monotonic();
             last = began;
-            let size = [frame.width as f32, frame.height as f32];
             let Some(luma) = Luma::new(frame.width, frame.height, frame.width, frame.y) else { continue };
             lock(&self.told).seeing = true;
-            let seen = sense.see(frame.captured, &luma, (self.shown)());
-            let bodies: Vec<_> = seen.figures.iter().filter_map(|figure| self.place.body(figure, size)).collect();
-            let count = bodies.len();
-            reaches.take(frame.captured, &bodies, self.canvas, |body, phase, at| {
+            let bodies = look.see(frame.captured, &luma, (self.shown)(), &mut next, |body, phase, at| {
                 self.hub.take((device, u64::from(body)), phase, at, By::Reach);
             });
+            let count = bodies.len();
             self.hub.bodies(frame.captured, self.number, bodies);
-            next.mask.pixels.fill(0);
-            self.place.mask(&seen.figures, &seen.mask, size, &mut next.mask);
-            next.flow.fill([0.0; 2]);
-            self.place.flow(&seen.motion, size, &mut next.flow);
-            (next.made, next.stir) = (frame.captured, seen.motion.stir);
             let took = monotonic().saturating_sub(began);
             let mut told = lock(&self.told);
             next.version = told.sighted.version + 1;

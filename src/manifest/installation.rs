@@ -2,6 +2,7 @@
 
 use super::dials::{Dial, RawDial, read_dials};
 use super::fault::{Fault, Source};
+use super::kit::Kit;
 use super::together::{Lost, Ours, RawLost, RawOurs, read_lost, read_ours};
 use crate::presence::Meeting;
 use serde::Deserialize;
@@ -37,6 +38,8 @@ pub struct Installation {
     pub lost: [Lost; 2],
     /// Numbers that can be turned, in the order of their names.
     pub dials: Vec<Dial>,
+    /// What the engine adds.
+    pub kit: Kit,
 }
 
 #[derive(Deserialize)]
@@ -58,6 +61,8 @@ struct Raw {
     lost: RawLost,
     #[serde(default)]
     dials: BTreeMap<Spanned<String>, RawDial>,
+    #[serde(default)]
+    kit: Kit,
 }
 
 impl Installation {
@@ -143,6 +148,7 @@ impl Installation {
             ours: read_ours(&source, raw.ours)?,
             lost: read_lost(&source, &raw.lost)?,
             dials: read_dials(&source, raw.dials)?,
+            kit: raw.kit,
         })
     }
 

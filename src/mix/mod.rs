@@ -1,5 +1,9 @@
 //! Sound as a pure function: what is to be heard goes in, frames come out. No device, no clock.
 
+mod own;
+
+pub use own::{bell, step};
+
 use std::sync::Arc;
 
 /// Voices at once; one more, and the oldest goes.

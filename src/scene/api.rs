@@ -6,9 +6,12 @@ use super::call::{
     ARC, BLENDS, BODY, CIRCLE, CURVE, Call, ELLIPSE, LINE, POLYGON, POLYLINE, RECT, STRING_MAX, TEXT, article,
 };
 use super::colour::Colour;
+use super::kept::KeptNews;
+use super::layers::{function, keep, kept, trail};
 use super::message::{Act, Start};
 use super::noise::Noise;
 use super::palette::{gradient, image, mix};
+use super::particles::{self, Swarms};
 use super::pen::{Full, Pen};
 use super::picture::{Along, Blend, Gradient, Shape};
 use super::shader::Params;
@@ -21,6 +24,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+/// The engine's own sounds, as `kit.js` names them.
+pub const OWN_SOUNDS: [&str; 2] = ["moongate:step", "moongate:bell"];
 /// Noise is the same in both cities, so that what drifts by it drifts alike.
 const NOISE_SEED: u64 = 2010;
 
@@ -46,6 +51,11 @@ pub(super) struct Stage {
     pub metre: f32,
     /// The installation's images by name and size in pixels.
     pub images: Vec<(String, [u32; 2])>,
+    /// The names of trails, in the order of their slots.
+    pub trails: Vec<String>,
+    /// What is new in kept layers.
+    pub kept: Vec<KeptNews>,
+    pub swarms: Swarms,
 }
 
 impl Stage {
@@ -66,6 +76,9 @@ impl Stage {
             gradients: HashMap::new(),
             metre: start.metre,
             images: start.images.clone(),
+            trails: Vec::new(),
+            kept: Vec::new(),
+            swarms: Swarms::new(start.seed),
         }
     }
 
@@ -81,7 +94,7 @@ impl Stage {
 pub(super) type Shared = Rc<RefCell<Stage>>;
 
 /// A native function under a name, with what its messages say.
-fn add<'js, R: rquickjs::IntoJs<'js> + 'js>(
+pub(super) fn add<'js, R: rquickjs::IntoJs<'js> + 'js>(
     ctx: &Ctx<'js>,
     to: &Object<'js>,
     (key, name, usage): (&str, &'static str, &'static str),
@@ -185,6 +198,8 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
     add(ctx, &draw, ("inside", "draw.inside", usage), stage, |call, stage| clip(call, stage, true))?;
     let usage = "draw.outside(here.bodies, () => { … })";
     add(ctx, &draw, ("outside", "draw.outside", usage), stage, |call, stage| clip(call, stage, false))?;
+    let usage = "draw.trail(\"glow\", { fade: 2 }, () => { … })";
+    add(ctx, &draw, ("trail", "draw.trail", usage), stage, trail)?;
     let usage = "draw.image(\"moon.png\", x, y, width, height, { alpha })";
     add(ctx, &draw, ("image", "draw.image", usage), stage, image)?;
     let usage = "draw.text(\"text\", x, y, { size, fill, align })";
@@ -251,6 +266,14 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         add(ctx, &gradients, (key, name, usage), stage, move |call, stage| gradient(call, stage, along))?;
     }
     all.set("gradient", gradients)?;
+    add(ctx, &all, ("home", "home", "home()"), stage, |_, stage| {
+        stage.borrow_mut().pen.home();
+        Ok(())
+    })?;
+    let usage = "draw.kept(\"cloth\", ours.rows.all(), (row) => { … }, { alpha: 1 })";
+    add(ctx, &all, ("keep", "draw.kept", usage), stage, keep)?;
+    add(ctx, &all, ("kept", "draw.kept", usage), stage, kept)?;
+    particles::install(ctx, &all, stage)?;
     add(ctx, &all, ("mix", "mix", "mix(\"gold\", \"red\", 0.5)"), stage, mix)?;
     add(ctx, &all, ("signal", "signal", "signal(\"name\", { any: \"data\" })"), stage, |call, stage| {
         let name = call.text(0, "the name")?;
@@ -343,15 +366,11 @@ pub(super) fn folder_has<'a>(known: impl Iterator<Item = &'a str>, wanted: &str)
 /// What is drawn within the function that is given is seen within the outlines that are given, or outside of them.
 fn clip<'js>(call: &Call<'_, 'js>, stage: &Shared, inside: bool) -> Result<()> {
     let rings = call.rings(stage, 0)?;
-    let missing = || call.wrong("the function that draws is missing");
-    let draws = call.arguments.get(1).ok_or_else(missing)?;
-    let Some(draws) = draws.as_function() else {
-        return Err(call.wrong(format!("what draws is {}, not a function", article(draws))));
-    };
+    let draws = function(call, 1)?;
     call.full(stage.borrow_mut().pen.clip(&rings, inside))?;
     // Whatever becomes of it, the clip ends with it.
     let drawn = draws.call::<_, Value>(());
-    stage.borrow_mut().pen.unclip();
+    stage.borrow_mut().pen.end();
     drawn.map(|_| ())
 }
 
@@ -404,7 +423,8 @@ fn shader<'js>(call: &Call<'_, 'js>, stage: &Shared) -> Result<()> {
 
 fn play<'js>(call: &Call<'_, 'js>, stage: &Shared) -> Result<()> {
     let name = call.text(0, "the file")?;
-    if !stage.borrow().sounds.contains(&name) {
+    let own = OWN_SOUNDS.contains(&name.as_str());
+    if !own && !stage.borrow().sounds.contains(&name) {
         let stage = stage.borrow();
         let known = stage.sounds.iter().map(String::as_str);
         let meant = nearest(&name, known.clone()).map(|meant| format!("did you mean \"{meant}\"?"));
@@ -412,17 +432,14 @@ fn play<'js>(call: &Call<'_, 'js>, stage: &Shared) -> Result<()> {
         return Err(call.wrong(format!("there is no sound \"{name}\"; {meant}")));
     }
     let [mut volume, mut pan, mut rate] = [1.0, 0.0, 1.0];
-    if let Some(object) = call.arguments.get(1).and_then(Value::as_object) {
-        for entry in object.props::<String, Value>() {
-            let (key, value) = entry?;
-            let number = call.as_number(&value, &key)?;
-            match key.as_str() {
-                "volume" => volume = number.clamp(0.0, 1.0),
-                "pan" => pan = number.clamp(-1.0, 1.0),
-                "rate" => rate = number.clamp(0.05, 8.0),
-                other => return Err(call.wrong(format!("a sound has no `{other}`"))),
-            }
+    call.options(1, "a sound", &["volume", "pan", "rate"], |key, value| {
+        let number = call.as_number(value, key)?;
+        match key {
+            "volume" => volume = number.clamp(0.0, 1.0),
+            "pan" => pan = number.clamp(-1.0, 1.0),
+            _ => rate = number.clamp(0.05, 8.0),
         }
-    }
+        Ok(())
+    })?;
     call.full(stage.borrow_mut().act(Act::Play { name, volume, pan, rate }))
 }

@@ -81,7 +81,7 @@ const GRADIENTS_MAX: usize = 500;
 const READABLE: f32 = 0.009;
 
 /// What other tools call something, and what it is called here.
-const ALIASES: [(&str, &str); 12] = [
+const ALIASES: [(&str, &str); 15] = [
     ("color", "fill"),
     ("colour", "fill"),
     ("strokeWidth", "width"),
@@ -94,6 +94,9 @@ const ALIASES: [(&str, &str); 12] = [
     ("lineHeight", "leading"),
     ("maxWidth", "wrap"),
     ("fontSize", "size"),
+    ("color", "colour"),
+    ("lifetime", "life"),
+    ("lifespan", "life"),
 ];
 
 /// A style as a script gives it.
@@ -275,6 +278,43 @@ impl<'js> Call<'_, 'js> {
         style.paint.fill = style.paint.fill.faded(alpha);
         style.paint.stroke = style.paint.stroke.faded(alpha);
         Ok(style)
+    }
+
+    /// Goes through what is said of something, if anything is; a key that it has not is an error, with what was meant.
+    pub fn options(
+        &self,
+        index: usize,
+        name: &str,
+        keys: &[&str],
+        mut take: impl FnMut(&str, &Value<'js>) -> Result<()>,
+    ) -> Result<()> {
+        let Some(value) = self.arguments.get(index).filter(|value| !value.is_undefined()) else { return Ok(()) };
+        let Some(object) = value.as_object().filter(|object| !object.is_array() && !object.is_function()) else {
+            return Err(self.wrong(format!("what is said of {name} is {}, not an object", article(value))));
+        };
+        for entry in object.props::<String, Value>() {
+            let (key, value) = entry?;
+            if value.is_undefined() {
+                continue;
+            }
+            if !keys.contains(&key.as_str()) {
+                let alias = ALIASES.iter().find(|(alias, ours)| *alias == key && keys.contains(ours));
+                let meant = alias.map(|(_, ours)| *ours).or_else(|| nearest(&key, keys.iter().copied()));
+                let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+                return Err(self.wrong(format!("{name} has no `{key}`{meant}")));
+            }
+            take(&key, &value)?;
+        }
+        Ok(())
+    }
+
+    /// A number, or `[from, to]`; one number is both.
+    pub fn span(&self, value: &Value<'js>, what: &str) -> Result<[f32; 2]> {
+        let Some(pair) = value.as_array() else { return self.as_number(value, what).map(|number| [number; 2]) };
+        if pair.len() != 2 {
+            return Err(self.wrong(format!("{what} has {} numbers, not [from, to]", pair.len())));
+        }
+        Ok([self.as_number(&pair.get(0)?, what)?, self.as_number(&pair.get(1)?, what)?])
     }
 
     fn part(&self, value: &Value<'js>) -> Result<[f32; 4]> {

@@ -83,7 +83,7 @@ impl Edition {
     pub fn start(&self, setting: &Setting) -> Start {
         let Setting { here, there, side, seed, metres } = setting.clone();
         let canvas = self.installation.canvas_size();
-        let Installation { script, ours, lost, dials, .. } = &self.installation;
+        let Installation { script, ours, lost, dials, kit, .. } = &self.installation;
         Start {
             script: script.to_string_lossy().into_owned(),
             text: self.script.clone(),
@@ -99,6 +99,7 @@ impl Edition {
             ours: ours.iter().map(|ours| (ours.name.clone(), ours.lost.word().into())).collect(),
             lost_share: lost[1].word().into(),
             seed,
+            kit: [kit.arrival, kit.meeting, kit.sky, kit.touch],
         }
     }
 

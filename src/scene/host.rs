@@ -18,7 +18,13 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-const PRELUDE: &str = concat!(include_str!("prelude.js"), include_str!("together.js"), include_str!("tools.js"));
+const PRELUDE: &str = concat!(
+    include_str!("prelude.js"),
+    include_str!("together.js"),
+    include_str!("tools.js"),
+    include_str!("layers.js"),
+    include_str!("kit.js")
+);
 /// Script time for loading.
 const LOAD_LIMIT: Duration = Duration::from_millis(500);
 /// Script time for one frame; the show kills a process that needs 50 ms more than its budget, so this comes first
@@ -28,7 +34,7 @@ const FRAME_LIMIT: Duration = Duration::from_millis(BUDGET_MS + 30);
 const STACK_MAX: usize = 512 << 10;
 
 /// What a script may export.
-const EVENTS: [&str; 19] = [
+const EVENTS: [&str; 20] = [
     "start",
     "frame",
     "down",
@@ -44,15 +50,31 @@ const EVENTS: [&str; 19] = [
     "leaveThere",
     "stillThere",
     "heard",
+    "idle",
     "meet",
     "merged",
     "linked",
     "parted",
 ];
 /// What it may import.
-const EXPORTS: [&str; 16] = [
-    "here", "there", "ours", "draw", "sound", "signal", "random", "noise", "canvas", "gradient", "mix", "ease",
-    "after", "every", "words", "dials",
+const EXPORTS: [&str; 17] = [
+    "here",
+    "there",
+    "ours",
+    "draw",
+    "sound",
+    "signal",
+    "random",
+    "noise",
+    "canvas",
+    "gradient",
+    "mix",
+    "ease",
+    "after",
+    "every",
+    "words",
+    "dials",
+    "particles",
 ];
 
 type Intrinsics = (
@@ -159,9 +181,9 @@ impl Host {
         let took_us = (self.clock)().saturating_sub(began).as_micros() as u64;
         let mut stage = self.stage.borrow_mut();
         let mut picture = stage.pen.finish();
-        let acts = std::mem::take(&mut stage.acts);
+        let (acts, kept) = (std::mem::take(&mut stage.acts), std::mem::take(&mut stage.kept));
         (picture.answers, picture.reflects) = (number, input);
-        FromScene::Frame { picture: fault.is_none().then_some(picture), acts, fault, took_us }
+        FromScene::Frame { picture: fault.is_none().then_some(picture), acts, kept, fault, took_us }
     }
 
     /// What the script wants to keep when another edition takes its place, as JSON.
@@ -319,6 +341,11 @@ fn prelude<'js>(ctx: &Ctx<'js>, stage: &Rc<RefCell<Stage>>, start: &Start) -> Re
     }
     native.set("dials", dials)?;
     native.set("metre", start.metre)?;
+    let kit = Object::new(ctx.clone())?;
+    for (name, on) in ["arrival", "meeting", "sky", "touch"].into_iter().zip(start.kit) {
+        kit.set(name, on)?;
+    }
+    native.set("kit", kit)?;
     native.set("lostShare", start.lost_share.as_str())?;
     native.set("width", start.canvas[0])?;
     native.set("height", start.canvas[1])?;

@@ -2,6 +2,7 @@
 
 use super::bodies::BodySeen;
 use super::fault::ScriptFault;
+use super::kept::KeptNews;
 use super::picture::Picture;
 use super::shader::Params;
 use super::sky::{Clock, Sun};
@@ -73,6 +74,8 @@ pub struct Start {
     pub lost_share: String,
     /// What `random` follows from; `noise` is the same everywhere.
     pub seed: u64,
+    /// What the engine adds: arrivals, meetings, the other city's sky, touches that travel.
+    pub kit: [bool; 4],
 }
 
 /// A touch as a scene sees it.
@@ -268,6 +271,7 @@ pub enum Act {
 
 /// From the scene process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "nearly all that are sent are frames")]
 pub enum FromScene {
     /// The script is loaded.
     Ready {
@@ -280,6 +284,8 @@ pub enum FromScene {
         picture: Option<Picture>,
         /// What is to be done.
         acts: Vec<Act>,
+        /// What is new in kept layers.
+        kept: Vec<KeptNews>,
         /// What went wrong.
         fault: Option<ScriptFault>,
         /// Script time, in microseconds of CPU.

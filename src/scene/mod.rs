@@ -3,38 +3,49 @@
 mod api;
 mod bodies;
 mod call;
+mod check;
 mod colour;
 mod edition;
 mod fault;
+mod harness;
 mod host;
 mod idle;
 mod image;
 mod keep;
+mod kept;
+mod layers;
 mod loops;
 mod message;
 mod noise;
 mod overlay;
 mod palette;
+mod particles;
 mod pen;
 mod picture;
 mod shader;
 mod sky;
 mod smooth;
+mod swarm;
+mod uniforms;
 
+pub use api::OWN_SOUNDS;
 pub use bodies::{BodySeen, Crowd, FLOW, flow, stir};
 pub use colour::Colour;
 pub use edition::{Edition, Setting};
 pub use fault::ScriptFault;
+pub use harness::{BUFFERS_MAX, Looks, buffer_entry};
 pub use host::Host;
 pub use idle::idle;
 pub use image::Image;
+pub use kept::{Kept, KeptLayers, KeptNews};
 pub use message::{
     Act, CityCard, FromScene, MarkSeen, MarksSeen, Seen, Sees, SiteSeen, Start, ToScene, TouchSeen, read, write,
 };
-pub use overlay::overlay;
-pub use picture::{Align, Along, Blend, Gradient, Item, Paint, Pattern, Picture, Range, Shape, Transform};
-pub use shader::{ENGINE_UNIFORM_SIZE, Params, Shader};
+pub use overlay::{caption, overlay};
+pub use picture::{Align, Along, Blend, Dot, Gradient, Item, Paint, Pattern, Picture, Range, Shape, Trail, Transform};
+pub use shader::{Params, Shader};
 pub use sky::{Clock, Sun, local_clock, sun};
+pub use uniforms::{CityUniforms, ENGINE_UNIFORM_SIZE, Uniforms};
 
 /// Script time a frame may take on average.
 pub const BUDGET_MS: u64 = 4;
@@ -50,6 +61,14 @@ pub const PARAMS_MAX: usize = 64 << 10;
 pub const SHADERS_MAX: usize = 8;
 /// Most clips in one picture.
 pub const CLIPS_MAX: usize = 128;
+/// Most dots of particles in one picture, and in one scene.
+pub const DOTS_MAX: usize = 20_000;
+/// Most trails of a scene.
+pub const TRAILS_MAX: usize = 4;
+/// Most kept layers of a scene.
+pub const KEPT_MAX: usize = 4;
+/// Most things in one kept layer.
+pub const KEPT_ITEMS_MAX: usize = 20_000;
 /// Most gradients in one picture.
 pub const GRADIENTS_MAX: usize = 64;
 /// Most colours in one gradient.

@@ -25,6 +25,22 @@ pub fn overlay(picture: &Picture, fault: &ScriptFault, canvas: [f32; 2]) -> Pict
     pen.finish()
 }
 
+/// The picture with a few words in its left lower corner, for sheets of pictures.
+pub fn caption(picture: &Picture, words: &str, [width, height]: [f32; 2]) -> Picture {
+    let mut pen = Pen::over(picture.clone());
+    let size = width.min(height) / 24.0;
+    let wide = size * (0.55 * words.chars().count() as f32 + 1.2);
+    let paint = |fill| Paint { fill, ..Paint::default() };
+    // As above, a picture that is full has no room for it.
+    let _ = pen
+        .shape(Shape::Rect([wide, size * 1.7, size * 0.3]), [size * 0.6, height - size * 2.3], paint(BACK))
+        .and_then(|()| {
+            let letters = Letters { size, ..Letters::default() };
+            pen.text(words, [size * 1.2, height - size * 1.1], letters, "en", paint(PROBLEM))
+        });
+    pen.finish()
+}
+
 fn write(pen: &mut Pen, fault: &ScriptFault, [width, height]: [f32; 2]) -> Result<(), Full> {
     let place = match fault.place {
         Some((line, column)) => format!("{}:{line}:{column}", fault.file),

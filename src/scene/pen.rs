@@ -1,8 +1,8 @@
 //! The hand that draws: what a script says in one frame becomes a picture.
 
 use super::colour::Colour;
-use super::picture::{Align, Gradient, Item, Paint, Picture, Range, Shape, Transform};
-use super::{CLIPS_MAX, GRADIENTS_MAX, ITEMS_MAX, PARAMS_MAX, POINTS_MAX, SHADERS_MAX, TEXT_MAX};
+use super::picture::{Align, Blend, Dot, Gradient, Item, Paint, Picture, Range, Shape, Trail, Transform};
+use super::{CLIPS_MAX, DOTS_MAX, GRADIENTS_MAX, ITEMS_MAX, PARAMS_MAX, POINTS_MAX, SHADERS_MAX, TEXT_MAX};
 
 /// Deepest nesting of `push`.
 const DEPTH_MAX: usize = 64;
@@ -57,8 +57,19 @@ pub(super) struct Pen {
     stack: Vec<State>,
     layers: usize,
     clips: usize,
-    /// How the pen was when the clip began that is open, and how many states were remembered.
-    clipped: Option<(State, usize)>,
+    /// Clips and trails that are open.
+    open: Vec<Opened>,
+    trails: Vec<u8>,
+    /// What is not drawn on while something is drawn that is to be kept.
+    aside: Option<Box<Pen>>,
+}
+
+/// What has begun and not ended, how the pen was when it did, and how many states were remembered.
+#[derive(Debug)]
+struct Opened {
+    end: Item,
+    state: State,
+    depth: usize,
 }
 
 /// A bound was reached; the message says which, for the artist.
@@ -72,7 +83,9 @@ impl Pen {
             stack: Vec::new(),
             layers: 0,
             clips: 0,
-            clipped: None,
+            open: Vec::new(),
+            trails: Vec::new(),
+            aside: None,
         }
     }
 
@@ -87,8 +100,8 @@ impl Pen {
     }
 
     fn item(&mut self, item: Item) -> Result<(), Full> {
-        // A clip that is open needs room for its end.
-        if self.picture.items.len() + usize::from(self.clipped.is_some()) >= ITEMS_MAX {
+        // What is open needs room for its end.
+        if self.picture.items.len() + self.open.len() >= ITEMS_MAX {
             return Err(format!("more than {ITEMS_MAX} things in one frame; draw fewer"));
         }
         self.picture.items.push(item);
@@ -103,9 +116,9 @@ impl Pen {
         paint
     }
 
-    /// Paints all of the canvas, or all of the clip. What is covered is not drawn.
+    /// Paints all of the canvas, or all of the clip or trail. What is covered is not drawn.
     pub fn background(&mut self, colour: Colour) -> Result<(), Full> {
-        if self.clipped.is_some() {
+        if !self.open.is_empty() || self.aside.is_some() {
             let [x, y, side] = EVERYWHERE;
             let shape = Shape::Rect([side, side, 0.0]);
             let paint = Paint { fill: colour, ..Paint::default() };
@@ -221,7 +234,8 @@ impl Pen {
         Ok(index as u8 + 1)
     }
 
-    pub fn shader(&mut self, index: u16, params: &[u8], blend: super::Blend) -> Result<(), Full> {
+    pub fn shader(&mut self, index: u16, params: &[u8], blend: Blend) -> Result<(), Full> {
+        self.not_kept("a shader")?;
         self.layers += 1;
         if self.layers > SHADERS_MAX {
             return Err(format!("more than {SHADERS_MAX} shader layers in one frame; use fewer"));
@@ -236,7 +250,7 @@ impl Pen {
 
     /// From now on only what lies within these rings is drawn, or only what lies outside of them.
     pub fn clip(&mut self, rings: &[Vec<[f32; 2]>], inside: bool) -> Result<(), Full> {
-        if self.clipped.is_some() {
+        if self.clips_now() {
             return Err("it cannot stand within another draw.inside or draw.outside; write one after the other".into());
         }
         self.clips += 1;
@@ -250,16 +264,95 @@ impl Pen {
         }
         let rings = rings.iter().filter(|ring| ring.len() > 2).map(|ring| self.keep(ring)).collect::<Result<_, _>>()?;
         self.item(Item::Clip { rings, inside })?;
-        self.clipped = Some((self.state, self.stack.len()));
+        self.opened(Item::Unclip);
         Ok(())
     }
 
-    /// All of the canvas again; what was moved, turned or faded within the clip is as it was before.
-    pub fn unclip(&mut self) {
-        if let Some((state, depth)) = self.clipped.take() {
+    fn clips_now(&self) -> bool {
+        self.open.iter().any(|opened| opened.end == Item::Unclip)
+    }
+
+    fn opened(&mut self, end: Item) {
+        self.open.push(Opened { end, state: self.state, depth: self.stack.len() });
+    }
+
+    /// Ends the clip or trail that was begun last; what was moved, turned or faded within it is as it was before.
+    pub fn end(&mut self) {
+        if let Some(Opened { end, state, depth }) = self.open.pop() {
             self.state = state;
             self.stack.truncate(depth);
-            self.picture.items.push(Item::Unclip);
+            self.picture.items.push(end);
+        }
+    }
+
+    /// From now on what is drawn goes into a picture that stays and fades.
+    pub fn trail(&mut self, slot: u8, mut trail: Trail, (alpha, blend): (f32, Blend)) -> Result<(), Full> {
+        self.not_kept("a trail")?;
+        if self.open.iter().any(|opened| opened.end == Item::Untrail) {
+            return Err("it cannot stand within another draw.trail; write one after the other".into());
+        }
+        if self.trails.contains(&slot) {
+            return Err("this trail is drawn already; give each a name of its own".into());
+        }
+        if self.picture.items.len() + self.open.len() + 2 > ITEMS_MAX {
+            return Err(format!("more than {ITEMS_MAX} things in one frame; draw fewer"));
+        }
+        let [a, b, c, d, e, f] = self.state.transform;
+        let [x, y] = trail.round;
+        trail.round = [a * x + c * y + e, b * x + d * y + f];
+        self.item(Item::Trail { slot, trail, alpha: (alpha * self.state.alpha).clamp(0.0, 1.0), blend })?;
+        self.trails.push(slot);
+        self.opened(Item::Untrail);
+        // How the trail is seen was said; what goes into it is whole.
+        self.state.alpha = 1.0;
+        Ok(())
+    }
+
+    /// Round dots, in canvas units.
+    pub fn dots(&mut self, dots: impl Iterator<Item = Dot>, soft: f32, blend: Blend) -> Result<(), Full> {
+        self.not_kept("a particle")?;
+        let [a, b, c, d, e, f] = self.state.transform;
+        let (scale, alpha) = ((a * d - b * c).abs().sqrt(), self.state.alpha);
+        let start = self.picture.dots.len();
+        self.picture.dots.extend(dots.take(DOTS_MAX - start.min(DOTS_MAX)).map(
+            |Dot { at: [x, y], radius, colour }| Dot {
+                at: [a * x + c * y + e, b * x + d * y + f],
+                radius: radius * scale,
+                colour: colour.faded(alpha),
+            },
+        ));
+        let dots = Range { start: start as u32, count: (self.picture.dots.len() - start) as u32 };
+        if dots.count == 0 { Ok(()) } else { self.item(Item::Dots { dots, soft, blend }) }
+    }
+
+    /// What was kept is seen here.
+    pub fn kept(&mut self, slot: u8, alpha: f32, blend: Blend) -> Result<(), Full> {
+        self.not_kept("a kept layer")?;
+        if self.picture.items.iter().any(|item| matches!(item, Item::Kept { slot: known, .. } if *known == slot)) {
+            return Err("this layer is drawn already; give each a name of its own".into());
+        }
+        self.item(Item::Kept { slot, alpha: (alpha * self.state.alpha).clamp(0.0, 1.0), blend })
+    }
+
+    /// From now on what is drawn is to be kept; until `put_back` the picture is not drawn on.
+    pub fn put_aside(&mut self) -> Result<(), Full> {
+        self.not_kept("a kept layer")?;
+        let state = State { alpha: 1.0, ..self.state };
+        let aside = std::mem::replace(self, Self { state, ..Self::new() });
+        self.aside = Some(Box::new(aside));
+        Ok(())
+    }
+
+    /// Goes on with the picture; gives what was drawn since `put_aside`.
+    pub fn put_back(&mut self) -> Picture {
+        let aside = self.aside.take().map_or_else(Self::new, |aside| *aside);
+        std::mem::replace(self, aside).picture
+    }
+
+    fn not_kept(&self, what: &str) -> Result<(), Full> {
+        match &self.aside {
+            Some(_) => Err(format!("{what} changes, and cannot be drawn into what is kept")),
+            None => Ok(()),
         }
     }
 
@@ -272,11 +365,17 @@ impl Pen {
     }
 
     pub fn pop(&mut self) -> Result<(), Full> {
-        // What was remembered before a clip is not taken back within it.
-        let floor = self.clipped.map_or(0, |(_, depth)| depth);
+        // What was remembered before a clip or trail is not taken back within it.
+        let floor = self.open.last().map_or(0, |opened| opened.depth);
         let last = if self.stack.len() > floor { self.stack.pop() } else { None };
         self.state = last.ok_or("draw.pop without a draw.push before it")?;
         Ok(())
+    }
+
+    /// Nothing is moved, turned or faded any more.
+    pub fn home(&mut self) {
+        self.state = State { transform: IDENTITY, alpha: 1.0 };
+        self.stack.clear();
     }
 
     pub fn transform(&mut self, inner: Transform) {

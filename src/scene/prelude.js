@@ -9,7 +9,7 @@ export const canvas = Object.freeze({ width: native.width, height: native.height
 
 // What both cities have. They differ in texture too: some see no colours, and two cities may have the same one.
 const site = (city, side, pattern, flow) => ({
-  ...city, side, touches: [], bodies: [], stir: 0, flow, sun: null, clock: null,
+  ...city, side, touches: [], bodies: [], stir: 0, flow, sun: null, clock: null, empty: 0,
   look: Object.freeze({ fill: city.city.colour, pattern }),
 });
 
@@ -37,7 +37,7 @@ const flowThere = Object.freeze({
 export const here = { ...site(native.here, native.side, "plain", flowHere), lead: true, share: {} };
 /** The other city. */
 export const there = { ...site(native.there, 1 - native.side, "lines", flowThere), linked: false, delay: 0, share: Object.freeze({}) };
-export const draw = Object.freeze(native.draw);
+export const draw = Object.freeze({ ...native.draw, kept, particles: seen });
 export const random = native.random;
 export const noise = native.noise;
 export const signal = native.signal;
@@ -52,6 +52,8 @@ const sort = (value) => {
   if (Array.isArray(value)) return "an array";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 };
+
+const IDLE = 20; // seconds without anybody
 
 const pad = (n) => String(n).padStart(2, "0");
 let now = 0;
@@ -123,8 +125,9 @@ const crowd = (site, seen) => {
   return { came, stands, left: [...known.values()] };
 };
 
-const look = (site, seen) => {
+const look = (site, seen, dt) => {
   site.touches = seen.touches.map((t) => touch(t, site));
+  site.empty = seen.touches.length + seen.bodies.length > 0 ? 0 : site.empty + dt;
   site.stir = seen.stir;
   site.sun = { ...seen.sun, up: seen.sun.altitude > 0 };
   site.clock = { ...seen.clock, text: `${pad(seen.clock.hour)}:${pad(seen.clock.minute)}:${pad(seen.clock.second)}` };
@@ -138,12 +141,14 @@ const HANDLERS = {
 // Called by the engine, once a frame: takes the news in, and says which handlers to call with what.
 export function __sees(sees) {
   now = sees.now;
-  look(here, sees.here);
-  look(there, sees.there);
+  const before = here.empty;
+  look(here, sees.here, sees.dt);
+  look(there, sees.there, sees.dt);
   here.lead = sees.lead;
   there.linked = sees.linked;
   there.delay = sees.delay;
   native.setFlow(sees.here.flow);
+  native.drift(sees.dt, now, sees.here.bodies, sees.there.bodies);
   seeTogether(sees);
   const [mine, theirs] = [crowd(here, sees.here.bodies), crowd(there, sees.there.bodies)];
   const calls = [];
@@ -167,6 +172,8 @@ export function __sees(sees) {
   each("appearThere", theirs.came);
   each("still", mine.stands);
   each("stillThere", theirs.stands);
+  if (here.empty >= IDLE && before < IDLE) calls.push(["idle", []]);
+  kitSees(calls);
   if (sees.dials) turn(sees.dials);
   passed += sees.dt;
   calls.push([__due, []]);

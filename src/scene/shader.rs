@@ -1,6 +1,7 @@
 //! An artist's WGSL: a function `paint`, and if wanted a `struct Params`. Checked by naga before a GPU sees it.
 
 use super::fault::ScriptFault;
+use super::harness::{Harness, Looks};
 use super::loops::bounded;
 use naga::{Scalar, ScalarKind, TypeInner, VectorSize};
 use serde::{Deserialize, Serialize};
@@ -15,49 +16,6 @@ const DEPTH_MAX: usize = 64;
 const ELSES_MAX: usize = 256;
 /// Largest `Params`, in bytes.
 const PARAMS_MAX: u32 = 16 << 10;
-/// Bytes of the engine's own uniforms, as `HEAD` declares them.
-pub const ENGINE_UNIFORM_SIZE: usize = 16;
-
-/// What every shader can use; it stands before the artist's source.
-const HEAD: &str = "struct Engine { canvas: vec2f, now: f32, pixel: f32 }
-@group(0) @binding(0) var<uniform> engine: Engine;
-";
-/// What a shader can use that asks for it by one of these names.
-const SEES: [&str; 2] = ["body_here", "flow_here"];
-/// It stands after `HEAD`. Both textures cover the canvas, and are black where no camera looks: people are 1 in the
-/// first, motion in canvas units a second is in the second's red and green.
-const HERE: &str = "@group(0) @binding(2) var mask_here: texture_2d<f32>;
-@group(0) @binding(3) var flow_here_texture: texture_2d<f32>;
-@group(0) @binding(4) var here_sampler: sampler;
-fn body_here(at: vec2f) -> f32 { return textureSampleLevel(mask_here, here_sampler, at / engine.canvas, 0.0).r; }
-fn flow_here(at: vec2f) -> vec2f {
-    return textureSampleLevel(flow_here_texture, here_sampler, at / engine.canvas, 0.0).rg;
-}
-";
-/// What calls the artist's function; it stands after the source.
-const TAIL: &str = "
-struct MoongateVertex { @builtin(position) position: vec4f, @location(0) at: vec2f }
-@vertex fn moongate_vertex(@builtin(vertex_index) index: u32) -> MoongateVertex {
-    let corner = vec2f(f32(index & 1u), f32(index >> 1u)) * 2.0;
-    var out: MoongateVertex;
-    out.position = vec4f(corner.x * 2.0 - 1.0, 1.0 - corner.y * 2.0, 0.0, 1.0);
-    out.at = corner * engine.canvas;
-    return out;
-}
-fn moongate_paint(at: vec2f) -> vec4f {
-    let colour = paint(at);
-    let a = clamp(colour.a, 0.0, 1.0);
-    return vec4f(clamp(colour.rgb, vec3f(0.0), vec3f(1.0)) * a, a);
-}
-@fragment fn moongate_fragment(in: MoongateVertex) -> @location(0) vec4f {
-    return moongate_paint(in.at);
-}
-@fragment fn moongate_darkens(in: MoongateVertex) -> @location(0) vec4f {
-    let colour = moongate_paint(in.at);
-    return vec4f(colour.rgb + 1.0 - colour.a, colour.a);
-}
-";
-const PARAMS: &str = "@group(0) @binding(1) var<uniform> params: Params;\n";
 
 /// One member of `Params`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,8 +58,12 @@ pub struct Shader {
     pub source: String,
     /// A number for this source: shaders with the same are the same.
     pub key: u64,
-    /// It looks at who is here: mask, motion and their sampler are bindings 2, 3 and 4 of its group.
-    pub sees_here: bool,
+    /// What it looks at.
+    pub looks: Looks,
+    /// The buffers that it paints before itself, in this order, each by its entry point; they stay from picture to picture.
+    pub buffers: Vec<usize>,
+    /// Their sides, as a fraction of the canvas.
+    pub buffer_scale: f32,
 }
 
 impl Shader {
@@ -120,11 +82,8 @@ impl Shader {
             );
             return Err(fault(Some(line), problem));
         }
-        let has_params = source.contains("struct Params");
-        let sees_here = SEES.iter().any(|name| source.contains(name));
-        let parts = [(HEAD, true), (HERE, sees_here), (PARAMS, has_params)];
-        let head: String = parts.into_iter().filter_map(|(part, used)| used.then_some(part)).collect();
-        let whole = format!("{head}{source}{TAIL}");
+        let Harness { head, tail, looks, buffers, scale } = Harness::of(source);
+        let whole = format!("{head}{source}{tail}");
         let offset = head.lines().count() as u32;
         let lines = source.lines().count() as u32;
         // A fault in what the engine added is one of what it calls: `paint`.
@@ -142,13 +101,9 @@ impl Shader {
             let line = line_of(error.location(&whole));
             let of_engine =
                 line.and_then(|line| source.lines().nth(line as usize - 1)).is_some_and(|l| l.contains("engine."));
-            if let Some(name) = ["body_there", "flow_there", "mask_there"].iter().find(|name| problem.contains(**name))
-            {
-                let remedy = "the other city sends outlines only: draw.body(body, there.look)";
-                return fault(line, format!("there is no `{name}`; {remedy}"));
-            }
             if problem.starts_with("invalid field accessor") && of_engine {
-                return fault(line, format!("{problem}; `engine` has canvas, now and pixel"));
+                let has = "canvas, now, pixel, dt, linked, delay, here and there";
+                return fault(line, format!("{problem}; `engine` has {has}"));
             }
             fault(line, problem)
         })?;
@@ -184,7 +139,8 @@ impl Shader {
             }
         };
         let key = crate::wire::hash(source.bytes());
-        Ok(Self { params: Params { name: name.into(), size: size as usize, slots }, source, key, sees_here })
+        let params = Params { name: name.into(), size: size as usize, slots };
+        Ok(Self { params, source, key, looks, buffers, buffer_scale: scale })
     }
 }
 
@@ -322,14 +278,22 @@ fn paint(at: vec2f) -> vec4f { return vec4f(params.sun, params.wind, params.ring
     fn who_is_here_is_there_for_who_asks() {
         let asks = "fn paint(at: vec2f) -> vec4f {\n  return vec4f(body_here(at), flow_here(at), 1.0);\n}";
         let shader = Shader::parse("a.wgsl", asks).expect("it is sound");
-        assert!(shader.sees_here && shader.source.contains("@binding(2) var mask_here"), "{}", shader.source);
+        assert!(shader.looks.people && shader.source.contains("@binding(2) var"), "{}", shader.source);
         let asks_not = Shader::parse("a.wgsl", "fn paint(at: vec2f) -> vec4f { return vec4f(1.0); }").expect("sound");
-        assert!(!asks_not.sees_here && !asks_not.source.contains("mask_here"), "{}", asks_not.source);
+        assert!(!asks_not.looks.people && !asks_not.source.contains("body_here"), "{}", asks_not.source);
         let wrong = "fn paint(at: vec2f) -> vec4f {\n  let b = body_here(at);\n  return vec4f(bb);\n}";
         assert_eq!(Shader::parse("a.wgsl", wrong).expect_err("it is not sound").place, Some((3, 1)));
-        let wrong = "fn paint(at: vec2f) -> vec4f {\n  return vec4f(body_there(at));\n}";
-        let fault = Shader::parse("a.wgsl", wrong).expect_err("there is no such thing");
-        assert!(fault.place == Some((2, 1)) && fault.problem.contains("outlines only"), "{fault}");
+        let all = "const buffer_scale = 0.5;
+fn buffer_a(at: vec2f) -> vec4f { return 0.9 * read_a(at) + vec4f(body_there(at)); }
+fn buffer_b(at: vec2f) -> vec4f { return read_a(at) + read_b(at); }
+fn paint(at: vec2f) -> vec4f {
+  var near = 1e9;
+  for (var i = 0u; i < engine.there.touches; i++) { near = min(near, distance(at, engine.there.touch[i].xy)); }
+  return previous(at) + read_b(at) + vec4f(flow_there(at), near, phase(7.0)) + engine.here.colour;
+}";
+        let shader = Shader::parse("a.wgsl", all).unwrap_or_else(|fault| panic!("{fault}"));
+        assert_eq!((shader.buffers, shader.buffer_scale), (vec![0, 1], 0.5));
+        assert!(shader.looks.previous && shader.source.contains("fn moongate_buffer_b"));
     }
 
     #[test]

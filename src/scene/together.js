@@ -249,6 +249,7 @@ let wasParted = false; // in the frame before
 
 // Called by the engine after the handlers: what this city says of itself now.
 export function __told() {
+  kitDraws();
   const nothing = here.share === undefined || here.share === null || Object.keys(here.share).length === 0;
   const text = nothing ? "" : JSON.stringify(here.share);
   if (text !== said) {

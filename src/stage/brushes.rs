@@ -1,10 +1,12 @@
 //! What is painted with: the pipelines of the canvas and of artists' shaders, made when they are first needed.
 
 use super::batch::{How, Through, Vertex};
+use super::layers::Layers;
+use super::passes::Passes;
 use super::pigments::Pigments;
 use super::watched::Seen;
 use super::{Drawn, LayerFault};
-use crate::scene::{Blend, ENGINE_UNIFORM_SIZE, Edition, Shader};
+use crate::scene::{BUFFERS_MAX, Blend, ENGINE_UNIFORM_SIZE, Edition, Shader, buffer_entry};
 use bevy::prelude::*;
 use bevy::render::render_resource::{
     BindGroup, BindGroupEntries, BindGroupLayout, BindGroupLayoutEntry, BindingType, BlendComponent, BlendFactor,
@@ -49,7 +51,7 @@ impl Stencil {
         }
     }
 
-    fn state(self) -> Option<DepthStencilState> {
+    pub fn state(self) -> Option<DepthStencilState> {
         let (compare, pass_op) = match self {
             Self::None => return None,
             Self::Stamp => (CompareFunction::Always, StencilOperation::Replace),
@@ -69,21 +71,50 @@ impl Stencil {
     }
 }
 
+/// What is painted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Surface {
+    /// The canvas, or what is kept.
+    Canvas,
+    /// A trail or a shader's buffer: fine enough to fade to nothing.
+    Trail,
+}
+
+impl Surface {
+    pub fn format(self) -> TextureFormat {
+        match self {
+            Self::Canvas => TextureFormat::Rgba8Unorm,
+            Self::Trail => TextureFormat::Rgba16Float,
+        }
+    }
+}
+
+/// What of an artist's shader is painted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Part {
+    /// What is seen.
+    Paint(Blend),
+    /// One of its buffers.
+    Buffer(usize),
+}
+
 /// What is painted with.
 #[derive(Resource)]
 pub(super) struct Brushes {
     module: ShaderModule,
     flat_layout: PipelineLayout,
-    /// By stencil, whether it has patterns or gradients, and how it meets what is below.
-    flats: HashMap<(Stencil, bool, Blend), RenderPipeline>,
-    layer_layout: BindGroupLayout,
-    /// By shader, how it meets what is below, and stencil; none where the driver refuses it.
-    layers: HashMap<(u64, Blend, Stencil), Option<RenderPipeline>>,
+    /// By surface, stencil, whether it has patterns or gradients, and how it meets what is below.
+    flats: HashMap<(Surface, Stencil, bool, Blend), RenderPipeline>,
+    shader_layout: BindGroupLayout,
+    /// By shader, what of it, surface, and stencil; none where the driver refuses it.
+    shaders: HashMap<(u64, Part, Surface, Stencil), Option<RenderPipeline>>,
     /// What the picture before was of.
     edition: Option<Arc<Edition>>,
     pub engine: Buffer,
     pub pigments: Pigments,
     pub seen: Seen,
+    pub layers: Layers,
+    pub passes: Passes,
     stencil: Option<(Texture, TextureView)>,
 }
 
@@ -91,8 +122,11 @@ impl Brushes {
     pub fn new(device: &RenderDevice) -> Self {
         let source = ShaderSource::Wgsl(include_str!("../../shaders/canvas.wgsl").into());
         let module = device.create_and_validate_shader_module(ShaderModuleDescriptor { label: Some("canvas"), source });
-        let layer_layout =
-            device.create_bind_group_layout("layer", &[uniform(0), uniform(1), texture(2), texture(3), sampler(4)]);
+        let textures = [2, 3, 5, 6, 7].into_iter().chain((8..).take(BUFFERS_MAX));
+        let entries = [uniform(0), uniform(1), sampler(4)].into_iter().chain(textures.map(texture));
+        let mut entries: Vec<BindGroupLayoutEntry> = entries.collect();
+        entries.sort_by_key(|entry| entry.binding);
+        let shader_layout = device.create_bind_group_layout("shader", &entries);
         let engine = device.create_buffer(&BufferDescriptor {
             label: Some("engine"),
             size: ENGINE_UNIFORM_SIZE as u64,
@@ -110,37 +144,39 @@ impl Brushes {
             module,
             flat_layout,
             flats: HashMap::new(),
-            layer_layout,
-            layers: HashMap::new(),
+            shader_layout,
+            shaders: HashMap::new(),
             edition: None,
             engine,
             pigments,
             seen: Seen::new(device),
+            layers: Layers::new(device, &[uniform(0), texture(1), sampler(2)]),
+            passes: Passes::new(device),
             stencil: None,
         };
         // The one that every picture needs.
-        brushes.flat(device, Stencil::None, How::default());
+        brushes.flat(device, Surface::Canvas, Stencil::None, How::default());
         brushes
     }
 
     /// For runs of triangles. All that is rich costs a little more.
-    pub fn flat(&mut self, device: &RenderDevice, stencil: Stencil, how: How) -> RenderPipeline {
-        let made = self.flats.entry((stencil, how.rich, how.blend));
-        made.or_insert_with(|| flat(device, &self.module, &self.flat_layout, stencil, how)).clone()
+    pub fn flat(&mut self, device: &RenderDevice, surface: Surface, stencil: Stencil, how: How) -> RenderPipeline {
+        let made = self.flats.entry((surface, stencil, how.rich, how.blend));
+        made.or_insert_with(|| flat(device, &self.module, &self.flat_layout, (surface, stencil), how)).clone()
     }
 
     /// For an artist's shader; `None` where the driver refuses it, which is told once.
-    pub fn layer(
+    pub fn shader(
         &mut self,
         device: &RenderDevice,
-        (shader, blend): (&Shader, Blend),
-        stencil: Stencil,
+        (shader, part): (&Shader, Part),
+        (surface, stencil): (Surface, Stencil),
         drawn: &Drawn,
     ) -> Option<RenderPipeline> {
-        let made = self.layers.entry((shader.key, blend, stencil));
+        let made = self.shaders.entry((shader.key, part, surface, stencil));
         let make = || {
             let name = &shader.params.name;
-            let pipeline = layer(device, &self.layer_layout, shader, blend, stencil);
+            let pipeline = shaded(device, &self.shader_layout, (shader, part), (surface, stencil));
             pipeline
                 .map_err(|why| {
                     tracing::warn!("{name}: this machine's graphics driver refuses it: {why}");
@@ -151,7 +187,7 @@ impl Brushes {
         made.or_insert_with(make).clone()
     }
 
-    /// Forgets what was made for shaders and images that are no more.
+    /// Forgets what was made for shaders and images that are no more, and what an edition before has drawn.
     pub fn only(&mut self, edition: Option<&Arc<Edition>>) {
         if self.edition.as_ref().map(Arc::as_ptr) == edition.map(Arc::as_ptr) {
             return;
@@ -159,15 +195,20 @@ impl Brushes {
         self.edition = edition.cloned();
         self.pigments.only(edition.map(Arc::as_ref));
         let known = |key: u64| edition.is_some_and(|edition| edition.shaders.iter().any(|shader| shader.key == key));
-        self.layers.retain(|(key, ..), _| known(*key));
+        self.shaders.retain(|(key, ..), _| known(*key));
+        self.passes.only(known);
+        self.layers.clear();
     }
 
-    /// What a layer's shader reads.
-    pub fn layer_group(&self, device: &RenderDevice, params: &Buffer) -> BindGroup {
+    /// What a shader reads. `key` is the shader's.
+    pub fn shader_group(&self, device: &RenderDevice, key: u64, params: &Buffer) -> BindGroup {
         let (engine, params) = (self.engine.as_entire_binding(), params.as_entire_binding());
-        let Seen { mask, flow, sampler, .. } = &self.seen;
-        let entries = BindGroupEntries::sequential((engine, params, mask, flow, sampler));
-        device.create_bind_group("layer", &self.layer_layout, &entries)
+        let Seen { masks: [mask, mask_there], flows: [flow, flow_there], sampler, .. } = &self.seen;
+        let (previous, [a, b, c, d]) = self.passes.views(key);
+        let entries = BindGroupEntries::sequential((
+            engine, params, mask, flow, sampler, mask_there, flow_there, previous, a, b, c, d,
+        ));
+        device.create_bind_group("shader", &self.shader_layout, &entries)
     }
 
     /// The stencil beside a canvas of this size, in pixels.
@@ -213,7 +254,7 @@ fn sampler(binding: u32) -> BindGroupLayoutEntry {
 }
 
 /// Colours are written as they come; straight alpha was multiplied in already.
-fn target(blend: Blend) -> ColorTargetState {
+pub(super) fn target(surface: Surface, blend: Blend) -> ColorTargetState {
     use BlendFactor::{Dst, One, OneMinusSrc, OneMinusSrcAlpha};
     let of = |src_factor, dst_factor, operation| BlendComponent { src_factor, dst_factor, operation };
     let over = of(One, OneMinusSrcAlpha, BlendOperation::Add);
@@ -227,14 +268,14 @@ fn target(blend: Blend) -> ColorTargetState {
         Blend::Darken => of(One, One, BlendOperation::Min),
     };
     let blend = BlendState { color, alpha: over };
-    ColorTargetState { format: TextureFormat::Rgba8Unorm, blend: Some(blend), write_mask: ColorWrites::ALL }
+    ColorTargetState { format: surface.format(), blend: Some(blend), write_mask: ColorWrites::ALL }
 }
 
 fn flat(
     device: &RenderDevice,
     module: &ShaderModule,
     layout: &PipelineLayout,
-    stencil: Stencil,
+    (surface, stencil): (Surface, Stencil),
     how: How,
 ) -> RenderPipeline {
     let formats = [
@@ -255,12 +296,13 @@ fn flat(
     let attributes: Vec<VertexAttribute> = attributes.collect();
     let (entry_point, target) = match (stencil, how.rich) {
         (Stencil::Stamp, _) => {
-            let unseen = ColorTargetState { blend: None, write_mask: ColorWrites::empty(), ..target(Blend::Over) };
+            let unseen =
+                ColorTargetState { blend: None, write_mask: ColorWrites::empty(), ..target(surface, Blend::Over) };
             ("stamp", unseen)
         }
         // What adds light is drawn with what covers, and its shader says so.
-        (_, true) => ("rich", target(how.blend)),
-        (_, false) => ("plain", target(how.blend)),
+        (_, true) => ("rich", target(surface, how.blend)),
+        (_, false) => ("plain", target(surface, how.blend)),
     };
     device.create_render_pipeline(&RawRenderPipelineDescriptor {
         label: Some("canvas"),
@@ -290,13 +332,20 @@ fn flat(
 }
 
 /// A shader of an artist as a pipeline. naga has found it sound; what a driver makes of it is seen here.
-fn layer(
+fn shaded(
     device: &RenderDevice,
     layout: &BindGroupLayout,
-    shader: &Shader,
-    blend: Blend,
-    stencil: Stencil,
+    (shader, part): (&Shader, Part),
+    (surface, stencil): (Surface, Stencil),
 ) -> Result<RenderPipeline, String> {
+    let (entry_point, target) = match part {
+        Part::Paint(Blend::Darken) => ("moongate_darkens".into(), target(surface, Blend::Darken)),
+        Part::Paint(blend) => ("moongate_fragment".into(), target(surface, blend)),
+        // What was there is replaced.
+        Part::Buffer(buffer) => {
+            (buffer_entry(buffer), ColorTargetState { blend: None, ..target(surface, Blend::Over) })
+        }
+    };
     let validation = device.wgpu_device().push_error_scope(wgpu::ErrorFilter::Validation);
     let internal = device.wgpu_device().push_error_scope(wgpu::ErrorFilter::Internal);
     let source = ShaderSource::Wgsl(shader.source.as_str().into());
@@ -321,9 +370,9 @@ fn layer(
         multisample: MultisampleState::default(),
         fragment: Some(RawFragmentState {
             module: &module,
-            entry_point: Some(if blend == Blend::Darken { "moongate_darkens" } else { "moongate_fragment" }),
+            entry_point: Some(&entry_point),
             compilation_options: Default::default(),
-            targets: &[Some(target(blend))],
+            targets: &[Some(target)],
         }),
         multiview_mask: None,
         cache: None,
@@ -344,6 +393,7 @@ mod tests {
         for (source, entries) in [
             (include_str!("../../shaders/canvas.wgsl"), &["vertex", "plain", "rich", "stamp"][..]),
             (include_str!("../../shaders/light.wgsl"), &["vertex", "fragment"][..]),
+            (include_str!("../../shaders/layer.wgsl"), &["vertex", "fragment"][..]),
         ] {
             let module =
                 naga::front::wgsl::parse_str(source).unwrap_or_else(|why| panic!("{}", why.emit_to_string(source)));

@@ -3,10 +3,13 @@
 mod batch;
 mod brushes;
 mod capture;
+mod layers;
 mod light;
 mod outline;
 mod painter;
+mod passes;
 mod pigments;
+mod put;
 mod screens;
 mod studio;
 mod text;
@@ -18,7 +21,7 @@ pub use watched::{Watched, watch};
 
 use crate::device::clock::monotonic;
 use crate::manifest::Screen;
-use crate::scene::{Edition, Picture};
+use crate::scene::{Edition, KEPT_MAX, Kept, Picture, Uniforms};
 use bevy::asset::RenderAssetUsages;
 use bevy::image::ImageSampler;
 use bevy::prelude::*;
@@ -152,11 +155,51 @@ impl Drawn {
 /// A picture on its way to the render world.
 struct Job {
     batch: batch::Batch,
+    /// What is new on kept layers.
+    strokes: Vec<Strokes>,
     edition: Option<Arc<Edition>>,
     atlas: Option<Vec<u8>>,
-    now: f64,
+    uniforms: Arc<Uniforms>,
     reflects: u64,
     capture: Option<Capture>,
+}
+
+/// What is drawn onto a kept layer.
+struct Strokes {
+    slot: usize,
+    /// The layer is emptied before.
+    first: bool,
+    batch: batch::Batch,
+}
+
+/// Up to where kept layers are drawn: which generation, and how many of its strokes.
+#[derive(Debug, Default)]
+struct KeptSoFar([(u64, usize); KEPT_MAX]);
+
+impl KeptSoFar {
+    /// What is to be drawn besides, ready for the GPU.
+    fn strokes(
+        &mut self,
+        kept: &[Arc<Kept>],
+        canvas: [f32; 2],
+        pixel: f32,
+        letters: &mut text::Letters,
+    ) -> Vec<Strokes> {
+        let mut news = Vec::new();
+        for (slot, (layer, (generation, count))) in kept.iter().zip(&mut self.0).enumerate() {
+            if layer.generation != *generation {
+                (*generation, *count) = (layer.generation, 0);
+                if layer.strokes.is_empty() {
+                    news.push(Strokes { slot, first: true, batch: batch::Batch::default() });
+                }
+            }
+            for strokes in layer.strokes.iter().skip(*count) {
+                let first = std::mem::replace(count, *count + 1) == 0;
+                news.push(Strokes { slot, first, batch: batch::Batch::build(strokes, canvas, pixel, letters) });
+            }
+        }
+        news
+    }
 }
 
 /// Where a picture is put to be painted.
@@ -164,7 +207,8 @@ struct Job {
 pub struct Easel {
     job: Option<Job>,
     capture: Option<Capture>,
-    last: Option<(Arc<Picture>, Option<Arc<Edition>>, f64)>,
+    last: Option<(Arc<Picture>, Option<Arc<Edition>>, Arc<Uniforms>)>,
+    kept: KeptSoFar,
 }
 
 impl Easel {
@@ -183,9 +227,9 @@ impl Easel {
 #[derive(Resource)]
 struct LetterCase(Mutex<text::Letters>);
 
-/// Puts a picture on the canvas. `edition`: whose shaders and images it names; `now`: the shared clock, in seconds.
-pub fn show(world: &mut World, picture: Arc<Picture>, edition: Option<Arc<Edition>>, now: f64) {
-    world.resource_mut::<Easel>().last = Some((picture, edition, now));
+/// Puts a picture on the canvas. `edition`: whose shaders and images it names; `uniforms`: what shaders are told.
+pub fn show(world: &mut World, picture: Arc<Picture>, edition: Option<Arc<Edition>>, uniforms: Arc<Uniforms>) {
+    world.resource_mut::<Easel>().last = Some((picture, edition, uniforms));
     repaint(world);
 }
 
@@ -197,25 +241,35 @@ pub fn keep(world: &mut World) {
 }
 
 fn repaint(world: &mut World) {
-    let Some((picture, edition, now)) = world.resource::<Easel>().last.clone() else { return };
+    let Some((picture, edition, uniforms)) = world.resource::<Easel>().last.clone() else { return };
     let canvas = world.resource::<Canvas>();
     let (size, pixel) = (canvas.size, canvas.pixel);
-    let (batch, atlas) = {
+    let mut so_far = std::mem::take(&mut world.resource_mut::<Easel>().kept);
+    let (batch, strokes, atlas) = {
         let case = world.resource::<LetterCase>();
         let mut letters = case.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if letters.begin() {
+            // Strokes that wait to be drawn may name letters that are elsewhere now.
+            so_far = KeptSoFar::default();
+        }
+        let strokes = so_far.strokes(&picture.kept, size, pixel, &mut letters);
         let batch = batch::Batch::build(&picture, size, pixel, &mut letters);
         let atlas = std::mem::take(&mut letters.changed).then(|| letters.pixels.clone());
-        (batch, atlas)
+        (batch, strokes, atlas)
     };
     let mut easel = world.resource_mut::<Easel>();
+    easel.kept = so_far;
     let capture = easel.capture.take();
     let before = easel.job.take();
-    let (old_atlas, old_capture) = before.map_or((None, None), |job| (job.atlas, job.capture));
+    let (old_atlas, old_capture, mut all) =
+        before.map_or((None, None, Vec::new()), |job| (job.atlas, job.capture, job.strokes));
+    all.extend(strokes);
     easel.job = Some(Job {
         batch,
+        strokes: all,
         edition,
         atlas: atlas.or(old_atlas),
-        now,
+        uniforms,
         reflects: picture.reflects,
         capture: capture.or(old_capture),
     });

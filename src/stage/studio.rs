@@ -3,10 +3,10 @@
 
 use super::batch::Batch;
 use super::brushes::Brushes;
-use super::painter::{Sheet, put};
+use super::put::{Sheet, put};
 use super::text::Letters;
-use super::{Drawn, Job, LayerFault, Watched, capture};
-use crate::scene::{Edition, Picture};
+use super::{Drawn, Job, KeptSoFar, LayerFault, Watched, capture};
+use crate::scene::{Edition, Picture, Uniforms};
 use bevy::render::renderer::WgpuWrapper;
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 use image::RgbaImage;
@@ -18,6 +18,7 @@ pub struct Studio {
     queue: RenderQueue,
     brushes: Brushes,
     letters: Letters,
+    kept: KeptSoFar,
     texture: wgpu::Texture,
     sheet: Sheet,
 }
@@ -58,21 +59,27 @@ impl Studio {
         let queue = RenderQueue(Arc::new(WgpuWrapper::new(queue)));
         let brushes = Brushes::new(&device);
         let sheet = Sheet { size: canvas, pixel: width as f32 / canvas[0], drawn: Drawn::default() };
-        Ok(Self { device, queue, brushes, letters: Letters::new(), texture, sheet })
+        Ok(Self { device, queue, brushes, letters: Letters::new(), kept: KeptSoFar::default(), texture, sheet })
     }
 
-    /// Paints a picture. `edition`: whose shaders and images it names; `watched`: what cameras see; `now`: the shared clock,
-    /// in seconds.
+    /// Paints a picture. `edition`: whose shaders and images it names; `watched`: who is here and there; `uniforms`: what shaders
+    /// are told.
     pub fn paint(
         &mut self,
         picture: &Picture,
         edition: Option<&Arc<Edition>>,
-        watched: &Watched,
-        now: f64,
+        watched: [&Watched; 2],
+        uniforms: &Arc<Uniforms>,
     ) -> Result<RgbaImage, String> {
+        if self.letters.begin() {
+            self.kept = KeptSoFar::default();
+        }
+        let (size, pixel) = (self.sheet.size, self.sheet.pixel);
+        let strokes = self.kept.strokes(&picture.kept, size, pixel, &mut self.letters);
         let batch = Batch::build(picture, self.sheet.size, self.sheet.pixel, &mut self.letters);
         let atlas = std::mem::take(&mut self.letters.changed).then(|| self.letters.pixels.clone());
-        let mut job = Job { batch, edition: edition.cloned(), atlas, now, reflects: picture.reflects, capture: None };
+        let (edition, uniforms) = (edition.cloned(), uniforms.clone());
+        let mut job = Job { batch, strokes, edition, atlas, uniforms, reflects: picture.reflects, capture: None };
         let (device, queue) = (&self.device, &self.queue);
         let mut encoder = put((device, queue), &mut self.brushes, &self.texture, &mut job, watched, &self.sheet);
         let copy = capture::copy(device, &mut encoder, &self.texture);

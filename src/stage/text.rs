@@ -106,14 +106,14 @@ impl Letters {
         }
     }
 
-    /// A new picture begins: an atlas that was full is emptied, and letters in use are drawn again.
-    pub fn begin(&mut self) {
+    /// A new picture begins: an atlas that was full is emptied, and letters in use are drawn again. True if it was emptied.
+    pub fn begin(&mut self) -> bool {
         self.age = self.age.saturating_add(1);
         if self.age == RESTED {
             self.largest = RASTER_MAX;
         }
         if !std::mem::take(&mut self.full) {
-            return;
+            return false;
         }
         self.glyphs.clear();
         self.pixels.fill(0);
@@ -124,6 +124,7 @@ impl Letters {
             self.largest = (self.largest * 0.7).max(16.0);
         }
         self.age = 0;
+        true
     }
 
     /// True when the system has any fonts at all.

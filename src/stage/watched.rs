@@ -1,4 +1,4 @@
-//! What the cameras of here see, as textures for artists' shaders: people as a mask, motion as a field.
+//! Who is here and there, as textures for artists' shaders: people as a mask, motion as a field.
 
 use super::pigments::{texture, view};
 use bevy::prelude::*;
@@ -15,7 +15,7 @@ const FLOW: [usize; 2] = [32, 18];
 const SIDE_MAX: usize = 2_048;
 const BLACK: &[u8] = &[0];
 
-/// People and motion in front of this site, mapped to the canvas: both cover it from edge to edge, first row on top.
+/// People and motion in front of one site, mapped to the canvas: both cover it from edge to edge, first row on top.
 #[derive(Debug, Clone, Default)]
 pub struct Watched {
     /// Another number for other content; what has the same is uploaded once.
@@ -48,29 +48,31 @@ impl Watched {
     }
 }
 
-/// What is watched now. The textures follow once a picture has a shader that looks at them.
-pub fn watch(world: &mut World, watched: Arc<Watched>) {
-    world.resource_mut::<Watching>().0 = watched;
+/// Who is to be seen here (0) or there (1) now. The textures follow once a picture has a shader that looks at them.
+pub fn watch(world: &mut World, side: usize, watched: Arc<Watched>) {
+    if let Some(watching) = world.resource_mut::<Watching>().0.get_mut(side) {
+        *watching = watched;
+    }
 }
 
-/// The newest of what is watched, on its way to the render world.
+/// The newest of what is watched here and there, on its way to the render world.
 #[derive(Resource, Default)]
-pub(super) struct Watching(pub Arc<Watched>);
+pub(super) struct Watching(pub [Arc<Watched>; 2]);
 
-/// The textures that shaders look at.
+/// The textures that shaders look at, of here and of there.
 pub(super) struct Seen {
-    pub mask: TextureView,
-    pub flow: TextureView,
+    pub masks: [TextureView; 2],
+    pub flows: [TextureView; 2],
     pub sampler: Sampler,
-    textures: [Texture; 2],
-    version: Option<u64>,
+    textures: [[Texture; 2]; 2],
+    versions: [Option<u64>; 2],
 }
 
 impl Seen {
     /// Black and still.
     pub fn new(device: &RenderDevice) -> Self {
-        let mask = texture(device, "watched", [1, 1], TextureFormat::R8Unorm);
-        let flow = texture(device, "watched", [1, 1], TextureFormat::Rgba16Float);
+        let make = |format| texture(device, "watched", [1, 1], format);
+        let textures = [(); 2].map(|()| [make(TextureFormat::R8Unorm), make(TextureFormat::Rgba16Float)]);
         let sampler = device.create_sampler(&SamplerDescriptor {
             label: Some("watched"),
             address_mode_u: AddressMode::ClampToEdge,
@@ -79,22 +81,25 @@ impl Seen {
             min_filter: FilterMode::Linear,
             ..Default::default()
         });
-        Self { mask: view(&mask), flow: view(&flow), sampler, textures: [mask, flow], version: None }
+        let [masks, flows] = [0, 1].map(|what| [0, 1].map(|side: usize| view(&textures[side][what])));
+        Self { masks, flows, sampler, textures, versions: [None; 2] }
     }
 
     /// Brings the textures up to date.
-    pub fn update(&mut self, device: &RenderDevice, queue: &RenderQueue, watched: &Watched) {
-        if self.version.replace(watched.version) == Some(watched.version) {
-            return;
-        }
-        let [mask, flow] = &mut self.textures;
-        let (size, texels) = watched.mask();
-        if upload(device, queue, mask, size, texels) {
-            self.mask = view(mask);
-        }
-        let (size, texels) = watched.flow();
-        if upload(device, queue, flow, size, bytemuck::cast_slice(&texels)) {
-            self.flow = view(flow);
+    pub fn update(&mut self, device: &RenderDevice, queue: &RenderQueue, watched: [&Watched; 2]) {
+        for (side, watched) in watched.into_iter().enumerate() {
+            if self.versions[side].replace(watched.version) == Some(watched.version) {
+                continue;
+            }
+            let [mask, flow] = &mut self.textures[side];
+            let (size, texels) = watched.mask();
+            if upload(device, queue, mask, size, texels) {
+                self.masks[side] = view(mask);
+            }
+            let (size, texels) = watched.flow();
+            if upload(device, queue, flow, size, bytemuck::cast_slice(&texels)) {
+                self.flows[side] = view(flow);
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Recorded visitors have no picture: what a camera would see of them, cut out along their outlines.
+//! Who is there, and recorded visitors, have no picture: what a camera would see of them, cut out along their outlines.
 
 use crate::presence::{Body, Point};
 use crate::sense::MOTION;
@@ -8,7 +8,7 @@ use crate::stage::Watched;
 const WIDTH: usize = 320;
 
 /// People as a mask, and how they move. `canvas` in its units.
-pub(super) fn watched(version: u64, bodies: &[Body], canvas: Point) -> Watched {
+pub(crate) fn watched(version: u64, bodies: &[Body], canvas: Point) -> Watched {
     let height = (canvas[1] / canvas[0] * WIDTH as f32).round().clamp(1.0, 1024.0) as usize;
     let mut mask = vec![0; WIDTH * height];
     let mut flow = vec![[0.0; 2]; MOTION[0] * MOTION[1]];

@@ -1,11 +1,11 @@
 //! Twin and scene as Bevy sees them: once a frame, what happened goes to the scene, and its picture to the stage.
 
-mod cutout;
+pub(crate) mod cutout;
 mod dials;
 mod pointer;
 mod senses;
 mod sight;
-mod together;
+pub(crate) mod together;
 mod trace;
 
 pub use dials::Dials;
@@ -20,15 +20,15 @@ use crate::device::sight::Sights;
 use crate::device::touch::{TouchHub, Touched};
 use crate::link::{Happening, Output, Showing, State};
 use crate::manifest::{City, Installation, Twin};
-use crate::presence::Meeting;
-use crate::scene::{Act, CityCard, Edition, Picture, ScriptFault, idle, overlay};
+use crate::presence::{Body, Meeting};
+use crate::scene::{Act, CityCard, Edition, Picture, ScriptFault, Uniforms, idle, overlay};
 use crate::stage::{self, Drawn};
 use bevy::prelude::*;
 use sight::Sight;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use together::Together;
 
 /// The last good picture stands for this long; then it would look live and is not, and the idle picture comes.
@@ -101,7 +101,7 @@ struct Loop {
     audio: Arc<Audio>,
     senses: Senses,
     dials: Dials,
-    together: Together,
+    together: Together<LinkSender>,
     sights: Arc<Sights>,
     sight: Sight,
     drawn: Drawn,
@@ -110,6 +110,8 @@ struct Loop {
     patience: Duration,
     rehearsal: bool,
     asked: u64,
+    /// Who is there, as they stand on this canvas.
+    there: Vec<Body>,
     canvas: [f32; 2],
     meeting: Meeting,
     cards: [CityCard; 2],
@@ -117,6 +119,8 @@ struct Loop {
     fresh: Option<Duration>,
     /// What the last picture is of.
     edition: Option<Arc<Edition>>,
+    /// What its shaders are told.
+    uniforms: Arc<Uniforms>,
     /// When it was another one.
     changed: Duration,
     /// The last picture, while a mistake is written over it.
@@ -163,7 +167,7 @@ impl TwinParts {
             touches: self.touches,
             scene: self.scene,
             audio: self.audio,
-            senses: Senses::new(self.city, there, meeting, canvas),
+            senses: Senses::new(self.city, there, meeting, canvas, monotonic()),
             dials,
             together,
             drawn: self.drawn,
@@ -172,11 +176,13 @@ impl TwinParts {
             patience: self.patience,
             rehearsal: self.rehearsal,
             asked: 0,
+            there: Vec::new(),
             canvas,
             meeting,
             cards: [CityCard::of(self.city), CityCard::of(there)],
             fresh: None,
             edition: None,
+            uniforms: Arc::default(),
             changed: Duration::ZERO,
             below: None,
             logged: Duration::ZERO,
@@ -197,12 +203,16 @@ fn turn(world: &mut World) {
 impl Loop {
     fn turn(&mut self, world: &mut World) {
         let now = monotonic();
-        self.frames.fetch_add(1, Ordering::Relaxed);
+        let turn = self.frames.fetch_add(1, Ordering::Relaxed);
         self.trace.frame(now);
         self.sights.settle(self.patience);
         self.take_in(now);
         if let Some(watched) = self.sight.take_in(&mut self.senses, &self.trace) {
-            stage::watch(world, watched);
+            stage::watch(world, 0, watched);
+        }
+        let looks = |edition: &Arc<Edition>| edition.shaders.iter().any(|shader| shader.looks.people);
+        if self.edition.as_ref().is_some_and(looks) {
+            stage::watch(world, 1, Arc::new(cutout::watched(turn, &self.there, self.canvas)));
         }
         let mut asked = None;
         if self.scene.is_free() {
@@ -213,13 +223,15 @@ impl Loop {
             self.asked += 1;
             let share = self.link.said_there();
             let marks = self.together.sees(&self.senses);
-            let mut sees = self.senses.sees(self.asked, now, marks, share.as_deref());
+            let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+            let mut sees = self.senses.sees(self.asked, (now, unix), marks, share.as_deref());
             sees.dials = self.dials.tell(begins);
+            self.uniforms = Arc::new(Uniforms::of(&sees, [&self.cards[0], &self.cards[1]]));
             // What a scene sees is numbers and short texts; it can always be written down.
             if let Ok(json) = serde_json::to_string(&sees)
                 && self.scene.ask(sees.number, sees.input, json, begins)
             {
-                self.senses.told();
+                self.senses.told(monotonic());
                 if let Some(marks) = self.together.told() {
                     self.senses.merged(marks);
                 }
@@ -257,6 +269,8 @@ impl Loop {
     /// Puts on the canvas what there is: the scene's picture, the one before for a while, or the engine's own.
     fn paint(&mut self, world: &mut World, picture: Option<Arc<Picture>>, now: Duration) {
         let shared = self.senses.shared(now);
+        Arc::make_mut(&mut self.uniforms).now = shared;
+        let uniforms = self.uniforms.clone();
         let edition = self.edition.clone();
         let is_new = picture.is_some();
         if is_new {
@@ -271,8 +285,8 @@ impl Loop {
         };
         self.below = self.rehearsal.then(|| picture.clone());
         match mistake {
-            Some(fault) => stage::show(world, Arc::new(overlay(&picture, &fault, self.canvas)), edition, shared),
-            None if is_new || !is_fresh => stage::show(world, picture, edition, shared),
+            Some(fault) => stage::show(world, Arc::new(overlay(&picture, &fault, self.canvas)), edition, uniforms),
+            None if is_new || !is_fresh => stage::show(world, picture, edition, uniforms),
             None => stage::keep(world),
         }
     }
@@ -302,6 +316,7 @@ impl Loop {
             self.together.meet(now, &self.touches.presence(), &there);
         }
         self.senses.link(status, &there, now);
+        self.there = there.bodies;
         self.together.take_in();
         for Told { at, output } in self.told.lock().unwrap_or_else(PoisonError::into_inner).try_iter() {
             match output {
@@ -337,7 +352,10 @@ impl Loop {
                     self.link.happening(now, Happening::Signal { name, data });
                 }
             }
-            Act::Mark(draft) => self.together.leave(now, draft),
+            Act::Mark(draft) => {
+                let utc = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+                self.together.leave(now, utc, draft);
+            }
             Act::Share(data) => self.link.say(data),
             Act::Log(line) => {
                 if now.saturating_sub(self.logged) > Duration::from_secs(1) {

@@ -7,7 +7,7 @@ use crate::manifest::City;
 use crate::presence::{Body, Meeting, Phase, Presence, Touch};
 use crate::scene::{Crowd, FLOW, MarksSeen, Seen, Sees, SiteSeen, TouchSeen, flow, local_clock, stir, sun};
 use crate::sense::MOTION;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Things that wait for a scene which is stuck; more, and the oldest are forgotten.
 const WAITING_MAX: usize = 1_024;
@@ -36,9 +36,8 @@ pub struct Senses {
 }
 
 impl Senses {
-    /// Nothing seen yet. `canvas` in its units.
-    pub fn new(here: &'static City, there: &'static City, meeting: Meeting, canvas: [f32; 2]) -> Self {
-        let now = crate::device::clock::monotonic();
+    /// Nothing seen yet at `now`, monotonic. `canvas` in its units.
+    pub fn new(here: &'static City, there: &'static City, meeting: Meeting, canvas: [f32; 2], now: Duration) -> Self {
         let touches = [Vec::new(), Vec::new()];
         Self {
             here,
@@ -66,7 +65,7 @@ impl Senses {
     }
 
     /// The same for a time in seconds, which may be from before the machine's start.
-    pub(super) fn shared_seconds(&self, at: f64) -> f64 {
+    pub(crate) fn shared_seconds(&self, at: f64) -> f64 {
         let status = self.status.as_ref();
         status.map_or(at - self.began.as_secs_f64(), |status| status.shared + at - status.at.as_secs_f64())
     }
@@ -192,9 +191,8 @@ impl Senses {
         self.event(Seen::Parted);
     }
 
-    /// Everything that a scene may know now.
-    pub fn sees(&self, number: u64, now: Duration, marks: MarksSeen, share: Option<&str>) -> Sees {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+    /// Everything that a scene may know now: monotonic, and in seconds since 1970.
+    pub fn sees(&self, number: u64, (now, unix): (Duration, f64), marks: MarksSeen, share: Option<&str>) -> Sees {
         let site = |city: &City, side: usize| SiteSeen {
             touches: self.touches[side].clone(),
             bodies: self.bodies[side].bodies().to_vec(),
@@ -221,9 +219,9 @@ impl Senses {
         }
     }
 
-    /// The scene has been told all of it.
-    pub fn told(&mut self) {
+    /// The scene has been told all of it, at `now`.
+    pub fn told(&mut self, now: Duration) {
         self.events.clear();
-        self.last = crate::device::clock::monotonic();
+        self.last = now;
     }
 }

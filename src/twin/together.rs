@@ -9,7 +9,7 @@ use crate::scene::{MarkSeen, MarksSeen};
 use crate::works::{Draft, Mark, Recent, SEEN_MAX, SEEN_WEIGHT, Writer};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Marks that a scene is told of in one frame, at most: the rest of a long night comes in the next ones.
 const MARKS_A_FRAME: usize = 250;
@@ -20,9 +20,33 @@ const RATE: (f64, f64) = (60.0, 240.0);
 /// And the same in bytes.
 const BYTES: (f64, f64) = (65_536.0, 524_288.0);
 
+/// What it needs of a link.
+pub(crate) trait Bond {
+    /// What there is to tell of marks since the last call.
+    fn news(&self) -> News;
+    /// People meet at a place, if this site proposes it.
+    fn meeting(&self, now: Duration, place: Point);
+    /// A visitor has left something.
+    fn mark(&self, made: Duration, utc_ms: u64, draft: Draft);
+}
+
+impl Bond for LinkSender {
+    fn news(&self) -> News {
+        self.news()
+    }
+
+    fn meeting(&self, now: Duration, place: Point) {
+        self.meeting(now, place);
+    }
+
+    fn mark(&self, made: Duration, utc_ms: u64, draft: Draft) {
+        self.mark(made, utc_ms, draft);
+    }
+}
+
 /// What is together.
-pub(super) struct Together {
-    link: LinkSender,
+pub(crate) struct Together<B> {
+    link: B,
     meeting: Meeting,
     canvas: Point,
     key: [u8; 32],
@@ -43,9 +67,9 @@ pub(super) struct Together {
     meetings: Vec<(Duration, Point)>,
 }
 
-impl Together {
+impl<B: Bond> Together<B> {
     /// Nothing yet. `key` is this site's.
-    pub fn new(link: LinkSender, meeting: Meeting, canvas: Point, key: [u8; 32], lost: [Lost; 2]) -> Self {
+    pub fn new(link: B, meeting: Meeting, canvas: Point, key: [u8; 32], lost: [Lost; 2]) -> Self {
         Self {
             link,
             meeting,
@@ -160,7 +184,7 @@ impl Together {
     }
 
     /// The scene has a visitor leave something.
-    pub fn leave(&mut self, now: Duration, draft: Draft) {
+    pub fn leave(&mut self, now: Duration, utc_ms: u64, draft: Draft) {
         let bytes = (draft.said.len() + draft.name.len() + 64) as f64;
         if !self.allowed[0].take(now, 1.0) || !self.allowed[1].take(now, bytes) {
             self.excess += 1;
@@ -169,7 +193,6 @@ impl Together {
             }
             return;
         }
-        let utc = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        self.link.mark(now, utc, draft);
+        self.link.mark(now, utc_ms, draft);
     }
 }

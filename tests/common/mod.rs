@@ -14,10 +14,10 @@ pub fn setting() -> Setting {
     Setting { here: card("shenzhen"), there: card("dublin"), side: 0, seed: 7, metres: None }
 }
 
-/// The scene of a folder.
+/// The scene of a folder, without what the engine adds: a picture is what the script draws and nothing else.
 #[allow(dead_code, reason = "not every test of scenes loads one")]
 pub fn edition(dir: &Path) -> Result<Start, ScriptFault> {
-    Edition::read(dir).map(|edition| edition.start(&setting()))
+    Edition::read(dir).map(|edition| Start { kit: [false; 4], ..edition.start(&setting()) })
 }
 
 /// The scene of a folder that is sound.

@@ -19,7 +19,7 @@ fn says(messages: &[FromScene]) -> (tempfile::TempDir, SceneCommand) {
 }
 
 fn frame(picture: Picture, acts: Vec<Act>) -> FromScene {
-    FromScene::Frame { picture: Some(picture), acts, fault: None, took_us: u64::MAX }
+    FromScene::Frame { picture: Some(picture), acts, kept: Vec::new(), fault: None, took_us: u64::MAX }
 }
 
 #[test]

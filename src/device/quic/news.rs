@@ -25,7 +25,7 @@ pub struct News {
 
 impl News {
     /// Takes in what the session tells of marks; false when it is about something else.
-    pub(super) fn take(&mut self, output: &mut Output) -> bool {
+    pub(crate) fn take(&mut self, output: &mut Output) -> bool {
         match output {
             Output::Marked(marks) => {
                 for mark in marks.drain(..) {
@@ -49,7 +49,7 @@ impl News {
     }
 
     /// Everything, once.
-    pub(super) fn ask(&mut self) -> Self {
+    pub(crate) fn ask(&mut self) -> Self {
         let (me, shared) = (self.me, self.shared);
         std::mem::replace(self, Self { me, shared, ..Self::default() })
     }

@@ -99,7 +99,7 @@ impl Shared {
         self.board().status.refused = Some(fault);
     }
 
-    /// One frame's answer.
+    /// One frame's answer: a picture that has been looked through, and what else there is.
     pub fn post(
         &self,
         (picture, edition): (Option<Picture>, &Arc<Edition>),
@@ -107,8 +107,6 @@ impl Shared {
         took_us: u64,
         fault: Option<ScriptFault>,
     ) {
-        let sizes: Vec<usize> = edition.shaders.iter().map(|shader| shader.params.size).collect();
-        let picture = picture.map(|picture| Arc::new(picture.checked(&sizes, edition.images.len())));
         match fault {
             Some(fault) => self.fault(fault),
             None => self.board().status.fault = None,
@@ -122,7 +120,7 @@ impl Shared {
         board.acts.drain(..beyond);
         if let Some(picture) = picture {
             board.answered = picture.answers;
-            board.painting = Some((picture, edition.clone()));
+            board.painting = Some((Arc::new(picture), edition.clone()));
         }
         drop(board);
         self.answered.notify_all();

@@ -3,7 +3,7 @@
 use super::SceneCommand;
 use super::board::Shared;
 use crate::device::clock::monotonic;
-use crate::scene::{self, Edition, FromScene, Setting, ToScene};
+use crate::scene::{self, Edition, FromScene, KeptLayers, KeptNews, Picture, Setting, ToScene};
 use std::io::{BufReader, BufWriter};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
@@ -31,10 +31,18 @@ pub(super) struct Running {
     pub fresh: bool,
     /// It has loaded its script.
     pub ready: bool,
+    /// What it has drawn to be kept.
+    layers: KeptLayers,
 }
 
 impl Running {
-    pub fn start(command: &SceneCommand, setting: &Setting, edition: Arc<Edition>) -> std::io::Result<Self> {
+    /// `number` is given to no other while this show runs.
+    pub fn start(
+        command: &SceneCommand,
+        setting: &Setting,
+        edition: Arc<Edition>,
+        number: u64,
+    ) -> std::io::Result<Self> {
         let mut child = Command::new(&command.program)
             .args(&command.arguments)
             .stdin(Stdio::piped())
@@ -48,11 +56,20 @@ impl Running {
         let (answered, answers) = sync_channel(1);
         let (began, start) = (monotonic(), edition.start(setting));
         // From here on the process ends with this, whatever fails.
-        let running = Self { child, writer, answers, edition, began, since: began, fresh: false, ready: false };
+        let layers = KeptLayers::new(number << 32);
+        let running = Self { child, writer, answers, edition, began, since: began, fresh: false, ready: false, layers };
         std::thread::Builder::new().name("scene in".into()).spawn(move || feed(input, &messages))?;
         std::thread::Builder::new().name("scene out".into()).spawn(move || listen(output, &answered))?;
         let _ = running.writer.send(ToScene::Start(Box::new(start)));
         Ok(running)
+    }
+
+    /// What it sent as it can be drawn: looked through, with all that it keeps.
+    pub fn sound(&mut self, picture: Option<Picture>, kept: Vec<KeptNews>) -> Option<Picture> {
+        let images = self.edition.images.len();
+        self.layers.take(kept, images);
+        let sizes: Vec<usize> = self.edition.shaders.iter().map(|shader| shader.params.size).collect();
+        picture.map(|picture| Picture { kept: self.layers.shown(), ..picture.checked(&sizes, images) })
     }
 
     pub fn pid(&self) -> u32 {

@@ -40,8 +40,18 @@ pub(super) enum Order {
     Edition(Arc<Edition>),
 }
 
-/// An answer to a frame, or why there is none: then the process is of no use any more.
-type Answer = Result<(Option<Picture>, Vec<Act>, Option<ScriptFault>, u64), ScriptFault>;
+/// An answer to a frame.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Answered {
+    /// What is to be seen, looked through; none when the script failed.
+    pub picture: Option<Picture>,
+    /// What is to be done.
+    pub acts: Vec<Act>,
+    /// What went wrong.
+    pub fault: Option<ScriptFault>,
+    /// Script time, in microseconds of the processor.
+    pub took_us: u64,
+}
 
 pub(super) struct Keeper<'a> {
     command: SceneCommand,
@@ -103,8 +113,12 @@ impl<'a> Keeper<'a> {
     /// Starts a process beside the one that is shown.
     fn begin(&mut self, edition: Arc<Edition>, fresh: bool) {
         self.drop_next();
-        self.shared.board().status.starts += 1;
-        match Running::start(&self.command, &self.setting, edition) {
+        let number = {
+            let starts = &mut self.shared.board().status.starts;
+            *starts += 1;
+            *starts
+        };
+        match Running::start(&self.command, &self.setting, edition, number) {
             Ok(mut next) => {
                 next.fresh = fresh;
                 if self.current.is_none() {
@@ -224,7 +238,7 @@ impl<'a> Keeper<'a> {
             return;
         };
         match ask(current, &frame, self.shared) {
-            Ok((picture, acts, fault, took_us)) => {
+            Ok(Answered { picture, acts, fault, took_us }) => {
                 let (edition, since) = (current.edition.clone(), current.since);
                 self.judge(fault.as_ref(), &edition, since);
                 self.shared.post((picture, &edition), acts, took_us, fault);
@@ -249,13 +263,13 @@ impl<'a> Keeper<'a> {
         }
         let answer = ask(&mut next, frame, self.shared);
         let (fault, post) = match answer {
-            Ok((picture, acts, None, took_us)) => (None, Some((picture, acts, took_us))),
+            Ok(Answered { picture, acts, fault: None, took_us }) => (None, Some((picture, acts, took_us))),
             // A scene that is alone goes on after a fault: it may be one of this frame.
-            Ok((picture, acts, Some(fault), took_us)) if self.current.is_none() => {
+            Ok(Answered { picture, acts, fault: Some(fault), took_us }) if self.current.is_none() => {
                 self.shared.fault(fault);
                 (None, Some((picture, acts, took_us)))
             }
-            Ok((_, _, Some(fault), _)) | Err(fault) => (Some(fault), None),
+            Ok(Answered { fault: Some(fault), .. }) | Err(fault) => (Some(fault), None),
         };
         if let Some(fault) = fault {
             if has_kept {
@@ -317,8 +331,8 @@ fn ended() -> ScriptFault {
     ScriptFault::new("scene", "its process ended", "it is started again")
 }
 
-/// One frame of a process.
-fn ask(running: &mut Running, frame: &Frame, shared: &Shared) -> Answer {
+/// One frame of a process, or why there is no answer: then the process is of no use any more.
+pub(super) fn ask(running: &mut Running, frame: &Frame, shared: &Shared) -> Result<Answered, ScriptFault> {
     let Frame { number, input, json, .. } = frame;
     let sees = ToScene::Sees { number: *number, input: *input, json: json.clone() };
     // A process for which there is no room does not read.
@@ -326,9 +340,9 @@ fn ask(running: &mut Running, frame: &Frame, shared: &Shared) -> Answer {
         return Err(ended());
     }
     match running.answer(OVER, STUCK, shared) {
-        Some(FromScene::Frame { picture, acts, fault, took_us }) => {
-            let picture = picture.map(|picture| Picture { answers: *number, ..picture });
-            Ok((picture, acts, fault, took_us))
+        Some(FromScene::Frame { picture, acts, kept, fault, took_us }) => {
+            let picture = running.sound(picture, kept).map(|picture| Picture { answers: *number, ..picture });
+            Ok(Answered { picture, acts, fault, took_us })
         }
         _ if running.has_ended() => Err(ended()),
         _ => {

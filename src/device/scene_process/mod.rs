@@ -1,11 +1,14 @@
 //! The scene process as the show sees it: started, fed, watched, killed when it runs away, started again. A new edition
 //! runs beside the one that is shown, and takes its place once it has drawn a picture.
 
+mod alone;
 mod board;
 mod child;
 mod keeper;
 
+pub use alone::SceneAlone;
 pub use board::{Painting, SceneStatus};
+pub use keeper::Answered;
 
 use crate::scene::{Act, Edition, ScriptFault, Setting};
 use board::Shared;

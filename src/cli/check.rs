@@ -1,0 +1,170 @@
+//! `moongate check DIR`: what a reviewer would say of a scene before a city shows it.
+
+use crate::device::scene_process::SceneCommand;
+use crate::manifest::{Installation, city};
+use crate::preview::{FRAMES, Plan, Scenario, Seen};
+use crate::scene::Edition;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What can be said on the command line.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Name of an installation in ./installations, or its folder.
+    #[arg(value_name = "DIR")]
+    installation: String,
+    /// Frames in each situation, at 60 a second.
+    #[arg(long, value_name = "COUNT", default_value_t = FRAMES, value_parser = clap::value_parser!(u32).range(130..=36_000))]
+    frames: u32,
+    /// Other people, other chances.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+}
+
+/// An evening in the first city, midday in the second.
+const WHEN: f64 = 1_790_164_800.0;
+const THREADS: usize = 2;
+const TYPES: &str = include_str!("../../assets/moongate.d.ts");
+
+type Failure = Box<dyn std::error::Error>;
+
+/// What is said: refusals make the check fail, advice does not.
+#[derive(Debug, Default)]
+struct Review {
+    refused: Vec<String>,
+    advice: Vec<String>,
+}
+
+/// Judges the scene.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    match check(arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("moongate check: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check(arguments: &Arguments) -> Result<bool, Failure> {
+    let dir = super::find_installation(&arguments.installation)?;
+    let edition = Arc::new(Edition::read(&dir)?);
+    let mut review = Review::default();
+    review.folder(&dir, &edition.installation);
+    let known = |slug: &str| city(slug).ok_or_else(|| format!("{slug} is no city"));
+    let plan = Plan {
+        edition: edition.clone(),
+        command: SceneCommand::own()?,
+        cities: [known("shenzhen")?, known("dublin")?],
+        scenario: Scenario::EMPTY,
+        seed: arguments.seed,
+        unix: WHEN,
+        rate: crate::preview::FRAME_RATE,
+    };
+    let all: Vec<Scenario> =
+        Scenario::ALL.into_iter().chain([Scenario::EMPTY, Scenario::BODIES, Scenario::HANDS]).collect();
+    let seen = play(&plan, &all, arguments.frames)?;
+    println!("{:<10} {:>8} {:>8} {:>8} {:>8} {:>8}", "", "ms mean", "longest", "things", "people", "twin");
+    for (scenario, seen) in all.iter().zip(&seen) {
+        let percent = |frames: u64| format!("{:.0} %", 100.0 * frames as f64 / f64::from(arguments.frames));
+        let [mean, longest] = seen.script_ms;
+        let (people, twin) = (percent(seen.people[0].max(seen.people[1])), percent(u64::from(seen.linked)));
+        println!("{:<10} {mean:>8.2} {longest:>8.2} {:>8} {people:>8} {twin:>8}", scenario.name, seen.items);
+        review.refused.extend(seen.refused().into_iter().map(|what| format!("{}: {what}", scenario.name)));
+    }
+    let of = |name: &str| all.iter().position(|scenario| scenario.name == name).map(|index| &seen[index]);
+    let (empty, bodies, hands) = (of("empty"), of("bodies"), of("hands"));
+    review.people(empty.zip(bodies), empty.zip(hands), of("one").zip(of("asleep")));
+    Ok(review.tell(&edition.installation))
+}
+
+/// Plays all situations, some at once, in their order.
+fn play(plan: &Plan, all: &[Scenario], frames: u32) -> Result<Vec<Seen>, String> {
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<Option<Result<Seen, String>>>> = Mutex::new(all.iter().map(|_| None).collect());
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while let Some((index, scenario)) = {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    all.get(index).map(|scenario| (index, scenario))
+                } {
+                    eprintln!("looking at {} …", scenario.name);
+                    let seen = Seen::of(plan, *scenario, frames).map_err(|why| format!("{}: {why}", scenario.name));
+                    done.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(seen);
+                }
+            });
+        }
+    });
+    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.into_iter().map(|seen| seen.unwrap_or_else(|| Err("a situation was not looked at".into()))).collect()
+}
+
+impl Review {
+    /// What the folder says of itself.
+    fn folder(&mut self, dir: &Path, installation: &Installation) {
+        let Installation { author, licence, title, id, .. } = installation;
+        if author.is_empty() {
+            self.refused.push("installation.toml: nobody is named; write `author = \"…\"`".into());
+        }
+        if licence.is_empty() {
+            let remedy =
+                "write an SPDX expression, such as `licence = \"CC-BY-4.0\"`: cities may only show what they may";
+            self.refused.push(format!("installation.toml: there is no licence; {remedy}"));
+        }
+        if title == id {
+            self.advice.push("installation.toml: it has no title for people; write `title = \"…\"`".into());
+        }
+        match std::fs::read_to_string(dir.join("moongate.d.ts")) {
+            Ok(types) if types != TYPES => self.advice.push(
+                "moongate.d.ts: is of another version of the engine; copy assets/moongate.d.ts anew, for your editor"
+                    .into(),
+            ),
+            _ => {}
+        }
+    }
+
+    /// Whether everybody has something to do: who is only seen, who only touches, and the other city.
+    fn people(&mut self, bodies: Option<(&Seen, &Seen)>, hands: Option<(&Seen, &Seen)>, twin: Option<(&Seen, &Seen)>) {
+        let same = |pair: Option<(&Seen, &Seen)>| pair.is_some_and(|(a, b)| !a.differs_from(b));
+        if same(bodies) {
+            self.refused.push(
+                "people who only stand and walk change nothing; most squares have no touch screen: draw here.bodies, or \
+                 answer `appear` and `still`"
+                    .into(),
+            );
+        }
+        if same(hands) {
+            self.refused.push(
+                "fingers change nothing; some screens have no camera: answer `down`, or draw here.touches".into(),
+            );
+        }
+        if same(twin) {
+            self.advice
+                .push("it looks the same with the other city and without it; show who is there, or their sky".into());
+        }
+    }
+
+    /// Prints it; true if nothing was refused.
+    fn tell(&self, installation: &Installation) -> bool {
+        println!();
+        for what in &self.refused {
+            println!("✗ {what}");
+        }
+        for what in &self.advice {
+            println!("· {what}");
+        }
+        let fit = self.refused.is_empty();
+        let title = &installation.title;
+        println!(
+            "{}",
+            if fit { format!("✓ {title} can be shown") } else { format!("✗ {title} is not to be shown like this") }
+        );
+        fit
+    }
+}

@@ -1,0 +1,201 @@
+//! Whether a picture flashes: more than three times a second over a part of the field of view can cause seizures (WCAG 2.2,
+//! success criterion 2.3.1, with its definitions of general and red flashes and of relative luminance).
+
+use image::RgbaImage;
+use std::collections::VecDeque;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+/// The picture in cells; each is judged by its mean.
+const CELLS: [usize; 2] = [48, 27];
+/// A third of the picture's sides: 341 × 256 of 1024 × 768 pixels.
+const FIELD: [usize; 2] = [CELLS[0] / 3, CELLS[1] / 3];
+/// Flashes in any second that are one too many.
+const TOO_MANY: usize = 4;
+/// Changes of relative luminance that count, if the darker state is below the second number.
+const STEP: f32 = 0.1;
+const DARK: f32 = 0.8;
+/// Changes of (R − G − B) × 320 that count, if one of the states is of saturated red.
+const RED_STEP: f32 = 20.0;
+const SATURATED: f32 = 0.8;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A place where it flashes too much.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Flashing {
+    /// When, since the first picture.
+    pub at: Duration,
+    /// The middle of the field, in fractions of the picture.
+    pub place: [f32; 2],
+    /// The share of the field that flashes.
+    pub share: f32,
+    /// Saturated red flashes.
+    pub red: bool,
+}
+
+/// One value of a cell, as it goes up and down.
+#[derive(Debug, Clone, Default)]
+struct Course {
+    /// The last turn, the value since that is farthest from it, and whether each is of saturated red.
+    turn: (f32, bool),
+    far: (f32, bool),
+    known: bool,
+    /// Changes that counted, within the last second.
+    changes: VecDeque<Duration>,
+}
+
+/// Watches pictures one after the other.
+#[derive(Debug)]
+pub struct FlashWatch {
+    /// Of each cell, luminance and red.
+    cells: Vec<[Course; 2]>,
+    worst: Option<Flashing>,
+}
+
+impl Course {
+    /// Takes the next value in; `counts` tells of two states whether their difference is a change.
+    fn take(&mut self, at: Duration, value: (f32, bool), counts: impl Fn((f32, bool), (f32, bool)) -> bool) {
+        while self.changes.front().is_some_and(|before| at.saturating_sub(*before) >= SECOND) {
+            self.changes.pop_front();
+        }
+        if !std::mem::replace(&mut self.known, true) {
+            (self.turn, self.far) = (value, value);
+            return;
+        }
+        let onwards = (self.far.0 - self.turn.0) * (value.0 - self.far.0) >= 0.0;
+        if onwards {
+            self.far = value;
+            return;
+        }
+        // It has turned; the way so far counts once the way back does.
+        if counts(self.far, value) {
+            if counts(self.turn, self.far) {
+                self.changes.push_back(at);
+            }
+            (self.turn, self.far) = (self.far, value);
+        }
+    }
+
+    /// Pairs of changes, up and down, within the last second; the change under way is one.
+    fn flashes(&self) -> usize {
+        (self.changes.len() + 1) / 2
+    }
+}
+
+impl Default for FlashWatch {
+    fn default() -> Self {
+        Self { cells: vec![Default::default(); CELLS[0] * CELLS[1]], worst: None }
+    }
+}
+
+impl FlashWatch {
+    /// The next picture, shown at a time since the first.
+    pub fn see(&mut self, at: Duration, picture: &RgbaImage) {
+        for (cell, colour) in self.cells.iter_mut().zip(means(picture)) {
+            let [r, g, b] = colour;
+            let luminance = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+            cell[0].take(at, (luminance, false), |a, b| (a.0 - b.0).abs() >= STEP && a.0.min(b.0) < DARK);
+            let saturated = r + g + b > 0.0 && r / (r + g + b) >= SATURATED;
+            let red = ((r - g - b) * 320.0).max(0.0);
+            cell[1].take(at, (red, saturated), |a, b| (a.0 - b.0).abs() > RED_STEP && (a.1 || b.1));
+        }
+        for red in [false, true] {
+            self.judge(at, red);
+        }
+    }
+
+    /// The worst that was seen, if anything was too much.
+    pub fn worst(&self) -> Option<Flashing> {
+        self.worst
+    }
+
+    fn judge(&mut self, at: Duration, red: bool) {
+        let [columns, rows] = CELLS;
+        let too_many: Vec<bool> = self.cells.iter().map(|cell| cell[usize::from(red)].flashes() >= TOO_MANY).collect();
+        if !too_many.contains(&true) {
+            return;
+        }
+        let [wide, high] = FIELD;
+        for top in 0..=rows - high {
+            for left in 0..=columns - wide {
+                let within =
+                    (top..top + high).flat_map(|row| &too_many[row * columns + left..row * columns + left + wide]);
+                let share = within.filter(|cell| **cell).count() as f32 / (wide * high) as f32;
+                if share > 0.25 && self.worst.is_none_or(|worst| share > worst.share) {
+                    let middle = |from: usize, side: usize, all: usize| (from as f32 + side as f32 / 2.0) / all as f32;
+                    let place = [middle(left, wide, columns), middle(top, high, rows)];
+                    self.worst = Some(Flashing { at, place, share, red });
+                }
+            }
+        }
+    }
+}
+
+/// The mean colour of each cell, in linear light.
+fn means(picture: &RgbaImage) -> Vec<[f32; 3]> {
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let mut sums = vec![[0.0_f32; 4]; CELLS[0] * CELLS[1]];
+    for (x, y, pixel) in picture.enumerate_pixels() {
+        let sum = &mut sums[(y as usize * CELLS[1] / height) * CELLS[0] + x as usize * CELLS[0] / width];
+        let [r, g, b, _] = pixel.0;
+        for (part, value) in sum.iter_mut().zip([linear(r), linear(g), linear(b), 1.0]) {
+            *part += value;
+        }
+    }
+    sums.iter().map(|[r, g, b, count]| [r, g, b].map(|part| part / count.max(1.0))).collect()
+}
+
+/// sRGB to linear light.
+fn linear(value: u8) -> f32 {
+    static ALL: LazyLock<[f32; 256]> = LazyLock::new(|| {
+        std::array::from_fn(|value| {
+            let value = value as f32 / 255.0;
+            if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        })
+    });
+    ALL[usize::from(value)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Rgba;
+
+    /// Two seconds at 60 pictures a second, in which a part of the picture alternates `times` a second.
+    fn watched(times: f64, share: f32, colours: [[u8; 3]; 2]) -> Option<Flashing> {
+        let mut watch = FlashWatch::default();
+        for frame in 0..120 {
+            let on = (f64::from(frame) / 60.0 * times).fract() < 0.5;
+            let [r, g, b] = colours[usize::from(on)];
+            let picture = RgbaImage::from_fn(96, 54, |x, _| {
+                if (x as f32) < 96.0 * share { Rgba([r, g, b, 255]) } else { Rgba([30, 30, 30, 255]) }
+            });
+            watch.see(Duration::from_secs_f64(f64::from(frame) / 60.0), &picture);
+        }
+        watch.worst()
+    }
+
+    const BLACK_AND_WHITE: [[u8; 3]; 2] = [[0; 3], [255; 3]];
+
+    #[test]
+    fn more_than_three_flashes_a_second_are_too_many() {
+        assert_eq!(watched(2.0, 1.0, BLACK_AND_WHITE), None);
+        assert_eq!(watched(3.0, 1.0, BLACK_AND_WHITE), None);
+        assert!(watched(5.0, 1.0, BLACK_AND_WHITE).is_some_and(|flashing| flashing.share > 0.9 && !flashing.red));
+        assert!(watched(12.0, 0.5, BLACK_AND_WHITE).is_some());
+    }
+
+    #[test]
+    fn what_is_small_or_slight_does_not_flash() {
+        assert_eq!(watched(10.0, 0.06, BLACK_AND_WHITE), None);
+        assert_eq!(watched(10.0, 1.0, [[100; 3], [120; 3]]), None);
+        assert_eq!(watched(10.0, 1.0, [[240; 3], [255; 3]]), None, "both are bright");
+    }
+
+    #[test]
+    fn red_is_worse() {
+        let red = watched(5.0, 1.0, [[90, 0, 0], [150, 0, 0]]);
+        assert!(red.is_some_and(|flashing| flashing.red), "{red:?}");
+        assert_eq!(watched(5.0, 1.0, [[0, 0, 90], [0, 0, 150]]), None);
+    }
+}

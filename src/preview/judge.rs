@@ -1,0 +1,120 @@
+//! What is to be said of a scene: looked at in every situation, frame by frame.
+
+use super::flash::{FlashWatch, Flashing};
+use super::scenario::Scenario;
+use super::world::{Plan, World};
+use crate::scene::{BUDGET_MS, ITEMS_MAX, ScriptFault};
+use crate::stage::Studio;
+use image::RgbaImage;
+use std::time::Duration;
+
+/// Frames in each situation, and how many a second.
+pub const FRAMES: u32 = 600;
+/// See [`FRAMES`].
+pub const FRAME_RATE: u32 = 60;
+/// Width of the pictures that are judged; flashes are judged in cells a fifth of a hundredth as large.
+const WIDTH: u32 = 192;
+/// Two pictures differ if this share of their pixels does, by so much in one channel.
+const DIFFERENT: (f32, u8) = (0.004, 12);
+/// Pictures that are compared between situations: one in so many frames, from the second second on.
+const COMPARED: u32 = 20;
+const FIRST: u32 = 120;
+
+/// What was seen in one situation.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// Faults of the script and of its shaders, each once.
+    pub faults: Vec<ScriptFault>,
+    /// Script time of a frame in milliseconds: the mean, and the longest.
+    pub script_ms: [f64; 2],
+    /// Things in the fullest picture.
+    pub items: usize,
+    /// The worst that flashes.
+    pub flashing: Option<Flashing>,
+    /// Sounds, signals, marks and lines that the scene made.
+    pub acts: [u64; 4],
+    /// Frames in which somebody was seen, and in which somebody touched.
+    pub people: [u64; 2],
+    /// Frames in which the twin was there.
+    pub linked: u32,
+    /// Pictures to be compared with those of another situation.
+    pictures: Vec<RgbaImage>,
+}
+
+impl Seen {
+    /// Plays one situation. The error is what ended the scene.
+    pub fn of(plan: &Plan, scenario: Scenario, frames: u32) -> Result<Self, String> {
+        let plan = Plan { scenario, rate: FRAME_RATE, ..plan.clone() };
+        let canvas = plan.edition.installation.canvas_size();
+        let height = (WIDTH as f32 * canvas[1] / canvas[0]).round().max(27.0) as u32;
+        let mut studio = Studio::new(canvas, [WIDTH, height])?;
+        let mut world = World::new(&plan)?;
+        let (mut watch, mut seen) = (FlashWatch::default(), Self::default());
+        for frame in 0..frames {
+            world.turn()?;
+            let shot = world.towns()[0].shot();
+            let [here, there] = &shot.watched;
+            let painted = studio.paint(&shot.picture, Some(&plan.edition), [here, there], &shot.uniforms)?;
+            watch.see(Duration::from_secs_f64(f64::from(frame) / f64::from(FRAME_RATE)), &painted);
+            seen.linked += u32::from(world.is_linked());
+            if frame >= FIRST && frame % COMPARED == 0 {
+                seen.pictures.push(painted);
+            }
+        }
+        let town = &world.towns()[0];
+        for fault in &town.faults {
+            if seen.faults.iter().all(|known| (&known.file, known.place) != (&fault.file, fault.place)) {
+                seen.faults.push(fault.clone());
+            }
+        }
+        for fault in studio.faults() {
+            let remedy = "try it without what was changed last";
+            seen.faults.push(ScriptFault::new(&fault.shader, format!("the driver refuses it: {}", fault.why), remedy));
+        }
+        let ms = |us: f64| us / 1e3;
+        let mean = town.took_us.iter().sum::<u64>() as f64 / town.took_us.len().max(1) as f64;
+        let longest = town.took_us.iter().skip(1).max().copied().unwrap_or_default() as f64;
+        seen.script_ms = [ms(mean), ms(longest)];
+        seen.items = town.items.iter().max().copied().unwrap_or_default();
+        (seen.flashing, seen.acts, seen.people) = (watch.worst(), town.acts, town.seen);
+        Ok(seen)
+    }
+
+    /// What a reviewer would refuse.
+    pub fn refused(&self) -> Vec<String> {
+        let mut said: Vec<String> = self.faults.iter().map(ToString::to_string).collect();
+        let [mean, _] = self.script_ms;
+        if mean > BUDGET_MS as f64 {
+            said.push(format!("its script takes {mean:.1} ms a frame; {BUDGET_MS} are allowed: draw or compute less"));
+        }
+        if self.items > ITEMS_MAX * 9 / 10 {
+            said.push(format!("{} things in one picture; {ITEMS_MAX} are allowed: draw fewer", self.items));
+        }
+        if let Some(Flashing { at, place: [x, y], share, red }) = self.flashing {
+            let what = if red { "red light flashes" } else { "it flashes" };
+            said.push(format!(
+                "{what} more than three times a second at {:.1} s, round {:.0} % from the left and {:.0} % from the top, \
+                 over {:.0} % of a third of the picture's width and height; that can cause seizures (WCAG 2.3.1): let it \
+                 change more slowly, by less, or over less of the picture",
+                at.as_secs_f64(),
+                100.0 * x,
+                100.0 * y,
+                100.0 * share,
+            ));
+        }
+        said
+    }
+
+    /// True when the pictures of two situations can be told apart.
+    pub fn differs_from(&self, other: &Self) -> bool {
+        self.acts[..3] != other.acts[..3]
+            || self.pictures.iter().zip(&other.pictures).any(|(a, b)| difference(a, b) > DIFFERENT.0)
+    }
+}
+
+/// The share of pixels that are not the same.
+fn difference(a: &RgbaImage, b: &RgbaImage) -> f32 {
+    let far =
+        |(a, b): &(&image::Rgba<u8>, &image::Rgba<u8>)| a.0.iter().zip(b.0).any(|(a, b)| a.abs_diff(b) > DIFFERENT.1);
+    a.pixels().zip(b.pixels()).filter(far).count() as f32 / (a.width() * a.height()).max(1) as f32
+}

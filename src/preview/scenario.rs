@@ -1,0 +1,127 @@
+//! Who comes, and what becomes of the link: the situations that a scene is looked at in.
+
+use crate::device::cast::Cast;
+use crate::device::street::{Crowd, Weather};
+use crate::manifest::nearest;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A cast in front of a site: who touches, and who is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guests {
+    /// On the screen.
+    pub touch: Cast,
+    /// On the street.
+    pub seen: Crowd,
+}
+
+impl Guests {
+    /// An empty square.
+    pub const NOBODY: Self = Self { touch: Cast::Nobody, seen: Crowd::Nobody };
+}
+
+impl Default for Guests {
+    /// A few who walk, and one of them tries it out.
+    fn default() -> Self {
+        Self { touch: Cast::One, seen: Crowd::Few }
+    }
+}
+
+impl FromStr for Guests {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match (word.parse(), word.parse()) {
+            (Ok(touch), Ok(seen)) => Ok(Self { touch, seen }),
+            (Err(_), Ok(Crowd::Few)) => Ok(Self::default()),
+            // Who is only seen touches nothing, but for a hand held out.
+            (Err(_), Ok(seen)) => Ok(Self { touch: Cast::Nobody, seen }),
+            (_, Err(_)) => {
+                let known = Crowd::ALL.map(|crowd| crowd.to_string());
+                let meant = nearest(word, known.iter().map(String::as_str));
+                let help = meant.map_or_else(
+                    || format!("there are {}", known.join(", ")),
+                    |meant| format!("did you mean {meant}?"),
+                );
+                Err(format!("there is no cast \"{word}\"; {help}"))
+            }
+        }
+    }
+}
+
+/// One situation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scenario {
+    /// As a command line and a file name say it.
+    pub name: &'static str,
+    /// Who comes, here and there.
+    pub guests: [Guests; 2],
+    /// What the sky does.
+    pub weather: Weather,
+    /// When the link is cut, and when it is mended again.
+    pub cut: Option<[Duration; 2]>,
+    /// The twin's site is not there at all.
+    pub asleep: bool,
+}
+
+const NOBODY: Guests = Guests::NOBODY;
+const ONE: Guests = Guests { touch: Cast::One, seen: Crowd::One };
+const FEW: Guests = Guests { touch: Cast::One, seen: Crowd::Few };
+const FORTY: Guests = Guests { touch: Cast::Forty, seen: Crowd::Forty };
+const VANDAL: Guests = Guests { touch: Cast::Vandal, seen: Crowd::Vandal };
+
+const fn plain(name: &'static str, guests: [Guests; 2]) -> Scenario {
+    Scenario { name, guests, weather: Weather::Day, cut: None, asleep: false }
+}
+
+impl Scenario {
+    /// Those that every scene has to stand.
+    pub const ALL: [Self; 7] = [
+        plain("nobody", [NOBODY, NOBODY]),
+        plain("one", [ONE, NOBODY]),
+        plain("meeting", [FEW, FEW]),
+        plain("forty", [FORTY, FORTY]),
+        plain("vandal", [VANDAL, ONE]),
+        Self { asleep: true, ..plain("asleep", [ONE, NOBODY]) },
+        Self { cut: Some([Duration::from_secs(4), Duration::from_secs(8)]), ..plain("cut", [FEW, FEW]) },
+    ];
+
+    /// People who walk by and stand, and no hand that touches; the twin's site is not there.
+    pub const BODIES: Self =
+        Self { asleep: true, ..plain("bodies", [Guests { touch: Cast::Nobody, seen: Crowd::Few }, NOBODY]) };
+    /// Hands, and nobody whom a camera sees; the twin's site is not there.
+    pub const HANDS: Self =
+        Self { asleep: true, ..plain("hands", [Guests { touch: Cast::One, seen: Crowd::Nobody }, NOBODY]) };
+    /// Nobody, and the twin's site is not there: what the two above are compared with.
+    pub const EMPTY: Self = Self { asleep: true, ..plain("empty", [NOBODY, NOBODY]) };
+
+    /// By its name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scenario| scenario.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_word_says_who_touches_and_who_is_seen() {
+        let guests = |word: &str| word.parse::<Guests>();
+        assert_eq!(guests("nobody"), Ok(Guests::NOBODY));
+        assert_eq!(guests("few"), Ok(Guests::default()));
+        assert_eq!(guests("forty"), Ok(Guests { touch: Cast::Forty, seen: Crowd::Forty }));
+        assert_eq!(guests("wheelchair"), Ok(Guests { touch: Cast::Nobody, seen: Crowd::Wheelchair }));
+        assert!(guests("fourty").is_err_and(|why| why.contains("did you mean forty?")));
+        // Whoever touches can be seen too.
+        for cast in ["nobody", "one", "shy", "forty", "vandal"] {
+            assert_eq!(guests(cast).map(|guests| guests.touch), cast.parse());
+        }
+    }
+
+    #[test]
+    fn situations_have_names() {
+        assert_eq!(Scenario::named("forty").map(|scenario| scenario.guests[1].seen), Some(Crowd::Forty));
+        assert_eq!(Scenario::named("fourty"), None);
+    }
+}

@@ -1,0 +1,158 @@
+//! What stands before and after an artist's WGSL: what it can read, and what calls it.
+
+use super::uniforms::ENGINE;
+
+/// Most buffers of one shader.
+pub const BUFFERS_MAX: usize = 4;
+/// Their names, as in `fn buffer_a` and `read_a`.
+const BUFFERS: [char; BUFFERS_MAX] = ['a', 'b', 'c', 'd'];
+/// The sides of buffers, as a fraction of the canvas, if a shader says no `const buffer_scale`; and the least.
+const SCALES: [f32; 2] = [1.0, 1.0 / 16.0];
+
+const SAMPLER: &str = "@group(0) @binding(4) var moongate_sampler: sampler;\n";
+const PARAMS: &str = "@group(0) @binding(1) var<uniform> params: Params;\n";
+/// How far a cycle of so many seconds is, 0 to 1, without a jump when `now` begins again.
+const PHASE: &str = "fn phase(period: f32) -> f32 {
+    return fract(fract(engine.hours * fract(3600.0 / period)) + engine.now / period);
+}
+";
+/// What a shader can look at: a name, its binding, and how it is read. All cover the canvas from edge to edge.
+const SIGHTS: [(&str, u32, &str); 5] = [
+    ("body_here", 2, "f32 { return SAMPLE.r; }"),
+    ("flow_here", 3, "vec2f { return SAMPLE.rg; }"),
+    ("body_there", 5, "f32 { return SAMPLE.r; }"),
+    ("flow_there", 6, "vec2f { return SAMPLE.rg; }"),
+    ("previous", 7, "vec4f { return SAMPLE; }"),
+];
+/// The binding of the first buffer.
+const FIRST_BUFFER: u32 = 8;
+
+const TAIL: &str = "
+struct MoongateVertex { @builtin(position) position: vec4f, @location(0) at: vec2f }
+@vertex fn moongate_vertex(@builtin(vertex_index) index: u32) -> MoongateVertex {
+    let corner = vec2f(f32(index & 1u), f32(index >> 1u)) * 2.0;
+    var out: MoongateVertex;
+    out.position = vec4f(corner.x * 2.0 - 1.0, 1.0 - corner.y * 2.0, 0.0, 1.0);
+    out.at = corner * engine.canvas;
+    return out;
+}
+fn moongate_paint(at: vec2f) -> vec4f {
+    let colour = paint(at);
+    let a = clamp(colour.a, 0.0, 1.0);
+    return vec4f(clamp(colour.rgb, vec3f(0.0), vec3f(1.0)) * a, a);
+}
+@fragment fn moongate_fragment(in: MoongateVertex) -> @location(0) vec4f {
+    return moongate_paint(in.at);
+}
+@fragment fn moongate_darkens(in: MoongateVertex) -> @location(0) vec4f {
+    let colour = moongate_paint(in.at);
+    return vec4f(colour.rgb + 1.0 - colour.a, colour.a);
+}
+";
+
+/// What a shader looks at besides its parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Looks {
+    /// At people, of here or of there, or at how they move.
+    pub people: bool,
+    /// At the picture before.
+    pub previous: bool,
+}
+
+/// What is added to one source.
+pub(super) struct Harness {
+    pub head: String,
+    pub tail: String,
+    pub looks: Looks,
+    /// Which buffers it paints, by their numbers.
+    pub buffers: Vec<usize>,
+    /// Their sides, as a fraction of the canvas.
+    pub scale: f32,
+}
+
+/// True where `name` stands as a word of its own.
+fn names(source: &str, name: &str) -> bool {
+    let part = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
+    let ends = |at: usize| (source[..at].chars().next_back(), source[at + name.len()..].chars().next());
+    source.match_indices(name).any(|(at, _)| {
+        let (before, after) = ends(at);
+        !part(before) && !part(after)
+    })
+}
+
+/// The number of a `const buffer_scale = 0.5;`.
+fn scale(source: &str) -> Option<f32> {
+    let (_, rest) = source.split_once("const buffer_scale")?;
+    let (_, value) = rest.split_once(';')?.0.split_once('=')?;
+    value.trim().trim_end_matches('f').parse().ok()
+}
+
+impl Harness {
+    pub fn of(source: &str) -> Self {
+        let buffers: Vec<usize> =
+            (0..BUFFERS_MAX).filter(|i| names(source, &format!("buffer_{}", BUFFERS[*i]))).collect();
+        let mut head = String::from(ENGINE);
+        if !source.contains("fn phase(") {
+            head += PHASE;
+        }
+        let mut looks = Looks::default();
+        let mut sampled = String::new();
+        let mut sight = |name: &str, binding: u32, read: &str| {
+            let sample = format!("textureSampleLevel(moongate_{binding}, moongate_sampler, at / engine.canvas, 0.0)");
+            let read = read.replace("SAMPLE", &sample);
+            sampled += &format!("@group(0) @binding({binding}) var moongate_{binding}: texture_2d<f32>;\n");
+            sampled += &format!("fn {name}(at: vec2f) -> {read}\n");
+        };
+        for (name, binding, read) in SIGHTS {
+            // Who has a function of that name means that one.
+            if names(source, name) && !source.contains(&format!("fn {name}(")) {
+                sight(name, binding, read);
+                *(if name == "previous" { &mut looks.previous } else { &mut looks.people }) = true;
+            }
+        }
+        for i in &buffers {
+            sight(&format!("read_{}", BUFFERS[*i]), FIRST_BUFFER + *i as u32, "vec4f { return SAMPLE; }");
+        }
+        if !sampled.is_empty() {
+            head += SAMPLER;
+            head += &sampled;
+        }
+        if source.contains("struct Params") {
+            head += PARAMS;
+        }
+        let mut tail = String::from(TAIL);
+        for name in buffers.iter().map(|i| BUFFERS[*i]) {
+            // What is no number would stay for ever; half precision holds up to 65,504.
+            tail += &format!(
+                "@fragment fn moongate_buffer_{name}(in: MoongateVertex) -> @location(0) vec4f {{
+    return clamp(buffer_{name}(in.at), vec4f(-65504.0), vec4f(65504.0));
+}}\n"
+            );
+        }
+        let scale = scale(source).filter(|scale| scale.is_finite()).unwrap_or(SCALES[0]).clamp(SCALES[1], SCALES[0]);
+        Self { head, tail, looks, buffers, scale }
+    }
+}
+
+/// The entry point that paints a buffer.
+pub fn buffer_entry(buffer: usize) -> String {
+    format!("moongate_buffer_{}", BUFFERS[buffer.min(BUFFERS_MAX - 1)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_named_is_added() {
+        let plain = Harness::of("fn paint(at: vec2f) -> vec4f { return vec4f(1.0); } // not anybody_here");
+        assert!(!plain.head.contains("sampler") && plain.buffers.is_empty() && plain.looks == Looks::default());
+        let smoke = Harness::of("const buffer_scale = 0.25;\nfn buffer_a(at: vec2f) -> vec4f { return read_a(at); }");
+        assert!(smoke.head.contains("fn read_a") && !smoke.head.contains("read_b"));
+        assert_eq!((smoke.buffers, smoke.scale), (vec![0], 0.25));
+        assert!(
+            Harness::of("let x = body_there(at) + previous(at).r;").looks == Looks { people: true, previous: true }
+        );
+        assert_eq!(Harness::of("const buffer_scale: f32 = 9e9f;").scale, 1.0);
+    }
+}

@@ -1,0 +1,58 @@
+// Layers that stay, and particles. Part of the module "moongate", after tools.js.
+
+const KEPT_MAX = 4, KEPT_AT_ONCE = 500; // layers, and things that are drawn onto one in a frame
+const keptLayers = new Map(); // by name: their slots, and what is on them
+
+/** What was drawn once and stays: each thing is drawn when it comes, all of them again when one is gone. */
+function kept(name, things, paint, style) {
+  const usage = 'draw.kept("cloth", ours.rows.all(), (row) => { … })';
+  if (typeof name !== "string") throw new Error(`draw.kept: the name is ${sort(name)}, not a text; use ${usage}`);
+  if (!Array.isArray(things)) throw new Error(`draw.kept: the things are ${sort(things)}, not an array; use ${usage}`);
+  if (typeof paint !== "function") throw new Error(`draw.kept: what draws a thing is ${sort(paint)}, not a function; use ${usage}`);
+  let layer = keptLayers.get(name);
+  if (!layer) {
+    if (keptLayers.size >= KEPT_MAX) throw new Error(`draw.kept: more than ${KEPT_MAX} layers; draw more things onto one`);
+    keptLayers.set(name, (layer = { slot: keptLayers.size, drawn: new Set() }));
+  }
+  const all = new Set(things);
+  const anew = [...layer.drawn].some((thing) => !all.has(thing));
+  const known = anew ? new Set() : layer.drawn;
+  const news = [];
+  for (const thing of all) {
+    if (news.length > KEPT_AT_ONCE) break;
+    if (!known.has(thing)) news.push(thing);
+  }
+  const whole = news.length <= KEPT_AT_ONCE;
+  if (!whole) news.pop();
+  if (anew || news.length) {
+    native.keep(layer.slot, anew, whole, () => { for (const thing of news) paint(thing); });
+    for (const thing of news) known.add(thing);
+    layer.drawn = known;
+  }
+  native.kept(layer.slot, style);
+}
+
+/** Many small things that the engine moves. */
+class Particles {
+  #id;
+
+  constructor(id) {
+    this.#id = id;
+    Object.freeze(this);
+  }
+
+  static draw(particles) {
+    if (!(particles instanceof Particles)) throw new Error(`draw.particles: ${sort(particles)} has no particles; use const snow = particles({ life: 4 }); draw.particles(snow);`);
+    native.swarmSeen(particles.#id);
+  }
+
+  get count() { return native.swarmCount(this.#id); }
+  emit(place, more) { native.swarmEmit(this.#id, place, more); }
+  clear() { native.swarmClear(this.#id); }
+}
+
+export const particles = (plan) => new Particles(native.swarm(plan));
+
+function seen(particles) {
+  Particles.draw(particles);
+}

@@ -1,0 +1,143 @@
+//! What every shader of an artist can read besides its own parameters: time, and both cities as numbers.
+
+use super::colour::Colour;
+use super::message::{CityCard, Sees, SiteSeen};
+
+/// Touches and bodies of each city that a shader is told of.
+const TOUCHES: usize = 16;
+const BODIES: usize = 32;
+/// Bytes of the uniforms, as [`ENGINE`] declares them.
+pub const ENGINE_UNIFORM_SIZE: usize = 32 + 2 * CITY_SIZE;
+const CITY_SIZE: usize = 48 + 16 * (TOUCHES + BODIES);
+/// `now` begins again after so many seconds, since a shader's numbers lose their fractions after days.
+const WRAP: f64 = 3_600.0;
+/// And the count of hours after so many, for the same reason.
+const HOURS: f64 = 4_096.0;
+
+/// It stands before every artist's source.
+pub(super) const ENGINE: &str = "struct City { colour: vec4f, sun: vec2f, stir: f32, hour: f32, touches: u32, bodies: u32, unused: vec2f, touch: array<vec4f, 16>, body: array<vec4f, 32> }
+struct Engine { canvas: vec2f, now: f32, pixel: f32, dt: f32, hours: f32, linked: f32, delay: f32, here: City, there: City }
+@group(0) @binding(0) var<uniform> engine: Engine;
+";
+
+/// What shaders are told of one frame.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Uniforms {
+    /// The shared clock, in seconds.
+    pub now: f64,
+    /// Seconds since the frame before.
+    pub dt: f64,
+    /// The twin is there.
+    pub linked: bool,
+    /// One way to the twin, in seconds.
+    pub delay: f64,
+    /// This city and the other one.
+    pub cities: [CityUniforms; 2],
+}
+
+/// What shaders are told of one city.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CityUniforms {
+    colour: [f32; 4],
+    sun: [f32; 2],
+    stir: f32,
+    hour: f32,
+    touches: Vec<[f32; 4]>,
+    bodies: Vec<[f32; 4]>,
+}
+
+impl Uniforms {
+    /// At `now` on the shared clock, and nothing else.
+    pub fn at(now: f64) -> Self {
+        Self { now, ..Self::default() }
+    }
+
+    /// Of what a scene sees.
+    pub fn of(sees: &Sees, cards: [&CityCard; 2]) -> Self {
+        let city = |site: &SiteSeen, card: &CityCard| CityUniforms::of(site, card, sees.now);
+        Self {
+            now: sees.now,
+            dt: sees.dt,
+            linked: sees.linked,
+            delay: sees.delay,
+            cities: [city(&sees.here, cards[0]), city(&sees.there, cards[1])],
+        }
+    }
+
+    /// As a shader reads them; `canvas` in its units, and how many pixels one of them is.
+    pub fn bytes(&self, canvas: [f32; 2], pixel: f32) -> Vec<u8> {
+        let mut words: Vec<[u8; 4]> = Vec::with_capacity(ENGINE_UNIFORM_SIZE / 4);
+        let mut put = |numbers: &[f32]| words.extend(numbers.iter().map(|number| number.to_le_bytes()));
+        let now = self.now.max(0.0);
+        put(&[canvas[0], canvas[1], (now % WRAP) as f32, pixel]);
+        let hours = (now / WRAP).floor() % HOURS;
+        put(&[self.dt as f32, hours as f32, f32::from(u8::from(self.linked)), self.delay as f32]);
+        for city in &self.cities {
+            put(&city.colour);
+            put(&[city.sun[0], city.sun[1], city.stir, city.hour]);
+            // Counts are whole numbers to a shader.
+            let counts = [city.touches.len(), city.bodies.len(), 0, 0].map(|count| f32::from_bits(count as u32));
+            put(&counts);
+            for (list, most) in [(&city.touches, TOUCHES), (&city.bodies, BODIES)] {
+                for i in 0..most {
+                    put(list.get(i).unwrap_or(&[0.0; 4]));
+                }
+            }
+        }
+        words.concat()
+    }
+}
+
+impl CityUniforms {
+    fn of(site: &SiteSeen, card: &CityCard, now: f64) -> Self {
+        let Colour(colour) = Colour::parse(&card.colour).unwrap_or_default();
+        let touches = site.touches.iter().take(TOUCHES);
+        let touches = touches.map(|touch| [touch.x, touch.y, (now - touch.began).max(0.0) as f32, touch.id as f32]);
+        let bodies = site.bodies.iter().take(BODIES);
+        let bodies = bodies.map(|body| [0, 1, 2, 3].map(|i| body.at[i] as f32 / 10.0));
+        Self {
+            colour: colour.map(|part| f32::from(part) / 255.0),
+            sun: [site.sun.altitude as f32, site.sun.azimuth as f32],
+            stir: site.stir,
+            hour: site.clock.hour as f32 + site.clock.minute as f32 / 60.0 + site.clock.second as f32 / 3_600.0,
+            touches: touches.collect(),
+            bodies: bodies.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::TouchSeen;
+
+    fn card(colour: &str) -> CityCard {
+        let text = || String::from("x");
+        CityCard { name: text(), latin: text(), domain: text(), colour: colour.into(), language: text() }
+    }
+
+    #[test]
+    fn they_lie_as_the_shader_reads_them() {
+        let module = naga::front::wgsl::parse_str(ENGINE).expect("it is WGSL");
+        let of =
+            |name: &str| module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).map(|(_, ty)| &ty.inner);
+        let Some(naga::TypeInner::Struct { span, .. }) = of("Engine") else { panic!("it is declared") };
+        assert_eq!(*span as usize, ENGINE_UNIFORM_SIZE);
+        let Some(naga::TypeInner::Struct { span, members }) = of("City") else { panic!("it is declared") };
+        assert_eq!(*span as usize, CITY_SIZE);
+        let place = |name: &str| members.iter().find(|m| m.name.as_deref() == Some(name)).map(|m| m.offset);
+        assert_eq!(["stir", "touches", "touch", "body"].map(place), [Some(24), Some(32), Some(48), Some(48 + 256)]);
+
+        let mut sees = Sees { now: 2.0 * 3_600.0 + 5.0, linked: true, ..Sees::default() };
+        sees.there.touches = vec![TouchSeen { id: 7, x: 10.0, y: 20.0, by: "finger", began: 7_204.0 }];
+        let bytes = Uniforms::of(&sees, [&card("#ff0000"), &card("#0000ff")]).bytes([1_920.0, 1_080.0], 2.0);
+        assert_eq!(bytes.len(), ENGINE_UNIFORM_SIZE);
+        let word = |at: usize| bytes[at..at + 4].try_into().expect("four");
+        let number = |at: usize| f32::from_le_bytes(word(at));
+        assert_eq!([8, 20, 24].map(number), [5.0, 2.0, 1.0]);
+        let there = 32 + CITY_SIZE;
+        assert_eq!([there, there + 8].map(number), [0.0, 1.0]);
+        assert_eq!(u32::from_le_bytes(word(there + 32)), 1);
+        assert_eq!([there + 48, there + 52, there + 56].map(number), [10.0, 20.0, 1.0]);
+    }
+}

@@ -1,0 +1,237 @@
+//! Layers that stay from picture to picture: trails, which fade, and what is kept.
+
+use super::batch::Laid;
+use super::brushes::{Stencil, Surface, target};
+use super::pigments::view;
+use crate::scene::{Blend, KEPT_MAX, TRAILS_MAX, Trail};
+use bevy::render::render_resource::{
+    BindGroup, BindGroupEntries, BindGroupLayout, BindGroupLayoutEntry, BufferInitDescriptor, BufferUsages, Extent3d,
+    FilterMode, MultisampleState, PipelineLayoutDescriptor, PrimitiveState, RawFragmentState,
+    RawRenderPipelineDescriptor, RawVertexState, RenderPipeline, Sampler, SamplerDescriptor, ShaderModule,
+    ShaderModuleDescriptor, ShaderSource, Texture, TextureDescriptor, TextureDimension, TextureFormat, TextureUsages,
+    TextureView,
+};
+use bevy::render::renderer::RenderDevice;
+use bytemuck::{Pod, Zeroable};
+use std::collections::HashMap;
+
+/// A trail that was not drawn for longer has faded as if it had been this long, in seconds.
+const PAUSE_MAX: f64 = 30.0;
+/// And has moved as if it had been this long.
+const STEP_MAX: f32 = 0.1;
+const IDENTITY: [f32; 4] = [1.0, 0.0, 0.0, 1.0];
+
+/// How a picture is laid, as `shaders/layer.wgsl` reads it.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Placed {
+    matrix: [f32; 4],
+    shift: [f32; 2],
+    alpha: f32,
+    darkens: f32,
+}
+
+/// A trail: what it is, and what it was in the picture before.
+struct Echo {
+    now: (Texture, TextureView),
+    before: (Texture, TextureView),
+    /// When it was drawn, on the shared clock, in seconds.
+    at: f64,
+}
+
+/// All layers of a canvas.
+pub(super) struct Layers {
+    layout: BindGroupLayout,
+    module: ShaderModule,
+    linear: Sampler,
+    pipelines: HashMap<(Surface, Option<Blend>, Stencil), RenderPipeline>,
+    trails: [Option<Echo>; TRAILS_MAX],
+    kept: [Option<(Texture, TextureView)>; KEPT_MAX],
+}
+
+impl Layers {
+    /// `entries`: what binds a uniform, a texture and a sampler.
+    pub fn new(device: &RenderDevice, entries: &[BindGroupLayoutEntry]) -> Self {
+        let source = ShaderSource::Wgsl(include_str!("../../shaders/layer.wgsl").into());
+        let linear = device.create_sampler(&SamplerDescriptor {
+            mag_filter: FilterMode::Linear,
+            min_filter: FilterMode::Linear,
+            ..Default::default()
+        });
+        Self {
+            layout: device.create_bind_group_layout("laid", entries),
+            module: device.create_and_validate_shader_module(ShaderModuleDescriptor { label: Some("laid"), source }),
+            linear,
+            pipelines: HashMap::new(),
+            trails: Default::default(),
+            kept: Default::default(),
+        }
+    }
+
+    /// Nothing is there any more.
+    pub fn clear(&mut self) {
+        (self.trails, self.kept) = Default::default();
+    }
+
+    /// What is kept in a slot, and whether it is new and holds nothing yet.
+    pub fn kept(&mut self, device: &RenderDevice, slot: usize, size: Extent3d) -> Option<(TextureView, bool)> {
+        let layer = self.kept.get_mut(slot)?;
+        let fits = layer.as_ref().is_some_and(|(texture, _)| texture.size() == size);
+        if !fits {
+            *layer = Some(sheet(device, "kept", size, TextureFormat::Rgba8Unorm));
+        }
+        layer.as_ref().map(|(_, view)| (view.clone(), !fits))
+    }
+
+    /// What is kept in a slot, if anything is.
+    pub fn kept_view(&self, slot: usize) -> Option<&TextureView> {
+        self.kept.get(slot)?.as_ref().map(|(_, view)| view)
+    }
+
+    /// What a trail is.
+    pub fn trail_view(&self, slot: usize) -> Option<&TextureView> {
+        self.trails.get(slot)?.as_ref().map(|echo| &echo.now.1)
+    }
+
+    /// Begins a trail's next picture: gives what is to be drawn into, and what lays what it was into that.
+    pub fn next(
+        &mut self,
+        device: &RenderDevice,
+        slot: usize,
+        (trail, now): (&Trail, f64),
+        (size, canvas): (Extent3d, [f32; 2]),
+    ) -> Option<(TextureView, Option<BindGroup>)> {
+        let layer = self.trails.get_mut(slot)?;
+        if layer.as_ref().is_none_or(|echo| echo.now.0.size() != size) {
+            let sheet = || sheet(device, "trail", size, Surface::Trail.format());
+            *layer = Some(Echo { now: sheet(), before: sheet(), at: f64::MIN });
+        }
+        let echo = layer.as_mut()?;
+        std::mem::swap(&mut echo.now, &mut echo.before);
+        let passed = (now - std::mem::replace(&mut echo.at, now)).clamp(0.0, PAUSE_MAX) as f32;
+        let (view, before) = (echo.now.1.clone(), echo.before.1.clone());
+        let fresh = passed >= PAUSE_MAX as f32;
+        let group = (!fresh).then(|| self.group(device, &faded(trail, passed, canvas), &before));
+        Some((view, group))
+    }
+
+    /// What lays a picture as it is.
+    pub fn laid(&self, device: &RenderDevice, laid: &Laid, picture: &TextureView) -> BindGroup {
+        let darkens = f32::from(u8::from(laid.blend == Blend::Darken));
+        self.group(device, &Placed { matrix: IDENTITY, shift: [0.0; 2], alpha: laid.alpha, darkens }, picture)
+    }
+
+    fn group(&self, device: &RenderDevice, placed: &Placed, picture: &TextureView) -> BindGroup {
+        let contents = bytemuck::bytes_of(placed);
+        let usage = BufferUsages::UNIFORM;
+        let placed = device.create_buffer_with_data(&BufferInitDescriptor { label: Some("laid"), contents, usage });
+        let entries = BindGroupEntries::sequential((placed.as_entire_binding(), picture, &self.linear));
+        device.create_bind_group("laid", &self.layout, &entries)
+    }
+
+    /// For laying a picture onto a surface; without a blend what was there is replaced.
+    pub fn pipeline(
+        &mut self,
+        device: &RenderDevice,
+        surface: Surface,
+        blend: Option<Blend>,
+        stencil: Stencil,
+    ) -> RenderPipeline {
+        let Self { layout, module, pipelines, .. } = self;
+        let make = || {
+            let mut target = target(surface, blend.unwrap_or_default());
+            if blend.is_none() {
+                target.blend = None;
+            }
+            let layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
+                label: Some("laid"),
+                bind_group_layouts: &[Some(layout.value())],
+                immediate_size: 0,
+            });
+            device.create_render_pipeline(&RawRenderPipelineDescriptor {
+                label: Some("laid"),
+                layout: Some(&layout),
+                vertex: RawVertexState {
+                    module,
+                    entry_point: Some("vertex"),
+                    compilation_options: Default::default(),
+                    buffers: &[],
+                },
+                primitive: PrimitiveState::default(),
+                depth_stencil: stencil.state(),
+                multisample: MultisampleState::default(),
+                fragment: Some(RawFragmentState {
+                    module,
+                    entry_point: Some("fragment"),
+                    compilation_options: Default::default(),
+                    targets: &[Some(target)],
+                }),
+                multiview_mask: None,
+                cache: None,
+            })
+        };
+        pipelines.entry((surface, blend, stencil)).or_insert_with(make).clone()
+    }
+}
+
+/// A texture to draw into and to look at.
+pub(super) fn sheet(
+    device: &RenderDevice,
+    label: &str,
+    size: Extent3d,
+    format: TextureFormat,
+) -> (Texture, TextureView) {
+    let texture = device.create_texture(&TextureDescriptor {
+        label: Some(label),
+        size,
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: TextureDimension::D2,
+        format,
+        usage: TextureUsages::TEXTURE_BINDING | TextureUsages::RENDER_ATTACHMENT | TextureUsages::COPY_DST,
+        view_formats: &[],
+    });
+    let view = view(&texture);
+    (texture, view)
+}
+
+/// Where a trail was `passed` seconds ago, in fractions of the canvas, and how much of it is left.
+fn faded(trail: &Trail, passed: f32, [width, height]: [f32; 2]) -> Placed {
+    let step = passed.min(STEP_MAX);
+    let (sin, cos) = (-trail.turn * step).sin_cos();
+    let shrink = trail.grow.powf(-step);
+    // In canvas units: p' = R (p - drift - round) / grow + round; then both sides as fractions.
+    let [a, b, c, d] = [cos * shrink, sin * shrink, -sin * shrink, cos * shrink];
+    let [x, y] = [0, 1].map(|axis| trail.round[axis] + trail.drift[axis] * step);
+    let shift = [trail.round[0] - (a * x + c * y), trail.round[1] - (b * x + d * y)];
+    Placed {
+        matrix: [a, b * width / height, c * height / width, d],
+        shift: [shift[0] / width, shift[1] / height],
+        alpha: 0.1_f32.powf(passed / trail.fade),
+        darkens: 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn was(trail: &Trail, at: [f32; 2]) -> [f32; 2] {
+        let Placed { matrix: [a, b, c, d], shift, .. } = faded(trail, 0.1, [1_000.0, 500.0]);
+        let [x, y] = [at[0] / 1_000.0, at[1] / 500.0];
+        [(a * x + c * y + shift[0]) * 1_000.0, (b * x + d * y + shift[1]) * 500.0]
+    }
+
+    #[test]
+    fn a_trail_moves_grows_turns_and_fades_as_it_is_told() {
+        let still = Trail { fade: 0.2, drift: [0.0; 2], grow: 1.0, turn: 0.0, round: [500.0, 250.0] };
+        let near = |a: [f32; 2], b: [f32; 2]| assert!((a[0] - b[0]).hypot(a[1] - b[1]) < 0.01, "{a:?} {b:?}");
+        near(was(&still, [100.0, 400.0]), [100.0, 400.0]);
+        assert!((faded(&still, 0.2, [1_000.0, 500.0]).alpha - 0.1).abs() < 1e-6);
+        near(was(&Trail { drift: [100.0, -50.0], ..still }, [100.0, 400.0]), [90.0, 405.0]);
+        near(was(&Trail { grow: 1_024.0, ..still }, [700.0, 250.0]), [600.0, 250.0]);
+        // A quarter turn clockwise in a tenth of a second: what is below the middle now was to its right.
+        let quarter = Trail { turn: std::f32::consts::FRAC_PI_2 * 10.0, ..still };
+        near(was(&quarter, [500.0, 350.0]), [600.0, 250.0]);
+    }
+}

@@ -1,0 +1,106 @@
+//! What artists' shaders remember: their buffers, and the picture before.
+
+use super::brushes::Surface;
+use super::layers::sheet;
+use super::pigments::{texture, view};
+use crate::scene::{BUFFERS_MAX, Shader};
+use bevy::render::render_resource::{
+    CommandEncoder, Extent3d, Texture, TextureDescriptor, TextureDimension, TextureFormat, TextureUsages, TextureView,
+    TextureViewDescriptor,
+};
+use bevy::render::renderer::RenderDevice;
+use std::collections::HashMap;
+
+/// A buffer: what it is, and what it was in the picture before.
+struct Buffer {
+    now: (Texture, TextureView),
+    before: (Texture, TextureView),
+}
+
+/// What shaders remember.
+pub(super) struct Passes {
+    /// By their shaders' keys.
+    buffers: HashMap<u64, [Option<Buffer>; BUFFERS_MAX]>,
+    previous: Option<(Texture, TextureView)>,
+    /// What is looked at where there is nothing.
+    blank: TextureView,
+}
+
+impl Passes {
+    pub fn new(device: &RenderDevice) -> Self {
+        let blank = view(&texture(device, "nothing", [1, 1], TextureFormat::Rgba8Unorm));
+        Self { buffers: HashMap::new(), previous: None, blank }
+    }
+
+    /// Forgets what shaders have drawn that are no more.
+    pub fn only(&mut self, known: impl Fn(u64) -> bool) {
+        self.buffers.retain(|key, _| known(*key));
+        self.previous = None;
+    }
+
+    /// Makes what a shader paints on; it is empty when it is new.
+    pub fn make(&mut self, device: &RenderDevice, shader: &Shader, canvas: Extent3d) {
+        if shader.buffers.is_empty() {
+            return;
+        }
+        let side = |side: u32| ((side as f32 * shader.buffer_scale) as u32).max(1);
+        let size = Extent3d { width: side(canvas.width), height: side(canvas.height), depth_or_array_layers: 1 };
+        let all = self.buffers.entry(shader.key).or_default();
+        for buffer in &shader.buffers {
+            let Some(buffer) = all.get_mut(*buffer) else { continue };
+            if buffer.as_ref().is_none_or(|made| made.now.0.size() != size) {
+                let sheet = || sheet(device, "buffer", size, Surface::Trail.format());
+                *buffer = Some(Buffer { now: sheet(), before: sheet() });
+            }
+        }
+    }
+
+    /// Where a buffer's next state is painted; until `turn` what is looked at is the one before.
+    pub fn next(&self, key: u64, buffer: usize) -> Option<TextureView> {
+        self.buffers.get(&key)?.get(buffer)?.as_ref().map(|buffer| buffer.before.1.clone())
+    }
+
+    /// A buffer's next state has been painted.
+    pub fn turn(&mut self, key: u64, buffer: usize) {
+        if let Some(buffer) = self.buffers.get_mut(&key).and_then(|all| all.get_mut(buffer)?.as_mut()) {
+            std::mem::swap(&mut buffer.now, &mut buffer.before);
+        }
+    }
+
+    /// The picture before, and a shader's buffers.
+    pub fn views(&self, key: u64) -> (&TextureView, [&TextureView; BUFFERS_MAX]) {
+        let previous = self.previous.as_ref().map_or(&self.blank, |(_, view)| view);
+        let all = self.buffers.get(&key);
+        let buffer = |i: usize| {
+            let buffer = all.and_then(|all| all[i].as_ref());
+            buffer.map_or(&self.blank, |buffer| &buffer.now.1)
+        };
+        (previous, std::array::from_fn(buffer))
+    }
+
+    /// Keeps a picture for the next one.
+    pub fn remember(&mut self, device: &RenderDevice, encoder: &mut CommandEncoder, canvas: &wgpu::Texture) {
+        let size = canvas.size();
+        if self.previous.as_ref().is_none_or(|(texture, _)| texture.size() != size) {
+            let texture = device.create_texture(&TextureDescriptor {
+                label: Some("previous"),
+                size,
+                mip_level_count: 1,
+                sample_count: 1,
+                dimension: TextureDimension::D2,
+                format: canvas.format(),
+                usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
+                view_formats: &[TextureFormat::Rgba8Unorm],
+            });
+            // Plain numbers, as everything is painted.
+            let view = texture.create_view(&TextureViewDescriptor {
+                format: Some(TextureFormat::Rgba8Unorm),
+                ..TextureViewDescriptor::default()
+            });
+            self.previous = Some((texture, view));
+        }
+        if let Some((texture, _)) = &self.previous {
+            encoder.copy_texture_to_texture(canvas.as_image_copy(), texture.as_image_copy(), size);
+        }
+    }
+}
