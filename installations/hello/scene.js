@@ -6,7 +6,9 @@ export function frame() {
   draw.background("#10202c");
   for (const body of there.bodies) draw.body(body, there.look);
   for (const body of here.bodies) draw.body(body, here.look);
-  for (const touch of here.touches) draw.circle(touch.x, touch.y, 60, { fill: here.city.colour });
-  for (const touch of there.touches) draw.circle(touch.x, touch.y, 60, { fill: there.city.colour });
+  // What is drawn in a trail fades away when it is not drawn any more.
+  draw.trail("touches", { fade: 0.8 }, () => {
+    for (const touch of [...there.touches, ...here.touches]) draw.circle(touch.x, touch.y, 60, { fill: touch.city.colour, alpha: 0.2 });
+  });
   draw.text(here.city.name, 80, 1000, { size: 72, fill: here.city.colour, language: here.city.language });
 }

@@ -185,7 +185,7 @@ export function frame({ now, dt }) {
     const style = { ...site.look, fill: css(shade(site, day)), soft: site === here ? 1.5 : 7, alpha: site === here ? 0.92 : 0.85 };
     for (const s of list) draw.body(s.what, s.age < 0.25 ? { ...style, alpha: 0.5 + 1.4 * s.age } : style);
   }
-  gold(mine.filter((a) => a.near), theirs.filter((b) => b.near));
+  gold(mine.filter((a) => a.near), theirs.filter((b) => b.near), dt);
   for (const r of rings) ring(r, now, day);
   for (const pair of met.filter((p) => p.held > OPENS).slice(0, CIRCLES_MAX)) circle(pair, day);
   label(LEFT, 0.03 * W, "left", day);
@@ -266,10 +266,13 @@ function remember(now, day) {
 }
 
 // Both at once: what shadows of here and there share is gold.
-function gold(mine, theirs) {
-  if (!mine.length || !theirs.length) return;
-  const style = { fill: css(GOLD), stroke: css([1, 0.94, 0.74]), width: 9, soft: 5, alpha: 0.95 };
-  draw.inside(mine.map((a) => a.what), () => { for (const b of theirs) draw.body(b.what, style); });
+// It comes and goes gently: between two crowds it would flicker.
+function gold(mine, theirs, dt) {
+  const style = { fill: css(GOLD), stroke: css([1, 0.94, 0.74]), width: 9, soft: 5, alpha: 1 - Math.exp(-5 * dt) };
+  draw.trail("gold", { fade: 1 }, () => {
+    if (!mine.length || !theirs.length) return;
+    draw.inside(mine.map((a) => a.what), () => { for (const b of theirs) draw.body(b.what, style); });
+  });
 }
 
 // A thin circle as a line: a large one by draw.circle costs each pixel within it.
