@@ -20,7 +20,7 @@ fn site(script: &str, shader: Option<&str>) -> tempfile::TempDir {
     let installation = dir.path().join("installation");
     std::fs::create_dir(&installation).expect("a new folder");
     let write = |file: &Path, text: &str| std::fs::write(file, text).expect("our own folder");
-    write(&installation.join("installation.toml"), "api = 1\nid = \"test\"\ncanvas = [320, 180]\n");
+    write(&installation.join("installation.toml"), "api = 1\nid = \"test\"\ncanvas = [320, 180]\n[kit]\nsky = false\n");
     write(&installation.join("scene.js"), script);
     if let Some(shader) = shader {
         write(&installation.join("night.wgsl"), shader);

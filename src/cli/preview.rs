@@ -7,6 +7,7 @@ use crate::scene::{Edition, caption};
 use crate::stage::Studio;
 use image::RgbaImage;
 use image::imageops::{FilterType, resize};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -139,7 +140,8 @@ struct Film {
     world: World,
     studio: Studio,
     edition: Arc<Edition>,
-    faults: usize,
+    /// Places of faults that were said.
+    said: HashSet<(String, Option<(u32, u32)>)>,
 }
 
 impl Film {
@@ -156,7 +158,7 @@ impl Film {
         let canvas = edition.installation.canvas_size();
         let height = (width as f32 * canvas[1] / canvas[0]).round().max(1.0) as u32;
         let studio = Studio::new(canvas, [width, height])?;
-        Ok(Self { world: World::new(&plan)?, studio, edition: edition.clone(), faults: 0 })
+        Ok(Self { world: World::new(&plan)?, studio, edition: edition.clone(), said: HashSet::new() })
     }
 
     /// The picture at a moment. All before are painted too, since trails and buffers are made of them.
@@ -171,10 +173,7 @@ impl Film {
         while self.world.now() < until {
             let before = self.world.now().as_secs_f64();
             self.world.turn()?;
-            for fault in self.world.towns()[0].faults.iter().skip(self.faults) {
-                eprintln!("{fault}");
-            }
-            self.faults = self.world.towns()[0].faults.len();
+            self.say();
             let painted = self.paint(None)?;
             let now = self.world.now().as_secs_f64();
             if every.is_some_and(|every| (before / every).floor() < (now / every).floor()) {
@@ -183,6 +182,15 @@ impl Film {
             }
         }
         Ok(pictures)
+    }
+
+    /// Says what is wrong, once for a place.
+    fn say(&mut self) {
+        for fault in &self.world.towns()[0].faults {
+            if self.said.insert((fault.file.clone(), fault.place)) {
+                eprintln!("{fault}");
+            }
+        }
     }
 
     fn paint(&mut self, words: Option<&str>) -> Result<RgbaImage, Failure> {

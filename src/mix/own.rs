@@ -21,7 +21,7 @@ pub fn step() -> Sample {
         };
         // Of the noise, what is below some 500 Hz: sand under a sole.
         low += 0.06 * (noise.f32() * 2.0 - 1.0 - low);
-        let sole = low * (-t * 30.0).exp();
+        let sole = low * (-t * 30.0).exp() * (t * 300.0).min(1.0);
         0.55 * thud(0.0, 0.5) + 0.8 * thud(0.07, 1.0) + 0.9 * sole
     })
 }

@@ -2,7 +2,7 @@
 
 const c1 = 1.70158; // how far `back` swings out: a tenth (Penner)
 const eased = (name, curve) => (t) => {
-  if (!Number.isFinite(t)) throw new Error(`ease.${name}: ${typeof t === "number" ? t : sort(t)} is no number; use ease.${name}(t), t from 0 to 1`);
+  if (typeof t !== "number" || Number.isNaN(t)) throw new Error(`ease.${name}: ${typeof t === "number" ? t : sort(t)} is no number; use ease.${name}(t), t from 0 to 1`);
   return curve(Math.min(1, Math.max(0, t)));
 };
 

@@ -26,11 +26,15 @@ pub fn start(dir: &Path) -> Start {
     edition(dir).unwrap_or_else(|fault| panic!("{fault}"))
 }
 
-/// A folder with this script as its `scene.js`; it is gone when it is dropped.
+/// Nothing is added to a scene.
+#[allow(dead_code, reason = "not every test of scenes writes a manifest")]
+pub const NO_KIT: &str = "[kit]\narrival = false\nmeeting = false\nsky = false\ntouch = false\n";
+
+/// A folder with this script as its `scene.js`, and without the engine's kit; it is gone when it is dropped.
 pub fn folder(script: &str) -> TempDir {
     let dir = tempfile::tempdir().expect("a folder for a while");
-    std::fs::write(dir.path().join("installation.toml"), "api = 1\nid = \"test\"\ncanvas = [1920, 1080]\n")
-        .expect("the manifest is written");
+    let manifest = format!("api = 1\nid = \"test\"\ncanvas = [1920, 1080]\n{NO_KIT}");
+    std::fs::write(dir.path().join("installation.toml"), manifest).expect("the manifest is written");
     std::fs::write(dir.path().join("scene.js"), script).expect("the script is written");
     dir
 }
