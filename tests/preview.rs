@@ -1,0 +1,151 @@
+//! `moongate preview` and `moongate check`: two cities in virtual time, as an artist and a reviewer use them.
+#![cfg(feature = "show")]
+
+mod common;
+
+use moongate::device::scene_process::SceneCommand;
+use moongate::manifest::city;
+use moongate::preview::{Plan, Scenario, World};
+use moongate::scene::Edition;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::Duration;
+
+fn moongate(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_moongate")).args(arguments).output().expect("it runs")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// A folder with this script, that says who made it and what may be done with it.
+fn scene(script: &str) -> tempfile::TempDir {
+    let dir = common::folder(script);
+    let manifest = format!(
+        "api = 1\nid = \"test\"\ntitle = \"Test\"\nauthor = \"us\"\nlicence = \"MIT\"\ncanvas = [1920, 1080]\n{}[ours.rings]\n",
+        common::NO_KIT
+    );
+    std::fs::write(dir.path().join("installation.toml"), manifest).expect("written");
+    dir
+}
+
+fn path(dir: &Path) -> &str {
+    dir.to_str().expect("it is plain")
+}
+
+#[test]
+fn two_cities_see_each_other_in_virtual_time() {
+    let dir = scene(
+        "import { here, there, ours, draw } from \"moongate\";
+let met = 0;
+export function down(touch) { ours.rings.add(touch); }
+export function meet() { met += 1; }
+export function frame() {
+  for (const body of [...here.bodies, ...there.bodies]) draw.body(body);
+  for (const mark of ours.rings.all()) if (!mark.here) draw.circle(mark.x, mark.y, 5);
+  for (let i = 0; i < met; i++) draw.rect(0, 0, 1, 1);
+}",
+    );
+    let edition = Edition::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}"));
+    let known = |slug: &str| city(slug).expect("a member city");
+    let world = |scenario: &str| {
+        let plan = Plan {
+            edition: Arc::new(edition.clone()),
+            command: SceneCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec!["scene".into()] },
+            cities: [known("shenzhen"), known("dublin")],
+            scenario: Scenario::named(scenario).expect("it is one"),
+            seed: 1,
+            unix: 1_790_164_800.0,
+            rate: 30,
+        };
+        World::new(&plan).unwrap_or_else(|why| panic!("{why}"))
+    };
+    let until = |world: &mut World, seconds: u64| {
+        while world.now() < Duration::from_secs(seconds) {
+            world.turn().unwrap_or_else(|why| panic!("{why}"));
+        }
+    };
+    let kinds = |world: &World, side: usize| {
+        let text = format!("{:?}", world.towns()[side].shot().picture.items);
+        ["Polygon", "Ellipse", "Rect"].map(|kind| text.matches(kind).count())
+    };
+    let mut both = world("meeting");
+    until(&mut both, 1);
+    assert!(both.is_linked());
+    until(&mut both, 8);
+    let (first, second) = (kinds(&both, 0), kinds(&both, 1));
+    assert!(first[0] >= 3 && second[0] >= 3, "people of both cities: {first:?} {second:?}");
+    assert!(first[1] >= 1 && second[1] >= 1, "marks of the other: {first:?} {second:?}");
+    assert!(first[2] >= 1 && first[2] == second[2], "both have met alike: {first:?} {second:?}");
+    assert!(both.towns()[0].faults.is_empty());
+
+    let mut asleep = world("asleep");
+    until(&mut asleep, 3);
+    assert!(!asleep.is_linked() && asleep.towns().len() == 1);
+    assert_eq!(kinds(&asleep, 0)[1..], [0, 0]);
+
+    let mut cut = world("cut");
+    until(&mut cut, 7);
+    assert!(!cut.is_linked(), "since the fourth second");
+    until(&mut cut, 12);
+    assert!(cut.is_linked(), "it is mended");
+}
+
+#[test]
+fn a_preview_is_pictures_of_the_moments_that_are_asked_for() {
+    let dir = scene(
+        "import { draw } from \"moongate\";
+let count = 0;
+export function frame() { draw.background(count++ < 10 ? \"red\" : \"blue\"); }",
+    );
+    let out = dir.path().join("out");
+    let asked = ["preview", path(dir.path()), "--scenario", "nobody", "--at", "0.2s,1s", "--width", "64", "--moving"];
+    let output = moongate(&[&asked[..], &["--pictures", path(&out)]].concat());
+    assert!(output.status.success(), "{}", said(&output));
+    let colour = |name: &str| image::open(out.join(name)).expect("it is there").into_rgb8().get_pixel(9, 9).0;
+    assert_eq!(colour("nobody-0.2s.png"), [255, 0, 0]);
+    assert_eq!(colour("nobody-1s.png"), [0, 0, 255]);
+    let moving = std::fs::read(out.join("nobody.png")).expect("it is there");
+    assert!(moving.windows(4).any(|chunk| chunk == b"acTL"), "it is animated");
+
+    let wrong = moongate(&["preview", path(dir.path()), "--scenario", "nobodi"]);
+    assert!(!wrong.status.success() && said(&wrong).contains("there are nobody, one, meeting"), "{}", said(&wrong));
+}
+
+#[test]
+fn a_check_says_what_a_reviewer_would() {
+    let check = |dir: &Path| moongate(&["check", path(dir), "--frames", "130"]);
+    let blind = scene(
+        "import { draw } from \"moongate\";
+let count = 0;
+export function frame() { draw.background(count++ % 8 < 4 ? \"black\" : \"white\"); }",
+    );
+    let output = check(blind.path());
+    let text = said(&output);
+    assert!(!output.status.success());
+    for what in [
+        "it flashes more than three times a second",
+        "people who only stand and walk change nothing",
+        "fingers change nothing",
+    ] {
+        assert!(text.contains(what), "{what}\n{text}");
+    }
+    let kind = scene(
+        "import { draw, here, there } from \"moongate\";
+export function frame() {
+  draw.background(\"#102030\");
+  if (!there.linked) draw.circle(200, 200, 150);
+  for (const body of here.bodies) draw.body(body, here.look);
+  draw.trail(\"t\", () => here.touches.forEach((t) => draw.circle(t.x, t.y, 90, { alpha: 0.2 })));
+}",
+    );
+    let output = check(kind.path());
+    assert!(output.status.success() && said(&output).contains("✓ Test can be shown"), "{}", said(&output));
+    // Without a name and a licence nobody may show it.
+    std::fs::write(kind.path().join("installation.toml"), "api = 1\nid = \"test\"\ncanvas = [1920, 1080]\n")
+        .expect("written");
+    let text = said(&check(kind.path()));
+    assert!(text.contains("nobody is named") && text.contains("there is no licence"), "{text}");
+}
