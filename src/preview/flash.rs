@@ -78,7 +78,7 @@ impl Course {
 
     /// Pairs of changes, up and down, within the last second; the change under way is one.
     fn flashes(&self) -> usize {
-        (self.changes.len() + 1) / 2
+        self.changes.len().div_ceil(2)
     }
 }
 

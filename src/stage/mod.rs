@@ -202,12 +202,15 @@ impl KeptSoFar {
     }
 }
 
+/// A picture, whose shaders and images it names, and what shaders are told.
+type Hung = (Arc<Picture>, Option<Arc<Edition>>, Arc<Uniforms>);
+
 /// Where a picture is put to be painted.
 #[derive(Resource, Default)]
 pub struct Easel {
     job: Option<Job>,
     capture: Option<Capture>,
-    last: Option<(Arc<Picture>, Option<Arc<Edition>>, Arc<Uniforms>)>,
+    last: Option<Hung>,
     kept: KeptSoFar,
 }
 

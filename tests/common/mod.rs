@@ -31,6 +31,7 @@ pub fn start(dir: &Path) -> Start {
 pub const NO_KIT: &str = "[kit]\narrival = false\nmeeting = false\nsky = false\ntouch = false\n";
 
 /// A folder with this script as its `scene.js`, and without the engine's kit; it is gone when it is dropped.
+#[allow(dead_code, reason = "not every test of scenes makes a folder")]
 pub fn folder(script: &str) -> TempDir {
     let dir = tempfile::tempdir().expect("a folder for a while");
     let manifest = format!("api = 1\nid = \"test\"\ncanvas = [1920, 1080]\n{NO_KIT}");
