@@ -17,6 +17,8 @@ struct Out { @builtin(position) position: vec4f, @location(0) at: vec2f }
 @fragment fn fragment(in: Out) -> @location(0) vec4f {
     let at = laid.matrix.xy * in.at.x + laid.matrix.zw * in.at.y + laid.shift;
     let within = all(at == clamp(at, vec2f(0.0), vec2f(1.0)));
-    let colour = textureSampleLevel(picture, linear, at, 0.0) * select(0.0, laid.alpha, within);
+    // Light that adds up for long would leave what half precision holds, and never fade.
+    let was = clamp(textureSampleLevel(picture, linear, at, 0.0), vec4f(0.0), vec4f(4.0));
+    let colour = was * select(0.0, laid.alpha, within);
     return vec4f(colour.rgb + laid.darkens * (1.0 - colour.a), colour.a);
 }

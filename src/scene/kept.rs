@@ -28,6 +28,9 @@ pub struct Kept {
     pub strokes: Vec<Arc<Picture>>,
 }
 
+/// News of one frame; a scene sends one for each layer.
+const NEWS_MAX: usize = 2 * KEPT_MAX;
+
 /// One layer as it comes in.
 #[derive(Debug, Default)]
 struct Layer {
@@ -53,7 +56,7 @@ impl KeptLayers {
 
     /// Takes news in. `images` is how many the installation has. What goes beyond the bounds is left out, whoever sent it.
     pub fn take(&mut self, news: Vec<KeptNews>, images: usize) {
-        for KeptNews { slot, anew, whole, strokes } in news {
+        for KeptNews { slot, anew, whole, strokes } in news.into_iter().take(NEWS_MAX) {
             let Some(layer) = self.layers.get_mut(usize::from(slot)) else { continue };
             if anew || layer.coming.generation == 0 {
                 self.generation += 1;
@@ -87,7 +90,13 @@ impl Layer {
                 Item::Shader { .. } | Item::Trail { .. } | Item::Untrail | Item::Kept { .. } | Item::Dots { .. }
             )
         });
-        self.items += strokes.items.len();
+        // All that is not counted below, and room that was made for what is gone, would be held for as long as the scene.
+        (strokes.dots, strokes.params) = (Vec::new(), Vec::new());
+        strokes.items.shrink_to_fit();
+        strokes.points.shrink_to_fit();
+        strokes.text.shrink_to_fit();
+        let rings = |item: &Item| if let Item::Clip { rings, .. } = item { rings.len() } else { 0 };
+        self.items += strokes.items.len() + strokes.items.iter().map(rings).sum::<usize>() + strokes.gradients.len();
         self.points += strokes.points.len();
         self.letters += strokes.text.len();
         let full = self.items > KEPT_ITEMS_MAX || self.points > POINTS_MAX || self.letters > TEXT_MAX;

@@ -175,6 +175,10 @@ impl Batch {
                 batch.item(item, picture, canvas, pixel, letters);
             }
         }
+        // Whatever ended it early: what is around a trail is there.
+        if let Some(before) = around.take() {
+            batch.end_trail(before);
+        }
         batch.close();
         batch
     }
