@@ -10,6 +10,8 @@ export function meet(at) { leave(at, "gold"); } // people of both cities overlap
 
 // `ours` is what both cities make: a ring that is left here is seen there, and the other way round.
 function leave(place, colour) {
+  // Of a crowd at one place, one ring a second.
+  if (ours.rings.near(place, 200).some((ring) => ring.age < 1)) return;
   ours.rings.add({ x: place.x, y: place.y }, { colour: colour ?? here.city.colour });
 }
 
