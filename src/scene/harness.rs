@@ -80,6 +80,31 @@ fn names(source: &str, name: &str) -> bool {
     })
 }
 
+/// True where a source declares `name` for all of its functions.
+fn declares(source: &str, name: &str) -> bool {
+    let (mut depth, mut last) = (0_usize, "");
+    let mut rest = source;
+    while let Some(letter) = rest.chars().next() {
+        let word = rest.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(rest.len());
+        if word > 0 {
+            let before = std::mem::replace(&mut last, &rest[..word]);
+            let declares = ["fn", "const", "var", "override", "struct", "alias", "private", "workgroup"];
+            if depth == 0 && last == name && declares.contains(&before) {
+                return true;
+            }
+            rest = &rest[word..];
+            continue;
+        }
+        match letter {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        rest = &rest[letter.len_utf8()..];
+    }
+    false
+}
+
 /// The number of a `const buffer_scale = 0.5;`.
 fn scale(source: &str) -> Option<f32> {
     let (_, rest) = source.split_once("const buffer_scale")?;
@@ -88,11 +113,12 @@ fn scale(source: &str) -> Option<f32> {
 }
 
 impl Harness {
+    /// `source` has no comments.
     pub fn of(source: &str) -> Self {
         let buffers: Vec<usize> =
-            (0..BUFFERS_MAX).filter(|i| names(source, &format!("buffer_{}", BUFFERS[*i]))).collect();
+            (0..BUFFERS_MAX).filter(|i| declares(source, &format!("buffer_{}", BUFFERS[*i]))).collect();
         let mut head = String::from(ENGINE);
-        if !source.contains("fn phase(") {
+        if !declares(source, "phase") {
             head += PHASE;
         }
         let mut looks = Looks::default();
@@ -104,8 +130,8 @@ impl Harness {
             sampled += &format!("fn {name}(at: vec2f) -> {read}\n");
         };
         for (name, binding, read) in SIGHTS {
-            // Who has a function of that name means that one.
-            if names(source, name) && !source.contains(&format!("fn {name}(")) {
+            // Who has something of that name means that.
+            if names(source, name) && !declares(source, name) {
                 sight(name, binding, read);
                 *(if name == "previous" { &mut looks.previous } else { &mut looks.people }) = true;
             }
@@ -117,7 +143,7 @@ impl Harness {
             head += SAMPLER;
             head += &sampled;
         }
-        if source.contains("struct Params") {
+        if declares(source, "Params") {
             head += PARAMS;
         }
         let mut tail = String::from(TAIL);
@@ -145,7 +171,7 @@ mod tests {
 
     #[test]
     fn only_what_is_named_is_added() {
-        let plain = Harness::of("fn paint(at: vec2f) -> vec4f { return vec4f(1.0); } // not anybody_here");
+        let plain = Harness::of("fn paint(at: vec2f) -> vec4f { return vec4f(1.0 - anybody_here); }");
         assert!(!plain.head.contains("sampler") && plain.buffers.is_empty() && plain.looks == Looks::default());
         let smoke = Harness::of("const buffer_scale = 0.25;\nfn buffer_a(at: vec2f) -> vec4f { return read_a(at); }");
         assert!(smoke.head.contains("fn read_a") && !smoke.head.contains("read_b"));
@@ -153,6 +179,11 @@ mod tests {
         assert!(
             Harness::of("let x = body_there(at) + previous(at).r;").looks == Looks { people: true, previous: true }
         );
+        let own = "const previous = 1.0; var<private> body_here: f32; fn flow_there() { let buffer_b = previous * body_here; }";
+        let own = Harness::of(own);
+        assert!(own.looks == Looks::default() && own.buffers.is_empty(), "{}", own.head);
+        let shadowed = Harness::of("fn paint(at: vec2f) -> vec4f { let previous = previous(at); return previous; }");
+        assert!(shadowed.looks.previous);
         assert_eq!(Harness::of("const buffer_scale: f32 = 9e9f;").scale, 1.0);
     }
 }

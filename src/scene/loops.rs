@@ -6,9 +6,12 @@ use naga::{
     AddressSpace, Arena, BinaryOperator, Block, Expression, Function, GlobalVariable, Handle, Literal, Module, Scalar,
     Span, Statement, Type, TypeInner,
 };
+use std::collections::HashMap;
 
-/// Turns that all loops together may take for one pixel; then each ends at once.
+/// Turns that all loops together may take for one pixel; then each ends at once. A long turn counts as several.
 pub(super) const TURNS_MAX: u32 = 20_000;
+/// Steps that count as one turn.
+const TURN: u64 = 32;
 /// Most steps that a pixel takes when each loop turns once, with all functions that are called.
 const STEPS_MAX: u64 = 50_000;
 
@@ -25,9 +28,12 @@ pub(super) fn bounded(mut module: Module) -> Result<Option<String>, String> {
         return Ok(None);
     }
     let turns = counter(&mut module);
-    for (_, function) in module.functions.iter_mut() {
+    // What is called stands before what calls it.
+    let mut known = Known::new();
+    for (handle, function) in module.functions.iter_mut() {
+        known.insert(handle, work(&function.body, &known));
         let mut body = std::mem::take(&mut function.body);
-        bound(&mut body, &mut function.expressions, turns);
+        bound(&mut body, &mut function.expressions, (turns, &known));
         function.body = body;
     }
     let broken = |why: String| format!("its loops cannot be bounded ({why}); write them more simply");
@@ -67,22 +73,38 @@ fn has_loops(block: &Block) -> bool {
         .any(|statement| matches!(statement, Statement::Loop { .. }) || inner(statement).into_iter().any(has_loops))
 }
 
+/// The work of functions, as [`work`] has it.
+type Known = HashMap<Handle<Function>, u64>;
+
+/// The steps of a block with what it calls; the loops in it count their own, turn by turn.
+fn work(block: &Block, known: &Known) -> u64 {
+    let of = |statement: &Statement| match statement {
+        Statement::Emit(range) => range.clone().count() as u64,
+        Statement::Call { function, .. } => known.get(function).copied().unwrap_or(0).saturating_add(1),
+        Statement::Loop { .. } => 1,
+        other => inner(other).into_iter().fold(1, |sum: u64, block| sum.saturating_add(work(block, known))),
+    };
+    block.iter().fold(0, |sum: u64, statement| sum.saturating_add(of(statement)))
+}
+
 /// Puts the count and the way out at the beginning of each loop.
-fn bound(block: &mut Block, expressions: &mut Arena<Expression>, turns: Handle<GlobalVariable>) {
+fn bound(block: &mut Block, expressions: &mut Arena<Expression>, (turns, known): (Handle<GlobalVariable>, &Known)) {
     for statement in block.iter_mut() {
         match statement {
-            Statement::Block(block) => bound(block, expressions, turns),
+            Statement::Block(block) => bound(block, expressions, (turns, known)),
             Statement::If { accept, reject, .. } => {
-                bound(accept, expressions, turns);
-                bound(reject, expressions, turns);
+                bound(accept, expressions, (turns, known));
+                bound(reject, expressions, (turns, known));
             }
             Statement::Switch { cases, .. } => {
-                cases.iter_mut().for_each(|case| bound(&mut case.body, expressions, turns));
+                cases.iter_mut().for_each(|case| bound(&mut case.body, expressions, (turns, known)));
             }
             Statement::Loop { body, continuing, .. } => {
-                bound(body, expressions, turns);
-                bound(continuing, expressions, turns);
-                let mut counted = counts(expressions, turns);
+                let steps = work(body, known).saturating_add(work(continuing, known));
+                let weight = steps.div_ceil(TURN).clamp(1, u64::from(TURNS_MAX)) as u32;
+                bound(body, expressions, (turns, known));
+                bound(continuing, expressions, (turns, known));
+                let mut counted = counts(expressions, turns, weight);
                 counted.append(body);
                 *body = counted;
             }
@@ -91,14 +113,14 @@ fn bound(block: &mut Block, expressions: &mut Arena<Expression>, turns: Handle<G
     }
 }
 
-/// `if turns >= TURNS_MAX { break; } turns += 1;`
-fn counts(expressions: &mut Arena<Expression>, turns: Handle<GlobalVariable>) -> Block {
+/// `if turns >= TURNS_MAX { break; } turns += weight;`
+fn counts(expressions: &mut Arena<Expression>, turns: Handle<GlobalVariable>, weight: u32) -> Block {
     let mut add = |expression| expressions.append(expression, Span::UNDEFINED);
     let pointer = add(Expression::GlobalVariable(turns));
-    let [most, one] = [TURNS_MAX, 1].map(|number| add(Expression::Literal(Literal::U32(number))));
+    let [most, weight] = [TURNS_MAX, weight].map(|number| add(Expression::Literal(Literal::U32(number))));
     let left = add(Expression::Load { pointer });
     let over = add(Expression::Binary { op: BinaryOperator::GreaterEqual, left, right: most });
-    let next = add(Expression::Binary { op: BinaryOperator::Add, left, right: one });
+    let next = add(Expression::Binary { op: BinaryOperator::Add, left, right: weight });
     let way_out =
         Statement::If { condition: over, accept: Block::from_vec(vec![Statement::Break]), reject: Block::new() };
     Block::from_vec(vec![
@@ -111,7 +133,7 @@ fn counts(expressions: &mut Arena<Expression>, turns: Handle<GlobalVariable>) ->
 /// The steps of the largest function with all that it calls, each loop turned once.
 fn steps(module: &Module) -> u64 {
     // What is called stands before what calls it.
-    let mut known = std::collections::HashMap::new();
+    let mut known = HashMap::new();
     let mut most = 0;
     for (handle, function) in module.functions.iter() {
         let steps = function.expressions.len() as u64;
@@ -161,6 +183,26 @@ mod tests {
         assert_eq!(bounded.matches("moongate_turns").count(), 1 + 2 * 6, "{bounded}");
         // It is WGSL that can be read again.
         module(&bounded);
+    }
+
+    #[test]
+    fn a_long_turn_counts_as_several() {
+        let source = format!(
+            "fn heavy(x: f32) -> f32 {{ return {}x; }}
+            fn paint(at: vec2f) -> vec4f {{
+                var x = at.x;
+                loop {{ x = heavy(x); if x > 1.0 {{ break; }} }}
+                loop {{ x += 1.0; if x > 9.0 {{ break; }} }}
+                return vec4f(x);
+            }}",
+            "x * x + ".repeat(100)
+        );
+        let bounded = bounded(module(&source)).expect("it can be").expect("it has loops");
+        let weights: Vec<u32> = bounded
+            .match_indices("moongate_turns = (")
+            .filter_map(|(at, _)| bounded[at..].split_once("+ ")?.1.split_once('u')?.0.parse().ok())
+            .collect();
+        assert!(matches!(weights[..], [5..=12, 1]), "{weights:?} {bounded}");
     }
 
     #[test]

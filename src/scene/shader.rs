@@ -75,14 +75,15 @@ impl Shader {
         if source.len() > SOURCE_MAX {
             return Err(fault(None, format!("is longer than {} KiB; make it shorter", SOURCE_MAX >> 10)));
         }
-        if let Some(line) = too_deep(source) {
+        let plain = without_comments(source);
+        if let Some(line) = too_deep(&plain) {
             let problem = format!(
                 "this is too deep: at most {OPERATORS_MAX} operators in a row, {DEPTH_MAX} brackets or blocks within each \
                  other, {ELSES_MAX} times `else`; take it apart"
             );
             return Err(fault(Some(line), problem));
         }
-        let Harness { head, tail, looks, buffers, scale } = Harness::of(source);
+        let Harness { head, tail, looks, buffers, scale } = Harness::of(&plain);
         let whole = format!("{head}{source}{tail}");
         let offset = head.lines().count() as u32;
         let lines = source.lines().count() as u32;
@@ -132,7 +133,12 @@ impl Shader {
             Some(bounded) => {
                 // It was written anew; what a script sends must still lie where the shader reads it.
                 let again = naga::front::wgsl::parse_str(&bounded).map_err(|why| fault(None, why.message().into()))?;
-                if self::slots(&again).as_ref() != Ok(&slots) {
+                // Names may have changed: what ends in a digit gets something behind it.
+                let moved = |(a, b): (&Slot, &Slot)| {
+                    Slot { name: String::new(), ..a.clone() } != Slot { name: String::new(), ..b.clone() }
+                };
+                let written = self::slots(&again).map_err(|problem| fault(None, problem))?;
+                if written.len() != slots.len() || written.iter().zip(&slots).any(moved) {
                     return Err(fault(None, "has `Params` with @align or @size and loops; leave those out".into()));
                 }
                 bounded
@@ -144,6 +150,36 @@ impl Shader {
     }
 }
 
+/// A source with spaces in place of its comments: every letter that is left stands where it stood.
+fn without_comments(source: &str) -> String {
+    let mut plain = String::with_capacity(source.len());
+    let mut letters = source.chars().peekable();
+    // How many of `/*` are open: in WGSL they stand within each other.
+    let (mut depth, mut line) = (0_usize, false);
+    while let Some(letter) = letters.next() {
+        let pair = letters.peek().map(|next| (letter, *next));
+        line = letter != '\n' && (line || depth == 0 && pair == Some(('/', '/')));
+        let bracket = match pair {
+            Some(('/', '*')) if !line => {
+                depth += 1;
+                true
+            }
+            Some(('*', '/')) if depth > 0 => {
+                depth -= 1;
+                true
+            }
+            _ => false,
+        };
+        if bracket {
+            letters.next();
+            plain.push_str("  ");
+        } else {
+            plain.push(if letter != '\n' && (line || depth > 0) { ' ' } else { letter });
+        }
+    }
+    plain
+}
+
 /// The line on which a source is too deep: whoever reads it goes as deep, and has no such stack.
 fn too_deep(source: &str) -> Option<u32> {
     // Operators on each level of brackets, and how many blocks are open.
@@ -153,7 +189,6 @@ fn too_deep(source: &str) -> Option<u32> {
     while let Some(letter) = letters.next() {
         match (letter, letters.peek()) {
             ('\n', _) => line += 1,
-            ('/', Some('/')) => while letters.next_if(|letter| *letter != '\n').is_some() {},
             (';', _) => levels = vec![0],
             ('{', _) => (levels, blocks) = (vec![0], blocks + 1),
             ('}', _) => (levels, blocks) = (vec![0], blocks.saturating_sub(1)),
@@ -307,6 +342,10 @@ fn paint(at: vec2f) -> vec4f { var x = params.sun; loop { x += body_here(at); } 
             assert!(module.entry_points.iter().any(|entry| entry.name == name), "{name}");
         }
         assert_eq!((shader.params.size, shader.params.slots.len()), (80, 4));
+        let numbered = "struct Params { p1: f32, p2: vec2f }
+fn paint(at: vec2f) -> vec4f { var x = params.p1; for (var i = 0; i < 4; i++) { x += params.p2.x; } return vec4f(x); }";
+        let shader = Shader::parse("a.wgsl", numbered).expect("a name may end in a digit");
+        assert_eq!(shader.params.slots.iter().map(|slot| slot.name.as_str()).collect::<Vec<_>>(), ["p1", "p2"]);
         let aligned = "struct Params { @size(32) sun: f32, wind: f32 }
 fn paint(at: vec2f) -> vec4f { loop { if params.sun > 0.0 { break; } } return vec4f(params.wind); }";
         let fault = Shader::parse("a.wgsl", aligned).expect_err("its members would move");
