@@ -137,6 +137,26 @@ export function frame() { draw.kept(\"stars\", things, ({ x }) => draw.circle(x,
 }
 
 #[test]
+fn a_layer_that_is_full_says_so_once_and_the_scene_goes_on() {
+    let mut scene = Scene::new(
+        "const things = Array.from({ length: 9 }, (_, i) => ({ i }));
+export function frame() {
+  draw.kept(\"stars\", things, ({ i }) => { for (let n = 0; n < 2_500; n++) draw.circle(i, n, 1); });
+}",
+    );
+    let (mut layers, mut said) = (KeptLayers::new(0), 0);
+    for _ in 0..12 {
+        let (_, acts, news) = scene.good(Sees::default());
+        let items: usize = news.iter().map(|news| news.strokes.items.len()).sum();
+        assert!(items <= 7_500, "{items} in one frame");
+        said += acts.iter().filter(|act| matches!(act, Act::Log(line) if line.contains("\"stars\" is full"))).count();
+        layers.take(news, 0);
+    }
+    let kept: usize = layers.shown()[0].strokes.iter().map(|strokes| strokes.items.len()).sum();
+    assert_eq!((said, kept), (1, 15_000), "a frame brings all of its news or none");
+}
+
+#[test]
 fn particles_fall_land_on_somebody_and_end() {
     let mut scene = Scene::new(
         "const snow = particles({ most: 50, life: 5, size: [4, 8], colour: [\"white\", \"gold\"], gravity: 400, lands: \"there\" });

@@ -6,8 +6,7 @@ use super::call::{
     ARC, BLENDS, BODY, CIRCLE, CURVE, Call, ELLIPSE, LINE, POLYGON, POLYLINE, RECT, STRING_MAX, TEXT, article,
 };
 use super::colour::Colour;
-use super::kept::KeptNews;
-use super::layers::{function, keep, kept, trail};
+use super::layers::{Keeping, function, keep, keeps_more, kept, trail};
 use super::message::{Act, Start};
 use super::noise::Noise;
 use super::palette::{gradient, image, mix};
@@ -53,8 +52,7 @@ pub(super) struct Stage {
     pub images: Vec<(String, [u32; 2])>,
     /// The names of trails, in the order of their slots.
     pub trails: Vec<String>,
-    /// What is new in kept layers.
-    pub kept: Vec<KeptNews>,
+    pub keeping: Keeping,
     pub swarms: Swarms,
 }
 
@@ -77,7 +75,7 @@ impl Stage {
             metre: start.metre,
             images: start.images.clone(),
             trails: Vec::new(),
-            kept: Vec::new(),
+            keeping: Keeping::default(),
             swarms: Swarms::new(start.seed),
         }
     }
@@ -272,6 +270,7 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
     })?;
     let usage = "draw.kept(\"cloth\", ours.rows.all(), (row) => { … }, { alpha: 1 })";
     add(ctx, &all, ("keep", "draw.kept", usage), stage, keep)?;
+    add(ctx, &all, ("keepsMore", "draw.kept", usage), stage, keeps_more)?;
     add(ctx, &all, ("kept", "draw.kept", usage), stage, kept)?;
     particles::install(ctx, &all, stage)?;
     add(ctx, &all, ("mix", "mix", "mix(\"gold\", \"red\", 0.5)"), stage, mix)?;

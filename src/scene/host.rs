@@ -181,7 +181,7 @@ impl Host {
         let took_us = (self.clock)().saturating_sub(began).as_micros() as u64;
         let mut stage = self.stage.borrow_mut();
         let mut picture = stage.pen.finish();
-        let (acts, kept) = (std::mem::take(&mut stage.acts), std::mem::take(&mut stage.kept));
+        let (acts, kept) = (std::mem::take(&mut stage.acts), stage.keeping.take());
         (picture.answers, picture.reflects) = (number, input);
         FromScene::Frame { picture: fault.is_none().then_some(picture), acts, kept, fault, took_us }
     }

@@ -1,6 +1,6 @@
 // Layers that stay, and particles. Part of the module "moongate", after tools.js.
 
-const KEPT_MAX = 4, KEPT_AT_ONCE = 500; // layers, and things that are drawn onto one in a frame
+const KEPT_MAX = 4, KEPT_AT_ONCE = 500; // layers, and things that are drawn onto one in a frame, unless there is no room
 const keptLayers = new Map(); // by name: their slots, and what is on them
 
 /** What was drawn once and stays: each thing is drawn when it comes, all of them again when one is gone. */
@@ -12,22 +12,26 @@ function kept(name, things, paint, style) {
   let layer = keptLayers.get(name);
   if (!layer) {
     if (keptLayers.size >= KEPT_MAX) throw new Error(`draw.kept: more than ${KEPT_MAX} layers; draw more things onto one`);
-    keptLayers.set(name, (layer = { slot: keptLayers.size, drawn: new Set() }));
+    keptLayers.set(name, (layer = { slot: keptLayers.size, drawn: new Set(), full: false }));
   }
   const all = new Set(things);
   const anew = [...layer.drawn].some((thing) => !all.has(thing));
   const known = anew ? new Set() : layer.drawn;
-  const news = [];
-  for (const thing of all) {
-    if (news.length > KEPT_AT_ONCE) break;
-    if (!known.has(thing)) news.push(thing);
-  }
-  const whole = news.length <= KEPT_AT_ONCE;
-  if (!whole) news.pop();
+  const news = [...all].filter((thing) => !known.has(thing));
   if (anew || news.length) {
-    native.keep(layer.slot, anew, whole, () => { for (const thing of news) paint(thing); });
-    for (const thing of news) known.add(thing);
+    let count = 0;
+    const fits = native.keep(layer.slot, anew, () => {
+      for (const thing of news) {
+        if (count >= KEPT_AT_ONCE || !native.keepsMore()) return false;
+        paint(thing);
+        count += 1;
+      }
+      return true;
+    });
+    for (const thing of news.slice(0, count)) known.add(thing);
     layer.drawn = known;
+    if (!fits && !layer.full) native.log(`draw.kept: the layer "${name}" is full, and what is new on it is not drawn; give it fewer things, or draw each with less`);
+    layer.full = !fits || (layer.full && !anew);
   }
   native.kept(layer.slot, style);
 }

@@ -1,10 +1,10 @@
 //! What `draw.trail` and `draw.kept` do: pictures besides the canvas, which stay.
 
-use super::TRAILS_MAX;
 use super::api::Shared;
 use super::call::{BLENDS, Call, article};
-use super::kept::KeptNews;
-use super::picture::{Blend, Trail};
+use super::kept::{KeptNews, Load};
+use super::picture::{Blend, Picture, Trail};
+use super::{KEPT_MAX, TRAILS_MAX};
 use rquickjs::{Function, Result, Value};
 
 /// Seconds in which a trail fades, if nothing is said of it.
@@ -51,19 +51,57 @@ pub(super) fn trail(call: &Call, stage: &Shared) -> Result<()> {
     drawn.map(|_| ())
 }
 
-/// Of `draw.kept`: draws what is new onto a layer. `layers.js` calls it with slot, anew, whole and what draws.
-pub(super) fn keep(call: &Call, stage: &Shared) -> Result<()> {
+/// A frame brings no more onto kept layers than this part of what one holds; what is left comes with the next.
+const PARTS: usize = 4;
+
+/// What is on kept layers, and what is new there.
+#[derive(Default)]
+pub(super) struct Keeping {
+    pub news: Vec<KeptNews>,
+    loads: [Load; KEPT_MAX],
+    /// What came in this frame, to all of them.
+    came: Load,
+}
+
+impl Keeping {
+    /// The frame is over.
+    pub fn take(&mut self) -> Vec<KeptNews> {
+        self.came = Load::default();
+        std::mem::take(&mut self.news)
+    }
+}
+
+/// Of `draw.kept`: draws what is new onto a layer. `layers.js` calls it with slot, anew, and what draws, which says whether
+/// that was all. False if the layer is full and does not hold it.
+pub(super) fn keep(call: &Call, stage: &Shared) -> Result<bool> {
     let slot = call.number(0, "the slot")? as u8;
-    let truth = |index: usize| call.arguments.get(index).and_then(Value::as_bool).unwrap_or_default();
-    let (anew, whole) = (truth(1), truth(2));
-    let paint = function(call, 3)?;
+    let anew = call.arguments.get(1).and_then(Value::as_bool).unwrap_or_default();
+    let paint = function(call, 2)?;
     call.full(stage.borrow_mut().pen.put_aside())?;
     let drawn = paint.call::<_, Value>(());
     let mut stage = stage.borrow_mut();
     let strokes = stage.pen.put_back();
-    drawn?;
-    stage.kept.push(KeptNews { slot, anew, whole, strokes });
-    Ok(())
+    let whole = drawn?.as_bool().unwrap_or_default();
+    let keeping = &mut stage.keeping;
+    let Some(load) = keeping.loads.get_mut(usize::from(slot)) else { return Ok(false) };
+    if anew {
+        *load = Load::default();
+    }
+    let came = Load::of(&strokes);
+    let fits = !load.and(came).is_over(1);
+    if fits {
+        *load = load.and(came);
+        keeping.came = keeping.came.and(came);
+    }
+    let strokes = if fits { strokes } else { Picture::default() };
+    keeping.news.push(KeptNews { slot, anew, whole, strokes });
+    Ok(fits)
+}
+
+/// Of `draw.kept`: whether this frame has room for one thing more.
+pub(super) fn keeps_more(_: &Call, stage: &Shared) -> Result<bool> {
+    let stage = stage.borrow();
+    Ok(!stage.keeping.came.and(Load::plain(stage.pen.drawn())).is_over(PARTS))
 }
 
 /// Of `draw.kept`: what is on a layer is seen here.

@@ -343,6 +343,11 @@ impl Pen {
         Ok(())
     }
 
+    /// What is drawn so far.
+    pub fn drawn(&self) -> &Picture {
+        &self.picture
+    }
+
     /// Goes on with the picture; gives what was drawn since `put_aside`.
     pub fn put_back(&mut self) -> Picture {
         let aside = self.aside.take().map_or_else(Self::new, |aside| *aside);

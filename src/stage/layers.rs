@@ -39,6 +39,16 @@ struct Echo {
     at: f64,
 }
 
+/// What is kept.
+#[derive(Default)]
+struct Sheets {
+    seen: Option<(Texture, TextureView)>,
+    /// What takes its place once it is whole.
+    other: Option<(Texture, TextureView)>,
+    /// The other one is being drawn.
+    coming: bool,
+}
+
 /// All layers of a canvas.
 pub(super) struct Layers {
     layout: BindGroupLayout,
@@ -46,7 +56,7 @@ pub(super) struct Layers {
     linear: Sampler,
     pipelines: HashMap<(Surface, Option<Blend>, Stencil), RenderPipeline>,
     trails: [Option<Echo>; TRAILS_MAX],
-    kept: [Option<(Texture, TextureView)>; KEPT_MAX],
+    kept: [Sheets; KEPT_MAX],
 }
 
 impl Layers {
@@ -73,19 +83,37 @@ impl Layers {
         (self.trails, self.kept) = Default::default();
     }
 
-    /// What is kept in a slot, and whether it is new and holds nothing yet.
-    pub fn kept(&mut self, device: &RenderDevice, slot: usize, size: Extent3d) -> Option<(TextureView, bool)> {
-        let layer = self.kept.get_mut(slot)?;
-        let fits = layer.as_ref().is_some_and(|(texture, _)| texture.size() == size);
-        if !fits {
-            *layer = Some(sheet(device, "kept", size, TextureFormat::Rgba8Unorm));
+    /// What is drawn on to keep it in a slot, begun anew or not, and whether it is to be emptied before.
+    pub fn keep(
+        &mut self,
+        device: &RenderDevice,
+        (slot, anew): (usize, bool),
+        size: Extent3d,
+    ) -> Option<(TextureView, bool)> {
+        let Sheets { seen, other, coming } = self.kept.get_mut(slot)?;
+        let fits = |sheet: &Option<(Texture, TextureView)>| sheet.as_ref().is_some_and(|(it, _)| it.size() == size);
+        // What is begun anew takes the place of what is seen once it is whole.
+        *coming |= anew;
+        let ground = if *coming { other } else { seen };
+        let new = !fits(ground);
+        if new {
+            *ground = Some(sheet(device, "kept", size, TextureFormat::Rgba8Unorm));
         }
-        layer.as_ref().map(|(_, view)| (view.clone(), !fits))
+        ground.as_ref().map(|(_, view)| (view.clone(), anew || new))
+    }
+
+    /// All that is to be kept in a slot is drawn: it is seen.
+    pub fn is_whole(&mut self, slot: usize) {
+        if let Some(Sheets { seen, other, coming }) = self.kept.get_mut(slot)
+            && std::mem::take(coming)
+        {
+            std::mem::swap(seen, other);
+        }
     }
 
     /// What is kept in a slot, if anything is.
     pub fn kept_view(&self, slot: usize) -> Option<&TextureView> {
-        self.kept.get(slot)?.as_ref().map(|(_, view)| view)
+        self.kept.get(slot)?.seen.as_ref().map(|(_, view)| view)
     }
 
     /// What a trail is.

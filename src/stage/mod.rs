@@ -3,6 +3,7 @@
 mod batch;
 mod brushes;
 mod capture;
+mod kept;
 mod layers;
 mod light;
 mod outline;
@@ -21,12 +22,13 @@ pub use watched::{Watched, watch};
 
 use crate::device::clock::monotonic;
 use crate::manifest::Screen;
-use crate::scene::{Edition, KEPT_MAX, Kept, Picture, Uniforms};
+use crate::scene::{Edition, Picture, Uniforms};
 use bevy::asset::RenderAssetUsages;
 use bevy::image::ImageSampler;
 use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat, TextureUsages};
 use bevy::render::renderer::RenderDevice;
+use kept::{KeptSoFar, Strokes};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -164,41 +166,14 @@ struct Job {
     capture: Option<Capture>,
 }
 
-/// What is drawn onto a kept layer.
-struct Strokes {
-    slot: usize,
-    /// The layer is emptied before.
-    first: bool,
-    batch: batch::Batch,
-}
-
-/// Up to where kept layers are drawn: which generation, and how many of its strokes.
-#[derive(Debug, Default)]
-struct KeptSoFar([(u64, usize); KEPT_MAX]);
-
-impl KeptSoFar {
-    /// What is to be drawn besides, ready for the GPU.
-    fn strokes(
-        &mut self,
-        kept: &[Arc<Kept>],
-        canvas: [f32; 2],
-        pixel: f32,
-        letters: &mut text::Letters,
-    ) -> Vec<Strokes> {
-        let mut news = Vec::new();
-        for (slot, (layer, (generation, count))) in kept.iter().zip(&mut self.0).enumerate() {
-            if layer.generation != *generation {
-                (*generation, *count) = (layer.generation, 0);
-                if layer.strokes.is_empty() {
-                    news.push(Strokes { slot, first: true, batch: batch::Batch::default() });
-                }
-            }
-            for strokes in layer.strokes.iter().skip(*count) {
-                let first = std::mem::replace(count, *count + 1) == 0;
-                news.push(Strokes { slot, first, batch: batch::Batch::build(strokes, canvas, pixel, letters) });
-            }
-        }
-        news
+impl Job {
+    /// This one instead of one that was not painted: what was to be learned from that is not lost.
+    fn instead_of(&mut self, before: Self) {
+        self.atlas = self.atlas.take().or(before.atlas);
+        self.capture = self.capture.take().or(before.capture);
+        let anew = |slot: usize| self.strokes.iter().any(|strokes| strokes.slot == slot && strokes.first);
+        let left: Vec<_> = before.strokes.into_iter().filter(|strokes| !anew(strokes.slot)).collect();
+        self.strokes.splice(..0, left);
     }
 }
 
@@ -252,8 +227,7 @@ fn repaint(world: &mut World) {
         let case = world.resource::<LetterCase>();
         let mut letters = case.0.lock().unwrap_or_else(PoisonError::into_inner);
         if letters.begin() {
-            // Strokes that wait to be drawn may name letters that are elsewhere now.
-            so_far = KeptSoFar::default();
+            so_far.begin();
         }
         let strokes = so_far.strokes(&picture.kept, size, pixel, &mut letters);
         let batch = batch::Batch::build(&picture, size, pixel, &mut letters);
@@ -263,19 +237,11 @@ fn repaint(world: &mut World) {
     let mut easel = world.resource_mut::<Easel>();
     easel.kept = so_far;
     let capture = easel.capture.take();
-    let before = easel.job.take();
-    let (old_atlas, old_capture, mut all) =
-        before.map_or((None, None, Vec::new()), |job| (job.atlas, job.capture, job.strokes));
-    all.extend(strokes);
-    easel.job = Some(Job {
-        batch,
-        strokes: all,
-        edition,
-        atlas: atlas.or(old_atlas),
-        uniforms,
-        reflects: picture.reflects,
-        capture: capture.or(old_capture),
-    });
+    let mut job = Job { batch, strokes, edition, atlas, uniforms, reflects: picture.reflects, capture };
+    if let Some(before) = easel.job.take() {
+        job.instead_of(before);
+    }
+    easel.job = Some(job);
 }
 
 impl Plugin for StagePlugin {

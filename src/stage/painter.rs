@@ -39,11 +39,8 @@ fn extract(mut main: ResMut<MainWorld>, mut on: ResMut<OnEasel>) {
     }
     let Some(mut easel) = main.get_resource_mut::<Easel>() else { return };
     if let Some(mut job) = easel.job.take() {
-        // A picture that was not painted in time is replaced; what was to be learned from it is not lost.
         if let Some(before) = on.job.take() {
-            job.atlas = job.atlas.or(before.atlas);
-            job.capture = job.capture.or(before.capture);
-            job.strokes.splice(..0, before.strokes);
+            job.instead_of(before);
         }
         on.job = Some(job);
     }

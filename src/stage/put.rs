@@ -2,8 +2,9 @@
 
 use super::batch::{Batch, How, Laid, Step, clips};
 use super::brushes::{Brushes, Part, Stencil, Surface};
+use super::kept::Strokes;
 use super::watched::Watched;
-use super::{Drawn, Job, Strokes};
+use super::{Drawn, Job};
 use crate::scene::{Edition, Shader};
 use bevy::render::render_resource::{
     BindGroup, Buffer, BufferInitDescriptor, BufferUsages, CommandEncoder, CommandEncoderDescriptor, Extent3d,
@@ -76,9 +77,11 @@ pub(super) fn put(
     let mut work = Work { device, queue, brushes, encoder: encoder(), edition, sheet, pixels, now: job.uniforms.now };
     for strokes in job.strokes.drain(..) {
         work.keep(&strokes);
-        // Each has gradients of its own, which are written between what is submitted.
-        let done = std::mem::replace(&mut work.encoder, encoder());
-        queue.submit([done.finish()]);
+        if !strokes.batch.gradients.is_empty() {
+            // They are written between what is submitted, and the next ones have others.
+            let done = std::mem::replace(&mut work.encoder, encoder());
+            queue.submit([done.finish()]);
+        }
     }
     work.brushes.pigments.gradients(queue, &job.batch.gradients);
     let shaders = shaders(&job.batch.steps, edition);
@@ -126,14 +129,19 @@ impl Work<'_> {
     }
 
     /// Draws onto a kept layer.
-    fn keep(&mut self, Strokes { slot, first, batch }: &Strokes) {
-        let Some((view, new)) = self.brushes.layers.kept(self.device, *slot, self.pixels) else { return };
-        self.brushes.pigments.gradients(self.queue, &batch.gradients);
+    fn keep(&mut self, Strokes { slot, first, whole, batch }: &Strokes) {
+        let Some((view, empty)) = self.brushes.layers.keep(self.device, (*slot, *first), self.pixels) else { return };
+        if !batch.gradients.is_empty() {
+            self.brushes.pigments.gradients(self.queue, &batch.gradients);
+        }
         let corners = self.corners(batch);
         let strokes = self.strokes(&batch.steps, Surface::Canvas);
-        let load = if *first || new { LoadOp::Clear(wgpu::Color::TRANSPARENT) } else { LoadOp::Load };
+        let load = if empty { LoadOp::Clear(wgpu::Color::TRANSPARENT) } else { LoadOp::Load };
         let ground = Ground { view: &view, load, size: self.pixels };
         self.pass(&ground, &strokes, &corners, clips(&batch.steps));
+        if *whole {
+            self.brushes.layers.is_whole(*slot);
+        }
     }
 
     /// Paints what a shader remembers.

@@ -3,9 +3,10 @@
 
 use super::batch::Batch;
 use super::brushes::Brushes;
+use super::kept::KeptSoFar;
 use super::put::{Sheet, put};
 use super::text::Letters;
-use super::{Drawn, Job, KeptSoFar, LayerFault, Watched, capture};
+use super::{Drawn, Job, LayerFault, Watched, capture};
 use crate::scene::{Edition, Picture, Uniforms};
 use bevy::render::renderer::WgpuWrapper;
 use bevy::render::renderer::{RenderDevice, RenderQueue};
@@ -72,10 +73,16 @@ impl Studio {
         uniforms: &Arc<Uniforms>,
     ) -> Result<RgbaImage, String> {
         if self.letters.begin() {
-            self.kept = KeptSoFar::default();
+            self.kept.begin();
         }
         let (size, pixel) = (self.sheet.size, self.sheet.pixel);
-        let strokes = self.kept.strokes(&picture.kept, size, pixel, &mut self.letters);
+        let mut strokes = self.kept.strokes(&picture.kept, size, pixel, &mut self.letters);
+        // A picture that stands alone has to be whole.
+        while let more = self.kept.strokes(&picture.kept, size, pixel, &mut self.letters)
+            && !more.is_empty()
+        {
+            strokes.extend(more);
+        }
         let batch = Batch::build(picture, self.sheet.size, self.sheet.pixel, &mut self.letters);
         let atlas = std::mem::take(&mut self.letters.changed).then(|| self.letters.pixels.clone());
         let (edition, uniforms) = (edition.cloned(), uniforms.clone());

@@ -127,7 +127,22 @@ impl Batch {
     /// Makes a picture ready. `pixel` is how many pixels of the texture one canvas unit is. `letters` have begun a new
     /// picture.
     pub fn build(picture: &Picture, canvas: [f32; 2], pixel: f32, letters: &mut Letters) -> Self {
-        let mut batch = Self { gradients: picture.gradients.clone(), ..Self::default() };
+        let mut batch = Self::default();
+        batch.add(picture, canvas, pixel, letters);
+        batch
+    }
+
+    /// True if a picture can be added: gradients are known by their numbers.
+    pub fn takes(&self, picture: &Picture) -> bool {
+        picture.gradients.is_empty() || self.gradients.is_empty() || self.gradients == picture.gradients
+    }
+
+    /// Adds a picture on top of what is there; the gradients of both are the same, or one has none.
+    pub fn add(&mut self, picture: &Picture, canvas: [f32; 2], pixel: f32, letters: &mut Letters) {
+        let batch = self;
+        if batch.gradients.is_empty() {
+            batch.gradients.clone_from(&picture.gradients);
+        }
         // A clip is stamped once something is drawn in it; none gets through where nothing is inside.
         let mut clip: Option<(&[Range], bool)> = None;
         let mut shut = false;
@@ -180,7 +195,6 @@ impl Batch {
             batch.end_trail(before);
         }
         batch.close();
-        batch
     }
 
     fn end_trail(&mut self, Around { slot, trail, seen, steps, through, .. }: Around) {
