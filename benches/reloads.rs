@@ -96,7 +96,9 @@ export function frame() {{
 
 fn reload(count: usize) -> Result<bool, Failure> {
     let dir = tempfile::tempdir()?;
-    std::fs::write(dir.path().join("installation.toml"), "api = 1\nid = \"saved\"\ncanvas = [320, 180]\n")?;
+    let manifest = "api = 1\nid = \"saved\"\ncanvas = [320, 180]\n[kit]\n\
+                    arrival = false\nmeeting = false\nsky = false\ntouch = false\n";
+    std::fs::write(dir.path().join("installation.toml"), manifest)?;
     let card = |slug| city(slug).map(CityCard::of).ok_or("no such city");
     let setting = Setting { here: card("shenzhen")?, there: card("dublin")?, side: 0, seed: 1, metres: None };
     let command = SceneCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec!["scene".into()] };

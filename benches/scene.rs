@@ -115,7 +115,9 @@ fn percentile(numbers: &[f64], percent: usize) -> f64 {
 pub fn installation(dir: &Path, count: usize) -> std::io::Result<()> {
     let script = include_str!("scene/sketch.js").replace("let frames", &format!("const COUNT = {count};\nlet frames"));
     std::fs::write(dir.join("scene.js"), script)?;
-    std::fs::write(dir.join("installation.toml"), "api = 1\nid = \"sketch\"\ncanvas = [1280, 720]\n")
+    let manifest = "api = 1\nid = \"sketch\"\ncanvas = [1280, 720]\n[kit]\n\
+                    arrival = false\nmeeting = false\nsky = false\ntouch = false\n";
+    std::fs::write(dir.join("installation.toml"), manifest)
 }
 
 /// Milliseconds of each frame: of the script alone, and with all that is written, read and checked.

@@ -5,7 +5,6 @@ use super::bodies::{self, Field};
 use super::call::{
     ARC, BLENDS, BODY, CIRCLE, CURVE, Call, ELLIPSE, LINE, POLYGON, POLYLINE, RECT, STRING_MAX, TEXT, article,
 };
-use super::colour::Colour;
 use super::layers::{Keeping, function, keep, keeps_more, kept, trail};
 use super::message::{Act, Start};
 use super::noise::Noise;
@@ -15,10 +14,12 @@ use super::pen::{Full, Pen};
 use super::picture::{Along, Blend, Gradient, Shape};
 use super::shader::Params;
 use super::smooth::{curve, finest};
+use super::words::Words;
 use crate::manifest::nearest;
 use crate::works::Draft;
-use rquickjs::function::Rest;
+use rquickjs::function::{FromParam, ParamRequirement, ParamsAccessor};
 use rquickjs::{Ctx, Function, Object, Result, Value};
+use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -44,7 +45,6 @@ pub(super) struct Stage {
     pub canvas: [f32; 2],
     /// How the picture moves here.
     pub field: Option<Field>,
-    pub colours: HashMap<String, Colour>,
     pub gradients: HashMap<String, Gradient>,
     /// Canvas units in a metre of the screen.
     pub metre: f32,
@@ -70,7 +70,6 @@ impl Stage {
             finest: finest(start.canvas),
             canvas: start.canvas,
             field: None,
-            colours: HashMap::new(),
             gradients: HashMap::new(),
             metre: start.metre,
             images: start.images.clone(),
@@ -91,72 +90,88 @@ impl Stage {
 
 pub(super) type Shared = Rc<RefCell<Stage>>;
 
-/// A native function under a name, with what its messages say.
-pub(super) fn add<'js, R: rquickjs::IntoJs<'js> + 'js>(
-    ctx: &Ctx<'js>,
-    to: &Object<'js>,
-    (key, name, usage): (&str, &'static str, &'static str),
-    stage: &Shared,
-    body: impl Fn(&Call<'_, 'js>, &Shared) -> Result<R> + 'js,
-) -> Result<()> {
-    let stage = stage.clone();
-    let function = Function::new(ctx.clone(), move |ctx: Ctx<'js>, arguments: Rest<Value<'js>>| {
-        body(&Call { ctx: &ctx, name, usage, arguments: &arguments.0 }, &stage)
-    })?;
-    to.set(key, function.with_name(key)?)
+/// What native functions are made with.
+pub(super) struct Natives<'a, 'js> {
+    ctx: &'a Ctx<'js>,
+    stage: &'a Shared,
+    words: Words<'js>,
+}
+
+impl<'js> Natives<'_, 'js> {
+    /// A native function under a name, with what its messages say.
+    pub fn add<R: rquickjs::IntoJs<'js> + 'js>(
+        &self,
+        to: &Object<'js>,
+        (key, name, usage): (&str, &'static str, &'static str),
+        body: impl Fn(&Call<'_, 'js>, &Shared) -> Result<R> + 'js,
+    ) -> Result<()> {
+        let (stage, words) = (self.stage.clone(), self.words.clone());
+        let function = Function::new(self.ctx.clone(), move |ctx: Ctx<'js>, arguments: Arguments<'js>| {
+            body(&Call { ctx: &ctx, name, usage, arguments: &arguments.0, words: &words }, &stage)
+        })?;
+        to.set(key, function.with_name(key)?)
+    }
+}
+
+/// The arguments of a call, without room of their own where they are few.
+struct Arguments<'js>(SmallVec<[Value<'js>; 6]>);
+
+impl<'js> FromParam<'js> for Arguments<'js> {
+    fn param_requirement() -> ParamRequirement {
+        ParamRequirement::any()
+    }
+
+    fn from_param(params: &mut ParamsAccessor<'_, 'js>) -> Result<Self> {
+        Ok(Self((0..params.len()).map(|_| params.arg()).collect()))
+    }
 }
 
 /// Everything that a script can call, as properties of one object.
 pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>> {
+    let natives = Natives { ctx, stage, words: Words::new(ctx)? };
     let draw = Object::new(ctx.clone())?;
-    add(ctx, &draw, ("background", "draw.background", "draw.background(\"#102030\")"), stage, |call, stage| {
+    natives.add(&draw, ("background", "draw.background", "draw.background(\"#102030\")"), |call, stage| {
         let Some(value) = call.arguments.first() else { return Err(call.wrong("the colour is missing")) };
         if let Some(gradient) = call.gradient(stage, value)? {
             return call.full(stage.borrow_mut().pen.background_gradient(gradient));
         }
-        let colour = call.colour(stage, value, "the colour")?;
+        let colour = call.colour(value, "the colour")?;
         call.full(stage.borrow_mut().pen.background(colour))
     })?;
-    add(ctx, &draw, ("circle", "draw.circle", "draw.circle(x, y, radius, { fill })"), stage, |call, stage| {
+    natives.add(&draw, ("circle", "draw.circle", "draw.circle(x, y, radius, { fill })"), |call, stage| {
         let [x, y, r] = [call.number(0, "x")?, call.number(1, "y")?, call.number(2, "the radius")?];
         let style = call.style(stage, 3, &CIRCLE)?;
         call.full(stage.borrow_mut().pen.shape(Shape::Ellipse([r.max(0.0); 2]), [x, y], style.paint))
     })?;
     let usage = "draw.ellipse(x, y, radiusX, radiusY, { fill })";
-    add(ctx, &draw, ("ellipse", "draw.ellipse", usage), stage, |call, stage| {
+    natives.add(&draw, ("ellipse", "draw.ellipse", usage), |call, stage| {
         let [x, y] = [call.number(0, "x")?, call.number(1, "y")?];
         let radii = [call.number(2, "the radius to the side")?, call.number(3, "the radius down")?];
         let style = call.style(stage, 4, &ELLIPSE)?;
         call.full(stage.borrow_mut().pen.shape(Shape::Ellipse(radii.map(|r| r.max(0.0))), [x, y], style.paint))
     })?;
-    add(
-        ctx,
-        &draw,
-        ("rect", "draw.rect", "draw.rect(x, y, width, height, { fill, radius })"),
-        stage,
-        |call, stage| {
-            let [x, y] = [call.number(0, "x")?, call.number(1, "y")?];
-            let [w, h] = [call.number(2, "the width")?, call.number(3, "the height")?];
-            let style = call.style(stage, 4, &RECT)?;
-            let (x, y) = (x + w.min(0.0), y + h.min(0.0));
-            let shape = Shape::Rect([w.abs(), h.abs(), style.radius]);
-            call.full(stage.borrow_mut().pen.shape(shape, [x, y], style.paint))
-        },
-    )?;
-    add(ctx, &draw, ("line", "draw.line", "draw.line(x1, y1, x2, y2, { stroke, width })"), stage, |call, stage| {
+    natives.add(&draw, ("rect", "draw.rect", "draw.rect(x, y, width, height, { fill, radius })"), |call, stage| {
+        let [x, y] = [call.number(0, "x")?, call.number(1, "y")?];
+        let [w, h] = [call.number(2, "the width")?, call.number(3, "the height")?];
+        let style = call.style(stage, 4, &RECT)?;
+        let (x, y) = (x + w.min(0.0), y + h.min(0.0));
+        let shape = Shape::Rect([w.abs(), h.abs(), style.radius]);
+        call.full(stage.borrow_mut().pen.shape(shape, [x, y], style.paint))
+    })?;
+    natives.add(&draw, ("line", "draw.line", "draw.line(x1, y1, x2, y2, { stroke, width })"), |call, stage| {
         let from = [call.number(0, "x1")?, call.number(1, "y1")?];
         let to = [call.number(2, "x2")?, call.number(3, "y2")?];
         let style = call.style(stage, 4, &LINE)?;
         call.full(stage.borrow_mut().pen.line(from, to, style.paint))
     })?;
     let usage = "draw.polyline([[x, y], …], { stroke, width, closed })";
-    add(ctx, &draw, ("polyline", "draw.polyline", usage), stage, |call, stage| {
+    natives.add(&draw, ("polyline", "draw.polyline", usage), |call, stage| {
         let points = call.points(0)?;
         let style = call.style(stage, 1, &POLYLINE)?;
         call.full(stage.borrow_mut().pen.points(&points, style.closed, false, style.paint))
     })?;
     let usage = "draw.arc(x, y, radius, from, to, { stroke, width })";
-    add(ctx, &draw, ("arc", "draw.arc", usage), stage, |call, stage| {
+    natives.add(&draw, ("arc", "draw.arc", usage), |call, stage| {
         let [x, y, r] = [call.number(0, "x")?, call.number(1, "y")?, call.number(2, "the radius")?];
         let [from, to] = [call.number(3, "the angle from")?, call.number(4, "the angle to")?];
         let style = call.style(stage, 5, &ARC)?;
@@ -170,7 +185,7 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         call.full(stage.borrow_mut().pen.points(&points, false, false, style.paint))
     })?;
     let usage = "draw.curve([[x, y], …], { stroke, width, closed, fill })";
-    add(ctx, &draw, ("curve", "draw.curve", usage), stage, |call, stage| {
+    natives.add(&draw, ("curve", "draw.curve", usage), |call, stage| {
         let points = call.points(0)?;
         let style = call.style(stage, 1, &CURVE)?;
         let filled = style.paint.fill.0[3] > 0;
@@ -178,12 +193,12 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         call.full(stage.borrow_mut().pen.points(&points, style.closed, filled, style.paint))
     })?;
     let usage = "draw.polygon([[x, y], …], { fill, stroke, width })";
-    add(ctx, &draw, ("polygon", "draw.polygon", usage), stage, |call, stage| {
+    natives.add(&draw, ("polygon", "draw.polygon", usage), |call, stage| {
         let points = call.points(0)?;
         let style = call.style(stage, 1, &POLYGON)?;
         call.full(stage.borrow_mut().pen.points(&points, true, true, style.paint))
     })?;
-    add(ctx, &draw, ("body", "draw.body", "draw.body(body, { fill, pattern })"), stage, |call, stage| {
+    natives.add(&draw, ("body", "draw.body", "draw.body(body, { fill, pattern })"), |call, stage| {
         let points = call.body(stage, 0)?;
         let mut style = call.style(stage, 1, &BODY)?;
         let faded = call.faded(0);
@@ -193,15 +208,15 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         call.full(stage.borrow_mut().pen.points(&points, true, true, style.paint))
     })?;
     let usage = "draw.inside(here.bodies, () => { … })";
-    add(ctx, &draw, ("inside", "draw.inside", usage), stage, |call, stage| clip(call, stage, true))?;
+    natives.add(&draw, ("inside", "draw.inside", usage), |call, stage| clip(call, stage, true))?;
     let usage = "draw.outside(here.bodies, () => { … })";
-    add(ctx, &draw, ("outside", "draw.outside", usage), stage, |call, stage| clip(call, stage, false))?;
+    natives.add(&draw, ("outside", "draw.outside", usage), |call, stage| clip(call, stage, false))?;
     let usage = "draw.trail(\"glow\", { fade: 2 }, () => { … })";
-    add(ctx, &draw, ("trail", "draw.trail", usage), stage, trail)?;
+    natives.add(&draw, ("trail", "draw.trail", usage), trail)?;
     let usage = "draw.image(\"moon.png\", x, y, width, height, { alpha })";
-    add(ctx, &draw, ("image", "draw.image", usage), stage, image)?;
+    natives.add(&draw, ("image", "draw.image", usage), image)?;
     let usage = "draw.text(\"text\", x, y, { size, fill, align })";
-    add(ctx, &draw, ("text", "draw.text", usage), stage, |call, stage| {
+    natives.add(&draw, ("text", "draw.text", usage), |call, stage| {
         let text = call.text(0, "the text")?;
         let at = [call.number(1, "x")?, call.number(2, "y")?];
         let style = call.style(stage, 3, &TEXT)?;
@@ -210,28 +225,26 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         let language = style.language.as_deref().unwrap_or(&stage.language);
         call.full(stage.pen.text(&text, at, style.letters, language, style.paint))
     })?;
-    add(ctx, &draw, ("shader", "draw.shader", "draw.shader(\"night.wgsl\", { sun: 1 })"), stage, shader)?;
-    add(ctx, &draw, ("push", "draw.push", "draw.push()"), stage, |call, stage| {
-        call.full(stage.borrow_mut().pen.push())
-    })?;
-    add(ctx, &draw, ("pop", "draw.pop", "draw.pop()"), stage, |call, stage| call.full(stage.borrow_mut().pen.pop()))?;
-    add(ctx, &draw, ("translate", "draw.translate", "draw.translate(x, y)"), stage, |call, stage| {
+    natives.add(&draw, ("shader", "draw.shader", "draw.shader(\"night.wgsl\", { sun: 1 })"), shader)?;
+    natives.add(&draw, ("push", "draw.push", "draw.push()"), |call, stage| call.full(stage.borrow_mut().pen.push()))?;
+    natives.add(&draw, ("pop", "draw.pop", "draw.pop()"), |call, stage| call.full(stage.borrow_mut().pen.pop()))?;
+    natives.add(&draw, ("translate", "draw.translate", "draw.translate(x, y)"), |call, stage| {
         let inner = [1.0, 0.0, 0.0, 1.0, call.number(0, "x")?, call.number(1, "y")?];
         stage.borrow_mut().pen.transform(inner);
         Ok(())
     })?;
-    add(ctx, &draw, ("rotate", "draw.rotate", "draw.rotate(radians)"), stage, |call, stage| {
+    natives.add(&draw, ("rotate", "draw.rotate", "draw.rotate(radians)"), |call, stage| {
         let (sin, cos) = call.number(0, "the angle")?.sin_cos();
         stage.borrow_mut().pen.transform([cos, sin, -sin, cos, 0.0, 0.0]);
         Ok(())
     })?;
-    add(ctx, &draw, ("scale", "draw.scale", "draw.scale(x, y)"), stage, |call, stage| {
+    natives.add(&draw, ("scale", "draw.scale", "draw.scale(x, y)"), |call, stage| {
         let x = call.number(0, "x")?;
         let y = if call.arguments.len() > 1 { call.number(1, "y")? } else { x };
         stage.borrow_mut().pen.transform([x, 0.0, 0.0, y, 0.0, 0.0]);
         Ok(())
     })?;
-    add(ctx, &draw, ("alpha", "draw.alpha", "draw.alpha(0.5)"), stage, |call, stage| {
+    natives.add(&draw, ("alpha", "draw.alpha", "draw.alpha(0.5)"), |call, stage| {
         let alpha = call.number(0, "alpha")?;
         stage.borrow_mut().pen.alpha(alpha);
         Ok(())
@@ -239,7 +252,7 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
 
     let all = Object::new(ctx.clone())?;
     all.set("draw", draw)?;
-    add(ctx, &all, ("random", "random", "random(), random(max) or random(min, max)"), stage, |call, stage| {
+    natives.add(&all, ("random", "random", "random(), random(max) or random(min, max)"), |call, stage| {
         let ends = (0..call.arguments.len().min(2)).map(|i| call.number(i, "an end")).collect::<Result<Vec<_>>>()?;
         let unit = stage.borrow_mut().random.f64();
         Ok(match ends[..] {
@@ -248,7 +261,7 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
             [min, max, ..] => f64::from(min) + unit * f64::from(max - min),
         })
     })?;
-    add(ctx, &all, ("noise", "noise", "noise(x), noise(x, y) or noise(x, y, z)"), stage, |call, stage| {
+    natives.add(&all, ("noise", "noise", "noise(x), noise(x, y) or noise(x, y, z)"), |call, stage| {
         let mut point = [0.0; 3];
         for (axis, value) in point.iter_mut().zip(call.arguments) {
             *axis = value.as_number().ok_or_else(|| call.wrong(format!("an argument is {}", article(value))))?;
@@ -261,20 +274,20 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         ("radial", "gradient.radial", "gradient.radial(x, y, radius, [\"gold\", \"red\"])", Along::Radius),
         ("conic", "gradient.conic", "gradient.conic(x, y, angle, [\"gold\", \"red\"])", Along::Angle),
     ] {
-        add(ctx, &gradients, (key, name, usage), stage, move |call, stage| gradient(call, stage, along))?;
+        natives.add(&gradients, (key, name, usage), move |call, stage| gradient(call, stage, along))?;
     }
     all.set("gradient", gradients)?;
-    add(ctx, &all, ("home", "home", "home()"), stage, |_, stage| {
+    natives.add(&all, ("home", "home", "home()"), |_, stage| {
         stage.borrow_mut().pen.home();
         Ok(())
     })?;
     let usage = "draw.kept(\"cloth\", ours.rows.all(), (row) => { … }, { alpha: 1 })";
-    add(ctx, &all, ("keep", "draw.kept", usage), stage, keep)?;
-    add(ctx, &all, ("keepsMore", "draw.kept", usage), stage, keeps_more)?;
-    add(ctx, &all, ("kept", "draw.kept", usage), stage, kept)?;
-    particles::install(ctx, &all, stage)?;
-    add(ctx, &all, ("mix", "mix", "mix(\"gold\", \"red\", 0.5)"), stage, mix)?;
-    add(ctx, &all, ("signal", "signal", "signal(\"name\", { any: \"data\" })"), stage, |call, stage| {
+    natives.add(&all, ("keep", "draw.kept", usage), keep)?;
+    natives.add(&all, ("keepsMore", "draw.kept", usage), keeps_more)?;
+    natives.add(&all, ("kept", "draw.kept", usage), kept)?;
+    particles::install(&natives, &all)?;
+    natives.add(&all, ("mix", "mix", "mix(\"gold\", \"red\", 0.5)"), mix)?;
+    natives.add(&all, ("signal", "signal", "signal(\"name\", { any: \"data\" })"), |call, stage| {
         let name = call.text(0, "the name")?;
         let data = match call.arguments.get(1) {
             Some(value) if !value.is_undefined() => call.ctx.json_stringify(value.clone())?,
@@ -289,7 +302,7 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         }
         call.full(stage.borrow_mut().act(Act::Signal { name, data }))
     })?;
-    add(ctx, &all, ("share", "here.share", "here.share = { any: \"thing\" }"), stage, |call, stage| {
+    natives.add(&all, ("share", "here.share", "here.share = { any: \"thing\" }"), |call, stage| {
         let data = call.text(0, "what this city says")?;
         if data.len() > crate::link::DATA_MAX {
             return Err(call.wrong(format!("{} bytes are more than {}", data.len(), crate::link::DATA_MAX)));
@@ -298,15 +311,15 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         stage.borrow_mut().acts.push(Act::Share(data));
         Ok(())
     })?;
-    add(ctx, &all, ("seed", "seed", "seed()"), stage, |_, stage| {
+    natives.add(&all, ("seed", "seed", "seed()"), |_, stage| {
         // Half of all numbers: the script's engine takes the others for negative ones.
         Ok(stage.borrow_mut().seeds.u32(..1 << 31))
     })?;
-    add(ctx, &all, ("bytes", "bytes", "bytes(text)"), stage, |call, _| {
+    natives.add(&all, ("bytes", "bytes", "bytes(text)"), |call, _| {
         let text = call.arguments.first().and_then(Value::as_string).map(|text| text.to_string()).transpose()?;
         Ok(text.map_or(0, |text| text.len()) as u32)
     })?;
-    add(ctx, &all, ("mark", "ours", "ours.NAME.add({ x, y })"), stage, |call, stage| {
+    natives.add(&all, ("mark", "ours", "ours.NAME.add({ x, y })"), |call, stage| {
         let name = call.text(0, "the name")?;
         let at = match call.arguments.get(1).and_then(Value::as_number) {
             Some(_) => Some([call.number(1, "x")?, call.number(2, "y")?]),
@@ -317,17 +330,17 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         let draft = Draft { name, at, seed, said: said.unwrap_or_default() };
         call.full(stage.borrow_mut().act(Act::Mark(draft)))
     })?;
-    add(ctx, &all, ("play", "sound.play", "sound.play(\"bell.wav\", { volume, pan, rate })"), stage, play)?;
-    add(ctx, &all, ("points", "outline", "body.outline"), stage, |call, _| {
+    natives.add(&all, ("play", "sound.play", "sound.play(\"bell.wav\", { volume, pan, rate })"), play)?;
+    natives.add(&all, ("points", "outline", "body.outline"), |call, _| {
         let points = bodies::points(&call.text(0, "the outline")?);
         Ok(points.into_iter().map(|point| point.map(|axis| f64::from(axis) / 10.0).to_vec()).collect::<Vec<_>>())
     })?;
-    add(ctx, &all, ("setFlow", "flow", "here.flow"), stage, |call, stage| {
+    natives.add(&all, ("setFlow", "flow", "here.flow"), |call, stage| {
         let text = call.arguments.first().and_then(Value::as_string).map(|text| text.to_string()).transpose()?;
         stage.borrow_mut().field = text.and_then(|text| Field::read(&text));
         Ok(())
     })?;
-    add(ctx, &all, ("flowAt", "here.flow.at", "here.flow.at(x, y)"), stage, |call, stage| {
+    natives.add(&all, ("flowAt", "here.flow.at", "here.flow.at(x, y)"), |call, stage| {
         let (x, y) = (call.number(0, "x")?, call.number(1, "y")?);
         let stage = stage.borrow();
         let [width, height] = stage.canvas;
@@ -337,7 +350,7 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         place.set("y", y)?;
         Ok(place)
     })?;
-    add(ctx, &all, ("log", "console.log", "console.log(…)"), stage, |call, stage| {
+    natives.add(&all, ("log", "console.log", "console.log(…)"), |call, stage| {
         let words = (0..call.arguments.len()).map(|i| match call.arguments[i].as_object() {
             Some(object) => {
                 Ok(call.ctx.json_stringify(object.clone())?.map(|t| t.to_string()).transpose()?.unwrap_or_default())

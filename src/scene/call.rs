@@ -8,15 +8,14 @@ use super::pen::Full;
 use super::pen::Letters;
 use super::picture::{Align, Blend, Gradient, Paint, Pattern};
 use super::smooth::smooth;
+use super::words::Words;
 use crate::manifest::nearest;
-use rquickjs::{Array, Coerced, Ctx, Error, Exception, Result, Value};
+use rquickjs::{Array, Atom, Coerced, Ctx, Error, Exception, Result, Value};
 
 /// Longest text of one call, in bytes.
 pub(super) const STRING_MAX: usize = 4_000;
 /// What a body calls its outline as a packed text; `prelude.js` has it so.
 const OUTLINE: &str = "__outline";
-/// Colours remembered by the words they were written in.
-const COLOURS_MAX: usize = 1_000;
 
 /// The arguments of one call, with the name that it was called by.
 pub(super) struct Call<'a, 'js> {
@@ -24,6 +23,7 @@ pub(super) struct Call<'a, 'js> {
     pub name: &'static str,
     pub usage: &'static str,
     pub arguments: &'a [Value<'js>],
+    pub words: &'a Words<'js>,
 }
 
 /// What can be said of how a thing looks.
@@ -146,25 +146,19 @@ impl<'js> Call<'_, 'js> {
         Ok(text[..text.floor_char_boundary(STRING_MAX)].to_owned())
     }
 
-    pub fn colour(&self, stage: &Shared, value: &Value<'js>, key: &str) -> Result<Colour> {
+    pub fn colour(&self, value: &Value<'js>, key: &str) -> Result<Colour> {
         let Some(text) = value.as_string() else {
             let grey = value.as_number().map(|n| format!(" (a grey is \"rgb({n} {n} {n})\")")).unwrap_or_default();
             return Err(self.wrong(format!("{key} is {}, not a colour such as \"#e8543f\"{grey}", article(value))));
         };
-        let text = text.to_string()?;
-        if let Some(colour) = stage.borrow().colours.get(&text) {
-            return Ok(*colour);
-        }
-        let Some(colour) = Colour::parse(&text) else {
-            let named = ["white", "black", "red", "green", "blue", "gold", "orange", "purple", "transparent"];
-            let meant = nearest(&text, named).map(|meant| format!(" (did you mean \"{meant}\"?)")).unwrap_or_default();
-            return Err(self.wrong(format!("\"{text}\" is no colour{meant}")));
-        };
-        let mut stage = stage.borrow_mut();
-        if stage.colours.len() < COLOURS_MAX {
-            stage.colours.insert(text, colour);
-        }
-        Ok(colour)
+        self.words.colour(text, |text| {
+            Colour::parse(text).ok_or_else(|| {
+                let named = ["white", "black", "red", "green", "blue", "gold", "orange", "purple", "transparent"];
+                let meant =
+                    nearest(text, named).map(|meant| format!(" (did you mean \"{meant}\"?)")).unwrap_or_default();
+                self.wrong(format!("\"{text}\" is no colour{meant}"))
+            })
+        })
     }
 
     /// The number of the gradient that this value is, if it is one.
@@ -190,7 +184,7 @@ impl<'js> Call<'_, 'js> {
     fn fill(&self, stage: &Shared, value: &Value<'js>, key: &str) -> Result<(Colour, u8)> {
         match self.gradient(stage, value)? {
             Some(gradient) => Ok((Colour([255; 4]), gradient)),
-            None => Ok((self.colour(stage, value, key)?, 0)),
+            None => Ok((self.colour(value, key)?, 0)),
         }
     }
 
@@ -216,14 +210,15 @@ impl<'js> Call<'_, 'js> {
         };
         let mut alpha = 1.0;
         let mut coloured = false;
-        for entry in object.props::<String, Value>() {
-            let (key, value) = entry?;
+        for entry in object.props::<Atom, Value>() {
+            let (atom, value) = entry?;
             if value.is_undefined() {
                 continue;
             }
-            if !kind.keys.contains(&key.as_str()) {
+            let key = self.words.key(&atom)?;
+            if !kind.keys.contains(&&*key) {
                 let alias = ALIASES.iter().find(|(alias, _)| *alias == key).map(|(_, ours)| *ours);
-                let other = match key.as_str() {
+                let other = match &*key {
                     "fill" if !kind.filled => Some("stroke"),
                     "stroke" if kind.filled => Some("fill"),
                     "width" if kind.keys.contains(&"wrap") => Some("wrap"),
@@ -235,7 +230,7 @@ impl<'js> Call<'_, 'js> {
                 return Err(self.wrong(format!("{} has no `{key}`{meant}", kind.name)));
             }
             let paint = &mut style.paint;
-            match key.as_str() {
+            match &*key {
                 "fill" => {
                     (paint.fill, paint.gradients[0]) = self.fill(stage, &value, "fill")?;
                     coloured = true;

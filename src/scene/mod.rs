@@ -27,6 +27,7 @@ mod sky;
 mod smooth;
 mod swarm;
 mod uniforms;
+mod words;
 
 pub use api::OWN_SOUNDS;
 pub use bodies::{BodySeen, Crowd, FLOW, flow, stir};

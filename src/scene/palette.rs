@@ -9,14 +9,14 @@ use crate::manifest::nearest;
 use rquickjs::{Object, Result, Value};
 
 /// `gradient.linear`, `.radial` and `.conic`: an object that a style takes for a colour.
-pub(super) fn gradient<'js>(call: &Call<'_, 'js>, stage: &Shared, along: Along) -> Result<Object<'js>> {
+pub(super) fn gradient<'js>(call: &Call<'_, 'js>, _: &Shared, along: Along) -> Result<Object<'js>> {
     let [x, y] = [call.number(0, "x")?, call.number(1, "y")?];
     let (place, colours) = match along {
         Along::Line => (line([x, y], [call.number(2, "x2")?, call.number(3, "y2")?]), 4),
         Along::Radius => (ring([x, y], call.number(2, "the radius")?), 3),
         Along::Angle => (turned([x, y], call.number(2, "the angle")?), 3),
     };
-    let stops = stops(call, stage, colours)?;
+    let stops = stops(call, colours)?;
     let said = serde_json::to_string(&Gradient { along, place, stops }).map_err(|why| call.wrong(why))?;
     let gradient = Object::new(call.ctx.clone())?;
     gradient.set(GRADIENT, said)?;
@@ -44,7 +44,7 @@ fn turned([x, y]: [f32; 2], angle: f32) -> Transform {
 }
 
 /// Colours at even steps, or each with its place: `["gold", "red"]`, `[[0, "gold"], [0.2, "red"], [1, "black"]]`.
-fn stops<'js>(call: &Call<'_, 'js>, stage: &Shared, index: usize) -> Result<Vec<(f32, Colour)>> {
+fn stops<'js>(call: &Call<'_, 'js>, index: usize) -> Result<Vec<(f32, Colour)>> {
     let value = call.arguments.get(index).ok_or_else(|| call.wrong("the colours are missing"))?;
     let Some(array) = value.as_array() else {
         return Err(call.wrong(format!("the colours are {}, not an array", article(value))));
@@ -60,16 +60,16 @@ fn stops<'js>(call: &Call<'_, 'js>, stage: &Shared, index: usize) -> Result<Vec<
             Some(pair) => (call.as_number(&pair.get(0)?, "the place of a colour")?, pair.get(1)?),
             None => (i as f32 / last, value),
         };
-        stops.push((at.clamp(0.0, 1.0), call.colour(stage, &colour, "a colour")?));
+        stops.push((at.clamp(0.0, 1.0), call.colour(&colour, "a colour")?));
     }
     stops.sort_by(|a, b| a.0.total_cmp(&b.0));
     Ok(stops)
 }
 
 /// `mix`: a colour between two, by way of the colour circle.
-pub(super) fn mix(call: &Call, stage: &Shared) -> Result<String> {
+pub(super) fn mix(call: &Call, _: &Shared) -> Result<String> {
     let colour = |index, what| match call.arguments.get(index) {
-        Some(value) => call.colour(stage, value, what),
+        Some(value) => call.colour(value, what),
         None => Err(call.wrong(format!("{what} is missing"))),
     };
     let (from, to) = (colour(0, "the first colour")?, colour(1, "the second colour")?);

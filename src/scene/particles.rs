@@ -1,14 +1,14 @@
 //! What a script says of particles; how they move is in `swarm.rs`.
 
 use super::DOTS_MAX;
-use super::api::{Shared, add};
+use super::api::{Natives, Shared};
 use super::bodies::points;
 use super::call::{BLENDS, Call, article};
 use super::colour::Colour;
 use super::picture::Blend;
 use super::swarm::{Air, Obstacle, Plan, Source, Swarm};
 use crate::presence::BODIES_MAX;
-use rquickjs::{Array, Ctx, Object, Result, Value};
+use rquickjs::{Array, Object, Result, Value};
 use std::f32::consts::TAU;
 
 /// Most kinds of particles in a scene.
@@ -34,10 +34,10 @@ impl Swarms {
 }
 
 /// What `layers.js` calls.
-pub(super) fn install<'js>(ctx: &Ctx<'js>, all: &Object<'js>, stage: &Shared) -> Result<()> {
+pub(super) fn install<'js>(natives: &Natives<'_, 'js>, all: &Object<'js>) -> Result<()> {
     let usage = "particles({ life: 4, size: 6, colour: \"white\", gravity: 100 })";
-    add(ctx, all, ("swarm", "particles", usage), stage, |call, stage| {
-        let plan = plan(call, stage)?;
+    natives.add(all, ("swarm", "particles", usage), |call, stage| {
+        let plan = plan(call)?;
         let swarms = &mut stage.borrow_mut().swarms;
         if swarms.all.len() >= SWARMS_MAX {
             return Err(call.wrong(format!("more than {SWARMS_MAX} kinds; make each once, not in `frame`")));
@@ -50,17 +50,17 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, all: &Object<'js>, stage: &Shared) ->
         Ok(swarms.all.len() as u32 - 1)
     })?;
     let usage = "snow.emit({ x: 100, y: 50 }, { count: 20, speed: [20, 80] })";
-    add(ctx, all, ("swarmEmit", "emit", usage), stage, emit)?;
-    add(ctx, all, ("swarmCount", "count", "snow.count"), stage, |call, stage| {
+    natives.add(all, ("swarmEmit", "emit", usage), emit)?;
+    natives.add(all, ("swarmCount", "count", "snow.count"), |call, stage| {
         Ok(stage.borrow().swarms.all.get(index(call)?).map_or(0, Swarm::len) as u32)
     })?;
-    add(ctx, all, ("swarmClear", "clear", "snow.clear()"), stage, |call, stage| {
+    natives.add(all, ("swarmClear", "clear", "snow.clear()"), |call, stage| {
         if let Some(swarm) = stage.borrow_mut().swarms.all.get_mut(index(call)?) {
             swarm.clear();
         }
         Ok(())
     })?;
-    add(ctx, all, ("swarmSeen", "draw.particles", "draw.particles(snow)"), stage, |call, stage| {
+    natives.add(all, ("swarmSeen", "draw.particles", "draw.particles(snow)"), |call, stage| {
         let index = index(call)?;
         let mut stage = stage.borrow_mut();
         let stage = &mut *stage;
@@ -68,14 +68,14 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, all: &Object<'js>, stage: &Shared) ->
         let (soft, blend) = swarm.look();
         call.full(stage.pen.dots(swarm.dots(), soft, blend))
     })?;
-    add(ctx, all, ("drift", "particles", "particles({ … })"), stage, drift)
+    natives.add(all, ("drift", "particles", "particles({ … })"), drift)
 }
 
 fn index(call: &Call) -> Result<usize> {
     Ok(call.number(0, "its number")? as usize)
 }
 
-fn plan(call: &Call, stage: &Shared) -> Result<Plan> {
+fn plan(call: &Call) -> Result<Plan> {
     let mut plan = Plan {
         most: MOST,
         life: [3.0; 2],
@@ -99,7 +99,7 @@ fn plan(call: &Call, stage: &Shared) -> Result<Plan> {
             "size" => {
                 plan.sizes = several(call, value, key, |value| Ok(call.as_number(value, key)?.clamp(0.0, 4_000.0)))?
             }
-            "colour" => plan.colours = several(call, value, key, |value| call.colour(stage, value, key))?,
+            "colour" => plan.colours = several(call, value, key, |value| call.colour(value, key))?,
             "soft" => plan.soft = call.as_number(value, key)?.clamp(0.0, 1.0),
             "blend" => plan.blend = call.word(value, key, BLENDS)?,
             // One number is downwards.
@@ -155,7 +155,7 @@ fn emit(call: &Call, stage: &Shared) -> Result<()> {
             "speed" => source.speed = call.span(value, key)?,
             "angle" => source.angle = call.as_number(value, key)?,
             "fan" => source.fan = call.as_number(value, key)?,
-            _ => source.colour = Some(call.colour(stage, value, key)?),
+            _ => source.colour = Some(call.colour(value, key)?),
         }
         Ok(())
     })?;
