@@ -6,7 +6,7 @@
 use moongate::device::audio::Audio;
 use moongate::device::scene_process::{SceneCommand, SceneProcess};
 use moongate::manifest::city;
-use moongate::scene::{CityCard, Edition, Sees, Setting};
+use moongate::scene::{CityCard, Edition, Sees, Setting, Uniforms};
 use moongate::stage::{Studio, Watched};
 use std::path::Path;
 use std::process::ExitCode;
@@ -66,19 +66,28 @@ impl Held {
 /// Saves what is another edition each time.
 fn save(dir: &Path, number: usize) -> Result<(), Failure> {
     let script = format!(
-        "import {{ draw, gradient, sound }} from \"moongate\";
+        "import {{ draw, gradient, particles, sound }} from \"moongate\";
 export const keep = {{ saved: 0, marks: [] }};
+const snow = particles({{ life: 2, most: 50 }}), stars = [{{ x: {r} }}];
 export function start() {{ keep.saved++; sound.play(\"bell.wav\"); }}
 export function frame() {{
   draw.background(gradient.linear(0, 0, 320, 0, [\"rgb({r} 0 0)\", \"navy\"]));
   draw.shader(\"night.wgsl\");
   draw.image(\"moon.png\", 10, 10);
+  draw.trail(\"glow\", {{ fade: 1 }}, () => draw.circle({r}, 90, 20));
+  draw.kept(\"stars\", stars, ({{ x }}) => draw.circle(x, 20, 3));
+  snow.emit({{ x: 160, y: 0 }}, {{ count: 3 }});
+  draw.particles(snow);
   draw.text(`edition {number}, ${{keep.saved}}`, 20, 160);
 }}",
         r = number % 255
     );
     std::fs::write(dir.join("scene.js"), script)?;
-    let shader = format!("fn paint(at: vec2f) -> vec4f {{ return vec4f(at / {}.0, 0.2, 0.5); }}", number + 1);
+    let shader = format!(
+        "fn buffer_a(at: vec2f) -> vec4f {{ return 0.9 * read_a(at) + vec4f(0.01); }}
+fn paint(at: vec2f) -> vec4f {{ return vec4f(at / {}.0, read_a(at).r, 0.5); }}",
+        number + 1
+    );
     std::fs::write(dir.join("night.wgsl"), shader)?;
     let side = 64 + (number % 7) as u32;
     let pixel = image::Rgba([(number % 256) as u8, (number / 256 % 256) as u8, 90, 255]);
@@ -105,7 +114,7 @@ fn reload(count: usize) -> Result<bool, Failure> {
     let process = SceneProcess::start(command, setting)?;
     let audio = Audio::start();
     let mut studio = Studio::new([320.0, 180.0], [160, 90])?;
-    let watched = Watched::default();
+    let (watched, uniforms) = (Watched::default(), Arc::new(Uniforms { now: 1.0, ..Uniforms::default() }));
     let (began, mut frame, mut early, mut last) = (Instant::now(), 0, None, 0);
     println!("{:>8} {:>10} {:>8} {:>8} {:>10}", "saved", "MiB", "threads", "files", "processes");
     for number in 0..count {
@@ -130,7 +139,7 @@ fn reload(count: usize) -> Result<bool, Failure> {
                 continue;
             };
             if Arc::ptr_eq(&of, &edition) {
-                studio.paint(&picture, Some(&of), &watched, 1.0)?;
+                studio.paint(&picture, Some(&of), [&watched; 2], &uniforms)?;
                 break;
             }
         }

@@ -6,6 +6,7 @@ mod camera;
 mod check;
 mod cities;
 mod clip;
+mod import;
 mod init;
 mod invite;
 mod new;
@@ -50,6 +51,8 @@ enum Command {
     Rehearse(rehearse::Arguments),
     /// A new scene in a folder of its own: it runs, and is yours to change.
     New(new::Arguments),
+    /// A fragment of Shadertoy or a file of ISF as a scene that runs.
+    Import(import::Arguments),
     /// Pictures of a scene in situations that a venue will have, without waiting for them.
     #[cfg(feature = "show")]
     Preview(preview::Arguments),
@@ -92,7 +95,7 @@ impl Command {
     fn holds_pictures(&self) -> bool {
         match self {
             // Its show watches how much of the processor it uses.
-            Self::Scene | Self::New(_) => false,
+            Self::Scene | Self::New(_) | Self::Import(_) => false,
             #[cfg(feature = "show")]
             Self::Rehearse(_) | Self::Run(_) | Self::Preview(_) | Self::Check(_) => false,
             _ => true,
@@ -116,6 +119,7 @@ pub fn run() -> ExitCode {
         #[cfg(feature = "show")]
         Command::Rehearse(arguments) => rehearse::run(&arguments),
         Command::New(arguments) => new::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         #[cfg(feature = "show")]
         Command::Preview(arguments) => preview::run(&arguments),
         #[cfg(feature = "show")]

@@ -12,11 +12,14 @@ pub struct Arguments {
     name: PathBuf,
 }
 
-/// What a new folder holds. NAME, TITLE and FOLDER are filled in.
-const FILES: [(&str, &str); 5] = [
+/// What a new folder holds besides what an editor needs. NAME, TITLE and FOLDER are filled in.
+const FILES: [(&str, &str); 3] = [
     ("installation.toml", include_str!("../../assets/new/installation.toml")),
     ("scene.js", include_str!("../../assets/new/scene.js")),
     ("README.md", include_str!("../../assets/new/README.md")),
+];
+/// What an editor needs to help.
+pub(super) const EDITOR: [(&str, &str); 2] = [
     ("jsconfig.json", include_str!("../../assets/new/jsconfig.json")),
     ("moongate.d.ts", include_str!("../../assets/moongate.d.ts")),
 ];
@@ -41,15 +44,28 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn new(name: &Path) -> Result<PathBuf, Failure> {
-    let title = name.file_name().ok_or("name the scene: moongate new night-garden")?.to_string_lossy().into_owned();
+    let dir = name.with_file_name(id(&title(name)?)?);
+    make(name, |id, title| {
+        let filled = FILES.map(|(file, text)| (file.to_owned(), fill(text, id, title, &dir)));
+        filled.into_iter().chain(EDITOR.map(|(file, text)| (file.to_owned(), text.to_owned()))).collect()
+    })
+}
+
+fn title(name: &Path) -> Result<String, Failure> {
+    Ok(name.file_name().ok_or("name the scene: moongate new night-garden")?.to_string_lossy().into_owned())
+}
+
+/// Makes a folder for a scene of this name, with the files that `files` gives for its id and its title; what is there is left
+/// as it is.
+pub(super) fn make(name: &Path, files: impl FnOnce(&str, &str) -> Vec<(String, String)>) -> Result<PathBuf, Failure> {
+    let title = title(name)?;
     let id = id(&title)?;
     let dir = name.with_file_name(&id);
     if dir.exists() {
         return Err(format!("{} is there already and is left as it is; choose another name", dir.display()).into());
     }
-    let filled = FILES.map(|(file, text)| (file, fill(text, &id, &title, &dir)));
     std::fs::create_dir_all(&dir).map_err(|why| format!("{}: the folder cannot be made ({why})", dir.display()))?;
-    for (file, text) in filled {
+    for (file, text) in files(&id, &title) {
         let file = dir.join(file);
         std::fs::write(&file, text).map_err(|why| format!("{}: cannot be written ({why})", file.display()))?;
     }

@@ -1,7 +1,8 @@
 //! A show as a process of its own: how it is started, what it says, and how it ends. For `rehearse` and `run`.
 
-use super::show::{Line, memory};
+use super::show::{Line, Said, memory};
 use crate::device::cast::Cast;
+use crate::operator::Key;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -34,7 +35,9 @@ pub struct Options<'a> {
 pub struct Show {
     child: Child,
     input: Option<ChildStdin>,
-    lines: Receiver<Line>,
+    said: Receiver<Said>,
+    /// What was pressed in its window and is not asked for yet.
+    keys: Vec<Key>,
     /// What it says of its own memory, which nobody else may look at, and the scene process.
     memory: Option<f64>,
     scene: Option<u32>,
@@ -80,12 +83,12 @@ impl Show {
             return Err(io::Error::other("a show has no pipes"));
         };
         println!("{name}: its show is process {}", child.id());
-        let (said, lines) = sync_channel(LINES_MAX);
+        let (tell, said) = sync_channel(LINES_MAX);
         std::thread::Builder::new().name("show out".into()).spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                match serde_json::from_str::<Line>(&line) {
+                match serde_json::from_str::<Said>(&line) {
                     Ok(line) => {
-                        if said.send(line).is_err() {
+                        if tell.send(line).is_err() {
                             return;
                         }
                     }
@@ -99,17 +102,29 @@ impl Show {
                 eprintln!("{name} | {line}");
             }
         })?;
-        Ok(Self { child, input: Some(input), lines, memory: None, scene: None, began: Instant::now() })
+        let keys = Vec::new();
+        Ok(Self { child, input: Some(input), said, keys, memory: None, scene: None, began: Instant::now() })
     }
 
     /// What it has said since the last call.
     pub fn lines(&mut self) -> Vec<Line> {
-        let lines: Vec<Line> = self.lines.try_iter().collect();
+        let mut lines = Vec::new();
+        for said in self.said.try_iter() {
+            match said {
+                Said::State(line) => lines.push(*line),
+                Said::Key { key } => self.keys.extend(Key::parse(&key)),
+            }
+        }
         if let Some(line) = lines.last() {
             self.scene = line.scene.pid;
             self.memory = line.memory_mib;
         }
         lines
+    }
+
+    /// What was pressed in its window since the last call, as far as its lines are read.
+    pub fn keys(&mut self) -> Vec<Key> {
+        std::mem::take(&mut self.keys)
     }
 
     /// Says a command to it; one that is gone hears nothing.
@@ -145,7 +160,8 @@ impl Show {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        self.lines.iter().collect()
+        let state = |said| if let Said::State(line) = said { Some(*line) } else { None };
+        self.said.iter().filter_map(state).collect()
     }
 }
 

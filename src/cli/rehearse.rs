@@ -1,6 +1,7 @@
 //! `moongate rehearse`: two cities on one machine. Two sites with fresh keys, two shows, an ocean between them.
 
 mod guests;
+mod keys;
 mod pictures;
 mod report;
 mod sites;
@@ -11,7 +12,9 @@ use crate::device::ocean::OceanThread;
 use crate::device::record::Playback;
 use crate::link::ocean::Path as Sea;
 use crate::manifest::{City, Installation, words};
+use crate::operator::Key;
 use crate::preview::Guests;
+use keys::Wish;
 use report::Report;
 
 use std::io::{IsTerminal, Write};
@@ -20,7 +23,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
@@ -49,8 +52,8 @@ pub struct Arguments {
     /// Ends after this long: 30s, 5m, 1h.
     #[arg(long = "for", value_name = "TIME", value_parser = super::duration)]
     time: Option<Duration>,
-    /// Invented visitors, one cast for both cities or one for each: nobody, one, shy, few, forty, vandal; some are only
-    /// seen: child, wheelchair, pram, cane, dancers, still, reach, crossing. A few if nothing is said.
+    /// Invented visitors, one cast for both cities or one for each: nobody, one, shy, few, forty, vandal,
+    /// cleaner; some are only seen: child, wheelchair, pram, cane, dancers, dog, still, reach, crossing. A few if nothing is said.
     #[arg(long, num_args = 1..=2, value_name = "CAST")]
     cast: Vec<Guests>,
     /// Recorded visitors instead: a file that `moongate record` wrote, from its beginning here, from its middle there.
@@ -188,18 +191,31 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
         };
         Show::start(&sites[index], &names[index], &options)
     };
-    let mut shows = [start_show(0)?, start_show(1)?];
+    let mut shows = [Some(start_show(0)?), Some(start_show(1)?)];
     let mut report = Report::new(&installation.id, &names, one_way);
-    let mut pictures = arguments.pictures.as_ref().map(|dir| pictures::Pictures::new(dir, &names));
+    let into = arguments.pictures.clone().unwrap_or_else(|| PathBuf::from("out"));
+    let mut pictures = pictures::Pictures::new(&into, &names, arguments.pictures.is_some());
+    let mut keys = keys::Keys::new(cities, one_way);
+    let typed = keys::typed()?;
+    println!("keys, in a window or here with Enter: {}", Key::help());
     let mut live = Live { began, last: Instant::now(), terminal: std::io::stdout().is_terminal() };
     let mut ended = false;
 
     while !stop.load(Ordering::Relaxed) && arguments.time.is_none_or(|time| began.elapsed() < time) && !ended {
         std::thread::sleep(Duration::from_millis(20));
-        for (index, show) in shows.iter_mut().enumerate() {
+        let mut pressed: Vec<(Key, usize)> = Vec::new();
+        for line in typed.try_iter().filter(|line| !line.trim().is_empty()) {
+            match Key::parse(&line) {
+                Some(key) => pressed.push((key, 0)),
+                None => println!("there is no key {:?}; there are {}", line.trim(), Key::help()),
+            }
+        }
+        for (index, place) in shows.iter_mut().enumerate() {
+            let Some(show) = place else { continue };
             for line in show.lines() {
                 report.take(index, &line, began.elapsed());
             }
+            pressed.extend(show.keys().into_iter().map(|key| (key, index)));
             match show.ended()? {
                 None => {}
                 Some(status) if status.success() => {
@@ -209,41 +225,64 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
                 Some(status) if status.code() == Some(i32::from(super::show::AGAIN)) => {
                     println!("{}: another canvas; starting it again", names[index]);
                     *show = start_show(index)?;
+                    keys.state().iter().for_each(|word| show.say(word));
                 }
                 Some(status) if show.lived() => {
                     println!("{}: its show ended ({status}); starting it again", names[index]);
                     report.restarted(index);
                     *show = start_show(index)?;
+                    keys.state().iter().for_each(|word| show.say(word));
                 }
                 Some(_) => {
                     return Err(format!("the show of {} cannot run; what it said stands above", names[index]).into());
                 }
             }
         }
-        if let Some(pictures) = &mut pictures {
-            pictures.turn(&mut shows, began.elapsed());
+        for (key, index) in pressed {
+            let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+            let (wish, mut words) = keys.press(key, index, unix);
+            match wish {
+                Wish::Cut(cut) => ocean.cut(cut),
+                Wish::Far(one_way) => ocean.change(Sea { one_way, ..sea }),
+                Wish::Tell(word) => shows.iter_mut().flatten().for_each(|show| show.say(&word)),
+                Wish::Sleep(index, true) => {
+                    for line in shows[index].take().map(Show::end).unwrap_or_default() {
+                        report.take(index, &line, began.elapsed());
+                    }
+                }
+                Wish::Sleep(index, false) => {
+                    report.restarted(index);
+                    let show = shows[index].insert(start_show(index)?);
+                    keys.state().iter().for_each(|word| show.say(word));
+                }
+                Wish::Picture => {
+                    std::fs::create_dir_all(&into).map_err(|why| format!("{}: {why}", into.display()))?;
+                    words = pictures.ask(&mut shows, began.elapsed().as_secs()).display().to_string();
+                }
+            }
+            live.note(&words);
+            // A picture is kept without words on it.
+            if key != Key::Picture {
+                shows.iter_mut().flatten().for_each(|show| show.say(&format!("say {words}")));
+            }
         }
+        pictures.turn(&mut shows, began.elapsed());
         live.say(&report);
     }
 
     live.end();
-    report.memory([0, 1].map(|index| shows[index].memory()));
+    report.memory([0, 1].map(|index| shows[index].as_ref().map_or([None; 2], Show::memory)));
     report.finish(began.elapsed(), ocean.counts());
-    let lines = shows.map(Show::end);
+    let lines = shows.map(|show| show.map(Show::end).unwrap_or_default());
     for (index, lines) in lines.into_iter().enumerate() {
         for line in lines {
             report.take(index, &line, began.elapsed());
         }
     }
-    if let Some(pictures) = pictures {
-        pictures.finish();
-    }
+    pictures.finish();
     let summary = report.summary();
     println!("{summary}");
-    let file = arguments
-        .report
-        .clone()
-        .unwrap_or_else(|| arguments.pictures.clone().unwrap_or_else(|| PathBuf::from("out")).join("report.json"));
+    let file = arguments.report.clone().unwrap_or_else(|| into.join("report.json"));
     if let Some(parent) = file.parent() {
         std::fs::create_dir_all(parent)?;
     }
@@ -276,6 +315,11 @@ impl Live {
         } else {
             println!("{line}");
         }
+    }
+
+    /// Something that was asked for is done.
+    fn note(&self, words: &str) {
+        println!("{}{words}", if self.terminal { "\r\x1b[2K" } else { "" });
     }
 
     fn end(&self) {

@@ -5,7 +5,7 @@ mod guests;
 mod line;
 mod state;
 
-pub use line::{CameraLine, Line, is_linked};
+pub use line::{CameraLine, Line, Said, is_linked};
 pub use state::memory;
 
 use super::record::length;
@@ -25,7 +25,7 @@ use crate::operator::OperatorPlugin;
 use crate::presence::View;
 use crate::scene::{BUDGET_MS, CityCard, Setting};
 use crate::stage::{Capture, Drawn, Easel, ScreensGone, StagePlugin, pace};
-use crate::twin::{Trace, TwinParts, showing, there_of};
+use crate::twin::{Rehearsal, Trace, TwinParts, showing, there_of};
 use bevy::app::PluginsState;
 use bevy::prelude::*;
 use std::collections::VecDeque;
@@ -46,6 +46,14 @@ const SOFTWARE_PATIENCE: Duration = Duration::from_millis(12);
 /// A GPU that is not done after so long is not waited for.
 const GPU_PATIENCE: Duration = Duration::from_millis(200);
 
+/// What an artist's shader may take of the GPU for a picture: three frames. What takes longer is nothing to act on.
+const SHADER_MOST: Duration = Duration::from_millis(50);
+/// A rasteriser is no GPU, and whoever has none has to see something.
+const SOFTWARE_SHADER_MOST: Duration = Duration::from_secs(1);
+
+/// Keys that wait to be told.
+const KEYS_MAX: usize = 16;
+
 /// How a show ends whose twin or whose canvas is another one now: it is to be started again.
 pub(super) const AGAIN: u8 = 3;
 
@@ -55,7 +63,7 @@ pub struct Arguments {
     /// Folder of the site: site.toml and its key.
     #[arg(long, value_name = "DIR")]
     pub site: PathBuf,
-    /// Invented visitors who touch: nobody, one, shy, forty, vandal.
+    /// Invented visitors who touch: nobody, one, shy, forty, vandal, cleaner.
     #[arg(long, default_value = "nobody")]
     pub cast: Cast,
     /// Plays recorded visitors: a file that `moongate record` or `--record` wrote.
@@ -173,10 +181,13 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         screens: if graphics.offscreen { Vec::new() } else { site.screens.clone() },
         title: format!("{} · {}", installation.title, site.city.latin),
         drawn: drawn.clone(),
+        shader_most: if graphics.software { SOFTWARE_SHADER_MOST } else { SHADER_MOST },
     });
+    let (pressed, keys) = sync_channel(KEYS_MAX);
     if !graphics.offscreen {
-        app.add_plugins(OperatorPlugin { drawn: drawn.clone() });
+        app.add_plugins(OperatorPlugin { drawn: drawn.clone(), keys: arguments.rehearsal.then_some(pressed) });
     }
+    let rehearsal = arguments.rehearsal.then(Arc::<Rehearsal>::default);
     TwinParts {
         city: site.city,
         twin: twin.clone(),
@@ -192,7 +203,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         trace: trace.clone(),
         frames: frames.clone(),
         patience: if graphics.software { SOFTWARE_PATIENCE } else { Duration::from_millis(BUDGET_MS) },
-        rehearsal: arguments.rehearsal,
+        rehearsal: rehearsal.clone(),
     }
     .plug(&mut app);
     // A window of a real GPU is paced by its display; a second pace beside that would only miss its beat.
@@ -228,8 +239,8 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         trace: arguments.trace.then_some(trace),
         frames,
     };
-    state::speak(source, over.clone())?;
-    state::listen(over.clone(), captures, ends_link)?;
+    state::speak(source, keys, over.clone())?;
+    state::listen(over.clone(), captures, ends_link, rehearsal)?;
     let recording = guests::record(arguments, &site, canvas, &hub, over.clone());
     guests::come(arguments, visitors, canvas, &hub)?;
 

@@ -23,15 +23,18 @@ pub enum Cast {
     Forty,
     /// Someone who hammers with all fingers.
     Vandal,
+    /// Someone who wipes all of the screen with a cloth, row by row.
+    Cleaner,
 }
 
 /// The casts by their names.
-const CASTS: [(&str, Cast); 5] = [
+const CASTS: [(&str, Cast); 6] = [
     ("nobody", Cast::Nobody),
     ("one", Cast::One),
     ("shy", Cast::Shy),
     ("forty", Cast::Forty),
     ("vandal", Cast::Vandal),
+    ("cleaner", Cast::Cleaner),
 ];
 
 impl std::fmt::Display for Cast {
@@ -65,6 +68,8 @@ impl Cast {
             Self::Shy => (1, [3.0, 7.0], [0.1, 0.3]),
             Self::Forty => (40, [2.0, 9.0], [0.2, 2.0]),
             Self::Vandal => (10, [0.02, 0.2], [0.03, 0.3]),
+            // What of a cloth a screen takes for fingers, together.
+            Self::Cleaner => (3, [0.3, 0.3], [1.8, 1.8]),
         }
     }
 }
@@ -76,12 +81,15 @@ struct Visitor {
     due: f64,
     /// The touch under way: where from, where to, since when, until when.
     touch: Option<(Point, Point, f64, f64)>,
+    /// Touches so far.
+    touches: u32,
 }
 
 /// What a cast does, from a seed; pure, so that it can be played on any clock.
 #[derive(Debug)]
 pub struct Play {
     habits: (usize, [f64; 2], [f64; 2]),
+    wipes: bool,
     canvas: Point,
     random: fastrand::Rng,
     visitors: Vec<Visitor>,
@@ -92,9 +100,10 @@ impl Play {
     pub fn new(cast: Cast, canvas: Point, seed: u64) -> Self {
         let habits = cast.habits();
         let mut random = fastrand::Rng::with_seed(seed);
-        let visitors =
-            (0..habits.0).map(|_| Visitor { due: within(&mut random, [0.2, habits.1[1]]), touch: None }).collect();
-        Self { habits, canvas, random, visitors }
+        let wipes = cast == Cast::Cleaner;
+        let due = |random: &mut _| if wipes { 0.5 } else { within(random, [0.2, habits.1[1]]) };
+        let visitors = (0..habits.0).map(|_| Visitor { due: due(&mut random), touch: None, touches: 0 }).collect();
+        Self { habits, wipes, canvas, random, visitors }
     }
 
     /// When something happens next, in seconds since the beginning.
@@ -105,13 +114,18 @@ impl Play {
     /// Everything that is due at `now`: which visitor, what, where.
     pub fn act(&mut self, now: f64) -> Vec<(usize, Phase, Point)> {
         let mut acts = Vec::new();
-        let Self { habits: (_, pause, length), canvas, random, visitors } = self;
+        let Self { habits: (_, pause, length), wipes, canvas, random, visitors } = self;
         for (i, visitor) in visitors.iter_mut().enumerate().filter(|(_, visitor)| visitor.due <= now) {
             match visitor.touch {
                 None => {
-                    // People reach for the middle of a wall, not for its corners.
-                    let from = [within(random, [0.08, 0.92]), within(random, [0.38, 0.9])];
-                    let drift = [within(random, [-0.2, 0.2]), within(random, [-0.12, 0.12])];
+                    let (from, drift) = if *wipes {
+                        row(visitor.touches, i)
+                    } else {
+                        // People reach for the middle of a wall, not for its corners.
+                        let from = [within(random, [0.08, 0.92]), within(random, [0.38, 0.9])];
+                        (from, [within(random, [-0.2, 0.2]), within(random, [-0.12, 0.12])])
+                    };
+                    visitor.touches = visitor.touches.wrapping_add(1);
                     let point = |x: f64, y: f64| {
                         [x.clamp(0.02, 0.98) as f32 * canvas[0], y.clamp(0.02, 0.98) as f32 * canvas[1]]
                     };
@@ -137,6 +151,15 @@ impl Play {
         }
         acts
     }
+}
+
+/// The `n`th stroke of a cloth, in fractions of the canvas: where it begins, and how far it goes; from the top down, to and
+/// fro, then again.
+fn row(n: u32, finger: usize) -> ([f64; 2], [f64; 2]) {
+    const ROWS: u32 = 6;
+    let down = 0.12 + 0.8 * f64::from(n % ROWS) / f64::from(ROWS - 1) - 0.04 * finger as f64;
+    let side = if n.is_multiple_of(2) { 1.0 } else { -1.0 };
+    ([0.5 - 0.45 * side, down], [0.9 * side, 0.02])
 }
 
 fn within(random: &mut fastrand::Rng, [from, to]: [f64; 2]) -> f64 {
@@ -178,6 +201,19 @@ mod tests {
         assert!(acts.iter().all(|(_, _, [x, y])| (0.0..1920.0).contains(x) && (0.0..1080.0).contains(y)));
         let count = |phase| acts.iter().filter(|act| act.1 == phase).count();
         assert!(count(Phase::Down) > 100 && count(Phase::Down) - count(Phase::Up) <= 40);
+    }
+
+    #[test]
+    fn a_cleaner_leaves_nothing_out() {
+        let mut play = Play::new(Cast::Cleaner, [100.0, 100.0], 1);
+        let mut wiped = [[false; 10]; 10];
+        while let Some(next) = play.next().filter(|next| *next < 15.0) {
+            for (_, _, [x, y]) in play.act(next) {
+                wiped[(y / 10.0) as usize][(x / 10.0) as usize] = true;
+            }
+        }
+        let left = wiped.iter().flatten().filter(|wiped| !**wiped).count();
+        assert!(left <= 20, "{left} of 100 parts: {wiped:?}");
     }
 
     #[test]

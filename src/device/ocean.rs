@@ -57,6 +57,11 @@ impl OceanThread {
         self.shared.ocean.lock().unwrap_or_else(PoisonError::into_inner).cut(cut);
     }
 
+    /// From now on the path is another one; what is under way stays so.
+    pub fn change(&self, path: Path) {
+        self.shared.ocean.lock().unwrap_or_else(PoisonError::into_inner).change(path);
+    }
+
     /// What became of the datagrams so far.
     pub fn counts(&self) -> Counts {
         self.shared.ocean.lock().unwrap_or_else(PoisonError::into_inner).counts

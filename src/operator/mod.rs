@@ -1,4 +1,8 @@
-//! What an operator sees on the screen itself: one small panel, on F1.
+//! What an operator sees on the screen itself: one small panel, on F1; and the keys of a rehearsal.
+
+mod keys;
+
+pub use keys::Key;
 
 use crate::device::camera::CameraState;
 use crate::device::quic::Status;
@@ -8,6 +12,7 @@ use crate::stage::{Drawn, PaneCamera};
 use crate::twin::Backstage;
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, PrimaryEguiContext, egui};
+use std::sync::mpsc::SyncSender;
 
 /// What is at fault.
 const ORANGE: egui::Color32 = egui::Color32::from_rgb(255, 170, 90);
@@ -16,21 +21,27 @@ const ORANGE: egui::Color32 = egui::Color32::from_rgb(255, 170, 90);
 pub struct OperatorPlugin {
     /// What the stage tells of its shaders.
     pub drawn: Drawn,
+    /// In a rehearsal: where keys are told.
+    pub keys: Option<SyncSender<Key>>,
 }
 
 #[derive(Resource)]
 struct Panel {
     open: bool,
     drawn: Drawn,
+    rehearsal: bool,
 }
 
 impl Plugin for OperatorPlugin {
     fn build(&self, app: &mut App) {
         app.add_plugins(EguiPlugin::default())
             .insert_resource(EguiGlobalSettings { auto_create_primary_context: false, ..default() })
-            .insert_resource(Panel { open: false, drawn: self.drawn.clone() })
+            .insert_resource(Panel { open: false, drawn: self.drawn.clone(), rehearsal: self.keys.is_some() })
             .add_systems(Update, (attach, toggle))
             .add_systems(EguiPrimaryContextPass, panel);
+        if let Some(keys) = &self.keys {
+            app.insert_resource(keys::Told(keys.clone())).add_systems(Update, keys::tell);
+        }
     }
 }
 
@@ -87,6 +98,11 @@ fn panel(mut contexts: EguiContexts, panel: Res<Panel>, backstage: Res<Backstage
             ));
             if let Some(fault) = camera.last_fault.filter(|_| camera.state != CameraState::Seeing) {
                 ui.colored_label(ORANGE, fault);
+            }
+        }
+        if panel.rehearsal {
+            for (_, _, letter, _, help) in Key::ALL {
+                ui.label(format!("{}: {help}", letter.to_uppercase()));
             }
         }
         for (dial, mut value) in backstage.dials.all() {

@@ -11,8 +11,10 @@ mod harness;
 mod host;
 mod idle;
 mod image;
+mod import;
 mod keep;
 mod kept;
+mod knows;
 mod layers;
 mod loops;
 mod message;
@@ -38,7 +40,9 @@ pub use harness::{BUFFERS_MAX, Looks, buffer_entry};
 pub use host::Host;
 pub use idle::idle;
 pub use image::Image;
+pub use import::{Choices, Imported, Knob, Texture, import};
 pub use kept::{Kept, KeptLayers, KeptNews};
+pub use knows::knows;
 pub use message::{
     Act, CityCard, FromScene, MarkSeen, MarksSeen, Seen, Sees, SiteSeen, Start, ToScene, TouchSeen, read, write,
 };

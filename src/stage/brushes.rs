@@ -4,6 +4,7 @@ use super::batch::{How, Through, Vertex};
 use super::layers::Layers;
 use super::passes::Passes;
 use super::pigments::Pigments;
+use super::trial::Trials;
 use super::watched::Seen;
 use super::{Drawn, LayerFault};
 use crate::scene::{BUFFERS_MAX, Blend, ENGINE_UNIFORM_SIZE, Edition, Shader, buffer_entry};
@@ -115,6 +116,7 @@ pub(super) struct Brushes {
     pub seen: Seen,
     pub layers: Layers,
     pub passes: Passes,
+    pub trials: Trials,
     stencil: Option<(Texture, TextureView)>,
 }
 
@@ -152,6 +154,7 @@ impl Brushes {
             seen: Seen::new(device),
             layers: Layers::new(device, &[uniform(0), texture(1), sampler(2)]),
             passes: Passes::new(device),
+            trials: Trials::default(),
             stencil: None,
         };
         // The one that every picture needs.
@@ -188,15 +191,17 @@ impl Brushes {
     }
 
     /// Forgets what was made for shaders and images that are no more, and what an edition before has drawn.
-    pub fn only(&mut self, edition: Option<&Arc<Edition>>) {
+    pub fn only(&mut self, edition: Option<&Arc<Edition>>, drawn: &Drawn) {
         if self.edition.as_ref().map(Arc::as_ptr) == edition.map(Arc::as_ptr) {
             return;
         }
+        drawn.forget_faults();
         self.edition = edition.cloned();
         self.pigments.only(edition.map(Arc::as_ref));
         let known = |key: u64| edition.is_some_and(|edition| edition.shaders.iter().any(|shader| shader.key == key));
         self.shaders.retain(|(key, ..), _| known(*key));
         self.passes.only(known);
+        self.trials.only(known);
         self.layers.clear();
     }
 

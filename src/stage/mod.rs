@@ -14,6 +14,7 @@ mod put;
 mod screens;
 mod studio;
 mod text;
+mod trial;
 mod watched;
 
 pub use light::Shown;
@@ -46,6 +47,8 @@ pub struct StagePlugin {
     pub title: String,
     /// Where it is told when pictures are done.
     pub drawn: Drawn,
+    /// What an artist's shader may take of the GPU for a picture; beyond that it is shed.
+    pub shader_most: Duration,
 }
 
 /// The canvas: one texture that every screen shows a part of.
@@ -58,6 +61,7 @@ pub struct Canvas {
     /// Pixels of the texture that one unit is.
     pub pixel: f32,
     drawn: Drawn,
+    shader_most: Duration,
 }
 
 /// A picture that is to be kept as a file.
@@ -67,12 +71,12 @@ pub struct Capture {
     pub file: PathBuf,
 }
 
-/// A shader layer that the graphics driver refuses.
+/// A shader layer that is not drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerFault {
     /// The file.
     pub shader: String,
-    /// What the driver says.
+    /// What the driver says, or how long it takes.
     pub why: String,
 }
 
@@ -88,6 +92,8 @@ struct DrawnState {
     /// The GPU is done with a picture.
     freed: Condvar,
     faults: Mutex<Vec<LayerFault>>,
+    /// What a picture takes of the GPU, as it was of late, in microseconds.
+    takes_us: AtomicU64,
     painted: AtomicU64,
     shown: Shown,
 }
@@ -105,11 +111,24 @@ impl Drawn {
         let mut submitted = self.0.submitted.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(index) = submitted.iter().position(|(known, _)| *known == reflects) else { return };
         let (_, since) = submitted.remove(index);
+        let took = at.saturating_sub(since).as_micros() as u64;
+        let before = self.0.takes_us.load(Ordering::Relaxed);
+        self.0.takes_us.store((before * 7 + took) / 8, Ordering::Relaxed);
         self.0.freed.notify_all();
         let mut done = self.0.done.lock().unwrap_or_else(PoisonError::into_inner);
         if done.len() < DONE_MAX {
             done.push((reflects, since, at));
         }
+    }
+
+    /// What a picture takes of the GPU, as it was of late.
+    fn takes(&self) -> Duration {
+        Duration::from_micros(self.0.takes_us.load(Ordering::Relaxed))
+    }
+
+    /// There are other shaders: what was wrong with those before is no more.
+    fn forget_faults(&self) {
+        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// A layer is made once for each way to blend and to clip it; its fault is one.
@@ -130,7 +149,7 @@ impl Drawn {
         self.0.painted.load(Ordering::Relaxed)
     }
 
-    /// Layers that the driver refuses.
+    /// Layers that are not drawn.
     pub fn faults(&self) -> Vec<LayerFault> {
         self.0.faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -262,7 +281,8 @@ impl Plugin for StagePlugin {
             tracing::warn!("this system has no fonts, so there is no text; install fonts-noto-core and fonts-noto-cjk");
         }
         let size = self.canvas.map(|side| side as f32);
-        app.insert_resource(Canvas { image, size, pixel: width as f32 / size[0], drawn: self.drawn.clone() })
+        let (drawn, shader_most) = (self.drawn.clone(), self.shader_most);
+        app.insert_resource(Canvas { image, size, pixel: width as f32 / size[0], drawn, shader_most })
             .init_resource::<Easel>()
             .init_resource::<watched::Watching>()
             .insert_resource(LetterCase(Mutex::new(letters)));

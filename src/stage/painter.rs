@@ -65,7 +65,7 @@ pub(super) fn paint(
         return;
     }
     let Some(mut job) = on.job.take() else { return };
-    let sheet = Sheet { size: canvas.size, pixel: canvas.pixel, drawn: canvas.drawn.clone() };
+    let sheet = Sheet { size: canvas.size, pixel: canvas.pixel, drawn: canvas.drawn.clone(), most: canvas.shader_most };
     let [here, there] = on.watched.clone();
     let mut encoder = put((&device, &queue), &mut brushes, &image.texture, &mut job, [&here, &there], &sheet);
     let copy = job.capture.take().map(|capture| (super::capture::copy(&device, &mut encoder, &image.texture), capture));

@@ -3,9 +3,10 @@
 use super::batch::{Batch, How, Laid, Step, clips};
 use super::brushes::{Brushes, Part, Stencil, Surface};
 use super::kept::Strokes;
+use super::trial::patience;
 use super::watched::Watched;
-use super::{Drawn, Job};
-use crate::scene::{Edition, Shader};
+use super::{Drawn, Job, LayerFault};
+use crate::scene::{Blend, Edition, Shader};
 use bevy::render::render_resource::{
     BindGroup, Buffer, BufferInitDescriptor, BufferUsages, CommandEncoder, CommandEncoderDescriptor, Extent3d,
     IndexFormat, LoadOp, Operations, RenderPassColorAttachment, RenderPassDepthStencilAttachment, RenderPassDescriptor,
@@ -13,6 +14,7 @@ use bevy::render::render_resource::{
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 /// What is painted on, besides its texture.
 pub(super) struct Sheet {
@@ -22,6 +24,8 @@ pub(super) struct Sheet {
     pub pixel: f32,
     /// Where faults are told.
     pub drawn: Drawn,
+    /// What a shader may take of the GPU.
+    pub most: Duration,
 }
 
 /// One thing that is drawn in a pass.
@@ -62,7 +66,7 @@ pub(super) fn put(
     watched: [&Watched; 2],
     sheet: &Sheet,
 ) -> CommandEncoder {
-    brushes.only(job.edition.as_ref());
+    brushes.only(job.edition.as_ref(), &sheet.drawn);
     if let Some(pixels) = job.atlas.take() {
         brushes.pigments.letters(queue, &pixels);
     }
@@ -84,33 +88,40 @@ pub(super) fn put(
         }
     }
     work.brushes.pigments.gradients(queue, &job.batch.gradients);
-    let shaders = shaders(&job.batch.steps, edition);
-    if shaders.iter().any(|(shader, _)| shader.looks.people) {
+    let mut shaders = shaders(&job.batch.steps, edition);
+    if shaders.iter().any(|(shader, ..)| shader.looks.people) {
         work.brushes.seen.update(device, queue, watched);
     }
-    for (shader, params) in &shaders {
+    if sheet.drawn.takes() > sheet.most {
+        work.brushes.trials.suspect(work.now);
+    }
+    for (shader, params, blend) in &shaders {
+        work.judge(shader, params, *blend);
+    }
+    shaders.retain(|(shader, ..)| work.brushes.trials.passed(shader.key));
+    for (shader, params, _) in &shaders {
         work.buffers(shader, params);
     }
     work.canvas(&view.into(), &job.batch);
-    if shaders.iter().any(|(shader, _)| shader.looks.previous) {
+    if shaders.iter().any(|(shader, ..)| shader.looks.previous) {
         work.brushes.passes.remember(device, &mut work.encoder, texture);
     }
     work.encoder
 }
 
-/// The shaders of these steps, each once, with what it is told where it is seen first.
-fn shaders<'a>(steps: &'a [Step], edition: Option<&'a Edition>) -> Vec<(&'a Shader, &'a [u8])> {
-    let mut found: Vec<(&Shader, &[u8])> = Vec::new();
+/// The shaders of these steps, each once, with what it is told and how it is laid where it is seen first.
+fn shaders<'a>(steps: &'a [Step], edition: Option<&'a Edition>) -> Vec<(&'a Shader, &'a [u8], Blend)> {
+    let mut found: Vec<(&Shader, &[u8], Blend)> = Vec::new();
     let within = steps.iter().flat_map(|step| match step {
         Step::Trail { steps, .. } => steps.as_slice(),
         step => std::slice::from_ref(step),
     });
     for step in within {
-        if let Step::Shader { index, params, .. } = step
+        if let Step::Shader { index, params, blend, .. } = step
             && let Some(shader) = edition.and_then(|edition| edition.shaders.get(*index))
-            && found.iter().all(|(known, _)| known.key != shader.key)
+            && found.iter().all(|(known, ..)| known.key != shader.key)
         {
-            found.push((shader, params));
+            found.push((shader, params, *blend));
         }
     }
     found
@@ -142,6 +153,45 @@ impl Work<'_> {
         if *whole {
             self.brushes.layers.is_whole(*slot);
         }
+    }
+
+    /// Tries a shader that has not been, with what it is told now. One that is too slow is shed, and said to be so.
+    fn judge(&mut self, shader: &Shader, params: &[u8], blend: Blend) {
+        if !self.brushes.trials.due(shader.key) {
+            return;
+        }
+        // What was slow for the first time had to be made ready, perhaps.
+        let quick = |took: &Option<Duration>| took.is_some_and(|took| took <= self.sheet.most / 16);
+        let first = self.trial(shader, params, blend);
+        let took = if quick(&first) { first } else { self.trial(shader, params, blend) };
+        let name = &shader.params.name;
+        if let Err(why) = self.brushes.trials.judge(shader.key, took, self.sheet.most) {
+            tracing::warn!("{name}: {why}");
+            self.sheet.drawn.fault(LayerFault { shader: name.clone(), why });
+        }
+    }
+
+    /// How long a shader takes on a small sheet, with its buffers; none if it is not done in time.
+    fn trial(&mut self, shader: &Shader, params: &[u8], blend: Blend) -> Option<Duration> {
+        let began = Instant::now();
+        let params = self.buffer(params, BufferUsages::UNIFORM);
+        let corners = self.corners(&Batch::default());
+        let label = CommandEncoderDescriptor { label: Some("trial") };
+        let before = std::mem::replace(&mut self.encoder, self.device.create_command_encoder(&label));
+        let buffers = shader.buffers.iter().map(|buffer| (Part::Buffer(*buffer), Surface::Trail));
+        for (part, surface) in buffers.chain([(Part::Paint(blend), Surface::Canvas)]) {
+            let made = self.brushes.shader(self.device, (shader, part), (surface, Stencil::None), &self.sheet.drawn);
+            let Some(pipeline) = made else { continue };
+            let group = self.brushes.shader_group(self.device, shader.key, &params);
+            let (view, size) = self.brushes.trials.sheet(self.device, surface, self.pixels);
+            let ground = Ground { view: &view, load: LoadOp::Clear(wgpu::Color::TRANSPARENT), size };
+            self.pass(&ground, &[Stroke { run: None, group, pipeline, mark: 0 }], &corners, false);
+        }
+        let trial = std::mem::replace(&mut self.encoder, before);
+        let submission_index = Some(self.queue.submit([trial.finish()]));
+        let timeout = Some(patience(self.sheet.most));
+        let done = self.device.poll(wgpu::PollType::Wait { submission_index, timeout });
+        done.is_ok().then(|| began.elapsed())
     }
 
     /// Paints what a shader remembers.
@@ -221,6 +271,9 @@ impl Work<'_> {
                 Step::Shader { index, params, blend, through } => {
                     let (stencil, mark) = Stencil::of(clipped, *through);
                     let Some(shader) = self.edition.and_then(|edition| edition.shaders.get(*index)) else { continue };
+                    if !self.brushes.trials.passed(shader.key) {
+                        continue;
+                    }
                     let (part, at) = (Part::Paint(*blend), (surface, stencil));
                     let Some(pipeline) = self.brushes.shader(device, (shader, part), at, &self.sheet.drawn) else {
                         continue;

@@ -12,6 +12,10 @@ use bevy::render::renderer::WgpuWrapper;
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 use image::RgbaImage;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Nobody waits for these pictures but who asked for them.
+const SHADER_MOST: Duration = Duration::from_secs(10);
 
 /// What pictures are painted with, and on.
 pub struct Studio {
@@ -59,7 +63,7 @@ impl Studio {
         let device = RenderDevice::from(device);
         let queue = RenderQueue(Arc::new(WgpuWrapper::new(queue)));
         let brushes = Brushes::new(&device);
-        let sheet = Sheet { size: canvas, pixel: width as f32 / canvas[0], drawn: Drawn::default() };
+        let sheet = Sheet { size: canvas, pixel: width as f32 / canvas[0], drawn: Drawn::default(), most: SHADER_MOST };
         Ok(Self { device, queue, brushes, letters: Letters::new(), kept: KeptSoFar::default(), texture, sheet })
     }
 
@@ -94,7 +98,7 @@ impl Studio {
         capture::read(copy, device)
     }
 
-    /// Shader layers that the driver refused.
+    /// Shader layers that are not drawn.
     pub fn faults(&self) -> Vec<LayerFault> {
         self.sheet.drawn.faults()
     }

@@ -3,12 +3,14 @@
 pub(crate) mod cutout;
 mod dials;
 mod pointer;
+mod rehearsal;
 mod senses;
 mod sight;
 pub(crate) mod together;
 mod trace;
 
 pub use dials::Dials;
+pub use rehearsal::Rehearsal;
 pub use senses::Senses;
 pub use trace::{Trace, TraceLine};
 
@@ -21,7 +23,7 @@ use crate::device::touch::{TouchHub, Touched};
 use crate::link::{Happening, Output, Showing, State};
 use crate::manifest::{City, Installation, Twin};
 use crate::presence::{Body, Meeting};
-use crate::scene::{Act, CityCard, Edition, Picture, ScriptFault, Uniforms, idle, overlay};
+use crate::scene::{Act, CityCard, Edition, Picture, ScriptFault, Sees, Uniforms, caption, idle, knows, overlay};
 use crate::stage::{self, Drawn};
 use bevy::prelude::*;
 use sight::Sight;
@@ -69,7 +71,7 @@ pub struct TwinParts {
     /// The picture of a frame is waited for this long; then the newest is shown.
     pub patience: Duration,
     /// An artist is there, to whom mistakes are shown; visitors never see them.
-    pub rehearsal: bool,
+    pub rehearsal: Option<Arc<Rehearsal>>,
 }
 
 /// The hub, for whoever reads a device inside of Bevy.
@@ -108,7 +110,9 @@ struct Loop {
     trace: Trace,
     frames: Arc<AtomicU64>,
     patience: Duration,
-    rehearsal: bool,
+    rehearsal: Option<Arc<Rehearsal>>,
+    /// What the scene was told last, while that is shown.
+    sees: Option<Sees>,
     asked: u64,
     /// Who is there, as they stand on this canvas.
     there: Vec<Body>,
@@ -175,6 +179,7 @@ impl TwinParts {
             frames: self.frames,
             patience: self.patience,
             rehearsal: self.rehearsal,
+            sees: None,
             asked: 0,
             there: Vec::new(),
             canvas,
@@ -223,10 +228,13 @@ impl Loop {
             self.asked += 1;
             let share = self.link.said_there();
             let marks = self.together.sees(&self.senses);
-            let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+            let rehearsal = self.rehearsal.as_deref();
+            let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+                + rehearsal.map_or(0.0, Rehearsal::shifted);
             let mut sees = self.senses.sees(self.asked, (now, unix), marks, share.as_deref());
             sees.dials = self.dials.tell(begins);
             self.uniforms = Arc::new(Uniforms::of(&sees, [&self.cards[0], &self.cards[1]]));
+            self.sees = rehearsal.is_some_and(Rehearsal::shows_all).then(|| sees.clone());
             // What a scene sees is numbers and short texts; it can always be written down.
             if let Ok(json) = serde_json::to_string(&sees)
                 && self.scene.ask(sees.number, sees.input, json, begins)
@@ -283,20 +291,31 @@ impl Loop {
             None if is_fresh => return stage::keep(world),
             None => Arc::new(idle(self.canvas, &self.cards[0], &self.cards[1], shared)),
         };
-        self.below = self.rehearsal.then(|| picture.clone());
-        match mistake {
-            Some(fault) => stage::show(world, Arc::new(overlay(&picture, &fault, self.canvas)), edition, uniforms),
+        self.below = self.rehearsal.is_some().then(|| picture.clone());
+        let over = mistake.map(|fault| overlay(&picture, &fault, self.canvas));
+        match self.rehearsed(now, over.as_ref().unwrap_or(&picture)).or(over) {
+            Some(over) => stage::show(world, Arc::new(over), edition, uniforms),
             None if is_new || !is_fresh => stage::show(world, picture, edition, uniforms),
             None => stage::keep(world),
         }
     }
 
+    /// The picture with what an artist has asked for over it, if he has.
+    fn rehearsed(&self, now: Duration, picture: &Picture) -> Option<Picture> {
+        let rehearsal = self.rehearsal.as_ref()?;
+        let over = self.sees.as_ref().map(|sees| knows(picture, sees, self.canvas));
+        let words = rehearsal.words(now);
+        words.map(|words| caption(over.as_ref().unwrap_or(picture), &words, self.canvas)).or(over)
+    }
+
     /// What an artist is to be told now.
     fn mistake(&self, now: Duration) -> Option<ScriptFault> {
-        let status = self.rehearsal.then(|| self.scene.status())?;
+        let status = self.rehearsal.as_ref().map(|_| self.scene.status())?;
         let at = status.last_fault_at;
         let of_late = status.last_fault.filter(|_| at > self.changed && now.saturating_sub(at) < SAID);
-        status.refused.or(status.fault).or(of_late)
+        let shed =
+            || self.drawn.faults().into_iter().next().map(|fault| ScriptFault::new(&fault.shader, fault.why, ""));
+        status.refused.or(status.fault).or(of_late).or_else(shed)
     }
 
     /// What devices and twin have told since the frame before.

@@ -1,4 +1,4 @@
-//! A picture of each city a second, and one of both beside each other.
+//! Pictures of each city, and one of both beside each other: one a second, or when one is asked for.
 
 use crate::cli::process::Show;
 use image::{GenericImage, RgbImage};
@@ -12,17 +12,18 @@ const GAP: u32 = 8;
 pub struct Pictures {
     dir: PathBuf,
     names: [String; 2],
-    next: u64,
+    /// The next second that has one; none where each is asked for.
+    next: Option<u64>,
     /// Asked for, and not yet put together.
     waiting: Vec<u64>,
 }
 
 impl Pictures {
-    /// Pictures go to `dir`.
-    pub fn new(dir: &Path, names: &[String; 2]) -> Self {
+    /// Pictures go to `dir`; one a second, or those that are asked for.
+    pub fn new(dir: &Path, names: &[String; 2], each_second: bool) -> Self {
         // A show may be started in another folder.
         let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-        Self { dir, names: names.clone(), next: 1, waiting: Vec::new() }
+        Self { dir, names: names.clone(), next: each_second.then_some(1), waiting: Vec::new() }
     }
 
     fn file(&self, name: &str, second: u64) -> PathBuf {
@@ -30,16 +31,26 @@ impl Pictures {
     }
 
     /// Asks for the pictures of a new second, and puts together what has come.
-    pub fn turn(&mut self, shows: &mut [Show; 2], elapsed: Duration) {
-        if elapsed.as_secs() >= self.next {
-            let second = elapsed.as_secs();
-            for (show, name) in shows.iter_mut().zip(&self.names) {
-                show.say(&format!("picture {}", self.dir.join(format!("{name}-{second:04}.png")).display()));
-            }
-            self.waiting.push(second);
-            self.next = second + 1;
+    pub fn turn(&mut self, shows: &mut [Option<Show>; 2], elapsed: Duration) {
+        let second = elapsed.as_secs();
+        if self.next.is_some_and(|next| second >= next) {
+            self.next = Some(second + 1);
+            self.ask(shows, second);
+        }
+        if !self.waiting.is_empty() {
             self.join();
         }
+    }
+
+    /// Asks for the pictures of a second; where the one of both will be.
+    pub fn ask(&mut self, shows: &mut [Option<Show>; 2], second: u64) -> PathBuf {
+        for (show, name) in shows.iter_mut().zip(&self.names) {
+            if let Some(show) = show {
+                show.say(&format!("picture {}", self.file(name, second).display()));
+            }
+        }
+        self.waiting.push(second);
+        self.file("both", second)
     }
 
     /// Puts together what is still missing.

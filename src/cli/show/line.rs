@@ -4,6 +4,19 @@ use crate::device::sight::SightStatus;
 use crate::twin::TraceLine;
 use serde::{Deserialize, Serialize};
 
+/// One line of a show.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Said {
+    /// How it is.
+    State(Box<Line>),
+    /// A key was pressed in its window.
+    Key {
+        /// What it is pressed for, as [`Key`](crate::operator::Key) has it.
+        key: String,
+    },
+}
+
 /// One line of state. Each loop's counter moves while the loop lives, whatever it finds to do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Line {

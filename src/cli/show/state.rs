@@ -9,10 +9,12 @@ use crate::device::scene_process::SceneProcess;
 use crate::device::sight::Sights;
 use crate::device::touch::TouchHub;
 use crate::guard::Openness;
+use crate::operator::Key;
 use crate::stage::Drawn;
-use crate::twin::Trace;
+use crate::twin::{Rehearsal, Trace};
 use std::io::{self, BufRead, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -112,8 +114,8 @@ pub fn memory(process: &str) -> Option<f64> {
     Some(tenths(kib / 1024.0))
 }
 
-/// Writes a line a second, on a thread of its own, until the show is over; one more at the end.
-pub fn speak(source: Source, over: Arc<AtomicBool>) -> io::Result<()> {
+/// Writes a line a second, and one for each of `keys`, on a thread of its own, until the show is over; one more at the end.
+pub fn speak(source: Source, keys: Receiver<Key>, over: Arc<AtomicBool>) -> io::Result<()> {
     std::thread::Builder::new().name("state".into()).spawn(move || {
         let began = Instant::now();
         let mut next = began;
@@ -127,6 +129,11 @@ pub fn speak(source: Source, over: Arc<AtomicBool>) -> io::Result<()> {
             next += PERIOD;
             while Instant::now() < next {
                 std::thread::sleep(Duration::from_millis(20));
+                for key in keys.try_iter() {
+                    // Who does not read is found out by the line of state.
+                    let _ =
+                        writeln!(io::stdout(), "{{\"key\":\"{}\"}}", key.word()).and_then(|()| io::stdout().flush());
+                }
                 if over.load(Ordering::Relaxed) {
                     match asked_to_end {
                         None => {
@@ -151,8 +158,14 @@ fn end_now() -> ! {
     std::process::exit(0)
 }
 
-/// Reads commands until standard input closes, which ends the show: how open the site is, `picture FILE` and `quit`.
-pub fn listen(over: Arc<AtomicBool>, captures: Captures, link: LinkSender) -> io::Result<()> {
+/// Reads commands until standard input closes, which ends the show: how open the site is, `picture FILE` and `quit`; in a
+/// rehearsal also `shift SECONDS`, `knows on`, `knows off` and `say WORDS`.
+pub fn listen(
+    over: Arc<AtomicBool>,
+    captures: Captures,
+    link: LinkSender,
+    rehearsal: Option<Arc<Rehearsal>>,
+) -> io::Result<()> {
     std::thread::Builder::new().name("commands".into()).spawn(move || {
         for line in io::stdin().lock().lines() {
             let Ok(line) = line else { break };
@@ -165,6 +178,7 @@ pub fn listen(over: Arc<AtomicBool>, captures: Captures, link: LinkSender) -> io
                     captures.push_back(file.into());
                 }
                 ("", _) => {}
+                (word, rest) if rehearsal.as_ref().is_some_and(|rehearsal| rehearse(rehearsal, word, rest)) => {}
                 (word, _)
                     if Openness::parse(word).is_some_and(|openness| {
                         link.set_openness(openness);
@@ -178,4 +192,18 @@ pub fn listen(over: Arc<AtomicBool>, captures: Captures, link: LinkSender) -> io
         over.store(true, Ordering::Relaxed);
     })?;
     Ok(())
+}
+
+/// Does what a rehearsal says; false for what is none of its words.
+fn rehearse(rehearsal: &Rehearsal, word: &str, rest: &str) -> bool {
+    match (word, rest) {
+        ("knows", "on" | "off") => rehearsal.show_all(rest == "on"),
+        ("say", words) => rehearsal.say(words),
+        ("shift", seconds) => match seconds.parse::<i64>() {
+            Ok(seconds) => rehearsal.shift(seconds.clamp(-86_400, 86_400)),
+            Err(_) => return false,
+        },
+        _ => return false,
+    }
+    true
 }

@@ -41,7 +41,7 @@ const STEP: f64 = 1.0 / 15.0;
 const SMALLEST: f32 = 0.066;
 
 fn slots(crowd: Crowd, random: &mut fastrand::Rng) -> (Vec<Slot>, f64) {
-    use Kind::{Adult, Cane, Child, Pram, Wheelchair};
+    use Kind::{Adult, Cane, Child, Dog, Pram, Wheelchair};
     let slot = |role: Role, kinds: &[Kind], due: f64| Slot {
         role,
         kinds: kinds.to_vec(),
@@ -105,6 +105,8 @@ fn slots(crowd: Crowd, random: &mut fastrand::Rng) -> (Vec<Slot>, f64) {
         Crowd::Reach => (vec![slot(Role::Reach, &[Adult], 0.3)], 0.0),
         Crowd::Crossing => ((0..4).map(|i| slot(Role::Cross, &[Adult, Adult], 2.5 * f64::from(i))).collect(), 7.0),
         Crowd::Vandal => (vec![slot(Role::Wild, &[Adult], 0.3), stroll(&[Adult], 2.0)], 0.0),
+        Crowd::Dog => (vec![stroll(&[Adult, Dog], 0.0), slot(Role::Run, &[Dog], 2.0), stroll(&[Adult, Dog], 5.0)], 9.0),
+        Crowd::Cleaner => (vec![slot(Role::Clean, &[Adult], 0.3)], 0.0),
     }
 }
 
@@ -201,8 +203,13 @@ impl Cast {
     fn enter(&mut self, slot: usize, layout: &Layout) {
         let Some(Slot { role, kinds, .. }) = self.slots.get(slot).cloned() else { return };
         let Some(&lead) = kinds.first() else { return };
-        let shortest =
-            kinds.iter().fold(1.7_f32, |least, kind| least.min(if *kind == Kind::Child { 1.05 } else { 1.6 }));
+        let shortest = kinds.iter().fold(1.7_f32, |least, kind| {
+            least.min(match kind {
+                Kind::Child => 1.05,
+                Kind::Dog => 0.8,
+                _ => 1.6,
+            })
+        });
         let far = layout.view.far(shortest, SMALLEST).min(layout.street.kerb - 1.5);
         let pair = self.random.u32(..);
         let mut stage = Stage { layout, random: &mut self.random, far };

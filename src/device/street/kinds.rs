@@ -34,6 +34,10 @@ pub enum Crowd {
     Crossing,
     /// Someone who runs, jumps and flails.
     Vandal,
+    /// People with dogs, and one that runs alone.
+    Dog,
+    /// Someone who wipes the wall, along all of it and back.
+    Cleaner,
 }
 
 /// What the sky, the lamps and the camera's mount do.
@@ -70,11 +74,13 @@ pub enum Kind {
     Pram,
     /// Someone with a cane, with it.
     Cane,
+    /// A dog, which is nobody.
+    Dog,
 }
 
 impl Crowd {
     /// All of them, in the order of their names in messages.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Nobody,
         Self::One,
         Self::Shy,
@@ -89,6 +95,8 @@ impl Crowd {
         Self::Reach,
         Self::Crossing,
         Self::Vandal,
+        Self::Dog,
+        Self::Cleaner,
     ];
 
     fn name(self) -> &'static str {
@@ -107,6 +115,8 @@ impl Crowd {
             Self::Reach => "reach",
             Self::Crossing => "crossing",
             Self::Vandal => "vandal",
+            Self::Dog => "dog",
+            Self::Cleaner => "cleaner",
         }
     }
 }
@@ -132,7 +142,7 @@ impl Weather {
 
 impl Kind {
     /// All of them; the place in this list, from 1, is the class in a file of truth.
-    pub const ALL: [Self; 5] = [Self::Adult, Self::Child, Self::Wheelchair, Self::Pram, Self::Cane];
+    pub const ALL: [Self; 6] = [Self::Adult, Self::Child, Self::Wheelchair, Self::Pram, Self::Cane, Self::Dog];
 
     /// The class in a file of truth, from 1.
     pub fn class(self) -> u8 {
@@ -142,6 +152,7 @@ impl Kind {
             Self::Wheelchair => 3,
             Self::Pram => 4,
             Self::Cane => 5,
+            Self::Dog => 6,
         }
     }
 
@@ -171,6 +182,7 @@ impl fmt::Display for Kind {
             Self::Wheelchair => "wheelchair",
             Self::Pram => "pram",
             Self::Cane => "cane",
+            Self::Dog => "dog",
         })
     }
 }

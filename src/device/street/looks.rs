@@ -109,6 +109,8 @@ pub(super) fn draw_look(kind: Kind, paving: f32, rain: bool, random: &mut fastra
     let woman = chance(0.5, random);
     let height = match kind {
         Kind::Child => between(1.0, 1.3, random),
+        // To its shoulders.
+        Kind::Dog => between(0.35, 0.65, random),
         _ if woman => between(1.55, 1.76, random),
         _ => between(1.66, 1.95, random),
     };

@@ -4,7 +4,7 @@
 //! layout   what stands where: paving, facade, things, foliage; bake draws it once
 //! light    sky, sun, lamps and screen over time; bus and wet are what passes
 //! company  who comes; plans, what they mean to do; people, how they walk; looks, what they wear
-//! body     from a pose to bones, rolling adds wheels; figure, from bones to limbs and shadows; paint, to pixels
+//! body     from a pose to bones, rolling adds wheels, dog has bones of its own; figure, from bones to limbs and shadows; paint, to pixels
 //! scene    one frame; canvas, light and what the sensor makes of it; truth is kept beside it
 //! ```
 
@@ -13,6 +13,7 @@ mod body;
 mod bus;
 mod canvas;
 mod company;
+mod dog;
 mod facade;
 mod figure;
 mod foliage;

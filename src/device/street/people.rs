@@ -22,6 +22,8 @@ pub(super) enum Act {
     Dance,
     /// Jumps and flails.
     Wild,
+    /// Wipes what is before him.
+    Wipe,
 }
 
 /// What someone means to do next.
@@ -188,7 +190,9 @@ impl Person {
 
     /// Whether he stands and does nothing that moves him.
     pub(super) fn is_still(&self) -> bool {
-        self.stood > 0.5 && self.turning.abs() < 0.1 && !matches!(self.act, Act::Wave | Act::Dance | Act::Wild)
+        self.stood > 0.5
+            && self.turning.abs() < 0.1
+            && !matches!(self.act, Act::Wave | Act::Dance | Act::Wild | Act::Wipe)
     }
 
     /// The arm that is held out still, if one is.
@@ -285,6 +289,12 @@ impl Person {
                 let shake = [0.015 * wander(1.1, 21), 0.015 * wander(0.9, 22), 0.02 * wander(0.8, 23)];
                 let dir = [dir[0] + shake[0], dir[1] + shake[1], dir[2] + shake[2]];
                 pose.arms[self.free(arm)] = Arm { upper: dir, fore: [dir[0], dir[1], dir[2] + 0.04], held };
+            }
+            Act::Wipe => {
+                let (aside, up) = ((t * 3.1).sin(), (t * 6.2).cos());
+                let dir = [0.8, 0.1 + 0.6 * aside, 0.35 + 0.3 * up];
+                pose.arms[right] = Arm { upper: dir, fore: [dir[0], dir[1], dir[2] + 0.3], held };
+                pose.sway[2] += held * 0.2 * aside;
             }
             Act::Phone => {
                 pose.head *= 1.0 - held;

@@ -22,6 +22,7 @@ pub(super) enum Role {
     /// Two who come from both sides and meet.
     Cross,
     Wild,
+    Clean,
 }
 
 /// Where people may walk, and chance.
@@ -85,6 +86,7 @@ impl Stage<'_> {
             Kind::Wheelchair => self.between(0.8, 1.3),
             Kind::Pram => self.between(0.8, 1.25),
             Kind::Cane => self.between(0.55, 0.85),
+            Kind::Dog => self.between(1.1, 1.7),
         }
     }
 
@@ -216,6 +218,16 @@ impl Stage<'_> {
                 let to = self.edge(-side, y + near - slant);
                 goals.push_back(Goal::Walk(to, speed));
                 return (from, goals);
+            }
+            Role::Clean => {
+                let y = self.layout.view.near() + 0.8;
+                let wide = 0.8 * self.layout.view.half_width(y);
+                for step in (0..=5).chain((0..5).rev()) {
+                    let at = [wide * (step as f32 / 2.5 - 1.0), y];
+                    goals.push_back(Goal::Walk(at, 0.7));
+                    goals.push_back(Goal::Stand(self.between(2.0, 4.0), Some((-y).atan2(0.0)), Act::Wipe));
+                }
+                goals.push_back(Goal::Walk(self.across(from), pace));
             }
             Role::Wild => {
                 for _ in 0..8 {

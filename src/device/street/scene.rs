@@ -4,6 +4,7 @@ use super::bake::{SKY, Square, UV_STEPS};
 use super::body::{Bone, Marks, build};
 use super::bus::Bus;
 use super::canvas::{Canvas, Sensor, oval};
+use super::dog::dog;
 use super::figure::{Lit, limbs, shadow};
 use super::foliage::Blot;
 use super::grain::{drift, tile};
@@ -425,6 +426,9 @@ impl Scene {
 
 /// The bones of someone, with what he rides or pushes.
 fn figure(person: &Person, time: f64, bones: &mut Vec<Bone>) -> Marks {
+    if person.kind == Kind::Dog {
+        return dog(&person.look, &person.pose(time), time, bones);
+    }
     let marks = build(&person.look, &person.pose(time), bones);
     match person.kind {
         Kind::Wheelchair => wheelchair(&person.look, person.at, person.heading, bones),

@@ -57,9 +57,11 @@ impl TruthWriter {
         for person in &truth.people {
             let [x, y, w, h] = person.full;
             let class = person.kind.class();
+            // Who is nobody is there for whoever looks, and not judged.
+            let confidence = u8::from(person.kind != Kind::Dog);
             writeln!(
                 self.boxes,
-                "{},{},{x:.2},{y:.2},{w:.2},{h:.2},1,{class},{:.3}",
+                "{},{},{x:.2},{y:.2},{w:.2},{h:.2},{confidence},{class},{:.3}",
                 self.frame, person.id, person.visible
             )?;
         }

@@ -1,0 +1,136 @@
+//! GLSL as WGSL, by naga: it reads the one and writes the other.
+
+use super::super::fault::ScriptFault;
+use super::super::shader::too_deep;
+use naga::back::wgsl::{WriterFlags, write_string};
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+use naga::{Module, ShaderStage, Span};
+
+/// Stack of the thread that reads: naga's reader goes as deep as the source does.
+const STACK: usize = 64 << 20;
+/// Names that the engine and what is added have for themselves.
+const TAKEN: [&str; 17] = [
+    "City",
+    "Engine",
+    "engine",
+    "Params",
+    "params",
+    "paint",
+    "phase",
+    "previous",
+    "body_here",
+    "body_there",
+    "flow_here",
+    "flow_there",
+    "buffer_scale",
+    "buffer_a",
+    "buffer_b",
+    "buffer_c",
+    "buffer_d",
+];
+
+/// A source in GLSL: what stands before it, which is ours, and the artist's.
+pub(super) struct Glsl<'a> {
+    pub file: &'a str,
+    pub head: String,
+    pub body: &'a str,
+    /// What all of its names begin with, where several are put together.
+    pub prefix: &'a str,
+}
+
+impl Glsl<'_> {
+    /// All of it as WGSL, without an entry point. The fault names the artist's line.
+    pub fn wgsl(&self) -> Result<String, ScriptFault> {
+        let (file, body) = (self.file, self.body);
+        let fault = |line: Option<u32>, problem: String, remedy: &str| {
+            ScriptFault::new(file, problem, remedy).at(line.map(|line| (line, 1)), body)
+        };
+        if let Some(line) = too_deep(body) {
+            return Err(fault(Some(line), "this is too deep".into(), "take it apart"));
+        }
+        // The reader wants an entry point; what it makes of it is taken out again.
+        let whole = format!("#version 450\n{}\n{body}\nvoid main() {{ }}\n", self.head);
+        let before = 1 + self.head.lines().count().max(1) as u32;
+        let read = |whole: String| -> Result<Module, (Option<Span>, String)> {
+            let options = naga::front::glsl::Options::from(ShaderStage::Fragment);
+            naga::front::glsl::Frontend::default().parse(&options, &whole).map_err(|errors| {
+                let first = errors.errors.into_iter().next();
+                first.map_or((None, "it cannot be read".into()), |error| (Some(error.meta), error.kind.to_string()))
+            })
+        };
+        let source = whole.clone();
+        let thread = std::thread::Builder::new().name("glsl".into()).stack_size(STACK).spawn(move || read(source));
+        let gone =
+            || fault(None, "cannot be rewritten: the reader of GLSL gives up on it".into(), "write it more simply");
+        // A reader that panics is a reader that gives up.
+        let mut module = thread.map_err(|_| gone())?.join().map_err(|_| gone())?.map_err(|(span, problem)| {
+            let line = span.map(|span| span.location(&whole).line_number.saturating_sub(before));
+            let lines = body.lines().count() as u32;
+            fault(line.filter(|line| (1..=lines).contains(line)), plain(&problem), remedy(&problem))
+        })?;
+        module.entry_points.clear();
+        self.rename(&mut module);
+        let broken = |why: String| fault(None, format!("cannot be rewritten ({why})"), "write it more simply");
+        let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).map_err(|why| {
+            broken(std::error::Error::source(why.as_inner()).map_or(why.to_string(), |why| why.to_string()))
+        })?;
+        let wgsl = write_string(&module, &info, WriterFlags::empty()).map_err(|why| broken(why.to_string()))?;
+        let Some(start) = wgsl.find("fn moongate_nothing(") else { return Ok(wgsl) };
+        let end = wgsl[start..].find("\n}\n").map_or(wgsl.len(), |end| start + end + 3);
+        Ok(format!("{}{}", &wgsl[..start], &wgsl[end..]))
+    }
+
+    /// Nothing has a name that is taken, or that another file's may have.
+    fn rename(&self, module: &mut Module) {
+        let rename = |name: &mut Option<String>| {
+            if let Some(known) = name {
+                if TAKEN.contains(&known.as_str()) || known.starts_with("read_") {
+                    known.insert_str(0, "own_");
+                }
+                if !known.starts_with("moongate_") {
+                    known.insert_str(0, self.prefix);
+                }
+            }
+        };
+        for (_, function) in module.functions.iter_mut() {
+            if function.name.as_deref() == Some("main") {
+                function.name = Some("moongate_nothing".into());
+            }
+            rename(&mut function.name);
+        }
+        module.global_variables.iter_mut().for_each(|(_, variable)| rename(&mut variable.name));
+        module.constants.iter_mut().for_each(|(_, constant)| rename(&mut constant.name));
+        let types: Vec<_> = module.types.iter().map(|(handle, ty)| (handle, ty.clone())).collect();
+        for (handle, mut ty) in types {
+            if ty.name.is_some() {
+                rename(&mut ty.name);
+                module.types.replace(handle, ty);
+            }
+        }
+    }
+}
+
+/// What the reader says, for people.
+fn plain(problem: &str) -> String {
+    let problem = problem.replace("Identifier(", "(").replace("TokenValue::", "");
+    let mut letters = problem.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
+/// What to do about what the reader says, where that is known.
+fn remedy(problem: &str) -> &'static str {
+    let known = [
+        (
+            "sampler",
+            "a texture cannot be handed to a function: write the function out where it is called, with the texture's name",
+        ),
+        (
+            "iChannel",
+            "a texture cannot be handed to a function: write the function out where it is called, with the texture's name",
+        ),
+        ("Unknown function", "it is none that a shader has here; write it out"),
+        ("Not implemented", "write it another way"),
+        ("Unknown variable", "it is none that a shader has here; say what it is"),
+    ];
+    known.iter().find(|(word, _)| problem.contains(word)).map_or("", |(_, remedy)| remedy)
+}

@@ -1,0 +1,274 @@
+//! The Interactive Shader Format, version 2: GLSL behind a comment in JSON that says what it is given. https://isf.video
+
+use super::super::fault::ScriptFault;
+use super::glsl::Glsl;
+use super::lexer::{change, has, line_of, without_comments};
+use super::texture::{NOISE, Texture, Textures, letter};
+use super::{Choices, Imported, Knob};
+use naga::keywords::wgsl::RESERVED;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Most passes that become buffers.
+const BUFFERS_MAX: usize = 4;
+
+/// What a file says of itself.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "UPPERCASE", default)]
+struct Header {
+    credit: String,
+    inputs: Vec<Input>,
+    passes: Vec<Pass>,
+    imported: Value,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "UPPERCASE", default)]
+struct Input {
+    name: String,
+    #[serde(rename = "TYPE")]
+    kind: String,
+    default: Value,
+    min: Value,
+    max: Value,
+    values: Vec<Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "UPPERCASE", default)]
+struct Pass {
+    target: String,
+    width: Value,
+    height: Value,
+}
+
+/// The names of ISF: the type in GLSL, the name, and what it is here, in WGSL.
+const NAMES: [(&str, &str, &str); 7] = [
+    ("vec2", "RENDERSIZE", "engine.canvas"),
+    ("float", "TIME", "engine.now"),
+    ("float", "TIMEDELTA", "engine.dt"),
+    ("int", "FRAMEINDEX", "i32(engine.now * 60.0)"),
+    ("vec4", "DATE", "vec4f(2026.0, 1.0, 1.0, engine.here.hour * 3600.0)"),
+    ("vec2", "isf_FragNormCoord", "moongate_coord.xy / engine.canvas"),
+    ("vec2", "vv_FragNormCoord", "moongate_coord.xy / engine.canvas"),
+];
+
+fn header(source: &str) -> Option<&str> {
+    let (_, rest) = source.trim_start_matches('\u{feff}').trim_start().strip_prefix("/*").map(|rest| ("", rest))?;
+    let (json, _) = rest.split_once("*/")?;
+    json.trim_start().starts_with('{').then_some(json)
+}
+
+/// A file begins with a comment that holds an object.
+pub(super) fn is_isf(source: &str) -> bool {
+    header(source).is_some()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    let number = |value: &Value| value.as_f64().or(value.as_bool().map(f64::from)).filter(|number| number.is_finite());
+    match value {
+        Value::Array(values) => values.iter().filter_map(number).collect(),
+        value => number(value).into_iter().collect(),
+    }
+}
+
+fn one(value: &Value, otherwise: f64) -> f64 {
+    numbers(value).first().copied().unwrap_or(otherwise)
+}
+
+/// What becomes of the inputs.
+#[derive(Default)]
+struct Given {
+    /// Declarations in GLSL, and what sets them, in WGSL.
+    declared: String,
+    set: String,
+    /// Members of `Params`.
+    members: String,
+    images: Vec<String>,
+    imported: Imported,
+}
+
+impl Given {
+    fn input(&mut self, input: &Input, fault: &dyn Fn(&str, String, &str) -> ScriptFault) -> Result<(), ScriptFault> {
+        let name = &input.name;
+        let is_name = name.starts_with(|letter: char| letter.is_ascii_alphabetic())
+            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+        if !is_name || name.len() > 64 {
+            return Err(fault("NAME", format!("an input is named {name:?}"), "use letters, digits and _"));
+        }
+        // What WGSL has for itself gets something behind it.
+        let param = if RESERVED.contains(&name.as_str()) { format!("{name}_") } else { name.clone() };
+        let mut declare = |glsl: &str, wgsl: &str, value: &str| {
+            self.declared += &format!("{glsl} {name}; ");
+            self.members += &format!("{param}: {wgsl}, ");
+            self.set += &format!("    PREFIX{name} = {};\n", value.replace("PARAM", &format!("params.{param}")));
+        };
+        match input.kind.as_str() {
+            "float" | "bool" | "long" | "event" => {
+                let values: Vec<f64> = input.values.iter().flat_map(numbers).collect();
+                let most = values.iter().copied().fold(1.0, f64::max);
+                let (from, to) = match input.kind.as_str() {
+                    "float" => (one(&input.min, 0.0), one(&input.max, 1.0)),
+                    "long" => (values.iter().copied().fold(0.0, f64::min), one(&input.max, most)),
+                    _ => (0.0, 1.0),
+                };
+                match input.kind.as_str() {
+                    "float" => declare("float", "f32", "PARAM"),
+                    "long" => declare("int", "f32", "i32(round(PARAM))"),
+                    _ => declare("bool", "f32", "PARAM > 0.5"),
+                }
+                if input.kind == "event" {
+                    self.imported.given.push((param, "touched".into()));
+                    self.imported.notes.push(format!("{name} happens whenever somebody touches, in either city"));
+                } else {
+                    let range = if to > from { [from, to] } else { [from, from + 1.0] };
+                    let value = one(&input.default, range[0]).clamp(range[0], range[1]);
+                    self.imported.knobs.push(Knob { name: param, value, range });
+                }
+            }
+            "color" => {
+                declare("vec4", "vec4f", "PARAM");
+                let mut colour = numbers(&input.default);
+                colour.resize(4, 1.0);
+                self.imported.given.push((param, format!("{colour:?}")));
+            }
+            "point2D" => {
+                // In pixels, unless all that is said of it is within 1.
+                let said: Vec<f64> = [&input.default, &input.min, &input.max].into_iter().flat_map(numbers).collect();
+                let fractions = !said.is_empty() && said.iter().all(|number| number.abs() <= 1.0);
+                declare("vec2", "vec2f", "PARAM");
+                let value = if fractions {
+                    "[somebody.x / canvas.width, 1 - somebody.y / canvas.height]"
+                } else {
+                    "[somebody.x, canvas.height - somebody.y]"
+                };
+                self.imported.given.push((param, value.into()));
+                self.imported.notes.push(format!("{name} is where somebody touches or walks by, of either city"));
+            }
+            "image" => self.images.push(name.clone()),
+            other => {
+                let remedy = "a scene's shader does not hear; take that input out of the file";
+                return Err(fault(name, format!("the input {name} is of the type {other:?}"), remedy));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How much smaller than the canvas a pass is, where it says so as a plain part of it.
+fn scale(pass: &Pass) -> Option<f64> {
+    let of = |value: &Value, side: &str| -> Option<f64> {
+        let text = value.as_str()?.replace(' ', "");
+        let rest = text.strip_prefix(side)?;
+        if let Some(by) = rest.strip_prefix('/') {
+            return by.parse::<f64>().ok().filter(|by| *by >= 1.0).map(|by| 1.0 / by);
+        }
+        rest.strip_prefix('*').map_or(rest.is_empty().then_some(1.0), |by| by.parse().ok())
+    };
+    of(&pass.width, "$WIDTH").or(of(&pass.height, "$HEIGHT"))
+}
+
+/// Rewrites a file.
+pub(super) fn import(file: &str, source: &str, choices: &Choices) -> Result<Imported, ScriptFault> {
+    let json = header(source).unwrap_or_default();
+    let first = source[..source.find(json).unwrap_or_default()].matches('\n').count();
+    let header: Header = serde_json::from_str(json).map_err(|why| {
+        let line = (first + why.line()) as u32;
+        ScriptFault::new(file, format!("the comment at its head is no JSON of ISF: {why}"), "")
+            .at(Some((line, 1)), source)
+    })?;
+    let fault = |word: &str, problem: String, remedy: &str| {
+        let line = line_of(source, word).map(|line| (line, 1));
+        ScriptFault::new(file, problem, remedy).at(line, source)
+    };
+    let mut given = Given::default();
+    for input in &header.inputs {
+        given.input(input, &fault)?;
+    }
+    if !header.imported.is_null() {
+        return Err(fault("IMPORTED", "has pictures of its own (IMPORTED)".into(), "a scene's shader has no textures"));
+    }
+    let targets: Vec<&Pass> = header.passes.iter().filter(|pass| !pass.target.is_empty()).collect();
+    if targets.len() > BUFFERS_MAX {
+        return Err(fault("PASSES", format!("has {} passes with a target", targets.len()), "4 buffers can be had"));
+    }
+    let own: Vec<(String, Texture)> =
+        targets.iter().enumerate().map(|(index, pass)| (pass.target.clone(), Texture::Buffer(index))).collect();
+    let names: Vec<String> = given.images.iter().cloned().chain(own.iter().map(|(name, _)| name.clone())).collect();
+
+    let plain = tidy(&without_comments(source));
+    let textures = Textures::new((file, &plain), &names, &own, choices, "")?;
+    let body = textures.rewrite(&plain);
+    let mut head = String::from("vec4 moongate_colour; vec4 moongate_coord; int PASSINDEX; ");
+    for (ty, name, _) in NAMES {
+        head += &format!("{ty} {name}; ");
+    }
+    head += &given.declared;
+    head += &textures.declarations("RENDERSIZE", Some("moongate_coord"));
+    let wgsl = Glsl { file, head, body: &body, prefix: "" }.wgsl()?;
+    let mut shader = textures.look(&wgsl);
+    let is_set = |name: &str| shader.contains(&format!("var<private> {name}:"));
+    let set: String = NAMES
+        .iter()
+        .filter(|(_, name, _)| is_set(name))
+        .map(|(_, name, value)| format!("    {name} = {value};\n"))
+        .chain(
+            given
+                .set
+                .lines()
+                .filter(|line| is_set(line.split_whitespace().next().unwrap_or("").trim_start_matches("PREFIX")))
+                .map(|line| format!("{}\n", line.replace("PREFIX", ""))),
+        )
+        .collect();
+    let pass = if is_set("PASSINDEX") { "    PASSINDEX = index;\n" } else { "" };
+    let coord = "    moongate_coord = vec4f(at.x, engine.canvas.y - at.y, 0.0, 1.0);\n";
+    shader += &format!(
+        "\nfn image(at: vec2f, index: i32) -> vec4f {{\n{}{set}{pass}    isf_main();\n    return moongate_colour;\n}}\n",
+        if is_set("moongate_coord") { coord } else { "" },
+    );
+    for (index, (number, _)) in header.passes.iter().enumerate().filter(|(_, pass)| !pass.target.is_empty()).enumerate()
+    {
+        shader += &format!("fn buffer_{}(at: vec2f) -> vec4f {{ return image(at, {number}); }}\n", letter(index));
+    }
+    let last = header.passes.len().saturating_sub(1);
+    shader += &format!("fn paint(at: vec2f) -> vec4f {{ return image(at, {last}); }}\n");
+    let scales: Vec<f64> = targets.iter().filter_map(|pass| scale(pass)).collect();
+    if let Some(scale) = scales.first().filter(|scale| (1.0 / 16.0..1.0).contains(*scale)) {
+        shader.insert_str(0, &format!("const buffer_scale = {scale:?};\n"));
+    }
+    if !given.members.is_empty() {
+        shader.insert_str(0, &format!("struct Params {{ {}}}\n", given.members));
+    }
+    if textures.have_noise() {
+        shader += NOISE;
+    }
+    let mut imported = given.imported;
+    if scales.iter().any(|scale| *scale != scales[0]) || scales.len() < targets.len() && !scales.is_empty() {
+        imported.notes.push("all buffers have the size of the first one".into());
+    }
+    (imported.shader, imported.author) = (shader, header.credit.trim_start_matches("by ").trim().to_owned());
+    Ok(imported)
+}
+
+/// Words of an older GLSL as those of a newer one.
+fn tidy(plain: &str) -> String {
+    let kept: Vec<&str> = plain
+        .lines()
+        .map(|line| {
+            let first = line.split_whitespace().next().unwrap_or_default();
+            let declares = has(line, "isf_FragNormCoord") || has(line, "vv_FragNormCoord");
+            let gone = first == "#version" || first == "precision" || (matches!(first, "varying" | "in") && declares);
+            if gone { "" } else { line }
+        })
+        .collect();
+    change(&kept.join("\n"), |word, _| {
+        let new = match word {
+            "gl_FragColor" => "moongate_colour",
+            "gl_FragCoord" => "moongate_coord",
+            "vv_FragNormCoord" => "isf_FragNormCoord",
+            "main" => "isf_main",
+            _ => return None,
+        };
+        Some((new.into(), 0))
+    })
+}

@@ -1,0 +1,75 @@
+//! Fragments from elsewhere as shaders of a scene: Shadertoy's `mainImage`, and files in the Interactive Shader Format.
+
+mod glsl;
+mod isf;
+mod lexer;
+mod shadertoy;
+mod texture;
+
+pub use texture::Texture;
+
+use super::fault::ScriptFault;
+use super::shader::Shader;
+
+/// Longest source that is read, in bytes.
+const SOURCE_MAX: usize = 256 << 10;
+
+/// What has to be said besides the file itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Choices {
+    /// What stands in for a texture, by its name in the file: `iChannel0`, or an image of ISF.
+    pub textures: Vec<(String, Texture)>,
+    /// Of Shadertoy: the file's name and the source of buffers a to d.
+    pub buffers: Vec<(usize, String, String)>,
+}
+
+/// A number that somebody may turn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Knob {
+    /// As the shader has it.
+    pub name: String,
+    /// At the beginning.
+    pub value: f64,
+    /// From where to where.
+    pub range: [f64; 2],
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Imported {
+    /// WGSL, found sound.
+    pub shader: String,
+    /// Numbers that are dials of the manifest, and parameters of the shader.
+    pub knobs: Vec<Knob>,
+    /// Other parameters of the shader: a name, and what a script says for it.
+    pub given: Vec<(String, String)>,
+    /// Who made it, as far as the file says.
+    pub author: String,
+    /// Under which licence, as far as it is known.
+    pub licence: String,
+    /// What is other than it was, or cannot be had, for the artist.
+    pub notes: Vec<String>,
+}
+
+/// Rewrites a file. The fault names its line, and what to do.
+pub fn import(file: &str, source: &str, choices: &Choices) -> Result<Imported, ScriptFault> {
+    let longest = choices.buffers.iter().map(|(_, _, source)| source.len()).max().unwrap_or_default();
+    if source.len().max(longest) > SOURCE_MAX {
+        return Err(ScriptFault::new(file, format!("is longer than {} KiB", SOURCE_MAX >> 10), "take what is needed"));
+    }
+    let imported = if isf::is_isf(source) {
+        isf::import(file, source, choices)?
+    } else {
+        shadertoy::import(file, source, choices)?
+    };
+    // It is WGSL that the engine takes, or the artist is told what is wrong with it.
+    match Shader::parse(file, &imported.shader) {
+        Ok(_) => Ok(imported),
+        Err(fault) => {
+            Err(ScriptFault { remedy: format!("it was rewritten as WGSL, and there {}", fault.source), ..fault })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

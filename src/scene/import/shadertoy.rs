@@ -1,0 +1,127 @@
+//! Shadertoy: a function `mainImage`, some names of its own, textures as channels, and other such files as buffers.
+
+use super::super::fault::ScriptFault;
+use super::glsl::Glsl;
+use super::lexer::{has, line_of, without_comments};
+use super::texture::{NOISE, Texture, Textures, letter};
+use super::{Choices, Imported};
+
+/// Names that a fragment may have: its type, what it is, and what it is here, in WGSL.
+const NAMES: [(&str, &str, &str); 8] = [
+    ("vec3", "iResolution", "vec3f(engine.canvas, 1.0)"),
+    ("float", "iTime", "engine.now"),
+    ("float", "iGlobalTime", "engine.now"),
+    ("float", "iTimeDelta", "engine.dt"),
+    ("float", "iFrameRate", "1.0 / max(engine.dt, 0.001)"),
+    ("int", "iFrame", "i32(engine.now * 60.0)"),
+    ("vec4", "iMouse", "moongate_mouse()"),
+    ("vec4", "iDate", "vec4f(2026.0, 0.0, 1.0, engine.here.hour * 3600.0)"),
+];
+const CHANNELS: usize = 4;
+
+/// Who touches is the mouse, and where nobody does, who walks by; of the other city as well as of this one.
+pub(super) const MOUSE: &str = "
+fn moongate_mouse() -> vec4f {
+    var at = vec2f(0.0);
+    var down = 0.0;
+    if engine.here.touches > 0u { at = engine.here.touch[0].xy; down = 1.0; }
+    else if engine.there.touches > 0u { at = engine.there.touch[0].xy; down = 1.0; }
+    else if engine.here.bodies > 0u { at = engine.here.body[0].zw; down = 1.0; }
+    else if engine.there.bodies > 0u { at = engine.there.body[0].zw; down = 1.0; }
+    if down == 0.0 { return vec4f(0.0); }
+    let up = vec2f(at.x, engine.canvas.y - at.y);
+    return vec4f(up, up);
+}
+";
+
+/// One file as functions of a shader, of which `image` gives the colour at a place; and its textures.
+fn part((file, source): (&str, &str), choices: &Choices, prefix: &str) -> Result<(String, Textures), ScriptFault> {
+    let plain = without_comments(source);
+    if !has(&plain, "mainImage") {
+        let other = ["mainSound", "mainVR", "mainCubemap"].into_iter().find(|name| has(&plain, name));
+        let problem = match other {
+            Some(other) => format!("has no `mainImage`, and `{other}` cannot be had"),
+            None => "has no `void mainImage(out vec4 fragColor, in vec2 fragCoord)`".into(),
+        };
+        let remedy = "of Shadertoy take the tab \"Image\", of ISF the whole file with its comment in JSON";
+        let line = other.and_then(|name| line_of(&plain, name)).map(|line| (line, 1));
+        return Err(ScriptFault::new(file, problem, remedy).at(line, source));
+    }
+    let names: Vec<String> = (0..CHANNELS).map(|i| format!("iChannel{i}")).collect();
+    let textures = Textures::new((file, &plain), &names, &[], choices, prefix)?;
+    let body = textures.rewrite(&plain);
+    let mut head = String::new();
+    for (ty, name, _) in NAMES.iter().filter(|(_, name, _)| has(&body, name) || *name == "iResolution") {
+        head += &format!("{ty} {name}; ");
+    }
+    if has(&body, "iChannelResolution") {
+        head += "vec3 iChannelResolution[4]; ";
+    }
+    if has(&body, "iChannelTime") {
+        head += "float iChannelTime[4]; ";
+    }
+    head += &textures.declarations("iResolution.xy", None);
+    let wgsl = Glsl { file, head, body: &body, prefix }.wgsl()?;
+    let mut wgsl = textures.look(&wgsl);
+    // The colour is handed out through a pointer.
+    let set: String = NAMES
+        .iter()
+        .filter(|(_, name, _)| wgsl.contains(&format!("var<private> {prefix}{name}:")))
+        .map(|(_, name, value)| format!("    {prefix}{name} = {value};\n"))
+        .collect();
+    let sizes: String = (0..CHANNELS)
+        .filter(|_| wgsl.contains(&format!("var<private> {prefix}iChannelResolution:")))
+        .map(|i| format!("    {prefix}iChannelResolution[{i}] = vec3f(engine.canvas, 1.0);\n"))
+        .collect();
+    wgsl += &format!(
+        "\nfn {prefix}image(at: vec2f) -> vec4f {{\n{set}{sizes}    var colour = vec4f(0.0, 0.0, 0.0, 1.0);\n    \
+         {prefix}mainImage(&colour, vec2f(at.x, engine.canvas.y - at.y));\n    return colour;\n}}\n"
+    );
+    Ok((wgsl, textures))
+}
+
+/// Rewrites a fragment with its buffers.
+pub(super) fn import(file: &str, source: &str, choices: &Choices) -> Result<Imported, ScriptFault> {
+    let (mut image, textures) = part((file, source), choices, "")?;
+    let mut looked: Vec<usize> = textures.buffers().collect();
+    let mut noise = textures.have_noise();
+    let mut buffers = String::new();
+    for (index, name, source) in &choices.buffers {
+        let prefix = format!("{}_", letter(*index));
+        let (wgsl, textures) = part((name, source), choices, &prefix)?;
+        looked.extend(textures.buffers());
+        noise |= textures.have_noise();
+        buffers += &wgsl;
+        buffers += &format!("\nfn buffer_{}(at: vec2f) -> vec4f {{ return {prefix}image(at); }}\n", letter(*index));
+    }
+    if let Some(missing) = looked.into_iter().find(|index| !choices.buffers.iter().any(|(known, ..)| known == index)) {
+        let letter = letter(missing);
+        let problem = format!("looks at buffer {letter}, which is not there");
+        return Err(ScriptFault::new(file, problem, format!("say where it is: --buffer {letter}=FILE")));
+    }
+    image += "\nfn paint(at: vec2f) -> vec4f { return vec4f(image(at).rgb, 1.0); }\n";
+    let mut shader = format!("{buffers}{image}");
+    if shader.contains("moongate_mouse()") {
+        shader += MOUSE;
+    }
+    if noise {
+        shader += NOISE;
+    }
+    let mut notes = Vec::new();
+    let plain = without_comments(source);
+    if has(&plain, "iMouse") {
+        notes.push("iMouse is who touches, or who walks by, of either city".to_owned());
+    }
+    if choices.textures.iter().any(|(_, texture)| *texture == Texture::Noise) {
+        notes.push("noise stands in for a texture: it is as smooth, and another one".to_owned());
+    }
+    if has(&plain, "iDate") {
+        notes.push("of iDate only the seconds of the day are true".to_owned());
+    }
+    notes.push(
+        "what is on Shadertoy is CC BY-NC-SA 3.0 if its author says nothing else: ask before it is shown, and write `author` \
+         into installation.toml"
+            .to_owned(),
+    );
+    Ok(Imported { shader, notes, licence: "CC-BY-NC-SA-3.0".into(), ..Imported::default() })
+}

@@ -1,0 +1,188 @@
+//! What stands in for a texture of elsewhere: a scene's shader has none of its own, and can look at other things.
+
+use super::super::fault::ScriptFault;
+use super::Choices;
+use super::lexer::{change, first_argument, has};
+
+/// What a shader can look at in place of a texture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Texture {
+    /// Smooth noise, in four channels.
+    Noise,
+    /// The picture before.
+    Previous,
+    /// People of this city, white on black.
+    Here,
+    /// People of the other city.
+    There,
+    /// A buffer of the shader, 0 to 3.
+    Buffer(usize),
+}
+
+/// By their names; a buffer by its letter.
+const NAMES: [(&str, Texture); 8] = [
+    ("noise", Texture::Noise),
+    ("previous", Texture::Previous),
+    ("here", Texture::Here),
+    ("there", Texture::There),
+    ("a", Texture::Buffer(0)),
+    ("b", Texture::Buffer(1)),
+    ("c", Texture::Buffer(2)),
+    ("d", Texture::Buffer(3)),
+];
+
+/// The letter of a buffer.
+pub(super) fn letter(buffer: usize) -> char {
+    char::from(b'a' + buffer.min(3) as u8)
+}
+
+impl std::str::FromStr for Texture {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let found = NAMES.iter().find(|(name, _)| *name == word).map(|(_, texture)| *texture);
+        found.ok_or_else(|| {
+            format!("\"{word}\" is nothing to look at; there are {}", NAMES.map(|(name, _)| name).join(", "))
+        })
+    }
+}
+
+/// Functions of GLSL and of ISF that look at a texture, by what they are asked in: fractions, pixels, or where the pixel is.
+const READS: [(&str, &str); 12] = [
+    ("texture", "unit"),
+    ("textureLod", "unit"),
+    ("textureGrad", "unit"),
+    ("texture2D", "unit"),
+    ("texture2DRect", "pixel"),
+    ("texelFetch", "texel"),
+    ("textureSize", "size"),
+    ("IMG_NORM_PIXEL", "unit"),
+    ("IMG_PIXEL", "pixel"),
+    ("IMG_THIS_PIXEL", "this"),
+    ("IMG_THIS_NORM_PIXEL", "this"),
+    ("IMG_SIZE", "size"),
+];
+
+/// The textures of one file, and the sources in which they are looked at.
+pub(super) struct Textures {
+    /// By their names in the file.
+    known: Vec<(String, Texture)>,
+    /// What their functions begin with, where two files are put together.
+    prefix: String,
+}
+
+impl Textures {
+    /// `names` are those that a file may have; `own` are those that it says itself.
+    pub fn new(
+        (file, source): (&str, &str),
+        names: &[String],
+        own: &[(String, Texture)],
+        choices: &Choices,
+        prefix: &str,
+    ) -> Result<Self, ScriptFault> {
+        let mut known = Vec::new();
+        for name in names.iter().filter(|name| has(source, name)) {
+            let said = own.iter().chain(&choices.textures).find(|(known, _)| known == name);
+            let Some((_, texture)) = said else {
+                let line = super::lexer::line_of(source, name).map(|line| (line, 1));
+                let problem = format!("looks at the texture {name}, and a scene's shader has none");
+                let remedy = format!(
+                    "say what stands in for it: --texture {name}=noise; or previous (the picture before), here or there \
+                     (people of a city), a to d (a buffer of the shader)"
+                );
+                return Err(ScriptFault::new(file, problem, remedy).at(line, source));
+            };
+            known.push((name.clone(), *texture));
+        }
+        Ok(Self { known, prefix: prefix.into() })
+    }
+
+    /// The function of a texture, for a way to ask. No digit at its end, behind which a writer would put something.
+    fn function(&self, index: usize, way: &str) -> String {
+        format!("moongate_{}{way}_{}_", self.prefix, letter(index))
+    }
+
+    /// The buffers that are looked at.
+    pub fn buffers(&self) -> impl Iterator<Item = usize> {
+        self.known
+            .iter()
+            .filter_map(|(_, texture)| if let Texture::Buffer(index) = texture { Some(*index) } else { None })
+    }
+
+    /// The source, with calls of functions that GLSL has in place of those that look at textures. A texture that is used
+    /// otherwise stays, and is then not known.
+    pub fn rewrite(&self, source: &str) -> String {
+        change(source, |word, rest| {
+            let (_, way) = READS.iter().find(|(read, _)| *read == word)?;
+            let (name, bytes) = first_argument(rest)?;
+            let index = self.known.iter().position(|(known, _)| known == name)?;
+            Some((format!("{}(", self.function(index, way)), bytes))
+        })
+    }
+
+    /// Declarations in GLSL, on one line. What looks is put in afterwards, in WGSL.
+    /// `size` is what GLSL calls the size of the picture, `coord` the place of the pixel, where there is a name for it.
+    pub fn declarations(&self, size: &str, coord: Option<&str>) -> String {
+        let mut glsl = String::new();
+        for index in 0..self.known.len() {
+            let [look, unit, pixel, texel, this, sized] =
+                ["look", "unit", "pixel", "texel", "this", "size"].map(|way| self.function(index, way));
+            glsl += &format!(
+                "vec4 {look}(vec2 at) {{ return vec4(at, 0.0, 1.0); }} vec4 {unit}(vec2 at) {{ return {look}(at); }} \
+                 vec4 {unit}(vec2 at, float lod) {{ return {look}(at); }} \
+                 vec4 {unit}(vec2 at, vec2 dx, vec2 dy) {{ return {look}(at); }} \
+                 vec4 {pixel}(vec2 at) {{ return {look}(at / {size}); }} \
+                 vec4 {texel}(ivec2 at, int lod) {{ return {look}((vec2(at) + 0.5) / {size}); }} \
+                 ivec2 {sized}(int lod) {{ return ivec2({size}); }} vec2 {sized}() {{ return {size}; }} "
+            );
+            if let Some(coord) = coord {
+                glsl += &format!("vec4 {this}() {{ return {look}({coord}.xy / {size}); }} ");
+            }
+        }
+        glsl
+    }
+
+    /// The WGSL, in which each texture's function looks at what stands in for it.
+    pub fn look(&self, wgsl: &str) -> String {
+        let mut wgsl = wgsl.to_owned();
+        for (index, (name, texture)) in self.known.iter().enumerate() {
+            let head = format!("fn {}(", self.function(index, "look"));
+            let Some(start) = wgsl.find(&head) else { continue };
+            let end = wgsl[start..].find("\n}").map_or(wgsl.len(), |end| start + end + 2);
+            // Elsewhere y goes up.
+            let at = "vec2f(at.x, 1.0 - at.y) * engine.canvas";
+            let body = match texture {
+                Texture::Noise => "    return moongate_noise(at);".to_owned(),
+                Texture::Previous => format!("    return previous({at});"),
+                Texture::Here => format!("    return vec4f(vec3f(body_here({at})), 1.0);"),
+                Texture::There => format!("    return vec4f(vec3f(body_there({at})), 1.0);"),
+                Texture::Buffer(buffer) => format!("    return read_{}({at});", letter(*buffer)),
+            };
+            let function = format!("// {name}\n{head}at: vec2f) -> vec4f {{\n{body}\n}}");
+            wgsl.replace_range(start..end, &function);
+        }
+        wgsl
+    }
+
+    /// True where noise is looked at.
+    pub fn have_noise(&self) -> bool {
+        self.known.iter().any(|(_, texture)| *texture == Texture::Noise)
+    }
+}
+
+/// What `noise` looks at: as smooth as a texture of 256 by 256 random colours that repeats.
+pub(super) const NOISE: &str = "
+fn moongate_hash(cell: vec2f) -> vec4f {
+    let wrapped = cell - 256.0 * floor(cell / 256.0);
+    let sines = sin(vec4f(dot(wrapped, vec2f(127.1, 311.7)), dot(wrapped, vec2f(269.5, 183.3)), dot(wrapped, vec2f(419.2, 371.9)), dot(wrapped, vec2f(89.3, 157.7))));
+    return fract(sines * 43758.5453);
+}
+fn moongate_noise(at: vec2f) -> vec4f {
+    let place = at * 256.0 - 0.5;
+    let cell = floor(place);
+    let part = place - cell;
+    let top = mix(moongate_hash(cell), moongate_hash(cell + vec2f(1.0, 0.0)), part.x);
+    let bottom = mix(moongate_hash(cell + vec2f(0.0, 1.0)), moongate_hash(cell + vec2f(1.0, 1.0)), part.x);
+    return mix(top, bottom, part.y);
+}
+";

@@ -1,0 +1,113 @@
+//! What the engine knows, drawn over the picture in rehearsal: outlines, touches, and how the link is.
+
+use super::bodies::points;
+use super::colour::Colour;
+use super::message::{Sees, SiteSeen};
+use super::pen::{Full, Letters, Pen};
+use super::picture::{Paint, Picture, Shape};
+
+const BACK: Colour = Colour([16, 14, 20, 215]);
+const WORDS: Colour = Colour([255, 255, 255, 255]);
+/// Of this city, and of the other.
+const CITIES: [Colour; 2] = [Colour([110, 225, 255, 255]), Colour([255, 180, 105, 255])];
+
+/// The picture with all that the scene was told of people and the link drawn over it.
+pub fn knows(picture: &Picture, sees: &Sees, canvas: [f32; 2]) -> Picture {
+    let mut pen = Pen::over(picture.clone());
+    // A picture that is full has no room for it.
+    let _ = draw(&mut pen, sees, canvas);
+    pen.finish()
+}
+
+fn draw(pen: &mut Pen, sees: &Sees, [width, height]: [f32; 2]) -> Result<(), Full> {
+    let size = width.min(height) / 32.0;
+    for (site, colour) in [(&sees.there, CITIES[1]), (&sees.here, CITIES[0])] {
+        people(pen, site, colour, size)?;
+    }
+    let count = |site: &SiteSeen| {
+        format!("{} bodies, {} touches, stir {:.2}", site.bodies.len(), site.touches.len(), site.stir)
+    };
+    let link = match (sees.linked, sees.lead) {
+        (false, _) => "no link".to_owned(),
+        (true, lead) => {
+            format!("linked, {:.0} ms one way{}", sees.delay * 1e3, if lead { ", this side leads" } else { "" })
+        }
+    };
+    let clock = |site: &SiteSeen| {
+        format!("{:02}:{:02}, sun {:+.0}°", site.clock.hour, site.clock.minute, site.sun.altitude.to_degrees())
+    };
+    let lines = [
+        (format!("here: {}; {}", count(&sees.here), clock(&sees.here)), CITIES[0]),
+        (format!("there: {}; {}", count(&sees.there), clock(&sees.there)), CITIES[1]),
+        (link, WORDS),
+    ];
+    let longest = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or_default();
+    let panel = [size * (0.55 * longest as f32 + 1.4), size * (1.4 * lines.len() as f32 + 0.8)];
+    pen.shape(
+        Shape::Rect([panel[0], panel[1], size * 0.3]),
+        [size * 0.6; 2],
+        Paint { fill: BACK, ..Paint::default() },
+    )?;
+    for (index, (line, fill)) in lines.iter().enumerate() {
+        let at = [size * 1.3, size * (2.0 + 1.4 * index as f32)];
+        write(pen, line, at, size, *fill)?;
+    }
+    Ok(())
+}
+
+fn people(pen: &mut Pen, site: &SiteSeen, colour: Colour, size: f32) -> Result<(), Full> {
+    let line = Paint { stroke: colour, width: size * 0.12, ..Paint::default() };
+    let dot = Paint { fill: colour, ..Paint::default() };
+    let units = |tenths: i32| tenths as f32 / 10.0;
+    for body in &site.bodies {
+        let outline: Vec<[f32; 2]> = points(&body.outline).into_iter().map(|point| point.map(units)).collect();
+        if outline.len() > 1 {
+            pen.points(&outline, true, false, line)?;
+        }
+        let [foot_x, foot_y, head_x, head_y, x, y] = body.at.map(units);
+        pen.shape(Shape::Ellipse([size * 0.25; 2]), [foot_x, foot_y], dot)?;
+        // Where it will be in half a second.
+        pen.line([foot_x, foot_y], [foot_x + x / 2.0, foot_y + y / 2.0], line)?;
+        if let Some([x, y]) = body.reach.map(|point| point.map(units)) {
+            pen.shape(Shape::Ellipse([size * 0.5; 2]), [x, y], line)?;
+        }
+        let mut words = format!("{}", body.id);
+        if body.people > 1 {
+            words += &format!(" ×{}", body.people);
+        }
+        if body.still > 5 {
+            words += &format!(", still {:.0} s", units(i32::from(body.still)));
+        }
+        write(pen, &words, [head_x + size * 0.4, head_y - size * 0.4], size * 0.8, colour)?;
+    }
+    for touch in &site.touches {
+        pen.shape(Shape::Ellipse([size; 2]), [touch.x, touch.y], line)?;
+        write(pen, &format!("{} {}", touch.id, touch.by), [touch.x + size * 1.2, touch.y], size * 0.8, colour)?;
+    }
+    Ok(())
+}
+
+fn write(pen: &mut Pen, words: &str, at: [f32; 2], size: f32, fill: Colour) -> Result<(), Full> {
+    pen.text(words, at, Letters { size, ..Letters::default() }, "en", Paint { fill, ..Paint::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presence::Body;
+    use crate::scene::{BodySeen, Item, TouchSeen};
+
+    #[test]
+    fn everybody_is_drawn_and_the_picture_stays() {
+        let body = Body { id: 4, outline: vec![[1.0, 1.0], [9.0, 1.0], [5.0, 20.0]], ..Body::default() };
+        let mut sees = Sees { linked: true, delay: 0.074, ..Sees::default() };
+        sees.here.bodies = vec![BodySeen::of(&body, 0.0)];
+        sees.there.touches = vec![TouchSeen { id: 9, x: 5.0, y: 5.0, by: "finger", began: 0.0 }];
+        let below = Picture { items: vec![Item::Background(WORDS)], ..Picture::default() };
+        let over = knows(&below, &sees, [1_920.0, 1_080.0]);
+        assert_eq!(over.items[0], below.items[0]);
+        assert!(over.text.contains("linked, 74 ms") && over.text.contains("9 finger"), "{}", over.text);
+        assert!(over.items.iter().any(|item| matches!(item, Item::Line { closed: true, .. })));
+        assert_eq!(over.clone().checked(&[], 0), over);
+    }
+}
