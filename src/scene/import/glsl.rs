@@ -102,8 +102,10 @@ impl Glsl<'_> {
         module.constants.iter_mut().for_each(|(_, constant)| rename(&mut constant.name));
         let types: Vec<_> = module.types.iter().map(|(handle, ty)| (handle, ty.clone())).collect();
         for (handle, mut ty) in types {
-            if ty.name.is_some() {
-                rename(&mut ty.name);
+            let before = ty.name.clone();
+            rename(&mut ty.name);
+            // The arena holds each type once, and does not take one in place of itself.
+            if ty.name != before {
                 module.types.replace(handle, ty);
             }
         }

@@ -96,12 +96,14 @@ impl Given {
         if !is_name || name.len() > 64 {
             return Err(fault("NAME", format!("an input is named {name:?}"), "use letters, digits and _"));
         }
-        // What WGSL has for itself gets something behind it.
+        // What WGSL has for itself gets something behind it, and for its writer so does what ends in a digit.
         let param = if RESERVED.contains(&name.as_str()) { format!("{name}_") } else { name.clone() };
         let mut declare = |glsl: &str, wgsl: &str, value: &str| {
             self.declared += &format!("{glsl} {name}; ");
             self.members += &format!("{param}: {wgsl}, ");
-            self.set += &format!("    PREFIX{name} = {};\n", value.replace("PARAM", &format!("params.{param}")));
+            let written =
+                if name.ends_with(|letter: char| letter.is_ascii_digit()) { format!("{name}_") } else { param.clone() };
+            self.set += &format!("    {written} = {};\n", value.replace("PARAM", &format!("params.{param}")));
         };
         match input.kind.as_str() {
             "float" | "bool" | "long" | "event" => {
@@ -133,9 +135,10 @@ impl Given {
                 self.imported.given.push((param, format!("{colour:?}")));
             }
             "point2D" => {
-                // In pixels, unless all that is said of it is within 1.
-                let said: Vec<f64> = [&input.default, &input.min, &input.max].into_iter().flat_map(numbers).collect();
-                let fractions = !said.is_empty() && said.iter().all(|number| number.abs() <= 1.0);
+                // In pixels, unless what is said of it is a part of 1.
+                let (begins, most) = (numbers(&input.default), numbers(&input.max));
+                let within = |numbers: &[f64]| !numbers.is_empty() && numbers.iter().all(|number| number.abs() <= 1.0);
+                let fractions = within(&most) || within(&begins) && begins.iter().any(|number| number.fract() != 0.0);
                 declare("vec2", "vec2f", "PARAM");
                 let value = if fractions {
                     "[somebody.x / canvas.width, 1 - somebody.y / canvas.height]"
@@ -216,8 +219,8 @@ pub(super) fn import(file: &str, source: &str, choices: &Choices) -> Result<Impo
             given
                 .set
                 .lines()
-                .filter(|line| is_set(line.split_whitespace().next().unwrap_or("").trim_start_matches("PREFIX")))
-                .map(|line| format!("{}\n", line.replace("PREFIX", ""))),
+                .filter(|line| is_set(line.split_whitespace().next().unwrap_or_default()))
+                .map(|line| format!("{line}\n")),
         )
         .collect();
     let pass = if is_set("PASSINDEX") { "    PASSINDEX = index;\n" } else { "" };

@@ -7,8 +7,8 @@ pub(super) fn without_comments(source: &str) -> String {
     while let Some(letter) = rest.chars().next() {
         let comment = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("/*") {
-            rest[2..].find("*/").map_or(rest.len(), |at| at + 4)
+        } else if let Some(inner) = rest.strip_prefix("/*") {
+            inner.find("*/").map_or(rest.len(), |at| at + 4)
         } else {
             plain.push(letter);
             rest = &rest[letter.len_utf8()..];

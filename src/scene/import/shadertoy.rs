@@ -108,7 +108,8 @@ pub(super) fn import(file: &str, source: &str, choices: &Choices) -> Result<Impo
         shader += NOISE;
     }
     let mut notes = Vec::new();
-    let plain = without_comments(source);
+    let others = choices.buffers.iter().map(|(_, _, source)| source.as_str());
+    let plain: String = others.chain([source]).map(without_comments).collect();
     if has(&plain, "iMouse") {
         notes.push("iMouse is who touches, or who walks by, of either city".to_owned());
     }

@@ -61,6 +61,8 @@ fn textures_have_something_in_their_place() {
 void mainImage(out vec4 c, in vec2 p) { c = 0.9 * texture(iChannel1, p / iResolution.xy) + wave(0.01); }";
     let buffers = vec![(0, "a.glsl".into(), buffer.into())];
     let imported = import("x.glsl", source, &Choices { textures, buffers }).unwrap_or_else(|fault| panic!("{fault}"));
+    let looks = ["return moongate_noise(at);", "return read_a("];
+    assert!(looks.iter().all(|look| imported.shader.contains(look)), "{}", imported.shader);
     assert!(
         imported.shader.contains("fn a_wave(") && imported.shader.contains("fn buffer_a(at"),
         "{}",
@@ -90,7 +92,7 @@ const ISF: &str = r#"/*{
     { "NAME": "level", "TYPE": "float", "DEFAULT": 0.25, "MIN": 0.0, "MAX": 2.0 },
     { "NAME": "flip", "TYPE": "bool", "DEFAULT": 1 },
     { "NAME": "mode", "TYPE": "long", "VALUES": [0, 1, 2], "DEFAULT": 1 },
-    { "NAME": "ink", "TYPE": "color", "DEFAULT": [1.0, 0.5, 0.0, 1.0] },
+    { "NAME": "ink2", "TYPE": "color", "DEFAULT": [1.0, 0.5, 0.0, 1.0] },
     { "NAME": "place", "TYPE": "point2D", "DEFAULT": [0.5, 0.5], "MIN": [0, 0], "MAX": [1, 1] },
     { "NAME": "hit", "TYPE": "event" }
   ],
@@ -101,7 +103,7 @@ void main() {
   vec2 uv = isf_FragNormCoord;
   if (PASSINDEX == 0) {
     float near = 1.0 - smoothstep(0.0, level, distance(uv, place));
-    gl_FragColor = max(IMG_THIS_PIXEL(trace) * 0.98, vec4(near) * ink) + (hit ? 0.1 : 0.0);
+    gl_FragColor = max(IMG_THIS_PIXEL(trace) * 0.98, vec4(near) * ink2) + (hit ? 0.1 : 0.0);
   } else {
     vec4 c = IMG_NORM_PIXEL(trace, flip ? uv : 1.0 - uv);
     gl_FragColor = mode == 1 ? c : c * sin(TIME + gl_FragCoord.x / RENDERSIZE.x);
@@ -115,7 +117,8 @@ fn a_file_of_isf_is_a_shader_with_dials() {
     let knobs: Vec<(&str, f64, [f64; 2])> =
         imported.knobs.iter().map(|k| (k.name.as_str(), k.value, k.range)).collect();
     assert_eq!(knobs, [("level", 0.25, [0.0, 2.0]), ("flip", 1.0, [0.0, 1.0]), ("mode", 1.0, [0.0, 2.0])]);
-    assert_eq!(imported.given[0], ("ink".into(), "[1.0, 0.5, 0.0, 1.0]".into()));
+    assert!(imported.shader.contains("ink2_ = params.ink2;"), "{}", imported.shader);
+    assert_eq!(imported.given[0], ("ink2".into(), "[1.0, 0.5, 0.0, 1.0]".into()));
     assert_eq!(imported.author, "somebody");
     let shader = Shader::parse("x.wgsl", &imported.shader).expect("it is sound");
     assert_eq!((shader.buffers, shader.buffer_scale), (vec![0], 0.5));

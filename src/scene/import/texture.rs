@@ -97,9 +97,9 @@ impl Textures {
         Ok(Self { known, prefix: prefix.into() })
     }
 
-    /// The function of a texture, for a way to ask. No digit at its end, behind which a writer would put something.
+    /// The function of a texture, for a way to ask. No digit at its end, and nothing else that a writer would change.
     fn function(&self, index: usize, way: &str) -> String {
-        format!("moongate_{}{way}_{}_", self.prefix, letter(index))
+        format!("moongate_{}{way}_{}", self.prefix, letter(index))
     }
 
     /// The buffers that are looked at.
