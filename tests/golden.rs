@@ -180,3 +180,19 @@ fn another_picture_is_another_one() {
         assert!(mean > MEAN || far * 1_000 > (PIXELS[0] * PIXELS[1]) as usize * THOUSANDTHS, "{other}: {mean} {far}");
     }
 }
+
+#[test]
+fn a_shader_over_its_time_is_not_drawn_and_said_to_be_so() {
+    let mut studio = Studio::new(CANVAS, PIXELS).unwrap_or_else(|why| panic!("{why}"));
+    let without = paint(&mut studio, "");
+    // Whatever it takes is too much.
+    studio.allow(Duration::ZERO);
+    let shed = paint(&mut studio, "draw.shader(\"smoke.wgsl\");");
+    assert_eq!(difference(&without, &shed), (0.0, 0));
+    let faults = studio.faults();
+    assert!(faults.len() == 1 && faults[0].why.contains("buffer_scale"), "{faults:?}");
+    // What another edition has drawn is no more.
+    studio.allow(Duration::from_secs(3_600));
+    let drawn = paint(&mut studio, "draw.shader(\"seen.wgsl\");");
+    assert!(studio.faults().is_empty() && difference(&without, &drawn).0 > MEAN, "{:?}", studio.faults());
+}

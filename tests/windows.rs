@@ -46,8 +46,10 @@ fn a_press_in_the_left_window_is_drawn_in_the_right_one() {
 
     let dir = tempfile::tempdir().expect("a folder");
     let report = dir.path().join("report.json");
+    let hello = concat!(env!("CARGO_MANIFEST_DIR"), "/installations/hello");
     let mut rehearsal = Command::new(env!("CARGO_BIN_EXE_moongate"))
-        .args(["rehearse", "hello", "--between", "shenzhen", "dublin", "--cast", "nobody", "--no-camera"])
+        .current_dir(dir.path())
+        .args(["rehearse", hello, "--between", "shenzhen", "dublin", "--cast", "nobody", "--no-camera"])
         .args(["--for", "25s", "--report"])
         .arg(&report)
         .env("DISPLAY", &display)
@@ -69,6 +71,8 @@ fn a_press_in_the_left_window_is_drawn_in_the_right_one() {
         assert!(tool(&display, &words).is_some());
         std::thread::sleep(Duration::from_millis(300));
     }
+    // And a key, whose picture of both cities comes into the folder `out`.
+    assert!(tool(&display, &["search", "--name", "Shenzhen", "windowfocus", "key", "p"]).is_some());
     let status = rehearsal.0.wait().expect("it is our child");
     assert!(status.success(), "{status}");
     let report: Value =
@@ -79,4 +83,7 @@ fn a_press_in_the_left_window_is_drawn_in_the_right_one() {
     assert_eq!((&left["lost"], &left["doubled"]), (&0.into(), &0.into()), "{left}");
     assert_eq!(left["drawn_ms"]["count"], 2, "both were drawn at the other city: {left}");
     assert_eq!(report["sites"][1]["events"], 0, "nobody touched the right window");
+    let out = std::fs::read_dir(dir.path().join("out")).expect("a key was pressed");
+    let names: Vec<_> = out.map(|file| file.expect("it is readable").file_name().into_string()).collect();
+    assert!(names.iter().flatten().any(|name| name.starts_with("both-")), "{names:?}");
 }

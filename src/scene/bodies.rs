@@ -158,7 +158,8 @@ pub fn stir(bodies: &[Body], canvas: Point) -> f32 {
     let walks = |body: &Body| (body.velocity[0].hypot(body.velocity[1]) / stroll).min(1.0);
     let covered: f32 = bodies.iter().take(BODIES_MAX).map(|body| area(&body.outline) * walks(body)).sum();
     let stir = covered / (canvas[0] * canvas[1]);
-    if stir.is_finite() { (stir.clamp(0.0, 1.0) * 1e3).round() / 1e3 } else { 0.0 }
+    // Nobody sums up to less than nothing: -0.
+    if stir.is_finite() { (stir.clamp(0.0, 1.0) * 1e3).round() / 1e3 + 0.0 } else { 0.0 }
 }
 
 fn area(outline: &[Point]) -> f32 {

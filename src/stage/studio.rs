@@ -98,6 +98,11 @@ impl Studio {
         capture::read(copy, device)
     }
 
+    /// What a shader may take of the GPU for a picture; beyond that it is shed.
+    pub fn allow(&mut self, most: Duration) {
+        self.sheet.most = most;
+    }
+
     /// Shader layers that are not drawn.
     pub fn faults(&self) -> Vec<LayerFault> {
         self.sheet.drawn.faults()

@@ -5,6 +5,8 @@ use image::{GenericImage, RgbImage};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Seconds whose pictures are waited for.
+const WAITING_MAX: usize = 8;
 /// Pixels between the two cities.
 const GAP: u32 = 8;
 
@@ -42,12 +44,22 @@ impl Pictures {
         }
     }
 
-    /// Asks for the pictures of a second; where the one of both will be.
+    /// Asks for the pictures of a second; where the one of both will be, or of the one that is awake.
     pub fn ask(&mut self, shows: &mut [Option<Show>; 2], second: u64) -> PathBuf {
+        let mut last = self.file("both", second);
         for (show, name) in shows.iter_mut().zip(&self.names) {
             if let Some(show) = show {
-                show.say(&format!("picture {}", self.file(name, second).display()));
+                let file = self.file(name, second);
+                show.say(&format!("picture {}", file.display()));
+                last = file;
             }
+        }
+        if shows.iter().any(Option::is_none) {
+            return last;
+        }
+        // A picture that never came is not waited for for ever.
+        if self.waiting.len() >= WAITING_MAX {
+            self.waiting.remove(0);
         }
         self.waiting.push(second);
         self.file("both", second)
@@ -67,7 +79,7 @@ impl Pictures {
                 if let Err(why) = beside(&files, &both) {
                     tracing::warn!("{}: {why}", both.display());
                 }
-            } else if self.waiting.len() < 8 {
+            } else {
                 self.waiting.push(second);
             }
         }

@@ -220,7 +220,7 @@ impl Stage<'_> {
                 return (from, goals);
             }
             Role::Clean => {
-                let y = self.layout.view.near() + 0.8;
+                let y = self.layout.view.near() + 1.8;
                 let wide = 0.8 * self.layout.view.half_width(y);
                 for step in (0..=5).chain((0..5).rev()) {
                     let at = [wide * (step as f32 / 2.5 - 1.0), y];
