@@ -9,6 +9,9 @@ use std::process::ExitCode;
 /// Buffers that a shader can have.
 const BUFFERS: &str = "abcd";
 
+/// Stack of what reads GLSL, in bytes.
+const STACK: usize = 64 << 20;
+
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
@@ -70,10 +73,15 @@ fn imported(arguments: &Arguments) -> Result<(PathBuf, Imported), Failure> {
     for (index, file) in &arguments.buffer {
         choices.buffers.push((*index, name(file), read(file)?));
     }
-    let imported = import(&name(&arguments.file), &source, &choices)?;
+    let from = name(&arguments.file);
+    // The reader of GLSL goes as deep as the source, and gives up on some with a panic.
+    let reader = std::thread::Builder::new().name("glsl".into()).stack_size(STACK);
+    let file = from.clone();
+    let imported = reader.spawn(move || import(&file, &source, &choices))?.join();
+    let imported = imported
+        .map_err(|_| format!("{from}: cannot be rewritten, its reader gives up on it; write it more simply"))??;
     let stem = arguments.file.file_stem().map(PathBuf::from);
     let into = arguments.into.clone().or(stem).ok_or("say a name: --into night-garden")?;
-    let from = name(&arguments.file);
     let files = |id: &str, title: &str| {
         let mut files = vec![
             ("installation.toml".to_owned(), manifest(id, title, &imported)),

@@ -8,6 +8,7 @@ use bevy::render::RenderPlugin;
 use bevy::render::error_handler::{ErrorType, RenderErrorHandler, RenderErrorPolicy};
 use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
 use bevy::render::settings::{Backends, RenderCreation, WgpuSettings};
+use bevy::sprite_render::SpriteRenderPlugin;
 use bevy::window::ExitCondition;
 use bevy::winit::{WinitPlugin, WinitSettings};
 
@@ -47,7 +48,8 @@ pub fn app(graphics: &Graphics, pipelined: bool) -> App {
             ..default()
         });
     if graphics.offscreen {
-        plugins = plugins.disable::<WinitPlugin>();
+        // Nothing but the canvas is drawn; what else could be takes memory and time to begin.
+        plugins = plugins.disable::<WinitPlugin>().disable::<SpriteRenderPlugin>();
     }
     if !pipelined {
         // A frame that is drawn while the next is prepared is seen a frame later.

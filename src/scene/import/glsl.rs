@@ -6,8 +6,6 @@ use naga::back::wgsl::{WriterFlags, write_string};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{Module, ShaderStage, Span};
 
-/// Stack of the thread that reads: naga's reader goes as deep as the source does.
-const STACK: usize = 64 << 20;
 /// Names that the engine and what is added have for themselves.
 const TAKEN: [&str; 17] = [
     "City",
@@ -51,19 +49,14 @@ impl Glsl<'_> {
         // The reader wants an entry point; what it makes of it is taken out again.
         let whole = format!("#version 450\n{}\n{body}\nvoid main() {{ }}\n", self.head);
         let before = 1 + self.head.lines().count().max(1) as u32;
-        let read = |whole: String| -> Result<Module, (Option<Span>, String)> {
+        let read = |whole: &str| -> Result<Module, (Option<Span>, String)> {
             let options = naga::front::glsl::Options::from(ShaderStage::Fragment);
-            naga::front::glsl::Frontend::default().parse(&options, &whole).map_err(|errors| {
+            naga::front::glsl::Frontend::default().parse(&options, whole).map_err(|errors| {
                 let first = errors.errors.into_iter().next();
                 first.map_or((None, "it cannot be read".into()), |error| (Some(error.meta), error.kind.to_string()))
             })
         };
-        let source = whole.clone();
-        let thread = std::thread::Builder::new().name("glsl".into()).stack_size(STACK).spawn(move || read(source));
-        let gone =
-            || fault(None, "cannot be rewritten: the reader of GLSL gives up on it".into(), "write it more simply");
-        // A reader that panics is a reader that gives up.
-        let mut module = thread.map_err(|_| gone())?.join().map_err(|_| gone())?.map_err(|(span, problem)| {
+        let mut module = read(&whole).map_err(|(span, problem)| {
             let line = span.map(|span| span.location(&whole).line_number.saturating_sub(before));
             let lines = body.lines().count() as u32;
             fault(line.filter(|line| (1..=lines).contains(line)), plain(&problem), remedy(&problem))

@@ -51,7 +51,8 @@ pub struct Imported {
     pub notes: Vec<String>,
 }
 
-/// Rewrites a file. The fault names its line, and what to do.
+/// Rewrites a file. The fault names its line, and what to do. naga's reader of GLSL goes as deep as a source does, and may
+/// give up on one with a panic: call this on a thread with a stack of some MiB, whose end is looked at.
 pub fn import(file: &str, source: &str, choices: &Choices) -> Result<Imported, ScriptFault> {
     let longest = choices.buffers.iter().map(|(_, _, source)| source.len()).max().unwrap_or_default();
     if source.len().max(longest) > SOURCE_MAX {

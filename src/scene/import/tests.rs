@@ -1,3 +1,5 @@
+//! What is imported runs, and what cannot be is told with its line.
+
 use super::*;
 
 fn of(source: &str) -> Imported {
