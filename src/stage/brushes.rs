@@ -336,6 +336,44 @@ fn flat(
     })
 }
 
+/// A pipeline that paints all of what it is drawn on; its vertices are made by its shader. `entries`: what makes them, and
+/// what paints.
+pub(super) fn covering(
+    device: &RenderDevice,
+    label: &str,
+    layout: &BindGroupLayout,
+    (module, [vertex, fragment]): (&ShaderModule, [&str; 2]),
+    target: ColorTargetState,
+    stencil: Stencil,
+) -> RenderPipeline {
+    let layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
+        label: Some(label),
+        bind_group_layouts: &[Some(layout.value())],
+        immediate_size: 0,
+    });
+    device.create_render_pipeline(&RawRenderPipelineDescriptor {
+        label: Some(label),
+        layout: Some(&layout),
+        vertex: RawVertexState {
+            module,
+            entry_point: Some(vertex),
+            compilation_options: Default::default(),
+            buffers: &[],
+        },
+        primitive: PrimitiveState::default(),
+        depth_stencil: stencil.state(),
+        multisample: MultisampleState::default(),
+        fragment: Some(RawFragmentState {
+            module,
+            entry_point: Some(fragment),
+            compilation_options: Default::default(),
+            targets: &[Some(target)],
+        }),
+        multiview_mask: None,
+        cache: None,
+    })
+}
+
 /// A shader of an artist as a pipeline. naga has found it sound; what a driver makes of it is seen here.
 fn shaded(
     device: &RenderDevice,
@@ -356,32 +394,8 @@ fn shaded(
     let source = ShaderSource::Wgsl(shader.source.as_str().into());
     let module =
         device.create_and_validate_shader_module(ShaderModuleDescriptor { label: Some(&shader.params.name), source });
-    let layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
-        label: Some(&shader.params.name),
-        bind_group_layouts: &[Some(layout.value())],
-        immediate_size: 0,
-    });
-    let pipeline = device.create_render_pipeline(&RawRenderPipelineDescriptor {
-        label: Some(&shader.params.name),
-        layout: Some(&layout),
-        vertex: RawVertexState {
-            module: &module,
-            entry_point: Some("moongate_vertex"),
-            compilation_options: Default::default(),
-            buffers: &[],
-        },
-        primitive: PrimitiveState::default(),
-        depth_stencil: stencil.state(),
-        multisample: MultisampleState::default(),
-        fragment: Some(RawFragmentState {
-            module: &module,
-            entry_point: Some(&entry_point),
-            compilation_options: Default::default(),
-            targets: &[Some(target)],
-        }),
-        multiview_mask: None,
-        cache: None,
-    });
+    let entries = ["moongate_vertex", &entry_point];
+    let pipeline = covering(device, &shader.params.name, layout, (&module, entries), target, stencil);
     let errors = [bevy::tasks::block_on(internal.pop()), bevy::tasks::block_on(validation.pop())];
     match errors.into_iter().flatten().next() {
         Some(error) => Err(error.to_string()),

@@ -1,15 +1,13 @@
 //! Layers that stay from picture to picture: trails, which fade, and what is kept.
 
 use super::batch::Laid;
-use super::brushes::{Stencil, Surface, target};
+use super::brushes::{Stencil, Surface, covering, target};
 use super::pigments::view;
 use crate::scene::{Blend, KEPT_MAX, TRAILS_MAX, Trail};
 use bevy::render::render_resource::{
     BindGroup, BindGroupEntries, BindGroupLayout, BindGroupLayoutEntry, BufferInitDescriptor, BufferUsages, Extent3d,
-    FilterMode, MultisampleState, PipelineLayoutDescriptor, PrimitiveState, RawFragmentState,
-    RawRenderPipelineDescriptor, RawVertexState, RenderPipeline, Sampler, SamplerDescriptor, ShaderModule,
-    ShaderModuleDescriptor, ShaderSource, Texture, TextureDescriptor, TextureDimension, TextureFormat, TextureUsages,
-    TextureView,
+    FilterMode, RenderPipeline, Sampler, SamplerDescriptor, ShaderModule, ShaderModuleDescriptor, ShaderSource,
+    Texture, TextureDescriptor, TextureDimension, TextureFormat, TextureUsages, TextureView,
 };
 use bevy::render::renderer::RenderDevice;
 use bytemuck::{Pod, Zeroable};
@@ -171,32 +169,7 @@ impl Layers {
             if blend.is_none() {
                 target.blend = None;
             }
-            let layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
-                label: Some("laid"),
-                bind_group_layouts: &[Some(layout.value())],
-                immediate_size: 0,
-            });
-            device.create_render_pipeline(&RawRenderPipelineDescriptor {
-                label: Some("laid"),
-                layout: Some(&layout),
-                vertex: RawVertexState {
-                    module,
-                    entry_point: Some("vertex"),
-                    compilation_options: Default::default(),
-                    buffers: &[],
-                },
-                primitive: PrimitiveState::default(),
-                depth_stencil: stencil.state(),
-                multisample: MultisampleState::default(),
-                fragment: Some(RawFragmentState {
-                    module,
-                    entry_point: Some("fragment"),
-                    compilation_options: Default::default(),
-                    targets: &[Some(target)],
-                }),
-                multiview_mask: None,
-                cache: None,
-            })
+            covering(device, "laid", layout, (module, ["vertex", "fragment"]), target, stencil)
         };
         pipelines.entry((surface, blend, stencil)).or_insert_with(make).clone()
     }

@@ -1,17 +1,17 @@
 //! How bright the canvas is, for who watches the square that it lights: a few cells of it, read back now and then.
 
+use super::brushes::{Stencil, covering};
 use super::painter::{OnEasel, paint};
 use crate::device::clock::monotonic;
 use bevy::prelude::*;
 use bevy::render::render_asset::RenderAssets;
 use bevy::render::render_resource::{
     BindGroupEntries, BindGroupLayout, BindGroupLayoutEntry, BindingType, BufferDescriptor, BufferUsages,
-    ColorTargetState, ColorWrites, CommandEncoderDescriptor, Extent3d, FilterMode, LoadOp, MapMode, MultisampleState,
-    Operations, PipelineLayoutDescriptor, PrimitiveState, RawFragmentState, RawRenderPipelineDescriptor,
-    RawVertexState, RenderPassColorAttachment, RenderPassDescriptor, RenderPipeline, Sampler, SamplerBindingType,
-    SamplerDescriptor, ShaderModuleDescriptor, ShaderSource, ShaderStages, StoreOp, TexelCopyBufferInfo,
-    TexelCopyBufferLayout, Texture, TextureDescriptor, TextureDimension, TextureFormat, TextureSampleType,
-    TextureUsages, TextureView, TextureViewDescriptor, TextureViewDimension,
+    ColorTargetState, ColorWrites, CommandEncoderDescriptor, Extent3d, FilterMode, LoadOp, MapMode, Operations,
+    RenderPassColorAttachment, RenderPassDescriptor, RenderPipeline, Sampler, SamplerBindingType, SamplerDescriptor,
+    ShaderModuleDescriptor, ShaderSource, ShaderStages, StoreOp, TexelCopyBufferInfo, TexelCopyBufferLayout, Texture,
+    TextureDescriptor, TextureDimension, TextureFormat, TextureSampleType, TextureUsages, TextureView,
+    TextureViewDescriptor, TextureViewDimension,
 };
 use bevy::render::renderer::{RenderDevice, RenderGraph, RenderGraphSystems, RenderQueue};
 use bevy::render::texture::GpuImage;
@@ -82,33 +82,9 @@ fn make_meter(device: Res<RenderDevice>, mut commands: Commands) {
     let sampler =
         BindGroupLayoutEntry { binding: 1, ty: BindingType::Sampler(SamplerBindingType::Filtering), ..texture };
     let layout = device.create_bind_group_layout("light", &[texture, sampler]);
-    let pipeline_layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
-        label: Some("light"),
-        bind_group_layouts: &[Some(layout.value())],
-        immediate_size: 0,
-    });
     let format = TextureFormat::R32Float;
-    let pipeline = device.create_render_pipeline(&RawRenderPipelineDescriptor {
-        label: Some("light"),
-        layout: Some(&pipeline_layout),
-        vertex: RawVertexState {
-            module: &module,
-            entry_point: Some("vertex"),
-            compilation_options: Default::default(),
-            buffers: &[],
-        },
-        primitive: PrimitiveState::default(),
-        depth_stencil: None,
-        multisample: MultisampleState::default(),
-        fragment: Some(RawFragmentState {
-            module: &module,
-            entry_point: Some("fragment"),
-            compilation_options: Default::default(),
-            targets: &[Some(ColorTargetState { format, blend: None, write_mask: ColorWrites::ALL })],
-        }),
-        multiview_mask: None,
-        cache: None,
-    });
+    let target = ColorTargetState { format, blend: None, write_mask: ColorWrites::ALL };
+    let pipeline = covering(&device, "light", &layout, (&module, ["vertex", "fragment"]), target, Stencil::None);
     let sampler = device.create_sampler(&SamplerDescriptor {
         mag_filter: FilterMode::Linear,
         min_filter: FilterMode::Linear,
