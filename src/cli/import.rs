@@ -1,16 +1,21 @@
 //! `moongate import FILE`: a fragment of Shadertoy, or a file of ISF, becomes a scene that runs.
 
 use super::new::{EDITOR, make};
+use crate::device::jail::bound;
 use crate::scene::{Choices, Imported, Texture, import};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Buffers that a shader can have.
 const BUFFERS: &str = "abcd";
 
 /// Stack of what reads GLSL, in bytes.
 const STACK: usize = 64 << 20;
+/// What a file may take of the processor, and of memory in bytes.
+const PROCESSOR: Duration = Duration::from_secs(20);
+const MEMORY: u64 = 1 << 30;
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,6 +33,9 @@ pub struct Arguments {
     /// Of Shadertoy: the file of a buffer, such as a=buffer-a.glsl.
     #[arg(long, value_name = "LETTER=FILE", value_parser = buffer)]
     buffer: Vec<(usize, PathBuf)>,
+    /// This process may take so much and no more; one that may not starts another that may.
+    #[arg(long, hide = true)]
+    bounded: bool,
 }
 
 fn texture(text: &str) -> Result<(String, Texture), String> {
@@ -44,8 +52,36 @@ fn buffer(text: &str) -> Result<(usize, PathBuf), String> {
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Makes the folder, or leaves everything as it is.
+/// Makes the folder, or leaves everything as it is. Files come from strangers, and what reads GLSL takes what a file asks for: a
+/// few macros can ask for more than there is. So it is done in a process that has a bound.
 pub fn run(arguments: &Arguments) -> ExitCode {
+    if arguments.bounded {
+        bound(PROCESSOR, MEMORY);
+        return import_here(arguments);
+    }
+    let again = std::env::current_exe().and_then(|program| {
+        std::process::Command::new(program).args(std::env::args_os().skip(1)).arg("--bounded").status()
+    });
+    match again.map(|status| status.code()) {
+        Ok(Some(0)) => ExitCode::SUCCESS,
+        Ok(Some(_)) => ExitCode::FAILURE,
+        Ok(None) => {
+            eprintln!(
+                "moongate import: {}: its macros or brackets ask for more than {} s or {} MiB; write them out",
+                arguments.file.display(),
+                PROCESSOR.as_secs(),
+                MEMORY >> 20
+            );
+            ExitCode::FAILURE
+        }
+        Err(why) => {
+            eprintln!("moongate import: it cannot be started again ({why})");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn import_here(arguments: &Arguments) -> ExitCode {
     match imported(arguments) {
         Ok((dir, imported)) => {
             for note in &imported.notes {
@@ -73,7 +109,9 @@ fn imported(arguments: &Arguments) -> Result<(PathBuf, Imported), Failure> {
     for (index, file) in &arguments.buffer {
         choices.buffers.push((*index, name(file), read(file)?));
     }
-    let from = name(&arguments.file);
+    // It stands in comments, which such letters would end.
+    let ends = |letter: char| letter.is_control() || "\u{85}\u{2028}\u{2029}".contains(letter);
+    let from: String = name(&arguments.file).chars().filter(|letter| !ends(*letter)).collect();
     // The reader of GLSL goes as deep as the source, and gives up on some with a panic.
     let reader = std::thread::Builder::new().name("glsl".into()).stack_size(STACK);
     let file = from.clone();
@@ -160,7 +198,7 @@ mod tests {
     use crate::scene::Edition;
 
     fn arguments(file: &Path) -> Arguments {
-        Arguments { file: file.into(), into: None, texture: Vec::new(), buffer: Vec::new() }
+        Arguments { file: file.into(), into: None, texture: Vec::new(), buffer: Vec::new(), bounded: true }
     }
 
     #[test]

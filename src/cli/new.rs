@@ -69,9 +69,14 @@ pub(super) fn make(name: &Path, files: impl FnOnce(&str, &str) -> Vec<(String, S
         let file = dir.join(file);
         std::fs::write(&file, text).map_err(|why| format!("{}: cannot be written ({why})", file.display()))?;
     }
-    // It runs, or this is a mistake of ours.
-    Edition::read(&dir)?;
-    Ok(dir)
+    // It runs, or this is a mistake of ours; then nothing of it stays.
+    match Edition::read(&dir) {
+        Ok(_) => Ok(dir),
+        Err(fault) => {
+            std::fs::remove_dir_all(&dir)?;
+            Err(fault.into())
+        }
+    }
 }
 
 /// What both sites compare: small letters of ASCII, digits and hyphens.

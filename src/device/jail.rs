@@ -52,6 +52,22 @@ pub fn enter() -> Walls {
     Walls::default()
 }
 
+/// Bounds what this process may take of the processor, and of memory in bytes: beyond the one it is ended, beyond the other it
+/// gets no more. Where a system has no such bounds there are none.
+pub fn bound(processor: std::time::Duration, memory: u64) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        for (resource, most) in [(Resource::Cpu, processor.as_secs()), (Resource::As, memory)] {
+            if let Err(why) = setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) }) {
+                tracing::warn!("this process cannot be bounded ({why})");
+            }
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (processor, memory);
+}
+
 /// Bounds what the process may use.
 #[cfg(target_os = "linux")]
 pub fn limits() -> rustix::io::Result<()> {

@@ -12,22 +12,24 @@ function kept(name, things, paint, style) {
   let layer = keptLayers.get(name);
   if (!layer) {
     if (keptLayers.size >= KEPT_MAX) throw new Error(`draw.kept: more than ${KEPT_MAX} layers; draw more things onto one`);
-    keptLayers.set(name, (layer = { slot: keptLayers.size, drawn: new Set(), full: false }));
+    keptLayers.set(name, (layer = { slot: keptLayers.size, drawn: new Set(), full: false, whole: true }));
   }
   const all = new Set(things);
-  const anew = [...layer.drawn].some((thing) => !all.has(thing));
+  // What is being drawn again is drawn to its end first, or it would never be seen.
+  const anew = layer.whole && [...layer.drawn].some((thing) => !all.has(thing));
   const known = anew ? new Set() : layer.drawn;
   const news = [...all].filter((thing) => !known.has(thing));
   if (anew || news.length) {
     let count = 0;
     const fits = native.keep(layer.slot, anew, () => {
       for (const thing of news) {
-        if (count >= KEPT_AT_ONCE || !native.keepsMore()) return false;
+        if (count >= KEPT_AT_ONCE || !native.keepsMore(layer.slot)) return false;
         paint(thing);
         count += 1;
       }
       return true;
     });
+    layer.whole = count === news.length;
     for (const thing of news.slice(0, count)) known.add(thing);
     layer.drawn = known;
     if (!fits && !layer.full) native.log(`draw.kept: the layer "${name}" is full, and what is new on it is not drawn; give it fewer things, or draw each with less`);

@@ -59,14 +59,14 @@ const PARTS: usize = 4;
 pub(super) struct Keeping {
     pub news: Vec<KeptNews>,
     loads: [Load; KEPT_MAX],
-    /// What came in this frame, to all of them.
-    came: Load,
+    /// What came to each in this frame.
+    came: [Load; KEPT_MAX],
 }
 
 impl Keeping {
     /// The frame is over.
     pub fn take(&mut self) -> Vec<KeptNews> {
-        self.came = Load::default();
+        self.came = Default::default();
         std::mem::take(&mut self.news)
     }
 }
@@ -91,17 +91,22 @@ pub(super) fn keep(call: &Call, stage: &Shared) -> Result<bool> {
     let fits = !load.and(came).is_over(1);
     if fits {
         *load = load.and(came);
-        keeping.came = keeping.came.and(came);
+        keeping.came[usize::from(slot)] = keeping.came[usize::from(slot)].and(came);
     }
     let strokes = if fits { strokes } else { Picture::default() };
     keeping.news.push(KeptNews { slot, anew, whole, strokes });
     Ok(fits)
 }
 
-/// Of `draw.kept`: whether this frame has room for one thing more.
-pub(super) fn keeps_more(_: &Call, stage: &Shared) -> Result<bool> {
+/// Of `draw.kept`: whether this frame has room for one thing more on a layer. Each has its share, and all together no more than
+/// one of them holds.
+pub(super) fn keeps_more(call: &Call, stage: &Shared) -> Result<bool> {
+    let slot = call.number(0, "the slot")? as usize;
     let stage = stage.borrow();
-    Ok(!stage.keeping.came.and(Load::plain(stage.pen.drawn())).is_over(PARTS))
+    let (now, came) = (Load::plain(stage.pen.drawn()), &stage.keeping.came);
+    let own = came.get(slot).map_or(now, |came| came.and(now));
+    let all = came.iter().fold(now, |all, came| all.and(*came));
+    Ok(!own.is_over(PARTS) && !all.is_over(1))
 }
 
 /// Of `draw.kept`: what is on a layer is seen here.

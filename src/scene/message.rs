@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 
-/// Longest message, in bytes. A picture within its bounds is half as long, and so is what is new on kept layers.
-const MESSAGE_MAX: usize = 8 << 20;
+/// Longest message, in bytes. A picture within its bounds is a third as long, and what is new on kept layers twice as much.
+const MESSAGE_MAX: usize = 12 << 20;
 
 /// What a scene may know of a city.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

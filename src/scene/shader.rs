@@ -154,11 +154,12 @@ impl Shader {
 fn without_comments(source: &str) -> String {
     let mut plain = String::with_capacity(source.len());
     let mut letters = source.chars().peekable();
-    // How many of `/*` are open: in WGSL they stand within each other.
+    // How many of `/*` are open: in WGSL they stand within each other. And what ends a line there.
     let (mut depth, mut line) = (0_usize, false);
+    let ends = |letter: char| matches!(letter, '\n' | '\u{b}' | '\u{c}' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
     while let Some(letter) = letters.next() {
         let pair = letters.peek().map(|next| (letter, *next));
-        line = letter != '\n' && (line || depth == 0 && pair == Some(('/', '/')));
+        line = !ends(letter) && (line || depth == 0 && pair == Some(('/', '/')));
         let bracket = match pair {
             Some(('/', '*')) if !line => {
                 depth += 1;
@@ -174,7 +175,7 @@ fn without_comments(source: &str) -> String {
             letters.next();
             plain.push_str("  ");
         } else {
-            plain.push(if letter != '\n' && (line || depth > 0) { ' ' } else { letter });
+            plain.push(if !ends(letter) && (line || depth > 0) { ' ' } else { letter });
         }
     }
     plain

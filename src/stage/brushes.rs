@@ -199,7 +199,8 @@ impl Brushes {
         self.edition = edition.cloned();
         self.pigments.only(edition.map(Arc::as_ref));
         let known = |key: u64| edition.is_some_and(|edition| edition.shaders.iter().any(|shader| shader.key == key));
-        self.shaders.retain(|(key, ..), _| known(*key));
+        // What was refused or shed is told again, if it still is.
+        self.shaders.retain(|(key, ..), made| known(*key) && made.is_some());
         self.passes.only(known);
         self.trials.only(known);
         self.layers.clear();

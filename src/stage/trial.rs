@@ -15,61 +15,95 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// Pictures that take long are looked into no more often than this, in seconds of the scene's clock.
 const PAUSE: f64 = 2.0;
 
+/// One that was shed is tried again after so long at first, and at last, in seconds of the scene's clock.
+const AGAIN: [f64; 2] = [30.0, 3_600.0];
+
+/// What is known of a shader.
+#[derive(Debug, Clone, Copy)]
+enum Verdict {
+    Passed,
+    /// It is tried again at this time, and if it fails then, after twice as long.
+    Shed {
+        again: f64,
+        pause: f64,
+    },
+    /// It was shed, and is to be tried again.
+    Doubted {
+        pause: f64,
+    },
+}
+
 /// What became of trials.
 #[derive(Default)]
 pub(super) struct Trials {
-    /// By the shaders' keys: whether they are drawn.
-    verdicts: HashMap<u64, bool>,
-    sheets: HashMap<Surface, (Texture, TextureView)>,
+    /// By the shaders' keys.
+    verdicts: HashMap<u64, Verdict>,
+    sheets: HashMap<(Surface, [u32; 2]), (Texture, TextureView)>,
     last: Option<f64>,
 }
 
 impl Trials {
-    /// Forgets shaders that are no more.
+    /// Forgets shaders that are no more, and what was held against those that are.
     pub fn only(&mut self, known: impl Fn(u64) -> bool) {
-        self.verdicts.retain(|key, _| known(*key));
+        self.verdicts.retain(|key, verdict| known(*key) && matches!(verdict, Verdict::Passed));
+        self.sheets.clear();
     }
 
     /// True unless it was shed.
     pub fn passed(&self, key: u64) -> bool {
-        self.verdicts.get(&key).copied().unwrap_or(true)
+        matches!(self.verdicts.get(&key), None | Some(Verdict::Passed))
     }
 
-    /// True if a shader has to be tried.
-    pub fn due(&self, key: u64) -> bool {
-        !self.verdicts.contains_key(&key)
+    /// True if a shader has to be tried at `now`, in seconds.
+    pub fn due(&mut self, key: u64, now: f64) -> bool {
+        match self.verdicts.get(&key).copied() {
+            None | Some(Verdict::Doubted { .. }) => true,
+            Some(Verdict::Passed) => false,
+            // A clock that goes back is another clock.
+            Some(Verdict::Shed { again, pause }) => {
+                let due = now >= again || now < again - pause;
+                if due {
+                    self.verdicts.insert(key, Verdict::Doubted { pause });
+                }
+                due
+            }
+        }
     }
 
     /// Pictures take long at `now`, in seconds: all that are drawn are tried again.
     pub fn suspect(&mut self, now: f64) {
         if self.last.is_none_or(|last| (now - last).abs() >= PAUSE) {
             self.last = Some(now);
-            self.verdicts.retain(|_, passed| !*passed);
+            self.verdicts.retain(|_, verdict| !matches!(verdict, Verdict::Passed));
         }
     }
 
-    /// What is tried on, for a canvas of so many pixels.
-    pub fn sheet(&mut self, device: &RenderDevice, surface: Surface, canvas: Extent3d) -> (TextureView, Extent3d) {
-        let size = Extent3d {
-            width: (canvas.width / PART).max(1),
-            height: (canvas.height / PART).max(1),
-            depth_or_array_layers: 1,
-        };
-        let made = self.sheets.entry(surface).or_insert_with(|| sheet(device, "trial", size, surface.format()));
-        if made.0.size() != size {
-            *made = sheet(device, "trial", size, surface.format());
-        }
+    /// What is tried on, for a canvas of so many pixels, of which what is painted on is this part of each side.
+    pub fn sheet(
+        &mut self,
+        device: &RenderDevice,
+        surface: Surface,
+        (canvas, scale): (Extent3d, f32),
+    ) -> (TextureView, Extent3d) {
+        let side = |side: u32| ((side as f32 * scale) as u32 / PART).max(1);
+        let size = Extent3d { width: side(canvas.width), height: side(canvas.height), depth_or_array_layers: 1 };
+        let made = self.sheets.entry((surface, [size.width, size.height]));
+        let made = made.or_insert_with(|| sheet(device, "trial", size, surface.format()));
         (made.1.clone(), size)
     }
 
-    /// Takes down how long a shader took on the sheet, none if that was not waited for. The error is for the artist.
-    pub fn judge(&mut self, key: u64, took: Option<Duration>, most: Duration) -> Result<(), String> {
+    /// Takes down how long a shader took on the sheet at `now`, none if that was not waited for. The error is for the artist.
+    pub fn judge(&mut self, key: u64, now: f64, took: Option<Duration>, most: Duration) -> Result<(), String> {
         let whole = took.map(|took| took * PART * PART);
-        let passed = whole.is_some_and(|whole| whole <= most);
-        self.verdicts.insert(key, passed);
-        if passed {
+        if whole.is_some_and(|whole| whole <= most) {
+            self.verdicts.insert(key, Verdict::Passed);
             return Ok(());
         }
+        let pause = match self.verdicts.get(&key) {
+            Some(Verdict::Doubted { pause } | Verdict::Shed { pause, .. }) => (pause * 2.0).min(AGAIN[1]),
+            _ => AGAIN[0],
+        };
+        self.verdicts.insert(key, Verdict::Shed { again: now + pause, pause });
         let took = whole.map_or("far more".to_owned(), |whole| format!("about {} ms", whole.as_millis()));
         Err(format!(
             "takes {took} of this machine's GPU for each picture, and {} ms are allowed, so it is not drawn; let loops turn \
@@ -89,20 +123,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_slow_is_shed_and_what_is_suspected_is_tried_again() {
+    fn what_is_slow_is_shed_and_tried_again_later_and_later() {
         let (mut trials, most) = (Trials::default(), Duration::from_millis(50));
-        assert!(trials.due(1) && trials.passed(1));
-        assert_eq!(trials.judge(1, Some(Duration::from_millis(3)), most), Ok(()));
-        let why = trials.judge(2, Some(Duration::from_millis(10)), most).expect_err("160 ms are too many");
+        assert!(trials.due(1, 0.0) && trials.passed(1));
+        assert_eq!(trials.judge(1, 0.0, Some(Duration::from_millis(3)), most), Ok(()));
+        let why = trials.judge(2, 0.0, Some(Duration::from_millis(10)), most).expect_err("160 ms are too many");
         assert!(why.contains("160 ms") && why.contains("buffer_scale"), "{why}");
-        assert!(trials.judge(3, None, most).is_err());
+        assert!(trials.judge(3, 0.0, None, most).is_err());
         assert_eq!([1, 2, 3].map(|key| trials.passed(key)), [true, false, false]);
         trials.suspect(10.0);
-        assert_eq!([1, 2, 3].map(|key| trials.due(key)), [true, false, false], "what is shed stays so");
-        assert_eq!(trials.judge(1, Some(Duration::from_millis(3)), most), Ok(()));
+        assert_eq!([1, 2, 3].map(|key| trials.due(key, 10.0)), [true, false, false]);
+        assert_eq!(trials.judge(1, 10.0, Some(Duration::from_millis(3)), most), Ok(()));
         trials.suspect(11.0);
-        assert!(!trials.due(1), "not so soon again");
-        trials.only(|key| key == 1);
+        assert!(!trials.due(1, 11.0), "not so soon again");
+        // It failed once: after half a minute it may be well. It failed twice: after a minute.
+        assert!(trials.due(2, 31.0) && trials.judge(2, 31.0, None, most).is_err());
+        assert!(!trials.due(2, 62.0) && trials.due(2, 92.0));
+        assert_eq!(trials.judge(2, 92.0, Some(Duration::ZERO), most), Ok(()));
         assert!(trials.passed(2));
+        // What is saved anew is looked at anew.
+        trials.only(|key| key == 3);
+        assert!(trials.due(3, 93.0));
     }
 }

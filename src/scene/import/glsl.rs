@@ -2,12 +2,13 @@
 
 use super::super::fault::ScriptFault;
 use super::super::shader::too_deep;
+use super::texture::letters;
 use naga::back::wgsl::{WriterFlags, write_string};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{Module, ShaderStage, Span};
 
 /// Names that the engine and what is added have for themselves.
-const TAKEN: [&str; 17] = [
+const TAKEN: [&str; 18] = [
     "City",
     "Engine",
     "engine",
@@ -25,6 +26,7 @@ const TAKEN: [&str; 17] = [
     "buffer_b",
     "buffer_c",
     "buffer_d",
+    "image",
 ];
 
 /// A source in GLSL: what stands before it, which is ours, and the artist's.
@@ -34,6 +36,14 @@ pub(super) struct Glsl<'a> {
     pub body: &'a str,
     /// What all of its names begin with, where several are put together.
     pub prefix: &'a str,
+    /// Variables that are set before it is called: in WGSL each is called as [`global`] has it, whatever else has its name.
+    pub globals: &'a [String],
+}
+
+/// What a variable that is set from outside is called in WGSL.
+pub(super) fn global(prefix: &str, index: usize, name: &str) -> String {
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("moongate_{prefix}{plain}_{}", letters(index))
 }
 
 impl Glsl<'_> {
@@ -91,7 +101,13 @@ impl Glsl<'_> {
             }
             rename(&mut function.name);
         }
-        module.global_variables.iter_mut().for_each(|(_, variable)| rename(&mut variable.name));
+        for (_, variable) in module.global_variables.iter_mut() {
+            let known = variable.name.as_ref().and_then(|name| self.globals.iter().position(|known| known == name));
+            match known {
+                Some(index) => variable.name = Some(global(self.prefix, index, &self.globals[index])),
+                None => rename(&mut variable.name),
+            }
+        }
         module.constants.iter_mut().for_each(|(_, constant)| rename(&mut constant.name));
         let types: Vec<_> = module.types.iter().map(|(handle, ty)| (handle, ty.clone())).collect();
         for (handle, mut ty) in types {

@@ -1,14 +1,18 @@
 //! The Interactive Shader Format, version 2: GLSL behind a comment in JSON that says what it is given. https://isf.video
 
 use super::super::fault::ScriptFault;
-use super::glsl::Glsl;
+use super::glsl::{Glsl, global};
 use super::lexer::{change, has, line_of, without_comments};
-use super::texture::{NOISE, Texture, Textures, letter};
+use super::texture::{NOISE, Texture, Textures, letter, letters};
 use super::{Choices, Imported, Knob};
 use naga::keywords::wgsl::RESERVED;
 use serde::Deserialize;
 use serde_json::Value;
 
+/// Longest name of a parameter, without what makes it another one.
+const PARAM_MAX: usize = 28;
+/// Most dials of one scene, as a manifest has it.
+const KNOBS_MAX: usize = 32;
 /// Most passes that become buffers.
 const BUFFERS_MAX: usize = 4;
 
@@ -42,6 +46,10 @@ struct Pass {
     height: Value,
 }
 
+/// What is painted, and where, as variables.
+const COLOUR: &str = "moongate_colour";
+const COORD: &str = "moongate_coord";
+
 /// The names of ISF: the type in GLSL, the name, and what it is here, in WGSL.
 const NAMES: [(&str, &str, &str); 7] = [
     ("vec2", "RENDERSIZE", "engine.canvas"),
@@ -49,8 +57,8 @@ const NAMES: [(&str, &str, &str); 7] = [
     ("float", "TIMEDELTA", "engine.dt"),
     ("int", "FRAMEINDEX", "i32(engine.now * 60.0)"),
     ("vec4", "DATE", "vec4f(2026.0, 1.0, 1.0, engine.here.hour * 3600.0)"),
-    ("vec2", "isf_FragNormCoord", "moongate_coord.xy / engine.canvas"),
-    ("vec2", "vv_FragNormCoord", "moongate_coord.xy / engine.canvas"),
+    ("vec2", "isf_FragNormCoord", "vec2f(at.x, engine.canvas.y - at.y) / engine.canvas"),
+    ("vec2", "vv_FragNormCoord", "vec2f(at.x, engine.canvas.y - at.y) / engine.canvas"),
 ];
 
 fn header(source: &str) -> Option<&str> {
@@ -81,7 +89,9 @@ fn one(value: &Value, otherwise: f64) -> f64 {
 struct Given {
     /// Declarations in GLSL, and what sets them, in WGSL.
     declared: String,
-    set: String,
+    set: Vec<(String, String)>,
+    /// Names of parameters.
+    params: Vec<String>,
     /// Members of `Params`.
     members: String,
     images: Vec<String>,
@@ -89,6 +99,18 @@ struct Given {
 }
 
 impl Given {
+    /// A name that a manifest, a script and WGSL take: a small letter first, and not too long.
+    fn param(&mut self, name: &str) -> String {
+        let mut param = name[..name.len().min(PARAM_MAX)].to_owned();
+        param[..1].make_ascii_lowercase();
+        while RESERVED.contains(&param.as_str()) || self.params.contains(&param) {
+            param.truncate(PARAM_MAX);
+            param += &letters(self.params.len());
+        }
+        self.params.push(param.clone());
+        param
+    }
+
     fn input(&mut self, input: &Input, fault: &dyn Fn(&str, String, &str) -> ScriptFault) -> Result<(), ScriptFault> {
         let name = &input.name;
         let is_name = name.starts_with(|letter: char| letter.is_ascii_alphabetic())
@@ -96,14 +118,11 @@ impl Given {
         if !is_name || name.len() > 64 {
             return Err(fault("NAME", format!("an input is named {name:?}"), "use letters, digits and _"));
         }
-        // What WGSL has for itself gets something behind it, and for its writer so does what ends in a digit.
-        let param = if RESERVED.contains(&name.as_str()) { format!("{name}_") } else { name.clone() };
+        let param = self.param(name);
         let mut declare = |glsl: &str, wgsl: &str, value: &str| {
             self.declared += &format!("{glsl} {name}; ");
             self.members += &format!("{param}: {wgsl}, ");
-            let written =
-                if name.ends_with(|letter: char| letter.is_ascii_digit()) { format!("{name}_") } else { param.clone() };
-            self.set += &format!("    {written} = {};\n", value.replace("PARAM", &format!("params.{param}")));
+            self.set.push((name.clone(), value.replace("PARAM", &format!("params.{param}"))));
         };
         match input.kind.as_str() {
             "float" | "bool" | "long" | "event" => {
@@ -119,12 +138,18 @@ impl Given {
                     "long" => declare("int", "f32", "i32(round(PARAM))"),
                     _ => declare("bool", "f32", "PARAM > 0.5"),
                 }
-                if input.kind == "event" {
+                let value = one(&input.default, from);
+                if input.kind != "event" && self.imported.knobs.len() >= KNOBS_MAX {
+                    self.imported
+                        .notes
+                        .push(format!("{name} is {value:?} in scene.js: there are {KNOBS_MAX} dials already"));
+                    self.imported.given.push((param, format!("{value:?}")));
+                } else if input.kind == "event" {
                     self.imported.given.push((param, "touched".into()));
                     self.imported.notes.push(format!("{name} happens whenever somebody touches, in either city"));
                 } else {
                     let range = if to > from { [from, to] } else { [from, from + 1.0] };
-                    let value = one(&input.default, range[0]).clamp(range[0], range[1]);
+                    let value = value.clamp(range[0], range[1]);
                     self.imported.knobs.push(Knob { name: param, value, range });
                 }
             }
@@ -202,33 +227,30 @@ pub(super) fn import(file: &str, source: &str, choices: &Choices) -> Result<Impo
     let plain = tidy(&without_comments(source));
     let textures = Textures::new((file, &plain), &names, &own, choices, "")?;
     let body = textures.rewrite(&plain);
-    let mut head = String::from("vec4 moongate_colour; vec4 moongate_coord; int PASSINDEX; ");
+    let mut set: Vec<(String, String)> =
+        NAMES.iter().map(|(_, name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    set.push(("PASSINDEX".into(), "index".into()));
+    set.extend(given.set);
+    let coord = (COORD.to_owned(), "vec4f(at.x, engine.canvas.y - at.y, 0.0, 1.0)".to_owned());
+    set.insert(0, coord);
+    let mut globals: Vec<String> = set.iter().map(|(name, _)| name.clone()).collect();
+    globals.push(COLOUR.into());
+    let mut head = format!("vec4 {COLOUR}; vec4 {COORD}; int PASSINDEX; ");
     for (ty, name, _) in NAMES {
         head += &format!("{ty} {name}; ");
     }
     head += &given.declared;
-    head += &textures.declarations("RENDERSIZE", Some("moongate_coord"));
-    let wgsl = Glsl { file, head, body: &body, prefix: "" }.wgsl()?;
+    head += &textures.declarations("RENDERSIZE", Some(COORD));
+    let wgsl = Glsl { file, head, body: &body, prefix: "", globals: &globals }.wgsl()?;
     let mut shader = textures.look(&wgsl);
-    let is_set = |name: &str| shader.contains(&format!("var<private> {name}:"));
-    let set: String = NAMES
+    let set: String = set
         .iter()
-        .filter(|(_, name, _)| is_set(name))
-        .map(|(_, name, value)| format!("    {name} = {value};\n"))
-        .chain(
-            given
-                .set
-                .lines()
-                .filter(|line| is_set(line.split_whitespace().next().unwrap_or_default()))
-                .map(|line| format!("{line}\n")),
-        )
+        .enumerate()
+        .map(|(index, (name, value))| format!("    {} = {value};\n", global("", index, name)))
         .collect();
-    let pass = if is_set("PASSINDEX") { "    PASSINDEX = index;\n" } else { "" };
-    let coord = "    moongate_coord = vec4f(at.x, engine.canvas.y - at.y, 0.0, 1.0);\n";
-    shader += &format!(
-        "\nfn image(at: vec2f, index: i32) -> vec4f {{\n{}{set}{pass}    isf_main();\n    return moongate_colour;\n}}\n",
-        if is_set("moongate_coord") { coord } else { "" },
-    );
+    let colour = global("", globals.len() - 1, COLOUR);
+    shader +=
+        &format!("\nfn image(at: vec2f, index: i32) -> vec4f {{\n{set}    isf_main();\n    return {colour};\n}}\n",);
     for (index, (number, _)) in header.passes.iter().enumerate().filter(|(_, pass)| !pass.target.is_empty()).enumerate()
     {
         shader += &format!("fn buffer_{}(at: vec2f) -> vec4f {{ return image(at, {number}); }}\n", letter(index));
@@ -266,8 +288,8 @@ fn tidy(plain: &str) -> String {
         .collect();
     change(&kept.join("\n"), |word, _| {
         let new = match word {
-            "gl_FragColor" => "moongate_colour",
-            "gl_FragCoord" => "moongate_coord",
+            "gl_FragColor" => COLOUR,
+            "gl_FragCoord" => COORD,
             "vv_FragNormCoord" => "isf_FragNormCoord",
             "main" => "isf_main",
             _ => return None,

@@ -58,6 +58,20 @@ pub fn import(file: &str, source: &str, choices: &Choices) -> Result<Imported, S
     if source.len().max(longest) > SOURCE_MAX {
         return Err(ScriptFault::new(file, format!("is longer than {} KiB", SOURCE_MAX >> 10), "take what is needed"));
     }
+    let plain = lexer::without_comments(source);
+    let known = ["gl_FragCoord", "gl_FragColor"];
+    let mut other = None;
+    lexer::change(&plain, |word, _| {
+        if word.starts_with("gl_") && !known.contains(&word) {
+            other = other.take().or(Some(word.to_owned()));
+        }
+        None
+    });
+    if let Some(other) = other {
+        let line = lexer::line_of(&plain, &other).map(|line| (line, 1));
+        let remedy = "a scene's shader has `fragCoord`, `gl_FragCoord` and `gl_FragColor`";
+        return Err(ScriptFault::new(file, format!("`{other}` cannot be had"), remedy).at(line, source));
+    }
     let imported = if isf::is_isf(source) {
         isf::import(file, source, choices)?
     } else {

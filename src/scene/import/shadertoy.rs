@@ -1,13 +1,13 @@
 //! Shadertoy: a function `mainImage`, some names of its own, textures as channels, and other such files as buffers.
 
 use super::super::fault::ScriptFault;
-use super::glsl::Glsl;
-use super::lexer::{has, line_of, without_comments};
+use super::glsl::{Glsl, global};
+use super::lexer::{change, has, line_of, without_comments};
 use super::texture::{NOISE, Texture, Textures, letter};
 use super::{Choices, Imported};
 
 /// Names that a fragment may have: its type, what it is, and what it is here, in WGSL.
-const NAMES: [(&str, &str, &str); 8] = [
+const NAMES: [(&str, &str, &str); 9] = [
     ("vec3", "iResolution", "vec3f(engine.canvas, 1.0)"),
     ("float", "iTime", "engine.now"),
     ("float", "iGlobalTime", "engine.now"),
@@ -15,6 +15,7 @@ const NAMES: [(&str, &str, &str); 8] = [
     ("float", "iFrameRate", "1.0 / max(engine.dt, 0.001)"),
     ("int", "iFrame", "i32(engine.now * 60.0)"),
     ("vec4", "iMouse", "moongate_mouse()"),
+    ("vec4", "iFragCoord", "vec4f(at.x, engine.canvas.y - at.y, 0.0, 1.0)"),
     ("vec4", "iDate", "vec4f(2026.0, 0.0, 1.0, engine.here.hour * 3600.0)"),
 ];
 const CHANNELS: usize = 4;
@@ -37,6 +38,7 @@ fn moongate_mouse() -> vec4f {
 /// One file as functions of a shader, of which `image` gives the colour at a place; and its textures.
 fn part((file, source): (&str, &str), choices: &Choices, prefix: &str) -> Result<(String, Textures), ScriptFault> {
     let plain = without_comments(source);
+    let plain = change(&plain, |word, _| (word == "gl_FragCoord").then(|| ("iFragCoord".into(), 0)));
     if !has(&plain, "mainImage") {
         let other = ["mainSound", "mainVR", "mainCubemap"].into_iter().find(|name| has(&plain, name));
         let problem = match other {
@@ -50,31 +52,24 @@ fn part((file, source): (&str, &str), choices: &Choices, prefix: &str) -> Result
     let names: Vec<String> = (0..CHANNELS).map(|i| format!("iChannel{i}")).collect();
     let textures = Textures::new((file, &plain), &names, &[], choices, prefix)?;
     let body = textures.rewrite(&plain);
-    let mut head = String::new();
-    for (ty, name, _) in NAMES.iter().filter(|(_, name, _)| has(&body, name) || *name == "iResolution") {
+    let (mut head, mut set, mut globals) = (String::new(), String::new(), Vec::new());
+    for (ty, name, value) in NAMES.iter().filter(|(_, name, _)| has(&body, name) || *name == "iResolution") {
         head += &format!("{ty} {name}; ");
+        set += &format!("    {} = {value};\n", global(prefix, globals.len(), name));
+        globals.push((*name).to_owned());
     }
     if has(&body, "iChannelResolution") {
-        head += "vec3 iChannelResolution[4]; ";
-    }
-    if has(&body, "iChannelTime") {
-        head += "float iChannelTime[4]; ";
+        head += &format!("vec3 iChannelResolution[{CHANNELS}]; ");
+        let name = global(prefix, globals.len(), "iChannelResolution");
+        set.extend((0..CHANNELS).map(|i| format!("    {name}[{i}] = vec3f(engine.canvas, 1.0);\n")));
+        globals.push("iChannelResolution".to_owned());
     }
     head += &textures.declarations("iResolution.xy", None);
-    let wgsl = Glsl { file, head, body: &body, prefix }.wgsl()?;
+    let wgsl = Glsl { file, head, body: &body, prefix, globals: &globals }.wgsl()?;
     let mut wgsl = textures.look(&wgsl);
     // The colour is handed out through a pointer.
-    let set: String = NAMES
-        .iter()
-        .filter(|(_, name, _)| wgsl.contains(&format!("var<private> {prefix}{name}:")))
-        .map(|(_, name, value)| format!("    {prefix}{name} = {value};\n"))
-        .collect();
-    let sizes: String = (0..CHANNELS)
-        .filter(|_| wgsl.contains(&format!("var<private> {prefix}iChannelResolution:")))
-        .map(|i| format!("    {prefix}iChannelResolution[{i}] = vec3f(engine.canvas, 1.0);\n"))
-        .collect();
     wgsl += &format!(
-        "\nfn {prefix}image(at: vec2f) -> vec4f {{\n{set}{sizes}    var colour = vec4f(0.0, 0.0, 0.0, 1.0);\n    \
+        "\nfn {prefix}image(at: vec2f) -> vec4f {{\n{set}    var colour = vec4f(0.0, 0.0, 0.0, 1.0);\n    \
          {prefix}mainImage(&colour, vec2f(at.x, engine.canvas.y - at.y));\n    return colour;\n}}\n"
     );
     Ok((wgsl, textures))

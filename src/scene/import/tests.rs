@@ -119,7 +119,7 @@ fn a_file_of_isf_is_a_shader_with_dials() {
     let knobs: Vec<(&str, f64, [f64; 2])> =
         imported.knobs.iter().map(|k| (k.name.as_str(), k.value, k.range)).collect();
     assert_eq!(knobs, [("level", 0.25, [0.0, 2.0]), ("flip", 1.0, [0.0, 1.0]), ("mode", 1.0, [0.0, 2.0])]);
-    assert!(imported.shader.contains("ink2_ = params.ink2;"), "{}", imported.shader);
+    assert!(imported.shader.contains(" = params.ink2;"), "{}", imported.shader);
     assert_eq!(imported.given[0], ("ink2".into(), "[1.0, 0.5, 0.0, 1.0]".into()));
     assert_eq!(imported.author, "somebody");
     let shader = Shader::parse("x.wgsl", &imported.shader).expect("it is sound");
@@ -134,4 +134,54 @@ fn what_isf_has_and_a_scene_has_not_is_said() {
     assert!(refused(&ISF.replace("\"event\"", "\"audioFFT\"")).problem.contains("audioFFT"));
     let broken = refused(&ISF.replace("\"DEFAULT\": 1 },", "\"DEFAULT\": 1 "));
     assert_eq!(broken.place.map(|(line, _)| line), Some(6), "{broken}");
+}
+
+#[test]
+fn what_is_given_arrives_whatever_else_has_its_name() {
+    let source = "float map(vec3 p, float iTime) { float iResolution = 1.0; return p.x * iTime * iResolution; }
+vec3 image(vec2 p) { return vec3(p, 0.0); }
+void mainImage(out vec4 c, in vec2 p) { c = vec4(map(vec3(p, 1.0), iTime) * image(gl_FragCoord.xy), iResolution.x); }";
+    let shader = of(source).shader;
+    for set in ["moongate_iTime_b = engine.now;", "moongate_iFragCoord_c = vec4f(at.x", "fn own_image("] {
+        assert!(shader.contains(set), "{set}: {shader}");
+    }
+    let inputs = [
+        "Angle",
+        "phase",
+        "select",
+        "a_very_long_name_that_no_dial_of_a_manifest_could_have_as_it_is",
+        "Angle2",
+        "angle",
+    ];
+    let json: Vec<String> =
+        inputs.iter().map(|name| format!("{{\"NAME\": \"{name}\", \"TYPE\": \"float\"}}")).collect();
+    let sum = inputs.join(" + ");
+    let source = format!(
+        "/*{{\"INPUTS\": [{}]}}*/ float turn(float Angle) {{ return Angle; }}\nvoid main() {{ gl_FragColor = vec4(turn({sum})); }}",
+        json.join(",")
+    );
+    let imported = of(&source);
+    assert_eq!(imported.knobs.len(), inputs.len());
+    for knob in &imported.knobs {
+        assert!(knob.name.len() <= 32 && knob.name.starts_with(|letter: char| letter.is_ascii_lowercase()), "{knob:?}");
+        assert!(imported.shader.contains(&format!(" = params.{};", knob.name)), "{knob:?} {}", imported.shader);
+    }
+}
+
+#[test]
+fn many_textures_do_not_meet() {
+    let passes: Vec<String> = (0..4).map(|i| format!("{{\"TARGET\": \"t{i}\"}}")).collect();
+    let source = format!(
+        "/*{{\"INPUTS\": [{{\"NAME\": \"pic\", \"TYPE\": \"image\"}}], \"PASSES\": [{}]}}*/
+void main() {{ gl_FragColor = IMG_THIS_PIXEL(pic) + IMG_THIS_PIXEL(t0) + IMG_THIS_PIXEL(t1) + IMG_THIS_PIXEL(t2) + IMG_THIS_PIXEL(t3); }}",
+        passes.join(",")
+    );
+    let choices = Choices { textures: vec![("pic".into(), Texture::Here)], ..Choices::default() };
+    let imported = import("x.fs", &source, &choices).unwrap_or_else(|fault| panic!("{fault}"));
+    assert_eq!(Shader::parse("x.wgsl", &imported.shader).expect("it is sound").buffers, [0, 1, 2, 3]);
+    assert!(
+        refused("void mainImage(out vec4 c, in vec2 p) { c = vec4(gl_PointCoord, 0.0, 1.0); }")
+            .problem
+            .contains("gl_PointCoord")
+    );
 }

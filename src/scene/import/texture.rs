@@ -36,6 +36,12 @@ pub(super) fn letter(buffer: usize) -> char {
     char::from(b'a' + buffer.min(3) as u8)
 }
 
+/// A number as letters, behind which a writer of WGSL puts nothing: a, b, … z, ba, bb …
+pub(super) fn letters(number: usize) -> String {
+    let last = char::from(b'a' + (number % 26) as u8);
+    if number < 26 { last.into() } else { letters(number / 26) + &last.to_string() }
+}
+
 impl std::str::FromStr for Texture {
     type Err = String;
 
@@ -99,7 +105,7 @@ impl Textures {
 
     /// The function of a texture, for a way to ask. No digit at its end, and nothing else that a writer would change.
     fn function(&self, index: usize, way: &str) -> String {
-        format!("moongate_{}{way}_{}", self.prefix, letter(index))
+        format!("moongate_{}{way}_{}", self.prefix, letters(index))
     }
 
     /// The buffers that are looked at.
