@@ -88,7 +88,9 @@ fn import_here(arguments: &Arguments) -> ExitCode {
                 println!("note: {note}");
             }
             let dir = dir.display();
-            println!("{dir} is made. See it:\n\n    moongate rehearse {dir}\n");
+            println!(
+                "{dir} is made. See it, and to change it, change what it was made from and import that again:\n\n    ./x rehearse {dir}\n"
+            );
             ExitCode::SUCCESS
         }
         Err(why) => {

@@ -31,9 +31,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     match new(&arguments.name) {
         Ok(dir) => {
             let dir = dir.display();
-            println!(
-                "{dir} is made. See it, and change {dir}/scene.js while it runs:\n\n    moongate rehearse {dir}\n"
-            );
+            println!("{dir} is made. See it, and change {dir}/scene.js while it runs:\n\n    ./x rehearse {dir}\n");
             ExitCode::SUCCESS
         }
         Err(why) => {

@@ -49,7 +49,7 @@ const GPU_PATIENCE: Duration = Duration::from_millis(200);
 /// What an artist's shader may take of the GPU for a picture: three frames. What takes longer is nothing to act on.
 const SHADER_MOST: Duration = Duration::from_millis(50);
 /// A rasteriser is no GPU, and whoever has none has to see something.
-const SOFTWARE_SHADER_MOST: Duration = Duration::from_secs(1);
+const SOFTWARE_SHADER_MOST: Duration = Duration::from_secs(2);
 
 /// Keys that wait to be told.
 const KEYS_MAX: usize = 16;
