@@ -278,3 +278,15 @@ export function frame() { for (let i = 0; i < told; i++) draw.circle(0, 0, 1 + h
     assert_eq!(count(&mut scene, 2, true), 1);
     assert_eq!(count(&mut scene, 1_250, false), 2, "and again when somebody was there in between");
 }
+
+#[test]
+fn a_frame_that_fails_leaves_nothing_behind() {
+    let body = "import { ours } from \"moongate\";
+export function down(touch) { ours.rings.add(touch, { colour: \"goldd\" }); console.log(\"left\"); }
+export function frame() { for (const ring of ours.rings.all()) draw.circle(ring.x, ring.y, 9, { fill: ring.colour }); }";
+    let mut scene = Scene::with(body, "[ours.rings]\nlost = \"alone\"\n", |start| start.kit = [false; 4]);
+    let touch = TouchSeen { id: 1, x: 5.0, y: 5.0, by: "finger", began: 1.0 };
+    let (picture, acts, _, fault) = scene.frame(Sees { events: vec![Seen::Down(touch)], ..Sees::default() });
+    assert!(picture.is_none() && fault.is_some_and(|fault| fault.problem.contains("goldd")));
+    assert!(matches!(&acts[..], [Act::Log(line)] if line == "left"), "{acts:?}");
+}

@@ -3,7 +3,7 @@
 use super::api::{Stage, install};
 use super::fault::{ScriptFault, from_p5, remedy};
 use super::keep::Keep;
-use super::message::{CityCard, FromScene, Start};
+use super::message::{Act, CityCard, FromScene, Start};
 use super::{BUDGET_MS, MEMORY_MAX};
 use crate::manifest::nearest;
 use rquickjs::context::intrinsic;
@@ -181,7 +181,12 @@ impl Host {
         let took_us = (self.clock)().saturating_sub(began).as_micros() as u64;
         let mut stage = self.stage.borrow_mut();
         let mut picture = stage.pen.finish();
-        let (acts, kept) = (std::mem::take(&mut stage.acts), stage.keeping.take());
+        let (mut acts, mut kept) = (std::mem::take(&mut stage.acts), stage.keeping.take());
+        if fault.is_some() {
+            // What a frame that fails has left would stay, and let the mended scene fail as well.
+            acts.retain(|act| matches!(act, Act::Log(_)));
+            kept.clear();
+        }
         (picture.answers, picture.reflects) = (number, input);
         FromScene::Frame { picture: fault.is_none().then_some(picture), acts, kept, fault, took_us }
     }
