@@ -6,7 +6,7 @@
 //! main.rs      arguments, then a command
 //!
 //! cli/         one file a command: rehearse, new, init, invite, accept, run, relay, show, camera, sense …
-//! operator/    the panel on the screen, on F1
+//! operator/    the panel on the screen, on F1, and the keys of a rehearsal
 //! ---- runtime (feature "show", on by default): Bevy
 //! preview/     two cities in virtual time: who comes, what is seen; for previews and checks
 //! twin/        link, scene and cameras in the frame loop: what happened goes to the scene, its picture to the stage
@@ -15,7 +15,7 @@
 //! device/      link thread (QUIC), keys, introductions, relay, cameras and an invented street, touch sources and their
 //!              hub, recordings, cast, ocean, loudspeakers, scene process, clock
 //! ---- core: pure; no threads, no wall clock, no devices, no Bevy
-//! scene/       what an artist can say: Sees in, Picture and Acts out; the script's host
+//! scene/       what an artist can say: Sees in, Picture and Acts out; the script's host; shaders from elsewhere
 //! link/        greeting, clock, presence, events; tickets, relays; state machines, and a seeded path to test them over
 //! works/       marks, and how they are merged after any separation
 //! guard/       how open a site is: what may leave it, what may enter
