@@ -139,7 +139,15 @@ fn pattern(kind: u32, at: vec2f) -> f32 {
     var shaded = in;
     shaded.fill = shade(in.fill, in.kind >> FILL_GRADIENT, at);
     shaded.stroke = shade(in.stroke, in.kind >> STROKE_GRADIENT, at);
-    return colour_of(shaded, pattern(in.kind, at));
+    return dithered(colour_of(shaded, pattern(in.kind, at)), in);
+}
+
+// With less than a step of noise, so that a slow change over a large surface has no edges (interleaved gradient noise,
+// Jimenez 2014). What is darkened is left as it is: its 1 has to stay 1.
+fn dithered(colour: vec4f, in: Out) -> vec4f {
+    let noise = fract(52.9829189 * fract(dot(in.position.xy, vec2f(0.06711056, 0.00583715)))) - 0.5;
+    let seen = (in.kind & DARKENS) == 0u && any(colour.rgb > vec3f(0.0));
+    return vec4f(colour.rgb + select(0.0, noise / 255.0, seen), colour.a);
 }
 
 // Only the stencil is written.

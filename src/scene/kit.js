@@ -1,19 +1,27 @@
 // What the engine adds on top of a scene unless its manifest switches it off: that those are people, there, now. Part of
 // the module "moongate", after layers.js.
 
-const WARM = 3, GLOW = 2.5, LIT = 0.8; // seconds: an arrival, a meeting, a touch that has arrived
+const WARM = 3, GLOW = 3, LIT = 1; // seconds: an arrival, a meeting, a touch that has arrived
 const MOST = 6; // of each at once
 const APART = 1; // seconds: what happens sooner at the same place is the same crowd
 const UNIT = Math.min(canvas.width, canvas.height) / 1080;
-const MARGIN = 36 * UNIT, DISC = 26 * UNIT;
-const CORNER = { x: canvas.width - MARGIN - DISC, y: canvas.height - MARGIN - DISC };
+const MARGIN = 46 * UNIT, DISC = 34 * UNIT, PAD = 12 * UNIT;
+// Above, where no feet are and no hand rests.
+const CORNER = { x: canvas.width - MARGIN - DISC, y: MARGIN + DISC };
 const GOLDEN = "#ffcf6b";
+const TAIL = 16; // beads of a touch that travels
+let left = CORNER.x - DISC; // where the sky's panel begins
 const arrivals = [], meetings = [], flights = [];
 let lit = -Infinity; // when something of theirs was last felt here
 
 const put = (list, thing) => { if (list.push(thing) > MOST) list.shift(); };
 const fresh = (list, { x, y }) => list.every((a) => now - a.since > APART || Math.hypot(a.x - x, a.y - y) > 260 * UNIT);
 const old = (list, life) => { while (list.length && now - list[0].since > life(list[0])) list.shift(); };
+// Light on whatever is below: it tints what is bright, and shines on what is dark.
+const shine = ({ x, y }, r, fill, alpha) => {
+  draw.circle(x, y, r, { fill, soft: 2 * r, alpha: 0.4 * alpha });
+  draw.circle(x, y, r, { fill, soft: 2 * r, alpha: 0.6 * alpha, blend: "screen" });
+};
 const panOf = (x) => Math.min(1, Math.max(-1, (2 * x) / canvas.width - 1));
 
 // The sky by the sun's altitude in degrees: high, and at the horizon.
@@ -45,13 +53,13 @@ function kitSees(calls) {
 
 function kitSky() {
   const seen = there.linked ? 1 : 0.45;
-  const size = 30 * UNIT, { x, y } = CORNER;
+  const size = 40 * UNIT, { x, y } = CORNER;
   const language = there.city.language, text = { size, fill: "white", align: "right", alpha: seen, language };
   const wide = size * (0.62 * Math.max(8, [...there.city.name].length + 1) + 0.2);
-  const left = x - DISC - wide - 14 * UNIT;
-  draw.rect(left, y - DISC - 10 * UNIT, canvas.width - MARGIN + 10 * UNIT - left, 2 * DISC + 20 * UNIT, { fill: "#0b0e18", alpha: 0.5, radius: DISC + 10 * UNIT });
-  draw.text(there.city.name, x - DISC - 16 * UNIT, y - 3 * UNIT, text);
-  draw.text(there.clock.text, x - DISC - 16 * UNIT, y + size * 0.86, { ...text, size: 0.8 * size, alpha: 0.8 * seen });
+  left = x - DISC - wide - PAD;
+  draw.rect(...panel(), { fill: "#0b0e18", alpha: 0.5, radius: DISC + PAD });
+  draw.text(there.city.name, x - DISC - 20 * UNIT, y - 3 * UNIT, text);
+  draw.text(there.clock.text, x - DISC - 20 * UNIT, y + size * 0.86, { ...text, size: 0.8 * size, alpha: 0.8 * seen });
   const [high, low] = skyOf(there.sun.altitude);
   draw.circle(x, y, DISC, { fill: native.gradient.linear(x, y - DISC, x, y + DISC, [high, low]), alpha: seen });
   // The sun by day, a moon by night, as high as it stands.
@@ -70,25 +78,44 @@ function kitDraws() {
   old(flights, (flight) => flight.takes + LIT);
   native.home();
   try {
+    // Where many come or meet at once each has less of the light.
     for (const a of arrivals) {
-      const t = (now - a.since) / WARM, r = (150 + 90 * t) * UNIT;
-      draw.circle(a.x, a.y, r, { fill: there.city.colour, soft: 2 * r, alpha: 0.5 * (1 - t) ** 2 });
+      const t = (now - a.since) / WARM;
+      shine(a, (170 + 90 * t) * UNIT, there.city.colour, (0.6 * swell(t)) / Math.sqrt(arrivals.length));
     }
     for (const m of meetings) {
-      const t = (now - m.since) / GLOW, r = (60 + 200 * ease.out(t)) * UNIT;
-      draw.circle(m.x, m.y, r, { fill: GOLDEN, soft: 2 * r, alpha: 0.55 * (1 - t) ** 2 });
-      draw.arc(m.x, m.y, r, 0, 2 * Math.PI, { stroke: GOLDEN, width: 6 * UNIT, alpha: 0.9 * (1 - t) });
+      const t = (now - m.since) / GLOW;
+      shine(m, (90 + 190 * ease.out(t)) * UNIT, GOLDEN, (0.9 * swell(t)) / Math.sqrt(meetings.length));
     }
     if (kit.sky) kitSky();
     for (const f of flights) {
-      const age = now - f.since, way = (t) => [f.x + (CORNER.x - f.x) * t, f.y + (CORNER.y - f.y) * t];
-      const head = Math.min(1, age / f.takes), tail = Math.max(0, head - 0.35);
-      const style = { stroke: here.city.colour, width: 5 * UNIT, soft: 3 * UNIT };
-      if (age < f.takes) draw.line(...way(tail), ...way(head), style);
-      else arrives(age - f.takes, here.city.colour);
+      const age = now - f.since;
+      if (age > f.takes) arrives(age - f.takes, here.city.colour);
+      for (let i = TAIL; i >= 0; i--) {
+        const t = age / f.takes - 0.016 * i;
+        if (t > 0 && t < 1) bead(f, t, 1 - i / (TAIL + 1));
+      }
     }
     if (now - lit < LIT) arrives(now - lit, there.city.colour);
   } catch {}
 }
 
-const arrives = (age, stroke) => draw.arc(CORNER.x, CORNER.y, DISC + 26 * UNIT * ease.out(age / LIT), 0, 2 * Math.PI, { stroke, width: 4 * UNIT, alpha: 1 - Math.min(1, age / LIT) });
+// How bright a light is at a moment of its life, 0 to 1: quickly there, slowly gone.
+const swell = (t) => Math.min(1, 8 * t) * (1 - t) ** 2;
+
+// A part of a touch on its way: along a bow, and smaller as it goes away.
+const bead = (from, t, strength) => {
+  const s = ease.inOut(t), rest = 1 - s;
+  const rise = Math.min(from.y, CORNER.y) - 0.12 * Math.hypot(CORNER.x - from.x, CORNER.y - from.y);
+  const x = from.x + (CORNER.x - from.x) * s;
+  const y = rest * rest * from.y + 2 * rest * s * Math.max(rise, MARGIN) + s * s * CORNER.y;
+  const r = (6 + 12 * rest) * strength * UNIT;
+  draw.circle(x, y, r, { fill: here.city.colour, soft: r, alpha: 0.2 + 0.6 * strength ** 2 });
+  if (strength === 1) draw.circle(x, y, 0.5 * r, { fill: "white", soft: 0.5 * r });
+};
+
+// Left, top, width and height of what is behind the sky and the clock.
+const panel = () => [left - PAD, CORNER.y - DISC - PAD, CORNER.x + DISC + 2 * PAD - left, 2 * (DISC + PAD)];
+
+// A touch has arrived: the panel's rim is lit, without anything over its words.
+const arrives = (age, stroke) => draw.rect(...panel(), { fill: "transparent", stroke, width: 5 * UNIT, radius: DISC + PAD, alpha: 1 - Math.min(1, age / LIT) });

@@ -13,17 +13,44 @@ const CITIES: [Colour; 2] = [Colour([110, 225, 255, 255]), Colour([255, 180, 105
 
 /// The picture with all that the scene was told of people and the link drawn over it.
 pub fn knows(picture: &Picture, sees: &Sees, canvas: [f32; 2]) -> Picture {
-    let mut pen = Pen::over(picture.clone());
+    let mut labels = Labels { pen: Pen::over(picture.clone()), taken: Vec::new() };
     // A picture that is full has no room for it.
-    let _ = draw(&mut pen, sees, canvas);
-    pen.finish()
+    let _ = draw(&mut labels, sees, canvas);
+    labels.pen.finish()
 }
 
-fn draw(pen: &mut Pen, sees: &Sees, [width, height]: [f32; 2]) -> Result<(), Full> {
+/// What is written beside people and touches, none over another.
+struct Labels {
+    pen: Pen,
+    /// Left, top, right and bottom of each.
+    taken: Vec<[f32; 4]>,
+}
+
+impl Labels {
+    /// Writes words as near above a place as there is room.
+    fn label(&mut self, words: &str, [x, y]: [f32; 2], size: f32, fill: Colour) -> Result<(), Full> {
+        let wide = 0.6 * size * words.chars().count() as f32;
+        let place = |steps: u16| {
+            let bottom = y - size * 1.1 * f32::from(steps);
+            [x, bottom - size, x + wide, bottom]
+        };
+        let free = |rect: &[f32; 4]| {
+            let [left, top, right, bottom] = *rect;
+            self.taken.iter().all(|[l, t, r, b]| right <= *l || *r <= left || bottom <= *t || *b <= top)
+        };
+        // In a crowd that is higher than this they lie over each other.
+        let rect = (0..12).map(place).find(free).unwrap_or_else(|| place(0));
+        self.taken.push(rect);
+        write(&mut self.pen, words, [rect[0], rect[3]], size, fill)
+    }
+}
+
+fn draw(labels: &mut Labels, sees: &Sees, [width, height]: [f32; 2]) -> Result<(), Full> {
     let size = width.min(height) / 32.0;
     for (site, colour) in [(&sees.there, CITIES[1]), (&sees.here, CITIES[0])] {
-        people(pen, site, colour, size)?;
+        people(labels, site, colour, size)?;
     }
+    let pen = &mut labels.pen;
     let count = |site: &SiteSeen| {
         format!("{} bodies, {} touches, stir {:.2}", site.bodies.len(), site.touches.len(), site.stir)
     };
@@ -55,11 +82,12 @@ fn draw(pen: &mut Pen, sees: &Sees, [width, height]: [f32; 2]) -> Result<(), Ful
     Ok(())
 }
 
-fn people(pen: &mut Pen, site: &SiteSeen, colour: Colour, size: f32) -> Result<(), Full> {
+fn people(labels: &mut Labels, site: &SiteSeen, colour: Colour, size: f32) -> Result<(), Full> {
     let line = Paint { stroke: colour, width: size * 0.12, ..Paint::default() };
     let dot = Paint { fill: colour, ..Paint::default() };
     let units = |tenths: i32| tenths as f32 / 10.0;
     for body in &site.bodies {
+        let pen = &mut labels.pen;
         let outline: Vec<[f32; 2]> = points(&body.outline).into_iter().map(|point| point.map(units)).collect();
         if outline.len() > 1 {
             pen.points(&outline, true, false, line)?;
@@ -78,11 +106,11 @@ fn people(pen: &mut Pen, site: &SiteSeen, colour: Colour, size: f32) -> Result<(
         if body.still > 5 {
             words += &format!(", still {:.0} s", units(i32::from(body.still)));
         }
-        write(pen, &words, [head_x + size * 0.4, head_y - size * 0.4], size * 0.8, colour)?;
+        labels.label(&words, [head_x + size * 0.4, head_y - size * 0.4], size * 0.8, colour)?;
     }
     for touch in &site.touches {
-        pen.shape(Shape::Ellipse([size; 2]), [touch.x, touch.y], line)?;
-        write(pen, &format!("{} {}", touch.id, touch.by), [touch.x + size * 1.2, touch.y], size * 0.8, colour)?;
+        labels.pen.shape(Shape::Ellipse([size; 2]), [touch.x, touch.y], line)?;
+        labels.label(&format!("{} {}", touch.id, touch.by), [touch.x + size * 1.2, touch.y], size * 0.8, colour)?;
     }
     Ok(())
 }
@@ -109,5 +137,23 @@ mod tests {
         assert!(over.text.contains("linked, 74 ms") && over.text.contains("9 finger"), "{}", over.text);
         assert!(over.items.iter().any(|item| matches!(item, Item::Line { closed: true, .. })));
         assert_eq!(over.clone().checked(&[], 0), over);
+    }
+
+    #[test]
+    fn what_is_written_of_people_who_stand_close_does_not_overlap() {
+        let mut sees = Sees::default();
+        let body = Body { outline: vec![[1.0, 100.0], [9.0, 100.0], [5.0, 200.0]], ..Body::default() };
+        sees.here.bodies = (0..5).map(|id| BodySeen::of(&Body { id, ..body.clone() }, 0.0)).collect();
+        let over = knows(&Picture::default(), &sees, [1_920.0, 1_080.0]);
+        let mut rows: Vec<i32> = over
+            .items
+            .iter()
+            .filter_map(|item| match item {
+                Item::Text { transform, size, .. } if *size < 30.0 => Some(transform[5] as i32),
+                _ => None,
+            })
+            .collect();
+        rows.sort_unstable();
+        assert!(rows.len() == 5 && rows.windows(2).all(|pair| pair[1] - pair[0] >= 27), "{rows:?}");
     }
 }

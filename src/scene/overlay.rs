@@ -6,7 +6,7 @@ use super::pen::{Full, Letters, Pen};
 use super::picture::{Paint, Picture, Shape};
 
 /// Letters in a line of the overlay.
-const LETTERS: usize = 72;
+const LETTERS: usize = 96;
 /// Most lines of one part.
 const LINES_MAX: usize = 4;
 
@@ -52,7 +52,7 @@ fn write(pen: &mut Pen, fault: &ScriptFault, [width, height]: [f32; 2]) -> Resul
         .filter(|(text, _)| !text.is_empty())
         .flat_map(|(text, colour)| wrap(text).into_iter().map(move |line| (line, colour)))
         .collect();
-    let size = (width / LETTERS as f32 * 1.7).min(height / 16.0);
+    let size = (width / LETTERS as f32 * 1.65).min(height / 16.0);
     let (step, pad) = (size * 1.4, size * 0.8);
     let tall = lines.len() as f32 * step + 2.0 * pad;
     let top = height - tall - pad;

@@ -14,8 +14,112 @@ pub(super) struct Triangles {
     pub indices: Vec<u32>,
 }
 
-/// A stroke of `width` along points; its edges fade over `soft` units.
+/// A stroke of `width` along points, with round ends; its edges fade over `soft` units.
 pub(super) fn stroke(points: &[[f32; 2]], closed: bool, width: f32, soft: f32, out: &mut Triangles) {
+    let line = path(points, closed);
+    if line.len() < 2 {
+        return;
+    }
+    // A line thinner than its own softness is fainter instead.
+    let core = (width / 2.0 - soft / 2.0).max(0.0);
+    let edge = width / 2.0 + soft / 2.0;
+    let round = Round { core, edge, seen: (width / soft.max(1e-6)).min(1.0) };
+    let count = line.len();
+    // Where the rows of corners begin by which a point is come to, and left: one, except at a sharp turn.
+    let mut rows: Vec<[u32; 2]> = Vec::with_capacity(count);
+    for i in 0..count {
+        let (come, go) = around(&line, i, closed);
+        let row = match (come, go) {
+            (Some(a), Some(b)) if dot(a, b) < STRAIGHT => round.turn(line[i], a, b, out),
+            (come, go) => {
+                if !closed && (come.is_none() || go.is_none()) {
+                    let ahead = go.map_or_else(|| come.unwrap_or_default(), back);
+                    round.fan([line[i]; 2], normal(ahead), back(normal(ahead)), true, out);
+                }
+                let normal = join(come, go);
+                [round.row(line[i], [normal; 2], out); 2]
+            }
+        };
+        rows.push(row);
+    }
+    let spans = if closed { count } else { count - 1 };
+    for i in 0..spans {
+        let (a, b) = (rows[i][1], rows[(i + 1) % count][0]);
+        for lane in 0..3 {
+            out.indices.extend([a + lane, a + lane + 1, b + lane, a + lane + 1, b + lane + 1, b + lane]);
+        }
+    }
+}
+
+/// The cosine of a turn so small that it needs no rounding.
+const STRAIGHT: f32 = 0.9;
+/// And of one so sharp that the inner sides of both lines meet far from it.
+const SHARP: f32 = -0.5;
+
+/// What a line looks like across: seen as far as `core` from its middle, and no longer at `edge`.
+struct Round {
+    core: f32,
+    edge: f32,
+    seen: f32,
+}
+
+impl Round {
+    /// Four corners across a point, with what is normal on its one and its other side; the index of the first.
+    fn row(&self, at: [f32; 2], [right, left]: [[f32; 2]; 2], out: &mut Triangles) -> u32 {
+        let first = out.points.len() as u32;
+        let lanes = [(right, -self.edge, 0.0), (right, -self.core, self.seen), (left, self.core, self.seen)];
+        for (normal, far, seen) in lanes.into_iter().chain([(left, self.edge, 0.0)]) {
+            out.points.push((along(at, normal, far), seen));
+        }
+        first
+    }
+
+    /// Where a line turns from one direction to another: round on the outer side, and on the inner one a single corner.
+    fn turn(&self, at: [f32; 2], a: [f32; 2], b: [f32; 2], out: &mut Triangles) -> [u32; 2] {
+        let left = cross(a, b) < 0.0;
+        let (sides, inner) = ([normal(a), normal(b)], join(Some(a), Some(b)));
+        let across = |outer: [f32; 2]| match (dot(a, b) < SHARP, left) {
+            (true, _) => [outer; 2],
+            (_, true) => [inner, outer],
+            (_, false) => [outer, inner],
+        };
+        let rows = sides.map(|outer| self.row(at, across(outer), out));
+        let [from, to] = if left { sides } else { sides.map(back) };
+        let middle = match (dot(a, b) < SHARP, left) {
+            (true, _) => at,
+            (_, true) => along(at, inner, -self.core),
+            (_, false) => along(at, inner, self.core),
+        };
+        self.fan([at, middle], from, to, left, out);
+        rows
+    }
+
+    /// A part of a disc round a point, from one direction to another, the way that `left` says; seen from `middle` on.
+    fn fan(&self, [at, middle]: [[f32; 2]; 2], from: [f32; 2], to: [f32; 2], left: bool, out: &mut Triangles) {
+        let begin = from[1].atan2(from[0]);
+        let mut sweep = (to[1].atan2(to[0]) - begin).rem_euclid(std::f32::consts::TAU);
+        if left {
+            sweep -= std::f32::consts::TAU;
+        }
+        // So many parts that none is further from its arc than a small part of the fade.
+        let fine = (self.edge / (self.edge - self.core).max(1e-6)).sqrt() * 0.7;
+        let parts = (sweep.abs() * (1.0 + fine)).ceil().clamp(1.0, 24.0) as u32;
+        let first = out.points.len() as u32;
+        out.points.push((middle, self.seen));
+        for part in 0..=parts {
+            let (sin, cos) = (begin + sweep * part as f32 / parts as f32).sin_cos();
+            for (far, seen) in [(self.core, self.seen), (self.edge, 0.0)] {
+                out.points.push((along(at, [cos, sin], far), seen));
+            }
+        }
+        for near in (0..parts).map(|part| first + 1 + 2 * part) {
+            out.indices.extend([first, near, near + 2, near, near + 1, near + 3, near, near + 3, near + 2]);
+        }
+    }
+}
+
+/// The points of a line, without those that stand where the one before does.
+fn path(points: &[[f32; 2]], closed: bool) -> Vec<[f32; 2]> {
     let mut line: Vec<[f32; 2]> = Vec::with_capacity(points.len());
     for point in points {
         if line.last() != Some(point) {
@@ -25,30 +129,7 @@ pub(super) fn stroke(points: &[[f32; 2]], closed: bool, width: f32, soft: f32, o
     if closed && line.len() > 1 && line.first() == line.last() {
         line.pop();
     }
-    if line.len() < 2 {
-        return;
-    }
-    // A line thinner than its own softness is fainter instead.
-    let core = (width / 2.0 - soft / 2.0).max(0.0);
-    let edge = width / 2.0 + soft / 2.0;
-    let strength = (width / soft.max(1e-6)).min(1.0);
-    let count = line.len();
-    let first = out.points.len() as u32;
-    for i in 0..count {
-        let normal = join(&line, i, closed);
-        let at = line[i];
-        for (far, seen) in [(-edge, 0.0), (-core, strength), (core, strength), (edge, 0.0)] {
-            out.points.push(([at[0] + normal[0] * far, at[1] + normal[1] * far], seen));
-        }
-    }
-    let spans = if closed { count } else { count - 1 };
-    for i in 0..spans as u32 {
-        let a = first + i * 4;
-        let b = first + (i + 1) % count as u32 * 4;
-        for lane in 0..3 {
-            out.indices.extend([a + lane, a + lane + 1, b + lane, a + lane + 1, b + lane + 1, b + lane]);
-        }
-    }
+    line
 }
 
 fn unit(from: [f32; 2], to: [f32; 2]) -> [f32; 2] {
@@ -57,27 +138,26 @@ fn unit(from: [f32; 2], to: [f32; 2]) -> [f32; 2] {
     [x / length, y / length]
 }
 
-/// The direction in which a line is widened at a point: square to it, longer at a corner (a mitre, at most doubled).
-fn join(line: &[[f32; 2]], i: usize, closed: bool) -> [f32; 2] {
+fn normal(direction: [f32; 2]) -> [f32; 2] {
+    [-direction[1], direction[0]]
+}
+
+fn back(direction: [f32; 2]) -> [f32; 2] {
+    direction.map(|x| -x)
+}
+
+/// The directions in which a line comes to a point and leaves it; none at its ends.
+fn around(line: &[[f32; 2]], i: usize, closed: bool) -> (Option<[f32; 2]>, Option<[f32; 2]>) {
     let count = line.len();
-    let before = if i > 0 {
-        Some(line[i - 1])
-    } else if closed {
-        line.last().copied()
-    } else {
-        None
-    };
-    let after = if i + 1 < count {
-        Some(line[i + 1])
-    } else if closed {
-        line.first().copied()
-    } else {
-        None
-    };
-    let come = before.map(|before| unit(before, line[i]));
-    let go = after.map(|after| unit(line[i], after));
+    let come = (i > 0 || closed).then(|| unit(line[(i + count - 1) % count], line[i]));
+    let go = (i + 1 < count || closed).then(|| unit(line[i], line[(i + 1) % count]));
+    (come, go)
+}
+
+/// The direction in which a line is widened at a point: square to it, longer at a corner (a mitre, at most doubled).
+fn join(come: Option<[f32; 2]>, go: Option<[f32; 2]>) -> [f32; 2] {
     let (Some(a), Some(b)) = (come.or(go), go.or(come)) else { return [0.0; 2] };
-    let normals = [[-a[1], a[0]], [-b[1], b[0]]];
+    let normals = [normal(a), normal(b)];
     let sum = [normals[0][0] + normals[1][0], normals[0][1] + normals[1][1]];
     let length = sum[0].hypot(sum[1]);
     if length < 0.5 {
@@ -90,9 +170,58 @@ fn join(line: &[[f32; 2]], i: usize, closed: bool) -> [f32; 2] {
 
 /// The inside of a polygon (even-odd); its edge fades outwards over `soft` units.
 pub(super) fn fill(points: &[[f32; 2]], soft: f32, out: &mut Triangles) {
-    if area(points, FillRule::EvenOdd, out) {
-        stroke(points, true, soft, soft, out);
+    let line = path(points, true);
+    let Some(corners) = area(&line, FillRule::EvenOdd, out) else { return };
+    // One that crosses itself has no outside that is everywhere on the same hand: it fades to both, over its own edge.
+    if corners == line.len() {
+        fringe(&line, soft, out);
+    } else {
+        stroke(&line, true, soft, soft, out);
     }
+}
+
+/// What fades round a polygon that does not cross itself.
+fn fringe(line: &[[f32; 2]], soft: f32, out: &mut Triangles) {
+    let count = line.len();
+    let twice: f32 = (0..count).map(|i| cross(line[i], line[(i + 1) % count])).sum();
+    let outer = if twice > 0.0 { -1.0 } else { 1.0 };
+    let round = Round { core: 0.0, edge: soft, seen: 1.0 };
+    let mut rows: Vec<[u32; 2]> = Vec::with_capacity(count);
+    for (i, at) in line.iter().enumerate() {
+        let (come, go) = around(line, i, true);
+        let (a, b) = (come.unwrap_or_default(), go.unwrap_or_default());
+        let mut row = |normal: [f32; 2]| {
+            let first = out.points.len() as u32;
+            let far = soft * outer;
+            out.points.extend([(*at, 1.0), (along(*at, normal, far), 0.0)]);
+            first
+        };
+        // A corner that stands out is rounded; one that goes in has its mitre.
+        if cross(a, b) * outer < 0.0 && dot(a, b) < STRAIGHT {
+            let both = [row(normal(a)), row(normal(b))];
+            let [from, to] = [normal(a), normal(b)].map(|n| n.map(|x| x * outer));
+            round.fan([*at; 2], from, to, outer > 0.0, out);
+            rows.push(both);
+        } else {
+            rows.push([row(join(come, go)); 2]);
+        }
+    }
+    for i in 0..count {
+        let (a, b) = (rows[i][1], rows[(i + 1) % count][0]);
+        out.indices.extend([a, a + 1, b, a + 1, b + 1, b]);
+    }
+}
+
+fn dot(a: [f32; 2], b: [f32; 2]) -> f32 {
+    a[0] * b[0] + a[1] * b[1]
+}
+
+fn along(at: [f32; 2], direction: [f32; 2], far: f32) -> [f32; 2] {
+    [at[0] + direction[0] * far, at[1] + direction[1] * far]
+}
+
+fn cross(a: [f32; 2], b: [f32; 2]) -> f32 {
+    a[0] * b[1] - a[1] * b[0]
 }
 
 /// All that a polygon encloses, however it winds; its edge is hard.
@@ -100,11 +229,10 @@ pub(super) fn enclosed(points: &[[f32; 2]], out: &mut Triangles) {
     area(points, FillRule::NonZero, out);
 }
 
-/// False for a polygon that cannot be filled.
-fn area(points: &[[f32; 2]], rule: FillRule, out: &mut Triangles) -> bool {
-    let Some((first, rest)) = points.split_first().filter(|(_, rest)| (2..CORNERS_MAX).contains(&rest.len())) else {
-        return false;
-    };
+/// How many corners it was filled with: as many as it has, and more where it crosses itself. None for a polygon that
+/// cannot be filled.
+fn area(points: &[[f32; 2]], rule: FillRule, out: &mut Triangles) -> Option<usize> {
+    let (first, rest) = points.split_first().filter(|(_, rest)| (2..CORNERS_MAX).contains(&rest.len()))?;
     let mut path = Path::builder();
     path.begin(point(first[0], first[1]));
     for at in rest {
@@ -116,13 +244,12 @@ fn area(points: &[[f32; 2]], rule: FillRule, out: &mut Triangles) -> bool {
     let mut sink = BuffersBuilder::new(&mut inside, |vertex: FillVertex| vertex.position().to_array());
     let options = FillOptions::default().with_tolerance(0.25).with_fill_rule(rule);
     // A polygon that cannot be filled is one that cannot be seen: crossing itself at infinity, say.
-    if FillTessellator::new().tessellate_path(&path.build(), &options, &mut sink).is_err() {
-        return false;
-    }
+    FillTessellator::new().tessellate_path(&path.build(), &options, &mut sink).ok()?;
+    let corners = inside.vertices.len();
     let base = out.points.len() as u32;
     out.points.extend(inside.vertices.into_iter().map(|at| (at, 1.0)));
     out.indices.extend(inside.indices.into_iter().map(|index| base + u32::from(index)));
-    true
+    Some(corners)
 }
 
 #[cfg(test)]
@@ -152,7 +279,30 @@ mod tests {
     fn a_straight_line_is_as_wide_as_it_says() {
         let mut out = Triangles::default();
         stroke(&[[0.0, 0.0], [50.0, 0.0], [100.0, 0.0]], false, 4.0, 0.01, &mut out);
-        assert!((covered(&out) - 401.0).abs() < 1.0, "{}", covered(&out));
+        // The line, and half a disc at each end.
+        assert!((covered(&out) - 413.0).abs() < 1.0, "{}", covered(&out));
+    }
+
+    #[test]
+    fn an_edge_that_fades_lies_outside_and_covers_nothing_twice() {
+        let square = [[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]];
+        let back: Vec<[f32; 2]> = square.iter().rev().copied().collect();
+        for ring in [&square[..], &back] {
+            let mut out = Triangles::default();
+            fill(ring, 2.0, &mut out);
+            // The square, four sides of its fade and four quarters of a disc, with as many corners as those have.
+            assert!((covered(&out) - (100.0 + 80.0 + 12.0)).abs() < 1.5, "{}", covered(&out));
+        }
+    }
+
+    #[test]
+    fn a_sharp_turn_is_round_on_its_outer_side() {
+        for side in [1.0, -1.0] {
+            let mut out = Triangles::default();
+            stroke(&[[0.0, 0.0], [50.0, 0.0], [0.0, 10.0 * side]], false, 8.0, 0.01, &mut out);
+            let far = out.points.iter().map(|(at, _)| at[0]).fold(0.0, f32::max);
+            assert!((53.5..54.1).contains(&far), "{far}");
+        }
     }
 
     #[test]

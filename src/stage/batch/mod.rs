@@ -5,6 +5,8 @@ use super::text::{Hand, Letters};
 use crate::scene::{Blend, Colour, Dot, Gradient, Item, Paint, Pattern, Picture, Range, Shape, Trail, Transform};
 use bytemuck::{Pod, Zeroable};
 
+/// An edge that fades over more canvas units than this would show the steps of its colours: it is dithered.
+const BANDS: f32 = 24.0;
 /// Most corners of one picture; what comes after them is not drawn.
 const VERTICES_MAX: usize = 2_000_000;
 const IDENTITY: Transform = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
@@ -426,7 +428,7 @@ impl Batch {
             self.close();
             self.run.how.blend = together;
         }
-        self.run.how.rich |= pattern + fill + stroke != 0;
+        self.run.how.rich |= pattern + fill + stroke != 0 || paint.soft > BANDS;
         let blend = match paint.blend {
             Blend::Add => ADDS,
             Blend::Darken => DARKENS,
