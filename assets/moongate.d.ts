@@ -25,7 +25,8 @@
  * export function idle() {}              // nobody has been in front of this site for 20 seconds
  * export function heard(name, data) {}   // the other half of the scene called signal(name, data)
  * export function meet(at) {}            // people of both cities meet at at.x, at.y: their outlines overlap, or their fingers;
- *                                        // told in both cities at the same instant
+ *                                        // told in both cities at the same instant, once a pair until both have been
+ *                                        // apart for 2 s; a mark is left by one: if (here.lead) ours.NAME.add(at)
  * export function merged(count) {}       // marks that the other city had and this one had not are here now: so many
  * export function linked() {}            // the other city can be reached
  * export function parted() {}            // the other city cannot be reached any more
@@ -36,6 +37,7 @@
  *
  * A scene has one script (1 MiB; it imports from "moongate" only), 64 MiB of memory and about 4 ms a frame; after 34 ms
  * it is stopped, and told where. Drawing lasts one frame: what `down` or `heard` draws is seen in that frame only.
+ * A frame has room for 64 sounds, signals, marks and lines of the log together.
  * `console.log(…)` writes to the log of the show; `Math.random()` is `random()`. There is no
  * `Date` and no `Proxy`; timers are `after` and `every`. A log has at most 20 lines a second.
  *

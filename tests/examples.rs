@@ -56,6 +56,17 @@ fn sees(frame: u32) -> Sees {
 }
 
 #[test]
+fn they_and_our_own_works_name_nothing_that_is_nowhere() {
+    let own =
+        std::fs::read_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("installations")).expect("they are there");
+    let own = own.map(|entry| entry.expect("it can be read").path());
+    for folder in folders().into_iter().chain(own) {
+        let edition = Edition::read(&folder).unwrap_or_else(|fault| panic!("{fault}"));
+        assert_eq!(edition.nowhere(|_, read| read()), [], "{}", folder.display());
+    }
+}
+
+#[test]
 fn they_are_short_and_run() {
     let folders = folders();
     assert_eq!(folders.len(), 12);

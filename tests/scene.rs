@@ -173,7 +173,10 @@ fn a_scene_knows_both_cities() {
 #[test]
 fn a_beginners_mistake_is_told_with_its_line_and_what_was_meant() {
     let mistakes = [
-        (r#"draw.circle("10", 20, 30);"#, "x is a string, not a number; use draw.circle(x, y, radius, { fill })"),
+        (
+            r#"draw.circle("10", 20, 30);"#,
+            "x is a string, not a number; use draw.circle(x, y, radius, { fill, stroke, width })",
+        ),
         ("draw.circle(10, 20);", "the radius is missing; use draw.circle("),
         ("draw.circle(here.x, 20, 30);", "x is undefined, not a number"),
         ("draw.circle([1], 20, 30);", "x is an array, not a number"),
@@ -213,6 +216,11 @@ fn a_beginners_mistake_is_told_with_its_line_and_what_was_meant() {
         ("setTimeout(() => {}, 10);", "from \"moongate\""),
         ("Date.now();", "use the `now` that `frame` is given"),
         ("new Date();", "use the `now` that `frame` is given"),
+        ("here.bodys.length;", "did you mean `here.bodies`?"),
+        ("lerp(1, 2, 0.5);", "`lerp` is arithmetic"),
+        ("dist(1, 2, 3, 4);", "`dist` is `Math.hypot("),
+        ("Circle(1, 2, 3);", "`Circle` is `draw.circle` here"),
+        ("draw.trial(1);", "did you mean `draw.trail`?"),
         (r#"throw "paint";"#, "throws paint"),
         (r#"throw new Error("my own");"#, "my own"),
     ];
@@ -238,7 +246,9 @@ fn a_mistake_of_the_whole_script_is_told_when_it_is_loaded() {
         (format!("// A\nimport {{ drw }} from \"moongate\";\n{frame}"), Some(2), "did you mean `draw`?"),
         (format!("import {{ everything }} from \"moongate\";\n{frame}"), Some(1), "\"moongate\" has here, there"),
         (format!("// A\nimport fs from \"fs\";\n{frame}"), Some(2), "a scene imports from \"moongate\" only"),
+        (format!("// A frame\nimport {{\n  draw,\n  frme,\n}} from \"moongate\";\n{frame}"), Some(4), "'frme'"),
         (format!("import {{ a }} from \"./other.js\";\n{frame}"), Some(1), "cannot be imported"),
+        (format!("{frame}\nconst pair = [1 2];"), Some(2), "a comma, an operator or a bracket that is missing"),
         ("// A\nexport function setup() {}".into(), Some(2), "`setup` is never called; it is `start` here"),
         ("// A\nexport function draw() {}".into(), Some(2), "`draw` is never called; it is `frame` here"),
         (format!("{frame}\nexport function mousePressed() {{}}"), Some(2), "it is `down` here"),

@@ -2,7 +2,7 @@
 
 mod common;
 
-use moongate::scene::{Act, FromScene, Host, Sees, Start, TouchSeen};
+use moongate::scene::{Act, FromScene, Host, Sees, Start, TouchSeen, nowhere};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -122,6 +122,21 @@ fn the_types_name_all_that_can_be_imported() {
     let known = fault.remedy.strip_prefix("\"moongate\" has ").unwrap_or_else(|| panic!("{fault}"));
     let known: BTreeSet<String> = known.split(", ").map(str::to_owned).collect();
     assert_eq!(known, exports());
+}
+
+#[test]
+fn what_the_language_has_is_known_to_whoever_reads_a_script() {
+    let globals = keys("globalThis");
+    let uses = |names: &mut dyn Iterator<Item = &str>| {
+        format!("export function frame() {{ {}; }}", names.collect::<Vec<_>>().join("; "))
+    };
+    let plain = uses(&mut globals.iter().map(String::as_str));
+    assert_eq!(nowhere("scene.js", &plain, &[], &[]), []);
+    // And what a browser has is not here.
+    for name in ["Date", "Proxy", "performance", "setTimeout", "window", "fetch", "eval", "Function", "Atomics"] {
+        let told = nowhere("scene.js", &uses(&mut [name].into_iter()), &[], &[]);
+        assert_eq!(told.len(), usize::from(!globals.contains(name)), "{name}: {told:?}");
+    }
 }
 
 #[test]

@@ -30,6 +30,11 @@ const WHEN: f64 = 1_790_164_800.0;
 const THREADS: usize = 2;
 const TYPES: &str = include_str!("../../assets/moongate.d.ts");
 
+const COLUMNS: &str = "\
+ms mean, longest: what the script takes for a picture; things: in the fullest picture; people: how much of the time somebody
+is here; twin: how much of it the other city is linked. Without a twin: empty is nobody, bodies are people who touch nothing,
+hands are touches of people whom no camera sees. The last two are compared with the first: each has to change something.";
+
 type Failure = Box<dyn std::error::Error>;
 
 /// What is said: refusals make the check fail, advice does not.
@@ -66,10 +71,11 @@ fn check(arguments: &Arguments) -> Result<bool, Failure> {
         unix: WHEN,
         rate: crate::preview::FRAME_RATE,
     };
-    let all: Vec<Scenario> =
-        Scenario::ALL.into_iter().chain([Scenario::EMPTY, Scenario::BODIES, Scenario::HANDS]).collect();
+    let all: Vec<Scenario> = Scenario::checked().collect();
+    let seconds = arguments.frames / crate::preview::FRAME_RATE;
+    eprintln!("{} situations of {seconds} s each; where no GPU draws that takes some minutes", all.len());
     let seen = play(&plan, &all, arguments.frames)?;
-    println!("{:<10} {:>8} {:>8} {:>8} {:>8} {:>8}", "", "ms mean", "longest", "things", "people", "twin");
+    println!("\n{:<10} {:>8} {:>8} {:>8} {:>8} {:>8}", "", "ms mean", "longest", "things", "people", "twin");
     for (scenario, seen) in all.iter().zip(&seen) {
         let percent = |frames: u64| format!("{:.0} %", 100.0 * frames as f64 / f64::from(arguments.frames));
         let [mean, longest] = seen.script_ms;
@@ -77,7 +83,9 @@ fn check(arguments: &Arguments) -> Result<bool, Failure> {
         println!("{:<10} {mean:>8.2} {longest:>8.2} {:>8} {people:>8} {twin:>8}", scenario.name, seen.items);
         review.refused.extend(seen.refused().into_iter().map(|what| format!("{}: {what}", scenario.name)));
     }
+    println!("{COLUMNS}");
     let of = |name: &str| all.iter().position(|scenario| scenario.name == name).map(|index| &seen[index]);
+    review.refused.extend(script(&edition)?);
     let (empty, bodies, hands) = (of("empty"), of("bodies"), of("hands"));
     review.people(empty.zip(bodies), empty.zip(hands), of("one").zip(of("asleep")));
     Ok(review.tell(&edition.installation))
@@ -94,7 +102,7 @@ fn play(plan: &Plan, all: &[Scenario], frames: u32) -> Result<Vec<Seen>, String>
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     all.get(index).map(|scenario| (index, scenario))
                 } {
-                    eprintln!("looking at {} …", scenario.name);
+                    eprintln!("{:>2} of {}: {} …", index + 1, all.len(), scenario.name);
                     let seen = Seen::of(plan, *scenario, frames).map_err(|why| format!("{}: {why}", scenario.name));
                     done.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(seen);
                 }
@@ -103,6 +111,17 @@ fn play(plan: &Plan, all: &[Scenario], frames: u32) -> Result<Vec<Seen>, String>
     });
     let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.into_iter().map(|seen| seen.unwrap_or_else(|| Err("a situation was not looked at".into()))).collect()
+}
+
+/// What the script names that is nowhere, in branches too that no situation came to.
+fn script(edition: &Edition) -> Result<Vec<String>, Failure> {
+    let told = edition.nowhere(|stack, read| {
+        std::thread::scope(|scope| {
+            let reader = std::thread::Builder::new().name("names".into()).stack_size(stack);
+            reader.spawn_scoped(scope, read).map(|reader| reader.join())
+        })
+    })?;
+    Ok(told.map_err(|_| "the script cannot be read")?.iter().map(ToString::to_string).collect())
 }
 
 impl Review {

@@ -142,15 +142,16 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// A time such as 30s, 5m or 1h.
+/// A time such as 500ms, 30s, 5m or 1h.
 #[cfg(feature = "show")]
 fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = text.split_at(text.find(|c: char| c.is_alphabetic()).unwrap_or(text.len()));
     let seconds = match unit {
+        "ms" => 1e-3,
         "" | "s" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3_600.0,
-        _ => return Err(format!("\"{unit}\" is no unit; use s, m or h")),
+        _ => return Err(format!("\"{unit}\" is no unit; use ms, s, m or h")),
     };
     let number: f64 = number.parse().map_err(|_| "write a time such as 30s, 5m or 1h".to_owned())?;
     Duration::try_from_secs_f64(number * seconds).map_err(|why| why.to_string())

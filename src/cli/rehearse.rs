@@ -249,6 +249,7 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
                     for line in shows[index].take().map(Show::end).unwrap_or_default() {
                         report.take(index, &line, began.elapsed());
                     }
+                    report.sleeps(index);
                 }
                 Wish::Sleep(index, false) => {
                     report.restarted(index);

@@ -150,7 +150,11 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .map(|candidate| (distance(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
-        .filter(|(far, candidate)| *far <= 1 + candidate.len() / 4)
+        .filter(|(far, candidate)| {
+            // Half of a short word is another word, unless it begins alike.
+            let alike = candidate.len() > 4 || word.chars().next().is_some_and(|first| candidate.starts_with(first));
+            *far <= if alike { 1 + candidate.len() / 4 } else { 1 }
+        })
         .min_by_key(|(far, _)| *far)
         .map(|(_, candidate)| candidate)
 }

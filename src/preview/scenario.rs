@@ -95,9 +95,14 @@ impl Scenario {
     /// Nobody, and the twin's site is not there: what the two above are compared with.
     pub const EMPTY: Self = Self { asleep: true, ..plain("empty", [NOBODY, NOBODY]) };
 
+    /// All that a check looks at: those of every scene, and what tells whether it answers bodies and hands.
+    pub fn checked() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain([Self::EMPTY, Self::BODIES, Self::HANDS])
+    }
+
     /// By its name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scenario| scenario.name == name)
+        Self::checked().find(|scenario| scenario.name == name)
     }
 }
 
@@ -122,6 +127,7 @@ mod tests {
     #[test]
     fn situations_have_names() {
         assert_eq!(Scenario::named("forty").map(|scenario| scenario.guests[1].seen), Some(Crowd::Forty));
+        assert_eq!(Scenario::named("hands"), Some(Scenario::HANDS));
         assert_eq!(Scenario::named("fourty"), None);
     }
 }

@@ -138,26 +138,34 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, stage: &Shared) -> Result<Object<'js>
         let colour = call.colour(value, "the colour")?;
         call.full(stage.borrow_mut().pen.background(colour))
     })?;
-    natives.add(&draw, ("circle", "draw.circle", "draw.circle(x, y, radius, { fill })"), |call, stage| {
-        let [x, y, r] = [call.number(0, "x")?, call.number(1, "y")?, call.number(2, "the radius")?];
-        let style = call.style(stage, 3, &CIRCLE)?;
-        call.full(stage.borrow_mut().pen.shape(Shape::Ellipse([r.max(0.0); 2]), [x, y], style.paint))
-    })?;
-    let usage = "draw.ellipse(x, y, radiusX, radiusY, { fill })";
+    natives.add(
+        &draw,
+        ("circle", "draw.circle", "draw.circle(x, y, radius, { fill, stroke, width })"),
+        |call, stage| {
+            let [x, y, r] = [call.number(0, "x")?, call.number(1, "y")?, call.number(2, "the radius")?];
+            let style = call.style(stage, 3, &CIRCLE)?;
+            call.full(stage.borrow_mut().pen.shape(Shape::Ellipse([r.max(0.0); 2]), [x, y], style.paint))
+        },
+    )?;
+    let usage = "draw.ellipse(x, y, radiusX, radiusY, { fill, stroke, width })";
     natives.add(&draw, ("ellipse", "draw.ellipse", usage), |call, stage| {
         let [x, y] = [call.number(0, "x")?, call.number(1, "y")?];
         let radii = [call.number(2, "the radius to the side")?, call.number(3, "the radius down")?];
         let style = call.style(stage, 4, &ELLIPSE)?;
         call.full(stage.borrow_mut().pen.shape(Shape::Ellipse(radii.map(|r| r.max(0.0))), [x, y], style.paint))
     })?;
-    natives.add(&draw, ("rect", "draw.rect", "draw.rect(x, y, width, height, { fill, radius })"), |call, stage| {
-        let [x, y] = [call.number(0, "x")?, call.number(1, "y")?];
-        let [w, h] = [call.number(2, "the width")?, call.number(3, "the height")?];
-        let style = call.style(stage, 4, &RECT)?;
-        let (x, y) = (x + w.min(0.0), y + h.min(0.0));
-        let shape = Shape::Rect([w.abs(), h.abs(), style.radius]);
-        call.full(stage.borrow_mut().pen.shape(shape, [x, y], style.paint))
-    })?;
+    natives.add(
+        &draw,
+        ("rect", "draw.rect", "draw.rect(x, y, width, height, { fill, stroke, width, radius })"),
+        |call, stage| {
+            let [x, y] = [call.number(0, "x")?, call.number(1, "y")?];
+            let [w, h] = [call.number(2, "the width")?, call.number(3, "the height")?];
+            let style = call.style(stage, 4, &RECT)?;
+            let (x, y) = (x + w.min(0.0), y + h.min(0.0));
+            let shape = Shape::Rect([w.abs(), h.abs(), style.radius]);
+            call.full(stage.borrow_mut().pen.shape(shape, [x, y], style.paint))
+        },
+    )?;
     natives.add(&draw, ("line", "draw.line", "draw.line(x1, y1, x2, y2, { stroke, width })"), |call, stage| {
         let from = [call.number(0, "x1")?, call.number(1, "y1")?];
         let to = [call.number(2, "x2")?, call.number(3, "y2")?];

@@ -54,7 +54,7 @@ impl fmt::Display for ScriptFault {
 impl std::error::Error for ScriptFault {}
 
 /// Names that p5.js has and Moongate has under another one, or not.
-const FROM_P5: [(&str, &str); 32] = [
+const FROM_P5: [(&str, &str); 53] = [
     ("setup", "`start`"),
     ("draw", "`frame`"),
     ("mousePressed", "`down`"),
@@ -82,7 +82,28 @@ const FROM_P5: [(&str, &str); 32] = [
     ("resizeCanvas", "`canvas` in installation.toml"),
     ("lerpColor", "`mix`"),
     ("clip", "`draw.inside`"),
-    ("map", "arithmetic of your own"),
+    ("map", "arithmetic: low + ((high - low) * (x - from)) / (to - from)"),
+    ("lerp", "arithmetic: from + (to - from) * t; of colours it is `mix`"),
+    ("dist", "`Math.hypot(x2 - x1, y2 - y1)`"),
+    ("constrain", "`Math.min(high, Math.max(low, x))`"),
+    ("floor", "`Math.floor`"),
+    ("ceil", "`Math.ceil`"),
+    ("round", "`Math.round`"),
+    ("abs", "`Math.abs`"),
+    ("sin", "`Math.sin`"),
+    ("cos", "`Math.cos`"),
+    ("sqrt", "`Math.sqrt`"),
+    ("min", "`Math.min`"),
+    ("max", "`Math.max`"),
+    ("PI", "`Math.PI`"),
+    ("TWO_PI", "`2 * Math.PI`"),
+    ("print", "`console.log`"),
+    ("blendMode", "a style: { blend: \"add\" }"),
+    ("textAlign", "a style: { align: \"center\" }"),
+    ("beginShape", "`draw.polygon([[x, y], …])`"),
+    ("vertex", "`draw.polygon([[x, y], …])`"),
+    ("deltaTime", "the `dt` that `frame` is given, in seconds"),
+    ("frameRate", "not needed: move things by `dt`, which `frame` is given"),
     ("loadSound", "`sound.play`"),
     ("loadImage", "not needed: draw.image(\"moon.png\", x, y)"),
     ("image", "`draw.image`"),
@@ -95,7 +116,7 @@ pub(super) fn from_p5(name: &str) -> Option<&'static str> {
 }
 
 /// What `draw` has.
-pub(super) const DRAW: [&str; 21] = [
+pub(super) const DRAW: [&str; 24] = [
     "background",
     "circle",
     "ellipse",
@@ -108,6 +129,9 @@ pub(super) const DRAW: [&str; 21] = [
     "body",
     "inside",
     "outside",
+    "trail",
+    "kept",
+    "particles",
     "image",
     "text",
     "shader",
@@ -117,6 +141,12 @@ pub(super) const DRAW: [&str; 21] = [
     "rotate",
     "scale",
     "alpha",
+];
+
+/// What a city has.
+const SITE: [&str; 14] = [
+    "touches", "bodies", "city", "clock", "sun", "flow", "stir", "look", "empty", "side", "share", "lead", "linked",
+    "delay",
 ];
 
 /// What a city or a body has that is no function, and how it is used.
@@ -153,6 +183,14 @@ pub(super) fn remedy(problem: &str, source: &str, exports: &[&str]) -> String {
         let name: String = rest.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
         return format!("is there a line [ours.{name}] in installation.toml?");
     }
+    if problem.ends_with("of undefined")
+        && let Some((city, meant)) = misspelt(source)
+    {
+        return format!("did you mean `{city}.{meant}`?");
+    }
+    if problem.starts_with("Unexpected ") || problem.starts_with("expecting ") {
+        return "look before this place for a comma, an operator or a bracket that is missing".into();
+    }
     if let Some(name) = problem.strip_suffix(" is not defined") {
         let name = name.trim_matches(['\'', '"', '`']);
         if exports.contains(&name) {
@@ -163,6 +201,9 @@ pub(super) fn remedy(problem: &str, source: &str, exports: &[&str]) -> String {
         }
         if let Some(ours) = from_p5(name) {
             return format!("`{name}` is {ours} here");
+        }
+        if let Some(meant) = DRAW.into_iter().find(|known| known.eq_ignore_ascii_case(name)) {
+            return format!("`{name}` is `draw.{meant}` here");
         }
         if matches!(name, "Date" | "performance") {
             return "use the `now` that `frame` is given, or `here.clock`".into();
@@ -191,4 +232,23 @@ pub(super) fn remedy(problem: &str, source: &str, exports: &[&str]) -> String {
         };
     }
     String::new()
+}
+
+/// A city in a line with something that it has not: which city, and what it has instead.
+fn misspelt(source: &str) -> Option<(&'static str, &'static str)> {
+    for city in ["here", "there"] {
+        for (at, _) in source.match_indices(city) {
+            let before = source[..at].chars().next_back();
+            let Some(rest) = source[at + city.len()..].strip_prefix('.') else { continue };
+            let end = rest.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(rest.len());
+            let name = &rest[..end];
+            if before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_') || SITE.contains(&name) {
+                continue;
+            }
+            if let Some(meant) = nearest(name, SITE) {
+                return Some((city, meant));
+            }
+        }
+    }
+    None
 }

@@ -270,8 +270,10 @@ impl Script {
                 let problem = exception.message().unwrap_or_default();
                 let place = locate(&exception.stack().unwrap_or_default(), &self.name);
                 if exception.as_value().is_uncatchable_error() {
-                    let spent = format!("ran longer than {} ms", self.limit.get().as_millis());
-                    let remedy = "look for a loop that does not end, or do less in one frame";
+                    let spent = format!("ran longer than {} ms in one frame", self.limit.get().as_millis());
+                    // A loop has no place of its own: what is known is where something was called last.
+                    let remedy =
+                        "look for a loop that does not end, or do less in one frame; what it called last is here";
                     return ScriptFault::new(&self.name, spent, remedy).at(place, &self.text);
                 }
                 let place = place.or_else(|| self.find_import(&problem));
@@ -309,8 +311,16 @@ impl Script {
     /// Errors of imports have no place of their own: it is the line of the import.
     fn find_import(&self, problem: &str) -> Option<(u32, u32)> {
         let word = problem.split(['\'', '"']).nth(1)?;
-        let line = self.text.lines().position(|line| line.contains("import") && line.contains(word))?;
-        Some((line as u32 + 1, 1))
+        let part =
+            |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || "_$".contains(letter));
+        let after = self.text.find("import")?;
+        let (at, _) = self.text.match_indices(word).find(|(at, _)| {
+            let (before, rest) = (&self.text[..*at], &self.text[at + word.len()..]);
+            *at > after && !part(before.chars().next_back()) && !part(rest.chars().next())
+        })?;
+        let line = self.text[..at].lines().count().max(1);
+        let column = self.text[..at].chars().rev().take_while(|letter| *letter != '\n').count() + 1;
+        Some(((line + usize::from(column == 1 && at > 0)) as u32, column as u32))
     }
 }
 

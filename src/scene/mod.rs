@@ -18,6 +18,7 @@ mod knows;
 mod layers;
 mod loops;
 mod message;
+mod names;
 mod noise;
 mod overlay;
 mod palette;
@@ -46,6 +47,7 @@ pub use knows::knows;
 pub use message::{
     Act, CityCard, FromScene, MarkSeen, MarksSeen, Seen, Sees, SiteSeen, Start, ToScene, TouchSeen, read, write,
 };
+pub use names::nowhere;
 pub use overlay::{caption, overlay};
 pub use picture::{Align, Along, Blend, Dot, Gradient, Item, Paint, Pattern, Picture, Range, Shape, Trail, Transform};
 pub use shader::{Params, Shader};

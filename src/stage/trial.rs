@@ -106,7 +106,7 @@ impl Trials {
         self.verdicts.insert(key, Verdict::Shed { again: now + pause, pause });
         let took = whole.map_or("far more".to_owned(), |whole| format!("about {} ms", whole.as_millis()));
         Err(format!(
-            "takes {took} of this machine's GPU for each picture, and {} ms are allowed, so it is not drawn; let loops turn \
+            "takes {took} of this machine's graphics for each picture, and {} ms are allowed, so it is not drawn; let loops turn \
              less often, or paint into a smaller buffer: const buffer_scale = 0.5;",
             most.as_millis()
         ))

@@ -35,6 +35,7 @@ struct Site {
     /// Before the latest, for counting by the second.
     earlier: Option<Line>,
     restarts: u32,
+    asleep: bool,
     linked_after: Option<Duration>,
     memory: [Option<f64>; 2],
     /// Events made here, by what is known of them anywhere.
@@ -119,8 +120,13 @@ impl Report {
     /// The show of site `index` is started again; its touches count anew.
     pub fn restarted(&mut self, index: usize) {
         let site = &mut self.sites[index];
-        site.restarts += 1;
+        (site.restarts, site.asleep) = (site.restarts + 1, false);
         (site.latest, site.earlier, site.first) = (None, None, None);
+    }
+
+    /// The site of this index is put to sleep, until it is started again.
+    pub fn sleeps(&mut self, index: usize) {
+        self.sites[index].asleep = true;
     }
 
     /// Memory of each show and scene process, in MiB.
@@ -144,6 +150,9 @@ impl Report {
     pub fn live(&self) -> String {
         let site = |index: usize| {
             let site = &self.sites[index];
+            if site.asleep {
+                return format!("{} asleep", self.names[index]);
+            }
             let Some(line) = &site.latest else { return format!("{} starting", self.names[index]) };
             let round_trip = line.round_trip_ms.map_or("–".into(), |ms| format!("{ms:.0} ms"));
             let state = match line.link.as_str() {

@@ -49,6 +49,8 @@ impl Source {
         let scene = self.scene.upgrade().map(|scene| scene.status()).unwrap_or_default();
         let status = self.link.status();
         let health = status.health;
+        // A scene whose shader is not drawn is not what its artist made.
+        let shed = || self.drawn.faults().into_iter().next().map(|fault| format!("{}: {}", fault.shader, fault.why));
         Line {
             state: 1,
             city: self.city.clone(),
@@ -80,7 +82,7 @@ impl Source {
                 ready: scene.ready,
                 pid: scene.pid,
                 starts: scene.starts,
-                fault: scene.fault.map(|fault| fault.to_string()),
+                fault: scene.fault.map(|fault| fault.to_string()).or_else(shed),
                 last_fault: scene.last_fault.map(|fault| fault.to_string()),
                 took_ms: scene.took_us as f64 / 1e3,
             },

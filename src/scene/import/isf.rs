@@ -2,7 +2,7 @@
 
 use super::super::fault::ScriptFault;
 use super::glsl::{Glsl, global};
-use super::lexer::{change, has, line_of, without_comments};
+use super::lexer::{change, has, place_of, without_comments};
 use super::texture::{NOISE, Texture, Textures, letter, letters};
 use super::{Choices, Imported, Knob};
 use naga::keywords::wgsl::RESERVED;
@@ -158,6 +158,9 @@ impl Given {
                 let mut colour = numbers(&input.default);
                 colour.resize(4, 1.0);
                 self.imported.given.push((param, format!("{colour:?}")));
+                self.imported
+                    .notes
+                    .push(format!("{name} is a colour: red, green, blue and alpha, 0 to 1, in scene.js"));
             }
             "point2D" => {
                 // In pixels, unless what is said of it is a part of 1.
@@ -206,7 +209,7 @@ pub(super) fn import(file: &str, source: &str, choices: &Choices) -> Result<Impo
             .at(Some((line, 1)), source)
     })?;
     let fault = |word: &str, problem: String, remedy: &str| {
-        let line = line_of(source, word).map(|line| (line, 1));
+        let line = place_of(source, word);
         ScriptFault::new(file, problem, remedy).at(line, source)
     };
     let mut given = Given::default();

@@ -77,10 +77,13 @@ pub(super) fn first_argument(rest: &str) -> Option<(&str, usize)> {
     Some((name, rest.len() - after.len()))
 }
 
-/// The line, from 1, on which a word stands first.
-pub(super) fn line_of(source: &str, name: &str) -> Option<u32> {
-    let found = source.lines().position(|line| has(line, name))?;
-    Some(found as u32 + 1)
+/// The line and the column, from 1, at which a word stands first.
+pub(super) fn place_of(source: &str, name: &str) -> Option<(u32, u32)> {
+    let (index, line) = source.lines().enumerate().find(|(_, line)| has(line, name))?;
+    let part = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
+    let whole = |at: &usize| !part(line[..*at].chars().next_back()) && !part(line[at + name.len()..].chars().next());
+    let at = line.match_indices(name).map(|(at, _)| at).find(whole).unwrap_or_default();
+    Some((index as u32 + 1, line[..at].chars().count() as u32 + 1))
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ pub fn import(file: &str, source: &str, choices: &Choices) -> Result<Imported, S
         None
     });
     if let Some(other) = other {
-        let line = lexer::line_of(&plain, &other).map(|line| (line, 1));
+        let line = lexer::place_of(&plain, &other);
         let remedy = "a scene's shader has `fragCoord`, `gl_FragCoord` and `gl_FragColor`";
         return Err(ScriptFault::new(file, format!("`{other}` cannot be had"), remedy).at(line, source));
     }

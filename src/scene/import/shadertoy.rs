@@ -2,7 +2,7 @@
 
 use super::super::fault::ScriptFault;
 use super::glsl::{Glsl, global};
-use super::lexer::{change, has, line_of, without_comments};
+use super::lexer::{change, has, place_of, without_comments};
 use super::texture::{NOISE, Texture, Textures, letter};
 use super::{Choices, Imported};
 
@@ -46,7 +46,7 @@ fn part((file, source): (&str, &str), choices: &Choices, prefix: &str) -> Result
             None => "has no `void mainImage(out vec4 fragColor, in vec2 fragCoord)`".into(),
         };
         let remedy = "of Shadertoy take the tab \"Image\", of ISF the whole file with its comment in JSON";
-        let line = other.and_then(|name| line_of(&plain, name)).map(|line| (line, 1));
+        let line = other.and_then(|name| place_of(&plain, name));
         return Err(ScriptFault::new(file, problem, remedy).at(line, source));
     }
     let names: Vec<String> = (0..CHANNELS).map(|i| format!("iChannel{i}")).collect();
@@ -109,7 +109,10 @@ pub(super) fn import(file: &str, source: &str, choices: &Choices) -> Result<Impo
         notes.push("iMouse is who touches, or who walks by, of either city".to_owned());
     }
     if choices.textures.iter().any(|(_, texture)| *texture == Texture::Noise) {
-        notes.push("noise stands in for a texture: it is as smooth, and another one".to_owned());
+        notes.push(
+            "noise stands in for a texture: soft blotches, and not its picture, so it looks other than there"
+                .to_owned(),
+        );
     }
     if has(&plain, "iDate") {
         notes.push("of iDate only the seconds of the day are true".to_owned());

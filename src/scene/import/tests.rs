@@ -54,7 +54,7 @@ fn textures_have_something_in_their_place() {
   c = texture(iChannel0, uv) + textureLod(iChannel1, uv, 0.) * texelFetch(iChannel0, ivec2(p), 0);
 }";
     let fault = refused(source);
-    assert_eq!(fault.place, Some((3, 1)));
+    assert_eq!(fault.place, Some((3, 15)));
     assert!(fault.remedy.contains("--texture iChannel0=noise"), "{fault}");
     let textures = vec![("iChannel0".into(), Texture::Noise), ("iChannel1".into(), Texture::Buffer(0))];
     let missing = import("x.glsl", source, &Choices { textures: textures.clone(), ..Choices::default() });

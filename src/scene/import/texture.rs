@@ -86,21 +86,21 @@ impl Textures {
         choices: &Choices,
         prefix: &str,
     ) -> Result<Self, ScriptFault> {
-        let mut known = Vec::new();
+        let (mut known, mut unsaid) = (Vec::new(), Vec::new());
         for name in names.iter().filter(|name| has(source, name)) {
-            let said = own.iter().chain(&choices.textures).find(|(known, _)| known == name);
-            let Some((_, texture)) = said else {
-                let line = super::lexer::line_of(source, name).map(|line| (line, 1));
-                let problem = format!("looks at the texture {name}, and a scene's shader has none");
-                let remedy = format!(
-                    "say what stands in for it: --texture {name}=noise; or previous (the picture before), here or there \
-                     (people of a city), a to d (a buffer of the shader)"
-                );
-                return Err(ScriptFault::new(file, problem, remedy).at(line, source));
-            };
-            known.push((name.clone(), *texture));
+            match own.iter().chain(&choices.textures).find(|(known, _)| known == name) {
+                Some((_, texture)) => known.push((name.clone(), *texture)),
+                None => unsaid.push(name.as_str()),
+            }
         }
-        Ok(Self { known, prefix: prefix.into() })
+        let Some(first) = unsaid.first() else { return Ok(Self { known, prefix: prefix.into() }) };
+        let problem = format!("looks at the texture {}, and a scene's shader has none", unsaid.join(" and at "));
+        let said: String = unsaid.iter().map(|name| format!(" --texture {name}=noise")).collect();
+        let remedy = format!(
+            "say what stands in for it, with the same command and{said}; in place of noise also previous (the picture \
+             before), here or there (people of a city), a to d (a buffer)"
+        );
+        Err(ScriptFault::new(file, problem, remedy).at(super::lexer::place_of(source, first), source))
     }
 
     /// The function of a texture, for a way to ask. No digit at its end, and nothing else that a writer would change.

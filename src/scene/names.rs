@@ -1,0 +1,340 @@
+//! A script against the types of "moongate": names, members and arguments that are nowhere, told before a night comes to them.
+
+mod types;
+
+use super::edition::Edition;
+use super::fault::{ScriptFault, remedy};
+use crate::manifest::{Installation, nearest};
+use oxc_allocator::Allocator;
+use oxc_ast::ast::{
+    Argument, ArrayExpression, ArrayExpressionElement, BindingPattern, CallExpression, ComputedMemberExpression,
+    Declaration, ExportDeclaration, Expression, ForOfStatement, ForStatementLeft, FormalParameters,
+    IdentifierReference, ImportDeclaration, ImportDeclarationSpecifier, SimpleAssignmentTarget, StaticMemberExpression,
+    UnaryExpression, UnaryOperator, VariableDeclarationKind, VariableDeclarator,
+};
+use oxc_ast_visit::{Visit, walk};
+use oxc_parser::Parser;
+use oxc_semantic::{Scoping, SemanticBuilder, SymbolId};
+use oxc_span::{GetSpan, SourceType, Span};
+use std::collections::{HashMap, HashSet};
+use types::{Ty, Types};
+
+/// What a script has that is not of "moongate": of the language, and the engine's log.
+const GLOBALS: &str = "\
+AggregateError Array ArrayBuffer AsyncDisposableStack Atomics BigInt BigInt64Array BigUint64Array Boolean \
+console DataView decodeURI decodeURIComponent DisposableStack encodeURI encodeURIComponent Error escape \
+EvalError FinalizationRegistry Float16Array Float32Array Float64Array Function globalThis Infinity \
+Int16Array Int32Array Int8Array InternalError isFinite isNaN Iterator JSON Map Math NaN Number Object \
+parseFloat parseInt Promise queueMicrotask RangeError ReferenceError Reflect RegExp Set \
+SharedArrayBuffer String SuppressedError Symbol SyntaxError TypeError Uint16Array Uint32Array Uint8Array \
+Uint8ClampedArray undefined unescape URIError WeakMap WeakRef WeakSet";
+
+/// What handlers are called with first.
+const HANDLERS: [(&str, &str); 14] = [
+    ("frame", "Frame"),
+    ("down", "Touch"),
+    ("move", "Touch"),
+    ("up", "Touch"),
+    ("downThere", "Touch"),
+    ("moveThere", "Touch"),
+    ("upThere", "Touch"),
+    ("appear", "Body"),
+    ("still", "Body"),
+    ("leave", "Body"),
+    ("appearThere", "Body"),
+    ("stillThere", "Body"),
+    ("leaveThere", "Body"),
+    ("meet", "Place"),
+];
+
+/// Methods of an array whose function is given one of its things.
+const EACH: [&str; 11] =
+    ["forEach", "map", "filter", "find", "findLast", "findIndex", "some", "every", "flatMap", "sort", "toSorted"];
+/// Most mistakes that are told.
+const TOLD_MAX: usize = 20;
+/// Longest script that is read, in bytes, and the stack that one as deep as it is long takes.
+const SCRIPT_MAX: usize = 256 << 10;
+const STACK: usize = 1 << 30;
+
+/// What a script names that is nowhere, in the order of its lines. `ours` and `dials` are those of the manifest. Of one that
+/// cannot be read, and of one of more than 256 KiB, nothing is told: whoever runs it tells that. It goes as deep as the script
+/// does: call it with a stack for that, as [`Edition::nowhere`] does.
+pub fn nowhere(file: &str, text: &str, ours: &[&str], dials: &[&str]) -> Vec<ScriptFault> {
+    if text.len() > SCRIPT_MAX {
+        return Vec::new();
+    }
+    let types = Types::new(ours, dials);
+    let allocator = Allocator::default();
+    let parsed = Parser::new(&allocator, text, SourceType::mjs()).parse();
+    if !parsed.diagnostics.is_empty() {
+        return Vec::new();
+    }
+    let semantic = SemanticBuilder::new().build(&parsed.program).semantic;
+    let mut reader = Reader {
+        types: &types,
+        scoping: semantic.scoping(),
+        known: HashMap::new(),
+        values: HashMap::new(),
+        set: HashSet::new(),
+        found: Vec::new(),
+        text,
+        exports: types.exports().collect(),
+    };
+    let mut assigned = Assigned { set: HashSet::new() };
+    assigned.visit_program(&parsed.program);
+    reader.set = assigned.set;
+    reader.visit_program(&parsed.program);
+    let mut found = reader.found;
+    found.sort_by_key(|(span, ..)| span.start);
+    let fault = |(span, problem, remedy): (Span, String, String)| {
+        ScriptFault::new(file, problem, remedy).at(Some(place(text, span)), text)
+    };
+    found.into_iter().map(fault).collect()
+}
+
+impl Edition {
+    /// What its script names that is nowhere; see [`nowhere`]. `deep` runs it with a stack of so many bytes.
+    pub fn nowhere<R>(&self, deep: impl FnOnce(usize, &(dyn Fn() -> Vec<ScriptFault> + Sync)) -> R) -> R {
+        let Installation { script, ours, dials, .. } = &self.installation;
+        let ours: Vec<&str> = ours.iter().map(|ours| ours.name.as_str()).collect();
+        let dials: Vec<&str> = dials.iter().map(|dial| dial.name.as_str()).collect();
+        deep(STACK, &|| nowhere(&script.to_string_lossy(), &self.script, &ours, &dials))
+    }
+}
+
+/// Line and column, from 1.
+fn place(text: &str, span: Span) -> (u32, u32) {
+    let before = &text[..span.start as usize];
+    let column = before.chars().rev().take_while(|letter| *letter != '\n').count() + 1;
+    (before.matches('\n').count() as u32 + 1, column as u32)
+}
+
+fn line_at(text: &str, span: Span) -> &str {
+    text.lines().nth(place(text, span).0 as usize - 1).unwrap_or_default()
+}
+
+/// Members that a script sets on something: they are its own.
+struct Assigned {
+    set: HashSet<String>,
+}
+
+impl<'a> Visit<'a> for Assigned {
+    fn visit_simple_assignment_target(&mut self, target: &SimpleAssignmentTarget<'a>) {
+        if let SimpleAssignmentTarget::StaticMemberExpression(member) = target {
+            self.set.insert(member.property.name.to_string());
+        }
+        walk::walk_simple_assignment_target(self, target);
+    }
+}
+
+/// Goes through a script in its order, and remembers what is known of its variables.
+struct Reader<'t> {
+    types: &'t Types,
+    scoping: &'t Scoping,
+    known: HashMap<SymbolId, Ty>,
+    /// What is known of members and calls that were gone through.
+    values: HashMap<Span, Ty>,
+    set: HashSet<String>,
+    found: Vec<(Span, String, String)>,
+    text: &'t str,
+    exports: Vec<&'t str>,
+}
+
+impl Reader<'_> {
+    fn learn(&mut self, pattern: &BindingPattern, ty: Ty) {
+        if let BindingPattern::BindingIdentifier(name) = pattern
+            && let Some(symbol) = name.symbol_id.get()
+        {
+            self.known.insert(symbol, ty);
+        }
+    }
+
+    fn first_is(&mut self, parameters: &FormalParameters, ty: Ty) {
+        if let Some(first) = parameters.items.first() {
+            self.learn(&first.pattern, ty);
+        }
+    }
+
+    /// What is known of a value.
+    fn ty(&self, value: &Expression) -> Ty {
+        match value {
+            Expression::Identifier(name) => {
+                let symbol = name.reference_id.get().and_then(|id| self.scoping.get_reference(id).symbol_id());
+                symbol.and_then(|symbol| self.known.get(&symbol)).cloned().unwrap_or(Ty::Any)
+            }
+            // What is deep inside was gone through before: nothing is looked at twice.
+            value => self.values.get(&value.span()).cloned().unwrap_or(Ty::Any),
+        }
+    }
+
+    fn keep(&mut self, span: Span, ty: Ty) {
+        if ty != Ty::Any {
+            self.values.insert(span, ty);
+        }
+    }
+
+    fn tell(&mut self, span: Span, told: impl FnOnce(&Self) -> (String, String)) {
+        if self.found.len() < TOLD_MAX {
+            let (problem, remedy) = told(self);
+            self.found.push((span, problem, remedy));
+        }
+    }
+
+    fn text_of(&self, span: Span) -> &str {
+        &self.text[span.start as usize..span.end as usize]
+    }
+
+    /// What a call gives.
+    fn given(&self, call: &CallExpression) -> Ty {
+        if let Expression::StaticMemberExpression(member) = &call.callee
+            && let list @ Ty::List(_) = self.ty(&member.object)
+        {
+            return match (member.property.name.as_str(), list) {
+                ("filter" | "slice" | "toSorted" | "toReversed" | "concat", list) => list,
+                ("find" | "findLast" | "at", Ty::List(of)) => *of,
+                _ => Ty::Any,
+            };
+        }
+        match self.ty(&call.callee) {
+            Ty::Function { gives, .. } => *gives,
+            _ => Ty::Any,
+        }
+    }
+}
+
+impl<'a> Visit<'a> for Reader<'_> {
+    fn visit_import_declaration(&mut self, import: &ImportDeclaration<'a>) {
+        for specifier in import.specifiers.iter().flatten() {
+            let (local, ty) = match specifier {
+                ImportDeclarationSpecifier::ImportSpecifier(name) => {
+                    (&name.local, self.types.export(name.imported.name().as_str()))
+                }
+                ImportDeclarationSpecifier::ImportNamespaceSpecifier(name) => (&name.local, self.types.all()),
+                ImportDeclarationSpecifier::ImportDefaultSpecifier(_) => continue,
+            };
+            if let Some(symbol) = local.symbol_id.get() {
+                self.known.insert(symbol, ty);
+            }
+        }
+    }
+
+    fn visit_export_declaration(&mut self, export: &ExportDeclaration<'a>) {
+        if let Declaration::FunctionDeclaration(function) = &export.declaration
+            && let Some(name) = &function.id
+            && let Some((_, of)) = HANDLERS.iter().find(|(handler, _)| *handler == name.name.as_str())
+        {
+            self.first_is(&function.params, self.types.named(of));
+        }
+        walk::walk_export_declaration(self, export);
+    }
+
+    fn visit_identifier_reference(&mut self, name: &IdentifierReference<'a>) {
+        let symbol = name.reference_id.get().and_then(|id| self.scoping.get_reference(id).symbol_id());
+        if symbol.is_none() && !GLOBALS.split(' ').any(|global| global == name.name.as_str()) {
+            self.tell(name.span, |reader| {
+                let problem = format!("{} is not defined", name.name);
+                let remedy = remedy(&problem, line_at(reader.text, name.span), &reader.exports);
+                (problem, remedy)
+            });
+        }
+    }
+
+    fn visit_unary_expression(&mut self, unary: &UnaryExpression<'a>) {
+        // It asks whether there is such a thing.
+        let asks = unary.operator == UnaryOperator::Typeof && matches!(unary.argument, Expression::Identifier(_));
+        if !asks {
+            walk::walk_unary_expression(self, unary);
+        }
+    }
+
+    fn visit_variable_declarator(&mut self, declared: &VariableDeclarator<'a>) {
+        walk::walk_variable_declarator(self, declared);
+        if let BindingPattern::BindingIdentifier(name) = &declared.id
+            && let (Some(symbol), Some(value)) = (name.symbol_id.get(), &declared.init)
+            && !self.scoping.symbol_is_mutated(symbol)
+        {
+            let ty = self.ty(value);
+            self.known.insert(symbol, ty);
+        }
+    }
+
+    fn visit_for_of_statement(&mut self, each: &ForOfStatement<'a>) {
+        self.visit_expression(&each.right);
+        if let ForStatementLeft::VariableDeclaration(declared) = &each.left
+            && declared.kind == VariableDeclarationKind::Const
+            && let Some(first) = declared.declarations.first()
+            && let Ty::List(of) = self.ty(&each.right)
+        {
+            self.learn(&first.id, *of);
+        }
+        self.visit_for_statement_left(&each.left);
+        self.visit_statement(&each.body);
+    }
+
+    fn visit_call_expression(&mut self, call: &CallExpression<'a>) {
+        self.visit_expression(&call.callee);
+        if let Expression::StaticMemberExpression(member) = &call.callee
+            && EACH.contains(&member.property.name.as_str())
+            && let Ty::List(of) = self.ty(&member.object)
+        {
+            match call.arguments.first() {
+                Some(Argument::ArrowFunctionExpression(function)) => self.first_is(&function.params, *of),
+                Some(Argument::FunctionExpression(function)) => self.first_is(&function.params, *of),
+                _ => {}
+            }
+        }
+        self.visit_arguments(&call.arguments);
+        if let Ty::Function { needs, takes, .. } = self.ty(&call.callee)
+            && call.arguments.len() < needs
+            && !call.arguments.iter().any(|argument| argument.is_spread())
+        {
+            self.tell(call.callee.span(), |reader| {
+                let (name, given) = (reader.text_of(call.callee.span()), call.arguments.len());
+                (format!("`{name}` is given {given} of at least {needs} arguments"), format!("it takes {takes}"))
+            });
+        }
+        let gives = self.given(call);
+        self.keep(call.span, gives);
+    }
+
+    fn visit_static_member_expression(&mut self, member: &StaticMemberExpression<'a>) {
+        walk::walk_static_member_expression(self, member);
+        let (of, name) = (self.ty(&member.object), member.property.name.as_str());
+        match self.types.member(&of, name) {
+            Some(ty) => self.keep(member.span, ty),
+            None if self.set.contains(name) => {}
+            None => self.tell(member.property.span, |reader| {
+                let object = reader.text_of(member.object.span());
+                let members = reader.types.members(&of);
+                let meant = match nearest(name, members.iter().copied()) {
+                    Some(meant) => format!("did you mean `{object}.{meant}`?"),
+                    None => format!("it has {}", members.join(", ")),
+                };
+                (format!("`{object}` has no `{name}`"), meant)
+            }),
+        }
+    }
+
+    fn visit_computed_member_expression(&mut self, member: &ComputedMemberExpression<'a>) {
+        walk::walk_computed_member_expression(self, member);
+        if let Ty::List(of) = self.ty(&member.object) {
+            self.keep(member.span, *of);
+        }
+    }
+
+    fn visit_array_expression(&mut self, array: &ArrayExpression<'a>) {
+        walk::walk_array_expression(self, array);
+        // All of one city and all of the other.
+        let mut all = array.elements.iter().map(|element| match element {
+            ArrayExpressionElement::SpreadElement(spread) => self.ty(&spread.argument),
+            _ => Ty::Any,
+        });
+        let first = all.next().unwrap_or(Ty::Any);
+        if all.all(|other| other == first) {
+            self.keep(array.span, first);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
