@@ -172,6 +172,12 @@ const whose = (line, slot) => (line + TURNS.indexOf(slot)) % 2; // the side whos
 const full = (line) => poem[line]?.every(Boolean) ?? false;
 const finished = (line) => Math.min(...poem[line].map((mark) => mark.age)); // seconds since its last word
 
+// What the clock here said so many seconds ago.
+function hour(age) {
+  const minutes = Math.floor((((here.clock.hour * 60 + here.clock.minute - age / 60) % 1440) + 1440) % 1440);
+  return `${String(Math.floor(minutes / 60)).padStart(2, "0")}:${String(minutes % 60).padStart(2, "0")}`;
+}
+
 /** The line that is written here, and its gap: the next of ours; while they are there, in turn. */
 function gap() {
   let first = Math.max(0, poem.length - 8);
@@ -197,8 +203,24 @@ function fall(slot, dt) {
   const one = here.bodies.length > 0 && here.bodies.length < 4 ? here.bodies[Math.floor(random(here.bodies.length))] : null;
   let x = one && random() < 0.7 ? one.x + random(-90, 90) : random(0.08, 0.92) * W;
   // Not over another one that has just begun to fall.
-  for (let i = 0; i < 8 && falling.some((w) => w.y < 160 && Math.abs(w.x - x) < 400); i++) x = random(0.08, 0.92) * W;
+  for (let i = 0; i < 8 && falling.some((w) => w.y < 200 && Math.abs(w.x - x) < 520); i++) x = random(0.08, 0.92) * W;
   falling.push({ slot, index: Math.floor(random(40)), x: clamp(x, 120, W - 120), y: -60, turned: 0, on: null, held: 0, seed: random(1000), since: now });
+}
+
+// Words that fall make room for each other, and stay whole on the canvas: two over each other are none.
+function apart(dt) {
+  const free = falling.filter((w) => !w.on), half = (w) => wide(word(w.slot, w.index, there.city), SIZE) / 2 + 26;
+  for (const a of free) {
+    for (const b of free) {
+      const room = half(a) + half(b), dx = b.x - a.x, dy = b.y - a.y;
+      if (a === b || dy < 0 || dy > 1.3 * SIZE || Math.abs(dx) > room) continue;
+      const near = (1 - Math.abs(dx) / room) * dt, aside = (dx === 0 ? 1 : Math.sign(dx)) * 160 * near;
+      a.x -= aside;
+      b.x += aside;
+      a.y -= 60 * dt; // the one above waits
+    }
+    a.x = clamp(a.x, half(a), W - half(a));
+  }
 }
 
 // How high somebody is at a place: their head, or an arm held out.
@@ -276,6 +298,7 @@ export function frame(given) {
       falling.splice(i, 1);
     } else if (!move(w, goal, given.dt)) falling.splice(i, 1);
   }
+  apart(given.dt);
   paper();
   const done = newest();
   verse(line, places, goal, done);
@@ -375,7 +398,7 @@ function verse(line, places, goal, done) {
   for (let l = line - 1; l >= 0 && before.length < 3; l--) if (full(l)) before.push(l);
   before.forEach((l, i) => {
     const words = order(here.city).map((slot) => word(slot, poem[l][slot].word, here.city)).join(GAPLESS.includes(tongue(here.city)) ? "" : " ");
-    draw.text(words, W / 2, LINE_Y - 128 - 50 * i, style(text, 30, { weight: 300, alpha: 0.5 - 0.14 * i, language: here.city.language }));
+    draw.text(`${hour(finished(l))}   ${words}`, W / 2, LINE_Y - 128 - 50 * i, style(text, 30, { weight: 300, alpha: 0.5 - 0.14 * i, language: here.city.language }));
   });
 }
 
@@ -390,7 +413,7 @@ function people() {
   // A finger is a light that words come to rest on; it comes and goes gently.
   draw.trail("fingers", { fade: 0.7 }, () => {
     for (const [site, colour] of [[there, theirs], [here, mine]]) {
-      for (const t of site.touches) draw.circle(t.x, t.y, 90, { fill: colour, soft: 120, alpha: site === here ? 0.2 : 0.1 });
+      for (const t of site.touches) draw.circle(t.x, t.y, 90, { fill: colour, soft: 120, alpha: (site === here ? 0.2 : 0.1) / (1 + site.touches.length / 4) });
     }
   });
   for (const t of here.touches) draw.circle(t.x, t.y, 34, { fill: "transparent", stroke: mine, width: 6, alpha: Math.min(0.9, 3 * t.age) });

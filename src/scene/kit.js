@@ -57,7 +57,7 @@ function kitSky() {
   const language = there.city.language, text = { size, fill: "white", align: "right", alpha: seen, language };
   const wide = size * (0.62 * Math.max(8, [...there.city.name].length + 1) + 0.2);
   left = x - DISC - wide - PAD;
-  draw.rect(...panel(), { fill: "#0b0e18", alpha: 0.5, radius: DISC + PAD });
+  draw.rect(...panel(), { fill: "#0b0e18", alpha: 0.66, radius: DISC + PAD });
   draw.text(there.city.name, x - DISC - 20 * UNIT, y - 3 * UNIT, text);
   draw.text(there.clock.text, x - DISC - 20 * UNIT, y + size * 0.86, { ...text, size: 0.8 * size, alpha: 0.8 * seen });
   const [high, low] = skyOf(there.sun.altitude);
