@@ -153,7 +153,8 @@ fn one_that_floods_is_held_back() {
     let began = Instant::now();
     drop(camera);
     assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
-    assert!(devices.left().is_empty(), "{:?}", devices.left());
+    // Who is killed is gone a moment later, on a machine that is busy.
+    assert!(until(SECOND, || devices.left().is_empty()), "{:?}", devices.left());
 }
 
 #[test]
