@@ -4,14 +4,14 @@ import { here, there, ours, draw, gradient, ease, mix, dials, canvas } from "moo
 const GROWS = 6; // seconds until a ring is gone
 
 // Events: the engine calls what you export. A body is a person whom the camera sees, a touch is a finger.
-export function down(touch) { leave(touch); }
-export function still(body) { leave(body.head); }
-export function meet(at) { leave(at, "gold"); } // people of both cities overlap: both cities are told
+export function down(touch) { ring(touch); }
+export function still(body) { ring(body.head); }
+export function meet(at) { if (here.lead) ring(at, "gold"); } // people of both cities overlap: both are told, one answers
 
 // `ours` is what both cities make: a ring that is left here is seen there, and the other way round.
-function leave(place, colour) {
+function ring(place, colour) {
   // Of a crowd at one place, one ring a second.
-  if (ours.rings.near(place, 200).some((ring) => ring.age < 1)) return;
+  if (ours.rings.near(place, 200).some((known) => known.age < 1)) return;
   ours.rings.add({ x: place.x, y: place.y }, { colour: colour ?? here.city.colour });
 }
 
@@ -20,9 +20,9 @@ export function frame({ now }) {
   const top = there.sun.up ? "#6f9fc8" : "#0a1024";
   draw.background(gradient.linear(0, 0, 0, canvas.height, [top, mix(top, here.city.colour, 0.3)]));
 
-  for (const ring of ours.rings.last(GROWS)) {
-    const t = ease.out(ring.age / GROWS);
-    draw.circle(ring.x, ring.y, 40 + t * dials.reach, { stroke: ring.colour, width: 12, alpha: 1 - t, blend: "add" });
+  for (const { x, y, age, colour } of ours.rings.last(GROWS)) {
+    const t = ease.out(age / GROWS);
+    draw.circle(x, y, 40 + t * dials.reach, { stroke: colour, width: 12, alpha: 1 - t });
   }
 
   // `look` tells the cities apart by colour and by texture. Without a camera or a link there is simply nobody.

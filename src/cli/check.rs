@@ -137,7 +137,9 @@ impl Review {
             self.refused.push(format!("installation.toml: there is no licence; {remedy}"));
         }
         if title == id {
-            self.advice.push("installation.toml: it has no title for people; write `title = \"…\"`".into());
+            self.advice.push(
+                "installation.toml: its title is its id still; write what people read, as `title = \"…\"`".into(),
+            );
         }
         match std::fs::read_to_string(dir.join("moongate.d.ts")) {
             Ok(types) if types != TYPES => self.advice.push(

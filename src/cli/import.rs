@@ -89,7 +89,7 @@ fn import_here(arguments: &Arguments) -> ExitCode {
             }
             let dir = dir.display();
             println!(
-                "{dir} is made. See it, and to change it, change what it was made from and import that again:\n\n    ./x rehearse {dir}\n"
+                "{dir} is made. See it:\n\n    ./x rehearse {dir}\n\nIts shader is not written for people: change what it was made from, and import that --into another folder."
             );
             ExitCode::SUCCESS
         }

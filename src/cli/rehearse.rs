@@ -242,7 +242,10 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
             let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
             let (wish, mut words) = keys.press(key, index, unix);
             match wish {
-                Wish::Cut(cut) => ocean.cut(cut),
+                Wish::Cut(cut) => {
+                    ocean.cut(cut);
+                    report.interrupted();
+                }
                 Wish::Far(one_way) => ocean.change(Sea { one_way, ..sea }),
                 Wish::Tell(word) => shows.iter_mut().flatten().for_each(|show| show.say(&word)),
                 Wish::Sleep(index, true) => {

@@ -9,6 +9,8 @@ const PARTED: Duration = Duration::from_secs(2);
 const FINGERS: f32 = 0.03;
 /// Outlines that are held against each other in one frame, at most: the rest comes in the next ones.
 const TESTS_MAX: usize = 200;
+/// Most who meet in one frame: a crowd that comes all at once meets over some frames, and a scene has room to answer.
+const MET_MAX: usize = 8;
 /// Most pairs that are remembered.
 const PAIRS_MAX: usize = 1_024;
 
@@ -33,7 +35,7 @@ impl Encounters {
     pub fn turn(&mut self, now: Duration, height: f32, here: &Presence, there: &Presence) -> Vec<Point> {
         let mut met = vec![];
         for (ours, theirs, at) in self.together(height, here, there) {
-            let room = self.pairs.len() < PAIRS_MAX;
+            let room = self.pairs.len() < PAIRS_MAX && met.len() < MET_MAX;
             match self.pairs.iter_mut().find(|(pair, _)| *pair == [ours, theirs]) {
                 Some((_, last)) => *last = now,
                 None if room => {
@@ -157,6 +159,17 @@ mod tests {
             Presence { touches: vec![], bodies: vec![Body { outline, ..Body::default() }] }
         };
         assert_eq!((met(&slant(0.0), &slant(10.0)), met(&slant(0.0), &slant(0.5))), (0, 1));
+    }
+
+    #[test]
+    fn a_crowd_that_comes_at_once_meets_over_some_frames() {
+        let crowd = |count: u16| {
+            let bodies = (0..count).flat_map(|id| square(id, 100.0, 100.0, 50.0).bodies).collect();
+            Presence { touches: vec![], bodies }
+        };
+        let (mut all, here, there) = (Encounters::default(), crowd(5), crowd(4));
+        let mut turn = |frame: u64| all.turn(Duration::from_millis(16 * frame), 1_000.0, &here, &there).len();
+        assert_eq!([0, 1, 2, 3].map(&mut turn), [8, 8, 4, 0]);
     }
 
     #[test]

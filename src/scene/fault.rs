@@ -1,8 +1,10 @@
 //! What is wrong with a script, told so that an artist can mend it.
 
+use super::names::members;
 use crate::manifest::nearest;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::LazyLock;
 
 /// A script's mistake: where, what, and what was meant.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -52,6 +54,20 @@ impl fmt::Display for ScriptFault {
 }
 
 impl std::error::Error for ScriptFault {}
+
+/// Line and column of a place in a text, from 1.
+pub(super) fn place(text: &str, at: usize) -> (u32, u32) {
+    let before = &text[..at];
+    let column = before.chars().rev().take_while(|letter| *letter != '\n').count() + 1;
+    (before.matches('\n').count() as u32 + 1, column as u32)
+}
+
+/// Where a word stands first, whole, after a place.
+pub(super) fn word_after(text: &str, word: &str, after: usize) -> Option<usize> {
+    let part = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || "_$".contains(letter));
+    let whole = |at: &usize| !part(text[..*at].chars().next_back()) && !part(text[at + word.len()..].chars().next());
+    text.match_indices(word).map(|(at, _)| at).filter(|at| *at >= after).find(whole)
+}
 
 /// Names that p5.js has and Moongate has under another one, or not.
 const FROM_P5: [(&str, &str); 53] = [
@@ -116,38 +132,17 @@ pub(super) fn from_p5(name: &str) -> Option<&'static str> {
 }
 
 /// What `draw` has.
-pub(super) const DRAW: [&str; 24] = [
-    "background",
-    "circle",
-    "ellipse",
-    "rect",
-    "line",
-    "arc",
-    "polyline",
-    "curve",
-    "polygon",
-    "body",
-    "inside",
-    "outside",
-    "trail",
-    "kept",
-    "particles",
-    "image",
-    "text",
-    "shader",
-    "push",
-    "pop",
-    "translate",
-    "rotate",
-    "scale",
-    "alpha",
-];
+static DRAW: LazyLock<Vec<String>> = LazyLock::new(|| members("draw"));
+/// What a city has; `lead` is of this one alone.
+static SITE: LazyLock<Vec<String>> = LazyLock::new(|| [members("there"), vec!["lead".into()]].concat());
 
-/// What a city has.
-const SITE: [&str; 14] = [
-    "touches", "bodies", "city", "clock", "sun", "flow", "stir", "look", "empty", "side", "share", "lead", "linked",
-    "delay",
-];
+fn nearest_of(name: &str, known: &'static [String]) -> Option<&'static str> {
+    nearest(name, known.iter().map(String::as_str))
+}
+
+fn has(known: &[String], name: &str) -> bool {
+    known.iter().any(|known| known == name)
+}
 
 /// What a city or a body has that is no function, and how it is used.
 const NO_FUNCTIONS: [(&str, &str); 6] = [
@@ -168,8 +163,8 @@ pub(super) fn remedy(problem: &str, source: &str, exports: &[&str]) -> String {
             return (*remedy).into();
         }
         let called = source.split("draw.").skip(1).filter_map(|rest| rest.split_once('(')).map(|(name, _)| name);
-        for name in called.filter(|name| !DRAW.contains(name)) {
-            if let Some(meant) = nearest(name, DRAW) {
+        for name in called.filter(|name| !has(&DRAW, name)) {
+            if let Some(meant) = nearest_of(name, &DRAW) {
                 return format!("did you mean `draw.{meant}`?");
             }
             if let Some(ours) = from_p5(name) {
@@ -196,13 +191,13 @@ pub(super) fn remedy(problem: &str, source: &str, exports: &[&str]) -> String {
         if exports.contains(&name) {
             return format!("add it to the import: import {{ {name} }} from \"moongate\"");
         }
-        if DRAW.contains(&name) {
+        if has(&DRAW, name) {
             return format!("`{name}` is `draw.{name}` here");
         }
         if let Some(ours) = from_p5(name) {
             return format!("`{name}` is {ours} here");
         }
-        if let Some(meant) = DRAW.into_iter().find(|known| known.eq_ignore_ascii_case(name)) {
+        if let Some(meant) = DRAW.iter().find(|known| known.eq_ignore_ascii_case(name)) {
             return format!("`{name}` is `draw.{meant}` here");
         }
         if matches!(name, "Date" | "performance") {
@@ -242,10 +237,10 @@ fn misspelt(source: &str) -> Option<(&'static str, &'static str)> {
             let Some(rest) = source[at + city.len()..].strip_prefix('.') else { continue };
             let end = rest.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(rest.len());
             let name = &rest[..end];
-            if before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_') || SITE.contains(&name) {
+            if before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_') || has(&SITE, name) {
                 continue;
             }
-            if let Some(meant) = nearest(name, SITE) {
+            if let Some(meant) = nearest_of(name, &SITE) {
                 return Some((city, meant));
             }
         }

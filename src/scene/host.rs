@@ -1,7 +1,7 @@
 //! The script itself, on QuickJS: loaded once, called once a frame, stopped when it runs too long.
 
 use super::api::{Stage, install};
-use super::fault::{ScriptFault, from_p5, remedy};
+use super::fault::{ScriptFault, from_p5, place, remedy, word_after};
 use super::keep::Keep;
 use super::message::{Act, CityCard, FromScene, Start};
 use super::{BUDGET_MS, MEMORY_MAX};
@@ -129,6 +129,8 @@ pub struct Host {
     clock: Rc<dyn Fn() -> Duration>,
     script: Script,
     started: bool,
+    /// The frame before failed: what it has left is to be forgotten in the script too.
+    failed: bool,
     context: Context,
     runtime: Runtime,
 }
@@ -166,7 +168,20 @@ impl Host {
             })?;
             Ok((Persistent::save(&ctx, sees), Persistent::save(&ctx, told), handlers, keep))
         })?;
-        Ok(Self { sees, told, handlers, keep, stage, deadline, clock, script, started: false, context, runtime })
+        Ok(Self {
+            sees,
+            told,
+            handlers,
+            keep,
+            stage,
+            deadline,
+            clock,
+            script,
+            started: false,
+            failed: false,
+            context,
+            runtime,
+        })
     }
 
     /// Runs one frame on what the scene sees. A picture comes out unless the script fails.
@@ -186,6 +201,7 @@ impl Host {
             // What a frame that fails has left would stay, and let the mended scene fail as well.
             acts.retain(|act| matches!(act, Act::Log(_)));
             kept.clear();
+            self.failed = true;
         }
         (picture.answers, picture.reflects) = (number, input);
         FromScene::Frame { picture: fault.is_none().then_some(picture), acts, kept, fault, took_us }
@@ -214,7 +230,7 @@ impl Host {
 
     fn calls(&mut self, ctx: &Ctx, json: &str) -> Result<()> {
         let sees = ctx.json_parse(json)?;
-        let calls: Array = self.sees.clone().restore(ctx)?.call((sees,))?;
+        let calls: Array = self.sees.clone().restore(ctx)?.call((sees, std::mem::take(&mut self.failed)))?;
         if !std::mem::replace(&mut self.started, true)
             && let Some(start) = self.handler(ctx, "start")?
         {
@@ -311,16 +327,8 @@ impl Script {
     /// Errors of imports have no place of their own: it is the line of the import.
     fn find_import(&self, problem: &str) -> Option<(u32, u32)> {
         let word = problem.split(['\'', '"']).nth(1)?;
-        let part =
-            |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || "_$".contains(letter));
         let after = self.text.find("import")?;
-        let (at, _) = self.text.match_indices(word).find(|(at, _)| {
-            let (before, rest) = (&self.text[..*at], &self.text[at + word.len()..]);
-            *at > after && !part(before.chars().next_back()) && !part(rest.chars().next())
-        })?;
-        let line = self.text[..at].lines().count().max(1);
-        let column = self.text[..at].chars().rev().take_while(|letter| *letter != '\n').count() + 1;
-        Some(((line + usize::from(column == 1 && at > 0)) as u32, column as u32))
+        word_after(&self.text, word, after).map(|at| place(&self.text, at))
     }
 }
 

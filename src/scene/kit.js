@@ -117,5 +117,5 @@ const bead = (from, t, strength) => {
 // Left, top, width and height of what is behind the sky and the clock.
 const panel = () => [left - PAD, CORNER.y - DISC - PAD, CORNER.x + DISC + 2 * PAD - left, 2 * (DISC + PAD)];
 
-// A touch has arrived: the panel's rim is lit, without anything over its words.
-const arrives = (age, stroke) => draw.rect(...panel(), { fill: "transparent", stroke, width: 5 * UNIT, radius: DISC + PAD, alpha: 1 - Math.min(1, age / LIT) });
+// A touch has arrived: the panel's rim is lit, without anything over its words; without a panel, a light goes out.
+const arrives = (age, stroke) => !native.kit.sky ? shine(CORNER, 2 * DISC, stroke, 1 - Math.min(1, age / LIT)) : draw.rect(...panel(), { fill: "transparent", stroke, width: 5 * UNIT, radius: DISC + PAD, alpha: 1 - Math.min(1, age / LIT) });

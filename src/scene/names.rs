@@ -3,7 +3,7 @@
 mod types;
 
 use super::edition::Edition;
-use super::fault::{ScriptFault, remedy};
+use super::fault::{ScriptFault, place, remedy};
 use crate::manifest::{Installation, nearest};
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{
@@ -87,7 +87,7 @@ pub fn nowhere(file: &str, text: &str, ours: &[&str], dials: &[&str]) -> Vec<Scr
     let mut found = reader.found;
     found.sort_by_key(|(span, ..)| span.start);
     let fault = |(span, problem, remedy): (Span, String, String)| {
-        ScriptFault::new(file, problem, remedy).at(Some(place(text, span)), text)
+        ScriptFault::new(file, problem, remedy).at(Some(place(text, span.start as usize)), text)
     };
     found.into_iter().map(fault).collect()
 }
@@ -102,15 +102,14 @@ impl Edition {
     }
 }
 
-/// Line and column, from 1.
-fn place(text: &str, span: Span) -> (u32, u32) {
-    let before = &text[..span.start as usize];
-    let column = before.chars().rev().take_while(|letter| *letter != '\n').count() + 1;
-    (before.matches('\n').count() as u32 + 1, column as u32)
+fn line_at(text: &str, span: Span) -> &str {
+    text.lines().nth(place(text, span.start as usize).0 as usize - 1).unwrap_or_default()
 }
 
-fn line_at(text: &str, span: Span) -> &str {
-    text.lines().nth(place(text, span).0 as usize - 1).unwrap_or_default()
+/// What something of the module has, such as `draw` or `there`.
+pub(super) fn members(export: &str) -> Vec<String> {
+    let types = Types::new(&[], &[]);
+    types.members(&types.export(export)).into_iter().map(str::to_owned).collect()
 }
 
 /// Members that a script sets on something: they are its own.

@@ -139,7 +139,8 @@ const HANDLERS = {
 };
 
 // Called by the engine, once a frame: takes the news in, and says which handlers to call with what.
-export function __sees(sees) {
+export function __sees(sees, failed) {
+  if (failed) undo();
   now = sees.now;
   const before = here.empty;
   look(here, sees.here, sees.dt);

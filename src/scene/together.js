@@ -227,7 +227,17 @@ function seeMarks({ anew, news, shared, lasting: lasts }) {
   }
 }
 
-let said = ""; // what this city has said of itself
+// The frame before failed, and the engine has taken nothing of it: neither is it here.
+function undo() {
+  for (const [seed, { mark, list, since, weight }] of pending) {
+    if (since !== now) continue;
+    pending.delete(seed);
+    Marks.remove(list, mark, weight);
+  }
+  if (saidAt === now) said = null;
+}
+
+let said = "", saidAt = -1; // what this city has said of itself, and when; null if that was not taken
 let heard = null; // and the other one
 const NOTHING = Object.freeze({});
 
@@ -254,6 +264,6 @@ export function __told() {
   const text = nothing ? "" : JSON.stringify(here.share);
   if (text !== said) {
     native.share(text);
-    said = text;
+    [said, saidAt] = [text, now];
   }
 }

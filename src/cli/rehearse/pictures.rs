@@ -47,6 +47,10 @@ impl Pictures {
     /// Asks for the pictures of a second; where the one of both will be, or of the one that is awake.
     pub fn ask(&mut self, shows: &mut [Option<Show>; 2], second: u64) -> PathBuf {
         let mut last = self.file("both", second);
+        // What another rehearsal has left there is not of this one.
+        for name in self.names.iter().map(String::as_str).chain(["both"]) {
+            let _ = std::fs::remove_file(self.file(name, second));
+        }
         for (show, name) in shows.iter_mut().zip(&self.names) {
             if let Some(show) = show {
                 let file = self.file(name, second);

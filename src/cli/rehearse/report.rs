@@ -52,6 +52,7 @@ pub struct Report {
     one_way: Duration,
     sites: [Site; 2],
     length: Duration,
+    interrupted: bool,
     ocean: Counts,
     /// Events made before this are judged; monotonic nanoseconds.
     judged_until: Option<u64>,
@@ -68,6 +69,7 @@ impl Report {
             one_way,
             sites: Default::default(),
             length: Duration::ZERO,
+            interrupted: false,
             ocean: Counts::default(),
             judged_until: None,
             judged_from: None,
@@ -122,6 +124,11 @@ impl Report {
         let site = &mut self.sites[index];
         (site.restarts, site.asleep) = (site.restarts + 1, false);
         (site.latest, site.earlier, site.first) = (None, None, None);
+    }
+
+    /// The link is cut by hand: what is lost or late then is nobody's fault, and is not judged.
+    pub fn interrupted(&mut self) {
+        self.interrupted = true;
     }
 
     /// The site of this index is put to sleep, until it is started again.

@@ -1,5 +1,7 @@
 //! Just enough of GLSL's words to change some of them: names, and calls with a texture as their first argument.
 
+use super::super::fault::{place, word_after};
+
 /// A source with spaces in place of its comments; lines stay where they are.
 pub(super) fn without_comments(source: &str) -> String {
     let mut plain = String::with_capacity(source.len());
@@ -79,11 +81,7 @@ pub(super) fn first_argument(rest: &str) -> Option<(&str, usize)> {
 
 /// The line and the column, from 1, at which a word stands first.
 pub(super) fn place_of(source: &str, name: &str) -> Option<(u32, u32)> {
-    let (index, line) = source.lines().enumerate().find(|(_, line)| has(line, name))?;
-    let part = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
-    let whole = |at: &usize| !part(line[..*at].chars().next_back()) && !part(line[at + name.len()..].chars().next());
-    let at = line.match_indices(name).map(|(at, _)| at).find(whole).unwrap_or_default();
-    Some((index as u32 + 1, line[..at].chars().count() as u32 + 1))
+    word_after(source, name, 0).map(|at| place(source, at))
 }
 
 #[cfg(test)]

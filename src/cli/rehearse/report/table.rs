@@ -154,22 +154,22 @@ fn site(report: &Report, index: usize) -> SiteSummary {
         Times::of(events.iter().filter_map(|event| since(event.made, of(event)?, one_way)).collect())
     };
     let latest = site.latest.as_ref();
-    let restarted = report.sites.iter().any(|site| site.restarts > 0);
+    let excused = report.interrupted || report.sites.iter().any(|site| site.restarts > 0);
     SiteSummary {
         name: report.names[index].clone(),
         linked_after_s: site.linked_after.map(|after| (after.as_secs_f64() * 100.0).round() / 100.0),
         events: events.len(),
-        // A show that is started again counts its touches anew, and what was under way is cut off: that is no fault of
-        // the link, and is not judged.
-        lost: if restarted { 0 } else { events.iter().filter(|event| event.arrived.is_empty()).count() },
-        doubled: if restarted { 0 } else { events.iter().filter(|event| event.arrived.len() > 1).count() },
+        // A show that is started again counts its touches anew, and what was under way is cut off, as by a cut that was
+        // asked for: that is no fault of the link, and is not judged.
+        lost: if excused { 0 } else { events.iter().filter(|event| event.arrived.is_empty()).count() },
+        doubled: if excused { 0 } else { events.iter().filter(|event| event.arrived.len() > 1).count() },
         arrived_ms: late(|event| event.arrived.first().copied()),
         drawn_ms: late(|event| event.drawn),
         own_ms: Times::of(events.iter().filter_map(|event| since(event.made, event.own?.0, 0.0)).collect()),
         own_frames: Times::of(events.iter().filter_map(|event| event.own.map(|own| f64::from(own.1))).collect()),
         bodies: bodies.here,
         bodies_there: bodies.there,
-        bodies_unseen: if restarted { 0 } else { bodies.unseen },
+        bodies_unseen: if excused { 0 } else { bodies.unseen },
         outline_ms: Times::of(outline_ms),
         outline_frames: Times::of(outline_frames),
         frames_per_second: (site.mean_frames_per_second() * 10.0).round() / 10.0,
