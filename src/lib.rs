@@ -15,7 +15,8 @@
 //! device/      link thread (QUIC), keys, introductions, relay, cameras and an invented street, touch sources and their
 //!              hub, recordings, cast, ocean, loudspeakers, scene process, clock
 //! ---- core: pure; no threads, no wall clock, no devices, no Bevy
-//! scene/       what an artist can say: Sees in, Picture and Acts out; the script's host; shaders from elsewhere
+//! scene/       what an artist can say: Sees in, Picture and Acts out; the script's host; shaders from elsewhere; what a
+//!              script names that is nowhere
 //! link/        greeting, clock, presence, events; tickets, relays; state machines, and a seeded path to test them over
 //! works/       marks, and how they are merged after any separation
 //! guard/       how open a site is: what may leave it, what may enter
