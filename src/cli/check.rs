@@ -81,7 +81,9 @@ fn check(arguments: &Arguments) -> Result<bool, Failure> {
         let [mean, longest] = seen.script_ms;
         let (people, twin) = (percent(seen.people[0].max(seen.people[1])), percent(u64::from(seen.linked)));
         println!("{:<10} {mean:>8.2} {longest:>8.2} {:>8} {people:>8} {twin:>8}", scenario.name, seen.items);
-        review.refused.extend(seen.refused().into_iter().map(|what| format!("{}: {what}", scenario.name)));
+        let of = |what: String| format!("{}: {what}", scenario.name);
+        review.refused.extend(seen.refused().into_iter().map(of));
+        review.advice.extend(seen.advised().map(of));
     }
     println!("{COLUMNS}");
     let of = |name: &str| all.iter().position(|scenario| scenario.name == name).map(|index| &seen[index]);

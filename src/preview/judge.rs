@@ -33,6 +33,8 @@ pub struct Seen {
     pub flashing: Option<Flashing>,
     /// Sounds, signals, marks and lines that the scene made.
     pub acts: [u64; 4],
+    /// Marks beyond what is kept.
+    pub left_out: u64,
     /// Frames in which somebody was seen, and in which somebody touched.
     pub people: [u64; 2],
     /// Frames in which the twin was there.
@@ -77,6 +79,7 @@ impl Seen {
         seen.script_ms = [ms(mean), ms(longest)];
         seen.items = town.items.iter().max().copied().unwrap_or_default();
         (seen.flashing, seen.acts, seen.people) = (watch.worst(), town.acts, town.seen);
+        seen.left_out = town.left_out;
         Ok(seen)
     }
 
@@ -103,6 +106,17 @@ impl Seen {
             ));
         }
         said
+    }
+
+    /// What a reviewer would ask about, without refusing it.
+    pub fn advised(&self) -> Option<String> {
+        (self.left_out > 0).then(|| {
+            let many = if self.left_out == 1 { "a mark is" } else { "marks are" };
+            format!(
+                "{} {many} left out: at most 60 a second are kept; add fewer, in `meet` only `if (here.lead)`",
+                self.left_out
+            )
+        })
     }
 
     /// True when the pictures of two situations can be told apart.

@@ -74,6 +74,8 @@ pub struct Town {
     pub faults: Vec<ScriptFault>,
     /// What the scene has done besides showing, by kind: sounds, signals, marks, lines.
     pub acts: [u64; 4],
+    /// Marks of it that were beyond what is kept.
+    pub left_out: u64,
     /// Script time of each frame, in microseconds.
     pub took_us: Vec<u64>,
     /// Things in each picture.
@@ -137,6 +139,7 @@ impl Town {
             shot: Shot::default(),
             faults: Vec::new(),
             acts: [0; 4],
+            left_out: 0,
             took_us: Vec::new(),
             items: Vec::new(),
             seen: [0; 2],
@@ -290,7 +293,7 @@ impl Town {
                 1
             }
             Act::Mark(draft) => {
-                self.together.leave(now, utc_ms, draft);
+                self.left_out = self.together.leave(now, utc_ms, draft).unwrap_or(self.left_out);
                 2
             }
             Act::Share(share) => {

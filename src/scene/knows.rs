@@ -13,7 +13,7 @@ const CITIES: [Colour; 2] = [Colour([110, 225, 255, 255]), Colour([255, 180, 105
 
 /// The picture with all that the scene was told of people and the link drawn over it.
 pub fn knows(picture: &Picture, sees: &Sees, canvas: [f32; 2]) -> Picture {
-    let mut labels = Labels { pen: Pen::over(picture.clone()), taken: Vec::new() };
+    let mut labels = Labels { pen: Pen::over(picture.clone()), taken: Vec::new(), width: canvas[0] };
     // A picture that is full has no room for it.
     let _ = draw(&mut labels, sees, canvas);
     labels.pen.finish()
@@ -24,12 +24,15 @@ struct Labels {
     pen: Pen,
     /// Left, top, right and bottom of each.
     taken: Vec<[f32; 4]>,
+    /// Of the canvas: none is cut at its right edge.
+    width: f32,
 }
 
 impl Labels {
     /// Writes words as near above a place as there is room.
     fn label(&mut self, words: &str, [x, y]: [f32; 2], size: f32, fill: Colour) -> Result<(), Full> {
         let wide = 0.6 * size * words.chars().count() as f32;
+        let x = x.min(self.width - wide).max(0.0);
         let place = |steps: u16| {
             let bottom = y - size * 1.1 * f32::from(steps);
             [x, bottom - size, x + wide, bottom]

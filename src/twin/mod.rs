@@ -127,6 +127,8 @@ struct Loop {
     uniforms: Arc<Uniforms>,
     /// When it was another one.
     changed: Duration,
+    /// A mistake is written over the picture.
+    mistaken: bool,
     /// The last picture, while a mistake is written over it.
     below: Option<Arc<Picture>>,
     logged: Duration,
@@ -189,6 +191,7 @@ impl TwinParts {
             edition: None,
             uniforms: Arc::default(),
             changed: Duration::ZERO,
+            mistaken: false,
             below: None,
             logged: Duration::ZERO,
             logs: 0,
@@ -263,7 +266,9 @@ impl Loop {
             self.audio.only(&edition.sounds.iter().chain(before).collect::<Vec<_>>());
             self.together.lost(edition.installation.lost);
             self.dials.declare(&edition.installation.dials);
-            self.edition = Some(edition.clone());
+            if self.edition.replace(edition.clone()).is_some() && self.rehearsal.is_some() {
+                tracing::info!("scene: {}", self.comes());
+            }
         }
         for act in acts {
             self.act(now, act);
@@ -285,6 +290,7 @@ impl Loop {
             self.fresh = Some(now);
         }
         let mistake = self.mistake(now);
+        self.mistaken = mistake.is_some();
         let is_fresh = self.fresh.is_some_and(|fresh| now.saturating_sub(fresh) < STALE);
         let picture = match picture.or_else(|| self.below.clone().filter(|_| is_fresh)) {
             Some(picture) => picture,
@@ -306,6 +312,15 @@ impl Loop {
         let over = self.sees.as_ref().map(|sees| knows(picture, sees, self.canvas));
         let words = rehearsal.words(now);
         words.map(|words| caption(over.as_ref().unwrap_or(picture), &words, self.canvas)).or(over)
+    }
+
+    /// What an artist is told when another edition is seen.
+    fn comes(&self) -> &'static str {
+        match (self.scene.status().refused, self.mistaken) {
+            (Some(_), _) => "the one before is shown again",
+            (None, true) => "mended; what was saved is shown",
+            (None, false) => "what was saved is shown",
+        }
     }
 
     /// What an artist is to be told now.
@@ -373,7 +388,11 @@ impl Loop {
             }
             Act::Mark(draft) => {
                 let utc = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-                self.together.leave(now, utc, draft);
+                if let Some(excess) = self.together.leave(now, utc, draft)
+                    && excess.is_power_of_two()
+                {
+                    tracing::warn!("scene: {excess} marks are left out: at most 60 a second are kept");
+                }
             }
             Act::Share(data) => self.link.say(data),
             Act::Log(line) => {

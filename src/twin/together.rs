@@ -15,7 +15,7 @@ use std::time::Duration;
 const MARKS_A_FRAME: usize = 250;
 /// And of such weight.
 const WEIGHT_A_FRAME: usize = 256 << 10;
-/// Marks that a scene may leave in a second, and at once; what is beyond is left out and said in the log.
+/// Marks that a scene may leave in a second, and at once; what is beyond is left out.
 const RATE: (f64, f64) = (60.0, 240.0);
 /// And the same in bytes.
 const BYTES: (f64, f64) = (65_536.0, 524_288.0);
@@ -183,16 +183,14 @@ impl<B: Bond> Together<B> {
         }
     }
 
-    /// The scene has a visitor leave something.
-    pub fn leave(&mut self, now: Duration, utc_ms: u64, draft: Draft) {
+    /// The scene has a visitor leave something. How many were left out until now, if this one is.
+    pub fn leave(&mut self, now: Duration, utc_ms: u64, draft: Draft) -> Option<u64> {
         let bytes = (draft.said.len() + draft.name.len() + 64) as f64;
         if !self.allowed[0].take(now, 1.0) || !self.allowed[1].take(now, bytes) {
             self.excess += 1;
-            if self.excess.is_power_of_two() {
-                tracing::warn!("scene: {} marks are left out: at most 60 a second are kept", self.excess);
-            }
-            return;
+            return Some(self.excess);
         }
         self.link.mark(now, utc_ms, draft);
+        None
     }
 }
