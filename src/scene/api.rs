@@ -2,9 +2,7 @@
 
 use super::ACTS_MAX;
 use super::bodies::{self, Field};
-use super::call::{
-    ARC, BLENDS, BODY, CIRCLE, CURVE, Call, ELLIPSE, LINE, POLYGON, POLYLINE, RECT, STRING_MAX, TEXT, article,
-};
+use super::call::{BLENDS, Call, STRING_MAX, article};
 use super::layers::{Keeping, function, keep, keeps_more, kept, trail};
 use super::message::{Act, Start};
 use super::noise::Noise;
@@ -14,11 +12,12 @@ use super::pen::{Full, Pen};
 use super::picture::{Along, Blend, Gradient, Shape};
 use super::shader::Params;
 use super::smooth::{curve, finest};
+use super::style::{ARC, BODY, CIRCLE, CURVE, ELLIPSE, LINE, POLYGON, POLYLINE, RECT, TEXT};
 use super::words::Words;
 use crate::manifest::nearest;
 use crate::works::Draft;
-use rquickjs::function::{FromParam, ParamRequirement, ParamsAccessor};
-use rquickjs::{Ctx, Function, Object, Result, Value};
+use rquickjs::function::{self, IntoJsFunc, ParamRequirement};
+use rquickjs::{Ctx, Function, IntoJs, Object, Result, Value};
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -99,30 +98,47 @@ pub(super) struct Natives<'a, 'js> {
 
 impl<'js> Natives<'_, 'js> {
     /// A native function under a name, with what its messages say.
-    pub fn add<R: rquickjs::IntoJs<'js> + 'js>(
+    pub fn add<R: IntoJs<'js> + 'js>(
         &self,
         to: &Object<'js>,
         (key, name, usage): (&str, &'static str, &'static str),
         body: impl Fn(&Call<'_, 'js>, &Shared) -> Result<R> + 'js,
     ) -> Result<()> {
-        let (stage, words) = (self.stage.clone(), self.words.clone());
-        let function = Function::new(self.ctx.clone(), move |ctx: Ctx<'js>, arguments: Arguments<'js>| {
-            body(&Call { ctx: &ctx, name, usage, arguments: &arguments.0, words: &words }, &stage)
-        })?;
+        let native = Native { name, usage, stage: self.stage.clone(), words: self.words.clone(), body };
+        let function = Function::new(self.ctx.clone(), native)?;
         to.set(key, function.with_name(key)?)
     }
 }
 
-/// The arguments of a call, without room of their own where they are few.
-struct Arguments<'js>(SmallVec<[Value<'js>; 6]>);
+/// One native function. It takes its arguments as they lie: to have them taken apart costs as much as to draw a circle.
+struct Native<'js, F> {
+    name: &'static str,
+    usage: &'static str,
+    stage: Shared,
+    words: Words<'js>,
+    body: F,
+}
 
-impl<'js> FromParam<'js> for Arguments<'js> {
-    fn param_requirement() -> ParamRequirement {
+impl<'js, R, F> IntoJsFunc<'js, (R,)> for Native<'js, F>
+where
+    R: IntoJs<'js>,
+    F: Fn(&Call<'_, 'js>, &Shared) -> Result<R> + 'js,
+{
+    fn param_requirements() -> ParamRequirement {
         ParamRequirement::any()
     }
 
-    fn from_param(params: &mut ParamsAccessor<'_, 'js>) -> Result<Self> {
-        Ok(Self((0..params.len()).map(|_| params.arg()).collect()))
+    fn call(&self, params: function::Params<'_, 'js>) -> Result<Value<'js>> {
+        // Few have room of their own.
+        let mut arguments = SmallVec::<[Value; 6]>::new();
+        for index in 0..params.len() {
+            if let Some(argument) = params.arg(index) {
+                arguments.push(argument);
+            }
+        }
+        let ctx = params.ctx();
+        let Self { name, usage, stage, words, body } = self;
+        body(&Call { ctx, name, usage, arguments: &arguments, words }, stage)?.into_js(ctx)
     }
 }
 

@@ -5,12 +5,11 @@ use super::api::Shared;
 use super::bodies::points;
 use super::colour::Colour;
 use super::pen::Full;
-use super::pen::Letters;
-use super::picture::{Align, Blend, Gradient, Paint, Pattern};
+use super::picture::{Blend, Gradient};
 use super::smooth::smooth;
 use super::words::Words;
 use crate::manifest::nearest;
-use rquickjs::{Array, Atom, Coerced, Ctx, Error, Exception, Result, Value};
+use rquickjs::{Array, Coerced, Ctx, Error, Exception, Result, Value};
 
 /// Longest text of one call, in bytes.
 pub(super) const STRING_MAX: usize = 4_000;
@@ -26,43 +25,6 @@ pub(super) struct Call<'a, 'js> {
     pub words: &'a Words<'js>,
 }
 
-/// What can be said of how a thing looks.
-pub(super) struct Kind {
-    /// As messages call it.
-    name: &'static str,
-    keys: &'static [&'static str],
-    /// Where nothing is said it is filled white; otherwise its stroke is white.
-    filled: bool,
-}
-
-pub(super) const CIRCLE: Kind =
-    Kind { name: "a circle", keys: &["fill", "pattern", "stroke", "width", "soft", "alpha", "blend"], filled: true };
-pub(super) const RECT: Kind = Kind {
-    name: "a rect",
-    keys: &["fill", "pattern", "stroke", "width", "soft", "alpha", "blend", "radius"],
-    filled: true,
-};
-pub(super) const LINE: Kind =
-    Kind { name: "a line", keys: &["stroke", "width", "soft", "alpha", "blend"], filled: false };
-pub(super) const POLYLINE: Kind =
-    Kind { name: "a polyline", keys: &["stroke", "width", "soft", "alpha", "blend", "closed"], filled: false };
-pub(super) const ELLIPSE: Kind = Kind { name: "an ellipse", ..CIRCLE };
-pub(super) const ARC: Kind = Kind { name: "an arc", ..LINE };
-pub(super) const CURVE: Kind = Kind {
-    name: "a curve",
-    keys: &["stroke", "width", "soft", "alpha", "blend", "closed", "fill", "pattern"],
-    filled: false,
-};
-pub(super) const POLYGON: Kind = Kind { name: "a polygon", ..CIRCLE };
-pub(super) const BODY: Kind = Kind { name: "a body", ..CIRCLE };
-pub(super) const TEXT: Kind = Kind {
-    name: "a text",
-    keys: &["fill", "alpha", "blend", "size", "readable", "align", "bold", "weight", "wrap", "leading", "language"],
-    filled: true,
-};
-pub(super) const IMAGE: Kind =
-    Kind { name: "an image", keys: &["fill", "alpha", "blend", "part", "center"], filled: true };
-
 /// How things can meet what is below.
 pub(super) const BLENDS: [(&str, Blend); 6] = [
     ("over", Blend::Over),
@@ -76,12 +38,8 @@ pub(super) const BLENDS: [(&str, Blend); 6] = [
 pub(super) const GRADIENT: &str = "__gradient";
 /// Gradients remembered by their texts.
 const GRADIENTS_MAX: usize = 500;
-/// An em square that can be read from so far away, as a fraction of the distance: the small letters are then 16 minutes of arc
-/// high, as DIN 1450 wants of what is read in passing.
-const READABLE: f32 = 0.009;
-
 /// What other tools call something, and what it is called here.
-const ALIASES: [(&str, &str); 15] = [
+pub(super) const ALIASES: [(&str, &str); 15] = [
     ("color", "fill"),
     ("colour", "fill"),
     ("strokeWidth", "width"),
@@ -98,19 +56,6 @@ const ALIASES: [(&str, &str); 15] = [
     ("lifetime", "life"),
     ("lifespan", "life"),
 ];
-
-/// A style as a script gives it.
-pub(super) struct Style {
-    pub paint: Paint,
-    pub radius: f32,
-    pub letters: Letters,
-    pub language: Option<String>,
-    pub closed: bool,
-    /// Of an image: left, top, width, height in its pixels.
-    pub part: Option<[f32; 4]>,
-    /// Its place is its middle.
-    pub center: bool,
-}
 
 impl<'js> Call<'_, 'js> {
     pub fn wrong(&self, problem: impl std::fmt::Display) -> Error {
@@ -180,101 +125,6 @@ impl<'js> Call<'_, 'js> {
         self.full(stage.pen.gradient(gradient)).map(Some)
     }
 
-    /// A colour, or white and a gradient.
-    fn fill(&self, stage: &Shared, value: &Value<'js>, key: &str) -> Result<(Colour, u8)> {
-        match self.gradient(stage, value)? {
-            Some(gradient) => Ok((Colour([255; 4]), gradient)),
-            None => Ok((self.colour(value, key)?, 0)),
-        }
-    }
-
-    pub fn style(&self, stage: &Shared, index: usize, kind: &Kind) -> Result<Style> {
-        let mut style = Style {
-            paint: Paint { width: 1.0, ..Paint::default() },
-            radius: 0.0,
-            letters: Letters::default(),
-            language: None,
-            closed: false,
-            part: None,
-            center: false,
-        };
-        let white = Colour([255; 4]);
-        let Some(value) = self.arguments.get(index).filter(|value| !value.is_undefined()) else {
-            *(if kind.filled { &mut style.paint.fill } else { &mut style.paint.stroke }) = white;
-            return Ok(style);
-        };
-        let Some(object) = value.as_object().filter(|object| !object.is_array() && !object.is_function()) else {
-            return Err(
-                self.wrong(format!("the style is {}, not an object such as {{ fill: \"white\" }}", article(value)))
-            );
-        };
-        let mut alpha = 1.0;
-        let mut coloured = false;
-        for entry in object.props::<Atom, Value>() {
-            let (atom, value) = entry?;
-            if value.is_undefined() {
-                continue;
-            }
-            let key = self.words.key(&atom)?;
-            if !kind.keys.contains(&&*key) {
-                let alias = ALIASES.iter().find(|(alias, _)| *alias == key).map(|(_, ours)| *ours);
-                let other = match &*key {
-                    "fill" if !kind.filled => Some("stroke"),
-                    "stroke" if kind.filled => Some("fill"),
-                    "width" if kind.keys.contains(&"wrap") => Some("wrap"),
-                    _ => None,
-                };
-                let meant = other.or(alias.filter(|ours| kind.keys.contains(ours)));
-                let meant = meant.or_else(|| nearest(&key, kind.keys.iter().copied()));
-                let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
-                return Err(self.wrong(format!("{} has no `{key}`{meant}", kind.name)));
-            }
-            let paint = &mut style.paint;
-            match &*key {
-                "fill" => {
-                    (paint.fill, paint.gradients[0]) = self.fill(stage, &value, "fill")?;
-                    coloured = true;
-                }
-                "stroke" => {
-                    (paint.stroke, paint.gradients[1]) = self.fill(stage, &value, "stroke")?;
-                    coloured = true;
-                }
-                "width" => paint.width = self.as_number(&value, "width")?.max(0.0),
-                "soft" => paint.soft = self.as_number(&value, "soft")?.max(0.0),
-                "alpha" => alpha = self.as_number(&value, "alpha")?,
-                "blend" => paint.blend = self.word(&value, "blend", BLENDS)?,
-                "pattern" => {
-                    let words = [("plain", Pattern::Plain), ("lines", Pattern::Lines), ("dots", Pattern::Dots)];
-                    paint.pattern = self.word(&value, "pattern", words)?;
-                }
-                "radius" => style.radius = self.as_number(&value, "radius")?.max(0.0),
-                "size" => style.letters.size = self.as_number(&value, "size")?.clamp(0.5, 4_000.0),
-                "readable" => {
-                    let metres = self.as_number(&value, "readable")?;
-                    style.letters.size = (metres * READABLE * stage.borrow().metre).clamp(0.5, 4_000.0);
-                }
-                "align" => {
-                    let words = [("left", Align::Left), ("center", Align::Center), ("right", Align::Right)];
-                    style.letters.align = self.word(&value, "align", words)?;
-                }
-                "bold" => style.letters.weight = if self.truth(&value, "bold")? { 700 } else { 400 },
-                "weight" => style.letters.weight = self.as_number(&value, "weight")?.clamp(1.0, 1_000.0) as u16,
-                "wrap" => style.letters.wrap = self.as_number(&value, "wrap")?.max(0.0),
-                "leading" => style.letters.leading = self.as_number(&value, "leading")?.clamp(0.2, 10.0),
-                "center" => style.center = self.truth(&value, "center")?,
-                "part" => style.part = Some(self.part(&value)?),
-                "closed" => style.closed = self.truth(&value, "closed")?,
-                _ => style.language = Some(self.words(&value, "language")?),
-            }
-        }
-        if !coloured {
-            *(if kind.filled { &mut style.paint.fill } else { &mut style.paint.stroke }) = white;
-        }
-        style.paint.fill = style.paint.fill.faded(alpha);
-        style.paint.stroke = style.paint.stroke.faded(alpha);
-        Ok(style)
-    }
-
     /// Goes through what is said of something, if anything is; a key that it has not is an error, with what was meant.
     pub fn options(
         &self,
@@ -310,16 +160,6 @@ impl<'js> Call<'_, 'js> {
             return Err(self.wrong(format!("{what} has {} numbers, not [from, to]", pair.len())));
         }
         Ok([self.as_number(&pair.get(0)?, what)?, self.as_number(&pair.get(1)?, what)?])
-    }
-
-    fn part(&self, value: &Value<'js>) -> Result<[f32; 4]> {
-        let wrong = || self.wrong("the part is no [left, top, width, height] in the image's pixels");
-        let array = value.as_array().filter(|array| array.len() == 4).ok_or_else(wrong)?;
-        let mut part = [0.0; 4];
-        for (side, value) in part.iter_mut().zip(array.iter::<Value>()) {
-            *side = self.as_number(&value?, "a side of the part")?;
-        }
-        Ok(part)
     }
 
     pub fn truth(&self, value: &Value<'js>, key: &str) -> Result<bool> {

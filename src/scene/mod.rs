@@ -28,6 +28,7 @@ mod picture;
 mod shader;
 mod sky;
 mod smooth;
+mod style;
 mod swarm;
 mod uniforms;
 mod words;

@@ -2,9 +2,10 @@
 
 use super::STOPS_MAX;
 use super::api::{Shared, folder_has};
-use super::call::{Call, GRADIENT, IMAGE, article};
+use super::call::{Call, GRADIENT, article};
 use super::colour::Colour;
 use super::picture::{Along, Gradient, Transform};
+use super::style::IMAGE;
 use crate::manifest::nearest;
 use rquickjs::{Object, Result, Value};
 

@@ -2,17 +2,12 @@
 //! drawing what it says.
 
 use super::colour::Colour;
+use super::style::{KEYS, Key};
 use rquickjs::{Atom, Ctx, Error, Result, String as Text, Value};
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
-/// What can be said of how a thing looks.
-const KEYS: [&str; 19] = [
-    "fill", "stroke", "width", "alpha", "blend", "soft", "pattern", "radius", "size", "readable", "align", "bold",
-    "weight", "wrap", "leading", "center", "part", "closed", "language",
-];
 /// Colours remembered by the words they were written in.
 const COLOURS_MAX: usize = 1_000;
 
@@ -29,17 +24,17 @@ pub(super) struct Words<'js> {
 
 impl<'js> Words<'js> {
     pub fn new(ctx: &Ctx<'js>) -> Result<Self> {
-        let keys = KEYS.into_iter().map(|key| Atom::from_str(ctx.clone(), key)).collect::<Result<_>>()?;
+        let keys = KEYS.into_iter().map(|(key, _)| Atom::from_str(ctx.clone(), key)).collect::<Result<_>>()?;
         let (keys, colours) = (Rc::<Vec<Atom>>::new(keys), Rc::<Colours>::default());
         let words = Self { keys: Rc::downgrade(&keys), colours: Rc::downgrade(&colours) };
         let kept = ctx.store_userdata(keys).is_ok() && ctx.store_userdata(colours).is_ok();
         if kept { Ok(words) } else { Err(Error::Unknown) }
     }
 
-    /// What a key says.
-    pub fn key(&self, key: &Atom<'js>) -> Result<Cow<'static, str>> {
-        let known = self.keys.upgrade().and_then(|keys| keys.iter().position(|known| known == key));
-        known.map_or_else(|| key.to_string().map(Cow::Owned), |index| Ok(Cow::Borrowed(KEYS[index])))
+    /// What a key says, if it says anything.
+    pub fn key(&self, key: &Atom<'js>) -> Option<Key> {
+        let index = self.keys.upgrade()?.iter().position(|known| known == key)?;
+        Some(KEYS[index].1)
     }
 
     /// The colour that a text says, as `parse` reads it when it is said for the first time.
