@@ -1,13 +1,13 @@
 //! `moongate preview DIR`: pictures of a scene in situations that a venue will have, without waiting for them.
 
-use crate::device::scene_process::SceneCommand;
+mod film;
+mod sheet;
+
 use crate::manifest::City;
-use crate::preview::{Plan, Scenario, World};
-use crate::scene::{Edition, caption};
-use crate::stage::Studio;
+use crate::preview::Scenario;
+use crate::scene::Edition;
+use film::{Film, MOVING};
 use image::RgbaImage;
-use image::imageops::{FilterType, resize};
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -22,19 +22,20 @@ pub struct Arguments {
     #[arg(value_name = "DIR")]
     installation: String,
     /// Where pictures go.
-    #[arg(long, value_name = "DIR", default_value = "pictures")]
+    #[arg(long, value_name = "DIR", default_value = "pictures", conflicts_with = "sheet")]
     pictures: PathBuf,
     /// Moments to picture, after the beginning.
     #[arg(long, value_name = "TIMES", value_delimiter = ',', value_parser = super::duration, default_value = "8s")]
     at: Vec<Duration>,
     /// Situations: nobody, one, meeting, forty, vandal, asleep, cut (from 4 s to 8 s); or all of these. Also those that a
-    /// check compares: empty, bodies, hands.
-    #[arg(long, value_name = "NAME", num_args = 1.., default_values = ["meeting"])]
+    /// check compares: empty, bodies, hands. Without it: meeting, and on a sheet all but the vandal.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
     scenario: Vec<String>,
     /// Also a moving picture of each situation, up to the last moment: an animated PNG.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sheet")]
     moving: bool,
-    /// One picture of all situations beside each other, for a README, in place of single ones.
+    /// One picture of the situations beside each other, for a README, in place of single ones; of several moments, a row
+    /// for each situation. Of one moment, the cut link is shown while it is cut.
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
     /// The two cities; pictures are of the first.
@@ -53,20 +54,6 @@ pub struct Arguments {
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
 }
-
-/// The situations of a sheet, each with the moment that is shown and what is written under it.
-const SHEET: [(&str, &str); 6] = [
-    ("nobody", "nobody"),
-    ("one", "one person here"),
-    ("meeting", "people in both cities"),
-    ("forty", "forty in both cities"),
-    ("asleep", "the twin is asleep"),
-    ("cut", "the link is cut"),
-];
-const COLUMNS: u32 = 2;
-/// Width of a picture on a sheet, and of a moving one; pictures a second of the latter.
-const TILE: u32 = 640;
-const MOVING: (u32, f64) = (480, 12.5);
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -90,11 +77,13 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 fn preview(arguments: &Arguments) -> Result<(), Failure> {
     let edition = Arc::new(Edition::read(&super::find_installation(&arguments.installation)?)?);
     if let Some(file) = &arguments.sheet {
-        return sheet(arguments, &edition, file);
+        return sheet::sheet(arguments, &edition, file);
     }
     std::fs::create_dir_all(&arguments.pictures)
         .map_err(|why| format!("{}: the folder cannot be made ({why})", arguments.pictures.display()))?;
-    for scenario in scenarios(&arguments.scenario)? {
+    let meeting = ["meeting".to_owned()];
+    let names = if arguments.scenario.is_empty() { &meeting[..] } else { &arguments.scenario };
+    for scenario in scenarios(names)? {
         let mut film = Film::new(arguments, &edition, scenario, arguments.width)?;
         let mut moving = Vec::new();
         for at in sorted(&arguments.at) {
@@ -104,6 +93,7 @@ fn preview(arguments: &Arguments) -> Result<(), Failure> {
             let name = format!("{}-{}s.png", scenario.name, at.as_secs_f64());
             let file = arguments.pictures.join(name);
             save(&film.picture(at)?, &file)?;
+            println!("{}  ({})", file.display(), film.people());
         }
         film.tell();
         if !moving.is_empty() {
@@ -137,103 +127,6 @@ fn sorted(times: &[Duration]) -> Vec<Duration> {
     times
 }
 
-/// Pictures of one situation, in order.
-struct Film {
-    world: World,
-    studio: Studio,
-    edition: Arc<Edition>,
-    /// Places of faults that were said.
-    said: HashSet<(String, Option<(u32, u32)>)>,
-}
-
-impl Film {
-    fn new(arguments: &Arguments, edition: &Arc<Edition>, scenario: Scenario, width: u32) -> Result<Self, Failure> {
-        let plan = Plan {
-            edition: edition.clone(),
-            command: SceneCommand::own()?,
-            cities: [arguments.between[0], arguments.between[1]],
-            scenario,
-            seed: arguments.seed,
-            unix: arguments.when,
-            rate: arguments.rate,
-        };
-        let canvas = edition.installation.canvas_size();
-        let height = (width as f32 * canvas[1] / canvas[0]).round().max(1.0) as u32;
-        let studio = Studio::new(canvas, [width, height])?;
-        Ok(Self { world: World::new(&plan)?, studio, edition: edition.clone(), said: HashSet::new() })
-    }
-
-    /// The picture at a moment. All before are painted too, since trails and buffers are made of them.
-    fn picture(&mut self, at: Duration) -> Result<RgbaImage, Failure> {
-        self.run_to(at, None)?;
-        self.paint(None)
-    }
-
-    /// Goes on until then; `every` so many seconds a picture for a moving one.
-    fn run_to(&mut self, until: Duration, every: Option<f64>) -> Result<Vec<RgbaImage>, Failure> {
-        let mut pictures = Vec::new();
-        while self.world.now() < until {
-            let before = self.world.now().as_secs_f64();
-            self.world.turn()?;
-            self.say();
-            let painted = self.paint(None)?;
-            let now = self.world.now().as_secs_f64();
-            if every.is_some_and(|every| (before / every).floor() < (now / every).floor()) {
-                let height = (painted.height() * MOVING.0 / painted.width()).max(1);
-                pictures.push(resize(&painted, MOVING.0, height, FilterType::Triangle));
-            }
-        }
-        Ok(pictures)
-    }
-
-    /// Says what is wrong, once for a place.
-    fn say(&mut self) {
-        for fault in &self.world.towns()[0].faults {
-            if self.said.insert((fault.file.clone(), fault.place)) {
-                eprintln!("{fault}");
-            }
-        }
-    }
-
-    fn paint(&mut self, words: Option<&str>) -> Result<RgbaImage, Failure> {
-        let shot = self.world.towns()[0].shot();
-        let [here, there] = &shot.watched;
-        let canvas = self.edition.installation.canvas_size();
-        let written = words.map(|words| caption(&shot.picture, words, canvas));
-        let picture = written.as_ref().unwrap_or(&shot.picture);
-        Ok(self.studio.paint(picture, Some(&self.edition), [here, there], &shot.uniforms)?)
-    }
-
-    fn tell(&self) {
-        for fault in self.studio.faults() {
-            eprintln!("{}: this machine's graphics driver refuses it: {}", fault.shader, fault.why);
-        }
-    }
-}
-
-/// All situations on one picture.
-fn sheet(arguments: &Arguments, edition: &Arc<Edition>, file: &Path) -> Result<(), Failure> {
-    let at = sorted(&arguments.at)[0];
-    let mut tiles = Vec::new();
-    for (name, words) in SHEET {
-        let scenario = Scenario::named(name).ok_or("a situation of the sheet is none")?;
-        let mut film = Film::new(arguments, edition, scenario, TILE)?;
-        // The link is cut from the fourth second to the eighth.
-        let at = scenario.cut.map_or(at, |[from, to]| from + (to - from).mul_f64(0.75));
-        film.run_to(at, None)?;
-        tiles.push(film.paint(Some(words))?);
-        film.tell();
-    }
-    let (width, height) = tiles[0].dimensions();
-    let rows = (tiles.len() as u32).div_ceil(COLUMNS);
-    let mut all = RgbaImage::new(width * COLUMNS, height * rows);
-    for (i, tile) in tiles.iter().enumerate() {
-        let i = i as u32;
-        image::imageops::replace(&mut all, tile, i64::from(i % COLUMNS * width), i64::from(i / COLUMNS * height));
-    }
-    save(&all, file)
-}
-
 fn save(picture: &RgbaImage, file: &Path) -> Result<(), Failure> {
     let told = |why: image::ImageError| format!("{}: cannot be written ({why})", file.display());
     let jpeg = file.extension().is_some_and(|ending| ending == "jpg" || ending == "jpeg");
@@ -243,7 +136,6 @@ fn save(picture: &RgbaImage, file: &Path) -> Result<(), Failure> {
     } else {
         picture.save(file).map_err(told)?;
     }
-    println!("{}", file.display());
     Ok(())
 }
 

@@ -65,7 +65,7 @@ impl Seen {
         }
         let town = &world.towns()[0];
         for fault in &town.faults {
-            if seen.faults.iter().all(|known| (&known.file, known.place) != (&fault.file, fault.place)) {
+            if seen.faults.iter().all(|known| !known.is_same(fault)) {
                 seen.faults.push(fault.clone());
             }
         }

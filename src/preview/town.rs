@@ -1,6 +1,6 @@
 //! One site of a virtual world: who is in front of it, what its scene sees, and what it shows.
 
-use super::eyes::Eyes;
+use super::eyes::{Eyes, WALL};
 use super::scenario::Guests;
 use crate::device::cast::{self, Play};
 use crate::device::key::SiteKey;
@@ -119,7 +119,8 @@ impl Town {
         link.handle_path(now);
         let wire = Wire(Rc::new(RefCell::new((link, News::default()))));
         let cards = [CityCard::of(site.city), CityCard::of(site.there)];
-        let setting = Setting { here: cards[0].clone(), there: cards[1].clone(), side, seed: site.seed, metres: None };
+        let setting =
+            Setting { here: cards[0].clone(), there: cards[1].clone(), side, seed: site.seed, metres: Some(WALL) };
         let lost = edition.installation.lost;
         Ok(Self {
             board: Board::new(canvas, vec![View::of(canvas, [0.0, 0.0, 1.0, 1.0])]),
@@ -149,6 +150,11 @@ impl Town {
     /// What is to be seen now.
     pub fn shot(&self) -> &Shot {
         &self.shot
+    }
+
+    /// Who is seen now, and touches that are held: how many.
+    pub fn crowd(&self) -> [usize; 2] {
+        [self.bodies.len(), self.board.touches().len()]
     }
 
     /// True while the twin is there.

@@ -5,6 +5,7 @@ use crate::manifest::nearest;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 /// A script's mistake: where, what, and what was meant.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -21,6 +22,9 @@ pub struct ScriptFault {
     pub source: String,
 }
 
+/// How the fault begins of a script that was stopped by its limit.
+const OVERRUN: &str = "ran longer than";
+
 impl ScriptFault {
     /// A fault without a place.
     pub fn new(file: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
@@ -33,6 +37,24 @@ impl ScriptFault {
         let line = place.and_then(|(line, _)| script.lines().nth(line.saturating_sub(1) as usize));
         self.source = line.map(|line| line.trim().chars().take(160).collect()).unwrap_or_default();
         self
+    }
+
+    /// A script that was stopped by its limit, after so many things were drawn. Its place is where it happened to be.
+    pub(super) fn overrun(file: &str, limit: Duration, drawn: usize) -> Self {
+        let drawn = match drawn {
+            0 => "before anything was drawn".into(),
+            1 => "after one thing was drawn".into(),
+            drawn => format!("after {drawn} things were drawn"),
+        };
+        let spent = format!("{OVERRUN} {} ms, {drawn}", limit.as_millis());
+        let remedy = "look for a loop that does not end, or do less in one frame; what it called last is here";
+        Self::new(file, spent, remedy)
+    }
+
+    /// True if both are one mistake: at one place, or two times that a script was stopped, wherever it was.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let overran = |fault: &Self| fault.problem.starts_with(OVERRUN);
+        self.file == other.file && (self.place == other.place || overran(self) && overran(other))
     }
 }
 

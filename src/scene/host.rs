@@ -140,13 +140,15 @@ struct Script {
     text: String,
     /// What it may take now: longer while it loads.
     limit: Cell<Duration>,
+    stage: Rc<RefCell<Stage>>,
 }
 
 impl Host {
     /// Runs the script once. `clock` tells the CPU time of this thread.
     pub fn load(start: &Start, clock: impl Fn() -> Duration + 'static) -> std::result::Result<Self, ScriptFault> {
         let stage = Rc::new(RefCell::new(Stage::new(start)));
-        let script = Script { name: start.script.clone(), text: start.text.clone(), limit: Cell::new(LOAD_LIMIT) };
+        let limit = Cell::new(LOAD_LIMIT);
+        let script = Script { name: start.script.clone(), text: start.text.clone(), limit, stage: stage.clone() };
         let clock: Rc<dyn Fn() -> Duration> = Rc::new(clock);
         let deadline = Rc::new(Cell::new(clock() + LOAD_LIMIT));
 
@@ -286,11 +288,9 @@ impl Script {
                 let problem = exception.message().unwrap_or_default();
                 let place = locate(&exception.stack().unwrap_or_default(), &self.name);
                 if exception.as_value().is_uncatchable_error() {
-                    let spent = format!("ran longer than {} ms in one frame", self.limit.get().as_millis());
                     // A loop has no place of its own: what is known is where something was called last.
-                    let remedy =
-                        "look for a loop that does not end, or do less in one frame; what it called last is here";
-                    return ScriptFault::new(&self.name, spent, remedy).at(place, &self.text);
+                    let drawn = self.stage.borrow().pen.count();
+                    return ScriptFault::overrun(&self.name, self.limit.get(), drawn).at(place, &self.text);
                 }
                 let place = place.or_else(|| self.find_import(&problem));
                 let mut fault = fault(problem).at(place, &self.text);

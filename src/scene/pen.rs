@@ -99,6 +99,12 @@ impl Pen {
         std::mem::replace(self, Self::new()).picture
     }
 
+    /// Things drawn so far in this frame.
+    pub fn count(&self) -> usize {
+        let Picture { items, dots, .. } = &self.picture;
+        items.len() + dots.len() + self.aside.as_ref().map_or(0, |aside| aside.count())
+    }
+
     fn item(&mut self, item: Item) -> Result<(), Full> {
         // What is open needs room for its end.
         if self.picture.items.len() + self.open.len() >= ITEMS_MAX {
