@@ -238,7 +238,10 @@ declare module "moongate" {
     readonly share: { readonly [theirs: string]: any };
   }
 
-  /** Something that a visitor left. It is the same object from frame to frame. `draw.circle(mark.x, mark.y, 12)` */
+  /**
+   * Something that a visitor left. It is the same object from frame to frame; what you write on it later is this city's alone. To
+   * move it alike in both, follow `age`, `seed` and `now`, and not sums of `dt` or `flow`. `draw.circle(mark.x, mark.y, 12)`
+   */
   export interface Mark {
     /** From the left, in canvas units; 0 if it was left nowhere. `draw.circle(mark.x, mark.y, 12)` */
     readonly x: number;
@@ -619,7 +622,7 @@ declare module "moongate" {
     rotate(radians: number): void;
     /** Makes what is drawn from now on larger; one factor for both sides if y is left out. `draw.scale(2)` */
     scale(x: number, y?: number): void;
-    /** Fades what is drawn from now on: 0 is not to be seen, 1 changes nothing. `draw.alpha(0.5)` */
+    /** Fades what is drawn from now on, by this much more: 0 is not to be seen, 1 changes nothing. `draw.push(); draw.alpha(0.5); draw.pop();` */
     alpha(alpha: number): void;
   };
 

@@ -110,6 +110,18 @@ export function frame() { draw.background(count++ < 10 ? \"red\" : \"blue\"); }"
     let moving = std::fs::read(out.join("nobody.png")).expect("it is there");
     assert!(moving.windows(4).any(|chunk| chunk == b"acTL"), "it is animated");
 
+    assert!(said(&output).contains("nobody-1s.png  (nobody here, nobody there)"), "{}", said(&output));
+
+    // A sheet takes them too: a row for each situation, of its moments.
+    let sheet = out.join("sheet.png");
+    let asked =
+        ["preview", path(dir.path()), "--sheet", path(&sheet), "--scenario", "nobody", "cut", "--at", "0.2s,1s"];
+    let output = moongate(&asked);
+    assert!(output.status.success(), "{}", said(&output));
+    let all = image::open(&sheet).expect("it is there").into_rgb8();
+    assert_eq!(all.dimensions(), (1280, 720));
+    assert_eq!([all.get_pixel(9, 9).0, all.get_pixel(649, 369).0], [[255, 0, 0], [0, 0, 255]]);
+
     let wrong = moongate(&["preview", path(dir.path()), "--scenario", "nobodi"]);
     assert!(!wrong.status.success() && said(&wrong).contains("there are nobody, one, meeting"), "{}", said(&wrong));
 }

@@ -307,7 +307,7 @@ fn a_loop_without_an_end_ends_and_the_next_frame_is_drawn() {
     assert_eq!(picture(&mut host, &at(0.0)).items.len(), 1);
     for _ in 0..3 {
         let fault = see(&mut host, &at(1.0)).fault.expect("it does not end");
-        assert!(fault.problem.contains("ran longer"), "{fault}");
+        assert!(fault.problem.contains("ran longer than 34 ms, before anything was drawn"), "{fault}");
         assert!(fault.remedy.contains("loop"), "{fault}");
         assert_eq!(fault.place.map(|place| place.0), Some(3), "{fault}");
         assert_eq!(picture(&mut host, &at(2.0)).items.len(), 1);
@@ -321,6 +321,10 @@ fn a_script_cannot_catch_its_own_end() {
     let mut host = Host::load(&start, ticking()).unwrap_or_else(|fault| panic!("{fault}"));
     let fault = see(&mut host, &at(0.0)).fault.expect("it does not end");
     assert!(fault.problem.contains("ran longer"), "{fault}");
+    // Wherever it was stopped, it is one mistake, and no other.
+    let there = ScriptFault { place: Some((1, 1)), problem: "ran longer than 34 ms".into(), ..fault.clone() };
+    let other = ScriptFault { problem: "x is NaN".into(), ..there.clone() };
+    assert!(fault.is_same(&there) && !fault.is_same(&other), "{fault}");
 }
 
 #[test]

@@ -170,5 +170,10 @@ fn find_installation(name: &str) -> Result<PathBuf, Box<dyn std::error::Error>> 
     let meant = crate::manifest::nearest(name, known.iter().map(String::as_str));
     let meant =
         meant.map_or_else(|| format!("there are {}", known.join(", ")), |meant| format!("did you mean {meant}?"));
-    Err(format!("there is no installation \"{name}\" (a folder with installation.toml); {meant}").into())
+    let own = if Path::new("installation.toml").is_file() { "; the folder you are in is one: write `.`" } else { "" };
+    Err(format!(
+        "there is no installation \"{name}\": no folder of this name with installation.toml is here or in installations/; \
+         {meant}{own}"
+    )
+    .into())
 }

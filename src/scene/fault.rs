@@ -205,6 +205,10 @@ pub(super) fn remedy(problem: &str, source: &str, exports: &[&str]) -> String {
     {
         return format!("did you mean `{city}.{meant}`?");
     }
+    if problem.ends_with("of undefined") && source.contains("[0]") {
+        return "a list can be empty, and nobody may be there: for (const touch of here.touches) …, or if (here.touches.length)"
+            .into();
+    }
     if problem.starts_with("Unexpected ") || problem.starts_with("expecting ") {
         return "look before this place for a comma, an operator or a bracket that is missing".into();
     }
