@@ -199,6 +199,7 @@ fn a_beginners_mistake_is_told_with_its_line_and_what_was_meant() {
         ("draw.circle(1, 2, 3, { color: \"red\" });", "a circle has no `color`; did you mean `fill`?"),
         ("background(20);", "`background` is `draw.background` here"),
         ("draw.background(width);", "`width` is `canvas.width` here"),
+        ("draw.circle(here.touches[0].x, 2, 3);", "a list can be empty, and nobody may be there"),
         ("draw.circel(1, 2, 3);", "did you mean `draw.circle`?"),
         ("draw.polyline(5);", "not an array; use draw.polyline([[x, y], …]"),
         ("draw.polyline([1, 2, 3]);", "the last point has an x and no y"),
