@@ -32,6 +32,6 @@ export function frame({ now }) {
 
   // Their name and their time, in their own script.
   const { city, clock } = there;
-  const style = { readable: 12, align: "center", alpha: there.linked ? 0.9 : 0.3, language: city.language };
+  const style = { readable: 25, align: "center", alpha: there.linked ? 0.9 : 0.3, language: city.language };
   draw.text(`${city.name} ${clock.text}`, canvas.width / 2, 110, style);
 }

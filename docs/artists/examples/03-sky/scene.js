@@ -7,6 +7,6 @@ export function frame() {
   draw.background(gradient.linear(0, 0, 0, canvas.height, [mix("#070b1e", "#3f86cc", day), mix("#1c2c5c", "#dfeaf2", day)]));
   const x = canvas.width / 2 - Math.sin(sun.azimuth) * 700, y = 800 - 650 * Math.sin(Math.max(0, sun.altitude));
   if (sun.up) draw.circle(x, y, 70, { fill: "#fff2c4", soft: 30 });
-  const style = { readable: 10, align: "center", language: city.language, alpha: linked ? 1 : 0.4 };
+  const style = { readable: 25, align: "center", language: city.language, alpha: linked ? 1 : 0.4 };
   draw.text(`${city.name} ${clock.text}`, canvas.width / 2, 950, style);
 }
