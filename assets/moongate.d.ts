@@ -39,7 +39,7 @@
  * it is stopped, and told where. Drawing lasts one frame: what `down` or `heard` draws is seen in that frame only.
  * A frame has room for 64 sounds, signals, marks and lines of the log together.
  * `console.log(…)` writes to the log of the show; `Math.random()` is `random()`. There is no
- * `Date` and no `Proxy`; timers are `after` and `every`. A log has at most 20 lines a second.
+ * `Date` and no `Proxy`; timers are `after` and `every`. A log has at most 20 lines and 4 kB a second.
  *
  * What is saved in the folder is shown at once, and the scene begins anew. What is to outlive that, a script keeps:
  *
@@ -65,10 +65,10 @@ declare module "moongate" {
    * `"screen"` lightens it as a second projector does, `"lighten"` and `"darken"` keep the lighter or the darker of both.
    * `{ blend: "add" }`
    */
-  export type Blend = "over" | "add" | "multiply" | "screen" | "lighten" | "darken";
+  export type Blend = "over" | "add" | "multiply" | "screen" | "lighten" | "darken" | (string & {});
 
   /** What an area is made of: all of it, slanting lines, or dots. `{ pattern: "lines" }` */
-  export type Pattern = "plain" | "lines" | "dots";
+  export type Pattern = "plain" | "lines" | "dots" | (string & {});
 
   /** What is known of a city. `draw.text(there.city.name, 40, 80)` */
   export interface City {
@@ -361,7 +361,7 @@ declare module "moongate" {
     /** Height of the letters' em square in canvas units, 0.5 to 4000; 32 without it. `{ size: 48 }` */
     size?: number;
     /** Which end stands at x; `"left"` without it. `{ align: "center" }` */
-    align?: "left" | "center" | "right";
+    align?: "left" | "center" | "right" | (string & {});
     /** Instead of `size`: so large that it can be read in passing from so many metres away. `{ readable: 8 }` */
     readable?: number;
     /** True for heavy letters: the same as `weight: 700`. `{ bold: true }` */
@@ -463,7 +463,7 @@ declare module "moongate" {
     /** What pulls them towards the nearest body, in canvas units a second, and a second; negative pushes. `{ attract: 300 }` */
     attract?: number;
     /** On whom they come to rest: people of both cities, of one, or nobody. They are carried, and fall when who carries them moves fast or goes. `{ gravity: 90, lands: "both" }` */
-    lands?: boolean | "here" | "there" | "both";
+    lands?: boolean | "here" | "there" | "both" | (string & {});
   }
 
   /** How particles begin. `{ count: 20, speed: [40, 120] }` */
@@ -667,10 +667,16 @@ declare module "moongate" {
    */
   export function particles(plan?: ParticlePlan): Particles;
 
-  /** Something happens once, after "2s", "5m" or so many seconds; it ends with the scene. What it gives back ends it before. `const end = after("2s", () => sound.play("bell.wav"));` */
-  export function after(span: string | number, then: () => void): () => void;
-  /** Something happens again and again. What it gives back ends it. `every("20s", () => sound.play("bell.wav"));` */
-  export function every(span: string | number, then: () => void): () => void;
+  /**
+   * Calls `then` once, after "2s", "5m" or a number of seconds. The function that it returns cancels the timer; the end of the
+   * scene does too. `now` is when the timer was due, which lies between two frames. `const end = after("2s", () => sound.play("bell.wav"));`
+   */
+  export function after(span: string | number, then: (timer: { readonly now: number }) => void): () => void;
+  /**
+   * Calls `then` at regular intervals. The function that it returns cancels the timer. `now` is when the timer was due.
+   * `every("20s", () => sound.play("bell.wav"));`
+   */
+  export function every(span: string | number, then: (timer: { readonly now: number }) => void): () => void;
 
   /** A text in the languages of both cities. `const moon = words({ en: "moon", zh: "月" });` */
   export function words(texts: { readonly [language: string]: string }): Words;
@@ -689,7 +695,8 @@ declare module "moongate" {
   export const dials: { readonly [name: string]: number };
 
   /** Tells the other half of the scene, in order and once, while `there.linked`; otherwise it is dropped, so say what
-   * matters again in `linked()`. A name of 1 to 64 bytes, data as JSON of at most 800. `signal("bell", { x: 10 })` */
+   * matters again in `linked()`. At most 30 signals and 8 kB a second are sent; more are left out, and the log says so. For
+   * what is so now, such as a position, use `here.share`. A name of 1 to 64 bytes, data as JSON of at most 800. `signal("bell", { x: 10 })` */
   export function signal(name: string, data?: unknown): void;
 
   /** A number from 0 up to 1, without 1; not the same in both cities. `const chance = random() < 0.1;` */
@@ -702,3 +709,16 @@ declare module "moongate" {
   /** Smooth noise from -1 to 1, 0 at whole numbers, the same in both cities. `const y = 500 + 80 * noise(x / 200, now);` */
   export function noise(x: number, y?: number, z?: number): number;
 }
+
+/** What a script may log: at most 20 lines and 4 kB a second go to the log of the show. */
+interface Console {
+  /** Writes to the log of the show; objects as JSON. `console.log("touched", touch)` */
+  log(...words: unknown[]): void;
+  /** The same as `log`. `console.info("starts")` */
+  info(...words: unknown[]): void;
+  /** The same as `log`. `console.warn("nobody")` */
+  warn(...words: unknown[]): void;
+  /** The same as `log`. `console.error("no row")` */
+  error(...words: unknown[]): void;
+}
+declare var console: Console;

@@ -227,6 +227,49 @@ fn what_is_due_happens_once_and_in_order() {
 }
 
 #[test]
+fn a_timer_is_told_when_it_was_due() {
+    let mut scene = Scene::good(
+        "export function start() { every(0.125, ({ now }) => console.log(now.toFixed(3))); }
+         export function frame() {}",
+    );
+    scene.logs(100.0);
+    // At 60 frames a second it is due between frames; what it is told keeps the beat all the same.
+    let told: Vec<String> = (1..=60).flat_map(|frame| scene.logs(100.0 + f64::from(frame) / 60.0)).collect();
+    assert_eq!(told, ["100.125", "100.250", "100.375", "100.500", "100.625", "100.750", "100.875", "101.000"]);
+}
+
+#[test]
+fn a_rejected_promise_is_told_like_an_exception() {
+    let told = |body: &str| Scene::good(body).see(&Sees::default()).2;
+    let fault =
+        told("export async function frame() {\n  await null;\n  draw.circel(1, 2, 3);\n}").expect("it is rejected");
+    assert_eq!(fault.place.map(|(line, _)| line), Some(4), "{fault}");
+    assert!(fault.remedy.contains("draw.circle"), "{fault}");
+    let fault =
+        told("export function frame() {\n  Promise.reject(new Error(\"no tide\"));\n}").expect("it is rejected");
+    assert!(fault.problem.contains("no tide") && fault.place.is_some_and(|(line, _)| line == 3), "{fault}");
+    let fault = told("export function frame() { Promise.reject(\"a word\"); }").expect("it is rejected");
+    assert_eq!(fault.problem, "throws a word");
+}
+
+#[test]
+fn a_rejection_that_is_handled_is_not_told() {
+    for body in [
+        "export function frame() { Promise.reject(new Error(\"no\")).catch(() => {}); }",
+        "export async function frame() { try { await Promise.reject(1); } catch {} }",
+        "export async function frame() { const late = Promise.reject(1); await null; await null; late.catch(() => {}); }",
+    ] {
+        assert_eq!(Scene::good(body).see(&Sees::default()).2, None, "{body}");
+    }
+    // The reason runs the script when it is read, and rejects another promise.
+    let body = "export function frame() { Promise.reject({ toString() { Promise.reject(2); return \"odd\"; } }); }";
+    let mut scene = Scene::good(body);
+    for _ in 0..3 {
+        assert!(scene.see(&Sees::default()).2.is_some_and(|fault| fault.problem.starts_with("throws")));
+    }
+}
+
+#[test]
 fn dials_stand_as_the_manifest_says_until_they_are_turned() {
     let mut scene = Scene::good(
         "export function frame() { console.log(dials.speed); try { dials.speed = 9; } catch { console.log(\"no\"); } }",

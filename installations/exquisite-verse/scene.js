@@ -302,7 +302,7 @@ export function frame(given) {
   paper();
   const done = newest();
   verse(line, places, goal, done);
-  people(goal);
+  people();
   draw.particles(snow);
   for (const w of falling) shown(w);
   flight();
@@ -412,7 +412,7 @@ function people() {
   }
   // A finger is a light that words come to rest on; it comes and goes gently.
   draw.trail("fingers", { fade: 0.7 }, () => {
-    for (const [site, colour] of [[there, theirs], [here, mine]]) {
+    for (const { site, colour } of [{ site: there, colour: theirs }, { site: here, colour: mine }]) {
       for (const t of site.touches) draw.circle(t.x, t.y, 90, { fill: colour, soft: 120, alpha: (site === here ? 0.2 : 0.1) / (1 + site.touches.length / 4) });
     }
   });

@@ -15,7 +15,9 @@ const ring = new Float64Array(THREADS), rung = new Float64Array(THREADS);       
 const glints = [];                                              // { x, since, colour, dir }: a weft being thrown
 let mine = null, theirs = null;                                 // wefts that hang: { id, bits, dir, since, colour, more }
 let thrown = -Infinity, plucked = -Infinity, count = 0, settled = 0;
-let hour = null, falls = -Infinity, cloth = [];                 // the hour that is woven now; what comes down
+let hour = null, falls = -Infinity;                             // the hour that is woven now; when the last cloth was cut
+/** @type {readonly import("moongate").Mark[]} */
+let cloth = [];                                                 // what comes down
 let now = 0;
 
 const clamp = (v, low = 0, high = 1) => Math.min(high, Math.max(low, v));

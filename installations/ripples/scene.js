@@ -32,6 +32,7 @@ const COLOURS = [[0.36, 0.40, 0.44, 0], [...rgb(here.city.colour), 0], [...rgb(t
 const PALE = COLOURS.map((c) => `rgb(${c.slice(0, 3).map((v) => Math.round(mix(v, 1, 0.55) * 255)).join(" ")})`);
 
 // The sky by the sun's altitude in degrees: zenith and horizon.
+/** @type {[number, number[], number[]][]} */
 const SKIES = [
   [-18, [6, 12, 34], [20, 38, 72]],
   [-9, [13, 22, 58], [52, 52, 98]],
@@ -47,8 +48,8 @@ function skyOf(sun) {
   while (SKIES[i][0] < degrees) i++;
   const [from, to] = [SKIES[i - 1], SKIES[i]];
   const t = (degrees - from[0]) / (to[0] - from[0]);
-  const blend = (k) => from[k].map((value, j) => mix(value, to[k][j], t) / 255);
-  return { zenith: blend(1), horizon: blend(2), night: clamp((-2 - degrees) / 10, 0, 1), seen: clamp((degrees + 2) / 3, 0, 1) };
+  const blend = (a, b) => a.map((value, j) => mix(value, b[j], t) / 255);
+  return { zenith: blend(from[1], to[1]), horizon: blend(from[2], to[2]), night: clamp((-2 - degrees) / 10, 0, 1), seen: clamp((degrees + 2) / 3, 0, 1) };
 }
 
 // The sun as one sees it who looks south: east is left; it rises out of the lake and sets into it.
@@ -148,7 +149,7 @@ export function frame({ now, dt }) {
   // Nobody: rare drops of rain, in nobody's colour.
   const anybody = [here, there].some((site) => site.touches.length + site.bodies.length > 0);
   calm = anybody ? 0 : calm + dt;
-  for (const [site, whose] of [[here, HERE], [there, THERE]]) for (const body of site.bodies) wade(body, whose, now);
+  for (const { site, whose } of [{ site: here, whose: HERE }, { site: there, whose: THERE }]) for (const body of site.bodies) wade(body, whose, now);
   nextDrop -= dt;
   if (calm > 3 && nextDrop <= 0) {
     ring(random(0.08, 0.92) * W, random(0.46, 0.9) * H, now, DROP, random(0.45, 0.8));
@@ -161,7 +162,7 @@ export function frame({ now, dt }) {
   const swell = Math.max(0, ...arcs.filter((a) => a.whose === HERE && now > a.began + a.takes).map((a) => 1 - (now - a.began - a.takes)));
   const pools = [[mine.x, mine.y, 200 + 14 * breath, HERE + 0.40 + 0.08 * breath]];
   if (glow > 0) pools.push([theirs.x, theirs.y, 214 - 14 * breath + 50 * swell, THERE + (0.48 - 0.08 * breath + 0.22 * swell) * glow]);
-  for (const [site, whose] of [[here, HERE], [there, THERE]])
+  for (const { site, whose } of [{ site: here, whose: HERE }, { site: there, whose: THERE }])
     for (const t of site.touches.slice(0, (POOLS_MAX - 2) / 2))
       pools.push([t.x, t.y, 150 + 90 * Math.min(1, t.age), whose + 0.35 + 0.3 * Math.min(1, t.age)]);
 

@@ -27,6 +27,7 @@ const pan = (x) => clamp((2 * x) / W - 1, -1, 1);
 const keep = (list, thing, most) => { if (list.push(thing) > most) list.shift(); };
 
 // The sky by the sun's height in degrees: above, at the horizon.
+/** @type {[number, string, string][]} */
 const SKIES = [[-18, "#070c24", "#1a2c56"], [-8, "#18204e", "#4c4a78"], [-1, "#35508c", "#e08a5c"], [6, "#5a90c8", "#f4d2a0"], [30, "#3f86cc", "#cfe4f0"]];
 function skyOf(sun) {
   const degrees = clamp((sun.altitude * 180) / Math.PI, -18, 30);

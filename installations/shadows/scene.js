@@ -37,9 +37,12 @@ const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
 const blend = (a, b, t) => a.map((v, i) => mix(v, b[i], t));
 const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16) / 255);
 const css = (c) => `rgb(${c.map((v) => Math.round(v * 255)).join(" ")})`;
-const LIGHT = new Map([[here, rgb(here.city.colour)], [there, rgb(there.city.colour)]]);
+/** @type {Map<import("moongate").Site, number[]>} */
+const LIGHT = new Map();
+LIGHT.set(here, rgb(here.city.colour)).set(there, rgb(there.city.colour));
 
 // The sky by the sun's altitude in degrees: zenith and horizon.
+/** @type {[number, number[], number[]][]} */
 const SKIES = [
   [-18, [8, 14, 40], [24, 42, 84]],
   [-6, [26, 38, 92], [150, 92, 110]],
@@ -54,7 +57,7 @@ function skyOf(sun) {
   while (SKIES[i][0] < degrees) i++;
   const [from, to] = [SKIES[i - 1], SKIES[i]];
   const t = (degrees - from[0]) / (to[0] - from[0]);
-  return [1, 2].map((k) => from[k].map((v, j) => mix(v, to[k][j], t) / 255));
+  return [blend(from[1], to[1], t), blend(from[2], to[2], t)].map((colour) => colour.map((v) => v / 255));
 }
 
 // How much of a day it is here, 0 to 1: a dark wall looks switched off at noon, and a pale one blinds at night.

@@ -83,7 +83,7 @@ fn check(arguments: &Arguments) -> Result<bool, Failure> {
         println!("{:<10} {mean:>8.2} {longest:>8.2} {:>8} {people:>8} {twin:>8}", scenario.name, seen.items);
         let of = |what: String| format!("{}: {what}", scenario.name);
         review.refused.extend(seen.refused().into_iter().map(of));
-        review.advice.extend(seen.advised().map(of));
+        review.advice.extend(seen.advised().into_iter().map(of));
     }
     println!("{COLUMNS}");
     let of = |name: &str| all.iter().position(|scenario| scenario.name == name).map(|index| &seen[index]);

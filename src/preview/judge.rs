@@ -3,7 +3,7 @@
 use super::flash::{FlashWatch, Flashing};
 use super::scenario::Scenario;
 use super::world::{Plan, World};
-use crate::scene::{BUDGET_MS, ITEMS_MAX, ScriptFault};
+use crate::scene::{BUDGET_MS, ScriptFault};
 use crate::stage::Studio;
 use image::RgbaImage;
 use std::time::Duration;
@@ -14,6 +14,8 @@ pub const FRAMES: u32 = 600;
 pub const FRAME_RATE: u32 = 60;
 /// Width of the pictures that are judged; flashes are judged in cells a fifth of a hundredth as large.
 const WIDTH: u32 = 192;
+/// More things than this are worth naming where a script takes too long.
+const MANY: usize = 1_000;
 /// Two pictures differ if this share of their pixels does, by so much in one channel.
 const DIFFERENT: (f32, u8) = (0.004, 12);
 /// Pictures that are compared between situations: one in so many frames, from the second second on.
@@ -35,6 +37,8 @@ pub struct Seen {
     pub acts: [u64; 4],
     /// Marks beyond what is kept.
     pub left_out: u64,
+    /// Signals beyond those that are sent.
+    pub unsent: u64,
     /// Frames in which somebody was seen, and in which somebody touched.
     pub people: [u64; 2],
     /// Frames in which the twin was there.
@@ -79,7 +83,7 @@ impl Seen {
         seen.script_ms = [ms(mean), ms(longest)];
         seen.items = town.items.iter().max().copied().unwrap_or_default();
         (seen.flashing, seen.acts, seen.people) = (watch.worst(), town.acts, town.seen);
-        seen.left_out = town.left_out;
+        (seen.left_out, seen.unsent) = (town.left_out, town.unsent);
         Ok(seen)
     }
 
@@ -88,10 +92,12 @@ impl Seen {
         let mut said: Vec<String> = self.faults.iter().map(ToString::to_string).collect();
         let [mean, _] = self.script_ms;
         if mean > BUDGET_MS as f64 {
-            said.push(format!("its script takes {mean:.1} ms a frame; {BUDGET_MS} are allowed: draw or compute less"));
-        }
-        if self.items > ITEMS_MAX * 9 / 10 {
-            said.push(format!("{} things in one picture; {ITEMS_MAX} are allowed: draw fewer", self.items));
+            let with =
+                if self.items > MANY { format!(" with {} things in a picture", self.items) } else { String::new() };
+            said.push(format!(
+                "its script takes {mean:.1} ms a frame{with}; {BUDGET_MS} are allowed: draw or compute less, or keep what \
+                 does not change with draw.kept"
+            ));
         }
         if let Some(Flashing { at, place: [x, y], share, red }) = self.flashing {
             let what = if red { "red light flashes" } else { "it flashes" };
@@ -108,15 +114,24 @@ impl Seen {
         said
     }
 
-    /// What a reviewer would ask about, without refusing it.
-    pub fn advised(&self) -> Option<String> {
-        (self.left_out > 0).then(|| {
+    /// Returns what a reviewer would ask about, without refusing it.
+    pub fn advised(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        if self.left_out > 0 {
             let many = if self.left_out == 1 { "a mark is" } else { "marks are" };
-            format!(
+            said.push(format!(
                 "{} {many} left out: at most 60 a second are kept; add fewer, in `meet` only `if (here.lead)`",
                 self.left_out
-            )
-        })
+            ));
+        }
+        if self.unsent > 0 {
+            let many = if self.unsent == 1 { "signal is" } else { "signals are" };
+            said.push(format!(
+                "{} {many} left out: at most 30 a second are sent; tell what is so now with `here.share`",
+                self.unsent
+            ));
+        }
+        said
     }
 
     /// True when the pictures of two situations can be told apart.

@@ -76,6 +76,8 @@ pub struct Town {
     pub acts: [u64; 4],
     /// Marks of it that were beyond what is kept.
     pub left_out: u64,
+    /// Signals beyond those that are sent.
+    pub unsent: u64,
     /// Script time of each frame, in microseconds.
     pub took_us: Vec<u64>,
     /// Things in each picture.
@@ -141,6 +143,7 @@ impl Town {
             faults: Vec::new(),
             acts: [0; 4],
             left_out: 0,
+            unsent: 0,
             took_us: Vec::new(),
             items: Vec::new(),
             seen: [0; 2],
@@ -281,7 +284,7 @@ impl Town {
         self.took_us.push(answer.took_us);
         self.faults.extend(answer.fault);
         if let Some(picture) = answer.picture {
-            self.items.push(picture.items.len() + picture.dots.len());
+            self.items.push(picture.items.len());
             self.shot.picture = Arc::new(picture);
         }
         self.shot.uniforms = Arc::new(uniforms);
@@ -295,7 +298,10 @@ impl Town {
         let kind = match act {
             Act::Play { .. } => 0,
             Act::Signal { name, data } => {
-                self.link(|link| link.handle_happening(now, Happening::Signal { name, data }));
+                match self.together.admit_signal(now, &name, &data) {
+                    Ok(()) => self.link(|link| link.handle_happening(now, Happening::Signal { name, data })),
+                    Err(unsent) => self.unsent = unsent,
+                }
                 1
             }
             Act::Mark(draft) => {

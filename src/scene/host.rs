@@ -4,6 +4,7 @@ use super::api::{Stage, install};
 use super::fault::{ScriptFault, from_p5, place, remedy, word_after};
 use super::keep::Keep;
 use super::message::{Act, CityCard, FromScene, Start};
+use super::rejections::Rejections;
 use super::{BUDGET_MS, MEMORY_MAX};
 use crate::manifest::nearest;
 use rquickjs::context::intrinsic;
@@ -127,15 +128,16 @@ pub struct Host {
     stage: Rc<RefCell<Stage>>,
     deadline: Rc<Cell<Duration>>,
     clock: Rc<dyn Fn() -> Duration>,
-    script: Script,
+    script: Rc<Script>,
     started: bool,
     /// The frame before failed: what it has left is to be forgotten in the script too.
     failed: bool,
+    rejections: Rejections,
     context: Context,
     runtime: Runtime,
 }
 
-struct Script {
+pub(super) struct Script {
     name: String,
     text: String,
     /// What it may take now: longer while it loads.
@@ -148,7 +150,8 @@ impl Host {
     pub fn load(start: &Start, clock: impl Fn() -> Duration + 'static) -> std::result::Result<Self, ScriptFault> {
         let stage = Rc::new(RefCell::new(Stage::new(start)));
         let limit = Cell::new(LOAD_LIMIT);
-        let script = Script { name: start.script.clone(), text: start.text.clone(), limit, stage: stage.clone() };
+        let script =
+            Rc::new(Script { name: start.script.clone(), text: start.text.clone(), limit, stage: stage.clone() });
         let clock: Rc<dyn Fn() -> Duration> = Rc::new(clock);
         let deadline = Rc::new(Cell::new(clock() + LOAD_LIMIT));
 
@@ -159,6 +162,7 @@ impl Host {
         let (ends, time) = (deadline.clone(), clock.clone());
         runtime.set_interrupt_handler(Some(Box::new(move || time() > ends.get())));
         runtime.set_loader(OnlyMoongate, OnlyMoongate);
+        let rejections = Rejections::watch(&runtime, &script);
         let context = Context::custom::<Intrinsics>(&runtime).map_err(broken)?;
         let (sees, told, handlers, keep) = context.with(|ctx| -> std::result::Result<_, ScriptFault> {
             let (sees, told) = prelude(&ctx, &stage, start).catch(&ctx).map_err(|error| script.fault(&ctx, error))?;
@@ -181,6 +185,7 @@ impl Host {
             script,
             started: false,
             failed: false,
+            rejections,
             context,
             runtime,
         })
@@ -194,7 +199,9 @@ impl Host {
         let context = self.context.clone();
         let result =
             context.with(|ctx| self.calls(&ctx, json).catch(&ctx).map_err(|error| self.script.fault(&ctx, error)));
-        let fault = result.err().or_else(|| self.jobs());
+        let jobs = self.jobs();
+        let rejected = self.rejections.take();
+        let fault = result.err().or(jobs).or(rejected);
         let took_us = (self.clock)().saturating_sub(began).as_micros() as u64;
         let mut stage = self.stage.borrow_mut();
         let mut picture = stage.pen.finish();
@@ -281,7 +288,7 @@ impl Host {
 }
 
 impl Script {
-    fn fault(&self, ctx: &Ctx, error: CaughtError) -> ScriptFault {
+    pub(super) fn fault(&self, ctx: &Ctx, error: CaughtError) -> ScriptFault {
         let fault = |problem: String| ScriptFault::new(&self.name, problem, "");
         match error {
             CaughtError::Exception(exception) => {

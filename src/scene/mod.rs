@@ -25,6 +25,7 @@ mod palette;
 mod particles;
 mod pen;
 mod picture;
+mod rejections;
 mod shader;
 mod sky;
 mod smooth;

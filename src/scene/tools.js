@@ -51,8 +51,10 @@ export function __due() {
     if (t.at === Infinity) continue; // ended by another one
     // One that was late, since the screen stood still, happens once and not as often as it would have.
     const next = t.at + t.wait > passed ? t.at + t.wait : passed + t.wait;
+    // A timer is due between two frames; what it counts with is that instant and not the frame's.
+    const due = now - (passed - t.at);
     t.at = t.again ? next : Infinity;
-    t.then();
+    t.then({ now: due });
   }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod cutout;
 mod dials;
+mod log;
 mod pointer;
 mod rehearsal;
 mod senses;
@@ -37,9 +38,6 @@ use together::Together;
 const STALE: Duration = Duration::from_secs(1);
 /// In rehearsal a mistake that was made once is seen for this long.
 const SAID: Duration = Duration::from_secs(8);
-/// Lines that a scene may log in a second; the rest is left out.
-const LOGS_MAX: u32 = 20;
-
 /// Everything that the frame loop has of the site, the twin and the scene.
 pub struct TwinParts {
     /// The site's city.
@@ -131,8 +129,7 @@ struct Loop {
     mistaken: bool,
     /// The last picture, while a mistake is written over it.
     below: Option<Arc<Picture>>,
-    logged: Duration,
-    logs: u32,
+    log: SceneLog,
 }
 
 #[derive(Resource)]
@@ -193,8 +190,7 @@ impl TwinParts {
             changed: Duration::ZERO,
             mistaken: false,
             below: None,
-            logged: Duration::ZERO,
-            logs: 0,
+            log: SceneLog::new(),
         }))
         .add_systems(PostUpdate, turn);
         pointer::plug(app);
@@ -382,8 +378,15 @@ impl Loop {
         match act {
             Act::Play { name, volume, pan, rate } => self.audio.play(&name, volume, pan, rate),
             Act::Signal { name, data } => {
-                if self.link.status().health.state == State::Linked {
-                    self.link.happening(now, Happening::Signal { name, data });
+                if self.link.status().health.state != State::Linked {
+                    return;
+                }
+                match self.together.admit_signal(now, &name, &data) {
+                    Ok(()) => self.link.happening(now, Happening::Signal { name, data }),
+                    Err(unsent) if unsent.is_power_of_two() => tracing::warn!(
+                        "scene: {unsent} signals are left out: at most 30 a second are sent; `here.share` tells what is so now"
+                    ),
+                    Err(_) => {}
                 }
             }
             Act::Mark(draft) => {
@@ -396,13 +399,11 @@ impl Loop {
             }
             Act::Share(data) => self.link.say(data),
             Act::Log(line) => {
-                if now.saturating_sub(self.logged) > Duration::from_secs(1) {
-                    (self.logged, self.logs) = (now, 0);
+                let Some((line, left_out)) = self.log.admit(now, &line) else { return };
+                if left_out > 0 {
+                    tracing::warn!("scene: {left_out} lines are left out: at most 20 lines and 4 kB a second are kept");
                 }
-                self.logs += 1;
-                if self.logs <= LOGS_MAX {
-                    tracing::info!("scene: {line}");
-                }
+                tracing::info!("scene: {line}");
             }
         }
     }

@@ -20,6 +20,11 @@ const RATE: (f64, f64) = (60.0, 240.0);
 /// And the same in bytes.
 const BYTES: (f64, f64) = (65_536.0, 524_288.0);
 
+/// Signals that a scene may send in a second, and at once. Touches take turns with them on their way to the twin.
+const SIGNALS: (f64, f64) = (30.0, 60.0);
+/// And the same in bytes.
+const SIGNAL_BYTES: (f64, f64) = (8_192.0, 16_384.0);
+
 /// What it needs of a link.
 pub(crate) trait Bond {
     /// What there is to tell of marks since the last call.
@@ -62,6 +67,8 @@ pub(crate) struct Together<B> {
     telling: usize,
     allowed: [Allowance; 2],
     excess: u64,
+    signals: [Allowance; 2],
+    unsent: u64,
     encounters: Encounters,
     /// Meetings that are agreed, and when they are.
     meetings: Vec<(Duration, Point)>,
@@ -85,6 +92,8 @@ impl<B: Bond> Together<B> {
             telling: 0,
             allowed: [Allowance::new(RATE.0, RATE.1), Allowance::new(BYTES.0, BYTES.1)],
             excess: 0,
+            signals: [Allowance::new(SIGNALS.0, SIGNALS.1), Allowance::new(SIGNAL_BYTES.0, SIGNAL_BYTES.1)],
+            unsent: 0,
             encounters: Encounters::default(),
             meetings: Vec::new(),
         }
@@ -192,5 +201,51 @@ impl<B: Bond> Together<B> {
         }
         self.link.mark(now, utc_ms, draft);
         None
+    }
+
+    /// Admits a signal of the scene. The error is the number of signals left out until now, this one among them.
+    pub fn admit_signal(&mut self, now: Duration, name: &str, data: &str) -> Result<(), u64> {
+        let [signals, bytes] = &mut self.signals;
+        let size = (name.len() + data.len()) as f64;
+        bytes.fill(now);
+        if bytes.left() >= size && signals.take(now, 1.0) && bytes.take(now, size) {
+            return Ok(());
+        }
+        self.unsent += 1;
+        Err(self.unsent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Alone;
+
+    impl Bond for Alone {
+        fn news(&self) -> News {
+            News::default()
+        }
+        fn meeting(&self, _: Duration, _: Point) {}
+        fn mark(&self, _: Duration, _: u64, _: Draft) {}
+    }
+
+    #[test]
+    fn signals_have_a_rate_and_what_is_beyond_is_counted() {
+        let mut together = Together::new(Alone, Meeting::Beside, [1920.0, 1080.0], [0; 32], [Lost::Alone; 2]);
+        let mut send = |from: u64, data: &str| {
+            let frames = (from..from + 600).map(|frame| Duration::from_micros(frame * 16_667));
+            frames.filter(|now| together.admit_signal(*now, "at", data).is_ok()).count()
+        };
+        // One a frame for ten seconds: 60 at once and 30 a second.
+        let sent = send(0, "1");
+        assert!((355..=361).contains(&sent), "{sent}");
+        // Large ones are bounded by their bytes.
+        let sent = send(6_000, &"x".repeat(798));
+        assert!((115..=125).contains(&sent), "{sent}");
+        assert_eq!(
+            together.admit_signal(Duration::from_secs(200), "at", &"x".repeat(20_000)),
+            Err(1_200 - 360 - 122 + 1)
+        );
     }
 }

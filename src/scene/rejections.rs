@@ -1,0 +1,52 @@
+//! Promises of a script that were rejected and that nothing handles: told like an exception.
+
+use super::fault::ScriptFault;
+use super::host::Script;
+use rquickjs::{CaughtError, Exception, Persistent, Runtime, Value};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Most rejections of one frame that are remembered; one of them is told.
+const WAITING_MAX: usize = 64;
+
+type Waiting = Vec<(Persistent<Value<'static>>, ScriptFault)>;
+
+/// Rejected promises without a handler. It lets go of them before the script's engine ends.
+pub(super) struct Rejections(Rc<RefCell<Waiting>>);
+
+impl Rejections {
+    /// Begins to collect the rejections of a runtime.
+    pub fn watch(runtime: &Runtime, script: &Rc<Script>) -> Self {
+        let waiting = Rc::new(RefCell::new(Waiting::new()));
+        let (collected, script) = (waiting.clone(), script.clone());
+        runtime.set_host_promise_rejection_tracker(Some(Box::new(move |ctx, promise, reason, handled| {
+            if handled {
+                // A handler may be attached after the rejection, within the same frame.
+                collected
+                    .borrow_mut()
+                    .retain(|(known, _)| known.clone().restore(&ctx).is_ok_and(|known| known != promise));
+            } else if collected.borrow().len() < WAITING_MAX {
+                let error = match Exception::from_value(reason.clone()) {
+                    Ok(exception) => CaughtError::Exception(exception),
+                    Err(_) => CaughtError::Value(reason),
+                };
+                // To read the reason may run the script, which may reject another promise: nothing is borrowed meanwhile.
+                let fault = script.fault(&ctx, error);
+                collected.borrow_mut().push((Persistent::save(&ctx, promise), fault));
+            }
+        })));
+        Self(waiting)
+    }
+
+    /// Returns the first rejection that nothing has handled until now, and forgets all of them.
+    pub fn take(&self) -> Option<ScriptFault> {
+        let waiting = std::mem::take(&mut *self.0.borrow_mut());
+        waiting.into_iter().next().map(|(_, fault)| fault)
+    }
+}
+
+impl Drop for Rejections {
+    fn drop(&mut self) {
+        self.0.borrow_mut().clear();
+    }
+}

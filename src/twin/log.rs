@@ -1,0 +1,64 @@
+//! Limits of what a scene may write to the show's log.
+
+use crate::allowance::Allowance;
+use std::time::Duration;
+
+/// Lines that a scene may log in a second, and at once.
+const LINES: f64 = 20.0;
+/// Bytes that it may log in a second, and at once: 4 kB a second are 345 MB a day.
+const BYTES: f64 = 4_096.0;
+/// Longest line, in bytes.
+const LINE_MAX: usize = 1_024;
+
+/// Budget of a scene's log lines.
+pub(super) struct SceneLog {
+    lines: Allowance,
+    bytes: Allowance,
+    left_out: u64,
+}
+
+impl SceneLog {
+    /// Starts with a full budget.
+    pub fn new() -> Self {
+        Self { lines: Allowance::new(LINES, LINES), bytes: Allowance::new(BYTES, BYTES), left_out: 0 }
+    }
+
+    /// Returns what of a line may be written, and how many lines were left out since the last that was written.
+    pub fn admit<'a>(&mut self, now: Duration, line: &'a str) -> Option<(&'a str, u64)> {
+        let line = &line[..line.floor_char_boundary(LINE_MAX)];
+        let size = line.len() as f64;
+        self.bytes.fill(now);
+        if self.bytes.left() < size || !self.lines.take(now, 1.0) {
+            self.left_out += 1;
+            return None;
+        }
+        self.bytes.take(now, size);
+        Some((line, std::mem::take(&mut self.left_out)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scene_logs_four_kilobytes_a_second() {
+        let (mut log, line) = (SceneLog::new(), "é".repeat(3_000));
+        let mut written = 0;
+        for frame in 0..600_u64 {
+            for _ in 0..20 {
+                written +=
+                    log.admit(Duration::from_millis(frame * 1_000 / 60), &line).map_or(0, |(line, _)| line.len());
+            }
+        }
+        assert!((40_000..=11 * 4_096).contains(&written), "{written}");
+    }
+
+    #[test]
+    fn short_lines_are_counted_and_those_left_out_are_told() {
+        let mut log = SceneLog::new();
+        let now = Duration::from_secs(1);
+        assert_eq!((0..50).filter(|_| log.admit(now, "a").is_some()).count(), 20);
+        assert_eq!(log.admit(now + Duration::from_secs(1), "b"), Some(("b", 30)));
+    }
+}
