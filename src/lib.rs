@@ -25,6 +25,7 @@
 //! presence/    touches, bodies, their mapping to the canvas, their wire form
 //! mix/         sound as a pure function
 //! allowance.rs  so much a second, and so much at once
+//! escape.rs    text from strangers, made safe for terminals, logs and names
 //! wire.rs      bytes: typed frames, bounded reading
 //! ```
 //!
@@ -39,6 +40,7 @@
 pub mod allowance;
 pub mod cli;
 pub mod device;
+pub mod escape;
 pub mod guard;
 pub mod link;
 pub mod manifest;

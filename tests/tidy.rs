@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 /// The rooms of the core, from the ground up, and the rooms each may use.
 const CORE: &[(&str, &[&str])] = &[
     ("wire", &[]),
+    ("escape", &[]),
     ("allowance", &[]),
     ("mix", &[]),
     ("presence", &["wire"]),
     ("sense", &["presence"]),
     ("works", &["wire"]),
-    ("link", &["works", "presence", "wire", "allowance"]),
+    ("link", &["works", "presence", "wire", "allowance", "escape"]),
     ("guard", &["presence", "link"]),
-    ("manifest", &["presence", "works", "guard", "wire"]),
-    ("scene", &["manifest", "presence", "works", "link", "wire"]),
+    ("manifest", &["presence", "works", "guard", "wire", "escape"]),
+    ("scene", &["manifest", "presence", "works", "link", "wire", "escape"]),
 ];
 
 /// The rooms above the core, from below, and the rooms each may use besides all of the core.

@@ -9,6 +9,7 @@ mod clip;
 mod import;
 mod init;
 mod invite;
+mod log;
 mod new;
 #[cfg(feature = "show")]
 mod preview;
@@ -29,12 +30,10 @@ mod twins;
 
 use crate::device::secrecy::{close_memory, no_core_dumps};
 use clap::{Parser, Subcommand};
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 #[cfg(feature = "show")]
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
 
 /// Two city squares, one scene.
 #[derive(Debug, Parser)]
@@ -106,11 +105,7 @@ impl Command {
 /// Runs what the command line says.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_env("MOONGATE_LOG").unwrap_or_else(|_| EnvFilter::new("error,moongate=info"));
-    // Standard output belongs to the state of a show and to the pictures of a scene.
-    let ansi = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
-    log.with_target(false).without_time().init();
+    log::start();
     no_core_dumps();
     if arguments.command.holds_pictures() {
         close_memory();

@@ -119,6 +119,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     // The link first: nothing of the screen holds it up.
     let (touched_in, touched) = sync_channel(WAITING_MAX);
     let twin = Twins::read(&site.dir)?.latest().cloned();
+    super::log::name(&site.name, twin.as_ref().map(|twin| twin.name.as_str()));
     let there = there_of(site.city, twin.as_ref());
     let side = u8::from(twin.as_ref().is_some_and(|twin| key.public() > twin.key));
     let config = Config {

@@ -1,6 +1,7 @@
 //! The frames of `moongate/1`, typed; whatever bytes come in, they become these or an error.
 
 use super::pieces::{Have, Piece};
+use crate::escape::plain;
 use crate::presence::{By, Point, Touch};
 use crate::wire::{Reader, WireError, Write};
 use std::time::Duration;
@@ -311,10 +312,10 @@ impl<'a> Frame<'a> {
                 newest: from.u8()?,
                 boot: from.u64()?,
                 capabilities: from.var()?,
-                city: from.text(NAME_MAX)?.to_owned(),
-                name: from.text(NAME_MAX)?.to_owned(),
+                city: plain(from.text(NAME_MAX)?),
+                name: plain(from.text(NAME_MAX)?),
             }),
-            SHOWING => Self::Showing { installation: from.text(NAME_MAX)?.to_owned(), declarations: from.u64()? },
+            SHOWING => Self::Showing { installation: plain(from.text(NAME_MAX)?), declarations: from.u64()? },
             PING => Self::Ping { t0: micros(from)? },
             PONG => Self::Pong { t0: micros(from)?, t1: micros(from)?, t2: micros(from)?, shared: micros(from)? },
             PRESENCE => Self::Presence(from.clone()),

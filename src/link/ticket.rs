@@ -2,6 +2,7 @@
 
 use super::NAME_MAX;
 use super::pairing::Secret;
+use crate::escape::plain;
 use crate::wire::{ADDRESSES_MAX, Reader, WireError, Write, read_address, write_address};
 use core::net::SocketAddr;
 use data_encoding::BASE32_NOPAD;
@@ -72,10 +73,10 @@ impl Card {
 
     /// Reads one.
     pub fn decode(from: &mut Reader) -> Result<Self, WireError> {
-        let (city, name) = (from.text(NAME_MAX)?.to_owned(), from.text(NAME_MAX)?.to_owned());
+        let (city, name) = (plain(from.text(NAME_MAX)?), plain(from.text(NAME_MAX)?));
         let count = from.count(ADDRESSES_MAX)?;
         let addresses = (0..count).map(|_| read_address(from)).collect::<Result<_, _>>()?;
-        let relay = Some(from.text(NAME_MAX)?.to_owned()).filter(|relay| !relay.is_empty());
+        let relay = Some(plain(from.text(NAME_MAX)?)).filter(|relay| !relay.is_empty());
         Ok(Self { city, name, addresses, relay })
     }
 }
@@ -147,6 +148,14 @@ mod tests {
             line.chars().enumerate().flat_map(|(i, c)| (i % 40 == 39).then_some('\n').into_iter().chain([c])).collect();
         assert_eq!(Ticket::parse(&format!(" {} ", broken.to_lowercase())), Ok(ticket()));
         assert!(line.len() < 260, "{} letters", line.len());
+    }
+
+    #[test]
+    fn a_name_in_a_ticket_forges_no_line() {
+        let mut forged = ticket();
+        forged.card.name = "Plaza\u{1b}[2K\nIntroduced: key 00ff".into();
+        let read = Ticket::parse(&forged.line()).expect("it is a ticket");
+        assert_eq!(read.card.name, "Plaza[2KIntroduced: key 00ff");
     }
 
     #[test]

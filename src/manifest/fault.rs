@@ -1,5 +1,6 @@
 //! What is wrong with a manifest, told so that its author can mend it: file, line, key, remedy.
 
+use crate::escape::{Escaped, is_plain};
 use crate::works::NAME_MAX;
 use std::fmt;
 use std::ops::Range;
@@ -22,21 +23,16 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
+        write!(f, "{}", Escaped(self.file.display()))?;
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
         write!(f, ": ")?;
         if let Some(key) = &self.key {
-            write!(f, "`{key}`: ")?;
+            write!(f, "`{}`: ", Escaped(key))?;
         }
         // One line, whatever was quoted from the manifest.
-        for part in [&self.problem, "; ", &self.remedy] {
-            for letter in part.chars() {
-                if letter.is_control() { write!(f, "{}", letter.escape_default())? } else { write!(f, "{letter}")? }
-            }
-        }
-        Ok(())
+        write!(f, "{}; {}", Escaped(&self.problem), Escaped(&self.remedy))
     }
 }
 
@@ -59,6 +55,15 @@ impl Source<'_> {
         let problem = format!("\"{word}\" cannot be a name in a script");
         let remedy = format!("use a small letter, then letters and digits, at most {NAME_MAX}: {such}");
         Err(self.fault(name.span(), key, problem, remedy))
+    }
+
+    /// Reads a name or a title, which people see in other places: it has no control characters.
+    pub fn plain(&self, text: toml::Spanned<String>, key: &str) -> Result<String, Fault> {
+        if is_plain(text.get_ref()) {
+            return Ok(text.into_inner());
+        }
+        let problem = format!("{:?} has control characters", text.get_ref());
+        Err(self.fault(text.span(), key, problem, "write it with letters, digits and spaces"))
     }
 
     /// Something is wrong with the value at `span`, which belongs to `key`.

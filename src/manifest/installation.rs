@@ -47,11 +47,9 @@ pub struct Installation {
 struct Raw {
     api: Spanned<i64>,
     id: Spanned<String>,
-    title: Option<String>,
-    #[serde(default)]
-    author: String,
-    #[serde(default)]
-    licence: String,
+    title: Option<Spanned<String>>,
+    author: Option<Spanned<String>>,
+    licence: Option<Spanned<String>>,
     canvas: Spanned<Vec<i64>>,
     meeting: Option<Spanned<String>>,
     script: Option<Spanned<String>>,
@@ -136,12 +134,13 @@ impl Installation {
                 path
             }
         };
+        let plain = |text: Option<Spanned<String>>, key| text.map(|text| source.plain(text, key)).transpose();
         Ok(Self {
             dir: dir.to_owned(),
-            title: raw.title.unwrap_or_else(|| id.clone()),
+            title: plain(raw.title, "title")?.unwrap_or_else(|| id.clone()),
             id: id.clone(),
-            author: raw.author,
-            licence: raw.licence,
+            author: plain(raw.author, "author")?.unwrap_or_default(),
+            licence: plain(raw.licence, "licence")?.unwrap_or_default(),
             canvas: [width as u32, height as u32],
             meeting,
             script,

@@ -73,7 +73,7 @@ impl Default for Screen {
 struct Raw {
     api: Spanned<i64>,
     city: Spanned<String>,
-    name: Option<String>,
+    name: Option<Spanned<String>>,
     key: Option<String>,
     installation: String,
     listen: Spanned<String>,
@@ -137,7 +137,7 @@ impl Site {
         Ok(Self {
             dir: dir.to_owned(),
             city,
-            name: raw.name.unwrap_or_else(|| city.latin.clone()),
+            name: raw.name.map_or_else(|| Ok(city.latin.clone()), |name| source.plain(name, "name"))?,
             key: dir.join(raw.key.unwrap_or_else(|| "site.key".into())),
             installation: dir.join(raw.installation),
             listen,

@@ -3,6 +3,7 @@
 use super::cities::City;
 use super::fault::{Fault, Source};
 use super::site::{address, check_api, find_city, host_and_port};
+use crate::escape::plain;
 use crate::wire::ADDRESSES_MAX;
 use core::net::SocketAddr;
 use data_encoding::HEXLOWER_PERMISSIVE;
@@ -176,7 +177,8 @@ fn read_twin(source: &Source, raw: &RawTwin) -> Result<Twin, Fault> {
     Ok(Twin {
         key,
         city,
-        name: raw.name.clone().unwrap_or_else(|| city.latin.clone()),
+        // The other site named itself: a name that would forge a line does not keep this site from starting.
+        name: raw.name.as_deref().map_or_else(|| city.latin.clone(), plain),
         addresses,
         relay: raw.relay.as_ref().map(|relay| host_and_port(source, "twin.relay", relay)).transpose()?,
     })

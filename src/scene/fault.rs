@@ -1,6 +1,7 @@
 //! What is wrong with a script, told so that an artist can mend it.
 
 use super::names::members;
+use crate::escape::Escaped;
 use crate::manifest::nearest;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -60,16 +61,16 @@ impl ScriptFault {
 
 impl fmt::Display for ScriptFault {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}", self.file)?;
+        write!(f, "{}", Escaped(&self.file))?;
         if let Some((line, column)) = self.place {
             write!(f, ":{line}:{column}")?;
         }
-        write!(f, ": {}", self.problem)?;
+        write!(f, ": {}", Escaped(&self.problem))?;
         if !self.remedy.is_empty() {
-            write!(f, "; {}", self.remedy)?;
+            write!(f, "; {}", Escaped(&self.remedy))?;
         }
         if !self.source.is_empty() {
-            write!(f, "\n    {}", self.source)?;
+            write!(f, "\n    {}", Escaped(&self.source))?;
         }
         Ok(())
     }

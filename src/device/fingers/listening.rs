@@ -63,6 +63,8 @@ pub trait Packets: Send + 'static {
     fn idle(&mut self, now: Duration, words: &mut Vec<Word>);
     /// What was not taken so far.
     fn refused(&self) -> Refused;
+    /// Returns new lines for the log: which packets were not taken, from where and why.
+    fn notes(&mut self) -> Vec<String>;
 }
 
 /// A socket that is listened on. Dropping it ends its thread and its touches.
@@ -154,6 +156,9 @@ impl<P: Packets> Listener<P> {
                 looked = now;
                 self.packets.idle(now, &mut words);
                 self.complain(now);
+            }
+            for note in self.packets.notes() {
+                tracing::warn!("{}: {note}", P::WHAT);
             }
             self.hub.take_all(&words);
             words.clear();

@@ -14,6 +14,10 @@ pub const DEPTH_MAX: usize = 8;
 pub const MESSAGES_MAX: usize = 2_048;
 /// Most arguments of one message.
 const ARGUMENTS_MAX: usize = 1_024;
+/// Most types of a message that are named in the log.
+const TYPES_MAX: usize = 16;
+/// Most lines that a source writes to the log about packets that were not taken.
+const NOTES_MAX: usize = 16;
 /// How a bundle begins; eight bytes of time follow.
 const BUNDLE: &[u8] = b"#bundle\0";
 const TIME: usize = 8;
@@ -93,12 +97,59 @@ pub(super) fn number(argument: Option<&OscType>) -> Option<f32> {
     number.is_finite().then_some(number)
 }
 
-/// A whole number of 32 bits.
+/// Returns a whole number of 32 bits. Many programs, TouchOSC and most patches among them, send all numbers as floats.
 pub(super) fn whole(argument: Option<&OscType>) -> Option<i32> {
+    let whole = |number: f64| (number.fract() == 0.0 && number.abs() < f64::from(i32::MAX)).then_some(number as i32);
     match argument? {
         OscType::Int(number) => Some(*number),
         OscType::Long(number) => i32::try_from(*number).ok(),
+        OscType::Float(number) => whole(f64::from(*number)),
+        OscType::Double(number) => whole(*number),
         _ => None,
+    }
+}
+
+/// Returns the types of a message's arguments as OSC writes them, such as `,sff`.
+pub(super) fn types(message: &OscMessage) -> String {
+    let letter = |argument: &OscType| match argument {
+        OscType::Int(_) => 'i',
+        OscType::Float(_) => 'f',
+        OscType::String(_) => 's',
+        OscType::Blob(_) => 'b',
+        OscType::Time(_) => 't',
+        OscType::Long(_) => 'h',
+        OscType::Double(_) => 'd',
+        OscType::Char(_) => 'c',
+        OscType::Color(_) => 'r',
+        OscType::Midi(_) => 'm',
+        OscType::Bool(true) => 'T',
+        OscType::Bool(false) => 'F',
+        OscType::Array(_) => 'a',
+        OscType::Nil => 'N',
+        OscType::Inf => 'I',
+    };
+    std::iter::once(',').chain(message.args.iter().take(TYPES_MAX).map(letter)).collect()
+}
+
+/// Lines for the log about packets that were not taken: each once, and no more than a few.
+#[derive(Debug, Default)]
+pub struct Notes {
+    told: Vec<String>,
+    new: Vec<String>,
+}
+
+impl Notes {
+    /// Notes a line, unless it was noted before or there are many already.
+    pub fn add(&mut self, line: String) {
+        if self.told.len() < NOTES_MAX && !self.told.contains(&line) {
+            self.told.push(line.clone());
+            self.new.push(line);
+        }
+    }
+
+    /// Returns the lines that were noted since the last call.
+    pub fn take(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.new)
     }
 }
 

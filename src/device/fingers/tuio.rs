@@ -6,7 +6,7 @@
 
 use super::Surface;
 use super::listening::Packets;
-use super::packet::{Limit, Malformed, Refused, decode, number, whole};
+use super::packet::{Limit, Malformed, Notes, Refused, decode, number, types, whole};
 use crate::presence::{By, Contact, FORGOTTEN, Phase, Point, Word};
 use rosc::{OscMessage, OscType};
 use std::net::{IpAddr, SocketAddr};
@@ -42,6 +42,7 @@ pub struct Tuio {
     sources: [Option<Source>; SOURCES_MAX],
     limit: Limit,
     refused: Refused,
+    notes: Notes,
 }
 
 #[derive(Debug)]
@@ -89,11 +90,12 @@ struct Set {
 }
 
 impl Tuio {
-    /// Fingers of `surface`, from `allow` only, or from anyone if that is empty; each sender is a device, counted from
-    /// `device`.
+    /// Takes fingers of `surface` from `allow` only, or from this machine only if that is empty. Each sender is a device,
+    /// counted from `device`.
     pub fn new(device: u32, surface: Surface, allow: Vec<IpAddr>) -> Self {
         let sources = std::array::from_fn(|_| None);
-        Self { device, surface, allow, sources, limit: Limit::new(PACKETS_A_SECOND), refused: Refused::default() }
+        let (limit, refused, notes) = (Limit::new(PACKETS_A_SECOND), Refused::default(), Notes::default());
+        Self { device, surface, allow, sources, limit, refused, notes }
     }
 
     fn apply(&mut self, now: Duration, from: SocketAddr, frame: &Frame, words: &mut Vec<Word>) {
@@ -218,6 +220,11 @@ fn frames(messages: &[OscMessage]) -> Result<Vec<Frame>, Malformed> {
     Ok(frames)
 }
 
+/// Whether a message can be read on its own.
+fn frames_of(message: &OscMessage) -> Result<Vec<Frame>, Malformed> {
+    frames(std::slice::from_ref(message))
+}
+
 /// A message of TUIO 1.1: its first argument says what it is, `fseq` ends the frame.
 fn first(
     kind: usize,
@@ -324,16 +331,30 @@ impl Packets for Tuio {
 
     fn take(&mut self, now: Duration, from: SocketAddr, bytes: &[u8], words: &mut Vec<Word>) {
         let address = from.ip().to_canonical();
-        if !self.allow.is_empty() && !self.allow.contains(&address) {
+        let allowed = if self.allow.is_empty() { address.is_loopback() } else { self.allow.contains(&address) };
+        if !allowed {
             self.refused.strangers += 1;
+            let list: Vec<String> = self.allow.iter().chain([&address]).map(|one| format!("\"{one}\"")).collect();
+            let list = list.join(", ");
+            self.notes.add(format!(
+                "{address} may not send; to let it in, write `allow = [{list}]` below its `tuio` in site.toml"
+            ));
             return;
         }
         if !self.limit.pass(now) {
             self.refused.beyond += 1;
             return;
         }
-        let Ok(frames) = decode(bytes).and_then(|messages| frames(&messages)) else {
+        let Ok(messages) = decode(bytes) else {
             self.refused.malformed += 1;
+            self.notes.add(format!("a packet from {address} is not Open Sound Control"));
+            return;
+        };
+        let Ok(frames) = frames(&messages) else {
+            self.refused.malformed += 1;
+            let first = messages.iter().find(|message| frames_of(message).is_err()).or(messages.first());
+            let what = first.map_or_else(String::new, |message| format!("{} {}", message.addr, types(message)));
+            self.notes.add(format!("{what} from {address} is not TUIO 1.1 or 2.0"));
             return;
         };
         for frame in &frames {
@@ -353,5 +374,49 @@ impl Packets for Tuio {
 
     fn refused(&self) -> Refused {
         self.refused
+    }
+
+    fn notes(&mut self) -> Vec<String> {
+        self.notes.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presence::View;
+    use rosc::{OscPacket, encoder};
+
+    fn alive(session: i32) -> Vec<u8> {
+        let packet = |what: &str, args: &[OscType]| {
+            let args = std::iter::once(OscType::String(what.into())).chain(args.iter().cloned()).collect();
+            OscPacket::Message(OscMessage { addr: "/tuio/2Dcur".into(), args })
+        };
+        let at = [OscType::Int(session), OscType::Float(0.5), OscType::Float(0.5)];
+        let time = rosc::OscTime { seconds: 0, fractional: 1 };
+        let content = vec![packet("alive", &at[..1]), packet("set", &at), packet("fseq", &[OscType::Int(1)])];
+        encoder::encode(&OscPacket::Bundle(rosc::OscBundle { timetag: time, content })).expect("it can be written")
+    }
+
+    #[test]
+    fn without_a_list_only_this_machine_may_send() {
+        let surface = Surface::new(View { origin: [0.0; 2], size: [1920.0, 1080.0] }, 0, false);
+        let mut words = Vec::new();
+        let mut send = |allow: &[&str], from: &str| {
+            let allow = allow.iter().map(|one| one.parse().expect("an address")).collect();
+            let mut tuio = Tuio::new(7, surface, allow);
+            words.clear();
+            tuio.take(Duration::from_secs(1), from.parse().expect("one"), &alive(3), &mut words);
+            (words.len(), tuio.notes())
+        };
+        assert_eq!(send(&[], "127.0.0.1:3333"), (1, vec![]));
+        assert_eq!(send(&[], "[::ffff:127.0.0.1]:3333"), (1, vec![]));
+        let (taken, notes) = send(&[], "192.168.1.20:3333");
+        let line =
+            "192.168.1.20 may not send; to let it in, write `allow = [\"192.168.1.20\"]` below its `tuio` in site.toml";
+        assert_eq!((taken, notes), (0, vec![line.to_owned()]));
+        assert_eq!(send(&["192.168.1.20"], "192.168.1.20:3333").0, 1);
+        let (_, notes) = send(&["192.168.1.20"], "192.168.1.21:3333");
+        assert!(notes[0].contains("`allow = [\"192.168.1.20\", \"192.168.1.21\"]`"), "{notes:?}");
     }
 }

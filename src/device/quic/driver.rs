@@ -340,13 +340,13 @@ impl Driver {
                 continue;
             }
             match &output {
-                Output::Linked(hello) => tracing::info!("the twin in {} is there", hello.city),
+                Output::Linked(hello) => tracing::info!("linked: {} in {}", hello.name, hello.city),
                 Output::Parted(Parted::Overwhelmed) => self.close_all(b"overwhelmed"),
                 Output::Parted(Parted::Hostile(why)) => self.shun(now, why),
                 Output::NotKept(why) => tracing::error!("{why}"),
-                Output::Parted(Parted::Goodbye(_)) => tracing::info!("the twin is gone: its show has ended"),
-                Output::Parted(Parted::Silence) => tracing::info!("the twin is gone: nothing is heard of it"),
-                Output::Parted(Parted::Restarted) => tracing::info!("the twin has started anew"),
+                Output::Parted(Parted::Goodbye(_)) => tracing::info!("alone: the twin's show has ended"),
+                Output::Parted(Parted::Silence) => tracing::info!("alone: no packets from the twin"),
+                Output::Parted(Parted::Restarted) => tracing::info!("alone: the twin's show starts again"),
                 _ => {}
             }
             self.untold.push_back(Told { at: now, output });

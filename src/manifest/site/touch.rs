@@ -31,7 +31,7 @@ pub enum TouchFrom {
     Tuio {
         /// The address to listen on.
         listen: SocketAddr,
-        /// Who may send; anyone who can reach the address if this is empty.
+        /// Who may send; this machine only if it is empty.
         allow: Vec<IpAddr>,
     },
     /// A touch frame of this machine: its name, a part of its name, or a path below `/dev/input`.
