@@ -26,6 +26,7 @@ mod particles;
 mod pen;
 mod picture;
 mod rejections;
+mod pointers;
 mod shader;
 mod sky;
 mod smooth;

@@ -1,0 +1,111 @@
+//! What an artist's module may declare and do: a list, so that what a new version of WGSL adds is refused until it is known.
+
+use super::Refusal;
+use crate::scene::loops::inner;
+use naga::{AddressSpace, Block, Handle, ImageClass, ImageDimension, Module, Span, Statement, Type, TypeInner};
+use std::ops::Range;
+
+/// The first thing that is not allowed. `artists`: which bytes of the source are the artist's; `tail`: what stands behind them.
+pub(super) fn refused(module: &Module, (whole, artists): (&str, Range<usize>), tail: &str) -> Option<Refusal> {
+    let own = |span: Span| span.to_range().is_some_and(|range| artists.contains(&range.start));
+    let refuse = |span: Span, problem: String, remedy: &str| {
+        // A span of nothing is at no line.
+        let line = span.is_defined().then(|| span.location(whole).line_number);
+        Some(Refusal { line, problem, remedy: remedy.into() })
+    };
+    for (handle, variable) in module.global_variables.iter() {
+        let span = module.global_variables.get_span(handle);
+        let name = variable.name.as_deref().unwrap_or_default();
+        if own(span) && variable.space != AddressSpace::Private {
+            let problem = format!("`{name}` is in the address space `{}`, which a scene's shader has not", word(variable.space));
+            let remedy = "say var<private>, or take the numbers from `Params`; to keep something from picture to picture there are buffers";
+            return refuse(span, problem, remedy);
+        }
+        if own(span) && variable.binding.is_some() {
+            return refuse(span, format!("`{name}` has a binding"), "leave @group and @binding out: the engine gives what there is");
+        }
+    }
+    if let Some((handle, over)) = module.overrides.iter().next() {
+        let name = over.name.as_deref().unwrap_or_default();
+        let remedy = "say `const`, or take the number from `Params`";
+        return refuse(module.overrides.get_span(handle), format!("`{name}` is an `override`, which nobody can set"), remedy);
+    }
+    let entry = module.entry_points.iter().find(|entry| !tail.contains(&format!("fn {}(", entry.name)));
+    if let Some(entry) = entry {
+        let start = artists.start as u32;
+        let at = whole.find(&format!("fn {}", entry.name)).map_or(start, |at| at as u32);
+        let problem = format!("`{}` is an entry point", entry.name);
+        return refuse(Span::new(at, at + 1), problem, "leave @vertex, @fragment and @compute out: the engine calls `paint`");
+    }
+    for (handle, ty) in module.types.iter() {
+        let name = match ty.inner {
+            TypeInner::Scalar(_) | TypeInner::Vector { .. } | TypeInner::Matrix { .. } | TypeInner::Struct { .. } => continue,
+            TypeInner::Array { size: naga::ArraySize::Constant(_), .. } => continue,
+            TypeInner::Pointer { space, .. } | TypeInner::ValuePointer { space, .. } => match space {
+                AddressSpace::Function | AddressSpace::Private => continue,
+                other => format!("a pointer into the address space `{}`", word(other)),
+            },
+            TypeInner::Sampler { comparison: false } => continue,
+            TypeInner::Image { dim: ImageDimension::D2, arrayed: false, class: ImageClass::Sampled { multi: false, .. } } => {
+                continue;
+            }
+            TypeInner::Array { .. } => "an array without a length".into(),
+            TypeInner::Atomic(_) => "an atomic".into(),
+            TypeInner::Image { .. } | TypeInner::Sampler { .. } => "this sort of texture".into(),
+            _ => "this type".into(),
+        };
+        let remedy = "use numbers, vectors, matrices, structs, and arrays with a length";
+        return refuse(mentioned(module, handle), format!("a scene's shader cannot have {name}"), remedy);
+    }
+    module.functions.iter().find_map(|(_, function)| {
+        let span = foreign(&function.body)?;
+        let remedy = "leave it out: each pixel is painted by itself";
+        refuse(span, "this makes pixels wait for each other or write what others read".into(), remedy)
+    })
+}
+
+/// Where a type is declared, or else what is handed one, or has one as a member.
+fn mentioned(module: &Module, ty: Handle<Type>) -> Span {
+    let span = |span: Span| Some(span).filter(Span::is_defined);
+    let handed = module.functions.iter().find(|(_, function)| function.arguments.iter().any(|a| a.ty == ty));
+    let within = module.types.iter().find(|(_, other)| match &other.inner {
+        TypeInner::Struct { members, .. } => members.iter().any(|member| member.ty == ty),
+        _ => false,
+    });
+    span(module.types.get_span(ty))
+        .or_else(|| span(module.functions.get_span(handed?.0)))
+        .or_else(|| span(module.types.get_span(within?.0)))
+        .unwrap_or_default()
+}
+
+/// Where a statement stands that is more than a calculation.
+fn foreign(block: &Block) -> Option<Span> {
+    block.span_iter().find_map(|(statement, span)| match statement {
+        Statement::Emit(_)
+        | Statement::Block(_)
+        | Statement::If { .. }
+        | Statement::Switch { .. }
+        | Statement::Loop { .. }
+        | Statement::Break
+        | Statement::Continue
+        | Statement::Return { .. }
+        | Statement::Kill
+        | Statement::Store { .. }
+        | Statement::Call { .. } => inner(statement).into_iter().find_map(foreign),
+        _ => Some(*span),
+    })
+}
+
+fn word(space: AddressSpace) -> &'static str {
+    match space {
+        AddressSpace::Function => "function",
+        AddressSpace::Private => "private",
+        AddressSpace::WorkGroup => "workgroup",
+        AddressSpace::Uniform => "uniform",
+        AddressSpace::Storage { .. } => "storage",
+        AddressSpace::Handle => "handle",
+        AddressSpace::Immediate => "immediate",
+        AddressSpace::TaskPayload => "task_payload",
+        AddressSpace::RayPayload | AddressSpace::IncomingRayPayload => "ray_payload",
+    }
+}

@@ -1,0 +1,50 @@
+//! A compiler's panic as an error: naga promises none for a module that it has validated, and there are some.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
+
+static HOOK: Once = Once::new();
+
+thread_local! {
+    /// A panic of this thread is told by who catches it.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What `act` returns, or the message of its panic, of which nothing is written elsewhere.
+pub(super) fn caught<T>(act: impl FnOnce() -> T) -> Result<T, String> {
+    HOOK.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !QUIET.get() {
+                before(panic);
+            }
+        }));
+    });
+    let before = QUIET.replace(true);
+    // Whatever it left half done is dropped with it.
+    let result = catch_unwind(AssertUnwindSafe(act));
+    QUIET.set(before);
+    result.map_err(|panic| message(panic.as_ref()))
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("it gave up").lines().next().unwrap_or_default().chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_and_the_next_act_is_well() {
+        assert_eq!(caught(|| 7), Ok(7));
+        let index = [1, 2].len();
+        let why = caught(|| [1, 2].iter().nth(index).copied().expect("it is there")).expect_err("it is not there");
+        assert_eq!(why, "it is there");
+        assert_eq!(caught(|| panic!("{} things", 3)), Err::<(), _>("3 things".into()));
+        assert!(!QUIET.get());
+    }
+}

@@ -1,0 +1,120 @@
+//! An artist's `Params`: where each member lies, and how a script's numbers are written there.
+
+use naga::{Scalar, ScalarKind, TypeInner, VectorSize};
+use serde::{Deserialize, Serialize};
+
+/// One member of `Params`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(in crate::scene) struct Slot {
+    pub name: String,
+    offset: usize,
+    /// Numbers in one element: 1 to 4.
+    width: usize,
+    /// Elements, and bytes from one to the next.
+    count: usize,
+    stride: usize,
+    kind: Number,
+}
+
+/// How a number of `Params` is written.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+enum Number {
+    F32,
+    I32,
+    U32,
+}
+
+/// What a script has to know of a shader.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Params {
+    /// The shader's file within the installation.
+    pub name: String,
+    /// Bytes of its `Params`; 0 if it has none.
+    pub size: usize,
+    /// The members of its `Params`, in order.
+    pub(in crate::scene) slots: Vec<Slot>,
+}
+impl Slot {
+    /// How many numbers it takes.
+    pub fn numbers(&self) -> usize {
+        self.width * self.count
+    }
+
+    /// True if both take the same numbers from the same place, whatever they are called: a name that ends in a digit gets
+    /// something behind it where it is written anew.
+    pub(super) fn lies_as(&self, other: &Self) -> bool {
+        Self { name: String::new(), ..self.clone() } == Self { name: String::new(), ..other.clone() }
+    }
+
+    /// Writes numbers into the bytes of `Params`; what is missing stays 0, what is too much is left out.
+    pub fn fill(&self, params: &mut [u8], numbers: &[f32]) {
+        for (i, number) in numbers.iter().take(self.numbers()).enumerate() {
+            let at = self.offset + i / self.width * self.stride + i % self.width * 4;
+            let bytes = match self.kind {
+                Number::I32 => (*number as i32).to_le_bytes(),
+                Number::U32 => (*number as u32).to_le_bytes(),
+                Number::F32 => number.to_le_bytes(),
+            };
+            if let Some(place) = params.get_mut(at..at + 4) {
+                place.copy_from_slice(&bytes);
+            }
+        }
+    }
+}
+
+fn params_type(module: &naga::Module) -> Option<&naga::TypeInner> {
+    let (_, variable) = module.global_variables.iter().find(|(_, v)| v.name.as_deref() == Some("params"))?;
+    Some(&module.types[variable.ty].inner)
+}
+
+pub(super) fn params_size(module: &naga::Module) -> u32 {
+    match params_type(module) {
+        // A uniform buffer is bound in multiples of 16 bytes.
+        Some(TypeInner::Struct { span, .. }) => span.next_multiple_of(16),
+        _ => 0,
+    }
+}
+
+pub(super) fn slots(module: &naga::Module) -> Result<Vec<Slot>, String> {
+    let Some(TypeInner::Struct { members, .. }) = params_type(module) else { return Ok(Vec::new()) };
+    members
+        .iter()
+        .map(|member| {
+            let name = member.name.clone().unwrap_or_default();
+            let inner = &module.types[member.ty].inner;
+            let (element, count, stride) = match inner {
+                TypeInner::Array { base, size: naga::ArraySize::Constant(count), stride } => {
+                    (&module.types[*base].inner, count.get() as usize, *stride as usize)
+                }
+                other => (other, 1, 0),
+            };
+            let (width, scalar) = plain(element).ok_or_else(|| {
+                format!(
+                    "`Params.{name}` cannot be set from a script; use f32, i32, u32, their vectors, or arrays of vec4f"
+                )
+            })?;
+            let kind = match scalar.kind {
+                ScalarKind::Sint => Number::I32,
+                ScalarKind::Uint => Number::U32,
+                _ => Number::F32,
+            };
+            Ok(Slot { name, offset: member.offset as usize, width, count, stride, kind })
+        })
+        .collect()
+}
+
+fn plain(inner: &TypeInner) -> Option<(usize, Scalar)> {
+    let (width, scalar) = match inner {
+        TypeInner::Scalar(scalar) => (1, *scalar),
+        TypeInner::Vector { size, scalar } => (
+            match size {
+                VectorSize::Bi => 2,
+                VectorSize::Tri => 3,
+                VectorSize::Quad => 4,
+            },
+            *scalar,
+        ),
+        _ => return None,
+    };
+    (scalar.width == 4 && scalar.kind != ScalarKind::Bool).then_some((width, scalar))
+}

@@ -1,0 +1,486 @@
+//! How large types and constants are, counted in the text: a compiler's own evaluation of them could fill the memory.
+
+use super::Refusal;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+/// Largest type, in bytes: as large as `Params` may be.
+const TYPE_MAX: u64 = 16 << 10;
+/// Most types within each other, and most constants that are made of each other.
+const NESTED_MAX: usize = 16;
+const CHAIN_MAX: usize = 64;
+/// Most numbers in one constant.
+const NUMBERS_MAX: u64 = 4 << 10;
+/// Most numbers that a compiler writes out where constants and zero values are used.
+const UNFOLDED_MAX: u64 = 256 << 10;
+/// Bytes of a number.
+const NUMBER: u64 = 4;
+
+/// The first thing in a source without comments that is too large, or whose size is not plain.
+pub(super) fn too_large(plain: &str) -> Option<Refusal> {
+    let mut text = Text::of(plain);
+    let wrong = text.judge().err()?;
+    let at = text.tokens.get(wrong.at).map_or(0, |(at, _)| *at);
+    let line = plain[..at].matches('\n').count() as u32 + 1;
+    Some(Refusal { line: Some(line), problem: wrong.problem, remedy: wrong.remedy.into() })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Token<'a> {
+    Word(&'a str),
+    Number(&'a str),
+    Mark(char),
+}
+
+/// A mistake at one token.
+#[derive(Debug)]
+struct Wrong {
+    at: usize,
+    problem: String,
+    remedy: &'static str,
+}
+
+impl Wrong {
+    fn uncounted(at: usize) -> Self {
+        Self {
+            at,
+            problem: "the length of this array cannot be told beforehand".into(),
+            remedy: "write it as a number, or as a `const` that is made of numbers",
+        }
+    }
+
+    fn nested(at: usize) -> Self {
+        Self {
+            at,
+            problem: format!("more than {NESTED_MAX} types are within each other"),
+            remedy: "use fewer structs within structs",
+        }
+    }
+
+    fn large(at: usize, bytes: u64) -> Self {
+        Self {
+            at,
+            problem: format!("this takes {bytes} bytes; {TYPE_MAX} are allowed"),
+            remedy: "use a shorter array, or keep the numbers in a buffer: fn buffer_a(at: vec2f) -> vec4f",
+        }
+    }
+
+    fn unfolded(at: usize, numbers: u64) -> Self {
+        if numbers == u64::MAX {
+            let problem = format!("this constant is made of itself, or of more than {CHAIN_MAX} others in turn");
+            return Self { at, problem, remedy: "give each constant a name of its own, and declare it before it is used" };
+        }
+        Self {
+            at,
+            problem: format!("constants unfold to {numbers} numbers here, which is too many"),
+            remedy: "use smaller constants, or var<private> in place of `const`",
+        }
+    }
+}
+
+/// A type as it is written.
+struct Written {
+    bytes: u64,
+    /// Types within each other, itself among them.
+    depth: usize,
+    /// The token behind it.
+    end: usize,
+}
+
+#[derive(Default)]
+struct Text<'a> {
+    tokens: Vec<(usize, Token<'a>)>,
+    /// What constants are made of: tokens, for each declaration of a name.
+    consts: HashMap<&'a str, Vec<Range<usize>>>,
+    structs: HashMap<&'a str, Range<usize>>,
+    aliases: HashMap<&'a str, Range<usize>>,
+    /// Bytes and depth of structs and aliases.
+    types: HashMap<&'a str, (u64, usize)>,
+    numbers: HashMap<&'a str, Option<i64>>,
+    /// Numbers in a constant that holds an array or a struct; none for any other.
+    weights: HashMap<&'a str, Option<u64>>,
+    /// Names whose weight is being found.
+    weighed: HashSet<&'a str>,
+    /// One of them was met again.
+    circle: bool,
+}
+
+impl<'a> Text<'a> {
+    fn of(plain: &'a str) -> Self {
+        let tokens = tokens(plain);
+        let mut text = Self { tokens, ..Self::default() };
+        for at in 0..text.tokens.len() {
+            let (Token::Word(keyword), Token::Word(name)) = (text.token(at), text.token(at + 1)) else { continue };
+            match keyword {
+                "const" => {
+                    let range = text.between(at + 2, '=', ';');
+                    text.consts.entry(name).or_default().push(range);
+                }
+                "alias" => _ = text.aliases.insert(name, text.between(at + 2, '=', ';')),
+                "struct" => _ = text.structs.insert(name, text.between(at + 2, '{', '}')),
+                _ => {}
+            }
+        }
+        text
+    }
+
+    fn token(&self, at: usize) -> Token<'a> {
+        self.tokens.get(at).map_or(Token::Mark(';'), |(_, token)| *token)
+    }
+
+    fn is(&self, at: usize, mark: char) -> bool {
+        self.token(at) == Token::Mark(mark)
+    }
+
+    /// The tokens from behind `opens` to before `closes`.
+    fn between(&self, from: usize, opens: char, closes: char) -> Range<usize> {
+        let find = |from: usize, mark| {
+            let found = self.tokens[from.min(self.tokens.len())..].iter().position(|(_, t)| *t == Token::Mark(mark));
+            found.map_or(self.tokens.len(), |index| from + index)
+        };
+        let start = (find(from, opens) + 1).min(self.tokens.len());
+        start..find(start, closes).max(start)
+    }
+
+    fn judge(&mut self) -> Result<(), Wrong> {
+        for at in 0..self.tokens.len() {
+            if self.is_type(at) {
+                let written = self.type_at(at, 0)?;
+                if written.bytes > TYPE_MAX {
+                    return Err(Wrong::large(at, written.bytes));
+                }
+            }
+        }
+        let mut unfolded = 0_u64;
+        for at in 0..self.tokens.len() {
+            unfolded = unfolded.saturating_add(self.unfolds(at)?);
+            if unfolded > UNFOLDED_MAX {
+                return Err(Wrong::unfolded(at, unfolded));
+            }
+        }
+        Ok(())
+    }
+
+    /// True where a type begins that can be large.
+    fn is_type(&self, at: usize) -> bool {
+        let Token::Word(word) = self.token(at) else { return false };
+        word == "array" && self.is(at + 1, '<') || self.structs.contains_key(word) || self.aliases.contains_key(word)
+    }
+
+    /// True for a name behind a dot.
+    fn is_member(&self, at: usize) -> bool {
+        at > 0 && self.is(at - 1, '.')
+    }
+
+    /// Numbers that a compiler may write out for what stands at a token.
+    fn unfolds(&mut self, at: usize) -> Result<u64, Wrong> {
+        let Token::Word(word) = self.token(at) else { return Ok(0) };
+        if self.is_member(at) {
+            return Ok(0);
+        }
+        if self.is_type(at) {
+            let written = self.type_at(at, 0)?;
+            return Ok(if self.is(written.end, '(') { written.bytes / NUMBER } else { 0 });
+        }
+        let weight = self.weight(word, 0).unwrap_or(0);
+        if weight > NUMBERS_MAX { Err(Wrong::unfolded(at, weight)) } else { Ok(weight) }
+    }
+
+    /// The type that begins at a token.
+    fn type_at(&mut self, at: usize, depth: usize) -> Result<Written, Wrong> {
+        if depth > NESTED_MAX {
+            return Err(Wrong::nested(at));
+        }
+        let Token::Word(word) = self.token(at) else { return Ok(Written { bytes: NUMBER, depth: 1, end: at + 1 }) };
+        if word == "array" && self.is(at + 1, '<') {
+            return self.array_at(at, depth);
+        }
+        let end = if self.is(at + 1, '<') { self.behind_template(at + 1) } else { at + 1 };
+        let (bytes, within) = match plain_bytes(word) {
+            Some(bytes) => (bytes, 1),
+            None => self.named(word, at, depth)?,
+        };
+        Ok(Written { bytes, depth: within, end })
+    }
+
+    fn array_at(&mut self, at: usize, depth: usize) -> Result<Written, Wrong> {
+        let element = self.type_at(at + 2, depth + 1)?;
+        let mut end = element.end;
+        let mut count = 1;
+        if self.is(end, ',') && !self.is(end + 1, '>') {
+            end += 1;
+            let number = self.number(&mut end, 0, false, 0).and_then(|number| u64::try_from(number).ok());
+            count = number.filter(|_| self.is(end, '>') || self.is(end, ',')).ok_or_else(|| Wrong::uncounted(at))?;
+        }
+        if self.is(end, ',') {
+            end += 1;
+        }
+        // A vector of three takes as much as one of four.
+        let stride = if element.bytes == 12 { 16 } else { element.bytes };
+        Ok(Written { bytes: count.saturating_mul(stride), depth: element.depth + 1, end: end + 1 })
+    }
+
+    /// Bytes and depth of a struct or an alias; what has no such name is as large as a number.
+    fn named(&mut self, name: &'a str, at: usize, depth: usize) -> Result<(u64, usize), Wrong> {
+        if let Some((bytes, within)) = self.types.get(name).copied() {
+            return if depth + within > NESTED_MAX { Err(Wrong::nested(at)) } else { Ok((bytes, within)) };
+        }
+        let (mut bytes, mut within) = (0_u64, 0);
+        if let Some(range) = self.aliases.get(name).cloned() {
+            let written = self.type_at(range.start, depth + 1)?;
+            (bytes, within) = (written.bytes, written.depth);
+        } else if let Some(range) = self.structs.get(name).cloned() {
+            let mut member = range.start;
+            while member < range.end {
+                if !self.is(member, ':') {
+                    member += 1;
+                    continue;
+                }
+                let written = self.type_at(member + 1, depth + 1)?;
+                bytes = bytes.saturating_add(written.bytes);
+                within = within.max(written.depth);
+                member = written.end.max(member + 1);
+            }
+        } else {
+            return Ok((NUMBER, 1));
+        }
+        self.types.insert(name, (bytes, within + 1));
+        Ok((bytes, within + 1))
+    }
+
+    /// The token behind `<…>`.
+    fn behind_template(&self, mut at: usize) -> usize {
+        let mut open = 0_usize;
+        while at < self.tokens.len() {
+            match self.token(at) {
+                Token::Mark('<') => open += 1,
+                Token::Mark('>') if open <= 1 => return at + 1,
+                Token::Mark('>') => open -= 1,
+                Token::Mark(';' | '{' | '}') => return at,
+                _ => {}
+            }
+            at += 1;
+        }
+        at
+    }
+
+    /// A whole number; none if that is not plain. `inside`: within brackets, where `>>` is a shift and no end.
+    fn number(&mut self, at: &mut usize, level: usize, inside: bool, chain: usize) -> Option<i64> {
+        if level == LEVELS.len() {
+            return self.operand(at, chain);
+        }
+        let mut left = self.number(at, level + 1, inside, chain)?;
+        loop {
+            let Token::Mark(mark) = self.token(*at) else { return Some(left) };
+            let doubled = matches!(mark, '<' | '>');
+            let shifts = doubled && self.is(*at + 1, mark) && (mark == '<' || inside);
+            if !LEVELS[level].contains(&mark) || doubled && !shifts {
+                return Some(left);
+            }
+            *at += if doubled { 2 } else { 1 };
+            let right = self.number(at, level + 1, inside, chain)?;
+            left = match mark {
+                '|' => left | right,
+                '^' => left ^ right,
+                '&' => left & right,
+                '<' => left.checked_mul(1_i64.checked_shl(u32::try_from(right).ok()?).filter(|by| *by > 0)?)?,
+                '>' => left.checked_shr(u32::try_from(right).ok()?)?,
+                '+' => left.checked_add(right)?,
+                '-' => left.checked_sub(right)?,
+                '*' => left.checked_mul(right)?,
+                '/' => left.checked_div(right)?,
+                _ => left.checked_rem(right)?,
+            };
+        }
+    }
+
+    fn operand(&mut self, at: &mut usize, chain: usize) -> Option<i64> {
+        let token = self.token(*at);
+        *at += 1;
+        match token {
+            Token::Number(digits) => whole(digits),
+            Token::Mark('-') => self.operand(at, chain)?.checked_neg(),
+            Token::Mark('(') => {
+                let number = self.number(at, 0, true, chain)?;
+                self.is(*at, ')').then(|| *at += 1)?;
+                Some(number)
+            }
+            Token::Word("u32" | "i32") if self.is(*at, '(') => self.operand(at, chain),
+            Token::Word(name) => self.constant(name, chain),
+            Token::Mark(_) => None,
+        }
+    }
+
+    /// The whole number that a constant is; all that have its name are the same.
+    fn constant(&mut self, name: &'a str, chain: usize) -> Option<i64> {
+        if let Some(known) = self.numbers.get(name) {
+            return *known;
+        }
+        let declared = self.consts.get(name)?.clone();
+        let mut all = None;
+        for range in declared.into_iter().take(CHAIN_MAX) {
+            let mut at = range.start;
+            let number = if chain < CHAIN_MAX { self.number(&mut at, 0, true, chain + 1) } else { None };
+            let number = number.filter(|number| at == range.end && all.is_none_or(|known| known == *number));
+            if number.is_none() {
+                self.numbers.insert(name, None);
+                return None;
+            }
+            all = number;
+        }
+        self.numbers.insert(name, all);
+        all
+    }
+
+    /// The numbers in a constant that holds arrays or structs.
+    fn weight(&mut self, name: &'a str, chain: usize) -> Option<u64> {
+        if let Some(known) = self.weights.get(name) {
+            return *known;
+        }
+        let declared = self.consts.get(name)?.clone();
+        if chain > CHAIN_MAX {
+            return Some(u64::MAX);
+        }
+        if !self.weighed.insert(name) {
+            self.circle = true;
+            return None;
+        }
+        let mut weight = None;
+        for range in declared {
+            weight = weight.max(self.weigh(range, chain));
+        }
+        self.weighed.remove(name);
+        // A name within its own value is another one with that name: each could double what the one before holds.
+        if weight.is_some() && self.circle {
+            weight = Some(u64::MAX);
+        }
+        if self.weighed.is_empty() {
+            self.circle = false;
+        }
+        self.weights.insert(name, weight);
+        weight
+    }
+
+    fn weigh(&mut self, range: Range<usize>, chain: usize) -> Option<u64> {
+        let (mut sum, mut holds) = (0_u64, false);
+        let mut at = range.start;
+        while at < range.end {
+            let mut next = at + 1;
+            let numbers = match self.token(at) {
+                Token::Word(_) if self.is_member(at) => 0,
+                Token::Word(_) if self.is_type(at) => {
+                    let written = self.type_at(at, 0).ok();
+                    holds = true;
+                    next = written.as_ref().map_or(next, |written| written.end.max(next));
+                    written.map_or(u64::MAX, |written| written.bytes / NUMBER)
+                }
+                Token::Word(word) => {
+                    let weight = self.weight(word, chain + 1);
+                    holds |= word == "array" || weight.is_some();
+                    weight.unwrap_or(1)
+                }
+                Token::Number(_) => 1,
+                Token::Mark(_) => 0,
+            };
+            sum = sum.saturating_add(numbers);
+            at = next;
+        }
+        holds.then_some(sum)
+    }
+}
+
+/// Operators of two numbers, from those that bind least.
+const LEVELS: [&[char]; 6] = [&['|'], &['^'], &['&'], &['<', '>'], &['+', '-'], &['*', '/', '%']];
+
+fn tokens(plain: &str) -> Vec<(usize, Token<'_>)> {
+    let part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let mut tokens = Vec::new();
+    let mut rest = plain.char_indices().peekable();
+    while let Some((at, letter)) = rest.next() {
+        if !part(letter) {
+            if !letter.is_whitespace() {
+                tokens.push((at, Token::Mark(letter)));
+            }
+            continue;
+        }
+        let mut end = at + letter.len_utf8();
+        while let Some((next, letter)) = rest.next_if(|(_, letter)| part(*letter)) {
+            end = next + letter.len_utf8();
+        }
+        let word = &plain[at..end];
+        tokens.push((at, if letter.is_ascii_digit() { Token::Number(word) } else { Token::Word(word) }));
+    }
+    tokens
+}
+
+fn whole(digits: &str) -> Option<i64> {
+    let hex = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
+    let (digits, radix) = hex.map_or((digits, 10), |digits| (digits, 16));
+    i64::from_str_radix(digits.strip_suffix(['u', 'i']).unwrap_or(digits), radix).ok()
+}
+
+/// Bytes of a scalar, a vector or a matrix; none for a name that is declared.
+fn plain_bytes(word: &str) -> Option<u64> {
+    let side = |digit: Option<u8>| digit.filter(u8::is_ascii_digit).map(|digit| u64::from(digit - b'0'));
+    if let Some(rest) = word.strip_prefix("vec") {
+        return Some(side(rest.bytes().next())? * NUMBER);
+    }
+    if let Some(rest) = word.strip_prefix("mat") {
+        let rows = side(rest.bytes().nth(2))?;
+        return Some(side(rest.bytes().next())? * rows.next_multiple_of(2) * NUMBER);
+    }
+    matches!(word, "f32" | "i32" | "u32" | "bool" | "f16" | "ptr" | "atomic").then_some(NUMBER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(source: &str) -> Option<(u32, String)> {
+        too_large(source).map(|refusal| (refusal.line.expect("it has a line"), refusal.problem))
+    }
+
+    #[test]
+    fn what_fits_is_left_to_the_compiler() {
+        for fits in [
+            "const N = 4u * (2 + 2); struct P { a: array<vec4f, N>, @size(16) b: f32 } var<private> p: array<P, 2>;",
+            "const A = 1 << 4; alias Row = array<f32, A>; var<private> grid: array<Row, (A >> 1)>;",
+            "fn f(p: ptr<function, array<vec3<f32>, 0x10>>) { let a = b < c; let d = e > array(1, 2)[0]; }",
+            "const T = array<f32, 256>(); fn f(i: u32) -> f32 { return T[i] + T[i + 1] + T[0]; }",
+            "const A = array(1.0, 2.0); const B = array(A, A); const x = 2.0; const y = x * x;",
+            "fn f() { { const x = 1.0; { const x = 2.0; } } }",
+            "struct Params { rings: array<vec4f, 1024>, }",
+            "fn f() { var array = 3; array = array + 1; }",
+        ] {
+            assert_eq!(problem(fits), None, "{fits}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_told_with_its_line() {
+        let structs: String =
+            (1..12).map(|i| format!("struct S{i} {{ a: S{0}, b: S{0} }}\n", i - 1)).collect::<String>() + "struct S0 { a: mat4x4f }";
+        let deep: String = (1..60).map(|i| format!("struct S{i} {{ a: S{} }}\n", i - 1)).collect();
+        let doubled: String = (1..20).map(|i| format!("const a{i} = array(a{0}, a{0});\n", i - 1)).collect();
+        let shadowed = "{ const a = array(a, a); ".repeat(30);
+        let mentioned = format!("const T = array<f32, 1024>();\nfn f() {{ {} }}", "let x = T[0]; ".repeat(400));
+        for (large, line, part) in [
+            ("var<private> a: f32;\nvar<private> b: array<f32, 100000000>;", 2, "400000000 bytes"),
+            ("const N = 1000;\nconst M = N * N;\nconst a = array<f32, M>();", 3, "4000000 bytes"),
+            ("\nfn f() { var a: array<array<array<f32, 65536>, 65536>, 65536>; }", 2, "bytes; 16384"),
+            ("const a = array<f32, 4294967295 * 4294967295 * 4294967295>();", 1, "cannot be told"),
+            ("const a = array<f32, select(1, 2, true)>();", 1, "cannot be told"),
+            ("override n = 3;\nvar<private> a: array<f32, n>;", 2, "cannot be told"),
+            ("fn f() { const n = 1; { const n = 100000; var a: array<f32, n>; } }", 1, "cannot be told"),
+            ("struct A { b: B }\nstruct B { a: A }", 1, "within each other"),
+            (&structs, 9, "bytes; 16384"),
+            (&deep, 1, "within each other"),
+            (&doubled, 1, "unfold"),
+            (&format!("fn f() {{ const a = array(1.0, 1.0); {shadowed}"), 1, "made of itself"),
+            (&mentioned, 2, "unfold"),
+        ] {
+            let (at, problem) = problem(large).unwrap_or_else(|| panic!("it is too large: {large}"));
+            assert!(problem.contains(part) && (at == line || line == 1 || line == 9), "{at} {problem}: {large}");
+        }
+    }
+}

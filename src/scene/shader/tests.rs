@@ -1,0 +1,103 @@
+//! What is accepted, what is refused, and where each fault points.
+
+use super::*;
+
+#[test]
+fn parameters_are_laid_out_as_the_shader_has_them() {
+    let source = "struct Params { sun: f32, wind: vec2f, rings: array<vec4f, 3>, n: u32 }
+fn paint(at: vec2f) -> vec4f { return vec4f(params.sun, params.wind, params.rings[2].w + f32(params.n)); }";
+    let shader = Shader::parse("a.wgsl", source).expect("it is sound");
+    assert_eq!(shader.params.size, 80);
+    let mut params = vec![0; shader.params.size];
+    for (slot, numbers) in
+        shader.params.slots.iter().zip([&[1.5][..], &[2.0, 3.0], &[0.0, 0.0, 0.0, 0.0, 7.0], &[9.0]])
+    {
+        slot.fill(&mut params, numbers);
+    }
+    let number = |at: usize| f32::from_le_bytes([params[at], params[at + 1], params[at + 2], params[at + 3]]);
+    assert_eq!([number(0), number(8), number(12), number(32)], [1.5, 2.0, 3.0, 7.0]);
+    assert_eq!(params[64], 9);
+}
+
+#[test]
+fn who_is_here_is_there_for_who_asks() {
+    let asks = "fn paint(at: vec2f) -> vec4f {\n  return vec4f(body_here(at), flow_here(at), 1.0);\n}";
+    let shader = Shader::parse("a.wgsl", asks).expect("it is sound");
+    assert!(shader.looks.people && shader.source.contains("@binding(2) var"), "{}", shader.source);
+    let asks_not = Shader::parse("a.wgsl", "fn paint(at: vec2f) -> vec4f { return vec4f(1.0); }").expect("sound");
+    assert!(!asks_not.looks.people && !asks_not.source.contains("body_here"), "{}", asks_not.source);
+    let wrong = "fn paint(at: vec2f) -> vec4f {\n  let b = body_here(at);\n  return vec4f(bb);\n}";
+    assert_eq!(Shader::parse("a.wgsl", wrong).expect_err("it is not sound").place, Some((3, 1)));
+    let all = "const buffer_scale = 0.5;
+fn buffer_a(at: vec2f) -> vec4f { return 0.9 * read_a(at) + vec4f(body_there(at)); }
+fn buffer_b(at: vec2f) -> vec4f { return read_a(at) + read_b(at); }
+fn paint(at: vec2f) -> vec4f {
+  var near = 1e9;
+  for (var i = 0u; i < engine.there.touches; i++) { near = min(near, distance(at, engine.there.touch[i].xy)); }
+  return previous(at) + read_b(at) + vec4f(flow_there(at), near, phase(7.0)) + engine.here.colour;
+}";
+    let shader = Shader::parse("a.wgsl", all).unwrap_or_else(|fault| panic!("{fault}"));
+    assert_eq!((shader.buffers, shader.buffer_scale), (vec![0, 1], 0.5));
+    assert!(shader.looks.previous && shader.source.contains("fn moongate_buffer_b"));
+}
+
+#[test]
+fn a_loop_without_an_end_has_one_and_parameters_stay_where_they_are() {
+    let source = "struct Params { sun: f32, wind: vec2f, rings: array<vec4f, 3>, n: u32 }
+fn paint(at: vec2f) -> vec4f { var x = params.sun; loop { x += body_here(at); } return vec4f(x, params.wind, params.rings[1].x); }";
+    let shader = Shader::parse("a.wgsl", source).expect("it is sound");
+    assert!(shader.source.contains(">= 20000u"), "{}", shader.source);
+    let module = naga::front::wgsl::parse_str(&shader.source).expect("it is WGSL");
+    for name in ["moongate_vertex", "moongate_fragment", "moongate_darkens"] {
+        assert!(module.entry_points.iter().any(|entry| entry.name == name), "{name}");
+    }
+    assert_eq!((shader.params.size, shader.params.slots.len()), (80, 4));
+    let numbered = "struct Params { p1: f32, p2: vec2f }
+fn paint(at: vec2f) -> vec4f { var x = params.p1; for (var i = 0; i < 4; i++) { x += params.p2.x; } return vec4f(x); }";
+    let shader = Shader::parse("a.wgsl", numbered).expect("a name may end in a digit");
+    assert_eq!(shader.params.slots.iter().map(|slot| slot.name.as_str()).collect::<Vec<_>>(), ["p1", "p2"]);
+    let aligned = "struct Params { @size(32) sun: f32, wind: f32 }
+fn paint(at: vec2f) -> vec4f { loop { if params.sun > 0.0 { break; } } return vec4f(params.wind); }";
+    let fault = Shader::parse("a.wgsl", aligned).expect_err("its members would move");
+    assert!(fault.problem.contains("@size"), "{fault}");
+}
+
+#[test]
+fn expressions_that_nobody_could_read_are_refused() {
+    let paint = |sum: String| format!("fn paint(at: vec2f) -> vec4f {{\n  return vec4f({sum});\n}}");
+    for endless in [
+        "at.x+".repeat(12_000),
+        "f(at.x, 1.0)*".repeat(5_000),
+        "!".repeat(60_000),
+        "-".repeat(60_000),
+        "(".repeat(30_000),
+    ] {
+        let fault = Shader::parse("a.wgsl", &paint(endless + "1.0")).expect_err("it is too long");
+        assert!(fault.place == Some((2, 1)) && fault.problem.contains("take it apart"), "{fault}");
+    }
+    assert!(Shader::parse("a.wgsl", &paint("at.x + ".repeat(100) + "1.0")).is_ok());
+    let chain = "if at.x < 1.0 { } else ".repeat(2_000) + "{ }";
+    for body in ["{".repeat(20_000), chain, "loop { ".repeat(5_000), "if true { ".repeat(5_000)] {
+        let source = format!("fn paint(at: vec2f) -> vec4f {{ {body}");
+        let fault = Shader::parse("a.wgsl", &source).expect_err("it is too deep");
+        assert!(fault.problem.contains("take it apart"), "{fault}");
+    }
+}
+
+#[test]
+fn a_mistake_names_the_artists_own_line() {
+    let fault = |source| Shader::parse("a.wgsl", source).expect_err("it is not sound");
+    let wrong = fault("fn paint(at: vec2f) -> vec4f {\n  let x = 1.0\n  return vec4f(x);\n}");
+    assert!(matches!(wrong.place, Some((2 | 3, 1))), "{wrong}");
+    let wrong = fault("fn paint(at: vec2f) -> vec4f {\n  return vec4f(att, 0.0, 1.0);\n}");
+    assert_eq!(wrong.place, Some((2, 1)), "{wrong}");
+    assert_eq!(wrong.source, "return vec4f(att, 0.0, 1.0);");
+    let wrong = fault("fn paint(at: vec2f) -> vec4f {\n  return 1.0;\n}");
+    assert!(wrong.place.is_none_or(|(line, _)| line <= 3), "{wrong}");
+    assert!(fault("fn pant(at: vec2f) -> vec4f { return vec4f(); }").problem.contains("fn paint"));
+    assert!(
+        fault("struct Params { b: mat2x2f }\nfn paint(at: vec2f) -> vec4f { return vec4f(params.b[0].x); }")
+            .problem
+            .contains("`Params.b`")
+    );
+}

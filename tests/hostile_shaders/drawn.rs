@@ -1,0 +1,51 @@
+//! What was accepted is drawn on the GPU there is, in software or not, one after the other on the same studio.
+
+use super::{Case, common};
+use moongate::scene::{Edition, FromScene, Host, KeptLayers, Picture, Sees, Uniforms};
+use moongate::stage::{Studio, Watched};
+use std::sync::Arc;
+use std::time::Duration;
+
+const CANVAS: [f32; 2] = [64.0, 36.0];
+const PIXELS: [u32; 2] = [64, 36];
+
+/// Draws each; what says `green` is green, and the studio can still draw after all of them.
+pub fn survive(cases: &[Case]) {
+    let mut studio = Studio::new(CANVAS, PIXELS).unwrap_or_else(|why| panic!("{why}"));
+    let last = Case {
+        name: "last".into(),
+        becomes: "green".into(),
+        source: "fn paint(at: vec2f) -> vec4f { return vec4f(0.0, 1.0, 0.0, 1.0); }".into(),
+    };
+    let mut wrong = Vec::new();
+    for case in cases.iter().chain([&last]) {
+        let pixel = paint(&mut studio, case);
+        let faults = studio.faults();
+        if case.becomes == "green" && pixel != [0, 255, 0, 255] {
+            wrong.push(format!("{}: {pixel:?} {faults:?}", case.name));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// The pixel in the middle of a picture with one shader.
+fn paint(studio: &mut Studio, case: &Case) -> [u8; 4] {
+    let dir = common::folder("import { draw } from \"moongate\"; export function frame() { draw.shader(\"x.wgsl\"); }");
+    let manifest = format!("api = 1\nid = \"test\"\ncanvas = [64, 64]\n{}", common::NO_KIT);
+    std::fs::write(dir.path().join("installation.toml"), manifest).expect("written");
+    std::fs::write(dir.path().join("x.wgsl"), &case.source).expect("written");
+    let edition = Arc::new(Edition::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}")));
+    let start = edition.start(&common::setting());
+    let mut host = Host::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
+    let sees = Sees { now: 1.0, dt: 0.03, ..Sees::default() };
+    let json = serde_json::to_string(&sees).expect("it is plain");
+    let FromScene::Frame { picture, kept, fault, .. } = host.frame(1, 0, &json) else { panic!("no frame") };
+    let picture = picture.unwrap_or_else(|| panic!("{}", fault.unwrap_or_default()));
+    let mut layers = KeptLayers::new(1);
+    layers.take(kept, 0);
+    let picture = Picture { kept: layers.shown(), ..picture };
+    let uniforms = Arc::new(Uniforms::of(&sees, [&start.here, &start.there]));
+    let nobody = Watched { version: 1, width: 1, height: 1, mask: vec![0], flow: vec![[0.0; 2]; 32 * 18] };
+    let painted = studio.paint(&picture, Some(&edition), [&nobody, &nobody], &uniforms);
+    painted.unwrap_or_else(|why| panic!("{}: {why}", case.name)).get_pixel(PIXELS[0] / 2, PIXELS[1] / 2).0
+}

@@ -1,0 +1,96 @@
+//! Shaders that naga, wgpu or a driver have fallen over, and such as would take the memory of a process: each is refused with a
+//! fault, or it is drawn, and the process lives on.
+//!
+//! The files beside this one hold many shaders each. One begins with `//// NAME: WHAT`, which says what becomes of it: `drawn`;
+//! `green`, a shader that looks at its own results and paints green where they are right; `refused: PART OF THE FAULT`, or
+//! `refused at LINE: PART`, counted from the line behind the name.
+
+#[cfg(feature = "show")]
+#[path = "../common/mod.rs"]
+mod common;
+#[cfg(feature = "show")]
+mod drawn;
+mod generated;
+
+use moongate::scene::Shader;
+use std::path::Path;
+
+/// Most memory that one shader may cost while it is read, in KiB.
+const MEMORY_MAX: usize = 64 << 10;
+
+/// One shader, and what becomes of it.
+struct Case {
+    name: String,
+    becomes: String,
+    source: String,
+}
+
+fn cases() -> Vec<Case> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile_shaders");
+    let mut cases = generated::cases();
+    for file in std::fs::read_dir(folder).expect("it is beside this file").flatten() {
+        if file.path().extension().is_none_or(|ending| ending != "wgsl") {
+            continue;
+        }
+        let text = std::fs::read_to_string(file.path()).expect("it is text");
+        for part in text.split("\n//// ").skip(1) {
+            let (head, source) = part.split_once('\n').expect("a name, and then a shader");
+            let (name, becomes) = head.split_once(": ").expect("a name, and what becomes of it");
+            cases.push(Case { name: name.into(), becomes: becomes.into(), source: source.into() });
+        }
+    }
+    assert!(cases.len() > 200, "{}", cases.len());
+    cases
+}
+
+/// The most memory this process has held since the last call, in KiB.
+fn peak() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak");
+    std::fs::write("/proc/self/clear_refs", "5").expect("it is this process's own");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+}
+
+/// Reads one; the complaint is none where it became what is said of it.
+fn read(case: &Case) -> Result<Option<Shader>, String> {
+    let Case { name, becomes, source } = case;
+    let file = format!("{name}.wgsl");
+    let said = |what: String| format!("{name}: {what}, and not {becomes}");
+    match (becomes.split_once(": "), Shader::parse(&file, source)) {
+        (None, Ok(shader)) => Ok(Some(shader)),
+        (None, Err(fault)) => Err(said(format!("refused: {fault}"))),
+        (Some(_), Ok(_)) => Err(said("drawn".into())),
+        (Some((how, part)), Err(fault)) => {
+            let line = how.strip_prefix("refused at ").map(|line| line.parse::<u32>().expect("a line"));
+            let there = line.is_none_or(|line| fault.place.is_some_and(|(at, _)| at == line));
+            if fault.file == file && there && fault.to_string().contains(part) {
+                Ok(None)
+            } else {
+                Err(said(format!("refused: {fault}")))
+            }
+        }
+    }
+}
+
+#[test]
+fn each_is_refused_or_drawn_and_nothing_falls_over() {
+    let mut wrong = Vec::new();
+    let mut sound = Vec::new();
+    for case in cases() {
+        let before = peak();
+        let became = read(&case);
+        let more = peak().saturating_sub(before);
+        if more > MEMORY_MAX {
+            wrong.push(format!("{}: it took {more} KiB", case.name));
+        }
+        match became {
+            Ok(Some(_)) => sound.push(case),
+            Ok(None) => {}
+            Err(complaint) => wrong.push(complaint),
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    // A binary without a screen has done all it can.
+    #[cfg(feature = "show")]
+    drawn::survive(&sound);
+}
