@@ -164,7 +164,8 @@ mod tests {
         if !bound_all(&mut module)? {
             return Ok(None);
         }
-        let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).expect("it is valid");
+        let info =
+            Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).expect("it is valid");
         Ok(Some(write_string(&module, &info, WriterFlags::empty()).expect("it can be written")))
     }
 

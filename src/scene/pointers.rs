@@ -28,7 +28,8 @@ pub(super) fn copy(module: &mut Module) -> bool {
     for handle in handles {
         let function = &mut module.functions[handle];
         let body = std::mem::take(&mut function.body);
-        let mut copier = Copier { function, globals: &mut module.global_variables, pointed: &pointed, copies: Copies::new() };
+        let mut copier =
+            Copier { function, globals: &mut module.global_variables, pointed: &pointed, copies: Copies::new() };
         let body = copier.block(body);
         any |= !copier.copies.is_empty();
         module.functions[handle].body = body;

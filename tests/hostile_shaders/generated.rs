@@ -26,63 +26,63 @@ pub fn cases() -> Vec<Case> {
     let thousand = lines(1_000, false, |i| format!("a{i}: f32, "));
     let mentions = |count: usize| "_ = T[0]; ".repeat(count);
     vec![
-        case("nul", "refused: ", PAINT.replace("1.0", "1.0\0")),
-        case("mark", "?", format!("\u{feff}{PAINT}")),
+        case("nul", "refused", PAINT.replace("1.0", "1.0\0")),
+        case("mark", "drawn", format!("\u{feff}{PAINT}")),
         case("empty", "refused: fn paint", String::new()),
         case("long", "refused: 64 KiB", " ".repeat(70_000)),
-        case("calls_deep", "?", lines(1_500, false, call) + &paint("_ = g1499();")),
-        case("calls_deep_turned", "?", lines(1_500, true, call) + &paint("_ = g1499();")),
-        case("constants_deep", "?", lines(2_500, false, |i| match i {
+        case("calls_deep", "drawn", lines(1_500, false, call) + &paint("_ = g1499();")),
+        case("calls_deep_turned", "drawn", lines(1_500, true, call) + &paint("_ = g1499();")),
+        case("constants_deep", "drawn", lines(2_500, false, |i| match i {
             0 => "const c0 = 1.0;\n".to_owned(),
             i => format!("const c{i} = c{};\n", i - 1),
         }) + PAINT),
-        case("constants_deep_turned", "?", lines(2_500, true, |i| match i {
+        case("constants_deep_turned", "refused at 1: made of itself", lines(2_500, true, |i| match i {
             0 => "const c0 = 1.0;\n".to_owned(),
             i => format!("const c{i} = c{};\n", i - 1),
         }) + PAINT),
-        case("aliases_deep_turned", "?", lines(2_500, true, |i| match i {
+        case("aliases_deep_turned", "refused at 17: within each other", lines(2_500, true, |i| match i {
             0 => "alias a0 = f32;\n".to_owned(),
             i => format!("alias a{i} = a{};\n", i - 1),
         }) + PAINT),
-        case("structs_deep", "refused: within each other", lines(1_500, true, |i| match i {
+        case("structs_deep", "refused at 17: within each other", lines(1_500, true, |i| match i {
             0 => "struct S0 { a: f32 }\n".to_owned(),
             i => format!("struct S{i} {{ a: S{} }}\n", i - 1),
         }) + PAINT),
-        case("types_deep", "?", format!("var<private> a: {}f32{};\n{PAINT}", "array<".repeat(60), ", 1>".repeat(60))),
-        case("members_many", "?", format!("struct S {{ {thousand} }}\nfn f() -> S {{ return S(); }}\n{}", paint("let x = f(); _ = x.a7;"))),
-        case("arguments_many", "?", format!(
+        case("types_deep", "refused at 1: within each other", format!("var<private> a: {}f32{};\n{PAINT}", "array<".repeat(60), ", 1>".repeat(60))),
+        case("members_many", "drawn", format!("struct S {{ {thousand} }}\nfn f() -> S {{ return S(); }}\n{}", paint("let x = f(); _ = x.a7;"))),
+        case("arguments_many", "drawn", format!(
             "fn f({}) -> f32 {{ return a0; }}\n{}",
             lines(250, false, |i| format!("a{i}: f32, ")),
             paint(&format!("_ = f({});", "1.0, ".repeat(250)))
         )),
-        case("cases_many", "?", paint(&format!(
+        case("cases_many", "drawn", paint(&format!(
             "var x = 0; switch i32(at.x) {{ {} default: {{ }} }}",
             lines(1_500, false, |i| format!("case {i}: {{ x = {i}; }} "))
         ))),
-        case("variables_many", "?", paint(&lines(2_000, false, |i| format!("var v{i} = mat4x4f(); ")))),
-        case("matrices_many", "?", paint(&lines(800, false, |i| format!("var v{i}: mat4x4f; v{i}[i32(at.x)][i32(at.y)] += 1.0; ")))),
-        case("loops_many", "?", paint(&"for (var i = 0; i < 100000; i++) { if at.x < 0.0 { continue; } }".repeat(300))),
-        case("loops_deep", "?", paint(&format!("{}{}", "loop { ".repeat(50), "}".repeat(50)))),
-        case("ifs_many", "?", paint(&"if at.x > 1.0 { return vec4f(0.5); } ".repeat(1_500))),
-        case("buffers", "?", format!(
+        case("variables_many", "drawn", paint(&lines(2_000, false, |i| format!("var v{i} = mat4x4f(); ")))),
+        case("matrices_many", "drawn", paint(&lines(800, false, |i| format!("var v{i}: mat4x4f; v{i}[i32(at.x)][i32(at.y)] += 1.0; ")))),
+        case("loops_many", "drawn", paint(&"for (var i = 0; i < 100000; i++) { if at.x < 0.0 { continue; } }".repeat(300))),
+        case("loops_deep", "drawn", paint(&format!("{}{}", "loop { ".repeat(50), "}".repeat(50)))),
+        case("ifs_many", "drawn", paint(&"if at.x > 1.0 { return vec4f(0.5); } ".repeat(1_500))),
+        case("buffers", "drawn", format!(
             "{}{PAINT}",
             ["a", "b", "c", "d"].map(|b| format!("fn buffer_{b}(at: vec2f) -> vec4f {{ var a: array<f32, 200>; a[u32(at.x)] = 1.0; return read_a(at) + a[u32(at.y)]; }}\n")).concat()
         )),
-        case("constant_mentioned", "refused: unfold", format!("const T = array<vec4f, 256>();\n{}", paint(&mentions(400)))),
-        case("constant_looked_into", "refused: bytes", format!(
+        case("constant_mentioned", "refused at 2: constants unfold", format!("const T = array<vec4f, 256>();\n{}", paint(&mentions(400)))),
+        case("constant_looked_into", "refused at 2: copies 81920 bytes", format!(
             "const T = array<vec4f, 64>();\n{}",
             paint(&"_ = T[u32(at.x)]; ".repeat(80))
         )),
-        case("zero_values", "refused: unfold", paint(&"_ = array<f32, 1024>()[1]; ".repeat(1_500))),
-        case("arrays_written", "refused: bytes", paint(&format!("var a: array<f32, 1000>; {}", "a = array<f32, 1000>(); ".repeat(200)))),
-        case("tables", "refused: bytes", lines(900, false, |i| format!("fn f{i}(i: u32) -> f32 {{ return T[i]; }}\n")) + "const T = array<f32, 1024>();\n" + PAINT),
-        case("identifier_long", "?", format!("fn paint(at: vec2f) -> vec4f {{ let {0} = 1.0; return vec4f({0}); }}", "x".repeat(20_000))),
-        case("templates", "?", paint(&format!("let a = vec2{}f32{}();", "<".repeat(200), ">".repeat(200)))),
-        case("brackets", "?", paint(&format!("let a = {}1.0{};", "vec4(".repeat(60), ")".repeat(60)))),
-        case("attributes", "?", format!("{}{PAINT}", "@must_use ".repeat(3_000))),
-        case("comments", "?", format!("{}{}{PAINT}", "/* ".repeat(9_000), "*/ ".repeat(9_000))),
-        case("semicolons", "?", format!("{}{PAINT}", ";".repeat(60_000))),
-        case("digits", "?", paint(&format!("let a = {}1;", "0".repeat(60_000)))),
-        case("floats", "?", paint(&format!("let a = 0.{}1;", "0".repeat(60_000)))),
+        case("zero_values", "refused at 1: constants unfold", paint(&"_ = array<f32, 1024>()[1]; ".repeat(1_500))),
+        case("arrays_written", "refused at 1: copies 804000 bytes", paint(&format!("var a: array<f32, 1000>; {}", "a = array<f32, 1000>(); ".repeat(200)))),
+        case("tables", "refused at 257: constants unfold", lines(900, false, |i| format!("fn f{i}(i: u32) -> f32 {{ return T[i]; }}\n")) + "const T = array<f32, 1024>();\n" + PAINT),
+        case("identifier_long", "drawn", format!("fn paint(at: vec2f) -> vec4f {{ let {0} = 1.0; return vec4f({0}); }}", "x".repeat(20_000))),
+        case("templates", "refused at 1: within each other", paint(&format!("let a = vec2{}f32{}();", "<".repeat(200), ">".repeat(200)))),
+        case("brackets", "drawn", paint(&format!("let a = {}1.0{};", "vec4(".repeat(60), ")".repeat(60)))),
+        case("attributes", "refused", format!("{}{PAINT}", "@must_use ".repeat(3_000))),
+        case("comments", "drawn", format!("{}{}{PAINT}", "/* ".repeat(9_000), "*/ ".repeat(9_000))),
+        case("semicolons", "drawn", format!("{}{PAINT}", ";".repeat(60_000))),
+        case("digits", "refused", paint(&format!("let a = {}1;", "0".repeat(60_000)))),
+        case("floats", "drawn", paint(&format!("let a = 0.{}1;", "0".repeat(60_000)))),
     ]
 }

@@ -2,8 +2,8 @@
 //! fault, or it is drawn, and the process lives on.
 //!
 //! The files beside this one hold many shaders each. One begins with `//// NAME: WHAT`, which says what becomes of it: `drawn`;
-//! `green`, a shader that looks at its own results and paints green where they are right; `refused: PART OF THE FAULT`, or
-//! `refused at LINE: PART`, counted from the line behind the name.
+//! `green`, a shader that looks at its own results and paints green where they are right; `refused` by naga; or by the
+//! engine, `refused at LINE: PART OF THE FAULT`, counted from the line behind the name.
 
 #[cfg(feature = "show")]
 #[path = "../common/mod.rs"]
@@ -56,18 +56,16 @@ fn read(case: &Case) -> Result<Option<Shader>, String> {
     let Case { name, becomes, source } = case;
     let file = format!("{name}.wgsl");
     let said = |what: String| format!("{name}: {what}, and not {becomes}");
-    match (becomes.split_once(": "), Shader::parse(&file, source)) {
+    match (becomes.strip_prefix("refused"), Shader::parse(&file, source)) {
         (None, Ok(shader)) => Ok(Some(shader)),
-        (None, Err(fault)) => Err(said(format!("refused: {fault}"))),
         (Some(_), Ok(_)) => Err(said("drawn".into())),
-        (Some((how, part)), Err(fault)) => {
-            let line = how.strip_prefix("refused at ").map(|line| line.parse::<u32>().expect("a line"));
+        (None, Err(fault)) => Err(said(format!("refused: {fault}"))),
+        (Some(how), Err(fault)) => {
+            let (line, part) = how.split_once(": ").unwrap_or_default();
+            let line = line.strip_prefix(" at ").map(|line| line.parse::<u32>().expect("a line"));
             let there = line.is_none_or(|line| fault.place.is_some_and(|(at, _)| at == line));
-            if fault.file == file && there && fault.to_string().contains(part) {
-                Ok(None)
-            } else {
-                Err(said(format!("refused: {fault}")))
-            }
+            let is_it = fault.file == file && there && fault.to_string().contains(part);
+            if is_it { Ok(None) } else { Err(said(format!("refused: {fault}"))) }
         }
     }
 }

@@ -1,6 +1,6 @@
 // Values, names, and what is only half written. `main.rs` says how this is read.
 
-//// sign_unsigned: ?
+//// sign_unsigned: refused at 3: gave up
 // wgpu #10408: accepted, and not implemented
 fn unused() { }
 fn paint(at: vec2f) -> vec4f { 
@@ -8,17 +8,17 @@ fn paint(at: vec2f) -> vec4f {
     return vec4f(sign(input));
 }
 
-//// matrix_loaded: ?
+//// matrix_loaded: refused: cannot be set
 // wgpu #9011: a struct with a matrix of two rows, loaded whole
 struct Params { a: i32, b: mat2x2f }
 fn paint(at: vec2f) -> vec4f { let p = params; return vec4f(p.b[0], p.b[1]); }
 
-//// matrix_negated: ?
+//// matrix_negated: drawn
 // wgpu #10036: minus of a matrix
 fn f() -> mat2x2f { let x = -mat2x2f(); return x; }
 fn paint(at: vec2f) -> vec4f { return vec4f(f()[0], f()[1]); }
 
-//// constant_indexed_twice: ?
+//// constant_indexed_twice: green
 // wgpu #7198: invalid SPIR-V, and a crash in the driver
 fn paint(at: vec2f) -> vec4f {
     const positions = array(vec2(-1.0, -1.0), vec2(-1.0, 1.0), vec2(1.0, -1.0), vec2(1.0, 1.0));
@@ -26,7 +26,7 @@ fn paint(at: vec2f) -> vec4f {
     let both = positions[index] / 2.0 + 0.5 + positions[index - 1u];
     return vec4f(select(vec3f(1.0, 0.0, 0.0), vec3f(0.0, 1.0, 0.0), both.x == 2.0 && both.y == 0.0), 1.0); }
 
-//// values_indexed_twice: ?
+//// values_indexed_twice: green
 // wgpu #7236: invalid SPIR-V
 fn paint(at: vec2f) -> vec4f {
     let b = array<vec3f, 2>();
@@ -36,7 +36,7 @@ fn paint(at: vec2f) -> vec4f {
     poly.x += b[j].y * b[k].z;
     return vec4f(select(vec3f(1.0, 0.0, 0.0), vec3f(0.0, 1.0, 0.0), poly.x == 0.0), 1.0); }
 
-//// argument_indexed: ?
+//// argument_indexed: green
 // an array by value, looked into
 fn look(list: array<vec2f, 3>, i: i32) -> vec2f { return list[i] + list[i - 1]; }
 fn make(x: f32) -> array<vec2f, 3> { return array(vec2f(x), vec2f(2.0 * x), vec2f(3.0 * x)); }
@@ -45,7 +45,7 @@ fn paint(at: vec2f) -> vec4f {
     let sum = look(make(1.0), i).x + make(2.0)[i].y;
     return vec4f(select(vec3f(1.0, 0.0, 0.0), vec3f(0.0, 1.0, 0.0), sum == 11.0), 1.0); }
 
-//// names_taken: ?
+//// names_taken: green
 // names of the engine, and of what is written anew
 fn moongate_copy(x: ptr<function, f32>) { *x += 1.0; }
 struct moongate_turns { moongate_copy: f32, e5_: f32 }
@@ -56,67 +56,67 @@ fn paint(at: vec2f) -> vec4f {
     for (var half = 0; half < 3; half++) { moongate_copy(&moongate_counter.moongate_copy); main += _e5; }
     return vec4f(select(vec3f(1.0, 0.0, 0.0), vec3f(0.0, 1.0, 0.0), moongate_counter.moongate_copy == 4.0 && main == 3.0), 1.0); }
 
-//// names_builtin: ?
+//// names_builtin: refused
 // functions and types named as those of WGSL
 fn abs(x: f32) -> f32 { return x; }
 struct vec2f { x: f32 }
 alias f32 = i32;
 fn paint(at: vec2f) -> vec4f { return vec4f(abs(1.0)); }
 
-//// names_shadow: ?
+//// names_shadow: green
 // one name over and over
 fn paint(at: vec2f) -> vec4f { var x = 1.0; { var x = x + 1.0; { let x = x * 2.0; if x != 4.0 { return vec4f(1.0, 0.0, 0.0, 1.0); } } } for (var x = 0; x < 2; x++) { let x = 3; } return vec4f(select(vec3f(1.0, 0.0, 0.0), vec3f(0.0, 1.0, 0.0), x == 1.0), 1.0); }
 
-//// names_unicode: ?
+//// names_unicode: refused
 // letters from everywhere
 fn zażółć(Δ: f32) -> f32 { return Δ; }
 /* 漢字 😀 */ fn paint(at: vec2f) -> vec4f { let 速度 = zażółć(at.x); return vec4f(速度, 0.0, 0.0, "); }
 
-//// names_reserved: ?
+//// names_reserved: refused
 // words that are reserved
 fn paint(at: vec2f) -> vec4f { let self = 1.0; let class = 2.0; return vec4f(self); }
 
-//// tail_attribute: ?
+//// tail_attribute: drawn
 // an attribute before what the engine adds
 fn paint(at: vec2f) -> vec4f { return vec4f(1.0); }
 @fragment
 
-//// tail_open: ?
+//// tail_open: refused
 // an open block before what the engine adds
 struct S { a: f32, b: f32 }
 fn paint(at: vec2f) -> vec4f { return vec4f(1.0); }
 fn open() {
 
-//// tail_comment: ?
+//// tail_comment: refused: without an end
 // an open comment before what the engine adds
 fn paint(at: vec2f) -> vec4f { return vec4f(1.0); }
 /* /* */
 
-//// tail_const: ?
+//// tail_const: refused
 // an open constant
 fn paint(at: vec2f) -> vec4f { return vec4f(1.0); }
 const x =
 
-//// void_value: ?
+//// void_value: refused
 // nothing as a value
 fn f() { }
 fn paint(at: vec2f) -> vec4f { let x = f(); return vec4f(1.0); }
 
-//// phony: ?
+//// phony: drawn
 // values for nobody
 fn f() -> f32 { return 1.0; }
 fn paint(at: vec2f) -> vec4f { _ = f(); _ = at; f(); return vec4f(1.0); }
 
-//// must_use: ?
+//// must_use: refused
 // a value that must be used
 @must_use fn f() -> f32 { return 1.0; }
 fn paint(at: vec2f) -> vec4f { f(); return vec4f(1.0); }
 
-//// uninitialised: ?
+//// uninitialised: green
 // what was never set
 fn paint(at: vec2f) -> vec4f { var a: mat4x4f; var b: array<vec3f, 5>; var c: bool; if c { a[1] = vec4f(1.0); } return vec4f(select(vec3f(1.0, 0.0, 0.0), vec3f(0.0, 1.0, 0.0), a[1].x + b[u32(clamp(at.x, 4.0, 4.0))].z == 0.0), 1.0); }
 
-//// dynamic_matrix: ?
+//// dynamic_matrix: green
 // columns and rows by an index that is not constant
 fn paint(at: vec2f) -> vec4f { 
     var m = mat4x4f(vec4f(1.0), vec4f(2.0), vec4f(3.0), vec4f(4.0));
@@ -128,40 +128,40 @@ fn paint(at: vec2f) -> vec4f {
     v[i * 1000] = 1.0;
     return vec4f(select(vec3f(1.0, 0.0, 0.0), vec3f(0.0, 1.0, 0.0), m[2][2] == 9.0 && v.z >= 1.0), 1.0); }
 
-//// compound: ?
+//// compound: refused
 // assignments with parts of vectors
 fn paint(at: vec2f) -> vec4f { var v = vec4f(1.0); v.x += 1.0; v.y *= 3.0; v.w = v.x; v.xy = vec2f(1.0); return v; }
 
-//// matrices: ?
+//// matrices: green
 // products of matrices that are not square
 fn paint(at: vec2f) -> vec4f { let a = mat2x3f(1.0, 2.0, 3.0, 4.0, 5.0, 6.0); let b = mat3x2f(1.0, 0.0, 0.0, 1.0, 1.0, 1.0); let c = a * b; let d = vec3f(1.0) * a; return vec4f(select(vec3f(1.0, 0.0, 0.0), vec3f(0.0, 1.0, 0.0), c[2].x == 5.0 && d.x == 6.0), 1.0); }
 
-//// compare: ?
+//// compare: refused
 // arrays and structs cannot be compared
 struct S { a: f32 }
 fn paint(at: vec2f) -> vec4f { if S(1.0) == S(1.0) || array(1) == array(1) { } return vec4f(1.0); }
 
-//// select_array: ?
+//// select_array: refused
 // arrays cannot be selected
 fn paint(at: vec2f) -> vec4f { let x = select(array(1.0), array(2.0), at.x > 1.0); return vec4f(x[0]); }
 
-//// array_abstract: ?
+//// array_abstract: green
 // wgpu #7103: an array of abstract vectors
 fn paint(at: vec2f) -> vec4f { var weird: array<vec3f, 1> = array(vec3(0)); var v: vec4f = vec4(); return vec4f(select(vec3f(1.0, 0.0, 0.0), vec3f(0.0, 1.0, 0.0), weird[0].x == 0.0 && v.x == 0.0), 1.0); }
 
-//// constructor: ?
+//// constructor: refused
 // wgpu #8767: a vector of another kind
 fn paint(at: vec2f) -> vec4f { return vec4f(vec2f(u32(at.x)), vec2f(1)); }
 
-//// address_of_value: ?
+//// address_of_value: refused
 // an address of what has none
 fn paint(at: vec2f) -> vec4f { let p = &1.0; let q = &at; return vec4f(*p); }
 
-//// dereferenced_value: ?
+//// dereferenced_value: refused
 // what is no pointer
 fn paint(at: vec2f) -> vec4f { return vec4f(*at, 1.0, 1.0); }
 
-//// nan_out: ?
+//// nan_out: drawn
 // what is no number, painted
 fn buffer_a(at: vec2f) -> vec4f { return read_a(at) + vec4f(0.0 / (at.x * 0.0)); }
 fn paint(at: vec2f) -> vec4f { return read_a(at) / 0.0 * at.x; }

@@ -1,6 +1,7 @@
 //! GLSL as WGSL, by naga: it reads the one and writes the other.
 
 use super::super::fault::ScriptFault;
+use super::super::pointers;
 use super::super::shader::too_deep;
 use super::texture::letters;
 use naga::back::wgsl::{WriterFlags, write_string};
@@ -73,6 +74,7 @@ impl Glsl<'_> {
         })?;
         module.entry_points.clear();
         self.rename(&mut module);
+        pointers::copy(&mut module);
         let broken = |why: String| fault(None, format!("cannot be rewritten ({why})"), "write it more simply");
         let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).map_err(|why| {
             broken(std::error::Error::source(why.as_inner()).map_or(why.to_string(), |why| why.to_string()))

@@ -17,36 +17,55 @@ pub(super) fn refused(module: &Module, (whole, artists): (&str, Range<usize>), t
         let span = module.global_variables.get_span(handle);
         let name = variable.name.as_deref().unwrap_or_default();
         if own(span) && variable.space != AddressSpace::Private {
-            let problem = format!("`{name}` is in the address space `{}`, which a scene's shader has not", word(variable.space));
+            let problem =
+                format!("`{name}` is in the address space `{}`, which a scene's shader has not", word(variable.space));
             let remedy = "say var<private>, or take the numbers from `Params`; to keep something from picture to picture there are buffers";
             return refuse(span, problem, remedy);
         }
         if own(span) && variable.binding.is_some() {
-            return refuse(span, format!("`{name}` has a binding"), "leave @group and @binding out: the engine gives what there is");
+            return refuse(
+                span,
+                format!("`{name}` has a binding"),
+                "leave @group and @binding out: the engine gives what there is",
+            );
         }
     }
     if let Some((handle, over)) = module.overrides.iter().next() {
         let name = over.name.as_deref().unwrap_or_default();
         let remedy = "say `const`, or take the number from `Params`";
-        return refuse(module.overrides.get_span(handle), format!("`{name}` is an `override`, which nobody can set"), remedy);
+        return refuse(
+            module.overrides.get_span(handle),
+            format!("`{name}` is an `override`, which nobody can set"),
+            remedy,
+        );
     }
     let entry = module.entry_points.iter().find(|entry| !tail.contains(&format!("fn {}(", entry.name)));
     if let Some(entry) = entry {
         let start = artists.start as u32;
         let at = whole.find(&format!("fn {}", entry.name)).map_or(start, |at| at as u32);
         let problem = format!("`{}` is an entry point", entry.name);
-        return refuse(Span::new(at, at + 1), problem, "leave @vertex, @fragment and @compute out: the engine calls `paint`");
+        return refuse(
+            Span::new(at, at + 1),
+            problem,
+            "leave @vertex, @fragment and @compute out: the engine calls `paint`",
+        );
     }
     for (handle, ty) in module.types.iter() {
         let name = match ty.inner {
-            TypeInner::Scalar(_) | TypeInner::Vector { .. } | TypeInner::Matrix { .. } | TypeInner::Struct { .. } => continue,
+            TypeInner::Scalar(_) | TypeInner::Vector { .. } | TypeInner::Matrix { .. } | TypeInner::Struct { .. } => {
+                continue;
+            }
             TypeInner::Array { size: naga::ArraySize::Constant(_), .. } => continue,
             TypeInner::Pointer { space, .. } | TypeInner::ValuePointer { space, .. } => match space {
                 AddressSpace::Function | AddressSpace::Private => continue,
                 other => format!("a pointer into the address space `{}`", word(other)),
             },
             TypeInner::Sampler { comparison: false } => continue,
-            TypeInner::Image { dim: ImageDimension::D2, arrayed: false, class: ImageClass::Sampled { multi: false, .. } } => {
+            TypeInner::Image {
+                dim: ImageDimension::D2,
+                arrayed: false,
+                class: ImageClass::Sampled { multi: false, .. },
+            } => {
                 continue;
             }
             TypeInner::Array { .. } => "an array without a length".into(),

@@ -85,7 +85,11 @@ pub(super) fn kept(module: &Module, whole: &str, added: u64) -> Result<(), Refus
         "variables and constants take {sum} bytes for each pixel, {} of them here; {KEPT_MAX} are allowed",
         largest.0
     );
-    Err(Refusal { line, problem, remedy: "use shorter arrays, or paint what they hold into a buffer: fn buffer_a".into() })
+    Err(Refusal {
+        line,
+        problem,
+        remedy: "use shorter arrays, or paint what they hold into a buffer: fn buffer_a".into(),
+    })
 }
 
 /// Refuses a module whose functions copy too many arrays and large structs about.

@@ -159,7 +159,7 @@ impl Artist<'_> {
     /// What naga's reader says.
     fn unread(&self, error: &naga::front::wgsl::ParseError, whole: &Whole) -> ScriptFault {
         let problem = error.message().to_owned();
-        if problem.contains("`paint`") {
+        if problem.starts_with("no definition in scope") && problem.contains("`paint`") {
             let problem = "has no `fn paint(at: vec2f) -> vec4f`; add it: the engine calls it for each pixel";
             return self.fault(None, problem.into());
         }

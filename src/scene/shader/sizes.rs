@@ -68,7 +68,11 @@ impl Wrong {
     fn unfolded(at: usize, numbers: u64) -> Self {
         if numbers == u64::MAX {
             let problem = format!("this constant is made of itself, or of more than {CHAIN_MAX} others in turn");
-            return Self { at, problem, remedy: "give each constant a name of its own, and declare it before it is used" };
+            return Self {
+                at,
+                problem,
+                remedy: "give each constant a name of its own, and declare it before it is used",
+            };
         }
         Self {
             at,
@@ -459,7 +463,8 @@ mod tests {
     #[test]
     fn what_is_too_large_is_told_with_its_line() {
         let structs: String =
-            (1..12).map(|i| format!("struct S{i} {{ a: S{0}, b: S{0} }}\n", i - 1)).collect::<String>() + "struct S0 { a: mat4x4f }";
+            (1..12).map(|i| format!("struct S{i} {{ a: S{0}, b: S{0} }}\n", i - 1)).collect::<String>()
+                + "struct S0 { a: mat4x4f }";
         let deep: String = (1..60).map(|i| format!("struct S{i} {{ a: S{} }}\n", i - 1)).collect();
         let doubled: String = (1..20).map(|i| format!("const a{i} = array(a{0}, a{0});\n", i - 1)).collect();
         let shadowed = "{ const a = array(a, a); ".repeat(30);

@@ -9,8 +9,7 @@ fn paint(at: vec2f) -> vec4f { return vec4f(params.sun, params.wind, params.ring
     let shader = Shader::parse("a.wgsl", source).expect("it is sound");
     assert_eq!(shader.params.size, 80);
     let mut params = vec![0; shader.params.size];
-    for (slot, numbers) in
-        shader.params.slots.iter().zip([&[1.5][..], &[2.0, 3.0], &[0.0, 0.0, 0.0, 0.0, 7.0], &[9.0]])
+    for (slot, numbers) in shader.params.slots.iter().zip([&[1.5][..], &[2.0, 3.0], &[0.0, 0.0, 0.0, 0.0, 7.0], &[9.0]])
     {
         slot.fill(&mut params, numbers);
     }
@@ -100,4 +99,75 @@ fn a_mistake_names_the_artists_own_line() {
             .problem
             .contains("`Params.b`")
     );
+}
+
+#[test]
+fn what_no_driver_should_see_is_told_with_line_and_remedy() {
+    let fault = |source: &str| Shader::parse("a.wgsl", source).expect_err("it is not allowed");
+    let paint = "fn paint(at: vec2f) -> vec4f { return vec4f(1.0); }";
+    for (declared, problem, remedy) in [
+        ("var<workgroup> w: u32;", "`workgroup`", "var<private>"),
+        ("var<private> big: array<f32, 100000000>;", "400000000 bytes", "buffer"),
+        ("var<private> big: array<f32, 1025>;", "4100 bytes", "buffer"),
+        ("const big = array<vec4f, 257>();", "4112 bytes", "buffer"),
+        ("fn f() { var a: array<f32, 600>; var b: array<f32, 600>; a[0] = b[1]; }", "4800 bytes", "buffer"),
+        ("override size = 4;", "`override`", "`const`"),
+        ("@fragment fn mine() { }", "`mine`", "`paint`"),
+        ("@group(0) @binding(3) var t: texture_2d<f32>;", "`handle`", "`Params`"),
+        ("fn f() { workgroupBarrier(); }", "wait for each other", "leave it out"),
+    ] {
+        let fault = fault(&format!("\n{declared}\n{paint}"));
+        assert!(fault.place == Some((2, 1)) && fault.problem.contains(problem), "{fault}");
+        assert!(fault.remedy.contains(remedy), "{fault}");
+    }
+    let fits = format!("var<private> big: array<f32, 1024>;\n{paint}");
+    assert!(Shader::parse("a.wgsl", &fits).is_ok());
+}
+
+#[test]
+fn what_the_compiler_gives_up_on_is_a_fault_at_its_function() {
+    // wgpu #10408: naga accepts it, and panics where SPIR-V is written.
+    let source = "fn fine(x: f32) -> f32 { return x * 2.0; }
+
+fn dark(x: vec4u) -> vec4f { return vec4f(sign(x)); }
+fn paint(at: vec2f) -> vec4f { return dark(vec4u(u32(fine(at.x)))); }";
+    let fault = Shader::parse("a.wgsl", source).expect_err("it cannot be written");
+    assert!(fault.problem.contains("gave up") && fault.problem.contains("sign"), "{fault}");
+    assert_eq!(
+        (fault.place, fault.source.as_str()),
+        (Some((3, 1)), "fn dark(x: vec4u) -> vec4f { return vec4f(sign(x)); }")
+    );
+    assert!(!fault.remedy.is_empty());
+    let looped = source.replace("return x * 2.0;", "var y = x; loop { y += 1.0; if y > 9.0 { break; } } return y;");
+    assert_eq!(Shader::parse("a.wgsl", &looped).expect_err("nor with a loop").place, Some((3, 1)));
+}
+
+#[test]
+fn parts_of_variables_are_handed_on_as_copies() {
+    let source = "struct Ray { at: vec2f, t: f32 }
+fn advance(t: ptr<function, f32>) { *t += 1.0; }
+fn paint(at: vec2f) -> vec4f { var ray = Ray(at, 0.0); advance(&ray.t); return vec4f(ray.t); }";
+    let shader = Shader::parse("a.wgsl", source).unwrap_or_else(|fault| panic!("{fault}"));
+    let body = shader.source.split_once("fn paint(").expect("it is there").1;
+    let order = ["moongate_copy = ", "advance((&moongate_copy))", "ray.t = "].map(|part| body.find(part));
+    assert!(order.is_sorted() && order.iter().all(Option::is_some), "{}", shader.source);
+    let whole = source.replace("advance(&ray.t)", "var t = ray.t; advance(&t)");
+    assert!(!Shader::parse("a.wgsl", &whole).expect("it is sound").source.contains("moongate_copy"));
+}
+
+#[test]
+fn parts_of_variables_in_glsl_too() {
+    let source = "struct Ray { vec3 at; float t; };
+void advance(inout float t) { t += 1.0; }
+void turn(inout vec3 at) { at = at.zxy; }
+void mainImage(out vec4 c, in vec2 p) {
+    Ray ray = Ray(vec3(p, 0.0), 0.0);
+    float list[3];
+    advance(ray.t); advance(ray.at.x); advance(list[int(p.x) % 3]); turn(ray.at);
+    c = vec4(ray.at, ray.t + list[1]);
+}";
+    let imported = crate::scene::import("x.glsl", source, &crate::scene::Choices::default());
+    let imported = imported.unwrap_or_else(|fault| panic!("{fault}"));
+    let shader = Shader::parse("x.wgsl", &imported.shader).unwrap_or_else(|fault| panic!("{fault}"));
+    assert!(shader.source.contains("moongate_copy"), "{}", shader.source);
 }
