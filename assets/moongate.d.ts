@@ -592,6 +592,9 @@ declare module "moongate" {
      * - buffers of its own, which stay: with `fn buffer_a(at: vec2f) -> vec4f` (to `buffer_d`), painted before, `read_a(at)` is
      *   what it was, or what it has become for those after it. `const buffer_scale = 0.5;` makes them smaller.
      *
+     * Its arrays, large structs and `var<private>` take at most 4 KiB a pixel. Other address spaces, bindings, `override` and
+     * entry points of its own are refused.
+     *
      * One that takes the GPU longer than 50 ms a picture is not drawn, which rehearsal says, and is tried again later.
      *
      * `draw.shader("night.wgsl", { sun: 1 })`
