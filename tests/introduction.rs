@@ -278,3 +278,31 @@ fn a_site_that_is_closed_is_not_seen_whatever_its_frame_loop_does() {
     here.sender().set_openness(Openness::Open);
     wait("those of there are seen again", || here.sender().there(monotonic()).bodies.len() == 2);
 }
+
+#[test]
+fn people_are_told_of_only_while_a_picture_is_in_view() {
+    let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
+    introduce(&dublin, &kobe);
+    let ((here, _told), (there, told_there)) = (dublin.run(), kobe.run());
+    here.sender().set_in_view(Duration::ZERO);
+    wait("they are linked", || linked(&here) && linked(&there));
+    let body = |id| Body { id, outline: vec![[0.0, 0.0], [9.0, 0.0], [9.0, 9.0]], ..Body::default() };
+    let bodies = |count: u16| Presence { touches: vec![], bodies: (0..count).map(body).collect() };
+    let seen = |link: &LinkThread| link.sender().there(monotonic()).bodies.len();
+    here.sender().presence(bodies(3));
+    here.sender().happening(monotonic(), Happening::Down(Touch::default()));
+    there.sender().presence(bodies(2));
+    wait("who is there is seen here", || seen(&here) == 2);
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(seen(&there), 0, "the screen is still dark");
+    let told: Vec<_> = told_there.try_iter().map(|told| told.output).collect();
+    assert!(!told.iter().any(|told| matches!(told, Output::Happened { .. })), "{told:?}");
+    // Nobody says again who is here when the picture comes.
+    here.sender().set_in_view(monotonic() + Duration::from_secs(3_600));
+    wait("three are seen", || seen(&there) == 3);
+    // And the frame loop stands still: nobody says that the picture is gone.
+    here.sender().set_in_view(monotonic() + Duration::from_millis(200));
+    let last = Instant::now();
+    wait("nobody is seen", || seen(&there) == 0);
+    assert!(last.elapsed() < Duration::from_secs(2), "{:?}", last.elapsed());
+}

@@ -44,6 +44,9 @@ device = "Touch Frame"
 [osc]
 listen = "[::]:9000"
 allow = ["::ffff:192.168.1.20", "2001:db8::9"]
+
+[operator]
+panel = true
 "#;
 
 const INSTALLATION: &str = r#"
@@ -126,6 +129,7 @@ fn a_good_site_is_read() {
     assert_eq!((&frame.from, frame.screen, frame.turns), (&TouchFrom::Device("Touch Frame".into()), 0, 0));
     let osc = site.osc.expect("it is there");
     assert_eq!((osc.listen.port(), osc.allow[0].to_string()), (9000, "192.168.1.20".into()));
+    assert!(site.panel);
 }
 
 #[test]
@@ -135,6 +139,7 @@ fn what_is_left_out_of_a_site_has_a_default() {
     assert_eq!((site.name.as_str(), site.key.as_path()), (site.city.latin.as_str(), Path::new("x/site.key")));
     assert!(site.relay.is_none() && site.public.is_empty() && site.cameras.is_empty());
     assert_eq!(site.screens.len(), 1);
+    assert!(!site.panel, "visitors open no panel");
 }
 
 #[test]

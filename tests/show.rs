@@ -72,6 +72,30 @@ fn what_cannot_start_says_why_and_what_to_do() {
     assert!(said.contains("site.key") && said.contains("cannot be read"), "{said}");
 }
 
+/// A show that nobody sees is not what was asked for.
+#[test]
+fn a_show_without_a_display_says_so_and_ends() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = site(GOOD, None);
+    let gone = dir.path().join("wayland-9").display().to_string();
+    for (variable, value, said) in [
+        ("DISPLAY", "", "neither WAYLAND_DISPLAY nor DISPLAY is set"),
+        ("DISPLAY", ":64321", "DISPLAY=:64321 cannot be reached"),
+        ("WAYLAND_DISPLAY", gone.as_str(), "wayland-9 cannot be reached"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_moongate"));
+        for name in ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"] {
+            command.env_remove(name);
+        }
+        let output =
+            command.args(["show", "--site"]).arg(dir.path()).env(variable, value).stdin(Stdio::null()).output();
+        let output = output.expect("the program is built");
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(words.contains(said) && words.contains("--offscreen") && !words.contains("panicked"), "{words}");
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(4), 0), "{words}");
+    }
+}
+
 #[test]
 fn a_port_in_use_is_named() {
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -276,6 +300,7 @@ fn a_good_scene_is_painted_and_all_loops_turn() {
     let dir = site(GOOD, None);
     let show = Running::start(dir.path());
     let first = show.wait(|line| line["scene"]["ready"] == true && line["painted"].as_u64() > Some(3));
+    assert_eq!(first["in_view"], true, "this show was asked to have no window");
     let frames = first["loops"]["frame"].as_u64();
     show.wait(|line| line["loops"]["frame"].as_u64() > frames && line["loops"]["scene"].as_u64() > Some(3));
     show.end();

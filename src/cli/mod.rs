@@ -6,6 +6,8 @@ mod camera;
 mod check;
 mod cities;
 mod clip;
+#[cfg(feature = "show")]
+mod display;
 mod import;
 mod init;
 mod invite;

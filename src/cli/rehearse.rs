@@ -7,6 +7,7 @@ mod report;
 mod sites;
 
 use super::cities;
+use super::display;
 use super::process::{Options, Show};
 use crate::device::ocean::OceanThread;
 use crate::device::record::Playback;
@@ -72,7 +73,7 @@ pub struct Arguments {
     /// Where the report goes; beside the pictures, or into ./out.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Without windows; so without a display anyway.
+    /// Draws without windows; so it does without a display.
     #[arg(long)]
     offscreen: bool,
     /// Draws a frame while the next is prepared: more frames, a frame later.
@@ -174,6 +175,12 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
         arguments.loss
     );
 
+    let lacking = if arguments.offscreen { None } else { display::check().err() };
+    if let Some(why) = &lacking {
+        let kept = if arguments.pictures.is_none() { "; --pictures DIR keeps pictures of both cities" } else { "" };
+        println!("both cities are drawn off-screen{kept}: {why}");
+    }
+
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
     ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
@@ -184,7 +191,7 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
             seed: arguments.seed_of(index),
             // The middle of an evening meets its beginning.
             visitors: arguments.visitors.as_ref().map(|file| (file.as_path(), index as f64 / 2.0)),
-            offscreen: arguments.offscreen,
+            offscreen: arguments.offscreen || lacking.is_some(),
             pipelined: arguments.pipelined,
             trace: true,
             rehearsal: true,

@@ -1,5 +1,6 @@
 //! `moongate run [site.toml]`: a site's show, started again whenever it ends without being asked to.
 
+use super::display;
 use super::process::{Options, Show};
 use super::show::Line;
 use crate::device::cast::Cast;
@@ -19,7 +20,7 @@ pub struct Arguments {
     /// The site: its folder, or its site.toml.
     #[arg(value_name = "SITE", default_value = ".")]
     pub site: PathBuf,
-    /// Without windows; so without a display anyway.
+    /// Draws without windows, and without a display.
     #[arg(long)]
     pub offscreen: bool,
 }
@@ -58,6 +59,13 @@ fn keep_running(arguments: &Arguments) -> Result<(), Failure> {
         trace: false,
         rehearsal: false,
     };
+    // A show without a display would end at once; it is started when there is one.
+    let mut display = display::Watch::default();
+    let mut can_start =
+        || -> Result<bool, Failure> { Ok(arguments.offscreen || display.wait(|| stop.load(Ordering::Relaxed))?) };
+    if !can_start()? {
+        return Ok(());
+    }
     let mut show = Show::start(dir, &site.city.latin, &options)?;
     let (mut said, mut pause) = (String::new(), PAUSE[0]);
     while !stop.load(Ordering::Relaxed) {
@@ -84,6 +92,9 @@ fn keep_running(arguments: &Arguments) -> Result<(), Failure> {
                     std::thread::sleep(Duration::from_millis(50));
                 }
                 pause = (pause * 2).min(PAUSE[1]);
+                if !can_start()? {
+                    return Ok(());
+                }
                 show = Show::start(dir, &site.city.latin, &options)?;
             }
         }

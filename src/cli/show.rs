@@ -3,11 +3,13 @@
 pub(super) mod graphics;
 mod guests;
 mod line;
+mod seen;
 mod state;
 
 pub use line::{CameraLine, Line, Said, is_linked};
 pub use state::memory;
 
+use super::display::{self, NoDisplay};
 use super::record::length;
 use crate::device::audio::Audio;
 use crate::device::cast::Cast;
@@ -56,6 +58,8 @@ const KEYS_MAX: usize = 16;
 
 /// How a show ends whose twin or whose canvas is another one now: it is to be started again.
 pub(super) const AGAIN: u8 = 3;
+/// How a show ends that has no display to open windows on, or has lost it: it is to be started again once there is one.
+pub(super) const NO_DISPLAY: u8 = 4;
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
@@ -81,7 +85,7 @@ pub struct Arguments {
     /// What the cast and the scene's random follow from.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Without windows; so without a display anyway.
+    /// Draws without windows, and without a display.
     #[arg(long)]
     pub offscreen: bool,
     /// Draws a frame while the next is prepared: more frames, a frame later.
@@ -104,7 +108,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Ok(code) => code,
         Err(why) => {
             eprintln!("moongate show: {why}");
-            ExitCode::FAILURE
+            if why.is::<NoDisplay>() { ExitCode::from(NO_DISPLAY) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -115,6 +119,9 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let key = SiteKey::read(&site.key)?;
     let visitors = guests::visitors(arguments)?;
     let canvas = installation.canvas_size();
+    if !arguments.offscreen {
+        display::check()?;
+    }
 
     // The link first: nothing of the screen holds it up.
     let (touched_in, touched) = sync_channel(WAITING_MAX);
@@ -137,6 +144,8 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let (link_thread, told) = LinkThread::open(site.listen, plan)?;
     let sender = link_thread.sender();
     sender.set_openness(site.openness);
+    // Nobody sees anything yet.
+    sender.set_in_view(Duration::ZERO);
     let ends_link = sender.clone();
     let views = site.screens.iter().map(|screen| View::of(canvas, screen.part)).collect();
     let hub = TouchHub::new(Some(sender.clone()), touched_in, canvas, views);
@@ -162,8 +171,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let folder = watch(&installation, &scene, &audio, &again)?;
 
     yield_to_others();
-    let mut graphics = graphics::find()?;
-    graphics.offscreen |= arguments.offscreen;
+    let graphics = graphics::find(arguments.offscreen)?;
     let trace = Trace::default();
     let frames = Arc::new(AtomicU64::new(0));
     let over = Arc::new(AtomicBool::new(false));
@@ -175,17 +183,18 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         [width, height]
     };
 
-    let mut app = graphics::app(&graphics, arguments.pipelined);
+    let mut app = graphics::app(&graphics, arguments.pipelined)?;
     app.add_plugins(StagePlugin {
         canvas: installation.canvas,
         pixels,
         screens: if graphics.offscreen { Vec::new() } else { site.screens.clone() },
+        pointer: arguments.rehearsal,
         title: format!("{} · {}", installation.title, site.city.latin),
         drawn: drawn.clone(),
         shader_most: if graphics.software { SOFTWARE_SHADER_MOST } else { SHADER_MOST },
     });
     let (pressed, keys) = sync_channel(KEYS_MAX);
-    if !graphics.offscreen {
+    if !graphics.offscreen && (arguments.rehearsal || site.panel) {
         app.add_plugins(OperatorPlugin { drawn: drawn.clone(), keys: arguments.rehearsal.then_some(pressed) });
     }
     let rehearsal = arguments.rehearsal.then(Arc::<Rehearsal>::default);
@@ -213,6 +222,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         (false, true) => Some(FRAMES),
         (false, false) => None,
     };
+    seen::plug(&mut app, graphics.offscreen, &drawn, &sender);
     app.insert_resource(Ends {
         over: over.clone(),
         again,
@@ -260,6 +270,11 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     drop(link_thread);
     Ok(match exit {
         AppExit::Success => ExitCode::SUCCESS,
+        // winit's loop ends with its display.
+        AppExit::Error(_) if !graphics.offscreen && display::check().is_err() => {
+            eprintln!("moongate show: the display is gone");
+            ExitCode::from(NO_DISPLAY)
+        }
         AppExit::Error(code) => ExitCode::from(code.get()),
     })
 }

@@ -46,6 +46,28 @@ impl Openness {
     }
 }
 
+/// What may leave a site now. People before a dark screen see nobody; the other site is not told that they are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outgoing {
+    /// How open the site is.
+    pub openness: Openness,
+    /// A picture is in view.
+    pub in_view: bool,
+}
+
+impl Outgoing {
+    /// Who may be seen at the other site.
+    pub fn presence(self, presence: Presence) -> Presence {
+        if self.in_view { self.openness.presence(presence) } else { Presence::default() }
+    }
+
+    /// Whether the other site may be told this.
+    pub fn lets(self, what: &Happening) -> bool {
+        let is_of_people = matches!(what, Happening::Down(_) | Happening::Meet { .. });
+        self.openness.lets(what) && (self.in_view || !is_of_people)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +86,22 @@ mod tests {
         let there = Presence { touches: vec![touch], bodies: vec![Body::default()] };
         assert_eq!(Openness::Shapes.presence(there.clone()), there);
         assert!(Openness::Closed.presence(there).is_empty());
+    }
+
+    #[test]
+    fn nobody_is_told_of_while_no_picture_is_in_view() {
+        let touch = Touch::default();
+        let there = Presence { touches: vec![touch], bodies: vec![Body::default()] };
+        let signal = Happening::Signal { name: "bell".into(), data: "1".into() };
+        for openness in Openness::WORDS.map(|(_, openness)| openness) {
+            let [dark, lit] = [false, true].map(|in_view| Outgoing { openness, in_view });
+            assert!(dark.presence(there.clone()).is_empty());
+            assert_eq!(lit.presence(there.clone()), openness.presence(there.clone()));
+            assert_eq!((dark.lets(&Happening::Down(touch)), dark.lets(&Happening::Up(touch))), (false, true));
+            // What a scene says is not about who sees it.
+            assert_eq!(dark.lets(&signal), openness.lets(&signal));
+            assert_eq!(lit.lets(&Happening::Down(touch)), openness.lets(&Happening::Down(touch)));
+        }
     }
 
     #[test]

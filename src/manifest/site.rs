@@ -47,6 +47,8 @@ pub struct Site {
     pub touches: Vec<TouchSource>,
     /// Where touches come in over OSC, if they do.
     pub osc: Option<Osc>,
+    /// F1 opens the operator's panel on the wall, also outside of a rehearsal.
+    pub panel: bool,
 }
 
 /// A physical display: a window that shows a part of the canvas.
@@ -90,6 +92,15 @@ struct Raw {
     #[serde(default)]
     touch: Vec<Spanned<touch::RawTouch>>,
     osc: Option<touch::RawOsc>,
+    #[serde(default)]
+    operator: RawOperator,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawOperator {
+    #[serde(default)]
+    panel: bool,
 }
 
 #[derive(Deserialize)]
@@ -149,6 +160,7 @@ impl Site {
             ground: raw.ground.map(|ground| read_ground(&source, &ground)).transpose()?,
             touches,
             osc,
+            panel: raw.operator.panel,
         })
     }
 }

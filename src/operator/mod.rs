@@ -1,4 +1,4 @@
-//! What an operator sees on the screen itself: one small panel, on F1; and the keys of a rehearsal.
+//! What an operator sees on the screen itself: one small panel, on F1, where it is wanted; and the keys of a rehearsal.
 
 mod keys;
 
@@ -8,16 +8,17 @@ use crate::device::camera::CameraState;
 use crate::device::quic::Status;
 use crate::device::sight::SightStatus;
 use crate::link::{Health, State};
-use crate::stage::{Drawn, PaneCamera};
+use crate::stage::{Drawn, PaneCamera, ScreenOf};
 use crate::twin::Backstage;
 use bevy::prelude::*;
+use bevy::window::CursorOptions;
 use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, PrimaryEguiContext, egui};
 use std::sync::mpsc::SyncSender;
 
 /// What is at fault.
 const ORANGE: egui::Color32 = egui::Color32::from_rgb(255, 170, 90);
 
-/// The panel; not for off-screen shows, which have nobody before them.
+/// The panel; for rehearsals, and for sites whose operator asks for it.
 pub struct OperatorPlugin {
     /// What the stage tells of its shaders.
     pub drawn: Drawn,
@@ -52,9 +53,15 @@ fn attach(mut commands: Commands, cameras: Query<(Entity, &PaneCamera), Without<
     }
 }
 
-fn toggle(keys: Res<ButtonInput<KeyCode>>, mut panel: ResMut<Panel>) {
+fn toggle(
+    keys: Res<ButtonInput<KeyCode>>,
+    mut panel: ResMut<Panel>,
+    mut pointers: Query<&mut CursorOptions, With<ScreenOf>>,
+) {
     if keys.just_pressed(KeyCode::F1) {
         panel.open = !panel.open;
+        // Sliders are turned with the pointer, which a venue hides.
+        pointers.iter_mut().for_each(|mut pointer| pointer.visible = panel.open || panel.rehearsal);
     }
 }
 

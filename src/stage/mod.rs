@@ -3,6 +3,7 @@
 mod batch;
 mod brushes;
 mod capture;
+mod fill;
 mod kept;
 mod layers;
 mod light;
@@ -45,6 +46,8 @@ pub struct StagePlugin {
     pub screens: Vec<Screen>,
     /// The windows' title.
     pub title: String,
+    /// The mouse pointer is seen on them.
+    pub pointer: bool,
     /// Where it is told when pictures are done.
     pub drawn: Drawn,
     /// What an artist's shader may take of the GPU for a picture; beyond that it is shed.
@@ -95,6 +98,8 @@ struct DrawnState {
     /// What a picture takes of the GPU, as it was of late, in microseconds.
     takes_us: AtomicU64,
     painted: AtomicU64,
+    /// When a window showed the canvas last, in monotonic nanoseconds; 0 for never.
+    shown_at: AtomicU64,
     shown: Shown,
 }
 
@@ -147,6 +152,19 @@ impl Drawn {
     /// Pictures that the GPU has finished since the start.
     pub fn painted(&self) -> u64 {
         self.0.painted.load(Ordering::Relaxed)
+    }
+
+    /// When a window has shown a picture last, monotonic.
+    pub fn shown_at(&self) -> Option<Duration> {
+        let at = self.0.shown_at.load(Ordering::Relaxed);
+        (at > 0).then(|| Duration::from_nanos(at))
+    }
+
+    /// A window shows what is on the canvas; nothing is before the first picture.
+    fn show_at(&self, at: Duration) {
+        if self.painted() > 0 {
+            self.0.shown_at.store(at.as_nanos() as u64, Ordering::Relaxed);
+        }
     }
 
     /// Layers that are not drawn.
@@ -289,7 +307,8 @@ impl Plugin for StagePlugin {
         painter::plug(app);
         light::plug(app);
         if !self.screens.is_empty() {
-            screens::plug(app, &self.screens, &self.title);
+            screens::plug(app, &self.screens, &self.title, self.pointer);
+            fill::plug(app);
         }
     }
 

@@ -9,7 +9,8 @@ use bevy::prelude::*;
 use bevy::render::render_asset::RenderAssets;
 use bevy::render::renderer::{RenderDevice, RenderGraph, RenderGraphSystems, RenderQueue};
 use bevy::render::texture::GpuImage;
-use bevy::render::{ExtractSchedule, MainWorld, RenderApp, RenderStartup};
+use bevy::render::view::{ExtractedWindow, ExtractedWindows};
+use bevy::render::{ExtractSchedule, MainWorld, Render, RenderApp, RenderStartup, RenderSystems};
 use std::sync::Arc;
 
 /// Pictures that the GPU works on at once.
@@ -29,7 +30,19 @@ pub(super) fn plug(app: &mut App) {
         .init_resource::<OnEasel>()
         .add_systems(RenderStartup, make_brushes)
         .add_systems(ExtractSchedule, extract)
-        .add_systems(RenderGraph, paint.in_set(RenderGraphSystems::Begin));
+        .add_systems(RenderGraph, paint.in_set(RenderGraphSystems::Begin))
+        .add_systems(Render, shown.in_set(RenderSystems::Cleanup));
+}
+
+/// Notes that a window shows what was painted.
+fn shown(windows: Option<Res<ExtractedWindows>>, on: Res<OnEasel>) {
+    let (Some(windows), Some(canvas)) = (windows, &on.canvas) else { return };
+    // A texture that was given to the display is not held any more; its view is, until the next frame.
+    let is_shown =
+        |window: &ExtractedWindow| window.swap_chain_texture.is_none() && window.swap_chain_texture_view.is_some();
+    if windows.values().any(is_shown) {
+        canvas.drawn.show_at(monotonic());
+    }
 }
 
 fn extract(mut main: ResMut<MainWorld>, mut on: ResMut<OnEasel>) {

@@ -1,6 +1,7 @@
 //! Screens: windows that show a part of the canvas.
 
 use super::Canvas;
+use super::fill::Filling;
 use crate::manifest::Screen;
 use crate::presence::View;
 use bevy::asset::RenderAssetUsages;
@@ -12,7 +13,7 @@ use bevy::prelude::*;
 use bevy::render::view::Msaa;
 use bevy::sprite_render::AlphaMode2d;
 use bevy::window::{
-    Monitor, PresentMode, WindowCloseRequested, WindowMode, WindowRef, WindowResized, WindowResolution,
+    CursorOptions, Monitor, PresentMode, WindowCloseRequested, WindowMode, WindowRef, WindowResized, WindowResolution,
 };
 use std::collections::HashSet;
 
@@ -23,6 +24,8 @@ pub(crate) struct ScreenOf {
     pub index: usize,
     /// In canvas units.
     pub view: View,
+    /// Over all of its output.
+    pub fullscreen: bool,
 }
 
 /// Set when the last window was closed by hand.
@@ -37,12 +40,14 @@ struct Pane(Entity);
 struct Screens {
     screens: Vec<Screen>,
     title: String,
+    pointer: bool,
     /// Those that someone closed by hand; all others are to be there.
     closed: HashSet<usize>,
 }
 
-pub(super) fn plug(app: &mut App, screens: &[Screen], title: &str) {
-    app.insert_resource(Screens { screens: screens.to_vec(), title: title.to_owned(), closed: HashSet::new() })
+pub(super) fn plug(app: &mut App, screens: &[Screen], title: &str, pointer: bool) {
+    let (screens, title) = (screens.to_vec(), title.to_owned());
+    app.insert_resource(Screens { screens, title, pointer, closed: HashSet::new() })
         .init_resource::<ScreensGone>()
         .insert_resource(ClearColor(Color::srgb_u8(11, 16, 32)))
         .add_systems(Update, (fit, close, sweep, open).chain());
@@ -85,12 +90,16 @@ fn open(
             } else {
                 WindowMode::Windowed
             },
+            // Around a wall there is nothing to take hold of.
+            decorations: !screen.fullscreen,
             // Two windows that both wait for their display would wait for each other.
             present_mode: if index == 0 { PresentMode::AutoVsync } else { PresentMode::AutoNoVsync },
             desired_maximum_frame_latency: std::num::NonZero::new(1),
             ..default()
         };
-        let window = commands.spawn((window, ScreenOf { index, view })).id();
+        let pointer = CursorOptions { visible: screens.pointer, ..default() };
+        let screen_of = ScreenOf { index, view, fullscreen: screen.fullscreen };
+        let window = commands.spawn((window, pointer, screen_of, Filling::default())).id();
         commands.spawn((
             Camera2d,
             Camera { order: index as isize, ..default() },

@@ -56,7 +56,7 @@ pub struct Report {
     ocean: Counts,
     /// Events made before this are judged; monotonic nanoseconds.
     judged_until: Option<u64>,
-    /// And only those made after both were linked.
+    /// And only those made after both were linked, with a picture in view.
     judged_from: Option<u64>,
 }
 
@@ -114,8 +114,13 @@ impl Report {
             line.cameras = std::mem::take(&mut before.cameras);
         }
         site.earlier = site.latest.replace(line);
-        if self.judged_from.is_none() && self.sites.iter().all(|site| site.linked_after.is_some()) {
-            self.judged_from = Some(now());
+        let is_told =
+            |site: &Site| site.linked_after.is_some() && site.latest.as_ref().is_some_and(|line| line.in_view);
+        match self.judged_from {
+            None if self.sites.iter().all(is_told) => self.judged_from = Some(now()),
+            // Nobody sees that city's window any more, so the other one is not told who is there.
+            Some(_) if !self.sites[index].latest.as_ref().is_some_and(|line| line.in_view) => self.interrupted = true,
+            _ => {}
         }
     }
 

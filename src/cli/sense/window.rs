@@ -1,5 +1,6 @@
 //! The window: picture, mask, outlines, ids, motion, as they come.
 
+use super::super::display;
 use super::super::show::graphics::{self, Graphics};
 use super::marks::{Mark, marks};
 use super::paint::Painter;
@@ -36,10 +37,10 @@ const DARK: egui::Color32 = egui::Color32::from_rgb(11, 16, 32);
 
 /// What there is to draw with, if there is a display.
 pub(super) fn graphics() -> Result<Option<Graphics>, String> {
-    if !graphics::has_display() {
+    if display::check().is_err() {
         return Ok(None);
     }
-    graphics::find().map(Some)
+    graphics::find(false).map(Some)
 }
 
 /// A picture with what was made of it. There are three, which go round.
@@ -98,7 +99,7 @@ pub(super) fn run(graphics: &Graphics, arguments: &Arguments, source: Source, se
     })?;
 
     let limit = if graphics.software { SOFTWARE_FRAMES } else { FRAMES };
-    let mut app = graphics::app(graphics, false);
+    let mut app = graphics::app(graphics, false)?;
     app.add_plugins(EguiPlugin::default())
         .insert_resource(EguiGlobalSettings { auto_create_primary_context: false, ..default() })
         .insert_resource(ClearColor(Color::srgb_u8(DARK.r(), DARK.g(), DARK.b())))

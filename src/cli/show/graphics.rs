@@ -1,5 +1,6 @@
 //! What this machine can draw with, found before Bevy is asked, which would panic without it.
 
+use crate::cli::display::NoDisplay;
 use crate::stage::adapter;
 use bevy::app::App;
 use bevy::ecs::error::{FallbackErrorHandler, warn};
@@ -11,6 +12,7 @@ use bevy::render::settings::{Backends, RenderCreation, WgpuSettings};
 use bevy::sprite_render::SpriteRenderPlugin;
 use bevy::window::ExitCondition;
 use bevy::winit::{WinitPlugin, WinitSettings};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What there is to draw with.
 pub struct Graphics {
@@ -18,24 +20,23 @@ pub struct Graphics {
     pub name: String,
     /// It is a software rasteriser.
     pub software: bool,
-    /// There is no display, or it is not to be used.
+    /// Without windows.
     pub offscreen: bool,
 }
 
-/// Looks for a graphics adapter and a display.
-pub fn find() -> Result<Graphics, String> {
+/// Looks for a graphics adapter.
+pub fn find(offscreen: bool) -> Result<Graphics, String> {
     let info = adapter()?.get_info();
-    Ok(Graphics { software: info.device_type == wgpu::DeviceType::Cpu, name: info.name, offscreen: !has_display() })
-}
-
-/// There is a display to open windows on.
-pub fn has_display() -> bool {
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    set("DISPLAY") || set("WAYLAND_DISPLAY")
+    Ok(Graphics { software: info.device_type == wgpu::DeviceType::Cpu, name: info.name, offscreen })
 }
 
 /// An app with Bevy's plugins, with windows or without.
-pub fn app(graphics: &Graphics, pipelined: bool) -> App {
+pub fn app(graphics: &Graphics, pipelined: bool) -> Result<App, NoDisplay> {
+    // winit's plugin panics where a display that answers lets nobody in; the message stands in the log.
+    catch_unwind(AssertUnwindSafe(|| plugged(graphics, pipelined))).map_err(|_| NoDisplay::Refused)
+}
+
+fn plugged(graphics: &Graphics, pipelined: bool) -> App {
     let mut plugins = DefaultPlugins
         .build()
         .set(WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() })

@@ -34,6 +34,9 @@ pub struct Line {
     pub painted: u64,
     /// Without windows.
     pub offscreen: bool,
+    /// A picture is in view; while none is, the twin is not told who is here.
+    #[serde(default)]
+    pub in_view: bool,
     /// What draws.
     pub adapter: String,
     /// Size of the canvas's texture.

@@ -64,6 +64,7 @@ impl Source {
             },
             painted: self.drawn.painted(),
             offscreen: self.offscreen,
+            in_view: self.link.is_in_view(monotonic()),
             adapter: self.adapter.clone(),
             pixels: self.pixels,
             link: status.word().0.into(),

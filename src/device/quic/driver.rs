@@ -13,8 +13,8 @@ use crate::device::controller::breaker;
 use crate::device::introductions::{Invitation, Watch};
 use crate::device::key::SiteKey;
 use crate::device::tls::{self, ALPN, Whom};
-use crate::guard::Openness;
-use crate::link::{Config, Link, Output, Parted, State, Works};
+use crate::guard::{Openness, Outgoing};
+use crate::link::{Config, Happening, Link, Output, Parted, State, Works};
 use crate::manifest::Twins;
 use crate::presence::Presence;
 use crate::works::Memory;
@@ -91,7 +91,10 @@ pub(super) struct Driver {
     refused: bool,
     shunned: Shunned,
     traffic: Traffic,
-    was_open: Openness,
+    /// Who is here, as it was told last.
+    here: Presence,
+    /// What might leave at the last turn.
+    outgoing: Outgoing,
     opened: u64,
     random: fastrand::Rng,
 }
@@ -142,7 +145,8 @@ impl Driver {
             refused: false,
             shunned: Shunned::default(),
             traffic: Traffic::default(),
-            was_open: Openness::default(),
+            here: Presence::default(),
+            outgoing: Outgoing { openness: Openness::default(), in_view: true },
             opened: 0,
             random: fastrand::Rng::new(),
         };
@@ -186,12 +190,16 @@ impl Driver {
                     biased;
                     command = commands.recv() => match command {
                         Some(Command::Happening(made, what)) => {
-                            if self.openness().lets(&what) {
+                            if self.shared.outgoing(monotonic()).lets(&what) {
                                 self.link.handle_happening(made, what);
                             }
                         }
                         Some(Command::Mark(made, utc_ms, draft)) => self.link.handle_mark(made, utc_ms, draft),
-                        Some(Command::Meeting(now, place)) => self.link.handle_meeting(now, place),
+                        Some(Command::Meeting(now, place)) => {
+                            if self.shared.outgoing(now).lets(&Happening::Meet { at: now, place }) {
+                                self.link.handle_meeting(now, place);
+                            }
+                        }
                         Some(Command::Share(data)) => _ = self.link.handle_share(monotonic(), &data),
                         Some(Command::Showing(showing)) => {
                             self.config.showing = showing.clone();
@@ -230,19 +238,19 @@ impl Driver {
     fn turn(&mut self, now: Duration) {
         self.look(now);
         self.link.handle_timeout(now);
-        let openness = self.openness();
-        let mut here = self.shared.here.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if std::mem::replace(&mut self.was_open, openness) != openness {
-            self.link.handle_hush(|what| openness.lets(what));
+        let openness = self.shared.openness();
+        let outgoing = self.shared.outgoing(now);
+        let told = self.shared.here.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let changed = std::mem::replace(&mut self.outgoing, outgoing) != outgoing;
+        if changed {
+            self.link.handle_hush(|what| outgoing.lets(what));
             self.untold.retain(|told| !matches!(&told.output, Output::Happened { what, .. } if !openness.lets(what)));
         }
         self.link.handle_sharing(now, openness == Openness::Open);
-        if openness == Openness::Closed {
-            // Also when the frame loop stands still and tells nothing: who was seen before is not seen any more.
-            here = Some(Presence::default());
-        }
-        if let Some(here) = here {
-            self.link.handle_presence(now, openness.presence(here));
+        if changed || told.is_some() {
+            // Also when the frame loop stands still and tells nothing: who may not be seen any more is not.
+            self.here = told.unwrap_or_else(|| std::mem::take(&mut self.here));
+            self.link.handle_presence(now, outgoing.presence(self.here.clone()));
             self.link.handle_timeout(now);
         }
         self.transmit(now);
@@ -324,16 +332,12 @@ impl Driver {
         }
     }
 
-    fn openness(&self) -> Openness {
-        *self.shared.openness.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn tell(&mut self, now: Duration) {
         while let Some(mut output) = self.link.poll_output() {
             if self.shared.news.lock().unwrap_or_else(PoisonError::into_inner).take(&mut output) {
                 continue;
             }
-            let openness = self.openness();
+            let openness = self.shared.openness();
             if matches!(&output, Output::Happened { what, .. } if !openness.lets(what))
                 || (openness == Openness::Closed && matches!(output, Output::Meet { .. }))
             {

@@ -17,7 +17,7 @@ pub(super) use socket::canonical;
 
 use super::controller::LinkFloor;
 use super::key::SiteKey;
-use crate::guard::Openness;
+use crate::guard::{Openness, Outgoing};
 use crate::link::{Config, Happening, Health, Output, Showing, State};
 use crate::presence::{Playout, Point, Presence};
 use crate::works::Draft;
@@ -88,10 +88,26 @@ struct Shared {
     share: Mutex<Option<(u64, Arc<str>)>>,
     /// How open the site is; the newest is kept here for the link thread.
     openness: Mutex<Openness>,
+    /// Until when the picture that was shown last counts as in view, monotonic; none where nobody watches that.
+    in_view_until: Mutex<Option<Duration>>,
     turns: AtomicU64,
     /// The link is to end.
     over: AtomicBool,
     wake: Notify,
+}
+
+impl Shared {
+    fn openness(&self) -> Openness {
+        *self.openness.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn outgoing(&self, now: Duration) -> Outgoing {
+        Outgoing { openness: self.openness(), in_view: self.is_in_view(now) }
+    }
+
+    fn is_in_view(&self, now: Duration) -> bool {
+        self.in_view_until.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|until| now < until)
+    }
 }
 
 /// How the link is, as of its last turn.
@@ -211,7 +227,18 @@ impl LinkSender {
 
     /// How open the site is.
     pub fn openness(&self) -> Openness {
-        *self.shared.openness.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.openness()
+    }
+
+    /// A picture is in view until `until`, monotonic. From the first call on, the twin is told who is here only until
+    /// then, whatever the frame loop does.
+    pub fn set_in_view(&self, until: Duration) {
+        *self.shared.in_view_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+
+    /// Whether a picture is in view at `now`, monotonic.
+    pub fn is_in_view(&self, now: Duration) -> bool {
+        self.shared.is_in_view(now)
     }
 
     /// A scene starts: the shared clock may take a large step.

@@ -1,0 +1,110 @@
+//! A fullscreen window fills its output, also where no window manager sees to it: then it is as large as winit has made
+//! it, 800 by 600, and the program itself moves and sizes it.
+//!
+//! Under Wayland the compositor sizes it, and nobody is told where it is.
+
+use super::ScreenOf;
+use crate::device::clock::monotonic;
+use bevy::ecs::system::NonSendMarker;
+use bevy::prelude::*;
+use bevy::window::WindowResized;
+use bevy::winit::{WINIT_WINDOWS, WinitMonitors};
+use std::time::Duration;
+
+/// Windows are looked at this often; an output can change its size at any time.
+const LOOK: Duration = Duration::from_millis(250);
+/// A window manager that has not let a window fill its output after so many looks will not.
+const TRIES: u32 = 12;
+
+/// On a window that does not fill its output yet: where that lies, and how often it was asked for.
+#[derive(Component, Debug, Default, PartialEq)]
+pub(super) struct Filling {
+    output: (IVec2, UVec2),
+    tries: u32,
+    /// It was of another size than its picture at the last look.
+    astray: bool,
+}
+
+impl Filling {
+    /// Whether to ask once more that a window which lies at `window` fills `output`.
+    fn asks(&mut self, window: (IVec2, UVec2), output: (IVec2, UVec2)) -> bool {
+        if self.output != output || window == output {
+            (self.output, self.tries) = (output, 0);
+        }
+        if window == output || self.tries > TRIES {
+            return false;
+        }
+        self.tries += 1;
+        if self.tries > TRIES {
+            let ([x, y], [width, height]) = (output.0.to_array(), output.1.to_array());
+            tracing::warn!(
+                "the window manager does not let a fullscreen window fill its output ({width} by {height} pixels at {x}, \
+                 {y}); look at its rules for windows"
+            );
+        }
+        self.tries <= TRIES
+    }
+}
+
+pub(super) fn plug(app: &mut App) {
+    app.add_systems(Update, fill);
+}
+
+fn fill(
+    mut windows: Query<(Entity, &ScreenOf, &mut Window, &mut Filling)>,
+    monitors: Option<Res<WinitMonitors>>,
+    mut resized: MessageWriter<WindowResized>,
+    mut looked: Local<Duration>,
+    _main_thread: NonSendMarker,
+) {
+    let now = monotonic();
+    let Some(monitors) = monitors.filter(|_| now.saturating_sub(*looked) >= LOOK) else { return };
+    *looked = now;
+    WINIT_WINDOWS.with_borrow(|all| {
+        for (entity, screen, mut window, mut filling) in &mut windows {
+            let Some(native) = all.get_window(entity) else { continue };
+            let size = native.inner_size();
+            let size = UVec2::new(size.width, size.height);
+            // A server tells nothing of a size that was there from the start; one on its way is told by the next look.
+            let astray = size != window.physical_size() && size.min_element() > 0;
+            if std::mem::replace(&mut filling.astray, astray) && astray {
+                // It is a fact and no wish, which would be asked of the server.
+                let window = window.bypass_change_detection();
+                window.resolution.set_physical_resolution(size.x, size.y);
+                resized.write(WindowResized { window: entity, width: window.width(), height: window.height() });
+            }
+            // Wayland does not say where a window is.
+            let Some(at) = native.inner_position().ok().filter(|_| screen.fullscreen) else { continue };
+            let chosen = monitors.nth(screen.index).or_else(|| native.current_monitor());
+            // As it is now: what is known of a monitor is kept from when it came.
+            let Some(output) = native.available_monitors().find(|monitor| Some(monitor) == chosen.as_ref()) else {
+                continue;
+            };
+            let (place, area) = (output.position(), output.size());
+            let wanted = (IVec2::new(place.x, place.y), UVec2::new(area.width, area.height));
+            if filling.asks((IVec2::new(at.x, at.y), size), wanted) {
+                native.set_outer_position(place);
+                // It is told by an event once it is done.
+                let _ = native.request_inner_size(area);
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_manager_that_refuses_is_asked_so_often_and_no_more() {
+        let mut filling = Filling::default();
+        let (small, all) = ((IVec2::ZERO, UVec2::new(800, 600)), (IVec2::ZERO, UVec2::new(1920, 1080)));
+        assert!(filling.asks(small, all));
+        // It does so at once.
+        assert!(!filling.asks(all, all));
+        let asked = (0..100).filter(|_| filling.asks(small, all)).count();
+        assert_eq!(asked, TRIES as usize);
+        // The projector comes up with another size.
+        assert!(filling.asks(small, (IVec2::ZERO, UVec2::new(1280, 800))));
+    }
+}
