@@ -4,9 +4,10 @@
 //! does it. Fails when memory, threads or open files have grown between the first twentieth and the end.
 
 use moongate::device::audio::Audio;
+use moongate::device::decode::Decoder;
 use moongate::device::scene_process::{SceneCommand, SceneProcess};
 use moongate::manifest::city;
-use moongate::scene::{CityCard, Edition, Sees, Setting, Uniforms};
+use moongate::scene::{CityCard, Sees, Setting, Uniforms};
 use moongate::stage::{Studio, Watched};
 use std::path::Path;
 use std::process::ExitCode;
@@ -111,6 +112,7 @@ fn reload(count: usize) -> Result<bool, Failure> {
     let card = |slug| city(slug).map(CityCard::of).ok_or("no such city");
     let setting = Setting { here: card("shenzhen")?, there: card("dublin")?, side: 0, seed: 1, metres: None };
     let command = SceneCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec!["scene".into()] };
+    let mut decoder = Decoder::new(command.decoder());
     let process = SceneProcess::start(command, setting)?;
     let audio = Audio::start();
     let mut studio = Studio::new([320.0, 180.0], [160, 90])?;
@@ -119,8 +121,8 @@ fn reload(count: usize) -> Result<bool, Failure> {
     println!("{:>8} {:>10} {:>8} {:>8} {:>10}", "saved", "MiB", "threads", "files", "processes");
     for number in 0..count {
         save(dir.path(), number)?;
-        let edition = Arc::new(Edition::read(dir.path())?);
-        audio.load(dir.path(), &edition.sounds);
+        let edition = Arc::new(decoder.read(dir.path())?);
+        audio.load(&edition.sounds);
         process.offer(edition.clone());
         let until = Instant::now() + Duration::from_secs(10);
         loop {

@@ -24,6 +24,7 @@
 //! sense/       pixels in, bodies and motion out
 //! presence/    touches, bodies, their mapping to the canvas, their wire form
 //! mix/         sound as a pure function
+//! files.rs     files of a folder that strangers wrote: regular, within it, bounded
 //! allowance.rs  so much a second, and so much at once
 //! escape.rs    text from strangers, made safe for terminals, logs and names
 //! wire.rs      bytes: typed frames, bounded reading
@@ -41,6 +42,7 @@ pub mod allowance;
 pub mod cli;
 pub mod device;
 pub mod escape;
+pub mod files;
 pub mod guard;
 pub mod link;
 pub mod manifest;

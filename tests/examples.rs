@@ -3,7 +3,7 @@
 mod common;
 
 use moongate::presence::Body;
-use moongate::scene::{BodySeen, Edition, FromScene, Host, Seen, Sees, TouchSeen};
+use moongate::scene::{BodySeen, FromScene, Host, Seen, Sees, TouchSeen};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ fn they_and_our_own_works_name_nothing_that_is_nowhere() {
         std::fs::read_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("installations")).expect("they are there");
     let own = own.map(|entry| entry.expect("it can be read").path());
     for folder in folders().into_iter().chain(own) {
-        let edition = Edition::read(&folder).unwrap_or_else(|fault| panic!("{fault}"));
+        let edition = common::read(&folder).unwrap_or_else(|fault| panic!("{fault}"));
         assert_eq!(edition.nowhere(|_, read| read()), [], "{}", folder.display());
     }
 }
@@ -77,7 +77,7 @@ fn they_are_short_and_run() {
             let lines = std::fs::read_to_string(&file).expect("it is text").lines().count();
             assert!(lines <= LINES_MAX, "{}: {lines} lines", file.display());
         }
-        let edition = Edition::read(folder).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        let edition = common::read(folder).unwrap_or_else(|fault| panic!("{name}: {fault}"));
         let start = edition.start(&common::setting());
         let mut host = Host::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{name}: {fault}"));
         for frame in 0..150 {

@@ -82,7 +82,7 @@ export function frame({{ now }}) {{
         _ => Rgba([30, 120, 200, 96]),
     };
     RgbaImage::from_fn(16, 16, tile).save(dir.path().join("tiles.png")).expect("written");
-    let edition = Edition::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}"));
+    let edition = common::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}"));
     (dir, Arc::new(edition))
 }
 

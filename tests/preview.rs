@@ -2,6 +2,8 @@
 #![cfg(feature = "show")]
 
 mod common;
+#[cfg(target_os = "linux")]
+mod lacking;
 
 use moongate::device::scene_process::SceneCommand;
 use moongate::manifest::city;
@@ -122,6 +124,23 @@ export function frame() { draw.background(count++ < 10 ? \"red\" : \"blue\"); }"
     assert_eq!(all.dimensions(), (1280, 720));
     assert_eq!([all.get_pixel(9, 9).0, all.get_pixel(649, 369).0], [[255, 0, 0], [0, 0, 255]]);
 
+    // What is read of the folder that nobody sees is told.
+    std::fs::write(dir.path().join("bell.wav"), "nothing that sounds").expect("written");
+    let asked = ["preview", path(dir.path()), "--scenario", "nobody", "--at", "0.1s", "--width", "64", "--pictures"];
+    let output = moongate(&[&asked[..], &[path(&out)]].concat());
+    let told = said(&output);
+    assert!(output.status.success() && told.contains("it is not heard: bell.wav: is not a sound"), "{told}");
+    assert!(!told.contains("jailed"), "{told}");
+    #[cfg(target_os = "linux")]
+    {
+        let (asked, out) = (asked.map(str::to_owned), path(&out).to_owned());
+        let output = lacking::without(libc::SYS_landlock_create_ruleset, move || {
+            moongate(&[&asked.each_ref().map(String::as_str)[..], &[out.as_str()]].concat())
+        });
+        let told = said(&output);
+        assert!(output.status.success() && told.contains("scenes are not jailed by: files"), "{told}");
+    }
+
     let wrong = moongate(&["preview", path(dir.path()), "--scenario", "nobodi"]);
     assert!(!wrong.status.success() && said(&wrong).contains("there are nobody, one, meeting"), "{}", said(&wrong));
 }
@@ -134,10 +153,12 @@ fn a_check_says_what_a_reviewer_would() {
 let count = 0;
 export function frame() { draw.background(count++ % 8 < 4 ? \"black\" : \"white\"); }",
     );
+    std::fs::write(blind.path().join("bell.wav"), "nothing that sounds").expect("written");
     let output = check(blind.path());
     let text = said(&output);
     assert!(!output.status.success());
     for what in [
+        "✗ bell.wav: is not a sound that can be played",
         "it flashes more than three times a second",
         "people who only stand and walk change nothing",
         "fingers change nothing",

@@ -31,7 +31,7 @@ impl Show {
         let dir = common::folder(script);
         let process = Arc::new(SceneProcess::start(command, common::setting()).expect("a thread"));
         let weak = Arc::downgrade(&process);
-        let folder = Folder::watch(dir.path().to_owned(), move |edition| {
+        let folder = Folder::watch(dir.path().to_owned(), common::decoder(), move |edition| {
             let Some(process) = weak.upgrade() else { return };
             match edition {
                 Ok(edition) => process.offer(Arc::new(edition)),

@@ -8,14 +8,15 @@ const CORE: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("escape", &[]),
     ("allowance", &[]),
+    ("files", &[]),
     ("mix", &[]),
     ("presence", &["wire"]),
     ("sense", &["presence"]),
     ("works", &["wire"]),
     ("link", &["works", "presence", "wire", "allowance", "escape"]),
     ("guard", &["presence", "link"]),
-    ("manifest", &["presence", "works", "guard", "wire", "escape"]),
-    ("scene", &["manifest", "presence", "works", "link", "wire", "escape"]),
+    ("manifest", &["presence", "works", "guard", "wire", "escape", "files"]),
+    ("scene", &["manifest", "presence", "works", "link", "wire", "escape", "mix", "files"]),
 ];
 
 /// The rooms above the core, from below, and the rooms each may use besides all of the core.

@@ -1,6 +1,9 @@
 //! `moongate check DIR`: what a reviewer would say of a scene before a city shows it.
 
+use crate::device::decode::Decoder;
+use crate::device::jail::UNJAILED;
 use crate::device::scene_process::SceneCommand;
+use crate::files::{Files, Unread};
 use crate::manifest::{Installation, city};
 use crate::preview::{FRAMES, Plan, Scenario, Seen};
 use crate::scene::Edition;
@@ -29,6 +32,8 @@ pub struct Arguments {
 const WHEN: f64 = 1_790_164_800.0;
 const THREADS: usize = 2;
 const TYPES: &str = include_str!("../../assets/moongate.d.ts");
+/// Longest file of types, in bytes.
+const TYPES_MAX: u64 = 1 << 20;
 
 const COLUMNS: &str = "\
 ms mean, longest: what the script takes for a picture; things: in the fullest picture; people: how much of the time somebody
@@ -58,13 +63,15 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 
 fn check(arguments: &Arguments) -> Result<bool, Failure> {
     let dir = super::find_installation(&arguments.installation)?;
-    let edition = Arc::new(Edition::read(&dir)?);
+    let command = SceneCommand::own()?.unjailed(true);
+    let edition = Arc::new(Decoder::new(command.decoder()).read(&dir)?);
     let mut review = Review::default();
     review.folder(&dir, &edition.installation);
+    review.sounds(&edition);
     let known = |slug: &str| city(slug).ok_or_else(|| format!("{slug} is no city"));
     let plan = Plan {
         edition: edition.clone(),
-        command: SceneCommand::own()?,
+        command,
         cities: [known("shenzhen")?, known("dublin")?],
         scenario: Scenario::EMPTY,
         seed: arguments.seed,
@@ -86,6 +93,9 @@ fn check(arguments: &Arguments) -> Result<bool, Failure> {
         review.advice.extend(seen.advised().into_iter().map(of));
     }
     println!("{COLUMNS}");
+    if let Some(missing) = seen.iter().find_map(|seen| seen.unjailed.as_ref()) {
+        review.advice.push(format!("this machine: scenes are {missing}; {UNJAILED}"));
+    }
     let of = |name: &str| all.iter().position(|scenario| scenario.name == name).map(|index| &seen[index]);
     review.refused.extend(script(&edition)?);
     let (empty, bodies, hands) = (of("empty"), of("bodies"), of("hands"));
@@ -143,13 +153,23 @@ impl Review {
                 "installation.toml: its title is its id still; write what people read, as `title = \"…\"`".into(),
             );
         }
-        match std::fs::read_to_string(dir.join("moongate.d.ts")) {
-            Ok(types) if types != TYPES => self.advice.push(
+        let types = Files::open(dir).map(|files| files.text("moongate.d.ts".as_ref(), TYPES_MAX));
+        match types {
+            Ok(Err(why)) if !matches!(why, Unread::Missing) => {
+                self.advice.push(format!("moongate.d.ts {}; {}", why.problem(), why.remedy()));
+            }
+            Ok(Ok(types)) if types != TYPES => self.advice.push(
                 "moongate.d.ts: is of another version of the engine; copy assets/moongate.d.ts anew, for your editor"
                     .into(),
             ),
             _ => {}
         }
+    }
+
+    /// Sounds that nobody would hear.
+    fn sounds(&mut self, edition: &Edition) {
+        let wrong = edition.sounds.iter().filter_map(|sound| sound.sample.as_ref().err());
+        self.refused.extend(wrong.map(ToString::to_string));
     }
 
     /// Whether everybody has something to do: who is only seen, who only touches, and the other city.

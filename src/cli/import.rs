@@ -2,6 +2,7 @@
 
 use super::new::{EDITOR, make};
 use crate::device::jail::bound;
+use crate::files::named_text;
 use crate::scene::{Choices, Imported, Texture, import};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use std::time::Duration;
 /// Buffers that a shader can have.
 const BUFFERS: &str = "abcd";
 
+/// Longest file, in bytes.
+const FILE_MAX: u64 = 1 << 20;
 /// Stack of what reads GLSL, in bytes.
 const STACK: usize = 64 << 20;
 /// What a file may take of the processor, and of memory in bytes.
@@ -101,7 +104,7 @@ fn import_here(arguments: &Arguments) -> ExitCode {
 }
 
 fn read(file: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(file).map_err(|why| format!("{}: it cannot be read ({why})", file.display()).into())
+    named_text(file, FILE_MAX).map_err(|why| format!("{} {}; {}", file.display(), why.problem(), why.remedy()).into())
 }
 
 fn imported(arguments: &Arguments) -> Result<(PathBuf, Imported), Failure> {

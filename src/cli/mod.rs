@@ -6,6 +6,7 @@ mod camera;
 mod check;
 mod cities;
 mod clip;
+mod decode;
 #[cfg(feature = "show")]
 mod display;
 mod import;
@@ -88,7 +89,10 @@ enum Command {
     Sense(sense::Arguments),
     /// A scene in a process of its own; a show starts it.
     #[command(hide = true)]
-    Scene,
+    Scene(scene::Arguments),
+    /// Sounds and images of a scene, decoded in a process of its own; a show starts it.
+    #[command(hide = true)]
+    Decode(decode::Arguments),
 }
 
 impl Command {
@@ -96,7 +100,7 @@ impl Command {
     fn holds_pictures(&self) -> bool {
         match self {
             // Its show watches how much of the processor it uses.
-            Self::Scene | Self::New(_) | Self::Import(_) => false,
+            Self::Scene(_) | Self::Decode(_) | Self::New(_) | Self::Import(_) => false,
             #[cfg(feature = "show")]
             Self::Rehearse(_) | Self::Run(_) | Self::Preview(_) | Self::Check(_) => false,
             _ => true,
@@ -135,7 +139,8 @@ pub fn run() -> ExitCode {
         Command::Camera(arguments) => camera::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),
         Command::Sense(arguments) => sense::run(&arguments),
-        Command::Scene => scene::run(),
+        Command::Scene(arguments) => scene::run(&arguments),
+        Command::Decode(arguments) => decode::run(&arguments),
     }
 }
 

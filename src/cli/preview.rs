@@ -3,9 +3,10 @@
 mod film;
 mod sheet;
 
+use crate::device::decode::Decoder;
+use crate::device::scene_process::SceneCommand;
 use crate::manifest::City;
 use crate::preview::Scenario;
-use crate::scene::Edition;
 use film::{Film, MOVING};
 use image::RgbaImage;
 use std::fs::File;
@@ -75,7 +76,12 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn preview(arguments: &Arguments) -> Result<(), Failure> {
-    let edition = Arc::new(Edition::read(&super::find_installation(&arguments.installation)?)?);
+    let dir = super::find_installation(&arguments.installation)?;
+    let command = SceneCommand::own()?.unjailed(true);
+    let edition = Arc::new(Decoder::new(command.decoder()).read(&dir)?);
+    for fault in edition.sounds.iter().filter_map(|sound| sound.sample.as_ref().err()) {
+        eprintln!("it is not heard: {fault}");
+    }
     if let Some(file) = &arguments.sheet {
         return sheet::sheet(arguments, &edition, file);
     }

@@ -29,6 +29,8 @@ pub struct Options<'a> {
     pub trace: bool,
     /// Mistakes of the artist are shown.
     pub rehearsal: bool,
+    /// Scenes run also where this system does not jail them.
+    pub unjailed: bool,
 }
 
 /// A show's process.
@@ -51,6 +53,9 @@ impl Show {
         command.args(["show", "--site"]).arg(site);
         if options.rehearsal {
             command.arg("--rehearsal");
+        }
+        if options.unjailed {
+            command.arg("--unjailed");
         }
         if options.trace {
             command.arg("--trace");

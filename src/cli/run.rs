@@ -23,6 +23,9 @@ pub struct Arguments {
     /// Draws without windows, and without a display.
     #[arg(long)]
     pub offscreen: bool,
+    /// Runs scenes also where this system does not jail them: only those of people whom you trust.
+    #[arg(long)]
+    pub unjailed: bool,
 }
 
 /// What can go wrong, with what to do about it.
@@ -58,6 +61,7 @@ fn keep_running(arguments: &Arguments) -> Result<(), Failure> {
         pipelined: false,
         trace: false,
         rehearsal: false,
+        unjailed: arguments.unjailed,
     };
     // A show without a display would end at once; it is started when there is one.
     let mut display = display::Watch::default();

@@ -2,19 +2,33 @@
 
 use crate::device::clock::thread_cpu;
 use crate::device::jail;
-use crate::scene::{FromScene, Host, ToScene, read, write};
+use crate::scene::{FromScene, Host, ScriptFault, ToScene, read, write};
 use std::io::{self, BufReader, BufWriter};
 use std::process::ExitCode;
 
+/// What can be said on the command line.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Arguments {
+    /// Runs the scene also where this system does not jail it.
+    #[arg(long)]
+    unjailed: bool,
+}
+
 /// Serves the show on standard input and output until they close.
-pub fn run() -> ExitCode {
+pub fn run(arguments: &Arguments) -> ExitCode {
     // A script that never returns cannot notice that its show is gone; the system can.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     // Before anything that a stranger wrote is read.
-    let walls = jail::enter();
+    let walls = jail::enter(jail::SCENE);
     let mut input = BufReader::new(io::stdin().lock());
     let mut output = BufWriter::with_capacity(256 << 10, io::stdout().lock());
+    let unjailed = walls.missing();
+    if let Some(missing) = unjailed.as_ref().filter(|_| !arguments.unjailed) {
+        let fault = ScriptFault::new("scene", format!("is not run: its process is {missing}"), jail::REMEDY);
+        let _ = write(&mut output, &FromScene::Failed(fault));
+        return ExitCode::FAILURE;
+    }
     let Ok(ToScene::Start(start)) = read(&mut input) else {
         eprintln!("moongate scene is started by a show; try: moongate rehearse");
         return ExitCode::FAILURE;
@@ -27,7 +41,6 @@ pub fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let unjailed = (!walls.hold()).then(|| walls.to_string());
     let mut sent = write(&mut output, &FromScene::Ready { unjailed });
     while let (Ok(()), Ok(message)) = (&sent, read(&mut input)) {
         match message {

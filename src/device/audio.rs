@@ -1,38 +1,30 @@
-//! Loudspeakers: cpal drives the mixer, rodio decodes. Without a device the show goes on, silent, and says so.
+//! Loudspeakers: cpal drives the mixer. Without a device the show goes on, silent, and says so.
 
 use crate::mix::{self, Frame, Mixer, Play, Sample};
-use crate::scene::OWN_SOUNDS;
+use crate::scene::{OWN_SOUNDS, ScriptFault, Sound};
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{FromSample, SampleFormat, SizedSample, StreamConfig};
-use rodio::Source;
 use std::collections::HashMap;
-use std::io::Cursor;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// Sounds that wait for the device; more, and the newest are not heard.
 const WAITING_MAX: usize = 256;
-/// Longest sound, in seconds.
-const SECONDS_MAX: usize = 60;
 /// A device that is lost or absent is looked for again this often.
 const RETRY: Duration = Duration::from_secs(5);
 /// A device whose callback has been silent this long is opened anew.
 const SILENT: Duration = Duration::from_secs(3);
+
+/// What is heard of a sound, or why nothing is.
+type Loaded = Result<Arc<Sample>, ScriptFault>;
 
 /// The loudspeakers of a site.
 pub struct Audio {
     samples: Mutex<HashMap<String, Loaded>>,
     plays: SyncSender<Play>,
     state: Arc<State>,
-}
-
-/// A sound, and what its file was like when it was read.
-struct Loaded {
-    sample: Option<Arc<Sample>>,
-    stamp: Option<(u64, SystemTime)>,
 }
 
 #[derive(Debug, Default)]
@@ -54,31 +46,27 @@ impl Audio {
             tracing::warn!("there will be no sound: its thread cannot be started ({why})");
         }
         let own = OWN_SOUNDS.into_iter().zip([mix::step(), mix::bell()]);
-        let loaded = |sample| Loaded { sample: Some(Arc::new(sample)), stamp: None };
-        let samples = own.map(|(name, sample)| (name.to_owned(), loaded(sample))).collect();
+        let samples = own.map(|(name, sample)| (name.to_owned(), Ok(Arc::new(sample)))).collect();
         Self { samples: Mutex::new(samples), plays, state }
     }
 
-    /// Decodes an installation's sounds, those that are new or were saved since the last time. A sound that cannot be decoded
-    /// is named in the log and stays silent. What was there before is there until [`Self::only`].
-    pub fn load(&self, dir: &Path, names: &[String]) {
-        for name in names {
-            let file = dir.join(name);
-            let stamp = std::fs::metadata(&file).and_then(|about| Ok((about.len(), about.modified()?))).ok();
-            let same = |loaded: &Loaded| loaded.stamp.is_some() && loaded.stamp == stamp;
-            if self.samples().get(name).is_some_and(same) {
-                continue;
+    /// Takes an edition's sounds. One that cannot be heard is named in the log, once. What was there before is there until
+    /// [`Self::only`].
+    pub fn load(&self, sounds: &[Sound]) {
+        for Sound { name, sample } in sounds {
+            let before = self.samples().insert(name.clone(), sample.clone());
+            if let Err(why) = sample
+                && before.as_ref().is_none_or(|before| before.as_ref().err() != Some(why))
+            {
+                tracing::warn!("{why}");
             }
-            // Without the lock: this may take a while, and others are heard meanwhile.
-            let sample = decode(&file)
-                .map_err(|why| tracing::warn!("{}: {why}; save it anew as WAV or Ogg Vorbis", file.display()));
-            self.samples().insert(name.clone(), Loaded { sample: sample.ok().map(Arc::new), stamp });
         }
     }
 
     /// Forgets sounds that are not among these; the engine's own stay.
-    pub fn only(&self, names: &[&String]) {
-        self.samples().retain(|name, _| names.contains(&name) || OWN_SOUNDS.contains(&name.as_str()));
+    pub fn only(&self, sounds: &[&Sound]) {
+        let named = |name: &str| sounds.iter().any(|sound| sound.name == name) || OWN_SOUNDS.contains(&name);
+        self.samples().retain(|name, _| named(name));
     }
 
     fn samples(&self) -> MutexGuard<'_, HashMap<String, Loaded>> {
@@ -87,8 +75,8 @@ impl Audio {
 
     /// A sound is to be heard now. One that is not known is not heard.
     pub fn play(&self, name: &str, volume: f32, pan: f32, rate: f32) {
-        let sample = self.samples().get(name).and_then(|loaded| loaded.sample.clone());
-        if let Some(sample) = sample {
+        let sample = self.samples().get(name).cloned();
+        if let Some(Ok(sample)) = sample {
             let _ = self.plays.try_send(Play { sample, volume, pan, rate, at: 0 });
         }
     }
@@ -102,28 +90,6 @@ impl Audio {
     pub fn turns(&self) -> u64 {
         self.state.callbacks.load(Ordering::Relaxed)
     }
-}
-
-/// Reads a sound file whole.
-pub fn decode(file: &Path) -> Result<Sample, String> {
-    let bytes = std::fs::read(file).map_err(|why| why.to_string())?;
-    let hint = file.extension().and_then(|e| e.to_str()).unwrap_or_default().to_owned();
-    // The decoder asserts what a header says of itself; a header may say anything.
-    let decoded = std::panic::catch_unwind(|| {
-        let length = bytes.len() as u64;
-        let decoder = rodio::Decoder::builder()
-            .with_data(Cursor::new(bytes))
-            .with_byte_len(length)
-            .with_hint(&hint)
-            .build()
-            .map_err(|why| why.to_string())?;
-        let (channels, rate) = (usize::from(decoder.channels().get()), decoder.sample_rate().get());
-        let limit = SECONDS_MAX * channels * rate as usize;
-        let values: Vec<f32> = decoder.take(limit).collect();
-        let frames = values.chunks_exact(channels).map(|c| [c[0], c[1.min(channels - 1)]]).collect();
-        Ok::<_, String>(Sample { frames, rate })
-    });
-    decoded.unwrap_or_else(|_| Err("it is damaged".into()))
 }
 
 /// Opens the device again and again, for ever.

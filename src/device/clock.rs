@@ -13,6 +13,13 @@ pub fn thread_cpu() -> Duration {
     since(clock_gettime(ClockId::ThreadCPUTime))
 }
 
+/// Processor time that a process has used; none where the system does not tell.
+pub fn process_cpu(process: u32) -> Option<Duration> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/schedstat")).ok()?;
+    let nanos = text.split_whitespace().next()?.parse().ok()?;
+    Some(Duration::from_nanos(nanos))
+}
+
 fn since(Timespec { tv_sec, tv_nsec }: Timespec) -> Duration {
     Duration::new(tv_sec.max(0) as u64, tv_nsec.clamp(0, 999_999_999) as u32)
 }

@@ -1,18 +1,24 @@
 //! An artist's folder, watched: whatever is saved in it becomes an edition. It is looked at and not waited for, since
 //! editors replace files, and folders may lie on other machines.
 
+use crate::device::decode::Decoder;
+use crate::files::{self, Files};
 use crate::scene::{Edition, ScriptFault};
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// How often the folder is looked at. What has changed is read once it is the same in two looks: then it is saved whole.
 const LOOK: Duration = Duration::from_millis(40);
 
-/// What a folder looks like from outside: its files with their lengths and times.
-type Stamp = Vec<(String, u64, Option<SystemTime>)>;
+/// Most files that are looked at.
+const FILES_MAX: usize = 1_024;
+
+/// What a folder looks like from outside: its files, and what they are like unless they are none that are read.
+type Stamp = Vec<(String, Option<files::Stamp>)>;
 
 /// A folder that is watched until this is dropped.
 pub struct Folder {
@@ -25,6 +31,7 @@ impl Folder {
     /// own.
     pub fn watch(
         dir: PathBuf,
+        mut decoder: Decoder,
         mut changed: impl FnMut(Result<Edition, ScriptFault>) + Send + 'static,
     ) -> io::Result<Self> {
         let over = Arc::new(AtomicBool::new(false));
@@ -33,7 +40,7 @@ impl Folder {
             // The script may have another ending, or lie deeper.
             let mut script = PathBuf::new();
             let mut tell = |script: &mut PathBuf| {
-                let edition = read(&dir);
+                let edition = read(&mut decoder, &dir);
                 if let Ok(edition) = &edition {
                     script.clone_from(&edition.installation.script);
                 }
@@ -67,26 +74,16 @@ impl Drop for Folder {
 }
 
 /// Reads a folder. Whatever a file makes of its reader, the next that is saved is read.
-fn read(dir: &Path) -> Result<Edition, ScriptFault> {
-    std::panic::catch_unwind(|| Edition::read(dir)).unwrap_or_else(|_| {
+fn read(decoder: &mut Decoder, dir: &Path) -> Result<Edition, ScriptFault> {
+    std::panic::catch_unwind(AssertUnwindSafe(|| decoder.read(dir))).unwrap_or_else(|_| {
         Err(ScriptFault::new("a file of the folder", "cannot be understood", "take out what was put there last"))
     })
 }
 
 fn stamp(dir: &Path, script: &Path) -> Stamp {
-    let Ok(entries) = std::fs::read_dir(dir) else { return Stamp::new() };
-    let mut stamp: Stamp = entries
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            let name = entry.file_name().into_string().ok().filter(|name| Edition::is_part(name))?;
-            // Through links: what they point to is what is read.
-            let file = std::fs::metadata(entry.path()).ok()?;
-            Some((name, file.len(), file.modified().ok()))
-        })
-        .collect();
-    if let Ok(file) = std::fs::metadata(dir.join(script)) {
-        stamp.push((script.to_string_lossy().into_owned(), file.len(), file.modified().ok()));
-    }
-    stamp.sort();
-    stamp
+    let Ok(files) = Files::open(dir) else { return Stamp::new() };
+    let mut names = files.names(FILES_MAX, Edition::is_part);
+    names.extend(script.to_str().map(str::to_owned));
+    // Through links: what they point to is what is read.
+    names.into_iter().map(|name| (name.clone(), files.look(name.as_ref()).ok())).collect()
 }

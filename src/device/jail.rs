@@ -1,14 +1,22 @@
-//! The walls round a scene's process: whatever a script makes of the engine that runs it, it reaches no file, no network
-//! and no other process. What it needs comes through the pipes that it was started with.
+//! The walls round a process that takes what strangers wrote, a scene's or a decoder's: whatever they make of the engine, it reaches
+//! no file, no network and no other process. What it needs comes through the pipes that it was started with.
 
 use std::fmt;
 
-/// Most writable memory of the process, in bytes: the script's own bound and room for what is sent and received.
-#[cfg(target_os = "linux")]
-const DATA_MAX: u64 = 256 << 20;
 /// Most memory of any kind, in bytes: with the program itself, its libraries, and what could be shared.
 #[cfg(target_os = "linux")]
 const SPACE_MAX: u64 = 2 << 30;
+/// Most writable memory of a scene's process, in bytes: the script's own bound and room for what is sent and received.
+pub const SCENE: u64 = 256 << 20;
+/// Most of a decoder's: a file, the largest image with 16 bits a channel, and what becomes of it.
+pub const DECODER: u64 = 512 << 20;
+
+/// What to do where the walls do not hold.
+pub const REMEDY: &str =
+    "use a Linux with seccomp and Landlock (5.13 or newer), or, for scenes of people whom you trust, say `--unjailed`";
+
+/// What it means that they do not.
+pub const UNJAILED: &str = "what a script makes of the engine it can do to this account: run only scenes of people whom you trust";
 
 /// What holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,9 +30,14 @@ pub struct Walls {
 }
 
 impl Walls {
-    /// True when a script that has taken its process over can do no harm beyond it.
+    /// True when all of them hold: whoever has taken the process over can do no harm beyond it.
     pub fn hold(&self) -> bool {
-        self.calls && self.limits
+        self.calls && self.files && self.limits
+    }
+
+    /// What is missing, for people; none if they hold.
+    pub fn missing(&self) -> Option<String> {
+        (!self.hold()).then(|| self.to_string())
     }
 }
 
@@ -39,17 +52,31 @@ impl fmt::Display for Walls {
     }
 }
 
-/// Shuts the calling thread in, with all that it starts, and its process's resources. There is no way out. To be called
-/// while there is only one thread.
+/// Shuts the calling thread in, with all that it starts, and its process's resources: it has so many bytes of writable memory.
+/// There is no way out. To be called while there is only one thread, and nothing is open but the three standard streams.
 #[cfg(target_os = "linux")]
-pub fn enter() -> Walls {
-    Walls { limits: limits().is_ok(), files: files().unwrap_or(false), calls: calls().is_ok() }
+pub fn enter(memory: u64) -> Walls {
+    close_inherited();
+    Walls { limits: limits(memory).is_ok(), files: files().unwrap_or(false), calls: calls().is_ok() }
 }
 
 /// Other systems have other walls, which are not built.
 #[cfg(not(target_os = "linux"))]
-pub fn enter() -> Walls {
+pub fn enter(_: u64) -> Walls {
+    close_inherited();
     Walls::default()
+}
+
+/// Closes all that whoever started this process had open, but the three standard streams.
+fn close_inherited() {
+    let listed = std::fs::read_dir("/dev/fd").map(|open| {
+        open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok()).collect::<Vec<_>>()
+    });
+    // Where the system does not list them, these are as many as most processes may have.
+    for number in listed.unwrap_or_else(|_| (0..4_096).collect()).into_iter().filter(|number| *number > 2) {
+        // The list's own is closed already.
+        let _ = nix::unistd::close(number);
+    }
 }
 
 /// Bounds what this process may take of the processor, and of memory in bytes: beyond the one it is ended, beyond the other it
@@ -68,12 +95,12 @@ pub fn bound(processor: std::time::Duration, memory: u64) {
     let _ = (processor, memory);
 }
 
-/// Bounds what the process may use.
+/// Bounds what the process may use: so many bytes of writable memory.
 #[cfg(target_os = "linux")]
-pub fn limits() -> rustix::io::Result<()> {
+pub fn limits(memory: u64) -> rustix::io::Result<()> {
     use rustix::process::{Resource, Rlimit, setrlimit};
     for (resource, most) in [
-        (Resource::Data, DATA_MAX),
+        (Resource::Data, memory),
         (Resource::As, SPACE_MAX),
         (Resource::Core, 0),
         (Resource::Fsize, 0),
@@ -203,6 +230,9 @@ mod tests {
     fn what_is_missing_is_said() {
         assert_eq!(Walls { calls: true, files: true, limits: true }.to_string(), "jailed");
         assert_eq!(Walls { files: true, ..Walls::default() }.to_string(), "not jailed by: system calls, limits");
-        assert!(!Walls::default().hold());
+        let walls = |calls, files, limits| Walls { calls, files, limits };
+        assert!(walls(true, true, true).hold());
+        // One that is missing is one too many.
+        assert!(![walls(false, true, true), walls(true, false, true), walls(true, true, false)].iter().any(Walls::hold));
     }
 }

@@ -5,6 +5,7 @@ pub mod camera;
 pub mod cast;
 pub mod clock;
 pub mod controller;
+pub mod decode;
 pub mod fingers;
 pub mod folder;
 pub mod introductions;

@@ -4,12 +4,18 @@ use super::dials::{Dial, RawDial, read_dials};
 use super::fault::{Fault, Source};
 use super::kit::Kit;
 use super::together::{Lost, Ours, RawLost, RawOurs, read_lost, read_ours};
+use crate::files::{Files, Unread};
 use crate::presence::Meeting;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
+/// The file's name.
+const MANIFEST: &str = "installation.toml";
+/// Longest manifest, in bytes.
+pub(crate) const MANIFEST_MAX: u64 = 256 << 10;
 /// Smallest and largest side of a canvas, in its units.
 const CANVAS_SIDE: std::ops::RangeInclusive<i64> = 64..=8192;
 
@@ -66,26 +72,40 @@ struct Raw {
 impl Installation {
     /// Reads `installation.toml` of a folder.
     pub fn read(dir: &Path) -> Result<Self, Fault> {
-        let file = dir.join("installation.toml");
-        let text = std::fs::read_to_string(&file).map_err(|error| Fault {
-            file: file.clone(),
-            line: None,
-            key: None,
-            problem: format!("cannot be read ({error})"),
-            remedy: "name the folder of an installation, such as installations/ripples".into(),
-        })?;
-        let installation = Self::parse(dir, &text)?;
-        let script = dir.join(&installation.script);
-        if !script.is_file() {
-            return Err(Fault {
-                file,
+        let files = Files::open(dir).map_err(|why| unread(&dir.join(MANIFEST), &why))?;
+        Self::read_in(&files)
+    }
+
+    /// Reads it out of a folder that is open.
+    pub fn read_in(files: &Files) -> Result<Self, Fault> {
+        let file = files.path().join(MANIFEST);
+        let text = files.text(Path::new(MANIFEST), MANIFEST_MAX).map_err(|why| match why {
+            Unread::Missing => unread(&file, &"there is no such file"),
+            why => Fault {
+                file: file.clone(),
                 line: None,
-                key: Some("script".into()),
-                problem: format!("there is no file {}", script.display()),
+                key: None,
+                problem: why.problem(),
+                remedy: why.remedy().into(),
+            },
+        })?;
+        let installation = Self::parse(files.path(), &text)?;
+        let of_script = Some("script".into());
+        match files.look(&installation.script) {
+            Ok(_) => Ok(installation),
+            Err(Unread::Missing) => Err(Fault {
+                line: None,
+                key: of_script,
+                problem: format!("there is no file {}", files.path().join(&installation.script).display()),
                 remedy: "write the scene there, or name the file that it is in".into(),
-            });
+                file,
+            }),
+            Err(why) => {
+                let problem = format!("{} {}", installation.script.display(), why.problem());
+                let remedy = why.remedy().into();
+                Err(Fault { file, line: None, key: of_script, problem, remedy })
+            }
         }
-        Ok(installation)
     }
 
     /// Reads a manifest's text; the folder is only named in what comes back.
@@ -163,6 +183,16 @@ impl Installation {
             declared.push_str(&format!(" {} {:?}", ours.name, ours.lost));
         }
         crate::wire::hash(declared.bytes())
+    }
+}
+
+fn unread(file: &Path, why: &dyn Display) -> Fault {
+    Fault {
+        file: file.to_owned(),
+        line: None,
+        key: None,
+        problem: format!("cannot be read ({why})"),
+        remedy: "name the folder of an installation, such as installations/ripples".into(),
     }
 }
 

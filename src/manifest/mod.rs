@@ -13,6 +13,7 @@ pub use cities::{City, Domain, cities, city};
 pub use dials::Dial;
 pub use fault::{Fault, nearest};
 pub use installation::Installation;
+pub(crate) use installation::MANIFEST_MAX;
 pub use kit::Kit;
 pub use site::{Camera, Ground, Osc, Screen, Site, TouchFrom, TouchSource, is_host_and_port, words};
 pub use together::{Lost, Ours};

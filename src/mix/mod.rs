@@ -14,6 +14,11 @@ const FADE: u32 = 256;
 /// A left and a right value, -1 to 1.
 pub type Frame = [f32; 2];
 
+/// Slowest and fastest recording that is played, in frames a second.
+pub const RATES: std::ops::RangeInclusive<u32> = 4_000..=192_000;
+/// Most channels of a recording; the first two are heard.
+pub const CHANNELS_MAX: u16 = 8;
+
 /// A recorded sound.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
@@ -21,6 +26,13 @@ pub struct Sample {
     pub frames: Vec<Frame>,
     /// Frames a second.
     pub rate: u32,
+}
+
+impl Sample {
+    /// What it takes of the memory, in bytes.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.frames)
+    }
 }
 
 /// A sound that is to be heard.

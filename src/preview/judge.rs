@@ -41,6 +41,8 @@ pub struct Seen {
     pub unsent: u64,
     /// Frames in which somebody was seen, and in which somebody touched.
     pub people: [u64; 2],
+    /// What the jail of its process lacks, for people; none if it is whole.
+    pub unjailed: Option<String>,
     /// Frames in which the twin was there.
     pub linked: u32,
     /// Pictures to be compared with those of another situation.
@@ -84,6 +86,7 @@ impl Seen {
         seen.items = town.items.iter().max().copied().unwrap_or_default();
         (seen.flashing, seen.acts, seen.people) = (watch.worst(), town.acts, town.seen);
         (seen.left_out, seen.unsent) = (town.left_out, town.unsent);
+        seen.unjailed = town.unjailed().map(str::to_owned);
         Ok(seen)
     }
 

@@ -155,6 +155,11 @@ impl Town {
         &self.shot
     }
 
+    /// What the jail of its scene lacks, for people; none if it is whole.
+    pub fn unjailed(&self) -> Option<&str> {
+        self.scene.unjailed.as_deref()
+    }
+
     /// Who is seen now, and touches that are held: how many.
     pub fn crowd(&self) -> [usize; 2] {
         [self.bodies.len(), self.board.touches().len()]

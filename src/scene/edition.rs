@@ -1,11 +1,12 @@
 //! What an artist's folder holds at one moment, read whole: a scene that runs never looks at its folder again.
 
+use super::decode::{Decode, Image, Sound, Undecoded};
 use super::fault::ScriptFault;
-use super::image::Image;
 use super::message::{CityCard, Start};
 use super::shader::Shader;
-use super::{IMAGES_MAX, PIXELS_MAX};
-use crate::manifest::{Fault, Installation};
+use super::{IMAGES_MAX, PIXELS_MAX, SAMPLES_MAX, SOUNDS_MAX};
+use crate::files::{Files, Unread};
+use crate::manifest::{Fault, Installation, MANIFEST_MAX};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,8 +14,8 @@ use std::sync::Arc;
 const SCRIPT_MAX: u64 = 1 << 20;
 /// Longest text of a shader, in bytes; naga says more of what is shorter.
 const SHADER_MAX: u64 = 1 << 20;
-/// Most files of one sort in a folder; those after them, by name, are not there.
-const FILES_MAX: usize = 256;
+/// Most shaders of an installation; those after them, by name, are not there.
+const SHADERS_MAX: usize = 256;
 /// Endings of sounds.
 const SOUNDS: [&str; 4] = ["wav", "ogg", "flac", "mp3"];
 /// Endings of images.
@@ -33,8 +34,8 @@ pub struct Edition {
     pub script: String,
     /// Its shaders, in the order of their names, in which pictures name them.
     pub shaders: Arc<Vec<Shader>>,
-    /// The names of its sounds, in order.
-    pub sounds: Vec<String>,
+    /// Its sounds, in the order of their names.
+    pub sounds: Vec<Sound>,
     /// Its images, in the order of their names, in which pictures name them.
     pub images: Arc<Vec<Image>>,
 }
@@ -55,28 +56,41 @@ pub struct Setting {
 }
 
 impl Edition {
-    /// Reads a folder whole. The first mistake in its manifest or its shaders comes back; a script is judged where it runs.
+    /// Reads a folder that holds no images, and leaves its sounds silent; see [`Self::decoded`].
     pub fn read(dir: &Path) -> Result<Self, ScriptFault> {
-        let installation = Installation::read(dir)?;
+        Self::decoded(dir, &mut Undecoded)
+    }
+
+    /// Reads a folder whole. The first mistake in its manifest, its shaders or its images comes back; a script is judged where it
+    /// runs, and a sound that is wrong is silent.
+    pub fn decoded(dir: &Path, decoder: &mut impl Decode) -> Result<Self, ScriptFault> {
+        let files = Files::open(dir).map_err(|why| unread("installation.toml", &Unread::Failed(why)))?;
+        let installation = Installation::read_in(&files)?;
         let name = installation.script.to_string_lossy();
-        let script = read_text(&dir.join(&installation.script), &name, SCRIPT_MAX)?;
+        let script = files.text(&installation.script, SCRIPT_MAX).map_err(|why| unread(&name, &why))?;
         if script.contains('\0') {
             return Err(ScriptFault::new(&name, "holds a zero byte", "save it as UTF-8 text"));
         }
         let shader = |name: String| {
-            let text = read_text(&dir.join(&name), &name, SHADER_MAX)?;
+            let text = files.text(name.as_ref(), SHADER_MAX).map_err(|why| unread(&name, &why))?;
             Shader::parse(&name, &text)
         };
-        let shaders = files(dir, &["wgsl"]).into_iter().map(shader).collect::<Result<_, _>>()?;
+        let shaders = named(&files, &["wgsl"], SHADERS_MAX).into_iter().map(shader).collect::<Result<_, _>>()?;
         let mut left = PIXELS_MAX;
         let mut images = Vec::new();
-        for name in files(dir, &IMAGES).into_iter().take(IMAGES_MAX) {
-            let image = Image::read(&dir.join(&name), &name, left)?;
-            left -= image.pixels.len() / 4;
+        for name in named(&files, &IMAGES, IMAGES_MAX) {
+            let image = decoder.image(&files, &name, left)?;
+            left = left.saturating_sub(image.pixels.len() / 4);
             images.push(image);
         }
-        let (shaders, images) = (Arc::new(shaders), Arc::new(images));
-        Ok(Self { installation, script, shaders, sounds: files(dir, &SOUNDS), images })
+        let mut left = SAMPLES_MAX;
+        let sound = |name: String| {
+            let sample = decoder.sound(&files, &name, left);
+            left = left.saturating_sub(sample.as_ref().map_or(0, |sample| sample.bytes()));
+            Sound { name, sample }
+        };
+        let sounds = named(&files, &SOUNDS, SOUNDS_MAX).into_iter().map(sound).collect();
+        Ok(Self { installation, script, shaders: Arc::new(shaders), sounds, images: Arc::new(images) })
     }
 
     /// What a scene of this edition starts with.
@@ -88,7 +102,7 @@ impl Edition {
             script: script.to_string_lossy().into_owned(),
             text: self.script.clone(),
             params: self.shaders.iter().map(|shader| shader.params.clone()).collect(),
-            sounds: self.sounds.clone(),
+            sounds: self.sounds.iter().map(|sound| sound.name.clone()).collect(),
             images: self.images.iter().map(|image| (image.name.clone(), image.size)).collect(),
             metre: canvas[0] / metres.unwrap_or(METRES),
             dials: dials.iter().map(|dial| (dial.name.clone(), dial.value, dial.range)).collect(),
@@ -111,38 +125,27 @@ impl Edition {
 
 impl From<Fault> for ScriptFault {
     fn from(fault: Fault) -> Self {
-        let file = fault.file.file_name().unwrap_or_default().to_string_lossy();
+        let name = fault.file.file_name().unwrap_or_default();
+        let file = name.to_string_lossy();
         let key = fault.key.map(|key| format!("`{key}`: ")).unwrap_or_default();
         let place = fault.line.map(|line| (line as u32, 1));
-        let text = std::fs::read_to_string(&fault.file).unwrap_or_default();
+        // Its line is shown, so it is read as the manifest was: a link that leads elsewhere is not.
+        let files = fault.file.parent().and_then(|dir| Files::open(dir).ok());
+        let text = files.and_then(|files| files.text(name.as_ref(), MANIFEST_MAX).ok()).unwrap_or_default();
         Self::new(&file, format!("{key}{}", fault.problem), fault.remedy).at(place, &text)
     }
 }
 
-fn read_text(file: &Path, name: &str, most: u64) -> Result<String, ScriptFault> {
-    let fault = |problem: String, remedy: String| ScriptFault::new(name, problem, remedy);
-    let size = std::fs::metadata(file)
-        .map_err(|why| fault(format!("cannot be read ({why})"), "check its rights".into()))?
-        .len();
-    if size > most {
-        let remedy = format!("it has at most {} MiB; put data into fewer words", most >> 20);
-        return Err(fault(format!("is {size} bytes long"), remedy));
-    }
-    std::fs::read_to_string(file)
-        .map_err(|why| fault(format!("cannot be read ({why})"), "save it as UTF-8 text".into()))
+fn unread(name: &str, why: &Unread) -> ScriptFault {
+    ScriptFault::new(name, why.problem(), why.remedy())
 }
 
 fn has_ending(name: &str, endings: &[&str]) -> bool {
     Path::new(name).extension().is_some_and(|ending| endings.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
 
-/// The names of the files in a folder with one of these endings, in order.
-fn files(dir: &Path, endings: &[&str]) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+/// The names of the files in a folder with one of these endings, in order, the first so many.
+fn named(files: &Files, endings: &[&str], most: usize) -> Vec<String> {
     // What begins with a dot is an editor's or a system's own.
-    let mut names: Vec<String> = names.filter(|name| !name.starts_with('.') && has_ending(name, endings)).collect();
-    names.sort();
-    names.truncate(FILES_MAX);
-    names
+    files.names(most, |name| !name.starts_with('.') && has_ending(name, endings))
 }

@@ -5,12 +5,12 @@ mod bodies;
 mod call;
 mod check;
 mod colour;
+mod decode;
 mod edition;
 mod fault;
 mod harness;
 mod host;
 mod idle;
-mod image;
 mod import;
 mod keep;
 mod kept;
@@ -38,12 +38,12 @@ mod words;
 pub use api::OWN_SOUNDS;
 pub use bodies::{BodySeen, Crowd, FLOW, flow, stir};
 pub use colour::Colour;
+pub use decode::{Decode, Image, Sound};
 pub use edition::{Edition, Setting};
 pub use fault::ScriptFault;
 pub use harness::{BUFFERS_MAX, Looks, buffer_entry};
 pub use host::Host;
 pub use idle::idle;
-pub use image::Image;
 pub use import::{Choices, Imported, Knob, Texture, import};
 pub use kept::{Kept, KeptLayers, KeptNews};
 pub use knows::knows;
@@ -89,6 +89,10 @@ pub const IMAGES_MAX: usize = 64;
 pub const IMAGE_SIDE_MAX: u32 = 4_096;
 /// Most pixels of all images of an installation.
 pub const PIXELS_MAX: usize = 32 << 20;
+/// Most sounds of an installation.
+pub const SOUNDS_MAX: usize = 256;
+/// Most memory of all sounds of an installation, in bytes: three minutes.
+pub const SAMPLES_MAX: usize = 64 << 20;
 /// Most acts in one frame.
 pub const ACTS_MAX: usize = 64;
 /// Most memory that a script holds, in bytes.

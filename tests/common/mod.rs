@@ -1,5 +1,7 @@
 //! What the tests of scenes share: an artist's folder for a while, and what its scene starts with.
 
+use moongate::device::decode::Decoder;
+use moongate::device::scene_process::SceneCommand;
 use moongate::manifest::city;
 use moongate::scene::{CityCard, Edition, ScriptFault, Setting, Start};
 use std::path::Path;
@@ -14,10 +16,22 @@ pub fn setting() -> Setting {
     Setting { here: card("shenzhen"), there: card("dublin"), side: 0, seed: 7, metres: None }
 }
 
+/// What decodes images and sounds in these tests: a process, as in a show.
+#[allow(dead_code, reason = "not every test of scenes reads images and sounds")]
+pub fn decoder() -> Decoder {
+    Decoder::new(SceneCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec!["decode".into()] })
+}
+
+/// A folder as it is read for a show.
+#[allow(dead_code, reason = "not every test of scenes reads images and sounds")]
+pub fn read(dir: &Path) -> Result<Edition, ScriptFault> {
+    decoder().read(dir)
+}
+
 /// The scene of a folder, without what the engine adds: a picture is what the script draws and nothing else.
 #[allow(dead_code, reason = "not every test of scenes loads one")]
 pub fn edition(dir: &Path) -> Result<Start, ScriptFault> {
-    Edition::read(dir).map(|edition| Start { kit: [false; 4], ..edition.start(&setting()) })
+    read(dir).map(|edition| Start { kit: [false; 4], ..edition.start(&setting()) })
 }
 
 /// The scene of a folder that is sound.

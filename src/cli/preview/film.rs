@@ -1,6 +1,7 @@
 //! A film of one situation: played in virtual time, and pictured where it is asked.
 
 use super::{Arguments, Failure};
+use crate::device::jail::UNJAILED;
 use crate::device::scene_process::SceneCommand;
 use crate::preview::{Plan, Scenario, World};
 use crate::scene::{Edition, ScriptFault, caption};
@@ -33,7 +34,7 @@ impl Film {
     ) -> Result<Self, Failure> {
         let plan = Plan {
             edition: edition.clone(),
-            command: SceneCommand::own()?,
+            command: SceneCommand::own()?.unjailed(true),
             cities: [arguments.between[0], arguments.between[1]],
             scenario,
             seed: arguments.seed,
@@ -44,6 +45,9 @@ impl Film {
         let height = (width as f32 * canvas[1] / canvas[0]).round().max(1.0) as u32;
         let studio = Studio::new(canvas, [width, height])?;
         let (world, edition) = (World::new(&plan)?, edition.clone());
+        if let Some(missing) = world.towns()[0].unjailed() {
+            eprintln!("{}: scenes are {missing}; {UNJAILED}", scenario.name);
+        }
         Ok(Self { world, studio, edition, name: scenario.name, said: Vec::new() })
     }
 

@@ -3,7 +3,7 @@
 use super::SceneCommand;
 use super::board::Shared;
 use super::child::Running;
-use super::keeper::{Answered, Frame, ask};
+use super::keeper::{Answered, Frame, ask, plain};
 use crate::scene::{Edition, FromScene, ScriptFault, Setting};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,8 @@ const LOOK: Duration = Duration::from_millis(2);
 pub struct SceneAlone {
     running: Running,
     shared: Shared,
+    /// What its jail lacks, for people; none if it is whole.
+    pub unjailed: Option<String>,
 }
 
 impl SceneAlone {
@@ -23,15 +25,15 @@ impl SceneAlone {
         let script = edition.installation.script.to_string_lossy().into_owned();
         let mut running = Running::start(command, setting, edition, 1)
             .map_err(|why| ScriptFault::new("scene", format!("its process cannot be started ({why})"), "try again"))?;
-        loop {
+        let unjailed = loop {
             match running.said() {
-                Ok(Some(FromScene::Ready { .. })) => break,
+                Ok(Some(FromScene::Ready { unjailed })) => break unjailed,
                 Ok(Some(FromScene::Failed(fault))) => return Err(fault),
                 Ok(None) if !running.loads_too_long() => std::thread::sleep(LOOK),
                 _ => return Err(ScriptFault::new(&script, "does not load", "look for a loop that does not end")),
             }
-        }
-        Ok(Self { running, shared: Shared::new() })
+        };
+        Ok(Self { running, shared: Shared::new(), unjailed: unjailed.map(|missing| plain(&missing)) })
     }
 
     /// One frame: what the scene sees, as JSON. A fault that comes in place of an answer has ended the process.

@@ -2,10 +2,10 @@
 
 use super::SceneCommand;
 use super::board::Shared;
-use crate::device::clock::monotonic;
+use crate::device::clock::{monotonic, process_cpu};
 use crate::scene::{self, Edition, FromScene, KeptLayers, KeptNews, Picture, Setting, ToScene};
 use std::io::{BufReader, BufWriter};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
@@ -43,12 +43,7 @@ impl Running {
         edition: Arc<Edition>,
         number: u64,
     ) -> std::io::Result<Self> {
-        let mut child = Command::new(&command.program)
-            .args(&command.arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()?;
+        let mut child = command.spawn()?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(std::io::Error::other("it has no pipes"));
         };
@@ -121,9 +116,7 @@ impl Running {
 
     /// Processor time of the process so far; `None` where the system does not tell.
     fn cpu(&self) -> Option<Duration> {
-        let text = std::fs::read_to_string(format!("/proc/{}/schedstat", self.child.id())).ok()?;
-        let nanos = text.split_whitespace().next()?.parse().ok()?;
-        Some(Duration::from_nanos(nanos))
+        process_cpu(self.child.id())
     }
 }
 

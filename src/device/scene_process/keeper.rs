@@ -190,8 +190,7 @@ impl<'a> Keeper<'a> {
     /// Says once that scenes can do here what programs can.
     fn warn(&mut self, unjailed: Option<String>) {
         if let Some(missing) = unjailed.filter(|_| !std::mem::replace(&mut self.warned, true)) {
-            let missing: String = missing.chars().filter(|letter| !letter.is_control()).take(80).collect();
-            tracing::warn!("scenes are {missing}; show only scenes of people whom you trust on this system");
+            tracing::warn!("scenes are {}; show only scenes of people whom you trust on this system", plain(&missing));
         }
     }
 
@@ -325,6 +324,11 @@ impl<'a> Keeper<'a> {
             self.begin(good, true);
         }
     }
+}
+
+/// What a process says of its jail, as it can be printed.
+pub(super) fn plain(missing: &str) -> String {
+    missing.chars().filter(|letter| !letter.is_control()).take(80).collect()
 }
 
 fn ended() -> ScriptFault {

@@ -4,16 +4,17 @@
 mod alone;
 mod board;
 mod child;
+mod command;
 mod keeper;
 
 pub use alone::SceneAlone;
 pub use board::{Painting, SceneStatus};
+pub use command::SceneCommand;
 pub use keeper::Answered;
 
 use crate::scene::{Act, Edition, ScriptFault, Setting};
 use board::Shared;
 use keeper::{Frame, Keeper, Order};
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, PoisonError};
@@ -24,22 +25,6 @@ pub struct SceneProcess {
     shared: Arc<Shared>,
     orders: Option<Sender<Order>>,
     thread: Option<std::thread::JoinHandle<()>>,
-}
-
-/// The program and its arguments that run a scene.
-#[derive(Debug, Clone)]
-pub struct SceneCommand {
-    /// The program.
-    pub program: PathBuf,
-    /// Its arguments.
-    pub arguments: Vec<String>,
-}
-
-impl SceneCommand {
-    /// This program, as `moongate scene`.
-    pub fn own() -> std::io::Result<Self> {
-        Ok(Self { program: std::env::current_exe()?, arguments: vec!["scene".into()] })
-    }
 }
 
 impl SceneProcess {

@@ -1,0 +1,200 @@
+//! The process that decodes, as the show sees it: started, asked, watched, ended.
+
+use super::talk::{Answer, Ask, FRAME, Hello, Kind};
+use crate::device::clock::{monotonic, process_cpu};
+use crate::device::scene_process::SceneCommand;
+use crate::mix::{RATES, Sample};
+use crate::scene::{IMAGE_SIDE_MAX, PIXELS_MAX, SAMPLES_MAX, read, write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// How often a process that is at work is looked at.
+const WATCH: Duration = Duration::from_millis(5);
+/// Longest reason that it gives, in letters.
+const REASON_MAX: usize = 160;
+/// No sample is louder; 1 is full scale.
+const LOUDEST: f32 = 8.0;
+
+/// What it may take for one file: of the processor, and of the clock on the wall.
+pub(super) type Deadline = [Duration; 2];
+
+/// A file, decoded.
+#[derive(Debug, Clone)]
+pub(super) enum Array {
+    Image([u32; 2], Arc<Vec<u8>>),
+    Sound(Arc<Sample>),
+}
+
+impl Array {
+    /// What of it is bounded: pixels of an image, bytes of a sound.
+    pub fn size(&self, kind: Kind) -> usize {
+        match (self, kind) {
+            (Self::Image(_, pixels), Kind::Image) => pixels.len() / 4,
+            (Self::Sound(sample), Kind::Sound) => sample.bytes(),
+            _ => usize::MAX,
+        }
+    }
+}
+
+/// Why there is no array.
+#[derive(Debug, Clone)]
+pub(super) enum Failure {
+    /// It has more than it may have.
+    TooLarge,
+    /// It cannot be decoded, and why.
+    Wrong(String),
+    /// The process ended.
+    Ended,
+    /// The process did not answer for so long.
+    Hung(Duration),
+    /// What the process said cannot be.
+    Lied,
+    /// There is no process, and why.
+    Absent(String),
+    /// The process may read nothing, for it is not jailed: what is missing.
+    Unjailed(String),
+}
+
+/// What the process says.
+enum Told {
+    Hello(Hello),
+    Array(Array),
+    Refused(Failure),
+}
+
+/// A process that waits for files.
+pub(super) struct Process {
+    child: Child,
+    /// To the thread that writes: a process that does not read must not hold up the one that watches it.
+    asks: SyncSender<(Ask, Vec<u8>)>,
+    told: Receiver<io::Result<Told>>,
+    deadline: Deadline,
+}
+
+impl Process {
+    /// Starts it, and waits until it is ready.
+    pub fn start(command: &SceneCommand, deadline: Deadline) -> Result<Self, Failure> {
+        let mut process = Self::spawn(command, deadline).map_err(|why| Failure::Absent(why.to_string()))?;
+        match process.wait()? {
+            Told::Hello(Hello { unjailed: Some(missing) }) if !command.may_be_unjailed() => {
+                Err(Failure::Unjailed(plain(&missing)))
+            }
+            Told::Hello(_) => Ok(process),
+            _ => Err(Failure::Lied),
+        }
+    }
+
+    fn spawn(command: &SceneCommand, deadline: Deadline) -> io::Result<Self> {
+        let mut child = command.spawn()?;
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(io::Error::other("it has no pipes"));
+        };
+        let ((asks, asked), (tell, told)) = (sync_channel(1), sync_channel(1));
+        // From here on the process ends with this, whatever fails.
+        let process = Self { child, asks, told, deadline };
+        std::thread::Builder::new().name("decode in".into()).spawn(move || feed(input, &asked))?;
+        std::thread::Builder::new().name("decode out".into()).spawn(move || listen(output, &tell))?;
+        Ok(process)
+    }
+
+    /// Has a file decoded.
+    pub fn decode(&mut self, ask: Ask, bytes: Vec<u8>) -> Result<Array, Failure> {
+        self.asks.send((ask, bytes)).map_err(|_| Failure::Ended)?;
+        match self.wait()? {
+            Told::Array(array) => Ok(array),
+            Told::Refused(why) => Err(why),
+            Told::Hello(_) => Err(Failure::Lied),
+        }
+    }
+
+    fn wait(&mut self) -> Result<Told, Failure> {
+        let (began, used) = (monotonic(), process_cpu(self.child.id()));
+        loop {
+            match self.told.recv_timeout(WATCH) {
+                Ok(Ok(told)) => return Ok(told),
+                Ok(Err(why)) if why.kind() != io::ErrorKind::UnexpectedEof => return Err(Failure::Lied),
+                Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => return Err(Failure::Ended),
+                Err(RecvTimeoutError::Timeout) => {
+                    let [processor, wall] = self.deadline;
+                    let spent = process_cpu(self.child.id()).zip(used).map(|(now, then)| now.saturating_sub(then));
+                    if let Some(spent) = spent.filter(|spent| *spent > processor) {
+                        return Err(Failure::Hung(spent));
+                    }
+                    if monotonic() - began > wall {
+                        return Err(Failure::Hung(wall));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself, which is just as well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn feed(input: ChildStdin, asked: &Receiver<(Ask, Vec<u8>)>) {
+    let mut input = BufWriter::new(input);
+    while let Ok((ask, bytes)) = asked.recv() {
+        if write(&mut input, &ask).is_err() || input.write_all(&bytes).is_err() || input.flush().is_err() {
+            return;
+        }
+    }
+}
+
+fn listen(output: ChildStdout, tell: &SyncSender<io::Result<Told>>) {
+    let mut output = BufReader::with_capacity(256 << 10, output);
+    let mut told = read(&mut output).map(Told::Hello);
+    loop {
+        let over = told.is_err();
+        if tell.send(told).is_err() || over {
+            return;
+        }
+        told = receive(&mut output);
+    }
+}
+
+/// One answer. Nothing is allocated for one that says that it is larger than anything that is asked for.
+fn receive(output: &mut impl Read) -> io::Result<Told> {
+    let told = match read(output)? {
+        Answer::Image(size) => {
+            let pixels = size.map(|side| side as usize).iter().product::<usize>();
+            if size.iter().any(|side| !(1..=IMAGE_SIDE_MAX).contains(side)) || pixels > PIXELS_MAX {
+                return Err(io::Error::other("an image that cannot be"));
+            }
+            let mut bytes = vec![0; pixels * 4];
+            output.read_exact(&mut bytes)?;
+            Told::Array(Array::Image(size, Arc::new(bytes)))
+        }
+        Answer::Sound { rate, frames } => {
+            if !RATES.contains(&rate) || frames > (SAMPLES_MAX / FRAME) as u64 {
+                return Err(io::Error::other("a sound that cannot be"));
+            }
+            let mut bytes = vec![0; frames as usize * FRAME];
+            output.read_exact(&mut bytes)?;
+            let value = |bytes: [u8; 4]| {
+                let value = f32::from_le_bytes(bytes);
+                // Mixed with others, one number that is none would silence them all.
+                if value.is_finite() { value.clamp(-LOUDEST, LOUDEST) } else { 0.0 }
+            };
+            let frame = |[a, b, c, d, e, f, g, h]: [u8; FRAME]| [value([a, b, c, d]), value([e, f, g, h])];
+            let frames = bytes.as_chunks::<FRAME>().0.iter().copied().map(frame).collect();
+            Told::Array(Array::Sound(Arc::new(Sample { frames, rate })))
+        }
+        Answer::TooLarge => Told::Refused(Failure::TooLarge),
+        Answer::Wrong(why) => Told::Refused(Failure::Wrong(plain(&why))),
+    };
+    Ok(told)
+}
+
+/// What a process says of itself, as it can be printed.
+fn plain(said: &str) -> String {
+    said.chars().filter(|letter| !letter.is_control()).take(REASON_MAX).collect()
+}

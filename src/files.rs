@@ -1,0 +1,312 @@
+//! Files of a folder that strangers wrote: regular ones, within that folder, bounded. All that an installation holds is read here.
+
+use rustix::fs::{Dir, Mode, OFlags, open, openat};
+use rustix::io::Errno;
+use std::collections::BTreeSet;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Component, Path, PathBuf};
+
+/// What marks a text as UTF-8 for some editors, and is not a part of it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+/// Opening is tried so often while somebody renames folders on the way.
+#[cfg(target_os = "linux")]
+const TRIES: usize = 8;
+/// For reading: a pipe does not hold it up, a terminal does not become this process's own.
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+/// For looking at it from outside.
+#[cfg(target_os = "linux")]
+const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+#[cfg(not(target_os = "linux"))]
+const LOOK: OFlags = READ;
+
+/// The files of one folder, which stays the same folder while this is held, whatever its path leads to by then.
+#[derive(Debug)]
+pub struct Files {
+    path: PathBuf,
+    folder: OwnedFd,
+}
+
+/// What a file is like from outside. Whoever writes to it changes this.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp {
+    place: [u64; 2],
+    bytes: u64,
+    /// Seconds and nanoseconds at which its bytes, and what is known of it, were changed.
+    changed: [i64; 4],
+}
+
+/// Why a file is not read.
+#[derive(Debug)]
+pub enum Unread {
+    /// Nothing is there.
+    Missing,
+    /// A link leads out of the folder.
+    Outside,
+    /// Links lead to each other.
+    Circle,
+    /// It is something else than a file: this.
+    Special(&'static str),
+    /// It is longer than so many bytes.
+    Long(u64),
+    /// It is not text.
+    Binary,
+    /// The system says why.
+    Failed(io::Error),
+}
+
+impl Unread {
+    /// What is wrong; the file's name comes before it.
+    pub fn problem(&self) -> String {
+        match self {
+            Self::Missing => "is not there".into(),
+            Self::Outside => "is a link that leads out of the folder".into(),
+            Self::Circle => "is a link that leads to itself".into(),
+            Self::Special(kind) => format!("is {kind}, not a file"),
+            Self::Long(most) if *most < 1 << 20 => format!("is longer than {} KiB", most >> 10),
+            Self::Long(most) => format!("is longer than {} MiB", most >> 20),
+            Self::Binary => "is not UTF-8 text".into(),
+            Self::Failed(why) => format!("cannot be read ({why})"),
+        }
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Missing => "put it there, or take its name out",
+            Self::Outside => "copy the file into the folder; a link may lead to another file of the folder, by a relative path",
+            Self::Circle => "put the file in its place",
+            Self::Special(_) => "put a file in its place, or give it a name with another ending",
+            Self::Long(_) => "save it smaller",
+            Self::Binary => "save it as UTF-8 text",
+            Self::Failed(_) => "check its rights",
+        }
+    }
+}
+
+impl From<Errno> for Unread {
+    fn from(why: Errno) -> Self {
+        match why {
+            Errno::NOENT | Errno::NOTDIR => Self::Missing,
+            Errno::XDEV => Self::Outside,
+            Errno::LOOP => Self::Circle,
+            // A socket cannot be opened at all.
+            Errno::NXIO => Self::Special("a socket or a device"),
+            why => Self::Failed(why.into()),
+        }
+    }
+}
+
+impl Files {
+    /// Opens a folder, also through links: whoever runs the engine says which folder it is.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        let folder = open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(Self { path: path.to_owned(), folder })
+    }
+
+    /// Where the folder was when it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads a file whole, if it is at most so many bytes long.
+    pub fn bytes(&self, name: &Path, most: u64) -> Result<Vec<u8>, Unread> {
+        read(self.file(name, READ)?, most)
+    }
+
+    /// Reads a text whole, without a byte order mark.
+    pub fn text(&self, name: &Path, most: u64) -> Result<String, Unread> {
+        text(self.bytes(name, most)?)
+    }
+
+    /// What a file is like from outside.
+    pub fn look(&self, name: &Path) -> Result<Stamp, Unread> {
+        let about = is_regular(&self.file(name, LOOK)?)?;
+        Ok(Stamp {
+            place: [about.dev(), about.ino()],
+            bytes: about.size(),
+            changed: [about.mtime(), about.mtime_nsec(), about.ctime(), about.ctime_nsec()],
+        })
+    }
+
+    /// The names in the folder that are wanted, in order, the first so many. What has no name in UTF-8 is not there.
+    pub fn names(&self, most: usize, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let Ok(entries) = Dir::read_from(&self.folder) else { return Vec::new() };
+        let mut names = BTreeSet::new();
+        for entry in entries.map_while(Result::ok) {
+            if let Ok(name) = entry.file_name().to_str()
+                && wanted(name)
+            {
+                names.insert(name.to_owned());
+                if names.len() > most {
+                    names.pop_last();
+                }
+            }
+        }
+        names.into_iter().collect()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn file(&self, name: &Path, flags: OFlags) -> Result<File, Unread> {
+        use rustix::fs::{ResolveFlags, openat2};
+        let within = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let mut tries = TRIES;
+        loop {
+            match openat2(&self.folder, name, flags, Mode::empty(), within) {
+                Ok(file) => return Ok(file.into()),
+                Err(Errno::AGAIN) if tries > 0 => tries -= 1,
+                // Kernels before 5.6 lack it, and some containers forbid it.
+                Err(Errno::NOSYS | Errno::PERM) => return self.file_by_steps(name, flags),
+                Err(why) => return Err(why.into()),
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn file(&self, name: &Path, flags: OFlags) -> Result<File, Unread> {
+        self.file_by_steps(name, flags)
+    }
+
+    /// Opens a file where the system itself cannot hold links back: links are resolved first, and what is opened then is opened
+    /// step by step from the folder, without following any.
+    fn file_by_steps(&self, name: &Path, flags: OFlags) -> Result<File, Unread> {
+        let whole = |path: &Path| path.canonicalize().map_err(|why| {
+            why.raw_os_error().map_or(Unread::Failed(why), |code| Errno::from_raw_os_error(code).into())
+        });
+        let file = whole(&self.path.join(name))?;
+        let inner = file.strip_prefix(whole(&self.path)?).map_err(|_| Unread::Outside)?;
+        let mut steps: Vec<Component> = inner.components().collect();
+        let last = steps.pop().ok_or(Unread::Special("a folder"))?;
+        let mut folder = self.folder.try_clone().map_err(Unread::Failed)?;
+        for step in steps {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            folder = openat(&folder, step.as_os_str(), flags, Mode::empty())?;
+        }
+        Ok(openat(&folder, last.as_os_str(), flags | OFlags::NOFOLLOW, Mode::empty())?.into())
+    }
+}
+
+/// Reads a text that whoever runs the engine has named, wherever it lies: a regular file, bounded, without a byte order mark.
+pub fn named_text(path: &Path, most: u64) -> Result<String, Unread> {
+    text(read(open(path, READ, Mode::empty())?.into(), most)?)
+}
+
+fn is_regular(file: &File) -> Result<Metadata, Unread> {
+    let about = file.metadata().map_err(Unread::Failed)?;
+    let kind = about.file_type();
+    let other = match () {
+        () if kind.is_file() => return Ok(about),
+        () if kind.is_dir() => "a folder",
+        () if kind.is_fifo() => "a pipe",
+        () if kind.is_socket() => "a socket",
+        () => "a device",
+    };
+    Err(Unread::Special(other))
+}
+
+fn read(file: File, most: u64) -> Result<Vec<u8>, Unread> {
+    is_regular(&file)?;
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes).map_err(Unread::Failed)?;
+    if bytes.len() as u64 > most { Err(Unread::Long(most)) } else { Ok(bytes) }
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, Unread> {
+    let mut text = String::from_utf8(bytes).map_err(|_| Unread::Binary)?;
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text.drain(..BYTE_ORDER_MARK.len_utf8());
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+    use tempfile::TempDir;
+
+    /// A folder with a file, a deeper one, and links and other things of every kind; beside it something private.
+    fn folder() -> TempDir {
+        let all = tempfile::tempdir().expect("a folder");
+        let inside = all.path().join("scene");
+        std::fs::create_dir_all(inside.join("code")).expect("made");
+        std::fs::write(all.path().join("private.txt"), "secret").expect("written");
+        std::fs::write(inside.join("own.txt"), "\u{feff}own").expect("written");
+        std::fs::write(inside.join("code/deep.txt"), "deep").expect("written");
+        let links = [
+            ("own.txt", "near"),
+            ("code/deep.txt", "deeper"),
+            ("code", "folder"),
+            ("../private.txt", "up"),
+            ("/etc/passwd", "absolute"),
+            ("..", "parent"),
+            ("/dev/zero", "zero"),
+            ("/proc/self/fd/0", "magic"),
+            ("circle", "circle"),
+            ("../scene/own.txt", "out-and-in"),
+        ];
+        for (to, name) in links {
+            symlink(to, inside.join(name)).expect("made");
+        }
+        let pipe = std::process::Command::new("mkfifo").arg(inside.join("pipe")).status().expect("coreutils");
+        assert!(pipe.success());
+        drop(std::os::unix::net::UnixListener::bind(inside.join("socket")).expect("made"));
+        all
+    }
+
+    type Way = fn(&Files, &Path) -> Result<File, Unread>;
+    const WAYS: [Way; 2] = [|files, name| files.file(name, READ), |files, name| files.file_by_steps(name, READ)];
+
+    #[test]
+    fn links_within_the_folder_are_followed_and_others_refused() {
+        let all = folder();
+        let files = Files::open(&all.path().join("scene")).expect("it is there");
+        for way in WAYS {
+            let get = |name: &str| way(&files, Path::new(name)).and_then(|file| read(file, 100));
+            for (name, holds) in [("near", "\u{feff}own"), ("deeper", "deep"), ("folder/deep.txt", "deep"), ("code/deep.txt", "deep")] {
+                assert_eq!(get(name).unwrap_or_else(|why| panic!("{name}: {why:?}")), holds.as_bytes(), "{name}");
+            }
+            for name in ["up", "absolute", "parent/private.txt", "zero", "magic"] {
+                assert!(matches!(get(name), Err(Unread::Outside)), "{name}: {:?}", get(name));
+            }
+            assert!(matches!(get("circle"), Err(Unread::Circle)), "{:?}", get("circle"));
+            for name in ["pipe", "socket", "code"] {
+                assert!(matches!(get(name), Err(Unread::Special(_))), "{name}: {:?}", get(name));
+            }
+            assert!(matches!(get("nothing"), Err(Unread::Missing)), "{:?}", get("nothing"));
+        }
+        // A path that leaves and comes back leaves.
+        assert!(matches!(files.bytes(Path::new("out-and-in"), 100), Err(Unread::Outside)));
+        for name in ["up", "zero", "pipe", "circle", "magic", "socket"] {
+            assert!(files.look(Path::new(name)).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn texts_are_bounded_and_without_a_mark() {
+        let all = folder();
+        let files = Files::open(&all.path().join("scene")).expect("it is there");
+        let own = Path::new("own.txt");
+        assert_eq!(files.text(own, 6).expect("six bytes"), "own");
+        assert!(matches!(files.text(own, 5), Err(Unread::Long(5))));
+        assert_eq!(named_text(&all.path().join("scene/own.txt"), 6).expect("six bytes"), "own");
+        assert!(matches!(named_text(Path::new("/dev/zero"), 6), Err(Unread::Special("a device"))));
+        assert!(matches!(named_text(&all.path().join("scene/pipe"), 6), Err(Unread::Special("a pipe"))));
+        let before = files.look(own).expect("it is there");
+        assert_eq!(before, files.look(Path::new("near")).expect("a link"));
+        std::fs::write(all.path().join("scene/own.txt"), [0xff, 0xfe]).expect("written");
+        assert!(matches!(files.text(own, 6), Err(Unread::Binary)));
+        assert_ne!(before, files.look(own).expect("it is there"));
+    }
+
+    #[test]
+    fn names_are_in_order_and_bounded() {
+        let all = folder();
+        let files = Files::open(&all.path().join("scene")).expect("it is there");
+        assert_eq!(files.names(2, |name| name.ends_with('r')), ["deeper", "folder"]);
+        assert_eq!(files.names(1, |name| name.starts_with('c')), ["circle"]);
+    }
+}

@@ -1,0 +1,17 @@
+//! A system that lacks a system call.
+
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
+
+/// Runs something where a system call fails as it does on a system that lacks it: for this thread, and all that it starts.
+pub fn without<T: Send + 'static>(call: i64, does: impl FnOnce() -> T + Send + 'static) -> T {
+    let thread = std::thread::spawn(move || {
+        let lacks = SeccompAction::Errno(libc::ENOSYS as u32);
+        let here = TargetArch::try_from(std::env::consts::ARCH).expect("a system with seccomp");
+        let rules = [(call, Vec::new())].into_iter().collect();
+        let filter = SeccompFilter::new(rules, SeccompAction::Allow, lacks, here).expect("one rule");
+        let program: BpfProgram = filter.try_into().expect("one rule");
+        apply_filter(&program).expect("a system with seccomp");
+        does()
+    });
+    thread.join().unwrap_or_else(|why| std::panic::resume_unwind(why))
+}
