@@ -65,24 +65,26 @@ impl Unread {
             Self::Outside => "is a link that leads out of the folder".into(),
             Self::Circle => "is a link that leads to itself".into(),
             Self::Special(kind) => format!("is {kind}, not a file"),
-            Self::Long(most) if *most < 1 << 20 => format!("is longer than {} KiB", most >> 10),
-            Self::Long(most) => format!("is longer than {} MiB", most >> 20),
+            Self::Long(most) => format!("is longer than {}", size(*most)),
             Self::Binary => "is not UTF-8 text".into(),
             Self::Failed(why) => format!("cannot be read ({why})"),
         }
     }
 
     /// What to do about it.
-    pub fn remedy(&self) -> &'static str {
-        match self {
+    pub fn remedy(&self) -> String {
+        let remedy = match self {
             Self::Missing => "put it there, or take its name out",
-            Self::Outside => "copy the file into the folder; a link may lead to another file of the folder, by a relative path",
+            Self::Outside => {
+                "copy the file into the folder; a link may lead to another file of the folder, by a relative path"
+            }
             Self::Circle => "put the file in its place",
             Self::Special(_) => "put a file in its place, or give it a name with another ending",
-            Self::Long(_) => "save it smaller",
+            Self::Long(most) => return format!("save it smaller, with at most {}", size(*most)),
             Self::Binary => "save it as UTF-8 text",
             Self::Failed(_) => "check its rights",
-        }
+        };
+        remedy.into()
     }
 }
 
@@ -173,9 +175,11 @@ impl Files {
     /// Opens a file where the system itself cannot hold links back: links are resolved first, and what is opened then is opened
     /// step by step from the folder, without following any.
     fn file_by_steps(&self, name: &Path, flags: OFlags) -> Result<File, Unread> {
-        let whole = |path: &Path| path.canonicalize().map_err(|why| {
-            why.raw_os_error().map_or(Unread::Failed(why), |code| Errno::from_raw_os_error(code).into())
-        });
+        let whole = |path: &Path| {
+            path.canonicalize().map_err(|why| {
+                why.raw_os_error().map_or(Unread::Failed(why), |code| Errno::from_raw_os_error(code).into())
+            })
+        };
         let file = whole(&self.path.join(name))?;
         let inner = file.strip_prefix(whole(&self.path)?).map_err(|_| Unread::Outside)?;
         let mut steps: Vec<Component> = inner.components().collect();
@@ -192,6 +196,10 @@ impl Files {
 /// Reads a text that whoever runs the engine has named, wherever it lies: a regular file, bounded, without a byte order mark.
 pub fn named_text(path: &Path, most: u64) -> Result<String, Unread> {
     text(read(open(path, READ, Mode::empty())?.into(), most)?)
+}
+
+fn size(bytes: u64) -> String {
+    if bytes < 1 << 20 { format!("{} KiB", bytes >> 10) } else { format!("{} MiB", bytes >> 20) }
 }
 
 fn is_regular(file: &File) -> Result<Metadata, Unread> {
@@ -266,7 +274,9 @@ mod tests {
         let files = Files::open(&all.path().join("scene")).expect("it is there");
         for way in WAYS {
             let get = |name: &str| way(&files, Path::new(name)).and_then(|file| read(file, 100));
-            for (name, holds) in [("near", "\u{feff}own"), ("deeper", "deep"), ("folder/deep.txt", "deep"), ("code/deep.txt", "deep")] {
+            for (name, holds) in
+                [("near", "\u{feff}own"), ("deeper", "deep"), ("folder/deep.txt", "deep"), ("code/deep.txt", "deep")]
+            {
                 assert_eq!(get(name).unwrap_or_else(|why| panic!("{name}: {why:?}")), holds.as_bytes(), "{name}");
             }
             for name in ["up", "absolute", "parent/private.txt", "zero", "magic"] {

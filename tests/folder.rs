@@ -28,9 +28,12 @@ impl Beside {
         let all = tempfile::tempdir().expect("a folder for a while");
         let scene = all.path().join("scene");
         std::fs::create_dir_all(scene.join("art")).expect("made");
-        std::fs::write(scene.join("installation.toml"), "api = 1\nid = \"test\"\ncanvas = [64, 64]\n").expect("written");
+        std::fs::write(scene.join("installation.toml"), "api = 1\nid = \"test\"\ncanvas = [64, 64]\n")
+            .expect("written");
         std::fs::write(scene.join("scene.js"), SCRIPT).expect("written");
-        image::RgbaImage::from_pixel(2, 2, image::Rgba([200, 100, 50, 128])).save(all.path().join("private.png")).expect("written");
+        image::RgbaImage::from_pixel(2, 2, image::Rgba([200, 100, 50, 128]))
+            .save(all.path().join("private.png"))
+            .expect("written");
         std::fs::write(all.path().join("private.txt"), "root:x:0:0").expect("written");
         Self { all, scene }
     }
@@ -241,7 +244,8 @@ fn a_decoder_that_fails_costs_one_file() {
         format!("{hello}; printf '\\003\\000\\000\\000\\000\\001\\001\\377\\377\\377\\377'; sleep 9"),
     ];
     let lies = lies.iter().map(|lie| (lie.as_str(), "cannot be"));
-    let others = [("exit 1", "ends the process"), ("kill -9 $$", "ends the process"), ("exec sleep 100", "not decoded after")];
+    let others =
+        [("exit 1", "ends the process"), ("kill -9 $$", "ends the process"), ("exec sleep 100", "not decoded after")];
     for (does, told) in others.into_iter().chain(lies) {
         let [failed, heard] = first(does);
         let fault = failed.expect_err(does);

@@ -36,7 +36,7 @@ fn until(mut come: impl FnMut() -> bool) -> bool {
 
 /// A scene's process that was started by a shell with open files, once it is ready.
 fn started() -> (SceneProcess, u32) {
-    let text = "exec 7</etc/passwd 9</ 12>/dev/null; exec \"$0\" scene";
+    let text = "exec 7</etc/passwd 9</ 8>/dev/null; exec \"$0\" scene";
     let arguments = vec!["-c".into(), text.into(), env!("CARGO_BIN_EXE_moongate").into()];
     let process = SceneProcess::start(SceneCommand { program: "/bin/sh".into(), arguments }, common::setting());
     let process = process.expect("a thread");

@@ -16,7 +16,8 @@ pub const REMEDY: &str =
     "use a Linux with seccomp and Landlock (5.13 or newer), or, for scenes of people whom you trust, say `--unjailed`";
 
 /// What it means that they do not.
-pub const UNJAILED: &str = "what a script makes of the engine it can do to this account: run only scenes of people whom you trust";
+pub const UNJAILED: &str =
+    "what a script makes of the engine it can do to this account: run only scenes of people whom you trust";
 
 /// What holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,7 +54,7 @@ impl fmt::Display for Walls {
 }
 
 /// Shuts the calling thread in, with all that it starts, and its process's resources: it has so many bytes of writable memory.
-/// There is no way out. To be called while there is only one thread, and nothing is open but the three standard streams.
+/// There is no way out. To be called first, while there is only one thread: all that is open but the three standard streams is closed.
 #[cfg(target_os = "linux")]
 pub fn enter(memory: u64) -> Walls {
     close_inherited();
@@ -69,9 +70,8 @@ pub fn enter(_: u64) -> Walls {
 
 /// Closes all that whoever started this process had open, but the three standard streams.
 fn close_inherited() {
-    let listed = std::fs::read_dir("/dev/fd").map(|open| {
-        open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok()).collect::<Vec<_>>()
-    });
+    let listed = std::fs::read_dir("/dev/fd")
+        .map(|open| open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok()).collect::<Vec<_>>());
     // Where the system does not list them, these are as many as most processes may have.
     for number in listed.unwrap_or_else(|_| (0..4_096).collect()).into_iter().filter(|number| *number > 2) {
         // The list's own is closed already.
@@ -233,6 +233,8 @@ mod tests {
         let walls = |calls, files, limits| Walls { calls, files, limits };
         assert!(walls(true, true, true).hold());
         // One that is missing is one too many.
-        assert!(![walls(false, true, true), walls(true, false, true), walls(true, true, false)].iter().any(Walls::hold));
+        assert!(
+            ![walls(false, true, true), walls(true, false, true), walls(true, true, false)].iter().any(Walls::hold)
+        );
     }
 }

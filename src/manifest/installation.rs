@@ -81,13 +81,7 @@ impl Installation {
         let file = files.path().join(MANIFEST);
         let text = files.text(Path::new(MANIFEST), MANIFEST_MAX).map_err(|why| match why {
             Unread::Missing => unread(&file, &"there is no such file"),
-            why => Fault {
-                file: file.clone(),
-                line: None,
-                key: None,
-                problem: why.problem(),
-                remedy: why.remedy().into(),
-            },
+            why => Fault { file: file.clone(), line: None, key: None, problem: why.problem(), remedy: why.remedy() },
         })?;
         let installation = Self::parse(files.path(), &text)?;
         let of_script = Some("script".into());
@@ -102,7 +96,7 @@ impl Installation {
             }),
             Err(why) => {
                 let problem = format!("{} {}", installation.script.display(), why.problem());
-                let remedy = why.remedy().into();
+                let remedy = why.remedy();
                 Err(Fault { file, line: None, key: of_script, problem, remedy })
             }
         }

@@ -96,7 +96,9 @@ impl Turn<'_> {
         let file = Path::new(name);
         self.asked.insert(name.to_owned());
         let stamp = files.look(file).map_err(unread)?;
-        let fits = |found: Array| if found.size(kind) > most { Err(Failure::TooLarge) } else { Ok(found) };
+        let fits = |found: Array| {
+            if found.size(kind).is_none_or(|size| size > most) { Err(Failure::TooLarge) } else { Ok(found) }
+        };
         let before = self.decoder.stamps.get(name).filter(|(before, _)| *before == stamp);
         if let Some((_, contents)) = before
             && let Some(found) = self.decoder.known(contents, most)

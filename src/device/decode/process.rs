@@ -3,6 +3,7 @@
 use super::talk::{Answer, Ask, FRAME, Hello, Kind};
 use crate::device::clock::{monotonic, process_cpu};
 use crate::device::scene_process::SceneCommand;
+use crate::escape;
 use crate::mix::{RATES, Sample};
 use crate::scene::{IMAGE_SIDE_MAX, PIXELS_MAX, SAMPLES_MAX, read, write};
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -29,12 +30,12 @@ pub(super) enum Array {
 }
 
 impl Array {
-    /// What of it is bounded: pixels of an image, bytes of a sound.
-    pub fn size(&self, kind: Kind) -> usize {
+    /// What of it is bounded: pixels of an image, bytes of a sound. None if it is not of that kind.
+    pub fn size(&self, kind: Kind) -> Option<usize> {
         match (self, kind) {
-            (Self::Image(_, pixels), Kind::Image) => pixels.len() / 4,
-            (Self::Sound(sample), Kind::Sound) => sample.bytes(),
-            _ => usize::MAX,
+            (Self::Image(_, pixels), Kind::Image) => Some(pixels.len() / 4),
+            (Self::Sound(sample), Kind::Sound) => Some(sample.bytes()),
+            _ => None,
         }
     }
 }
@@ -102,11 +103,12 @@ impl Process {
 
     /// Has a file decoded.
     pub fn decode(&mut self, ask: Ask, bytes: Vec<u8>) -> Result<Array, Failure> {
+        let (kind, most) = (ask.kind, ask.most);
         self.asks.send((ask, bytes)).map_err(|_| Failure::Ended)?;
         match self.wait()? {
-            Told::Array(array) => Ok(array),
+            Told::Array(array) if array.size(kind).is_some_and(|size| size as u64 <= most) => Ok(array),
             Told::Refused(why) => Err(why),
-            Told::Hello(_) => Err(Failure::Lied),
+            Told::Array(_) | Told::Hello(_) => Err(Failure::Lied),
         }
     }
 
@@ -196,5 +198,5 @@ fn receive(output: &mut impl Read) -> io::Result<Told> {
 
 /// What a process says of itself, as it can be printed.
 fn plain(said: &str) -> String {
-    said.chars().filter(|letter| !letter.is_control()).take(REASON_MAX).collect()
+    escape::plain(said).chars().take(REASON_MAX).collect()
 }

@@ -101,9 +101,9 @@ fn sound(bytes: Vec<u8>, ending: &str, most: u64) -> Result<(u32, Vec<Frame>), R
     while let Some(left) = decoder.next() {
         // A frame that is cut off ends the sound.
         let others = (1..channels).map_while(|_| decoder.next());
-        let (count, right) = others.enumerate().fold((1, left), |(count, right), (at, value)| {
-            (count + 1, if at == 0 { value } else { right })
-        });
+        let (count, right) = others
+            .enumerate()
+            .fold((1, left), |(count, right), (at, value)| (count + 1, if at == 0 { value } else { right }));
         if count < channels {
             break;
         }
@@ -111,6 +111,9 @@ fn sound(bytes: Vec<u8>, ending: &str, most: u64) -> Result<(u32, Vec<Frame>), R
             return Err(Refused::TooLarge);
         }
         frames.push([left, right]);
+    }
+    if frames.is_empty() {
+        return Err(wrong("nothing is to be heard"));
     }
     Ok((rate, frames))
 }

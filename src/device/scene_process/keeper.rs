@@ -328,7 +328,7 @@ impl<'a> Keeper<'a> {
 
 /// What a process says of its jail, as it can be printed.
 pub(super) fn plain(missing: &str) -> String {
-    missing.chars().filter(|letter| !letter.is_control()).take(80).collect()
+    escape::plain(missing).chars().take(80).collect()
 }
 
 fn ended() -> ScriptFault {
