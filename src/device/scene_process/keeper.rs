@@ -4,6 +4,7 @@ use super::SceneCommand;
 use super::board::Shared;
 use super::child::Running;
 use crate::device::clock::monotonic;
+use crate::escape;
 use crate::scene::{Act, BUDGET_MS, Edition, FromScene, Picture, ScriptFault, Setting, ToScene};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
