@@ -85,7 +85,8 @@ impl World {
         self.outputs[side]
             .iter()
             .filter_map(|(at, output)| match output {
-                Output::Happened { number, .. } => Some((*at, *number)),
+                // Ends of touches that nobody ends are made up.
+                Output::Happened { number, what: Happening::Down(_), .. } => Some((*at, *number)),
                 _ => None,
             })
             .collect()
@@ -103,6 +104,21 @@ impl World {
         let touch = Touch { id, at: [10.0, 20.0], by: By::Cast };
         self.links[side].handle_happening(now, Happening::Down(touch)).expect("few are waiting")
     }
+}
+
+/// The touches that a scene at a site holds after all that it was told, and the most that it ever held.
+fn held(world: &World, side: usize) -> (Vec<u32>, usize) {
+    let (mut held, mut most) = (vec![], 0);
+    for (_, output) in &world.outputs[side] {
+        match output {
+            Output::Happened { what: Happening::Down(touch), .. } => held.push(touch.id),
+            Output::Happened { what: Happening::Up(touch), .. } => held.retain(|id| *id != touch.id),
+            Output::Parted(_) => held.clear(),
+            _ => {}
+        }
+        most = most.max(held.len());
+    }
+    (held, most)
 }
 
 fn seeds() -> Vec<u64> {
@@ -335,4 +351,99 @@ fn a_still_site_is_quiet() {
     let bytes = after.bytes - before.bytes + (after.sent - before.sent) * 55;
     let bits_a_second = bytes * 8 / 10 / 2;
     assert!(bits_a_second <= 8_000, "{bits_a_second} bit/s each way");
+}
+
+#[test]
+fn of_more_touches_than_a_site_has_the_oldest_end() {
+    let mut world = World::new(Path { one_way: 10 * MS, ..Path::default() }, 1);
+    world.run(1_000 * MS);
+    for id in 0..100 {
+        world.touch(0, id);
+        world.run(world.now + 20 * MS);
+    }
+    world.run(world.now + 200 * MS);
+    assert_eq!(world.happenings(1).len(), 100);
+    assert_eq!(held(&world, 1), ((36..100).collect(), 64));
+    // One that begins again is the same one, and one that has ended already ends nothing else.
+    world.touch(0, 99);
+    let now = world.local(0);
+    let touch = Touch { id: 0, at: [1.0, 1.0], by: By::Cast };
+    world.links[0].handle_happening(now, Happening::Up(touch));
+    world.run(world.now + 200 * MS);
+    assert!(world.partings(1).is_empty());
+    let before = world.outputs[1].len();
+    world.touch(0, 100);
+    world.run(world.now + 200 * MS);
+    let ended = world.outputs[1][before..].iter().find_map(|(_, output)| match output {
+        Output::Happened { what: Happening::Up(touch), .. } => Some(touch.id),
+        _ => None,
+    });
+    assert_eq!(ended, Some(36));
+}
+
+#[test]
+fn a_twin_that_touches_without_end_is_dropped() {
+    let mut world = World::new(Path { one_way: 2 * MS, ..Path::default() }, 1);
+    world.run(1_000 * MS);
+    // 2,000 a second, none of which ends.
+    let mut id = 0;
+    while world.partings(1).is_empty() && world.now < 4_000 * MS {
+        for _ in 0..2 {
+            let (now, touch) = (world.local(0), Touch { id, at: [10.0, 20.0], by: By::Cast });
+            world.links[0].handle_happening(now, Happening::Down(touch));
+            id += 1;
+        }
+        world.run(world.now + MS);
+    }
+    assert!(
+        matches!(&world.partings(1)[..], [Parted::Hostile(why)] if why.contains("touches")),
+        "{:?}",
+        world.partings(1)
+    );
+    assert!(world.now < 1_500 * MS, "only after {:?}", world.now);
+    let (left, most) = held(&world, 1);
+    assert_eq!((left.len(), most), (0, 64));
+    assert!(world.happenings(1).len() < 700, "{} touches were told", world.happenings(1).len());
+}
+
+#[test]
+fn a_twin_whose_touches_end_without_end_is_dropped() {
+    let mut world = World::new(Path { one_way: 2 * MS, ..Path::default() }, 1);
+    world.run(1_000 * MS);
+    while world.partings(1).is_empty() && world.now < 4_000 * MS {
+        let now = world.local(0);
+        for _ in 0..2 {
+            world.links[0].handle_happening(now, Happening::Up(Touch::default()));
+        }
+        world.run(world.now + MS);
+    }
+    assert!(matches!(&world.partings(1)[..], [Parted::Hostile(_)]));
+}
+
+#[test]
+fn a_crowd_that_drums_and_a_backlog_of_it_are_all_told() {
+    for seed in seeds().into_iter().step_by(12) {
+        let mut world = World::new(Path { one_way: 50 * MS, loss: 0.02, ..Path::default() }, seed);
+        world.run(1_000 * MS);
+        let mut made = 0;
+        for step in 0..600_u32 {
+            // Fifty fingers, three times a second each; for two seconds the line is cut.
+            world.ocean.cut((200..320).contains(&step));
+            let now = world.local(0);
+            for finger in (0..50).filter(|finger| (step + finger * 7) % 20 == 0) {
+                let touch = Touch { id: finger, at: [10.0, 20.0], by: By::Finger };
+                world.links[0].handle_happening(now, Happening::Down(touch)).expect("few are waiting");
+                made += 1;
+            }
+            for finger in (0..50).filter(|finger| (step + finger * 7) % 20 == 9) {
+                let touch = Touch { id: finger, at: [10.0, 20.0], by: By::Finger };
+                world.links[0].handle_happening(now, Happening::Up(touch)).expect("few are waiting");
+            }
+            world.run(world.now + 17 * MS);
+        }
+        world.ocean.cut(false);
+        world.run(world.now + 3_000 * MS);
+        assert!(world.partings(1).iter().all(|why| *why == Parted::Silence), "MOONGATE_SEED={seed}");
+        assert_eq!(world.happenings(1).len(), made, "MOONGATE_SEED={seed}");
+    }
 }

@@ -6,6 +6,7 @@ use super::survey;
 use crate::link::relay::{Counts, Forwarder, Limits, Turn};
 use crate::link::survey::is_of_survey;
 use ring::rand::{SecureRandom, SystemRandom};
+use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,8 +43,13 @@ pub struct RelayThread {
 }
 
 impl RelayThread {
-    /// Opens the socket and forwards from now on.
+    /// Opens the socket and forwards from now on, for whoever asks.
     pub fn start(listen: SocketAddr, limits: Limits) -> io::Result<Self> {
+        Self::open(listen, limits, None)
+    }
+
+    /// The same; where there is a list of keys, for `only` these.
+    pub fn open(listen: SocketAddr, limits: Limits, only: Option<HashSet<[u8; 32]>>) -> io::Result<Self> {
         let socket = UdpSocket::bind(listen)?;
         socket.set_read_timeout(Some(WAKE))?;
         // As much as the system allows: many sites speak at the same instant.
@@ -56,6 +62,7 @@ impl RelayThread {
         let (told, ends) = (state.clone(), over.clone());
         let thread = std::thread::Builder::new().name("relay".into()).spawn(move || {
             let forwarder = Forwarder::new(monotonic(), limits, secret);
+            let forwarder = only.into_iter().fold(forwarder, Forwarder::only);
             run(&socket, forwarder, &told, &ends);
         })?;
         Ok(Self { address, state, over, thread: Some(thread) })

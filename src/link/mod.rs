@@ -19,9 +19,11 @@ mod pieces;
 pub mod relay;
 mod session;
 mod share;
+mod shares;
 pub mod survey;
 mod terms;
 mod ticket;
+mod touches;
 mod transmit;
 
 pub use clock::ClockReading;

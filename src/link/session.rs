@@ -4,7 +4,7 @@ use super::PROTOCOL;
 use super::clock::Clock;
 use super::deadline::{Deadline, Deadlines};
 use super::epoch::Epoch;
-use super::frame::{Event, Frame, Goodbye, Happening, Hello, NAME_MAX, PAUSE};
+use super::frame::{Frame, Goodbye, Happening, Hello, NAME_MAX, PAUSE};
 use super::inbox::Inbox;
 use super::marks::Making;
 use super::meetings::{PROPOSED_MAX, Proposal};
@@ -12,6 +12,7 @@ use super::outbox::Outbox;
 use super::pace::ANNOUNCED;
 use super::share::Share;
 use super::terms::{Config, Health, Output, Parted, Showing, State};
+use super::touches::Held;
 use crate::allowance::Allowance;
 use crate::presence::{Assembled, Part, Playout, Presence};
 use crate::wire::Reader;
@@ -111,6 +112,7 @@ pub struct Link {
     pub(super) proposals: Vec<Proposal>,
     /// Of the twin's.
     pub(super) meetings_allowed: Allowance,
+    pub(super) held: Held,
     /// When the twin was heard last.
     pub(super) heard_at: Duration,
     /// Counts what is new of the twin's presence.
@@ -145,6 +147,7 @@ impl Link {
             share: Share::default(),
             proposals: Vec::new(),
             meetings_allowed: Allowance::new(PROPOSED_MAX as f64, PROPOSED_MAX as f64),
+            held: Held::default(),
             heard_at: Duration::ZERO,
             heard: 0,
             outputs: VecDeque::new(),
@@ -417,23 +420,13 @@ impl Link {
         Ok(())
     }
 
-    /// One of the twin's events, in its turn.
-    fn take_event(&mut self, now: Duration, event: Event, apart: bool) {
-        let Some(twin) = self.twin.as_ref().filter(|_| !apart) else { return };
-        let made = twin.clock.here(now, event.made);
-        match event.what {
-            Happening::Unknown => {}
-            Happening::Meet { at, place } => self.take_meeting(now, at, place),
-            what => self.outputs.push_back(Output::Happened { number: event.number, made, what }),
-        }
-    }
-
     /// The twin is gone, for now or for good.
     pub(super) fn part(&mut self, now: Duration, why: Parted) {
         if self.state != State::Alone || matches!(why, Parted::Hostile(_)) {
             self.outputs.push_back(Output::Parted(why.clone()));
         }
         self.state = State::Alone;
+        self.held.clear();
         self.heard += 1;
         self.deadlines.stop(Deadline::Silence);
         match why {

@@ -1,6 +1,8 @@
 //! The link thread at work: connections that come and go, relays that are asked, and the session that outlives them all.
 
-use super::accept::{HANDSHAKE, Known, accept, read};
+mod dial;
+
+use super::accept::{Known, accept, read};
 use super::pair::{Guests, endpoint, peer_key};
 use super::reach::{Heard, Reach, Ways};
 use super::relays::Relays;
@@ -14,7 +16,7 @@ use crate::device::introductions::{Invitation, Watch};
 use crate::device::key::SiteKey;
 use crate::device::tls::{self, ALPN, Whom};
 use crate::guard::{Openness, Outgoing};
-use crate::link::{Config, Happening, Link, Output, Parted, State, Works};
+use crate::link::{Config, Happening, Link, Output, Parted, Works};
 use crate::manifest::Twins;
 use crate::presence::Presence;
 use crate::works::Memory;
@@ -40,8 +42,6 @@ const CONNECTIONS_MAX: usize = 4;
 const LIVED: Duration = Duration::from_secs(10);
 /// Addresses that the twin had lately.
 const LATELY_MAX: usize = 8;
-/// A connection that is not needed is kept this long.
-const SPARE: Duration = Duration::from_secs(2);
 /// The site's folder is looked at this often.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -91,6 +91,8 @@ pub(super) struct Driver {
     refused: bool,
     shunned: Shunned,
     traffic: Traffic,
+    /// Bytes that came through relays, on connections that are over.
+    brought: u64,
     /// Who is here, as it was told last.
     here: Presence,
     /// What might leave at the last turn.
@@ -145,6 +147,7 @@ impl Driver {
             refused: false,
             shunned: Shunned::default(),
             traffic: Traffic::default(),
+            brought: 0,
             here: Presence::default(),
             outgoing: Outgoing { openness: Openness::default(), in_view: true },
             opened: 0,
@@ -402,8 +405,7 @@ impl Driver {
     /// How good a connection is that works: without a relay before with one, and of those that side 0 dialled before the
     /// others. Both sites see it alike.
     fn rank(&self, open: &Open) -> (bool, bool) {
-        let direct = !self.ways.is_relayed(canonical(open.connection.remote_address()));
-        (direct, open.dialled == (self.link.side() == 0))
+        (!self.is_relayed(open), open.dialled == (self.link.side() == 0))
     }
 
     /// The one to send on: of those that work the best, otherwise the one that was heard last.
@@ -442,7 +444,9 @@ impl Driver {
             Incoming::Closed(id) => {
                 if let Some(index) = self.open.iter().position(|open| open.connection.stable_id() == id) {
                     let gone = self.open.remove(index);
-                    self.traffic.closed = self.traffic.closed.plus(Counts::of(&gone.connection));
+                    let counts = Counts::of(&gone.connection);
+                    self.traffic.closed = self.traffic.closed.plus(counts);
+                    self.brought += if self.is_relayed(&gone) { counts.received_bytes } else { 0 };
                     self.refused |= gone.dialled && is_refusal(gone.connection.close_reason());
                     if now.saturating_sub(gone.since) > LIVED {
                         self.ways.refresh();
@@ -494,68 +498,6 @@ impl Driver {
 
     fn know(&self) {
         self.known.set(self.ways.addresses().map(|address| address.ip()).chain(self.lately.iter().copied()));
-    }
-
-    /// How well the twin is heard.
-    fn heard(&self, now: Duration) -> Heard {
-        let fresh = self.open.iter().filter(|open| now.saturating_sub(open.heard) < self.link.suspect_after());
-        fresh.map(|open| if self.rank(open).0 { Heard::Direct } else { Heard::Relayed }).fold(
-            Heard::Not,
-            |best, one| {
-                if best == Heard::Direct { best } else { one }
-            },
-        )
-    }
-
-    /// When to look again whether the twin is to be dialled.
-    fn redial_at(&self, now: Duration) -> Option<Duration> {
-        let heard = self.heard(now);
-        let silent =
-            self.open.iter().map(|open| open.heard + self.link.suspect_after()).max().filter(|_| heard != Heard::Not);
-        let due = self.client.as_ref().and_then(|_| self.ways.next(heard));
-        due.into_iter().chain(silent).min()
-    }
-
-    fn dial(&mut self, now: Duration) {
-        let Some(client) = self.client.clone().filter(|_| self.shunned.until <= now) else { return };
-        for address in self.ways.dial(now, self.heard(now)) {
-            match self.endpoint.connect_with(client.clone(), address, "moongate") {
-                Ok(connecting) => {
-                    let incoming = self.incoming.clone();
-                    tokio::spawn(async move {
-                        let connection = tokio::time::timeout(HANDSHAKE, connecting).await;
-                        let refused = matches!(&connection, Ok(Err(why)) if is_refusal(Some(why.clone())));
-                        if let Ok(Ok(connection)) = connection {
-                            let since = monotonic();
-                            let open = Open { connection, dialled: true, since, heard: since };
-                            let _ = incoming.send(Incoming::Opened(open)).await;
-                        }
-                        let _ = incoming.send(Incoming::Dialled(address, refused)).await;
-                    });
-                }
-                Err(why) => {
-                    // Such as an address of IPv6 from a socket of IPv4.
-                    tracing::debug!("{address} cannot be dialled: {why}");
-                    self.ways.tried(now, address, &mut self.random);
-                }
-            }
-        }
-    }
-
-    /// Both sites dial, and on several ways; when a better connection works, whoever dialled a worse one closes it after a
-    /// moment.
-    fn close_spare(&mut self, now: Duration) {
-        if self.link.health(now).state == State::Alone {
-            return;
-        }
-        self.refused = false;
-        let fresh = self.open.iter().filter(|open| now.saturating_sub(open.heard) < self.link.suspect_after());
-        let Some(best) = fresh.map(|open| self.rank(open)).max() else { return };
-        for open in &self.open {
-            if open.dialled && now.saturating_sub(open.since) > SPARE && self.rank(open) < best {
-                open.connection.close(VarInt::from_u32(2), b"spare");
-            }
-        }
     }
 
     /// The twin, or whoever has its key, does what no honest site does: it is left alone for a while, longer each time.

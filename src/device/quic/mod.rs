@@ -2,6 +2,7 @@
 
 mod accept;
 mod driver;
+mod gate;
 mod news;
 mod pair;
 mod reach;

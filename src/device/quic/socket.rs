@@ -1,5 +1,7 @@
 //! The link's socket. It is QUIC's, and beside it carries what the site and its relay say to each other.
 
+use super::gate::Gate;
+use crate::device::clock::monotonic;
 use crate::link::relay::is_of_relay;
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, Runtime, TokioRuntime, UdpPoller};
@@ -19,13 +21,20 @@ pub struct Shore {
     inner: Arc<dyn AsyncUdpSocket>,
     relays: mpsc::Sender<FromRelay>,
     is_v6: bool,
+    /// What quinn says to addresses that have not answered goes through it.
+    gate: Gate,
 }
 
 impl Shore {
     /// Takes a bound socket; to be called on the runtime that will use it.
     pub fn new(socket: std::net::UdpSocket, relays: mpsc::Sender<FromRelay>) -> io::Result<Arc<Self>> {
         let is_v6 = socket.local_addr()?.is_ipv6();
-        Ok(Arc::new(Self { inner: TokioRuntime.wrap_udp_socket(socket)?, relays, is_v6 }))
+        Ok(Arc::new(Self { inner: TokioRuntime.wrap_udp_socket(socket)?, relays, is_v6, gate: Gate::default() }))
+    }
+
+    /// Knows who is dialled.
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// Asks a relay something. What does not leave is asked again later.
@@ -69,7 +78,8 @@ impl AsyncUdpSocket for Shore {
     }
 
     fn try_send(&self, transmit: &Transmit) -> io::Result<()> {
-        self.inner.try_send(transmit)
+        // What is held back is lost, as it may be on any path.
+        if self.gate.lets(monotonic(), transmit.contents) { self.inner.try_send(transmit) } else { Ok(()) }
     }
 
     fn poll_recv(

@@ -1,6 +1,10 @@
 //! A site at a relay: asks, proves, and stays known.
+//!
+//! Anyone can send a datagram in a relay's name. An answer is believed when it echoes the nonce of the question, and each
+//! question has one answer. A relay of an older version echoes nothing: until one has echoed, its word is taken as it is.
+//! From either kind a site takes a few new addresses a minute, since each of them may be a stranger's.
 
-use super::{Answer, Ask, COOKIE, Other, SIGNATURE, is_of_relay};
+use super::{Answer, Ask, COOKIE, NO_NONCE, Nonce, Other, SIGNATURE, unasked};
 use core::net::SocketAddr;
 use std::time::Duration;
 
@@ -12,6 +16,10 @@ const AGAIN: Duration = Duration::from_millis(200);
 const HURRY: Duration = Duration::from_millis(500);
 /// Without an answer for this long a site is not known any more.
 const GONE: Duration = Duration::from_secs(15);
+/// Most addresses in a minute at which a relay may say that the other one is.
+pub const NAMED_MAX: usize = 4;
+/// That minute.
+pub const NAMED_IN: Duration = Duration::from_secs(60);
 
 /// What a relay says of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,19 +36,44 @@ pub struct Asking {
     who: [u8; 32],
     other: Other,
     cookie: [u8; COOKIE],
+    /// When another cookie came last.
+    baked: Option<Duration>,
+    /// Of the last question. One that has no answer is said again with the same.
+    nonce: Nonce,
+    questions: u64,
+    answered: bool,
+    /// When the relay echoed a nonce last.
+    echoed: Option<Duration>,
     at: Duration,
     asked: Duration,
     pause: Duration,
     heard: Duration,
     placed: Option<Placed>,
+    /// Where the other one was said to be in the last minute, and since when.
+    named: Vec<(SocketAddr, Duration)>,
     full: bool,
 }
 
 impl Asking {
     /// Begins to ask.
     pub fn new(now: Duration, who: [u8; 32], other: Other) -> Self {
-        let cookie = [0; COOKIE];
-        Self { who, other, cookie, at: now, asked: now, pause: AGAIN, heard: now, placed: None, full: false }
+        Self {
+            who,
+            other,
+            cookie: [0; COOKIE],
+            baked: None,
+            nonce: NO_NONCE,
+            questions: 0,
+            answered: true,
+            echoed: None,
+            at: now,
+            asked: now,
+            pause: AGAIN,
+            heard: now,
+            placed: None,
+            named: Vec::new(),
+            full: false,
+        }
     }
 
     /// When to ask again.
@@ -65,16 +98,26 @@ impl Asking {
         self.full
     }
 
+    /// True while the relay echoes nonces, so that nobody else can answer for it.
+    pub fn echoes(&self, now: Duration) -> bool {
+        self.echoed.is_some_and(|at| now.saturating_sub(at) < GONE)
+    }
+
     /// The question that is due; `sign` signs with this site's key.
-    pub fn poll(&mut self, now: Duration, sign: impl FnOnce(&[u8]) -> [u8; SIGNATURE]) -> Option<Vec<u8>> {
+    pub fn poll(&mut self, now: Duration, sign: impl Fn(&[u8]) -> [u8; SIGNATURE]) -> Option<Vec<u8>> {
         if now < self.at {
             return None;
         }
         if now.saturating_sub(self.heard) > GONE {
             self.placed = None;
         }
+        if std::mem::take(&mut self.answered) {
+            self.questions += 1;
+            self.nonce = nonce(now, self.questions, &sign);
+        }
+        let (who, other, cookie, nonce) = (self.who, self.other, self.cookie, self.nonce);
         // The first question only asks for a cookie: it need not be signed.
-        let mut ask = Ask { who: self.who, other: self.other, cookie: self.cookie, signature: [0; SIGNATURE] };
+        let mut ask = Ask { who, other, cookie, signature: [0; SIGNATURE], nonce };
         if self.cookie != [0; COOKIE] {
             ask.signature = sign(&ask.signed());
         }
@@ -83,23 +126,35 @@ impl Asking {
         Some(ask.encode())
     }
 
-    /// Something came from the relay. True when what is known has changed.
+    /// Something came from the relay's address. True when what is known has changed.
     pub fn handle(&mut self, now: Duration, bytes: &[u8]) -> bool {
-        let Ok(answer) = Answer::decode(bytes) else { return false };
-        if !is_of_relay(bytes) {
+        let Ok((answer, echo)) = Answer::decode(bytes) else { return false };
+        let echoed = echo != NO_NONCE;
+        if echoed && echo == unasked(self.nonce) {
+            // Something has changed there. What, it says when it is asked.
+            self.hurry(now);
             return false;
         }
+        // Without nonces, a cookie that is known already is the answer to a question before.
+        let unechoed = || !self.echoes(now) && answer != Answer::Cookie(self.cookie);
+        let is_its = if echoed { echo == self.nonce } else { unechoed() };
+        if !is_its || std::mem::replace(&mut self.answered, true) {
+            return false;
+        }
+        self.echoed = if echoed { Some(now) } else { None };
         self.heard = now;
         let before = self.placed;
         match answer {
             Answer::Cookie(cookie) => {
                 // A relay that only ever gives cookies is not to be asked without a pause.
                 if cookie != self.cookie {
-                    self.at = now;
+                    self.at = self.at.min(self.baked.map_or(now, |at| (at + HURRY).max(now)));
+                    self.baked = Some(now);
                 }
                 self.cookie = cookie;
             }
             Answer::Here { you, other } => {
+                let other = other.map(|other| self.believe(now, other));
                 self.placed = Some(Placed { here: you, other });
                 (self.at, self.pause, self.full) = (now + STAY, AGAIN, false);
             }
@@ -107,4 +162,24 @@ impl Asking {
         }
         self.placed != before
     }
+
+    /// Where the other one is taken to be: beyond [`NAMED_MAX`] new addresses, where it was said to be before.
+    fn believe(&mut self, now: Duration, other: SocketAddr) -> SocketAddr {
+        self.named.retain(|(_, since)| now.saturating_sub(*since) < NAMED_IN);
+        if self.named.iter().any(|(known, _)| *known == other) {
+            return other;
+        }
+        if self.named.len() < NAMED_MAX {
+            self.named.push((other, now));
+        }
+        self.named.last().map_or(other, |(last, _)| *last)
+    }
+}
+
+/// Eight bytes that nobody without this site's key can guess: they are the beginning of a signature.
+fn nonce(now: Duration, number: u64, sign: impl Fn(&[u8]) -> [u8; SIGNATURE]) -> Nonce {
+    let text = [&b"moongate-nonce/1"[..], &now.as_nanos().to_le_bytes(), &number.to_le_bytes()].concat();
+    let nonce = sign(&text).first_chunk().copied().unwrap_or(NO_NONCE);
+    // Neither this nor what a relay says unasked may look like the word of one that knows of no nonces.
+    if nonce == NO_NONCE || unasked(nonce) == NO_NONCE { [1; 8] } else { nonce }
 }

@@ -4,11 +4,15 @@
 //! say to each other travels on the same sockets, in datagrams whose second bit is clear, as it never is in QUIC's
 //! (RFC 9000, §17). A relay answers with less than it was asked, and remembers nothing of one who has not proved its
 //! address (a cookie) and its key (a signature over it).
+//!
+//! A question carries a nonce where older sites send zeros, and a relay that knows of it ends its answer with the same
+//! bytes: nobody who does not see the question can answer it.
 
 mod asking;
 mod forwarder;
+mod rooms;
 
-pub use asking::{Asking, Placed};
+pub use asking::{Asking, NAMED_IN, NAMED_MAX, Placed};
 pub use forwarder::{Counts, Forwarder, Limits, Turn};
 
 use crate::wire::{Reader, WireError, Write, read_address, write_address};
@@ -21,6 +25,16 @@ const HEAD: [u8; 4] = [0x1d, b'm', b'g', 1];
 const ASK: usize = 160;
 const COOKIE: usize = 16;
 const SIGNATURE: usize = 64;
+
+/// Names a question. It lies in bytes that older ends fill with zeros and do not read.
+type Nonce = [u8; 8];
+/// The nonce of an end that does not know of them.
+const NO_NONCE: Nonce = [0; 8];
+
+/// The nonce of what a relay says without being asked, to the site whose last question had this one.
+fn unasked(nonce: Nonce) -> Nonce {
+    if nonce == NO_NONCE { NO_NONCE } else { nonce.map(|byte| !byte) }
+}
 
 /// For whom a site asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +57,7 @@ struct Ask {
     other: Other,
     cookie: [u8; COOKIE],
     signature: [u8; SIGNATURE],
+    nonce: Nonce,
 }
 
 /// What a relay answers.
@@ -99,6 +114,7 @@ impl Ask {
         out.extend_from_slice(other);
         out.extend_from_slice(&self.cookie);
         out.extend_from_slice(&self.signature);
+        out.extend_from_slice(&self.nonce);
         out.resize(ASK, 0);
         out
     }
@@ -114,13 +130,14 @@ impl Ask {
             1 => Other::Meeting(from.array()?),
             _ => return Err(WireError::Range),
         };
-        Ok(Self { who, other, cookie: from.array()?, signature: from.array()? })
+        Ok(Self { who, other, cookie: from.array()?, signature: from.array()?, nonce: from.array()? })
     }
 }
 
 impl Answer {
-    fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(48);
+    /// The bytes of an answer to the question with this nonce.
+    fn encode(&self, nonce: Nonce) -> Vec<u8> {
+        let mut out = Vec::with_capacity(56);
         out.extend_from_slice(&HEAD);
         match self {
             Self::Cookie(cookie) => {
@@ -135,12 +152,16 @@ impl Answer {
             }
             Self::Full => out.put_u8(4),
         }
+        if nonce != NO_NONCE {
+            out.extend_from_slice(&nonce);
+        }
         out
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+    /// The answer, and the nonce that it echoes.
+    fn decode(bytes: &[u8]) -> Result<(Self, Nonce), WireError> {
         let mut from = said(bytes)?;
-        Ok(match from.u8()? {
+        let answer = match from.u8()? {
             2 => Self::Cookie(from.array()?),
             3 => {
                 let you = read_address(&mut from)?;
@@ -149,7 +170,8 @@ impl Answer {
             }
             4 => Self::Full,
             _ => return Err(WireError::Range),
-        })
+        };
+        Ok((answer, from.array().unwrap_or(NO_NONCE)))
     }
 }
 
@@ -160,38 +182,4 @@ fn said(bytes: &[u8]) -> Result<Reader<'_>, WireError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn what_is_said_is_understood() {
-        let ask = Ask { who: [1; 32], other: Other::Meeting([2; 32]), cookie: [3; 16], signature: [4; 64] };
-        let bytes = ask.encode();
-        assert_eq!((Ask::decode(&bytes), bytes.len(), is_of_relay(&bytes)), (Ok(ask), ASK, true));
-        let you = "[2001:db8::7]:4433".parse().expect("one");
-        for other in [None, Some("192.0.2.1:9".parse().expect("one")), Some(you)] {
-            for answer in [Answer::Here { you, other }, Answer::Cookie([9; 16]), Answer::Full] {
-                let bytes = answer.encode();
-                assert!(bytes.len() < ASK && is_of_relay(&bytes));
-                assert_eq!(Answer::decode(&bytes), Ok(answer));
-            }
-        }
-    }
-
-    #[test]
-    fn both_of_two_mean_the_same_room() {
-        let [a, b, c] = [[1; 32], [2; 32], [3; 32]];
-        assert_eq!(Other::Twin(b).room(&a), Other::Twin(a).room(&b));
-        assert_ne!(Other::Twin(c).room(&a), Other::Twin(a).room(&b));
-        assert_eq!(Other::Meeting(c).room(&a), Other::Meeting(c).room(&b));
-    }
-
-    proptest! {
-        #[test]
-        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let bytes = [&HEAD[..], &bytes].concat();
-            let _ = (Ask::decode(&bytes), Answer::decode(&bytes));
-        }
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! The end that answers a survey.
 
+use super::super::shares::Shares;
 use super::{Answer, Ask, COOKIE, LARGEST, Load};
 use crate::allowance::Allowance;
 use core::net::SocketAddr;
@@ -9,6 +10,8 @@ use std::time::Duration;
 
 /// Most surveys at once.
 const SURVEYS_MAX: usize = 32;
+/// And of one address, or one /64 of IPv6; eight times as many of one /24 or /48, which may not have all of them.
+const SURVEYS_EACH: usize = 3;
 /// Bytes a second of one survey, and at once: a little more than forty people.
 const BYTES: (f64, f64) = (300_000.0, 300_000.0);
 /// Who is silent for this long has gone.
@@ -30,12 +33,13 @@ struct Asker {
 pub struct Echo {
     secret: [u8; 32],
     askers: HashMap<SocketAddr, Asker>,
+    shares: Shares,
 }
 
 impl Echo {
     /// `secret` is random; cookies follow from it.
     pub fn new(secret: [u8; 32]) -> Self {
-        Self { secret, askers: HashMap::new() }
+        Self { secret, askers: HashMap::new(), shares: Shares::new(SURVEYS_EACH) }
     }
 
     /// How many surveys there are.
@@ -61,10 +65,13 @@ impl Echo {
             return Some(Answer::Cookie(current).encode(0));
         }
         if !self.askers.contains_key(&from) {
-            self.askers.retain(|_, asker| now.saturating_sub(asker.heard) < GONE);
-            if self.askers.len() >= SURVEYS_MAX {
+            for (gone, _) in self.askers.extract_if(|_, asker| now.saturating_sub(asker.heard) >= GONE) {
+                self.shares.free(gone.ip());
+            }
+            if self.askers.len() >= SURVEYS_MAX || self.shares.exhausted(from.ip()).is_some() {
                 return Some(Answer::Full.encode(0));
             }
+            self.shares.take(from.ip());
         }
         let new = Asker {
             survey: ask.survey,

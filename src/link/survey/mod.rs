@@ -243,6 +243,25 @@ mod tests {
         assert!(answered < 1_000, "{answered}");
     }
 
+    #[test]
+    fn one_network_does_not_take_all_surveys() {
+        let mut echo = Echo::new([3; 32]);
+        let mut asks = |at: &str, now: Duration| {
+            let at = at.parse().expect("an address");
+            let ask = Ask { cookie: [0; COOKIE], survey: 1, number: 0, sent: now, load: Load::Calm };
+            let answer = echo.handle(now, at, &ask.encode(100)).expect("an answer");
+            let Ok(Answer::Cookie(cookie)) = Answer::decode(&answer) else { panic!("no cookie") };
+            let answer = echo.handle(now, at, &Ask { cookie, ..ask }.encode(100)).expect("an answer");
+            matches!(Answer::decode(&answer), Ok(Answer::Came { .. }))
+        };
+        let of_one_host = (1..=32).filter(|port| asks(&format!("203.0.113.7:{port}"), SECOND)).count();
+        let of_one_network = (1..=32).filter(|host| asks(&format!("[2001:db8:0:{host:x}::1]:9"), SECOND)).count();
+        assert_eq!((of_one_host, of_one_network), (3, 24));
+        assert!(asks("198.51.100.1:9", SECOND), "others are answered");
+        // Those who are silent make room.
+        assert!(asks("203.0.113.7:99", 200 * SECOND) && asks("[2001:db8:0:99::1]:9", 200 * SECOND));
+    }
+
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0..6_u8) {

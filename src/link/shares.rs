@@ -1,0 +1,100 @@
+//! How much of something bounded each network holds, so that nobody takes all of it.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::HashMap;
+
+/// A wide network may hold so many times as much as a narrow one.
+const WIDE: usize = 8;
+
+/// A network: its first address, and how many of its bits are the same in all of it.
+pub(super) type Network = (IpAddr, u8);
+
+/// The narrow and the wide network of an address: itself and its /24, or of IPv6 its /64 and its /48, all of which one
+/// customer has.
+pub(super) fn networks(ip: IpAddr) -> [Network; 2] {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            [32, 24].map(|bits| (Ipv4Addr::from_bits(ip.to_bits() & u32::MAX << (32 - bits)).into(), bits))
+        }
+        IpAddr::V6(ip) => {
+            [64, 48].map(|bits| (Ipv6Addr::from_bits(ip.to_bits() & u128::MAX << (128 - bits)).into(), bits))
+        }
+    }
+}
+
+/// What each network holds.
+#[derive(Debug)]
+pub(super) struct Shares {
+    most: [usize; 2],
+    held: HashMap<Network, usize>,
+}
+
+impl Shares {
+    /// A narrow network may hold `each`.
+    pub fn new(each: usize) -> Self {
+        Self { most: [each, each.saturating_mul(WIDE)], held: HashMap::new() }
+    }
+
+    /// The network of `ip` that may hold no more, if there is one.
+    pub fn exhausted(&self, ip: IpAddr) -> Option<Network> {
+        networks(ip).into_iter().zip(self.most).find(|(network, most)| self.of(network) >= *most).map(|full| full.0)
+    }
+
+    /// What the narrow network of `ip` holds.
+    pub fn held(&self, ip: IpAddr) -> usize {
+        self.of(&networks(ip)[0])
+    }
+
+    fn of(&self, network: &Network) -> usize {
+        self.held.get(network).copied().unwrap_or_default()
+    }
+
+    /// One more is held from `ip`.
+    pub fn take(&mut self, ip: IpAddr) {
+        for network in networks(ip) {
+            *self.held.entry(network).or_default() += 1;
+        }
+    }
+
+    /// One less is held from `ip`.
+    pub fn free(&mut self, ip: IpAddr) {
+        for network in networks(ip) {
+            if let Some(held) = self.held.get_mut(&network) {
+                *held -= 1;
+                if *held == 0 {
+                    self.held.remove(&network);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn an_address_and_its_networks_hold_so_much_and_give_it_back() {
+        for (first, narrow, wide, other) in [
+            ("192.0.2.7", "192.0.2.7", "192.0.2.8", "192.0.3.7"),
+            ("2001:db8:1:1::1", "2001:db8:1:1:ff::2", "2001:db8:1:2::1", "2001:db8:2:1::1"),
+        ] {
+            let mut shares = Shares::new(2);
+            (0..2).for_each(|_| shares.take(ip(first)));
+            assert_eq!(shares.exhausted(ip(narrow)), Some(networks(ip(first))[0]));
+            assert_eq!((shares.exhausted(ip(wide)), shares.exhausted(ip(other))), (None, None));
+            (0..14).for_each(|_| shares.take(ip(wide)));
+            shares.free(ip(first));
+            shares.take(ip(wide));
+            assert_eq!(shares.exhausted(ip(first)), Some(networks(ip(first))[1]));
+            assert_eq!((shares.held(ip(first)), shares.exhausted(ip(other))), (1, None));
+            shares.free(ip(first));
+            (0..15).for_each(|_| shares.free(ip(wide)));
+            assert!(shares.held.is_empty());
+        }
+    }
+}
