@@ -1,18 +1,19 @@
 //! Two sites are introduced, linked, and forgotten: over real sockets on loopback, with and without a relay.
 
 use moongate::device::clock::monotonic;
-use moongate::device::introductions::{Invitation, forget, since_1970};
+use moongate::device::introductions::{Invitation, forget, pin, since_1970};
 use moongate::device::key::SiteKey;
 use moongate::device::quic::{Home, LinkThread, PairError, Plan, Reach, Told, accept_ticket, invite, transport};
 use moongate::device::relay::RelayThread;
+use moongate::device::tls;
 use moongate::guard::Openness;
 use moongate::link::pairing::Secret;
 use moongate::link::relay::{Forwarder, Limits, Turn};
 use moongate::link::{Card, Config, Happening, Output, Parted, Showing, State, Ticket};
-use moongate::manifest::{Twin, Twins};
+use moongate::manifest::{Twin, Twins, city};
 use moongate::presence::{Body, By, Presence, Touch};
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -143,8 +144,6 @@ fn a_show_that_runs_alone_lets_one_with_a_ticket_in_and_is_linked_without_a_new_
     let (here, _told) = dublin.run();
     let invitation = dublin.invitation();
     let ticket = dublin.ticket(&invitation);
-    // The show has the port; the one who invites answers nowhere else.
-    std::thread::sleep(Duration::from_millis(700));
     let wrong = Ticket { secret: Secret([0; 16]), ..ticket.clone() };
     let refused = kobe.accept(&wrong);
     assert!(matches!(refused, Err(PairError::Refused)), "{refused:?}");
@@ -154,6 +153,150 @@ fn a_show_that_runs_alone_lets_one_with_a_ticket_in_and_is_linked_without_a_new_
     wait("they are linked", || linked(&here) && linked(&there));
     let again = Site::new("lyon", None).accept(&ticket);
     assert!(matches!(again, Err(PairError::Refused)), "a ticket is used once: {again:?}");
+}
+
+#[test]
+fn a_running_show_takes_a_ticket_as_soon_as_it_is_printed() {
+    let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
+    let (show, _told) = dublin.run();
+    wait("it runs", || show.sender().turns() > 3);
+    // It has looked at its folder, and nothing tells it to look again.
+    let ticket = dublin.ticket(&dublin.invitation());
+    kobe.accept(&ticket).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(dublin.twins().latest().map(|twin| twin.key), Some(kobe.key.public()));
+}
+
+#[test]
+fn a_knock_that_somebody_says_again_holds_nobody_up() {
+    let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
+    let (_show, _told) = dublin.run();
+    let ticket = dublin.ticket(&dublin.invitation());
+    let seen = ticket.secret.knock([1; 8]);
+    // Whoever has it first gets as far as the handshake, and says nothing then.
+    let silent = Stranger::knock([127, 0, 0, 2], &ticket, seen);
+    assert_eq!(silent.got_in, Ok(true));
+    assert_eq!(Stranger::knock([127, 0, 0, 3], &ticket, seen).got_in, Ok(false), "each is good once");
+    let again = Stranger::knock([127, 0, 0, 3], &ticket, ticket.secret.knock([2; 8]));
+    assert_eq!(again.got_in, Ok(true));
+    let twin = kobe.accept(&ticket).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(twin.key, dublin.key.public());
+    drop((silent, again));
+}
+
+#[test]
+fn a_flood_of_first_packets_does_not_keep_a_twin_at_a_new_address_out() {
+    let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
+    let pinned = |site: &Site, address: SocketAddr| {
+        let (key, name) = (site.key.public(), site.card.name.clone());
+        Twin { key, city: city(&site.card.city).expect("a member city"), name, addresses: vec![address], relay: None }
+    };
+    // Where the twin was before nobody is, so only its own attempts can succeed.
+    pin(dublin.dir.path(), pinned(&kobe, NOWHERE.parse().expect("an address"))).expect("our own folder");
+    pin(kobe.dir.path(), pinned(&dublin, dublin.listen)).expect("our own folder");
+    let (here, _told) = dublin.run();
+    let flood = Flood::start(dublin.listen);
+    wait("the flood is there", || flood.sent.load(Ordering::Relaxed) > 500);
+    let (there, _told) = kobe.run();
+    wait("they are linked", || linked(&here) && linked(&there));
+    assert!(flood.sent.load(Ordering::Relaxed) > 500);
+}
+
+/// Somebody with a key of his own at an address of loopback. He stays connected until he is dropped.
+struct Stranger {
+    /// The handshake has succeeded; or why nothing can be said of it.
+    got_in: Result<bool, String>,
+    over: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Stranger {
+    /// Knocks with this first connection id, and waits for what comes of it.
+    fn knock(from: [u8; 4], ticket: &Ticket, id: [u8; 20]) -> Self {
+        let ticket = ticket.clone();
+        let (over, ends) = tokio::sync::oneshot::channel();
+        let (tell, told) = std::sync::mpsc::channel();
+        let knock = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let endpoint = quinn::Endpoint::client(SocketAddr::from((from, 0))).expect("loopback");
+                let key = SiteKey::generate().expect("randomness");
+                let mut client = tls::pairing_client(&key, ticket.key).expect("a fresh key");
+                client.initial_dst_cid_provider(Arc::new(move || quinn::ConnectionId::new(&id)));
+                client.transport_config(transport());
+                let connecting = endpoint.connect_with(client, ticket.card.addresses[0], "moongate");
+                let connecting = tokio::time::timeout(PATIENCE / 2, connecting.expect("a sound address")).await;
+                let _ = tell.send(connecting.as_ref().map(Result::is_ok).map_err(|_| "nobody answers".to_owned()));
+                let _ = ends.await;
+            });
+        };
+        let thread = std::thread::Builder::new().name("stranger".into()).spawn(knock).expect("a thread");
+        let got_in = told.recv().expect("it is told");
+        Self { got_in, over: Some(over), thread: Some(thread) }
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        drop(self.over.take());
+        self.thread.take().into_iter().for_each(|thread| drop(thread.join()));
+    }
+}
+
+/// Three thousand first packets a second of somebody who hears no answer, and so proves no address.
+struct Flood {
+    sent: Arc<AtomicU64>,
+    over: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Flood {
+    fn start(at: SocketAddr) -> Self {
+        let packets = first_packets(64);
+        let (sent, over): (Arc<AtomicU64>, Arc<AtomicBool>) = Default::default();
+        let (count, ends) = (sent.clone(), over.clone());
+        let send = move || {
+            let socket = UdpSocket::bind("127.0.0.9:0").expect("loopback");
+            for packets in packets.chunks(4).cycle() {
+                if ends.load(Ordering::Relaxed) {
+                    break;
+                }
+                packets.iter().for_each(|packet| drop(socket.send_to(packet, at)));
+                count.fetch_add(packets.len() as u64, Ordering::Relaxed);
+                std::thread::sleep(Duration::from_micros(1_300));
+            }
+        };
+        let thread = std::thread::Builder::new().name("flood".into()).spawn(send).expect("a thread");
+        Self { sent, over, thread: Some(thread) }
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        self.thread.take().into_iter().for_each(|thread| drop(thread.join()));
+    }
+}
+
+/// What so many attempts to dial begin with.
+fn first_packets(count: usize) -> Vec<Vec<u8>> {
+    let heard = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+    heard.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let [key, other] = [SiteKey::generate(), SiteKey::generate()].map(|key| key.expect("randomness"));
+    let client = tls::client(&key, other.public()).expect("a fresh key");
+    let mut packets = vec![];
+    while packets.len() < count {
+        runtime.block_on(async {
+            let endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().expect("an address")).expect("loopback");
+            let at = heard.local_addr().expect("bound");
+            let connecting = endpoint.connect_with(client.clone(), at, "moongate").expect("a sound address");
+            let _ = tokio::time::timeout(Duration::from_millis(1), connecting).await;
+        });
+        let mut bytes = [0; 2_048];
+        let (length, _) = heard.recv_from(&mut bytes).expect("it dials");
+        packets.push(bytes[..length].to_vec());
+    }
+    packets
 }
 
 #[test]

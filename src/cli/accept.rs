@@ -1,23 +1,28 @@
-//! `moongate accept TICKET`: introduces this site to the one whose ticket it is.
+//! `moongate accept TICKET`: introduces this site to the one whose ticket it is. `moongate accept -` reads the ticket from
+//! standard input, so that it is in no list of processes and in no history of a shell.
 
 use crate::device::introductions::since_1970;
 use crate::device::key::SiteKey;
 use crate::device::quic::{Home, accept_ticket};
 use crate::link::Ticket;
 use crate::manifest::Site;
+use std::io::{BufRead, IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// The line that `moongate invite` printed at the other site.
+    /// The line that `moongate invite` printed at the other site; `-` reads it from standard input.
     #[arg(required = true, num_args = 1..)]
     pub ticket: Vec<String>,
     /// Folder of the site.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub site: PathBuf,
 }
+
+/// Most bytes of standard input that are looked at.
+const INPUT_MAX: u64 = 16 << 10;
 
 /// What can go wrong, with what to do about it.
 type Failure = Box<dyn std::error::Error>;
@@ -34,8 +39,16 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn accept(arguments: &Arguments) -> Result<(), Failure> {
-    // A line that was broken in an e-mail comes as several words.
-    let ticket = Ticket::parse(&arguments.ticket.concat())?;
+    let ticket = match &arguments.ticket[..] {
+        [only] if only == "-" => {
+            if std::io::stdin().is_terminal() {
+                eprintln!("Paste the ticket that `moongate invite` has printed at the other site, and press Enter:");
+            }
+            read(std::io::stdin().lock())?
+        }
+        // A line that was broken in an e-mail comes as several words.
+        words => Ticket::parse(&words.concat())?,
+    };
     let site = Site::read(&arguments.site)?;
     let key = SiteKey::read(&site.key)?;
     if ticket.key == key.public() {
@@ -52,4 +65,36 @@ fn accept(arguments: &Arguments) -> Result<(), Failure> {
     println!("Introduced: {} in {}, key {}", twin.name, twin.city.latin, twin.id());
     println!("A show that runs links by itself; otherwise: moongate run {}", site.dir.display());
     Ok(())
+}
+
+/// Reads lines until they are a ticket, or end.
+fn read(input: impl BufRead) -> Result<Ticket, Failure> {
+    let (mut said, mut input) = (String::new(), input.take(INPUT_MAX));
+    while input.read_line(&mut said).map_err(|why| format!("standard input cannot be read ({why})"))? > 0 {
+        if let Ok(ticket) = Ticket::parse(&said) {
+            return Ok(ticket);
+        }
+    }
+    Ok(Ticket::parse(&said)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::Card;
+    use crate::link::pairing::Secret;
+    use std::time::Duration;
+
+    #[test]
+    fn a_ticket_is_read_from_standard_input_up_to_its_last_line() {
+        let ticket =
+            Ticket { key: [7; 32], secret: Secret([7; 16]), expires: Duration::from_secs(9), card: Card::default() };
+        let line = ticket.line();
+        let (first, second) = line.split_at(40);
+        let read = |text: &str| read(text.as_bytes()).map_err(|why| why.to_string());
+        assert_eq!(read(&line), Ok(ticket.clone()));
+        assert_eq!(read(&format!("\n  {first}\r\n  {second}\n\nwhat comes after it")), Ok(ticket));
+        assert!(read("").is_err() && read(&format!("{first}\n")).is_err());
+        assert!(read(&"A".repeat(1 << 20)).is_err());
+    }
 }

@@ -1,11 +1,10 @@
 //! `moongate init`: a new site, as a manifest to be edited and a key to be kept.
 
 use super::cities;
+use crate::device::atomic::{self, PRIVATE};
 use crate::device::key::SiteKey;
 use crate::manifest::{City, Site};
 use std::fmt::Write;
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -55,7 +54,7 @@ fn init(arguments: &Arguments) -> Result<(), Failure> {
     std::fs::create_dir_all(dir).map_err(|why| format!("{}: the folder cannot be made ({why})", dir.display()))?;
     let (file, key_file) = (dir.join("site.toml"), dir.join("site.key"));
     for file in [&file, &key_file] {
-        if file.exists() {
+        if !atomic::is_free(file) {
             return Err(format!(
                 "{} is there already and is left as it is; name another folder, or delete it yourself if the site is to \
                  begin anew (its twin must then be introduced again)",
@@ -66,8 +65,8 @@ fn init(arguments: &Arguments) -> Result<(), Failure> {
     }
     let key = SiteKey::generate()?;
     key.write(&key_file)?;
-    let written = OpenOptions::new().write(true).create_new(true).open(&file);
-    if let Err(why) = written.and_then(|mut out| out.write_all(manifest.as_bytes())) {
+    // It may come to hold the password of a camera.
+    if let Err(why) = atomic::create_or_fill(&file, PRIVATE, manifest.as_bytes()) {
         let _ = std::fs::remove_file(&key_file);
         return Err(format!("{}: cannot be written ({why})", file.display()).into());
     }
@@ -75,7 +74,7 @@ fn init(arguments: &Arguments) -> Result<(), Failure> {
     println!("{name} in {} is set up in {}.", city.latin, dir.display());
     println!("Keep site.key secret, and a copy of it safe: it is how the twin knows this site.");
     println!("\nNext, at one of the two sites:   moongate invite{site}");
-    println!("and at the other, with its line: moongate accept MOONGATE1:…");
+    println!("and at the other, with its line: moongate accept -");
     println!("then at both:                    moongate run {}", dir.display());
     Ok(())
 }

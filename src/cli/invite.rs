@@ -86,10 +86,10 @@ fn wait(arguments: &Arguments) -> Result<bool, Failure> {
         println!("{}", picture(&ticket)?);
     }
     println!("{ticket}\n");
-    println!("At the other site: moongate accept {}…", &ticket[..24]);
+    println!("At the other site: moongate accept -, and then that line; or moongate accept {}…", &ticket[..24]);
     println!(
         "The ticket is good once, until {}. Whoever has it can be introduced: send it to nobody else.",
-        clock(expires)
+        clock(expires, "%H:%M on %e %B")
     );
     let twin = invite(&home, &key, site.listen, invitation);
     // Another one, which was written over it, stands.
@@ -116,8 +116,8 @@ fn picture(ticket: &str) -> Result<String, Failure> {
     Ok(code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
 }
 
-/// A time of day here.
-fn clock(since_1970: Duration) -> String {
+/// A time here, in this form.
+pub(super) fn clock(since_1970: Duration, form: &str) -> String {
     let at = jiff::Timestamp::from_second(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX));
-    at.map_or_else(|_| "its time".into(), |at| at.to_zoned(TimeZone::system()).strftime("%H:%M on %e %B").to_string())
+    at.map_or_else(|_| "its time".into(), |at| at.to_zoned(TimeZone::system()).strftime(form).to_string())
 }

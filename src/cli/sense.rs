@@ -16,6 +16,7 @@ mod tally;
 mod window;
 
 use crate::device::camera::blinds::Blinds;
+use crate::device::secrecy::open_password;
 use crate::manifest::{Camera, Site};
 use crate::presence::Point;
 use crate::sense::{Luma, Seen, Sense};
@@ -170,6 +171,7 @@ fn camera(arguments: &Arguments) -> Result<(Option<Camera>, PathBuf), Failure> {
     }
     let Some(dir) = &arguments.site else { return Ok((None, PathBuf::new())) };
     let site = Site::read(dir)?;
+    open_password(&site).iter().for_each(|why| tracing::warn!("{why}"));
     let names = || site.cameras.iter().map(|camera| camera.name.as_str()).collect::<Vec<_>>().join(", ");
     let camera = match (&arguments.camera, &site.cameras[..]) {
         (_, []) => return Err(format!("{}: no [[camera]] in site.toml; add one", dir.display()).into()),

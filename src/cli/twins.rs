@@ -1,5 +1,7 @@
 //! `moongate twins` and `moongate forget`: whom a site knows, and whom no longer.
 
+use super::invite::clock;
+use crate::device::contact::Contact;
 use crate::device::introductions::forget as forget_key;
 use crate::device::key::{SiteKey, hex};
 use crate::manifest::{Site, Twin, Twins};
@@ -50,19 +52,31 @@ fn end(command: &str, done: Result<(), Failure>) -> ExitCode {
 fn list(arguments: &Arguments) -> Result<(), Failure> {
     let site = Site::read(&arguments.site)?;
     let key = SiteKey::read(&site.key)?;
+    let contact = Contact::read(&site.dir);
     println!("{} in {}, key {}", site.name, site.city.latin, hex(&key.public()));
+    println!("    {}", if contact.running { "its show runs" } else { "no show runs here now" });
     let twins = Twins::read(&site.dir)?;
     if twins.list.is_empty() {
         println!("knows nobody yet: moongate invite, or moongate accept TICKET");
     }
     for twin in &twins.list {
-        let linked = if Some(twin) == twins.latest() { "linked with" } else { "knows" };
-        println!("{linked} {}", line(twin));
+        let word = if Some(twin) == twins.latest() { "its twin is" } else { "knows" };
+        println!("{word} {}", line(twin));
+        println!("    {}", linked(&contact, twin));
         let addresses: Vec<_> = twin.addresses.iter().map(ToString::to_string).collect();
         let relay = twin.relay.as_ref().map(|relay| format!("the relay {relay}"));
         println!("    at {}", addresses.into_iter().chain(relay).collect::<Vec<_>>().join(", "));
     }
     Ok(())
+}
+
+/// Says what is known of the link, and no more.
+fn linked(contact: &Contact, twin: &Twin) -> String {
+    match contact.last(&twin.key) {
+        _ if contact.is_linked(&twin.key) => "linked now".into(),
+        Some(last) => format!("last linked at {}", clock(last, "%H:%M on %e %B %Y")),
+        None => "not linked yet".into(),
+    }
 }
 
 fn line(twin: &Twin) -> String {

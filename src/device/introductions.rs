@@ -1,14 +1,15 @@
 //! The files of a site's folder that say whom it knows and whom it expects: `twins.toml`, and `invitation.toml` while there
 //! is one. Both are replaced whole, so that nobody ever reads half of one.
 
+use super::atomic::{self, PRIVATE};
 use crate::link::pairing::Secret;
 use crate::manifest::{Fault, TWINS, Twin, Twins};
 use data_encoding::HEXLOWER;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use thiserror::Error;
@@ -95,37 +96,36 @@ fn change(dir: &Path, how: impl FnOnce(&mut Twins)) -> Result<(), KeepError> {
     replace(&dir.join(TWINS), &twins.text())
 }
 
-/// Writes a file beside the old one and puts it in its place.
-fn replace(file: &Path, text: &str) -> Result<(), KeepError> {
-    let beside = file.with_extension("toml.new");
-    let write = || {
-        let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        out.write_all(text.as_bytes())?;
-        out.sync_all()?;
-        std::fs::rename(&beside, file)
-    };
-    write().map_err(|why| KeepError::File { file: file.to_owned(), why })
+/// Replaces a file whole, for its owner only.
+pub(super) fn replace(file: &Path, text: &str) -> Result<(), KeepError> {
+    atomic::replace(file, PRIVATE, text.as_bytes()).map_err(|why| KeepError::File { file: file.to_owned(), why })
 }
 
 /// Notices that one of the files has changed.
 #[derive(Debug)]
 pub struct Watch {
-    dir: PathBuf,
-    last: [Option<(u64, i64, i64)>; 2],
+    file: PathBuf,
+    last: Option<(u64, i64, i64)>,
 }
 
 impl Watch {
-    /// Of a site's folder; the first look finds news.
-    pub fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), last: [Some((0, 0, 0)); 2] }
+    /// Of whom the site knows; the first look finds news.
+    pub fn twins(dir: &Path) -> Self {
+        Self::of(dir.join(TWINS))
+    }
+
+    /// Of whom it expects; the first look finds news.
+    pub fn invitation(dir: &Path) -> Self {
+        Self::of(dir.join(INVITATION))
+    }
+
+    fn of(file: PathBuf) -> Self {
+        Self { file, last: Some((0, 0, 0)) }
     }
 
     /// True when something has changed since the last look.
     pub fn look(&mut self) -> bool {
-        let now = [TWINS, INVITATION].map(|name| {
-            let about = std::fs::metadata(self.dir.join(name)).ok()?;
-            Some((about.ino(), about.mtime(), about.mtime_nsec()))
-        });
+        let now = std::fs::metadata(&self.file).ok().map(|about| (about.ino(), about.mtime(), about.mtime_nsec()));
         std::mem::replace(&mut self.last, now) != now
     }
 }
@@ -134,7 +134,7 @@ impl Watch {
 mod tests {
     use super::*;
     use crate::manifest::city;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn twin(first: u8) -> Twin {
         let city = city("kobe").expect("a member city");
@@ -145,7 +145,7 @@ mod tests {
     fn whom_a_site_knows_is_kept_and_every_change_is_noticed() {
         let dir = tempfile::tempdir().expect("a folder");
         let dir = dir.path();
-        let mut watch = Watch::new(dir);
+        let mut watch = Watch::twins(dir);
         assert!(watch.look() && !watch.look());
         pin(dir, twin(1)).expect("our own folder");
         pin(dir, twin(2)).expect("our own folder");
@@ -167,6 +167,25 @@ mod tests {
             }
         });
         assert_eq!(Twins::read(dir.path()).expect("what we wrote").list.len(), 16);
+    }
+
+    #[test]
+    fn what_lies_beside_is_neither_followed_nor_trusted() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (dir, other) = (dir.path(), dir.path().join("other"));
+        std::fs::write(&other, "theirs").expect("our own folder");
+        symlink(&other, dir.join("twins.toml.new")).expect("our own folder");
+        std::fs::write(dir.join("invitation.toml.new"), "").expect("our own folder");
+        let open = PermissionsExt::from_mode(0o644);
+        std::fs::set_permissions(dir.join("invitation.toml.new"), open).expect("our own file");
+        pin(dir, twin(1)).expect("our own folder");
+        let expires = Duration::from_secs(since_1970().as_secs() + 600);
+        Invitation { secret: Secret([9; 16]), expires }.write(dir).expect("our own folder");
+        assert_eq!(std::fs::read(&other).expect("it is there"), b"theirs");
+        for name in [TWINS, INVITATION] {
+            let about = std::fs::symlink_metadata(dir.join(name)).expect("it is there");
+            assert!(about.is_file() && about.permissions().mode() & 0o777 == 0o600, "{name}");
+        }
     }
 
     #[test]

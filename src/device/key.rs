@@ -1,12 +1,18 @@
 //! A site's identity: an Ed25519 key, in a file that only its owner reads.
 
+use super::atomic::{self, PRIVATE};
+use super::secrecy::OTHERS;
 use crate::works::Seal;
 use ring::rand::SystemRandom;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
+
+/// Most bytes of a key's file.
+const BYTES_MAX: u64 = 4_096;
 
 /// A site's secret key. Its public half is what the twin pins.
 #[derive(Clone)]
@@ -29,6 +35,23 @@ pub enum KeyError {
     /// The file holds something else.
     #[error("{0}: this is no Ed25519 key in PKCS #8; restore it from a backup, or make a new one and pair again")]
     Garbled(PathBuf),
+    /// The file is empty: it was not written to its end.
+    #[error(
+        "{0}: the key's file is empty; restore it from a backup, or move site.toml away and run `moongate init` again (the \
+         twin must then be introduced again)"
+    )]
+    Empty(PathBuf),
+    /// Others may read the file.
+    #[error(
+        "{file}: other users of this machine may read the site's secret key (mode {mode:04o}); run: chmod 600 {file} (if \
+         somebody may have read it, make a new key and introduce the twin again)"
+    )]
+    Open {
+        /// Which file.
+        file: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
     /// The system gives no randomness.
     #[error("the system gives no randomness; a key cannot be made")]
     Random,
@@ -47,21 +70,26 @@ impl SiteKey {
         Some(Self { pkcs8: pkcs8.to_owned(), public })
     }
 
-    /// Reads a key from its file.
+    /// Reads a key from its file; refuses one that others may read.
     pub fn read(file: &Path) -> Result<Self, KeyError> {
-        let bytes = std::fs::read(file).map_err(|why| KeyError::File { file: file.into(), why })?;
+        let failed = |why| KeyError::File { file: file.into(), why };
+        let mut opened = File::open(file).map_err(failed)?;
+        let mode = opened.metadata().map_err(failed)?.mode() & 0o7777;
+        if mode & OTHERS != 0 {
+            return Err(KeyError::Open { file: file.into(), mode });
+        }
+        let mut bytes = Vec::new();
+        Read::by_ref(&mut opened).take(BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
+        if bytes.is_empty() {
+            return Err(KeyError::Empty(file.into()));
+        }
         Self::parse(&bytes).ok_or_else(|| KeyError::Garbled(file.into()))
     }
 
-    /// Writes the key to a new file with mode 0600; refuses to overwrite.
+    /// Writes the key to a new file with mode 0600. Refuses to overwrite anything but an empty file, which a full disk or
+    /// a power cut has left.
     pub fn write(&self, file: &Path) -> Result<(), KeyError> {
-        std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(file)
-            .and_then(|mut out| out.write_all(&self.pkcs8))
-            .map_err(|why| KeyError::File { file: file.into(), why })
+        atomic::create_or_fill(file, PRIVATE, &self.pkcs8).map_err(|why| KeyError::File { file: file.into(), why })
     }
 
     /// The public half.
@@ -115,5 +143,27 @@ mod tests {
         assert!(matches!(key.write(&file), Err(KeyError::File { .. })));
         std::fs::write(&file, "not a key").expect("the folder is ours");
         assert!(matches!(SiteKey::read(&file), Err(KeyError::Garbled(_))));
+        std::fs::write(&file, "").expect("the folder is ours");
+        assert!(matches!(SiteKey::read(&file), Err(KeyError::Empty(_))));
+        key.write(&file).expect("an empty file is no key");
+        assert_eq!(SiteKey::read(&file).expect("our own file").public(), key.public());
+    }
+
+    #[test]
+    fn a_key_that_others_may_read_is_refused_with_the_remedy() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("site.key");
+        SiteKey::generate().expect("randomness").write(&file).expect("a new file");
+        let set = |mode| std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).expect("our own file");
+        for mode in [0o644, 0o640, 0o604, 0o620] {
+            set(mode);
+            let why = SiteKey::read(&file).err().map(|why| why.to_string()).unwrap_or_default();
+            assert!(why.contains(&format!("chmod 600 {}", file.display())), "{mode:o}: {why}");
+            assert!(why.contains(&format!("mode 0{mode:o}")), "{why}");
+        }
+        for mode in [0o400, 0o600] {
+            set(mode);
+            assert!(SiteKey::read(&file).is_ok(), "{mode:o}");
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! The edge: threads, sockets, files, devices, child processes. Everything here drives something pure in the core.
 
+pub mod atomic;
 pub mod audio;
 pub mod camera;
 pub mod cast;
 pub mod clock;
+pub mod contact;
 pub mod controller;
 pub mod decode;
 pub mod fingers;

@@ -1,4 +1,15 @@
-//! What keeps the memory of a process, with the pictures that are in it, from ever becoming a file.
+//! What keeps the memory of a process, with the pictures that are in it, from ever becoming a file; and passwords in
+//! files from being read by others.
+
+use crate::manifest::Site;
+use std::os::unix::fs::MetadataExt;
+
+/// What the owner's group and everybody else may do with a file.
+pub(super) const OTHERS: u32 = 0o077;
+/// Whoever may read a file, other than its owner.
+const READERS: u32 = 0o044;
+/// What stands before a secret in a camera's command.
+const SECRETS: [&str; 6] = ["password", "passwd", "passphrase", "pwd=", "token=", "secret="];
 
 /// Turns core dumps off, for this process and all that it starts.
 pub fn no_core_dumps() {
@@ -24,5 +35,69 @@ pub fn close_memory() {
         if let Err(why) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
             tracing::error!("this process's memory cannot be closed to other programs ({why}); update the kernel");
         }
+    }
+}
+
+/// Says what to do where other users of this machine may read a `site.toml` that holds the password of a camera.
+pub fn open_password(site: &Site) -> Option<String> {
+    let camera = site.cameras.iter().find(|camera| holds_password(&camera.command))?;
+    let file = site.dir.join("site.toml");
+    let mode = std::fs::metadata(&file).ok()?.mode() & 0o7777;
+    (mode & READERS != 0).then(|| {
+        let (file, name) = (file.display(), &camera.name);
+        format!(
+            "{file}: other users of this machine may read the password in the command of the camera \"{name}\" (mode \
+             {mode:04o}); run: chmod 600 {file}"
+        )
+    })
+}
+
+/// True for `scheme://user:password@host`, and for what is called a password.
+fn holds_password(command: &str) -> bool {
+    let in_address = command.split("://").skip(1).any(|rest| {
+        let end = rest.find(|letter: char| letter.is_whitespace() || "/'\"".contains(letter)).unwrap_or(rest.len());
+        rest[..end].rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+    });
+    let command = command.to_ascii_lowercase();
+    in_address || SECRETS.iter().any(|word| command.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_password_is_known_by_its_place_or_its_name() {
+        for command in [
+            "ffmpeg -i rtsp://admin:hunter2@192.0.2.7/stream -f yuv4mpegpipe -",
+            "ffmpeg -i 'http://192.0.2.8/' -i 'rtsps://a:b@cam:554'",
+            "grab --Password hunter2",
+            "ffmpeg -i http://192.0.2.7/video?user=a&pwd=b",
+        ] {
+            assert!(holds_password(command), "{command}");
+        }
+        for command in ["moongate camera --street", "ffmpeg -i rtsp://192.0.2.7:554/a@b", "ffmpeg -i rtsp://admin@cam/"]
+        {
+            assert!(!holds_password(command), "{command}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_others_may_read_is_told_with_the_remedy() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("site.toml");
+        let head = "api = 1\ncity = \"kobe\"\ninstallation = \"x\"\nlisten = \"0.0.0.0:4433\"\n";
+        let told = |camera: &str, mode: u32| {
+            std::fs::write(&file, format!("{head}[[camera]]\nname = \"door\"\ncommand = \"{camera}\"\n"))
+                .expect("ours");
+            std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).expect("our own file");
+            open_password(&Site::read(dir.path()).expect("a sound manifest"))
+        };
+        let secret = "ffmpeg -i rtsp://a:b@cam/ -";
+        assert!(told(secret, 0o644).is_some_and(|why| why.contains("chmod 600") && !why.contains("a:b")));
+        assert!(told(secret, 0o640).is_some());
+        assert_eq!(told(secret, 0o600), None);
+        assert_eq!(told("moongate camera", 0o644), None);
     }
 }

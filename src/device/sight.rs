@@ -2,6 +2,7 @@
 
 use super::camera::{Camera, CameraStatus, CameraWatch, Timing};
 use super::clock::monotonic;
+use super::secrecy::open_password;
 use super::touch::{REACH_DEVICE, TouchHub};
 use crate::manifest;
 use crate::presence::{Body, By, Phase, Point};
@@ -129,6 +130,7 @@ pub struct Sights {
 impl Sights {
     /// Starts all cameras of a site whose canvas has `canvas` units. An error is a system without threads left.
     pub fn start(site: &manifest::Site, canvas: Point, hub: &TouchHub, shown: &Shown) -> io::Result<Self> {
+        open_password(site).iter().for_each(|why| tracing::warn!("{why}"));
         let over = Arc::new(AtomicBool::new(false));
         let mut sights = Self { names: vec![], watches: vec![], told: vec![], over, threads: vec![] };
         for (number, plan) in site.cameras.iter().enumerate() {

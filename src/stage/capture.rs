@@ -1,10 +1,12 @@
 //! The canvas as a file: copied behind the painting, written on a thread of its own.
 
 use super::Capture;
+use crate::device::atomic::{self, PUBLIC};
 use bevy::render::render_resource::{
     BufferDescriptor, BufferUsages, Extent3d, MapMode, TexelCopyBufferInfo, TexelCopyBufferLayout,
 };
 use bevy::render::renderer::RenderDevice;
+use std::io::Cursor;
 use std::path::Path;
 
 /// Rows of a copied texture begin at multiples of this.
@@ -80,8 +82,7 @@ pub(super) fn save(copy: Copy, capture: Capture) {
 /// Writes pixels (RGBA, sRGB) as PNG; whoever reads the folder never sees half a file.
 fn write(file: &Path, [width, height]: [u32; 2], pixels: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
     let pixels = image::RgbaImage::from_raw(width, height, pixels).ok_or("the picture is not whole")?;
-    let part = file.with_extension("part.png");
-    image::DynamicImage::from(pixels).into_rgb8().save(&part)?;
-    std::fs::rename(part, file)?;
-    Ok(())
+    let mut png = Cursor::new(Vec::new());
+    image::DynamicImage::from(pixels).into_rgb8().write_to(&mut png, image::ImageFormat::Png)?;
+    Ok(atomic::replace(file, PUBLIC, png.get_ref())?)
 }

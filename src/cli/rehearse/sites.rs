@@ -1,5 +1,6 @@
 //! A rehearsal's two sites, in a folder that goes with it.
 
+use crate::device::atomic::{self, PRIVATE};
 use crate::device::introductions::pin;
 use crate::device::key::SiteKey;
 use crate::manifest::{City, Twin};
@@ -66,7 +67,7 @@ pub fn make_sites(
             WINDOW[1],
             index as u32 * WINDOW[0],
         );
-        std::fs::write(dirs[index].join("site.toml"), manifest + &cameras[index])?;
+        atomic::create(&dirs[index].join("site.toml"), PRIVATE, (manifest + &cameras[index]).as_bytes())?;
         let twin = Twin {
             key: keys[1 - index].public(),
             city: cities[1 - index],

@@ -3,6 +3,7 @@
 mod dial;
 
 use super::accept::{Known, accept, read};
+use super::folder::Folder;
 use super::pair::{Guests, endpoint, peer_key};
 use super::reach::{Heard, Reach, Ways};
 use super::relays::Relays;
@@ -12,16 +13,14 @@ use super::traffic::{Counts, Traffic};
 use super::{Command, LinkError, Plan, Shared, Status, Told};
 use crate::device::clock::monotonic;
 use crate::device::controller::breaker;
-use crate::device::introductions::{Invitation, Watch};
 use crate::device::key::SiteKey;
 use crate::device::tls::{self, ALPN, Whom};
 use crate::guard::{Openness, Outgoing};
-use crate::link::{Config, Happening, Link, Output, Parted, Works};
-use crate::manifest::Twins;
+use crate::link::{Config, Happening, Link, Output, Parted, State, Works};
 use crate::presence::Presence;
 use crate::works::Memory;
 use bytes::Bytes;
-use quinn::{Connection, ConnectionError, Endpoint, VarInt};
+use quinn::{Connection, ConnectionClose, ConnectionError, Endpoint, VarInt};
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
@@ -42,8 +41,6 @@ const CONNECTIONS_MAX: usize = 4;
 const LIVED: Duration = Duration::from_secs(10);
 /// Addresses that the twin had lately.
 const LATELY_MAX: usize = 8;
-/// The site's folder is looked at this often.
-const LOOK: Duration = Duration::from_millis(500);
 
 pub(super) enum Incoming {
     Opened(Open),
@@ -77,8 +74,7 @@ pub(super) struct Driver {
     known: Known,
     /// Where the twin was last.
     lately: VecDeque<IpAddr>,
-    watch: Option<(Watch, Duration)>,
-    dir: Option<std::path::PathBuf>,
+    folder: Option<Folder>,
     own_relay: Option<String>,
     shared: Arc<Shared>,
     told: std_mpsc::SyncSender<Told>,
@@ -125,9 +121,8 @@ impl Driver {
             guests: Guests::new(&key, home.clone()),
             known: Known::default(),
             lately: VecDeque::new(),
-            watch: home.as_ref().map(|home| (Watch::new(&home.dir), now)),
-            own_relay: home.as_ref().and_then(|home| home.card.relay.clone()),
-            dir: home.map(|home| home.dir),
+            folder: home.as_ref().map(|home| Folder::new(&home.dir, now)),
+            own_relay: home.and_then(|home| home.card.relay),
             key,
             config,
             endpoint,
@@ -268,7 +263,11 @@ impl Driver {
         }
         drop(there);
         self.tell_share();
-        *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner) = self.status(now);
+        let status = self.status(now);
+        if let Some(folder) = &mut self.folder {
+            folder.note(now, status.twin.filter(|_| status.health.state == State::Linked));
+        }
+        *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
         self.shared.turns.fetch_add(1, Ordering::Relaxed);
         self.close_spare(now);
         self.dial(now);
@@ -284,23 +283,17 @@ impl Driver {
         }
     }
 
-    /// Whether the operator has introduced another site, forgotten one, or invites someone.
+    /// Whether the operator has introduced another site, or forgotten one.
     fn look(&mut self, now: Duration) {
-        let Some((watch, at)) = &mut self.watch else { return };
-        if now < *at {
-            return;
-        }
-        *at = now + LOOK;
-        let Some(dir) = self.dir.clone().filter(|_| watch.look()) else { return };
-        self.guests.expect(Invitation::read(&dir));
-        match Twins::read(&dir) {
-            Ok(twins) => {
+        match self.folder.as_mut().and_then(|folder| folder.look(now)) {
+            Some(Ok(twins)) => {
                 let twin = twins.latest();
                 let reach = twin.map_or_else(Reach::default, |twin| Reach::of(twin, self.own_relay.as_deref()));
                 self.follow(now, twin.map(|twin| twin.key), reach);
             }
             // What was pinned stays pinned until the file can be read again.
-            Err(why) => tracing::error!("{why}"),
+            Some(Err(why)) => tracing::error!("{why}"),
+            None => {}
         }
     }
 
@@ -526,6 +519,10 @@ impl Driver {
 fn is_refusal(why: Option<ConnectionError>) -> bool {
     const NO_APPLICATION_PROTOCOL: u8 = 120;
     let Some(ConnectionError::ConnectionClosed(why)) = why else { return false };
-    let code = u64::from(why.error_code);
-    (0x100..0x200).contains(&code) && code & 0xff != u64::from(NO_APPLICATION_PROTOCOL)
+    is_alert(&why) && u64::from(why.error_code) & 0xff != u64::from(NO_APPLICATION_PROTOCOL)
+}
+
+/// Whether it is TLS that was not satisfied (RFC 9001, §4.8), and not a server that has too much to do.
+pub(super) fn is_alert(why: &ConnectionClose) -> bool {
+    (0x100..0x200).contains(&u64::from(why.error_code))
 }

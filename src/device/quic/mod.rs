@@ -1,8 +1,10 @@
 //! The link on its own thread: quinn's endpoint, connections that come and go, and the session that outlives them.
 
 mod accept;
+mod door;
 mod driver;
 mod gate;
+mod folder;
 mod news;
 mod pair;
 mod reach;

@@ -1,12 +1,12 @@
 //! Two sites are introduced: the one with the ticket dials, both prove that they have it, and each pins the other.
 
-use super::accept::HANDSHAKE;
-use super::accept::Known;
+use super::accept::{HANDSHAKE, Known};
+use super::driver::is_alert;
 use super::limits;
 use super::socket::{FromRelay, Shore, canonical};
 use crate::device::clock::monotonic;
 use crate::device::controller::LinkFloor;
-use crate::device::introductions::{Invitation, KeepError, pin, since_1970};
+use crate::device::introductions::{Invitation, KeepError, Watch, pin, since_1970};
 use crate::device::key::SiteKey;
 use crate::device::tls::{self, Whom};
 use crate::link::pairing::{INTRODUCTION_MAX, PAIR_ALPN, PAIR_LABEL, Role, Secret, introduce, introduced};
@@ -16,19 +16,22 @@ use crate::manifest::{Site, Twin, Twins, city, is_host_and_port};
 use crate::wire::ADDRESSES_MAX;
 use quinn::{Connection, ConnectionError, ConnectionId, Endpoint, EndpointConfig, VarInt};
 use rustls::pki_types::CertificateDer;
+use std::collections::VecDeque;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use thiserror::Error;
-use tokio::sync::{Mutex as Turn, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 /// An introduction that takes longer has failed.
 const TALK: Duration = Duration::from_secs(8);
-/// Who guesses wrong waits, and whoever guesses next waits for him.
-const WRONG: Duration = Duration::from_secs(1);
+/// Pause before an address that does not answer, or is busy, is tried again.
+const BUSY: Duration = Duration::from_millis(250);
+/// First connection ids that were used, of one ticket.
+const USED_MAX: usize = 1_024;
 /// Closes a connection on which both have pinned each other.
 const DONE: u32 = 0;
 const REFUSED: u32 = 1;
@@ -86,40 +89,52 @@ impl Home {
 #[derive(Clone)]
 pub struct Guests {
     key: SiteKey,
-    home: Option<Home>,
-    expected: Arc<Mutex<Option<Expected>>>,
+    expected: Option<Arc<Mutex<Expected>>>,
 }
 
-#[derive(Clone)]
 struct Expected {
+    home: Home,
+    watch: Watch,
+    stands: Option<Stands>,
+}
+
+/// An invitation, as long as it stands.
+struct Stands {
     invitation: Invitation,
     /// Who has proved it first; nobody else may use it from then on.
     first: Arc<Mutex<Option<[u8; 32]>>>,
-    /// One guess at a time.
-    turn: Arc<Turn<()>>,
+    /// Anyone on the way can say again what was said once, so each is good once; the oldest make room.
+    used: VecDeque<ConnectionId>,
 }
 
 impl Guests {
-    /// Nobody is expected yet.
+    /// Whoever has a ticket of the site whose folder this is; nobody where it has none.
     pub fn new(key: &SiteKey, home: Option<Home>) -> Self {
-        Self { key: key.clone(), home, expected: Arc::default() }
+        let expected = home.map(|home| Expected { watch: Watch::invitation(&home.dir), home, stands: None });
+        Self { key: key.clone(), expected: expected.map(|expected| Arc::new(Mutex::new(expected))) }
     }
 
-    /// From now on this invitation stands, or none.
-    pub fn expect(&self, invitation: Option<Invitation>) {
-        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
-        if expected.as_ref().map(|expected| expected.invitation) != invitation {
-            *expected =
-                invitation.map(|invitation| Expected { invitation, first: Arc::default(), turn: Arc::default() });
-        }
-    }
-
-    /// What becomes of one who knocks; none if he has no ticket.
+    /// What becomes of one who knocks; none if he has no ticket, or somebody has knocked like this before.
     pub(super) fn welcome(&self, id: &ConnectionId) -> Option<Welcome> {
-        let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        let fits = expected.invitation.secret.is_knock(id) && since_1970() < expected.invitation.expires;
-        let home = self.home.clone().filter(|_| fits)?;
-        Some(Welcome { key: self.key.clone(), home, expected })
+        let mut expected = self.expected.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        let Expected { home, watch, stands } = &mut *expected;
+        // A ticket is good as soon as it is printed, which may be a moment ago.
+        if watch.look() {
+            let invitation = Invitation::read(&home.dir);
+            if stands.as_ref().map(|stands| stands.invitation) != invitation {
+                let new = |invitation| Stands { invitation, first: Arc::default(), used: VecDeque::new() };
+                *stands = invitation.map(new);
+            }
+        }
+        let Stands { invitation, first, used } = stands.as_mut()?;
+        if !invitation.secret.is_knock(id) || since_1970() >= invitation.expires || used.contains(id) {
+            return None;
+        }
+        if used.len() == USED_MAX {
+            used.pop_front();
+        }
+        used.push_back(*id);
+        Some(Welcome { key: self.key.clone(), home: home.clone(), invitation: *invitation, first: first.clone() })
     }
 }
 
@@ -127,13 +142,13 @@ impl Guests {
 pub(super) struct Welcome {
     key: SiteKey,
     home: Home,
-    expected: Expected,
+    invitation: Invitation,
+    first: Arc<Mutex<Option<[u8; 32]>>>,
 }
 
 impl Welcome {
-    /// Hears him out, and pins him if he has the ticket.
+    /// Hears him out, and pins him if he has the ticket. Others who knock meanwhile do not wait for it.
     pub async fn receive(self, arriving: quinn::Incoming) {
-        let _turn = self.expected.turn.lock().await;
         let server = tls::server_for(&self.key, Whom::Anyone, PAIR_ALPN).map(|mut server| {
             server.transport_config(transport());
             Arc::new(server)
@@ -153,25 +168,25 @@ impl Welcome {
             }
             _ => {
                 tracing::warn!("{} has knocked and was refused", canonical(connection.remote_address()));
-                tokio::time::sleep(WRONG).await;
                 connection.close(VarInt::from_u32(REFUSED), b"refused");
             }
         }
     }
 
     async fn talk(&self, connection: &Connection) -> Option<Twin> {
-        let secret = &self.expected.invitation.secret;
+        let secret = &self.invitation.secret;
         let key = peer_key(connection)?;
         let exported = exported(connection)?;
         let (mut to, mut from) = connection.accept_bi().await.ok()?;
         let said = from.read_to_end(INTRODUCTION_MAX).await.ok()?;
         let card = introduced(secret, Role::Accepting, &exported, &said).ok()??;
-        if *self.expected.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(key) != key {
+        // From here to the pin nothing waits: one after the other.
+        if *self.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(key) != key {
             return None;
         }
         let twin = twin_of(key, &card, Some(connection.remote_address())).ok()?;
         // It may have been used at another port, or be void, since it was looked at.
-        if Invitation::read(&self.home.dir) != Some(self.expected.invitation) {
+        if Invitation::read(&self.home.dir) != Some(self.invitation) {
             return None;
         }
         pin(&self.home.dir, twin.clone()).inspect_err(|why| tracing::error!("{why}")).ok()?;
@@ -191,7 +206,6 @@ pub fn invite(
 ) -> Result<Option<Twin>, PairError> {
     runtime()?.block_on(async {
         let guests = Guests::new(key, Some(home.clone()));
-        guests.expect(Some(invitation));
         let (shore, endpoint, answers) = open(listen)?;
         let mut server = tls::server_for(key, Whom::Nobody, PAIR_ALPN).map_err(setup)?;
         server.transport_config(transport());
@@ -295,7 +309,7 @@ pub fn accept(home: &Home, key: &SiteKey, listen: SocketAddr, ticket: &Ticket) -
     })
 }
 
-/// One attempt: the handshake, both proofs, the other site's card.
+/// One address: the handshake, tried again while nobody answers, both proofs, the other site's card.
 async fn knock(
     endpoint: &Endpoint,
     key: &SiteKey,
@@ -305,19 +319,24 @@ async fn knock(
 ) -> Result<(Connection, Card), PairError> {
     let mut client = tls::pairing_client(key, ticket.key).map_err(setup)?;
     let secret = ticket.secret;
+    // Another one each time: somebody on the way may have used the one before.
     client
         .initial_dst_cid_provider(Arc::new(move || ConnectionId::new(&secret.knock(fastrand::u64(..).to_le_bytes()))));
     client.transport_config(transport());
     let unreachable = || PairError::Unreachable(address.to_string());
-    let connecting = endpoint.connect_with(client, address, "moongate").map_err(|_| unreachable())?;
-    let connection = match tokio::time::timeout(TALK, connecting).await.map_err(|_| unreachable())? {
-        Ok(connection) => connection,
-        // Whoever answers and does not want us has no ticket like ours.
-        Err(ConnectionError::ConnectionClosed(_) | ConnectionError::TransportError(_)) => {
-            return Err(PairError::Refused);
+    let shake = async {
+        loop {
+            let connecting = endpoint.connect_with(client.clone(), address, "moongate").map_err(|_| unreachable())?;
+            match tokio::time::timeout(HANDSHAKE, connecting).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                // Whoever answers and does not want us has no ticket like ours.
+                Ok(Err(ConnectionError::ConnectionClosed(why))) if is_alert(&why) => return Err(PairError::Refused),
+                Ok(Err(ConnectionError::TransportError(_))) => return Err(PairError::Refused),
+                _ => tokio::time::sleep(BUSY).await,
+            }
         }
-        Err(_) => return Err(unreachable()),
     };
+    let connection = tokio::time::timeout(TALK, shake).await.map_err(|_| unreachable())??;
     let talk = async {
         let exported = exported(&connection)?;
         let (mut to, mut from) = connection.open_bi().await.ok()?;
