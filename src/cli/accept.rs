@@ -6,7 +6,7 @@ use crate::device::key::SiteKey;
 use crate::device::quic::{Home, accept_ticket};
 use crate::link::Ticket;
 use crate::manifest::Site;
-use std::io::{BufRead, IsTerminal, Read};
+use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
