@@ -88,7 +88,9 @@ impl Door {
         if here >= EACH_MAX || all >= HANDSHAKES_MAX || (!known && inside.strangers >= STRANGERS_MAX) {
             return Answer::Ignore;
         }
-        if !known && !(inside.share(now, network).take(now, 1.0) && inside.allowance.take(now, 1.0)) {
+        // Its network's share first: one that has none left takes nothing from the others.
+        let allowed = known || (inside.share(now, network).take(now, 1.0) && inside.allowance.take(now, 1.0));
+        if !allowed {
             return Answer::Ignore;
         }
         *inside.under_way.entry(network).or_default() += 1;
