@@ -584,13 +584,18 @@ declare module "moongate" {
      * - `engine.canvas` (width and height), `engine.pixel` (pixels in a canvas unit), `engine.now` (the shared clock, which
      *   begins again each hour), `engine.dt`, `engine.linked`, `engine.delay`; `phase(period)`, how far a cycle of so many
      *   seconds is, 0 to 1, for as long as it runs;
+     * - `engine.resolution`: pixels of what is painted, a vec2f: of the canvas, or in `buffer_a` of the buffer; and `engine.frame`,
+     *   a u32: how often this shader was drawn since its buffers were made, 0 at first, in each city for itself. 0 does not come
+     *   again: after 16,777,215 it goes on at half of that;
      * - `engine.here` and `engine.there`: `colour`, `sun` (altitude and azimuth), `stir`, `hour`; `touches` of them in
      *   `touch[i]` (x, y, age, id; at most 16), `bodies` in `body[i]` (foot and head; at most 32);
      * - `body_here(at)`, `body_there(at)`: 1 within people and 0 outside, and `flow_here(at)`, `flow_there(at)`: how they
      *   move, in canvas units a second. Of here it is what the camera sees, finer than any outline;
      * - `previous(at)`: the picture before this one;
      * - buffers of its own, which stay: with `fn buffer_a(at: vec2f) -> vec4f` (to `buffer_d`), painted before, `read_a(at)` is
-     *   what it was, or what it has become for those after it. `const buffer_scale = 0.5;` makes them smaller.
+     *   what it was, or what it has become for those after it. `const buffer_scale = 0.5;` makes them smaller. For a state that
+     *   is not to be smoothed, `texel_a(vec2i(x, y))` is one of its pixels, from the left and from the top, 0 beyond its edges,
+     *   and `size_a()` says how many it has. The pixel that is painted is `vec2i(at / engine.canvas * engine.resolution)`.
      *
      * Its arrays, large structs and `var<private>` take at most 4 KiB a pixel. Other address spaces, bindings, `override` and
      * entry points of its own are refused.

@@ -2,6 +2,7 @@
 
 use moongate::manifest::{Fault, Installation, Site, TouchFrom, Twins};
 use moongate::presence::Meeting;
+use moongate::scene::Edition;
 use std::path::Path;
 
 const SITE: &str = r#"
@@ -153,6 +154,25 @@ fn a_good_installation_is_read() {
     assert_eq!((least.title.as_str(), least.meeting), ("a", Meeting::Beside));
     assert_eq!(least.script, Path::new("scene.js"));
     assert_ne!(full.declarations(), least.declarations());
+}
+
+/// Editors on Windows put it before a text.
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_text() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(dir.path().join(name), format!("\u{feff}{text}")).expect("written");
+    };
+    write("installation.toml", "api = 1\nid = \"a\"\ncanvas = [64, 8192]\n");
+    write("scene.js", "export function frame() {}\n");
+    write("a.wgsl", "fn paint(at: vec2f) -> vec4f { return vec4f(1.0); }\n");
+    write("site.toml", "api = 1\ncity = \"dublin\"\ninstallation = \"show\"\nlisten = \"[::]:4433\"\n");
+    write("twins.toml", "api = 1\n");
+    let edition = Edition::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}"));
+    assert_eq!((edition.script.as_str(), edition.shaders.len()), ("export function frame() {}\n", 1));
+    let site = Site::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}"));
+    assert_eq!(site.city.slug, "dublin");
+    Twins::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}"));
 }
 
 /// Whatever bytes a disk or an editor leaves, the answer is a manifest or a fault that can be shown.

@@ -110,7 +110,11 @@ fn read(file: &Path) -> Result<String, Failure> {
 fn imported(arguments: &Arguments) -> Result<(PathBuf, Imported), Failure> {
     let name = |file: &Path| file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let source = read(&arguments.file)?;
-    let mut choices = Choices { textures: arguments.texture.clone(), buffers: Vec::new() };
+    let mut choices = Choices { textures: arguments.texture.clone(), ..Choices::default() };
+    let vertex = ["vs", "VS"].map(|ending| arguments.file.with_extension(ending));
+    if let Some(vertex) = vertex.iter().find(|vertex| **vertex != arguments.file && vertex.is_file()) {
+        choices.vertex = Some((name(vertex), read(vertex)?));
+    }
     for (index, file) in &arguments.buffer {
         choices.buffers.push((*index, name(file), read(file)?));
     }
@@ -137,6 +141,31 @@ fn imported(arguments: &Arguments) -> Result<(PathBuf, Imported), Failure> {
     Ok((make(&into, files)?, imported))
 }
 
+/// What a script has in whose shader there are points.
+const FOLLOW: &str = r#"// Whom the shader's points follow, one each: a touch, or else somebody who walks by.
+const followed = Array(COUNT).fill(null);
+const same = (a) => (b) => a !== null && a.id === b.id && a.here === b.here && !a.head === !b.head;
+
+function follow() {
+  const sites = here.side < there.side ? [here, there] : [there, here];
+  const touches = sites.flatMap((site) => site.touches);
+  // Who is within an arm's length of a touch is who touches.
+  const near = (body) => (touch) => touch.here === body.here && Math.abs(touch.x - body.x) < Math.abs(body.foot.y - body.head.y) / 2;
+  const walking = sites.flatMap((site) => site.bodies).filter((body) => !touches.some(near(body)));
+  const free = (who) => !followed.some((other) => same(other)(who));
+  followed.forEach((who, i) => {
+    followed[i] = touches.find(same(who)) ?? touches.find(free) ?? walking.find(same(who)) ?? walking.find(free) ?? null;
+  });
+}
+
+// Where a point is: 0 to 1, from the left and from below. With nobody for it, it rests.
+function point(i, rest) {
+  const at = followed[i]?.head ?? followed[i];
+  return at ? [at.x / canvas.width, 1 - at.y / canvas.height] : rest;
+}
+
+"#;
+
 /// A text for TOML.
 fn quoted(text: &str) -> String {
     let plain: String =
@@ -160,28 +189,30 @@ fn manifest(id: &str, title: &str, imported: &Imported) -> String {
 }
 
 fn script(id: &str, from: &str, imported: &Imported) -> String {
-    let given = |value: &str| imported.given.iter().any(|(_, said)| said.contains(value));
-    let (somebody, touched) = (given("somebody"), given("touched"));
+    let touched = imported.given.iter().any(|(_, value)| value == "touched");
     let dials = if imported.knobs.is_empty() { "" } else { ", dials" };
     let mut text =
         format!("// {}: rewritten from {from}. Whoever is here or there acts on it.\n", id.replace('-', " "));
-    let canvas = if somebody { ", canvas" } else { "" };
+    let canvas = if imported.points.is_empty() { "" } else { ", canvas" };
     text += &format!("import {{ here, there, draw{dials}{canvas} }} from \"moongate\";\n\n");
     if touched {
         text += "let touched = false; // somebody touches, in this frame\n\
                  export function down() { touched = true; }\nexport function downThere() { touched = true; }\n\n";
     }
-    text += "export function frame() {\n";
-    if somebody {
-        text += "  // Who touches, or else who walks by.\n  \
-                 const somebody = here.touches[0] ?? there.touches[0] ?? here.bodies[0]?.head ?? there.bodies[0]?.head\n    \
-                 ?? { x: canvas.width / 2, y: canvas.height / 2 };\n";
+    if !imported.points.is_empty() {
+        text += &FOLLOW.replace("COUNT", &imported.points.len().to_string());
     }
+    text += "export function frame() {\n";
+    if !imported.points.is_empty() {
+        text += "  follow();\n";
+    }
+    let points = imported.points.iter().enumerate();
     let params: Vec<String> = imported
         .knobs
         .iter()
         .map(|knob| format!("{0}: dials.{0}", knob.name))
         .chain(imported.given.iter().map(|(name, value)| format!("{name}: {value}")))
+        .chain(points.map(|(index, (name, rest))| format!("{name}: point({index}, {rest:?})")))
         .collect();
     text += &match &params[..] {
         [] => format!("  draw.shader(\"{id}.wgsl\");\n"),
@@ -200,7 +231,8 @@ fn script(id: &str, from: &str, imported: &Imported) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scene::Edition;
+    use crate::presence::Body;
+    use crate::scene::{BodySeen, CityCard, Edition, FromScene, Host, Sees, Setting, Start, TouchSeen};
 
     fn arguments(file: &Path) -> Arguments {
         Arguments { file: file.into(), into: None, texture: Vec::new(), buffer: Vec::new(), bounded: true }
@@ -220,6 +252,55 @@ void main() { gl_FragColor = vec4(distance(gl_FragCoord.xy, place) * level, hit 
         assert_eq!((edition.shaders.len(), edition.installation.dials.len()), (1, 1));
         assert!(made.ends_with("some-light"), "{}", made.display());
         assert!(imported(&arguments).expect_err("it is there").to_string().contains("is left as it is"));
+    }
+
+    /// What the shader of a scene is told for its points while these touch and walk by.
+    fn points(host: &mut Host, frame: u64, sees: &Sees) -> Vec<f32> {
+        let json = serde_json::to_string(sees).expect("it is plain");
+        let FromScene::Frame { picture: Some(picture), .. } = host.frame(frame, 0, &json) else { panic!("no picture") };
+        picture.params[..].chunks(4).map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four"))).collect()
+    }
+
+    #[test]
+    fn points_follow_visitors_of_their_own() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let point =
+            |name: &str, x: f32| format!("{{\"NAME\": \"{name}\", \"TYPE\": \"point2D\", \"DEFAULT\": [{x}, 0.5]}}");
+        let isf = format!(
+            "\u{feff}/*{{\"INPUTS\": [{}, {}]}}*/ void main() {{ gl_FragColor = vec4(one, two); }}",
+            point("one", 0.25),
+            point("two", 0.75)
+        );
+        let file = dir.path().join("two.fs");
+        std::fs::write(&file, isf).expect("written");
+        std::fs::write(file.with_extension("vs"), "void main() { gl_Position = vec4(1.0); }").expect("written");
+        let (made, told) = imported(&Arguments { into: Some(dir.path().join("points")), ..arguments(&file) })
+            .unwrap_or_else(|why| panic!("{why}"));
+        assert!(told.notes.iter().any(|note| note.starts_with("two.vs is left out")), "{:?}", told.notes);
+        let edition = Edition::read(&made).unwrap_or_else(|fault| panic!("{fault}"));
+        let card = |slug: &str| CityCard::of(crate::manifest::city(slug).expect("a member city"));
+        let (here, there) = (card("shenzhen"), card("dublin"));
+        let setting = Setting { here, there, side: 0, seed: 7, metres: None };
+        let start = Start { kit: [false; 4], ..edition.start(&setting) };
+        let mut host = Host::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
+        let touch = |id: u32, x: f32| TouchSeen { id, x, y: 540.0, by: "finger", began: 0.0 };
+        let body = |id: u16, x: f32| {
+            let (foot, head) = ([x, 1080.0], [x, 540.0]);
+            BodySeen::of(&Body { id, foot, head, ..Body::default() }, 0.0)
+        };
+        let mut sees = Sees { now: 1.0, dt: 0.02, ..Sees::default() };
+        assert_eq!(points(&mut host, 1, &sees), [0.25, 0.5, 0.75, 0.5]);
+        // Who walks by is the first point's, until somebody touches.
+        sees.there.bodies = vec![body(4, 192.0)];
+        assert_eq!(points(&mut host, 2, &sees), [0.1, 0.5, 0.75, 0.5]);
+        sees.here.touches = vec![touch(1, 960.0)];
+        assert_eq!(points(&mut host, 3, &sees), [0.5, 0.5, 0.1, 0.5]);
+        sees.there.touches = vec![touch(1, 1_728.0)];
+        assert_eq!(points(&mut host, 4, &sees), [0.5, 0.5, 0.9, 0.5]);
+        // Nobody's point leaps when another one's finger is lifted, and one body is not followed twice.
+        sees.here.touches.clear();
+        sees.there.bodies = vec![body(5, 1_700.0)];
+        assert_eq!(points(&mut host, 5, &sees), [0.25, 0.5, 0.9, 0.5]);
     }
 
     #[test]

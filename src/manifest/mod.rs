@@ -7,6 +7,7 @@ mod installation;
 mod keys;
 mod kit;
 mod site;
+mod text;
 mod together;
 mod twins;
 
@@ -18,6 +19,7 @@ pub(crate) use installation::MANIFEST_MAX;
 pub use keys::keys;
 pub use kit::Kit;
 pub use site::{Camera, Ground, Osc, Screen, Site, TouchFrom, TouchSource, is_host_and_port, words};
+pub use text::read_text;
 pub use together::{Lost, Ours};
 pub use twins::{TWINS, Twin, Twins};
 

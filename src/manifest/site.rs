@@ -2,6 +2,7 @@
 
 use super::cities::{City, cities, city};
 use super::fault::{Fault, Source, nearest};
+use super::text::read_text;
 use crate::guard::Openness;
 use crate::wire::ADDRESSES_MAX;
 use camera::{RawCamera, RawGround, read_cameras, read_ground};
@@ -117,7 +118,7 @@ impl Site {
     /// Reads `site.toml` of a folder.
     pub fn read(dir: &Path) -> Result<Self, Fault> {
         let file = dir.join("site.toml");
-        let text = std::fs::read_to_string(&file).map_err(|error| Fault {
+        let text = read_text(&file).map_err(|error| Fault {
             file: file.clone(),
             line: None,
             key: None,

@@ -3,6 +3,7 @@
 use super::cities::City;
 use super::fault::{Fault, Source};
 use super::site::{address, check_api, find_city, host_and_port};
+use super::text::read_text;
 use crate::escape::plain;
 use crate::wire::ADDRESSES_MAX;
 use core::net::SocketAddr;
@@ -84,7 +85,7 @@ impl Twins {
     /// Reads `twins.toml` of a site's folder; without the file there are none.
     pub fn read(dir: &Path) -> Result<Self, Fault> {
         let file = dir.join(TWINS);
-        match std::fs::read_to_string(&file) {
+        match read_text(&file) {
             Ok(text) => Self::parse(dir, &text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(Fault {

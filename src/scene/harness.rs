@@ -26,6 +26,18 @@ const SIGHTS: [(&str, u32, &str); 5] = [
 ];
 /// The binding of the first buffer.
 const FIRST_BUFFER: u32 = 8;
+/// What a shader can ask of a buffer besides: a name, which ends in the buffer's letter, and how it is read. Beyond its edges
+/// there is nothing.
+const TEXELS: [(&str, &str); 2] = [
+    ("size", "() -> vec2f { return vec2f(textureDimensions(TEXTURE)); }"),
+    (
+        "texel",
+        "(at: vec2i) -> vec4f {
+    if any(at < vec2i(0)) || any(at >= vec2i(textureDimensions(TEXTURE))) { return vec4f(0.0); }
+    return textureLoad(TEXTURE, at, 0);
+}",
+    ),
+];
 
 const TAIL: &str = "
 struct MoongateVertex { @builtin(position) position: vec4f, @location(0) at: vec2f }
@@ -136,9 +148,18 @@ impl Harness {
                 *(if name == "previous" { &mut looks.previous } else { &mut looks.people }) = true;
             }
         }
+        let mut texels = String::new();
         for i in &buffers {
-            sight(&format!("read_{}", BUFFERS[*i]), FIRST_BUFFER + *i as u32, "vec4f { return SAMPLE; }");
+            let binding = FIRST_BUFFER + *i as u32;
+            sight(&format!("read_{}", BUFFERS[*i]), binding, "vec4f { return SAMPLE; }");
+            for (what, read) in TEXELS {
+                let name = format!("{what}_{}", BUFFERS[*i]);
+                if names(source, &name) && !declares(source, &name) {
+                    texels += &format!("fn {name}{}\n", read.replace("TEXTURE", &format!("moongate_{binding}")));
+                }
+            }
         }
+        sampled += &texels;
         if !sampled.is_empty() {
             head += SAMPLER;
             head += &sampled;
@@ -176,6 +197,10 @@ mod tests {
         let smoke = Harness::of("const buffer_scale = 0.25;\nfn buffer_a(at: vec2f) -> vec4f { return read_a(at); }");
         assert!(smoke.head.contains("fn read_a") && !smoke.head.contains("read_b"));
         assert_eq!((smoke.buffers, smoke.scale), (vec![0], 0.25));
+        assert!(!smoke.head.contains("fn texel_a") && !smoke.head.contains("fn size_a"));
+        let life = "fn buffer_a(at: vec2f) -> vec4f { return texel_a(vec2i(at)); } fn size_a() -> f32 { return 1.0; }";
+        let life = Harness::of(life);
+        assert!(life.head.contains("fn texel_a(at: vec2i)") && !life.head.contains("fn size_a"), "{}", life.head);
         assert!(
             Harness::of("let x = body_there(at) + previous(at).r;").looks == Looks { people: true, previous: true }
         );

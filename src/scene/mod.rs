@@ -55,7 +55,7 @@ pub use overlay::{caption, overlay};
 pub use picture::{Align, Along, Blend, Dot, Gradient, Item, Paint, Pattern, Picture, Range, Shape, Trail, Transform};
 pub use shader::{Params, Shader};
 pub use sky::{Clock, Sun, local_clock, sun};
-pub use uniforms::{CityUniforms, ENGINE_UNIFORM_SIZE, Uniforms};
+pub use uniforms::{CityUniforms, ENGINE_UNIFORM_SIZE, Pass, Uniforms};
 
 /// Script time a frame may take on average.
 pub const BUDGET_MS: u64 = 4;

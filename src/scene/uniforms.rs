@@ -7,16 +7,20 @@ use super::message::{CityCard, Sees, SiteSeen};
 const TOUCHES: usize = 16;
 const BODIES: usize = 32;
 /// Bytes of the uniforms, as [`ENGINE`] declares them.
-pub const ENGINE_UNIFORM_SIZE: usize = 32 + 2 * CITY_SIZE;
+pub const ENGINE_UNIFORM_SIZE: usize = HEAD_SIZE + 2 * CITY_SIZE;
+/// Bytes before the first city.
+const HEAD_SIZE: usize = 48;
 const CITY_SIZE: usize = 48 + 16 * (TOUCHES + BODIES);
 /// `now` begins again after so many seconds, since a shader's numbers lose their fractions after days.
 const WRAP: f64 = 3_600.0;
 /// And the count of hours after so many, for the same reason.
 const HOURS: f64 = 4_096.0;
+/// Numbers of frames that there are: a float is exact below.
+const FRAMES: u32 = 1 << 24;
 
 /// It stands before every artist's source.
 pub(super) const ENGINE: &str = "struct City { colour: vec4f, sun: vec2f, stir: f32, hour: f32, touches: u32, bodies: u32, unused: vec2f, touch: array<vec4f, 16>, body: array<vec4f, 32> }
-struct Engine { canvas: vec2f, now: f32, pixel: f32, dt: f32, hours: f32, linked: f32, delay: f32, here: City, there: City }
+struct Engine { canvas: vec2f, now: f32, pixel: f32, dt: f32, hours: f32, linked: f32, delay: f32, resolution: vec2f, frame: u32, here: City, there: City }
 @group(0) @binding(0) var<uniform> engine: Engine;
 ";
 
@@ -33,6 +37,22 @@ pub struct Uniforms {
     pub delay: f64,
     /// This city and the other one.
     pub cities: [CityUniforms; 2],
+}
+
+/// Where one shader paints, and how often it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pass {
+    /// Pixels of what it paints: the canvas, or one of its buffers.
+    pub resolution: [u32; 2],
+    /// Times that it was drawn since its buffers were made.
+    pub frame: u32,
+}
+
+impl Pass {
+    /// The number of the next frame. A float holds each of them exactly, and 0 does not come again: counting goes on halfway.
+    pub fn after(frame: u32) -> u32 {
+        if frame + 1 < FRAMES { frame + 1 } else { FRAMES / 2 }
+    }
 }
 
 /// What shaders are told of one city.
@@ -65,13 +85,16 @@ impl Uniforms {
     }
 
     /// As a shader reads them; `canvas` in its units, and how many pixels one of them is.
-    pub fn bytes(&self, canvas: [f32; 2], pixel: f32) -> Vec<u8> {
+    pub fn bytes(&self, canvas: [f32; 2], pixel: f32, pass: Pass) -> Vec<u8> {
         let mut words: Vec<[u8; 4]> = Vec::with_capacity(ENGINE_UNIFORM_SIZE / 4);
         let mut put = |numbers: &[f32]| words.extend(numbers.iter().map(|number| number.to_le_bytes()));
         let now = self.now.max(0.0);
         put(&[canvas[0], canvas[1], (now % WRAP) as f32, pixel]);
         let hours = (now / WRAP).floor() % HOURS;
         put(&[self.dt as f32, hours as f32, f32::from(u8::from(self.linked)), self.delay as f32]);
+        let [width, height] = pass.resolution.map(|side| side as f32);
+        // The frame is a whole number to a shader.
+        put(&[width, height, f32::from_bits(pass.frame), 0.0]);
         for city in &self.cities {
             put(&city.colour);
             put(&[city.sun[0], city.sun[1], city.stir, city.hour]);
@@ -130,14 +153,23 @@ mod tests {
 
         let mut sees = Sees { now: 2.0 * 3_600.0 + 5.0, linked: true, ..Sees::default() };
         sees.there.touches = vec![TouchSeen { id: 7, x: 10.0, y: 20.0, by: "finger", began: 7_204.0 }];
-        let bytes = Uniforms::of(&sees, [&card("#ff0000"), &card("#0000ff")]).bytes([1_920.0, 1_080.0], 2.0);
+        let pass = Pass { resolution: [640, 360], frame: 3 };
+        let bytes = Uniforms::of(&sees, [&card("#ff0000"), &card("#0000ff")]).bytes([1_920.0, 1_080.0], 2.0, pass);
         assert_eq!(bytes.len(), ENGINE_UNIFORM_SIZE);
         let word = |at: usize| bytes[at..at + 4].try_into().expect("four");
         let number = |at: usize| f32::from_le_bytes(word(at));
-        assert_eq!([8, 20, 24].map(number), [5.0, 2.0, 1.0]);
-        let there = 32 + CITY_SIZE;
+        assert_eq!([8, 20, 24, 32, 36].map(number), [5.0, 2.0, 1.0, 640.0, 360.0]);
+        assert_eq!(u32::from_le_bytes(word(40)), 3);
+        let there = HEAD_SIZE + CITY_SIZE;
         assert_eq!([there, there + 8].map(number), [0.0, 1.0]);
         assert_eq!(u32::from_le_bytes(word(there + 32)), 1);
         assert_eq!([there + 48, there + 52, there + 56].map(number), [10.0, 20.0, 1.0]);
+    }
+
+    #[test]
+    fn a_float_holds_every_frame_and_the_first_does_not_come_again() {
+        assert_eq!([0, 1, FRAMES - 2].map(Pass::after), [1, 2, FRAMES - 1]);
+        assert_eq!(Pass::after(FRAMES - 1), FRAMES / 2);
+        assert_eq!((FRAMES - 1) as f32 as u32, FRAMES - 1);
     }
 }

@@ -206,9 +206,9 @@ impl Brushes {
         self.layers.clear();
     }
 
-    /// What a shader reads. `key` is the shader's.
-    pub fn shader_group(&self, device: &RenderDevice, key: u64, params: &Buffer) -> BindGroup {
-        let (engine, params) = (self.engine.as_entire_binding(), params.as_entire_binding());
+    /// What a shader reads: what the engine tells it, and its parameters. `key` is the shader's.
+    pub fn shader_group(&self, device: &RenderDevice, key: u64, [engine, params]: [&Buffer; 2]) -> BindGroup {
+        let (engine, params) = (engine.as_entire_binding(), params.as_entire_binding());
         let Seen { masks: [mask, mask_there], flows: [flow, flow_there], sampler, .. } = &self.seen;
         let (previous, [a, b, c, d]) = self.passes.views(key);
         let entries = BindGroupEntries::sequential((

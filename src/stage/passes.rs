@@ -3,7 +3,7 @@
 use super::brushes::Surface;
 use super::layers::sheet;
 use super::pigments::{texture, view};
-use crate::scene::{BUFFERS_MAX, Shader};
+use crate::scene::{BUFFERS_MAX, Pass, Shader};
 use bevy::render::render_resource::{
     CommandEncoder, Extent3d, Texture, TextureDescriptor, TextureDimension, TextureFormat, TextureUsages, TextureView,
     TextureViewDescriptor,
@@ -17,10 +17,18 @@ struct Buffer {
     before: (Texture, TextureView),
 }
 
+/// What one shader remembers.
+#[derive(Default)]
+struct Memory {
+    buffers: [Option<Buffer>; BUFFERS_MAX],
+    /// Times that it was drawn since its buffers were made.
+    frame: u32,
+}
+
 /// What shaders remember.
 pub(super) struct Passes {
-    /// By their shaders' keys.
-    buffers: HashMap<u64, [Option<Buffer>; BUFFERS_MAX]>,
+    /// By their keys.
+    shaders: HashMap<u64, Memory>,
     previous: Option<(Texture, TextureView)>,
     /// What is looked at where there is nothing.
     blank: TextureView,
@@ -29,40 +37,49 @@ pub(super) struct Passes {
 impl Passes {
     pub fn new(device: &RenderDevice) -> Self {
         let blank = view(&texture(device, "nothing", [1, 1], TextureFormat::Rgba8Unorm));
-        Self { buffers: HashMap::new(), previous: None, blank }
+        Self { shaders: HashMap::new(), previous: None, blank }
     }
 
     /// Forgets what shaders have drawn that are no more.
     pub fn only(&mut self, known: impl Fn(u64) -> bool) {
-        self.buffers.retain(|key, _| known(*key));
+        self.shaders.retain(|key, _| known(*key));
         self.previous = None;
     }
 
-    /// Makes what a shader paints on; it is empty when it is new.
+    /// Makes what a shader paints on. Where that is new it is empty, and frames count from 0.
     pub fn make(&mut self, device: &RenderDevice, shader: &Shader, canvas: Extent3d) {
-        if shader.buffers.is_empty() {
-            return;
-        }
-        let side = |side: u32| ((side as f32 * shader.buffer_scale) as u32).max(1);
-        let size = Extent3d { width: side(canvas.width), height: side(canvas.height), depth_or_array_layers: 1 };
-        let all = self.buffers.entry(shader.key).or_default();
+        let size = buffer_size(shader, canvas);
+        let memory = self.shaders.entry(shader.key).or_default();
         for buffer in &shader.buffers {
-            let Some(buffer) = all.get_mut(*buffer) else { continue };
+            let Some(buffer) = memory.buffers.get_mut(*buffer) else { continue };
             if buffer.as_ref().is_none_or(|made| made.now.0.size() != size) {
                 let sheet = || sheet(device, "buffer", size, Surface::Trail.format());
                 *buffer = Some(Buffer { now: sheet(), before: sheet() });
+                memory.frame = 0;
             }
+        }
+    }
+
+    /// How often a shader was drawn since its buffers were made.
+    pub fn frame(&self, key: u64) -> u32 {
+        self.shaders.get(&key).map_or(0, |memory| memory.frame)
+    }
+
+    /// A shader is drawn.
+    pub fn drawn(&mut self, key: u64) {
+        if let Some(memory) = self.shaders.get_mut(&key) {
+            memory.frame = Pass::after(memory.frame);
         }
     }
 
     /// Where a buffer's next state is painted; until `turn` what is looked at is the one before.
     pub fn next(&self, key: u64, buffer: usize) -> Option<TextureView> {
-        self.buffers.get(&key)?.get(buffer)?.as_ref().map(|buffer| buffer.before.1.clone())
+        self.shaders.get(&key)?.buffers.get(buffer)?.as_ref().map(|buffer| buffer.before.1.clone())
     }
 
     /// A buffer's next state has been painted.
     pub fn turn(&mut self, key: u64, buffer: usize) {
-        if let Some(buffer) = self.buffers.get_mut(&key).and_then(|all| all.get_mut(buffer)?.as_mut()) {
+        if let Some(buffer) = self.shaders.get_mut(&key).and_then(|memory| memory.buffers.get_mut(buffer)?.as_mut()) {
             std::mem::swap(&mut buffer.now, &mut buffer.before);
         }
     }
@@ -70,9 +87,9 @@ impl Passes {
     /// The picture before, and a shader's buffers.
     pub fn views(&self, key: u64) -> (&TextureView, [&TextureView; BUFFERS_MAX]) {
         let previous = self.previous.as_ref().map_or(&self.blank, |(_, view)| view);
-        let all = self.buffers.get(&key);
+        let memory = self.shaders.get(&key);
         let buffer = |i: usize| {
-            let buffer = all.and_then(|all| all[i].as_ref());
+            let buffer = memory.and_then(|memory| memory.buffers[i].as_ref());
             buffer.map_or(&self.blank, |buffer| &buffer.now.1)
         };
         (previous, std::array::from_fn(buffer))
@@ -103,4 +120,10 @@ impl Passes {
             encoder.copy_texture_to_texture(canvas.as_image_copy(), texture.as_image_copy(), size);
         }
     }
+}
+
+/// The size of a shader's buffers, for a canvas of so many pixels.
+pub(super) fn buffer_size(shader: &Shader, canvas: Extent3d) -> Extent3d {
+    let side = |side: u32| ((side as f32 * shader.buffer_scale) as u32).max(1);
+    Extent3d { width: side(canvas.width), height: side(canvas.height), depth_or_array_layers: 1 }
 }

@@ -3,10 +3,11 @@
 use super::batch::{Batch, How, Laid, Step, clips};
 use super::brushes::{Brushes, Part, Stencil, Surface};
 use super::kept::Strokes;
+use super::passes::buffer_size;
 use super::trial::patience;
 use super::watched::Watched;
 use super::{Drawn, Job, LayerFault};
-use crate::scene::{Blend, Edition, Shader};
+use crate::scene::{Blend, Edition, Pass, Shader, Uniforms};
 use bevy::render::render_resource::{
     BindGroup, Buffer, BufferInitDescriptor, BufferUsages, CommandEncoder, CommandEncoderDescriptor, Extent3d,
     IndexFormat, LoadOp, Operations, RenderPassColorAttachment, RenderPassDepthStencilAttachment, RenderPassDescriptor,
@@ -57,6 +58,7 @@ struct Work<'a> {
     sheet: &'a Sheet,
     /// The canvas, in pixels.
     pixels: Extent3d,
+    uniforms: &'a Uniforms,
     now: f64,
 }
 
@@ -73,7 +75,8 @@ pub(super) fn put(
     if let Some(pixels) = job.atlas.take() {
         brushes.pigments.letters(queue, &pixels);
     }
-    queue.write_buffer(&brushes.engine, 0, &job.uniforms.bytes(sheet.size, sheet.pixel));
+    let pass = Pass { resolution: [texture.width(), texture.height()], frame: 0 };
+    queue.write_buffer(&brushes.engine, 0, &job.uniforms.bytes(sheet.size, sheet.pixel, pass));
     // The texture is shown as sRGB; it is painted as the plain numbers that colours are written in.
     let view = texture.create_view(&TextureViewDescriptor {
         format: Some(TextureFormat::Rgba8Unorm),
@@ -81,7 +84,8 @@ pub(super) fn put(
     });
     let encoder = || device.create_command_encoder(&CommandEncoderDescriptor { label: Some("canvas") });
     let (edition, pixels) = (job.edition.as_deref(), texture.size());
-    let mut work = Work { device, queue, brushes, encoder: encoder(), edition, sheet, pixels, now: job.uniforms.now };
+    let (uniforms, now) = (&*job.uniforms, job.uniforms.now);
+    let mut work = Work { device, queue, brushes, encoder: encoder(), edition, sheet, pixels, uniforms, now };
     for strokes in job.strokes.drain(..) {
         work.keep(&strokes);
         if !strokes.batch.gradients.is_empty() {
@@ -106,6 +110,9 @@ pub(super) fn put(
         work.buffers(shader, params);
     }
     work.canvas(&view.into(), &job.batch);
+    for (shader, ..) in &shaders {
+        work.brushes.passes.drawn(shader.key);
+    }
     if shaders.iter().any(|(shader, ..)| shader.looks.previous) {
         work.brushes.passes.remember(device, &mut work.encoder, texture);
     }
@@ -135,6 +142,13 @@ impl Work<'_> {
         // An empty buffer cannot be bound.
         let contents = if contents.is_empty() { &[0; 16][..] } else { contents };
         self.device.create_buffer_with_data(&BufferInitDescriptor { label: None, contents, usage })
+    }
+
+    /// What the engine tells a shader that paints on so many pixels.
+    fn engine(&self, shader: &Shader, size: Extent3d) -> Buffer {
+        let frame = self.brushes.passes.frame(shader.key);
+        let pass = Pass { resolution: [size.width, size.height], frame };
+        self.buffer(&self.uniforms.bytes(self.sheet.size, self.sheet.pixel, pass), BufferUsages::UNIFORM)
     }
 
     fn corners(&self, batch: &Batch) -> (Buffer, Buffer) {
@@ -190,7 +204,10 @@ impl Work<'_> {
         for (part, surface, scale) in buffers.chain([(Part::Paint(blend), Surface::Canvas, 1.0)]) {
             let made = self.brushes.shader(self.device, (shader, part), (surface, Stencil::None), &self.sheet.drawn);
             let Some(pipeline) = made else { continue };
-            let group = self.brushes.shader_group(self.device, shader.key, &params);
+            // It is told of what it will paint on, so that it does as much for each pixel.
+            let whole = if surface == Surface::Trail { buffer_size(shader, self.pixels) } else { self.pixels };
+            let engine = self.engine(shader, whole);
+            let group = self.brushes.shader_group(self.device, shader.key, [&engine, &params]);
             let (view, size) = self.brushes.trials.sheet(self.device, surface, (self.pixels, scale));
             let ground = Ground { view: &view, load: LoadOp::Clear(wgpu::Color::TRANSPARENT), size };
             self.pass(&ground, &[Stroke { run: None, group, pipeline, mark: 0 }], &corners, false);
@@ -206,11 +223,12 @@ impl Work<'_> {
     fn buffers(&mut self, shader: &Shader, params: &[u8]) {
         self.brushes.passes.make(self.device, shader, self.pixels);
         let params = self.buffer(params, BufferUsages::UNIFORM);
+        let engine = self.engine(shader, buffer_size(shader, self.pixels));
         for buffer in &shader.buffers {
             let at = (Surface::Trail, Stencil::None);
             let made = self.brushes.shader(self.device, (shader, Part::Buffer(*buffer)), at, &self.sheet.drawn);
             let Some((pipeline, view)) = made.zip(self.brushes.passes.next(shader.key, *buffer)) else { continue };
-            let group = self.brushes.shader_group(self.device, shader.key, &params);
+            let group = self.brushes.shader_group(self.device, shader.key, [&engine, &params]);
             let load = LoadOp::Clear(wgpu::Color::TRANSPARENT);
             let ground = Ground { view: &view, load, size: self.pixels };
             self.pass(
@@ -287,7 +305,8 @@ impl Work<'_> {
                         continue;
                     };
                     let params = self.buffer(params, BufferUsages::UNIFORM);
-                    let group = self.brushes.shader_group(device, shader.key, &params);
+                    let engine = self.engine(shader, self.pixels);
+                    let group = self.brushes.shader_group(device, shader.key, [&engine, &params]);
                     strokes.push(Stroke { run: None, group, pipeline, mark });
                 }
                 Step::Trail { slot, seen: Some(laid), .. } => {

@@ -3,13 +3,14 @@
 use super::super::fault::ScriptFault;
 use super::super::pointers;
 use super::super::shader::too_deep;
+use super::initial::{Begun, begun};
 use super::texture::letters;
 use naga::back::wgsl::{WriterFlags, write_string};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{Module, ShaderStage, Span};
 
 /// Names that the engine and what is added have for themselves.
-const TAKEN: [&str; 18] = [
+const TAKEN: [&str; 26] = [
     "City",
     "Engine",
     "engine",
@@ -27,6 +28,14 @@ const TAKEN: [&str; 18] = [
     "buffer_b",
     "buffer_c",
     "buffer_d",
+    "texel_a",
+    "texel_b",
+    "texel_c",
+    "texel_d",
+    "size_a",
+    "size_b",
+    "size_c",
+    "size_d",
     "image",
 ];
 
@@ -41,6 +50,14 @@ pub(super) struct Glsl<'a> {
     pub globals: &'a [String],
 }
 
+/// A source as WGSL.
+pub(super) struct Written {
+    /// All of it, without an entry point.
+    pub wgsl: String,
+    /// Calls that give its own variables what they begin with. They stand behind what is set from outside.
+    pub begin: String,
+}
+
 /// What a variable that is set from outside is called in WGSL.
 pub(super) fn global(prefix: &str, index: usize, name: &str) -> String {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -48,8 +65,8 @@ pub(super) fn global(prefix: &str, index: usize, name: &str) -> String {
 }
 
 impl Glsl<'_> {
-    /// All of it as WGSL, without an entry point. The fault names the artist's line.
-    pub fn wgsl(&self) -> Result<String, ScriptFault> {
+    /// Rewrites it. The fault names the artist's line.
+    pub fn wgsl(&self) -> Result<Written, ScriptFault> {
         let (file, body) = (self.file, self.body);
         let fault = |line: Option<u32>, problem: String, remedy: &str| {
             ScriptFault::new(file, problem, remedy).at(line.map(|line| (line, 1)), body)
@@ -57,8 +74,9 @@ impl Glsl<'_> {
         if let Some(line) = too_deep(body) {
             return Err(fault(Some(line), "this is too deep".into(), "take it apart"));
         }
+        let Begun { source, functions } = begun(body, self.globals, self.prefix);
         // The reader wants an entry point; what it makes of it is taken out again.
-        let whole = format!("#version 450\n{}\n{body}\nvoid main() {{ }}\n", self.head);
+        let whole = format!("#version 450\n{}\n{source}\nvoid main() {{ }}\n", self.head);
         let before = 1 + self.head.lines().count().max(1) as u32;
         let read = |whole: &str| -> Result<Module, (Option<Span>, String)> {
             let options = naga::front::glsl::Options::from(ShaderStage::Fragment);
@@ -80,9 +98,11 @@ impl Glsl<'_> {
             broken(std::error::Error::source(why.as_inner()).map_or(why.to_string(), |why| why.to_string()))
         })?;
         let wgsl = write_string(&module, &info, WriterFlags::empty()).map_err(|why| broken(why.to_string()))?;
-        let Some(start) = wgsl.find("fn moongate_nothing(") else { return Ok(wgsl) };
+        let is_there = |function: &&String| wgsl.contains(&format!("fn {function}("));
+        let begin = functions.iter().filter(is_there).map(|function| format!("    {function}();\n")).collect();
+        let Some(start) = wgsl.find("fn moongate_nothing(") else { return Ok(Written { wgsl, begin }) };
         let end = wgsl[start..].find("\n}\n").map_or(wgsl.len(), |end| start + end + 3);
-        Ok(format!("{}{}", &wgsl[..start], &wgsl[end..]))
+        Ok(Written { wgsl: format!("{}{}", &wgsl[..start], &wgsl[end..]), begin })
     }
 
     /// Nothing has a name that is taken, or that another file's may have.

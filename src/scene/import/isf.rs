@@ -1,10 +1,10 @@
 //! The Interactive Shader Format, version 2: GLSL behind a comment in JSON that says what it is given. https://isf.video
 
 use super::super::fault::ScriptFault;
-use super::glsl::{Glsl, global};
+use super::glsl::{Glsl, Written, global};
 use super::lexer::{change, has, place_of, without_comments};
-use super::texture::{NOISE, Texture, Textures, letter, letters};
-use super::{Choices, Imported, Knob};
+use super::texture::{NOISE, PIXEL, Texture, Textures, letter, letters};
+use super::{Choices, Imported, Knob, vertex};
 use naga::keywords::wgsl::RESERVED;
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,6 +15,11 @@ const PARAM_MAX: usize = 28;
 const KNOBS_MAX: usize = 32;
 /// Most passes that become buffers.
 const BUFFERS_MAX: usize = 4;
+
+/// A point whose range is at least this many pixels is in those of the picture.
+const PICTURE_MIN: f64 = 256.0;
+/// The picture of which a file means the pixels where it does not say it: that of the scene that is made.
+const PICTURE: [f64; 2] = [1_920.0, 1_080.0];
 
 /// What a file says of itself.
 #[derive(Debug, Default, Deserialize)]
@@ -52,17 +57,17 @@ const COORD: &str = "moongate_coord";
 
 /// The names of ISF: the type in GLSL, the name, and what it is here, in WGSL.
 const NAMES: [(&str, &str, &str); 7] = [
-    ("vec2", "RENDERSIZE", "engine.canvas"),
+    ("vec2", "RENDERSIZE", "engine.resolution"),
     ("float", "TIME", "engine.now"),
     ("float", "TIMEDELTA", "engine.dt"),
-    ("int", "FRAMEINDEX", "i32(engine.now * 60.0)"),
+    ("int", "FRAMEINDEX", "i32(engine.frame)"),
     ("vec4", "DATE", "vec4f(2026.0, 1.0, 1.0, engine.here.hour * 3600.0)"),
-    ("vec2", "isf_FragNormCoord", "vec2f(at.x, engine.canvas.y - at.y) / engine.canvas"),
-    ("vec2", "vv_FragNormCoord", "vec2f(at.x, engine.canvas.y - at.y) / engine.canvas"),
+    ("vec2", "isf_FragNormCoord", "moongate_pixel(at) / engine.resolution"),
+    ("vec2", "vv_FragNormCoord", "moongate_pixel(at) / engine.resolution"),
 ];
 
 fn header(source: &str) -> Option<&str> {
-    let (_, rest) = source.trim_start_matches('\u{feff}').trim_start().strip_prefix("/*").map(|rest| ("", rest))?;
+    let (_, rest) = source.trim_start().strip_prefix("/*").map(|rest| ("", rest))?;
     let (json, _) = rest.split_once("*/")?;
     json.trim_start().starts_with('{').then_some(json)
 }
@@ -163,18 +168,16 @@ impl Given {
                     .push(format!("{name} is a colour: red, green, blue and alpha, 0 to 1, in scene.js"));
             }
             "point2D" => {
-                // In pixels, unless what is said of it is a part of 1.
-                let (begins, most) = (numbers(&input.default), numbers(&input.max));
-                let within = |numbers: &[f64]| !numbers.is_empty() && numbers.iter().all(|number| number.abs() <= 1.0);
-                let fractions = within(&most) || within(&begins) && begins.iter().any(|number| number.fract() != 0.0);
-                declare("vec2", "vec2f", "PARAM");
-                let value = if fractions {
-                    "[somebody.x / canvas.width, 1 - somebody.y / canvas.height]"
-                } else {
-                    "[somebody.x, canvas.height - somebody.y]"
+                let (value, rest) = point(input);
+                declare("vec2", "vec2f", &value);
+                let nth = match self.imported.points.len() {
+                    0 => "somebody",
+                    _ => "somebody else",
                 };
-                self.imported.given.push((param, value.into()));
-                self.imported.notes.push(format!("{name} is where somebody touches or walks by, of either city"));
+                self.imported.notes.push(format!(
+                    "{name} is where {nth} touches or walks by, of either city; it rests at {rest:?} of the picture while nobody does"
+                ));
+                self.imported.points.push((param, rest));
             }
             "image" => self.images.push(name.clone()),
             other => {
@@ -184,6 +187,41 @@ impl Given {
         }
         Ok(())
     }
+}
+
+/// What a point is in WGSL, of PARAM, which is from 0 to 1, from the left and from below; and where it rests. In ISF it is in
+/// pixels, unless the file says from where to where.
+fn point(input: &Input) -> (String, [f64; 2]) {
+    let pair = |value: &Value| match numbers(value)[..] {
+        [x, y, ..] => Some([x, y].map(|number| number.clamp(-1e9, 1e9))),
+        _ => None,
+    };
+    let (min, max, rest) = (pair(&input.min), pair(&input.max), pair(&input.default));
+    let pixels = "PARAM * engine.resolution".to_owned();
+    let part = |of: [f64; 2], from: [f64; 2], to: [f64; 2]| {
+        [0, 1].map(|i| if to[i] == from[i] { 0.0 } else { (of[i] - from[i]) / (to[i] - from[i]) })
+    };
+    let (value, rest) = match (min.unwrap_or([0.0; 2]), max, rest) {
+        // As large as a picture.
+        (min, Some(max), rest) if min == [0.0; 2] && max.iter().all(|side| *side >= PICTURE_MIN) => {
+            (pixels, rest.map(|rest| part(rest, min, max)))
+        }
+        (min, Some(max), rest) => {
+            let [a, b] = [min, max].map(|[x, y]| format!("vec2f({x:?}, {y:?})"));
+            let whole = min == [0.0; 2] && max == [1.0; 2];
+            let value = if whole { "PARAM".into() } else { format!("mix({a}, {b}, PARAM)") };
+            (value, rest.map(|rest| part(rest, min, max)))
+        }
+        (_, None, Some(rest)) if rest.iter().any(|side| side.abs() > 1.0) => {
+            (pixels, Some(part(rest, [0.0; 2], PICTURE)))
+        }
+        // A fraction; a corner is one of the picture.
+        (_, None, rest) if rest.is_some_and(|rest| rest.iter().any(|side| side.fract() != 0.0)) => {
+            ("PARAM".into(), rest)
+        }
+        (_, None, rest) => (pixels, rest),
+    };
+    (value, rest.unwrap_or([0.5; 2]).map(|side| (side * 1e4).round() / 1e4))
 }
 
 /// How much smaller than the canvas a pass is, where it says so as a plain part of it.
@@ -228,13 +266,18 @@ pub(super) fn import(file: &str, source: &str, choices: &Choices) -> Result<Impo
     let names: Vec<String> = given.images.iter().cloned().chain(own.iter().map(|(name, _)| name.clone())).collect();
 
     let plain = tidy(&without_comments(source));
+    if let Some(name) = vertex::handed(&plain, ["varying", "in"]).into_iter().next() {
+        let from = choices.vertex.as_ref().map_or("a vertex shader", |(file, _)| file.as_str());
+        let problem = format!("takes `{name}` from {from}, and a scene's shader has no vertices");
+        return Err(fault(&name, problem, "work it out from isf_FragNormCoord in main()"));
+    }
     let textures = Textures::new((file, &plain), &names, &own, choices, "")?;
     let body = textures.rewrite(&plain);
     let mut set: Vec<(String, String)> =
         NAMES.iter().map(|(_, name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     set.push(("PASSINDEX".into(), "index".into()));
     set.extend(given.set);
-    let coord = (COORD.to_owned(), "vec4f(at.x, engine.canvas.y - at.y, 0.0, 1.0)".to_owned());
+    let coord = (COORD.to_owned(), "vec4f(moongate_pixel(at), 0.0, 1.0)".to_owned());
     set.insert(0, coord);
     let mut globals: Vec<String> = set.iter().map(|(name, _)| name.clone()).collect();
     globals.push(COLOUR.into());
@@ -244,7 +287,7 @@ pub(super) fn import(file: &str, source: &str, choices: &Choices) -> Result<Impo
     }
     head += &given.declared;
     head += &textures.declarations("RENDERSIZE", Some(COORD));
-    let wgsl = Glsl { file, head, body: &body, prefix: "", globals: &globals }.wgsl()?;
+    let Written { wgsl, begin } = Glsl { file, head, body: &body, prefix: "", globals: &globals }.wgsl()?;
     let mut shader = textures.look(&wgsl);
     let set: String = set
         .iter()
@@ -252,8 +295,9 @@ pub(super) fn import(file: &str, source: &str, choices: &Choices) -> Result<Impo
         .map(|(index, (name, value))| format!("    {} = {value};\n", global("", index, name)))
         .collect();
     let colour = global("", globals.len() - 1, COLOUR);
-    shader +=
-        &format!("\nfn image(at: vec2f, index: i32) -> vec4f {{\n{set}    isf_main();\n    return {colour};\n}}\n",);
+    shader += &format!(
+        "\nfn image(at: vec2f, index: i32) -> vec4f {{\n{set}{begin}    isf_main();\n    return {colour};\n}}\n",
+    );
     for (index, (number, _)) in header.passes.iter().enumerate().filter(|(_, pass)| !pass.target.is_empty()).enumerate()
     {
         shader += &format!("fn buffer_{}(at: vec2f) -> vec4f {{ return image(at, {number}); }}\n", letter(index));
@@ -267,10 +311,14 @@ pub(super) fn import(file: &str, source: &str, choices: &Choices) -> Result<Impo
     if !given.members.is_empty() {
         shader.insert_str(0, &format!("struct Params {{ {}}}\n", given.members));
     }
+    shader += PIXEL;
     if textures.have_noise() {
         shader += NOISE;
     }
     let mut imported = given.imported;
+    if let Some((file, source)) = &choices.vertex {
+        imported.notes.extend(vertex::lost(file, source));
+    }
     if scales.iter().any(|scale| *scale != scales[0]) || scales.len() < targets.len() && !scales.is_empty() {
         imported.notes.push("all buffers have the size of the first one".into());
     }

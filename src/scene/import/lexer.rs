@@ -23,7 +23,7 @@ pub(super) fn without_comments(source: &str) -> String {
 }
 
 /// The word that a text begins with, if it begins with one.
-fn word(text: &str) -> Option<&str> {
+pub(super) fn word(text: &str) -> Option<&str> {
     let end = text.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(text.len());
     let begins = text.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_');
     begins.then(|| &text[..end])

@@ -1,10 +1,12 @@
 //! Fragments from elsewhere as shaders of a scene: Shadertoy's `mainImage`, and files in the Interactive Shader Format.
 
 mod glsl;
+mod initial;
 mod isf;
 mod lexer;
 mod shadertoy;
 mod texture;
+mod vertex;
 
 pub use texture::Texture;
 
@@ -21,6 +23,8 @@ pub struct Choices {
     pub textures: Vec<(String, Texture)>,
     /// Of Shadertoy: the file's name and the source of buffers a to d.
     pub buffers: Vec<(usize, String, String)>,
+    /// Of ISF: the name and the source of the vertex shader that belongs to the file.
+    pub vertex: Option<(String, String)>,
 }
 
 /// A number that somebody may turn.
@@ -43,6 +47,9 @@ pub struct Imported {
     pub knobs: Vec<Knob>,
     /// Other parameters of the shader: a name, and what a script says for it.
     pub given: Vec<(String, String)>,
+    /// Parameters of the shader that are places, each of another visitor: a name, and where it rests without one. From 0 to 1,
+    /// from the left and from below.
+    pub points: Vec<(String, [f64; 2])>,
     /// Who made it, as far as the file says.
     pub author: String,
     /// Under which licence, as far as it is known.

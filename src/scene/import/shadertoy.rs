@@ -1,21 +1,21 @@
 //! Shadertoy: a function `mainImage`, some names of its own, textures as channels, and other such files as buffers.
 
 use super::super::fault::ScriptFault;
-use super::glsl::{Glsl, global};
+use super::glsl::{Glsl, Written, global};
 use super::lexer::{change, has, place_of, without_comments};
-use super::texture::{NOISE, Texture, Textures, letter};
+use super::texture::{NOISE, PIXEL, Texture, Textures, letter};
 use super::{Choices, Imported};
 
 /// Names that a fragment may have: its type, what it is, and what it is here, in WGSL.
 const NAMES: [(&str, &str, &str); 9] = [
-    ("vec3", "iResolution", "vec3f(engine.canvas, 1.0)"),
+    ("vec3", "iResolution", "vec3f(engine.resolution, 1.0)"),
     ("float", "iTime", "engine.now"),
     ("float", "iGlobalTime", "engine.now"),
     ("float", "iTimeDelta", "engine.dt"),
     ("float", "iFrameRate", "1.0 / max(engine.dt, 0.001)"),
-    ("int", "iFrame", "i32(engine.now * 60.0)"),
+    ("int", "iFrame", "i32(engine.frame)"),
     ("vec4", "iMouse", "moongate_mouse()"),
-    ("vec4", "iFragCoord", "vec4f(at.x, engine.canvas.y - at.y, 0.0, 1.0)"),
+    ("vec4", "iFragCoord", "vec4f(moongate_pixel(at), 0.0, 1.0)"),
     ("vec4", "iDate", "vec4f(2026.0, 0.0, 1.0, engine.here.hour * 3600.0)"),
 ];
 const CHANNELS: usize = 4;
@@ -30,7 +30,7 @@ fn moongate_mouse() -> vec4f {
     else if engine.here.bodies > 0u { at = engine.here.body[0].zw; down = 1.0; }
     else if engine.there.bodies > 0u { at = engine.there.body[0].zw; down = 1.0; }
     if down == 0.0 { return vec4f(0.0); }
-    let up = vec2f(at.x, engine.canvas.y - at.y);
+    let up = vec2f(at.x, engine.canvas.y - at.y) / engine.canvas * engine.resolution;
     return vec4f(up, up);
 }
 ";
@@ -61,16 +61,19 @@ fn part((file, source): (&str, &str), choices: &Choices, prefix: &str) -> Result
     if has(&body, "iChannelResolution") {
         head += &format!("vec3 iChannelResolution[{CHANNELS}]; ");
         let name = global(prefix, globals.len(), "iChannelResolution");
-        set.extend((0..CHANNELS).map(|i| format!("    {name}[{i}] = vec3f(engine.canvas, 1.0);\n")));
+        set.extend(names.iter().enumerate().map(|(i, channel)| {
+            let size = textures.extent(channel).unwrap_or_else(|| "engine.resolution".into());
+            format!("    {name}[{i}] = vec3f({size}, 1.0);\n")
+        }));
         globals.push("iChannelResolution".to_owned());
     }
     head += &textures.declarations("iResolution.xy", None);
-    let wgsl = Glsl { file, head, body: &body, prefix, globals: &globals }.wgsl()?;
+    let Written { wgsl, begin } = Glsl { file, head, body: &body, prefix, globals: &globals }.wgsl()?;
     let mut wgsl = textures.look(&wgsl);
     // The colour is handed out through a pointer.
     wgsl += &format!(
-        "\nfn {prefix}image(at: vec2f) -> vec4f {{\n{set}    var colour = vec4f(0.0, 0.0, 0.0, 1.0);\n    \
-         {prefix}mainImage(&colour, vec2f(at.x, engine.canvas.y - at.y));\n    return colour;\n}}\n"
+        "\nfn {prefix}image(at: vec2f) -> vec4f {{\n{set}{begin}    var colour = vec4f(0.0, 0.0, 0.0, 1.0);\n    \
+         {prefix}mainImage(&colour, moongate_pixel(at));\n    return colour;\n}}\n"
     );
     Ok((wgsl, textures))
 }
@@ -95,7 +98,7 @@ pub(super) fn import(file: &str, source: &str, choices: &Choices) -> Result<Impo
         return Err(ScriptFault::new(file, problem, format!("say where it is: --buffer {letter}=FILE")));
     }
     image += "\nfn paint(at: vec2f) -> vec4f { return vec4f(image(at).rgb, 1.0); }\n";
-    let mut shader = format!("{buffers}{image}");
+    let mut shader = format!("{buffers}{image}{PIXEL}");
     if shader.contains("moongate_mouse()") {
         shader += MOUSE;
     }

@@ -62,7 +62,8 @@ fn textures_have_something_in_their_place() {
     let buffer = "float wave(float x) { return x; }
 void mainImage(out vec4 c, in vec2 p) { c = 0.9 * texture(iChannel1, p / iResolution.xy) + wave(0.01); }";
     let buffers = vec![(0, "a.glsl".into(), buffer.into())];
-    let imported = import("x.glsl", source, &Choices { textures, buffers }).unwrap_or_else(|fault| panic!("{fault}"));
+    let imported = import("x.glsl", source, &Choices { textures, buffers, ..Choices::default() })
+        .unwrap_or_else(|fault| panic!("{fault}"));
     let looks = ["return moongate_noise(at);", "return read_a("];
     assert!(looks.iter().all(|look| imported.shader.contains(look)), "{}", imported.shader);
     assert!(
@@ -127,6 +128,125 @@ fn a_file_of_isf_is_a_shader_with_dials() {
 }
 
 #[test]
+fn frames_and_pixels_are_those_of_what_is_painted() {
+    let source = "void mainImage(out vec4 c, in vec2 p) {
+  vec4 was = texelFetch(iChannel1, ivec2(p), 0) + texelFetch(iChannel0, textureSize(iChannel0, 0) / 2, 0);
+  c = iFrame == 0 ? vec4(p / iResolution.xy, iChannelResolution[1].xy) : was;
+}";
+    let textures = vec![("iChannel0".into(), Texture::Noise), ("iChannel1".into(), Texture::Buffer(1))];
+    let buffers = vec![(1, "b.glsl".into(), source.into())];
+    let choices = Choices { textures, buffers, ..Choices::default() };
+    let shader = import("x.glsl", source, &choices).unwrap_or_else(|fault| panic!("{fault}")).shader;
+    for part in [
+        " = i32(engine.frame);",
+        " = vec3f(engine.resolution, 1.0);",
+        "mainImage(&colour, moongate_pixel(at));",
+        "return texel_b(vec2i(at.x, i32(size_b().y) - 1 - at.y));",
+        "return size_b();",
+        "[1] = vec3f(moongate_b_extent_b(), 1.0);",
+        "return vec2f(256.0);",
+    ] {
+        assert!(shader.contains(part), "{part}: {shader}");
+    }
+    assert!(!shader.contains("engine.now * 60") && !shader.contains("engine.canvas.y"), "{shader}");
+    let isf =
+        of("/*{}*/ void main() { gl_FragColor = vec4(gl_FragCoord.xy / RENDERSIZE, float(FRAMEINDEX), 1.0); }").shader;
+    assert!(isf.contains(" = i32(engine.frame);") && isf.contains(" = engine.resolution;"), "{isf}");
+}
+
+/// naga's reader drops them: the variables would be 0.
+#[test]
+fn what_is_not_constant_at_first_is_set_before_anything_is_painted() {
+    let source = "#define R iResolution
+float ratio = R.x / R.y, half_of = ratio * 0.5;
+vec2 turned = normalize(vec2(1.0, 2.0)), at[2] = vec2[2](iMouse.xy, turned);
+const float wide = iResolution.x;
+const float tall = wide / ratio;
+vec3 picked = iTime > 1.0 ? vec3(1.0) : vec3(tall);
+void mainImage(out vec4 c, in vec2 p) { c = vec4(half_of, at[1].x, picked.x, 1.0); }";
+    let shader = of(source).shader;
+    let begins: Vec<usize> = ('a'..='e')
+        .map(|letter| shader.find(&format!("    moongate_begin_{letter}();\n")).unwrap_or_else(|| panic!("{shader}")))
+        .collect();
+    assert!(begins.is_sorted(), "{begins:?}");
+    let set = shader.find("moongate_iResolution").and_then(|_| shader.find(" = vec3f(engine.resolution"));
+    assert!(set.is_some_and(|set| set < begins[0]), "{shader}");
+    for stored in ["ratio = (", "half_of = (", "turned = normalize(", "wide = ", "tall = (", "picked = "] {
+        assert!(shader.contains(stored), "{stored}: {shader}");
+    }
+    let isf =
+        of("/*{}*/ float ratio = RENDERSIZE.x / RENDERSIZE.y; void main() { gl_FragColor = vec4(ratio); }").shader;
+    assert!(isf.contains("    moongate_begin_a();\n    isf_main();"), "{isf}");
+    // A constant stays one, and what is left out by the preprocessor is not called.
+    let shader = of("const int N = 2;\n#ifdef NOT\nfloat x = iTime;\n#endif
+void mainImage(out vec4 c, in vec2 p) { float a[N]; a[0] = p.x; a[1] = p.y; c = vec4(a[0], a[1], 0.0, 1.0); }")
+    .shader;
+    assert!(!shader.contains("moongate_begin"), "{shader}");
+}
+
+#[test]
+fn each_point_is_another_visitor_and_rests_where_the_file_says() {
+    let inputs = [
+        ("first", r#""DEFAULT": [0.25, 0.75], "MIN": [0, 0], "MAX": [1, 1]"#, "params.first;", [0.25, 0.75]),
+        (
+            "side",
+            r#""DEFAULT": [0, 0.5], "MIN": [-1, -1], "MAX": [1, 1]"#,
+            "mix(vec2f(-1.0, -1.0), vec2f(1.0, 1.0), params.side);",
+            [0.5, 0.75],
+        ),
+        ("dots", r#""DEFAULT": [480, 810]"#, "params.dots * engine.resolution;", [0.25, 0.75]),
+        (
+            "large",
+            r#""DEFAULT": [320, 90], "MIN": [0, 0], "MAX": [640, 360]"#,
+            "params.large * engine.resolution;",
+            [0.5, 0.25],
+        ),
+        ("corner", r#""DEFAULT": [0, 1]"#, "params.corner * engine.resolution;", [0.0, 1.0]),
+        ("bare", r#""LABEL": "x""#, "params.bare * engine.resolution;", [0.5, 0.5]),
+        (
+            "flat",
+            r#""DEFAULT": [3, 3], "MIN": [3, 0], "MAX": [3, 6]"#,
+            "mix(vec2f(3.0, 0.0), vec2f(3.0, 6.0), params.flat);",
+            [0.0, 0.5],
+        ),
+    ];
+    let json: Vec<String> = inputs
+        .iter()
+        .map(|(name, more, ..)| format!("{{\"NAME\": \"{name}\", \"TYPE\": \"point2D\", {more}}}"))
+        .collect();
+    let sum: Vec<&str> = inputs.iter().map(|(name, ..)| *name).collect();
+    let source = format!(
+        "/*{{\"INPUTS\": [{}]}}*/\nvoid main() {{ gl_FragColor = vec4({}, 0.0, 1.0); }}",
+        json.join(","),
+        sum.join(" + ")
+    );
+    let imported = of(&source);
+    for (index, (name, _, set, rest)) in inputs.into_iter().enumerate() {
+        // A name that WGSL has for itself is another one.
+        let param = &imported.points[index].0;
+        let set = set.replace(&format!("params.{name}"), &format!("params.{param}"));
+        assert!(imported.shader.contains(&format!(" = {set}")), "{set}: {}", imported.shader);
+        assert_eq!(imported.points[index].1, rest, "{name}");
+    }
+    assert!(imported.notes.iter().any(|note| note.starts_with("side is where somebody else touches")), "{imported:?}");
+}
+
+#[test]
+fn a_vertex_shader_that_is_left_out_is_said_to_be() {
+    let vertex = |source: &str| Choices { vertex: Some(("x.vs".into(), source.into())), ..Choices::default() };
+    let plain = "/*{}*/ void main() { gl_FragColor = vec4(1.0); }";
+    let moves = vertex("void main() { isf_vertShaderInit(); gl_Position.x *= TIME; }");
+    let imported = import("x.fs", plain, &moves).unwrap_or_else(|fault| panic!("{fault}"));
+    assert!(imported.notes.iter().any(|note| note.starts_with("x.vs is left out: it moves")), "{:?}", imported.notes);
+    let passes = import("x.fs", plain, &vertex("void main() { isf_vertShaderInit(); }")).expect("it is sound");
+    assert!(passes.notes.is_empty(), "{:?}", passes.notes);
+    let takes = "/*{}*/\n#if __VERSION__ <= 120\nvarying vec2 left_coord;\n#else\nin vec2 left_coord;\n#endif
+void main() { gl_FragColor = vec4(left_coord, 0.0, 1.0); }";
+    let fault = import("x.fs", takes, &moves).expect_err("there is no such thing");
+    assert!(fault.problem.contains("`left_coord` from x.vs") && fault.place == Some((3, 14)), "{fault}");
+}
+
+#[test]
 fn what_isf_has_and_a_scene_has_not_is_said() {
     let filter =
         ISF.replace("\"TYPE\": \"event\"", "\"TYPE\": \"image\"").replace("(hit ? 0.1 : 0.0)", "IMG_THIS_PIXEL(hit)");
@@ -142,7 +262,7 @@ fn what_is_given_arrives_whatever_else_has_its_name() {
 vec3 image(vec2 p) { return vec3(p, 0.0); }
 void mainImage(out vec4 c, in vec2 p) { c = vec4(map(vec3(p, 1.0), iTime) * image(gl_FragCoord.xy), iResolution.x); }";
     let shader = of(source).shader;
-    for set in ["moongate_iTime_b = engine.now;", "moongate_iFragCoord_c = vec4f(at.x", "fn own_image("] {
+    for set in ["moongate_iTime_b = engine.now;", "moongate_iFragCoord_c = vec4f(moongate_pixel(at)", "fn own_image("] {
         assert!(shader.contains(set), "{set}: {shader}");
     }
     let inputs = [

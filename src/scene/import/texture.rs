@@ -69,6 +69,48 @@ const READS: [(&str, &str); 12] = [
     ("IMG_SIZE", "size"),
 ];
 
+/// Columns and rows of noise.
+const NOISE_SIDE: &str = "256.0";
+
+impl Texture {
+    /// What gives a colour for fractions of it, in WGSL. Elsewhere y goes up.
+    fn look(self) -> String {
+        let at = "vec2f(at.x, 1.0 - at.y) * engine.canvas";
+        match self {
+            Self::Noise => "    return moongate_noise(at);".to_owned(),
+            Self::Previous => format!("    return previous({at});"),
+            Self::Here => format!("    return vec4f(vec3f(body_here({at})), 1.0);"),
+            Self::There => format!("    return vec4f(vec3f(body_there({at})), 1.0);"),
+            Self::Buffer(buffer) => format!("    return read_{}({at});", letter(buffer)),
+        }
+    }
+
+    /// What gives one of its pixels. Beyond the edges of a buffer or of a picture is nothing, as in a browser.
+    fn fetch(self, look: &str, extent: &str) -> String {
+        let within = format!("    let place = (vec2f(at) + 0.5) / {extent}();");
+        match self {
+            Self::Noise => format!("{within}\n    return {look}(place);"),
+            Self::Previous | Self::Here | Self::There => format!(
+                "{within}\n    if any(place < vec2f(0.0)) || any(place > vec2f(1.0)) {{ return vec4f(0.0); }}\n    \
+                 return {look}(place);"
+            ),
+            Self::Buffer(buffer) => {
+                let letter = letter(buffer);
+                format!("    return texel_{letter}(vec2i(at.x, i32(size_{letter}().y) - 1 - at.y));")
+            }
+        }
+    }
+
+    /// How large it is, in its pixels.
+    fn extent(self) -> String {
+        match self {
+            Self::Noise => format!("    return vec2f({NOISE_SIDE});"),
+            Self::Previous | Self::Here | Self::There => "    return round(engine.canvas * engine.pixel);".to_owned(),
+            Self::Buffer(buffer) => format!("    return size_{}();", letter(buffer)),
+        }
+    }
+}
+
 /// The textures of one file, and the sources in which they are looked at.
 pub(super) struct Textures {
     /// By their names in the file.
@@ -108,6 +150,12 @@ impl Textures {
         format!("moongate_{}{way}_{}", self.prefix, letters(index))
     }
 
+    /// What gives the size of a texture in its pixels, in WGSL, if it is one.
+    pub fn extent(&self, name: &str) -> Option<String> {
+        let index = self.known.iter().position(|(known, _)| known == name)?;
+        Some(format!("{}()", self.function(index, "extent")))
+    }
+
     /// The buffers that are looked at.
     pub fn buffers(&self) -> impl Iterator<Item = usize> {
         self.known
@@ -126,20 +174,23 @@ impl Textures {
         })
     }
 
-    /// Declarations in GLSL, on one line. What looks is put in afterwards, in WGSL.
+    /// Declarations in GLSL, on one line. What looks, what fetches a texel and how large a texture is are put in afterwards,
+    /// in WGSL.
     /// `size` is what GLSL calls the size of the picture, `coord` the place of the pixel, where there is a name for it.
     pub fn declarations(&self, size: &str, coord: Option<&str>) -> String {
         let mut glsl = String::new();
         for index in 0..self.known.len() {
-            let [look, unit, pixel, texel, this, sized] =
-                ["look", "unit", "pixel", "texel", "this", "size"].map(|way| self.function(index, way));
+            let [look, fetch, extent] = ["look", "fetch", "extent"].map(|way| self.function(index, way));
+            let [unit, pixel, texel, this, sized] =
+                ["unit", "pixel", "texel", "this", "size"].map(|way| self.function(index, way));
             glsl += &format!(
-                "vec4 {look}(vec2 at) {{ return vec4(at, 0.0, 1.0); }} vec4 {unit}(vec2 at) {{ return {look}(at); }} \
-                 vec4 {unit}(vec2 at, float lod) {{ return {look}(at); }} \
+                "vec4 {look}(vec2 at) {{ return vec4(at, 0.0, 1.0); }} vec4 {fetch}(ivec2 at) {{ return vec4(at, 0.0, 1.0); }} \
+                 vec2 {extent}() {{ return vec2(1.0); }} \
+                 vec4 {unit}(vec2 at) {{ return {look}(at); }} vec4 {unit}(vec2 at, float lod) {{ return {look}(at); }} \
                  vec4 {unit}(vec2 at, vec2 dx, vec2 dy) {{ return {look}(at); }} \
-                 vec4 {pixel}(vec2 at) {{ return {look}(at / {size}); }} \
-                 vec4 {texel}(ivec2 at, int lod) {{ return {look}((vec2(at) + 0.5) / {size}); }} \
-                 ivec2 {sized}(int lod) {{ return ivec2({size}); }} vec2 {sized}() {{ return {size}; }} "
+                 vec4 {pixel}(vec2 at) {{ return {look}(at / {extent}()); }} \
+                 vec4 {texel}(ivec2 at, int lod) {{ return {fetch}(at); }} \
+                 ivec2 {sized}(int lod) {{ return ivec2({extent}()); }} vec2 {sized}() {{ return {extent}(); }} "
             );
             if let Some(coord) = coord {
                 glsl += &format!("vec4 {this}() {{ return {look}({coord}.xy / {size}); }} ");
@@ -148,24 +199,23 @@ impl Textures {
         glsl
     }
 
-    /// The WGSL, in which each texture's function looks at what stands in for it.
+    /// The WGSL, in which each texture's functions look at what stands in for it.
     pub fn look(&self, wgsl: &str) -> String {
         let mut wgsl = wgsl.to_owned();
         for (index, (name, texture)) in self.known.iter().enumerate() {
-            let head = format!("fn {}(", self.function(index, "look"));
-            let Some(start) = wgsl.find(&head) else { continue };
-            let end = wgsl[start..].find("\n}").map_or(wgsl.len(), |end| start + end + 2);
-            // Elsewhere y goes up.
-            let at = "vec2f(at.x, 1.0 - at.y) * engine.canvas";
-            let body = match texture {
-                Texture::Noise => "    return moongate_noise(at);".to_owned(),
-                Texture::Previous => format!("    return previous({at});"),
-                Texture::Here => format!("    return vec4f(vec3f(body_here({at})), 1.0);"),
-                Texture::There => format!("    return vec4f(vec3f(body_there({at})), 1.0);"),
-                Texture::Buffer(buffer) => format!("    return read_{}({at});", letter(*buffer)),
-            };
-            let function = format!("// {name}\n{head}at: vec2f) -> vec4f {{\n{body}\n}}");
-            wgsl.replace_range(start..end, &function);
+            let [look, fetch, extent] = ["look", "fetch", "extent"].map(|way| self.function(index, way));
+            let functions = [
+                (&look, "at: vec2f) -> vec4f", texture.look()),
+                (&fetch, "at: vec2i) -> vec4f", texture.fetch(&look, &extent)),
+                (&extent, ") -> vec2f", texture.extent()),
+            ];
+            for (function, signature, body) in functions {
+                let head = format!("fn {function}(");
+                let Some(start) = wgsl.find(&head) else { continue };
+                let end = wgsl[start..].find("\n}").map_or(wgsl.len(), |end| start + end + 2);
+                let function = format!("// {name}\n{head}{signature} {{\n{body}\n}}");
+                wgsl.replace_range(start..end, &function);
+            }
         }
         wgsl
     }
@@ -175,6 +225,14 @@ impl Textures {
         self.known.iter().any(|(_, texture)| *texture == Texture::Noise)
     }
 }
+
+/// The middle of the pixel that is painted, as elsewhere: from the left and from below.
+pub(super) const PIXEL: &str = "
+fn moongate_pixel(at: vec2f) -> vec2f {
+    let pixel = floor(at / engine.canvas * engine.resolution) + 0.5;
+    return vec2f(pixel.x, engine.resolution.y - pixel.y);
+}
+";
 
 /// What `noise` looks at: as smooth as a texture of 256 by 256 random colours that repeats.
 pub(super) const NOISE: &str = "

@@ -167,7 +167,7 @@ impl Artist<'_> {
         let of_engine =
             line.and_then(|line| self.source.lines().nth(line as usize - 1)).is_some_and(|l| l.contains("engine."));
         if problem.starts_with("invalid field accessor") && of_engine {
-            let has = "canvas, now, pixel, dt, linked, delay, here and there";
+            let has = "canvas, now, pixel, dt, linked, delay, resolution, frame, here and there";
             return self.fault(line, format!("{problem}; `engine` has {has}"));
         }
         self.fault(line, problem)

@@ -1,0 +1,85 @@
+//! The vertex shader that may stand beside a file of ISF: a scene has none, so what it does is said not to be done.
+
+use super::lexer::{change, without_comments};
+
+/// What is beside a plain `main`, without spaces.
+const PLAIN: [&str; 4] = ["isf_vertShaderInit();", "vv_vertShaderInit();", "void", "main"];
+
+/// Words that may stand before the others of a declaration.
+const QUALIFIERS: [&str; 6] = ["flat", "smooth", "centroid", "highp", "mediump", "lowp"];
+
+/// What a vertex shader does and a scene does not, if it does more than to cover the canvas.
+pub(super) fn lost(file: &str, source: &str) -> Option<String> {
+    let plain = without_comments(source);
+    let body: String = plain.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    let squeezed: String = body.chars().filter(|letter| !letter.is_whitespace()).collect();
+    let left = PLAIN.iter().fold(squeezed, |left, word| left.replace(word, ""));
+    if left.chars().all(|letter| "(){};".contains(letter)) {
+        return None;
+    }
+    let does = match (sets(&plain, "gl_Position"), handed(&plain, ["varying", "out"])) {
+        (true, names) if names.is_empty() => "moves the corners of the picture".to_owned(),
+        (true, names) => format!("moves the corners of the picture, and hands on {}", names.join(", ")),
+        (false, names) if names.is_empty() => "does more than to cover the picture".to_owned(),
+        (false, names) => format!("hands on {}", names.join(", ")),
+    };
+    Some(format!("{file} is left out: it {does}, and a scene's shader has no vertices; do it in the fragment shader"))
+}
+
+/// True where something is put into a variable.
+fn sets(plain: &str, name: &str) -> bool {
+    let mut found = false;
+    change(plain, |word, rest| {
+        if word == name {
+            let rest = rest.trim_start();
+            let rest = rest.strip_prefix('.').map_or(rest, |rest| rest.trim_start_matches(char::is_alphanumeric));
+            let rest = rest.trim_start().trim_start_matches(['+', '-', '*', '/']);
+            found |= rest.starts_with('=') && !rest.starts_with("==");
+        }
+        None
+    });
+    found
+}
+
+/// Names that one shader hands to the other: they are declared behind one of these words.
+pub(super) fn handed(plain: &str, behind: [&str; 2]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for statement in plain.split([';', '{', '}']) {
+        // A directive ends with its line.
+        let words = statement.lines().filter(|line| !line.trim_start().starts_with('#')).flat_map(|line| {
+            line.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').filter(|word| !word.is_empty())
+        });
+        let mut words = words.filter(|word| !QUALIFIERS.contains(word));
+        if words.next().is_none_or(|word| !behind.contains(&word)) {
+            continue;
+        }
+        // Behind its type; an array's size is none.
+        for name in words.skip(1).filter(|word| !word.starts_with(|letter: char| letter.is_ascii_digit())) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_does_more_is_told() {
+        for plain in [
+            "void main() { isf_vertShaderInit(); }",
+            "#version 120\n// nothing\nvoid main(void)\n{\n\tvv_vertShaderInit();\n}\n",
+            "",
+        ] {
+            assert_eq!(lost("a.vs", plain), None);
+        }
+        let moves = "void main() { isf_vertShaderInit(); gl_Position.xy *= 2.0; }";
+        assert!(lost("a.vs", moves).is_some_and(|said| said.starts_with("a.vs is left out: it moves the corners")));
+        let hands = "#if __VERSION__ <= 120\nvarying vec2 left, right;\nvarying vec2 offsets[5];\n#else\nout vec2 left;\n#endif\n\
+                     void main() { isf_vertShaderInit(); left = isf_FragNormCoord - 0.1; }";
+        assert!(lost("a.vs", hands).is_some_and(|said| said.contains("it hands on left, right, offsets,")));
+    }
+}
