@@ -600,7 +600,8 @@ declare module "moongate" {
      * Its arrays, large structs and `var<private>` take at most 4 KiB a pixel. Other address spaces, bindings, `override` and
      * entry points of its own are refused.
      *
-     * One that takes the GPU longer than 50 ms a picture is not drawn, which rehearsal says, and is tried again later.
+     * One that takes the GPU longer than 50 ms a picture is not drawn, which rehearsal says, and is tried again later; nor is
+     * one that the graphics driver has not made ready in 2 s. Until a shader that was saved is ready, the scene before goes on.
      *
      * `draw.shader("night.wgsl", { sun: 1 })`
      */

@@ -182,3 +182,32 @@ export function frame() {
     let text = said(&check(kind.path()));
     assert!(text.contains("nobody is named") && text.contains("there is no licence"), "{text}");
 }
+
+#[test]
+fn a_check_prints_its_table_when_a_scene_was_stopped() {
+    let endless = scene(
+        "import { draw } from \"moongate\";
+let count = 0;
+export function frame() {
+  draw.background(\"#102030\");
+  if (++count > 140) [].reverse.call({ length: 2 ** 53 - 1 });
+}",
+    );
+    let output = moongate(&["check", path(endless.path()), "--frames", "150"]);
+    let text = said(&output);
+    assert!(!output.status.success(), "{text}");
+    for what in [
+        "ms median",
+        "nobody ",
+        "forty ",
+        "hands ",
+        "nobody: it was stopped after 2.3 s: scene.js: a frame did not end",
+    ] {
+        assert!(text.contains(what), "{what}\n{text}");
+    }
+    // What was not seen to its end is not compared.
+    assert!(!text.contains("fingers change nothing"), "{text}");
+    // Nor is a table missing where no script was loaded.
+    let text = said(&moongate(&["check", path(scene("export function frame() {").path()), "--frames", "130"]));
+    assert!(text.contains("ms median") && text.contains("nobody: it was stopped after 0.0 s: scene.js:1:"), "{text}");
+}

@@ -315,6 +315,18 @@ fn a_loop_without_an_end_ends_and_the_next_frame_is_drawn() {
     }
 }
 
+/// In virtual time a busy machine is given more, until it is known that it was not the machine.
+#[test]
+fn a_frame_is_stopped_after_all_of_its_budgets() {
+    let (_dir, start) = folder(&scene("if (now === 1) { for (;;) {} } draw.circle(1, 2, 3);"));
+    let mut host = Host::load(&Start { budgets: 3, ..start }, ticking()).unwrap_or_else(|fault| panic!("{fault}"));
+    for limit in ["102 ms", "34 ms", "34 ms"] {
+        let fault = see(&mut host, &at(1.0)).fault.expect("it does not end");
+        assert!(fault.problem.contains(&format!("ran longer than {limit}")), "{fault}");
+        assert_eq!(picture(&mut host, &at(2.0)).items.len(), 1);
+    }
+}
+
 #[test]
 fn a_script_cannot_catch_its_own_end() {
     let (_dir, start) =

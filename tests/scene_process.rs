@@ -3,8 +3,8 @@
 mod common;
 
 use moongate::device::folder::Folder;
-use moongate::device::scene_process::{SceneCommand, SceneProcess};
-use moongate::scene::{Picture, Sees};
+use moongate::device::scene_process::{SceneAlone, SceneCommand, SceneProcess};
+use moongate::scene::{Edition, FromScene, Picture, Sees};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -294,4 +294,26 @@ fn an_edition_that_soon_fails_gives_way_to_the_one_that_worked() {
     assert!(show.shows(2, 2 * SECOND), "{:?}", show.process.status());
     assert!(show.shows(1, 3 * SECOND), "{:?}", show.process.status());
     assert!(show.process.status().refused.is_some());
+}
+
+/// Nobody but a busy machine has stopped it.
+#[test]
+fn a_process_that_sleeps_is_waited_for_in_virtual_time() {
+    let dir = common::folder(GOOD);
+    let mut bytes = [Vec::new(), Vec::new()];
+    let frame =
+        FromScene::Frame { picture: Some(Picture::default()), acts: vec![], kept: vec![], fault: None, took_us: 1 };
+    for (bytes, message) in bytes.iter_mut().zip([FromScene::Ready { unjailed: None }, frame]) {
+        moongate::scene::write(bytes, &message).expect("it can be written");
+    }
+    for (bytes, name) in bytes.iter().zip(["ready", "frame"]) {
+        std::fs::write(dir.path().join(name), bytes).expect("written");
+    }
+    let path = dir.path().display();
+    let script = format!("cat '{path}/ready'; sleep 2.2; cat '{path}/frame'; sleep 20");
+    let command = SceneCommand { program: "/bin/sh".into(), arguments: vec!["-c".into(), script] };
+    let edition = Arc::new(Edition::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}")));
+    let mut scene = SceneAlone::start(&command, &common::setting(), edition).unwrap_or_else(|fault| panic!("{fault}"));
+    let answer = scene.ask(1, 0, "{}".into()).unwrap_or_else(|fault| panic!("{fault}"));
+    assert!(answer.picture.is_some());
 }

@@ -3,10 +3,11 @@
 use crate::device::decode::Decoder;
 use crate::device::jail::UNJAILED;
 use crate::device::scene_process::SceneCommand;
+use crate::device::steps::AGAIN;
 use crate::files::{Files, Unread};
 use crate::manifest::{Installation, city};
 use crate::preview::{FRAMES, Plan, Scenario, Seen};
-use crate::scene::Edition;
+use crate::scene::{Edition, STOP_MS};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ const TYPES: &str = include_str!("../../assets/moongate.d.ts");
 const TYPES_MAX: u64 = 1 << 20;
 
 const COLUMNS: &str = "\
-ms mean, longest: what the script takes for a picture; things: in the fullest picture; people: how much of the time somebody
+ms median, longest: what the script takes for a picture; things: in the fullest picture; people: how much of the time somebody
 is here; twin: how much of it the other city is linked. Without a twin: empty is nobody, bodies are people who touch nothing,
 hands are touches of people whom no camera sees. The last two are compared with the first: each has to change something.";
 
@@ -81,13 +82,13 @@ fn check(arguments: &Arguments) -> Result<bool, Failure> {
     let all: Vec<Scenario> = Scenario::checked().collect();
     let seconds = arguments.frames / crate::preview::FRAME_RATE;
     eprintln!("{} situations of {seconds} s each; where no GPU draws that takes some minutes", all.len());
-    let seen = play(&plan, &all, arguments.frames)?;
-    println!("\n{:<10} {:>8} {:>8} {:>8} {:>8} {:>8}", "", "ms mean", "longest", "things", "people", "twin");
+    let seen = play(&plan, &all, arguments.frames);
+    println!("\n{:<10} {:>9} {:>8} {:>8} {:>8} {:>8}", "", "ms median", "longest", "things", "people", "twin");
     for (scenario, seen) in all.iter().zip(&seen) {
         let percent = |frames: u64| format!("{:.0} %", 100.0 * frames as f64 / f64::from(arguments.frames));
-        let [mean, longest] = seen.script_ms;
+        let [median, longest] = seen.script_ms;
         let (people, twin) = (percent(seen.people[0].max(seen.people[1])), percent(u64::from(seen.linked)));
-        println!("{:<10} {mean:>8.2} {longest:>8.2} {:>8} {people:>8} {twin:>8}", scenario.name, seen.items);
+        println!("{:<10} {median:>9.2} {longest:>8.2} {:>8} {people:>8} {twin:>8}", scenario.name, seen.items);
         let of = |what: String| format!("{}: {what}", scenario.name);
         review.refused.extend(seen.refused().into_iter().map(of));
         review.advice.extend(seen.advised().into_iter().map(of));
@@ -96,17 +97,22 @@ fn check(arguments: &Arguments) -> Result<bool, Failure> {
     if let Some(missing) = seen.iter().find_map(|seen| seen.unjailed.as_ref()) {
         review.advice.push(format!("this machine: scenes are {missing}; {UNJAILED}"));
     }
-    let of = |name: &str| all.iter().position(|scenario| scenario.name == name).map(|index| &seen[index]);
+    review.too_long(&all, &seen);
+    // What was stopped cannot be compared.
+    let whole = |name: &str| {
+        let index = all.iter().position(|scenario| scenario.name == name);
+        index.map(|index| &seen[index]).filter(|seen| seen.stopped.is_none())
+    };
     review.refused.extend(script(&edition)?);
-    let (empty, bodies, hands) = (of("empty"), of("bodies"), of("hands"));
-    review.people(empty.zip(bodies), empty.zip(hands), of("one").zip(of("asleep")));
+    let (empty, bodies, hands) = (whole("empty"), whole("bodies"), whole("hands"));
+    review.people(empty.zip(bodies), empty.zip(hands), whole("one").zip(whole("asleep")));
     Ok(review.tell(&edition.installation))
 }
 
 /// Plays all situations, some at once, in their order.
-fn play(plan: &Plan, all: &[Scenario], frames: u32) -> Result<Vec<Seen>, String> {
+fn play(plan: &Plan, all: &[Scenario], frames: u32) -> Vec<Seen> {
     let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<Option<Result<Seen, String>>>> = Mutex::new(all.iter().map(|_| None).collect());
+    let done = Mutex::new(vec![Seen::default(); all.len()]);
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
@@ -115,14 +121,13 @@ fn play(plan: &Plan, all: &[Scenario], frames: u32) -> Result<Vec<Seen>, String>
                     all.get(index).map(|scenario| (index, scenario))
                 } {
                     eprintln!("{:>2} of {}: {} …", index + 1, all.len(), scenario.name);
-                    let seen = Seen::of(plan, *scenario, frames).map_err(|why| format!("{}: {why}", scenario.name));
-                    done.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(seen);
+                    let seen = Seen::of(plan, *scenario, frames);
+                    done.lock().unwrap_or_else(PoisonError::into_inner)[index] = seen;
                 }
             });
         }
     });
-    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.into_iter().map(|seen| seen.unwrap_or_else(|| Err("a situation was not looked at".into()))).collect()
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What the script names that is nowhere, in branches too that no situation came to.
@@ -170,6 +175,22 @@ impl Review {
     fn sounds(&mut self, edition: &Edition) {
         let wrong = edition.sounds.iter().filter_map(|sound| sound.sample.as_ref().err());
         self.refused.extend(wrong.map(ToString::to_string));
+    }
+
+    /// Frames that a show would have stopped. One or two may be a busy machine's.
+    fn too_long(&mut self, all: &[Scenario], seen: &[Seen]) {
+        let count: usize = seen.iter().map(|seen| seen.too_long).sum();
+        let named = |(scenario, seen): (&Scenario, &Seen)| {
+            (seen.too_long > 0).then(|| format!("{} ({})", scenario.name, seen.too_long))
+        };
+        if count > AGAIN {
+            let named: Vec<String> = all.iter().zip(seen).filter_map(named).collect();
+            self.refused.push(format!(
+                "{count} frames took longer than {STOP_MS} ms, in {}; a show stops such a frame and shows nothing of it: do less in \
+                 one frame",
+                named.join(", ")
+            ));
+        }
     }
 
     /// Whether everybody has something to do: who is only seen, who only touches, and the other city.

@@ -14,10 +14,15 @@ pub fn thread_cpu() -> Duration {
 }
 
 /// Processor time that a process has used; none where the system does not tell.
-pub fn process_cpu(process: u32) -> Option<Duration> {
+pub fn process_cpu_of(process: u32) -> Option<Duration> {
     let text = std::fs::read_to_string(format!("/proc/{process}/schedstat")).ok()?;
     let nanos = text.split_whitespace().next()?.parse().ok()?;
     Some(Duration::from_nanos(nanos))
+}
+
+/// CPU time that all threads of this process have used.
+pub fn process_cpu() -> Duration {
+    since(clock_gettime(ClockId::ProcessCPUTime))
 }
 
 fn since(Timespec { tv_sec, tv_nsec }: Timespec) -> Duration {

@@ -20,6 +20,7 @@ pub mod relay;
 pub mod scene_process;
 pub mod secrecy;
 pub mod sight;
+pub mod steps;
 pub mod street;
 pub mod survey;
 pub mod tls;

@@ -3,7 +3,7 @@
 use super::flash::{FlashWatch, Flashing};
 use super::scenario::Scenario;
 use super::world::{Plan, World};
-use crate::scene::{BUDGET_MS, ScriptFault};
+use crate::scene::{BUDGET_MS, STOP_MS, ScriptFault};
 use crate::stage::Studio;
 use image::RgbaImage;
 use std::time::Duration;
@@ -27,8 +27,12 @@ const FIRST: u32 = 120;
 pub struct Seen {
     /// Faults of the script and of its shaders, each once.
     pub faults: Vec<ScriptFault>,
-    /// Script time of a frame in milliseconds: the mean, and the longest.
+    /// What ended the scene, and after how many frames; what else is here was seen before that.
+    pub stopped: Option<(u32, String)>,
+    /// Script time of a frame in milliseconds: the median, and the longest but for the first.
     pub script_ms: [f64; 2],
+    /// Frames that a show would have stopped.
+    pub too_long: usize,
     /// Things in the fullest picture.
     pub items: usize,
     /// The worst that flashes.
@@ -50,56 +54,79 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Plays one situation. The error is what ended the scene.
-    pub fn of(plan: &Plan, scenario: Scenario, frames: u32) -> Result<Self, String> {
+    /// Plays one situation, as far as the scene goes.
+    pub fn of(plan: &Plan, scenario: Scenario, frames: u32) -> Self {
+        let mut seen = Self::default();
+        if let Err(why) = seen.play(plan, scenario, frames) {
+            seen.stopped.get_or_insert((0, why));
+        }
+        seen
+    }
+
+    fn play(&mut self, plan: &Plan, scenario: Scenario, frames: u32) -> Result<(), String> {
         let plan = Plan { scenario, rate: FRAME_RATE, ..plan.clone() };
         let canvas = plan.edition.installation.canvas_size();
         let height = (WIDTH as f32 * canvas[1] / canvas[0]).round().max(27.0) as u32;
         let mut studio = Studio::new(canvas, [WIDTH, height])?;
         let mut world = World::new(&plan)?;
-        let (mut watch, mut seen) = (FlashWatch::default(), Self::default());
+        let mut watch = FlashWatch::default();
         for frame in 0..frames {
-            world.turn()?;
-            let shot = world.towns()[0].shot();
-            let [here, there] = &shot.watched;
-            let painted = studio.paint(&shot.picture, Some(&plan.edition), [here, there], &shot.uniforms)?;
-            watch.see(Duration::from_secs_f64(f64::from(frame) / f64::from(FRAME_RATE)), &painted);
-            seen.linked += u32::from(world.is_linked());
-            if frame >= FIRST && frame % COMPARED == 0 {
-                seen.pictures.push(painted);
+            if let Err(why) = self.turn(&plan, (&mut world, &mut studio), &mut watch, frame) {
+                self.stopped = Some((frame, why));
+                break;
             }
         }
         let town = &world.towns()[0];
         for fault in &town.faults {
-            if seen.faults.iter().all(|known| !known.is_same(fault)) {
-                seen.faults.push(fault.clone());
+            if self.faults.iter().all(|known| !known.is_same(fault)) {
+                self.faults.push(fault.clone());
             }
         }
         for fault in studio.faults() {
             let remedy = "try it without what was changed last";
-            seen.faults.push(ScriptFault::new(&fault.shader, format!("the driver refuses it: {}", fault.why), remedy));
+            self.faults.push(ScriptFault::new(&fault.shader, fault.why, remedy));
         }
-        let ms = |us: f64| us / 1e3;
-        let mean = town.took_us.iter().sum::<u64>() as f64 / town.took_us.len().max(1) as f64;
-        let longest = town.took_us.iter().skip(1).max().copied().unwrap_or_default() as f64;
-        seen.script_ms = [ms(mean), ms(longest)];
-        seen.items = town.items.iter().max().copied().unwrap_or_default();
-        (seen.flashing, seen.acts, seen.people) = (watch.worst(), town.acts, town.seen);
-        (seen.left_out, seen.unsent) = (town.left_out, town.unsent);
-        seen.unjailed = town.unjailed().map(str::to_owned);
-        Ok(seen)
+        self.script_ms = script_ms(&town.took_us);
+        self.too_long = town.took_us.iter().filter(|us| **us > STOP_MS * 1_000).count();
+        self.items = town.items.iter().max().copied().unwrap_or_default();
+        (self.flashing, self.acts, self.people) = (watch.worst(), town.acts, town.seen);
+        (self.left_out, self.unsent) = (town.left_out, town.unsent);
+        self.unjailed = town.unjailed().map(str::to_owned);
+        Ok(())
+    }
+
+    fn turn(
+        &mut self,
+        plan: &Plan,
+        (world, studio): (&mut World, &mut Studio),
+        watch: &mut FlashWatch,
+        frame: u32,
+    ) -> Result<(), String> {
+        world.turn()?;
+        let shot = world.towns()[0].shot();
+        let [here, there] = &shot.watched;
+        let painted = studio.paint(&shot.picture, Some(&plan.edition), [here, there], &shot.uniforms)?;
+        watch.see(Duration::from_secs_f64(f64::from(frame) / f64::from(FRAME_RATE)), &painted);
+        self.linked += u32::from(world.is_linked());
+        if frame >= FIRST && frame % COMPARED == 0 {
+            self.pictures.push(painted);
+        }
+        Ok(())
     }
 
     /// What a reviewer would refuse.
     pub fn refused(&self) -> Vec<String> {
-        let mut said: Vec<String> = self.faults.iter().map(ToString::to_string).collect();
-        let [mean, _] = self.script_ms;
-        if mean > BUDGET_MS as f64 {
+        let stopped = self.stopped.as_ref().map(|(frames, why)| {
+            format!("it was stopped after {:.1} s: {why}", f64::from(*frames) / f64::from(FRAME_RATE))
+        });
+        let mut said: Vec<String> = stopped.into_iter().chain(self.faults.iter().map(ToString::to_string)).collect();
+        let [median, _] = self.script_ms;
+        if median > BUDGET_MS as f64 {
             let with =
                 if self.items > MANY { format!(" with {} things in a picture", self.items) } else { String::new() };
             said.push(format!(
-                "its script takes {mean:.1} ms a frame{with}; {BUDGET_MS} are allowed: draw or compute less, or keep what \
-                 does not change with draw.kept"
+                "its script takes {median:.1} ms a frame{with}, in half of all frames or more; {BUDGET_MS} are allowed: draw or \
+                 compute less, or keep what does not change with draw.kept"
             ));
         }
         if let Some(Flashing { at, place: [x, y], share, red }) = self.flashing {
@@ -144,9 +171,41 @@ impl Seen {
     }
 }
 
+/// Of the script times of frames, in microseconds: the median and the longest but for the first, in milliseconds. The longest
+/// is no measure of a scene, since a busy machine makes some frames long.
+fn script_ms(took_us: &[u64]) -> [f64; 2] {
+    let mut sorted = took_us.to_vec();
+    sorted.sort_unstable();
+    let median = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
+    let longest = took_us.iter().skip(1).max().copied().unwrap_or_default();
+    [median, longest].map(|us| us as f64 / 1e3)
+}
+
 /// The share of pixels that are not the same.
 fn difference(a: &RgbaImage, b: &RgbaImage) -> f32 {
     let far =
         |(a, b): &(&image::Rgba<u8>, &image::Rgba<u8>)| a.0.iter().zip(b.0).any(|(a, b)| a.abs_diff(b) > DIFFERENT.1);
     a.pixels().zip(b.pixels()).filter(far).count() as f32 / (a.width() * a.height()).max(1) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_frame_is_judged() {
+        let seen = |took_us: &[u64]| Seen { script_ms: script_ms(took_us), ..Seen::default() };
+        let mut frames = vec![2_000; 600];
+        frames[0] = 30_000;
+        for busy in frames.iter_mut().skip(100).take(200) {
+            *busy = 12_000;
+        }
+        // Its mean would be refused.
+        assert!(frames.iter().sum::<u64>() / 600 > BUDGET_MS * 1_000);
+        let busy = seen(&frames);
+        assert_eq!((busy.script_ms, busy.refused()), ([2.0, 12.0], Vec::new()));
+        let slow = seen(&[4_500; 600]).refused();
+        assert!(slow.len() == 1 && slow[0].contains("4.5 ms a frame"), "{slow:?}");
+        assert_eq!(script_ms(&[]), [0.0; 2]);
+    }
 }

@@ -4,6 +4,7 @@ use super::scenario::Scenario;
 use super::town::{Site, Town};
 use crate::device::key::SiteKey;
 use crate::device::scene_process::SceneCommand;
+use crate::device::steps::beside;
 use crate::link::ocean::{Ocean, Path};
 use crate::manifest::City;
 use crate::scene::Edition;
@@ -104,11 +105,14 @@ impl World {
         if let Some([from, to]) = self.cut {
             self.ocean.cut((from..to).contains(&until));
         }
-        self.links(until);
-        for (town, origin) in self.towns.iter_mut().zip(ORIGIN) {
-            town.visit(origin + until);
-        }
-        self.links(until);
+        beside(|| {
+            self.links(until);
+            for (town, origin) in self.towns.iter_mut().zip(ORIGIN) {
+                town.visit(origin + until);
+            }
+            self.links(until);
+        });
+        // A frame of a scene is a step of its own.
         for (town, origin) in self.towns.iter_mut().zip(ORIGIN) {
             town.hear();
             town.frame(origin + until)?;

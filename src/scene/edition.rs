@@ -114,6 +114,7 @@ impl Edition {
             lost_share: lost[1].word().into(),
             seed,
             kit: [kit.arrival, kit.meeting, kit.sky, kit.touch],
+            budgets: 1,
         }
     }
 

@@ -5,7 +5,7 @@ use super::fault::{ScriptFault, from_p5, place, remedy, word_after};
 use super::keep::Keep;
 use super::message::{Act, CityCard, FromScene, Start};
 use super::rejections::Rejections;
-use super::{BUDGET_MS, MEMORY_MAX};
+use super::{MEMORY_MAX, STOP_MS};
 use crate::manifest::nearest;
 use rquickjs::context::intrinsic;
 use rquickjs::loader::{ImportAttributes, Loader, Resolver};
@@ -30,7 +30,7 @@ const PRELUDE: &str = concat!(
 const LOAD_LIMIT: Duration = Duration::from_millis(500);
 /// Script time for one frame; the show kills a process that needs 50 ms more than its budget, so this comes first
 /// and tells the line.
-const FRAME_LIMIT: Duration = Duration::from_millis(BUDGET_MS + 30);
+const FRAME_LIMIT: Duration = Duration::from_millis(STOP_MS);
 /// Deepest recursion, in bytes of stack.
 const STACK_MAX: usize = 512 << 10;
 
@@ -128,6 +128,8 @@ pub struct Host {
     stage: Rc<RefCell<Stage>>,
     deadline: Rc<Cell<Duration>>,
     clock: Rc<dyn Fn() -> Duration>,
+    /// How many times over a frame may take its limit.
+    budgets: u32,
     script: Rc<Script>,
     started: bool,
     /// The frame before failed: what it has left is to be forgotten in the script too.
@@ -182,6 +184,7 @@ impl Host {
             stage,
             deadline,
             clock,
+            budgets: start.budgets,
             script,
             started: false,
             failed: false,
@@ -193,16 +196,21 @@ impl Host {
 
     /// Runs one frame on what the scene sees. A picture comes out unless the script fails.
     pub fn frame(&mut self, number: u64, input: u64, json: &str) -> FromScene {
-        let began = (self.clock)();
-        self.script.limit.set(FRAME_LIMIT);
-        self.deadline.set(began + FRAME_LIMIT);
+        let (began, limit) = ((self.clock)(), FRAME_LIMIT * self.budgets);
+        self.script.limit.set(limit);
+        self.deadline.set(began + limit);
         let context = self.context.clone();
         let result =
             context.with(|ctx| self.calls(&ctx, json).catch(&ctx).map_err(|error| self.script.fault(&ctx, error)));
         let jobs = self.jobs();
         let rejected = self.rejections.take();
         let fault = result.err().or(jobs).or(rejected);
-        let took_us = (self.clock)().saturating_sub(began).as_micros() as u64;
+        let took = (self.clock)().saturating_sub(began);
+        if took > limit {
+            // That it was no busy machine is known from here on.
+            self.budgets = 1;
+        }
+        let took_us = took.as_micros() as u64;
         let mut stage = self.stage.borrow_mut();
         let mut picture = stage.pen.finish();
         let (mut acts, mut kept) = (std::mem::take(&mut stage.acts), stage.keeping.take());

@@ -76,6 +76,9 @@ pub struct Start {
     pub seed: u64,
     /// What the engine adds: arrivals, meetings, the other city's sky, touches that travel.
     pub kit: [bool; 4],
+    /// How many times over a frame may take what it may take in a show before it is stopped: 1 in a show, more in virtual time,
+    /// where the machine may be busy with something else.
+    pub budgets: u32,
 }
 
 /// A touch as a scene sees it.

@@ -57,8 +57,10 @@ pub use shader::{Params, Shader};
 pub use sky::{Clock, Sun, local_clock, sun};
 pub use uniforms::{CityUniforms, ENGINE_UNIFORM_SIZE, Pass, Uniforms};
 
-/// Script time a frame may take on average.
+/// Script time a frame may take: half of all frames take no more.
 pub const BUDGET_MS: u64 = 4;
+/// Script time after which a show stops a frame, and shows nothing of it.
+pub const STOP_MS: u64 = BUDGET_MS + 30;
 /// Most things in one picture.
 pub const ITEMS_MAX: usize = 20_000;
 /// Most points of lines and polygons in one picture.

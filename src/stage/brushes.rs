@@ -4,10 +4,12 @@ use super::batch::{How, Through, Vertex};
 use super::layers::Layers;
 use super::passes::Passes;
 use super::pigments::Pigments;
+use super::put::needs;
+use super::shades::Shades;
 use super::trial::Trials;
 use super::watched::Seen;
-use super::{Drawn, LayerFault};
-use crate::scene::{BUFFERS_MAX, Blend, ENGINE_UNIFORM_SIZE, Edition, Shader, buffer_entry};
+use super::{Drawn, Job};
+use crate::scene::{BUFFERS_MAX, Blend, ENGINE_UNIFORM_SIZE, Edition};
 use bevy::prelude::*;
 use bevy::render::render_resource::{
     BindGroup, BindGroupEntries, BindGroupLayout, BindGroupLayoutEntry, BindingType, BlendComponent, BlendFactor,
@@ -107,10 +109,9 @@ pub(super) struct Brushes {
     /// By surface, stencil, whether it has patterns or gradients, and how it meets what is below.
     flats: HashMap<(Surface, Stencil, bool, Blend), RenderPipeline>,
     shader_layout: BindGroupLayout,
-    /// By shader, what of it, surface, and stencil; none where the driver refuses it.
-    shaders: HashMap<(u64, Part, Surface, Stencil), Option<RenderPipeline>>,
     /// What the picture before was of.
     edition: Option<Arc<Edition>>,
+    pub shades: Shades,
     pub engine: Buffer,
     pub pigments: Pigments,
     pub seen: Seen,
@@ -121,7 +122,8 @@ pub(super) struct Brushes {
 }
 
 impl Brushes {
-    pub fn new(device: &RenderDevice) -> Self {
+    /// `patient`: a picture waits for what its shaders are drawn with.
+    pub fn new(device: &RenderDevice, patient: bool) -> Self {
         let source = ShaderSource::Wgsl(include_str!("../../shaders/canvas.wgsl").into());
         let module = device.create_and_validate_shader_module(ShaderModuleDescriptor { label: Some("canvas"), source });
         let textures = [2, 3, 5, 6, 7].into_iter().chain((8..).take(BUFFERS_MAX));
@@ -146,8 +148,8 @@ impl Brushes {
             module,
             flat_layout,
             flats: HashMap::new(),
+            shades: Shades::new(device, &shader_layout, patient),
             shader_layout,
-            shaders: HashMap::new(),
             edition: None,
             engine,
             pigments,
@@ -168,39 +170,35 @@ impl Brushes {
         made.or_insert_with(|| flat(device, &self.module, &self.flat_layout, (surface, stencil), how)).clone()
     }
 
-    /// For an artist's shader; `None` where the driver refuses it, which is told once.
-    pub fn shader(
-        &mut self,
-        device: &RenderDevice,
-        (shader, part): (&Shader, Part),
-        (surface, stencil): (Surface, Stencil),
-        drawn: &Drawn,
-    ) -> Option<RenderPipeline> {
-        let made = self.shaders.entry((shader.key, part, surface, stencil));
-        let make = || {
-            let name = &shader.params.name;
-            let pipeline = shaded(device, &self.shader_layout, (shader, part), (surface, stencil));
-            pipeline
-                .map_err(|why| {
-                    tracing::warn!("{name}: this machine's graphics driver refuses it: {why}");
-                    drawn.fault(LayerFault { shader: name.clone(), why });
-                })
-                .ok()
-        };
-        made.or_insert_with(make).clone()
+    /// True unless a picture is of another edition, and something that its shaders are drawn with is still being made.
+    pub fn is_ready(&self, job: &Job) -> bool {
+        if self.is_of(job.edition.as_ref()) {
+            return true;
+        }
+        let needs = needs(&job.batch.steps, job.edition.as_deref());
+        // All are asked for at once.
+        needs.into_iter().filter(|(shader, part, at)| self.shades.get(shader, *part, *at).is_coming()).count() == 0
+    }
+
+    /// Has pipelines of an edition made that is to be shown; false while some are coming.
+    pub fn prepare(&self, edition: &Edition) -> bool {
+        self.shades.prepare(self.edition.as_deref(), edition)
+    }
+
+    fn is_of(&self, edition: Option<&Arc<Edition>>) -> bool {
+        self.edition.as_ref().map(Arc::as_ptr) == edition.map(Arc::as_ptr)
     }
 
     /// Forgets what was made for shaders and images that are no more, and what an edition before has drawn.
     pub fn only(&mut self, edition: Option<&Arc<Edition>>, drawn: &Drawn) {
-        if self.edition.as_ref().map(Arc::as_ptr) == edition.map(Arc::as_ptr) {
+        if self.is_of(edition) {
             return;
         }
         drawn.forget_faults();
         self.edition = edition.cloned();
         self.pigments.only(edition.map(Arc::as_ref));
         let known = |key: u64| edition.is_some_and(|edition| edition.shaders.iter().any(|shader| shader.key == key));
-        // What was refused or shed is told again, if it still is.
-        self.shaders.retain(|(key, ..), made| known(*key) && made.is_some());
+        self.shades.only(edition.map(Arc::as_ref));
         self.passes.only(known);
         self.trials.only(known);
         self.layers.clear();
@@ -373,35 +371,6 @@ pub(super) fn covering(
         multiview_mask: None,
         cache: None,
     })
-}
-
-/// A shader of an artist as a pipeline. naga has found it sound; what a driver makes of it is seen here.
-fn shaded(
-    device: &RenderDevice,
-    layout: &BindGroupLayout,
-    (shader, part): (&Shader, Part),
-    (surface, stencil): (Surface, Stencil),
-) -> Result<RenderPipeline, String> {
-    let (entry_point, target) = match part {
-        Part::Paint(Blend::Darken) => ("moongate_darkens".into(), target(surface, Blend::Darken)),
-        Part::Paint(blend) => ("moongate_fragment".into(), target(surface, blend)),
-        // What was there is replaced.
-        Part::Buffer(buffer) => {
-            (buffer_entry(buffer), ColorTargetState { blend: None, ..target(surface, Blend::Over) })
-        }
-    };
-    let validation = device.wgpu_device().push_error_scope(wgpu::ErrorFilter::Validation);
-    let internal = device.wgpu_device().push_error_scope(wgpu::ErrorFilter::Internal);
-    let source = ShaderSource::Wgsl(shader.source.as_str().into());
-    let module =
-        device.create_and_validate_shader_module(ShaderModuleDescriptor { label: Some(&shader.params.name), source });
-    let entries = ["moongate_vertex", &entry_point];
-    let pipeline = covering(device, &shader.params.name, layout, (&module, entries), target, stencil);
-    let errors = [bevy::tasks::block_on(internal.pop()), bevy::tasks::block_on(validation.pop())];
-    match errors.into_iter().flatten().next() {
-        Some(error) => Err(error.to_string()),
-        None => Ok(pipeline),
-    }
 }
 
 #[cfg(test)]

@@ -7,12 +7,14 @@ mod fill;
 mod kept;
 mod layers;
 mod light;
+mod maker;
 mod outline;
 mod painter;
 mod passes;
 mod pigments;
 mod put;
 mod screens;
+mod shades;
 mod studio;
 mod text;
 mod trial;
@@ -79,7 +81,7 @@ pub struct Capture {
 pub struct LayerFault {
     /// The file.
     pub shader: String,
-    /// What the driver says, or how long it takes.
+    /// What the driver says, or how long it takes: a sentence of which the file is the subject.
     pub why: String,
 }
 
@@ -95,6 +97,9 @@ struct DrawnState {
     /// The GPU is done with a picture.
     freed: Condvar,
     faults: Mutex<Vec<LayerFault>>,
+    /// Files of shaders that are drawn again, until that is taken.
+    returned: Mutex<Vec<String>>,
+    coming: Mutex<Option<Coming>>,
     /// What a picture takes of the GPU, as it was of late, in microseconds.
     takes_us: AtomicU64,
     painted: AtomicU64,
@@ -103,8 +108,20 @@ struct DrawnState {
     shown: Shown,
 }
 
-/// Pictures whose end nobody has asked for yet.
+/// An edition that is to be shown once its shaders can be drawn.
+#[derive(Debug)]
+struct Coming {
+    edition: Arc<Edition>,
+    /// When it was asked for.
+    since: Duration,
+    ready: bool,
+}
+
+/// Pictures whose end nobody has asked for yet, and shaders that nobody has asked for.
 const DONE_MAX: usize = 1_024;
+const RETURNED_MAX: usize = 16;
+/// A stage that says nothing for so long of an edition that is to be shown holds it up no longer.
+const COMING_MAX: Duration = Duration::from_secs(5);
 
 impl Drawn {
     fn submitted(&self, reflects: u64, at: Duration) {
@@ -136,11 +153,53 @@ impl Drawn {
         self.0.faults.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// A layer is made once for each way to blend and to clip it; its fault is one.
-    fn fault(&self, fault: LayerFault) {
+    /// A layer is made once for each way to blend and to clip it; its fault is one, and is told once.
+    fn fault(&self, shader: &str, why: String) {
         let mut faults = self.0.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        if faults.iter().all(|known| known.shader != fault.shader) {
-            faults.push(fault);
+        if faults.iter().all(|known| known.shader != shader) {
+            tracing::warn!("{shader}: {why}");
+            faults.push(LayerFault { shader: shader.to_owned(), why });
+        }
+    }
+
+    /// A layer is drawn; if it was not before, that is told.
+    fn returns(&self, shader: &str) {
+        let mut faults = self.0.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = faults.len();
+        faults.retain(|fault| fault.shader != shader);
+        if faults.len() < before {
+            tracing::info!("{shader}: is drawn again");
+            let mut returned = self.0.returned.lock().unwrap_or_else(PoisonError::into_inner);
+            if returned.len() < RETURNED_MAX {
+                returned.push(shader.to_owned());
+            }
+        }
+    }
+
+    /// Files of shaders that are drawn again since the last call, having been slow or refused.
+    pub fn returned(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.returned.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// An edition is to be shown: true as soon as its shaders can be drawn. To be asked until then; `now` is monotonic.
+    pub fn prepare(&self, edition: &Arc<Edition>, now: Duration) -> bool {
+        let mut coming = self.0.coming.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*coming {
+            Some(known) if Arc::ptr_eq(&known.edition, edition) => {
+                known.ready || now.saturating_sub(known.since) > COMING_MAX
+            }
+            _ => {
+                *coming = Some(Coming { edition: edition.clone(), since: now, ready: false });
+                false
+            }
+        }
+    }
+
+    /// Looks whether the shaders of an edition that is to be shown can be drawn.
+    fn look(&self, is_ready: impl FnOnce(&Edition) -> bool) {
+        let mut coming = self.0.coming.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(coming) = coming.as_mut().filter(|coming| !coming.ready) {
+            coming.ready = is_ready(&coming.edition);
         }
     }
 

@@ -16,10 +16,12 @@ use std::sync::Arc;
 /// Pictures that the GPU works on at once.
 const UNDER_WORK_MAX: usize = 1;
 
-/// The picture under work; it stays until the texture is there.
+/// The picture under work; it stays until the texture is there, and what its shaders are drawn with.
 #[derive(Resource, Default)]
 pub(super) struct OnEasel {
     job: Option<Job>,
+    /// The one before, which goes on being drawn while another edition's shaders are made ready.
+    before: Option<Job>,
     pub canvas: Option<Canvas>,
     watched: [Arc<Watched>; 2],
 }
@@ -61,7 +63,7 @@ fn extract(mut main: ResMut<MainWorld>, mut on: ResMut<OnEasel>) {
 }
 
 fn make_brushes(device: Res<RenderDevice>, mut commands: Commands) {
-    commands.insert_resource(Brushes::new(&device));
+    commands.insert_resource(Brushes::new(&device, false));
 }
 
 pub(super) fn paint(
@@ -72,13 +74,15 @@ pub(super) fn paint(
     brushes: Option<ResMut<Brushes>>,
 ) {
     let (Some(mut brushes), Some(canvas)) = (brushes, on.canvas.clone()) else { return };
+    canvas.drawn.look(|edition| brushes.prepare(edition));
     let Some(image) = images.get(&canvas.image) else { return };
     // Nothing holds a loop without a screen back: a GPU that is behind is given no more to do.
     if canvas.drawn.waiting() >= UNDER_WORK_MAX {
         return;
     }
-    let Some(mut job) = on.job.take() else { return };
-    let sheet = Sheet { size: canvas.size, pixel: canvas.pixel, drawn: canvas.drawn.clone(), most: canvas.shader_most };
+    let Some(mut job) = on.next(&brushes) else { return };
+    let (drawn, most) = (canvas.drawn.clone(), canvas.shader_most);
+    let sheet = Sheet { size: canvas.size, pixel: canvas.pixel, drawn, most, patient: false };
     let [here, there] = on.watched.clone();
     let mut encoder = put((&device, &queue), &mut brushes, &image.texture, &mut job, [&here, &there], &sheet);
     let copy = job.capture.take().map(|capture| (super::capture::copy(&device, &mut encoder, &image.texture), capture));
@@ -89,4 +93,21 @@ pub(super) fn paint(
     let (reflects, drawn) = (job.reflects, canvas.drawn.clone());
     canvas.drawn.submitted(reflects, monotonic());
     queue.on_submitted_work_done(move || drawn.done(reflects, monotonic()));
+    on.before = Some(job);
 }
+
+impl OnEasel {
+    /// What is to be drawn now: the newest picture, or the one before until the newest can be drawn.
+    fn next(&mut self, brushes: &Brushes) -> Option<Job> {
+        let job = self.job.as_ref()?;
+        if brushes.is_ready(job) {
+            return self.job.take();
+        }
+        // Its shaders are told what the newest would be.
+        let uniforms = job.uniforms.clone();
+        self.before.take().map(|before| Job { uniforms, ..before })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,13 @@
 use super::batch::{Batch, How, Laid, Step, clips};
 use super::brushes::{Brushes, Part, Stencil, Surface};
 use super::kept::Strokes;
+use super::maker::Stand;
 use super::passes::buffer_size;
-use super::trial::patience;
+use super::trial::{patience, quickest};
 use super::watched::Watched;
-use super::{Drawn, Job, LayerFault};
+use super::{Drawn, Job};
+use crate::device::clock::process_cpu;
+use crate::device::steps::WALL;
 use crate::scene::{Blend, Edition, Pass, Shader, Uniforms};
 use bevy::render::render_resource::{
     BindGroup, Buffer, BufferInitDescriptor, BufferUsages, CommandEncoder, CommandEncoderDescriptor, Extent3d,
@@ -14,11 +17,12 @@ use bevy::render::render_resource::{
     RenderPipeline, StoreOp, TextureFormat, TextureView, TextureViewDescriptor,
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
+use std::collections::HashSet;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-/// Times that a shader is tried before it is shed.
-const TRIALS: usize = 5;
+/// How often a trial that is not done is looked at.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What is painted on, besides its texture.
 pub(super) struct Sheet {
@@ -30,6 +34,8 @@ pub(super) struct Sheet {
     pub drawn: Drawn,
     /// What a shader may take of the GPU.
     pub most: Duration,
+    /// In virtual time nobody waits for a picture but who asked for it: a busy machine may take its time.
+    pub patient: bool,
 }
 
 /// One thing that is drawn in a pass.
@@ -60,6 +66,8 @@ struct Work<'a> {
     pixels: Extent3d,
     uniforms: &'a Uniforms,
     now: f64,
+    /// The keys of shaders that are not drawn as they should be.
+    missing: HashSet<u64>,
 }
 
 /// Writes down what the GPU has to do for a picture.
@@ -84,8 +92,8 @@ pub(super) fn put(
     });
     let encoder = || device.create_command_encoder(&CommandEncoderDescriptor { label: Some("canvas") });
     let (edition, pixels) = (job.edition.as_deref(), texture.size());
-    let (uniforms, now) = (&*job.uniforms, job.uniforms.now);
-    let mut work = Work { device, queue, brushes, encoder: encoder(), edition, sheet, pixels, uniforms, now };
+    let (uniforms, now, missing) = (&*job.uniforms, job.uniforms.now, HashSet::new());
+    let mut work = Work { device, queue, brushes, encoder: encoder(), edition, sheet, pixels, uniforms, now, missing };
     for strokes in job.strokes.drain(..) {
         work.keep(&strokes);
         if !strokes.batch.gradients.is_empty() {
@@ -95,28 +103,63 @@ pub(super) fn put(
         }
     }
     work.brushes.pigments.gradients(queue, &job.batch.gradients);
-    let mut shaders = shaders(&job.batch.steps, edition);
-    if shaders.iter().any(|(shader, ..)| shader.looks.people) {
+    let all = shaders(&job.batch.steps, edition);
+    if all.iter().any(|(shader, ..)| shader.looks.people) {
         work.brushes.seen.update(device, queue, watched);
     }
     if sheet.drawn.takes() > sheet.most {
         work.brushes.trials.suspect(work.now);
     }
-    for (shader, params, blend) in &shaders {
+    for (shader, params, blend) in &all {
         work.judge(shader, params, *blend);
     }
-    shaders.retain(|(shader, ..)| work.brushes.trials.passed(shader.key));
+    let passed = |(shader, ..): &&(&Shader, &[u8], Blend)| work.brushes.trials.passed(shader.key);
+    let shaders: Vec<_> = all.iter().filter(passed).collect();
     for (shader, params, _) in &shaders {
         work.buffers(shader, params);
     }
     work.canvas(&view.into(), &job.batch);
-    for (shader, ..) in &shaders {
+    let missing = std::mem::take(&mut work.missing);
+    for (shader, ..) in shaders.iter().filter(|(shader, ..)| !missing.contains(&shader.key)) {
         work.brushes.passes.drawn(shader.key);
+        sheet.drawn.returns(&shader.params.name);
     }
     if shaders.iter().any(|(shader, ..)| shader.looks.previous) {
         work.brushes.passes.remember(device, &mut work.encoder, texture);
     }
     work.encoder
+}
+
+/// A pipeline of a shader: what of it, and what that is drawn on.
+type Need<'a> = (&'a Shader, Part, (Surface, Stencil));
+
+/// What a shader is tried with, how large that is, and what remembers: its buffers, then what is seen.
+fn parts(shader: &Shader, blend: Blend) -> impl Iterator<Item = (Part, Surface, f32)> {
+    let buffers = shader.buffers.iter().map(|buffer| (Part::Buffer(*buffer), Surface::Trail, shader.buffer_scale));
+    buffers.chain([(Part::Paint(blend), Surface::Canvas, 1.0)])
+}
+
+/// All that the shaders of these steps are tried and drawn with.
+pub(super) fn needs<'a>(steps: &'a [Step], edition: Option<&'a Edition>) -> Vec<Need<'a>> {
+    let tried = shaders(steps, edition).into_iter().flat_map(|(shader, _, blend)| {
+        parts(shader, blend).map(move |(part, surface, _)| (shader, part, (surface, Stencil::None)))
+    });
+    let mut needs: Vec<Need> = tried.collect();
+    let within = steps.iter().filter_map(|step| match step {
+        Step::Trail { steps, .. } => Some((steps.as_slice(), Surface::Trail)),
+        _ => None,
+    });
+    for (steps, surface) in within.chain([(steps, Surface::Canvas)]) {
+        let clipped = clips(steps);
+        for step in steps {
+            if let Step::Shader { index, blend, through, .. } = step
+                && let Some(shader) = edition.and_then(|edition| edition.shaders.get(*index))
+            {
+                needs.push((shader, Part::Paint(*blend), (surface, Stencil::of(clipped, *through).0)));
+            }
+        }
+    }
+    needs
 }
 
 /// The shaders of these steps, each once, with what it is told and how it is laid where it is seen first.
@@ -172,38 +215,53 @@ impl Work<'_> {
         }
     }
 
+    /// A pipeline of a shader; none while it is being made, and where it is refused, which is told.
+    fn pipeline(&mut self, shader: &Shader, part: Part, at: (Surface, Stencil)) -> Option<RenderPipeline> {
+        let stand = self.brushes.shades.get(shader, part, at);
+        if let Stand::Made(pipeline) = stand {
+            return Some(pipeline);
+        }
+        self.missing.insert(shader.key);
+        if let Stand::Refused(why) = stand {
+            self.sheet.drawn.fault(&shader.params.name, why);
+        }
+        None
+    }
+
     /// Tries a shader that has not been, with what it is told now. One that is too slow is shed, and said to be so.
     fn judge(&mut self, shader: &Shader, params: &[u8], blend: Blend) {
         if !self.brushes.trials.due(shader.key, self.now) {
             return;
         }
-        // What was slow for the first time had to be made ready, perhaps, and the machine may have had something else to do:
-        // the quickest counts. One that is not done at all is not asked again.
-        let mut took = self.trial(shader, params, blend);
-        for _ in 1..TRIALS {
-            if took.is_none_or(|took| took <= self.sheet.most / 16) {
-                break;
-            }
-            took = took.min(self.trial(shader, params, blend));
+        let get = |(part, surface, _)| self.brushes.shades.get(shader, part, (surface, Stencil::None));
+        // All are asked for at once.
+        if parts(shader, blend).map(get).filter(Stand::is_coming).count() > 0 {
+            return;
         }
-        let name = &shader.params.name;
-        if let Err(why) = self.brushes.trials.judge(shader.key, self.now, took, self.sheet.most) {
-            tracing::warn!("{name}: {why}");
-            self.sheet.drawn.fault(LayerFault { shader: name.clone(), why });
+        let (most, patient) = (self.sheet.most, self.sheet.patient);
+        let mut under_way = None;
+        let took = quickest(most, patient, || self.trial((shader, params, blend), &mut under_way));
+        if let Err(why) = self.brushes.trials.judge(shader.key, self.now, took, most) {
+            self.sheet.drawn.fault(&shader.params.name, why);
         }
     }
 
-    /// How long a shader takes on a small sheet, with its buffers; none if it is not done in time.
-    fn trial(&mut self, shader: &Shader, params: &[u8], blend: Blend) -> Option<Duration> {
-        let began = Instant::now();
+    /// How long a shader takes on a small sheet, with its buffers; none if it is not done in time. Then it stays `under_way`,
+    /// and is waited for before it is tried again.
+    fn trial(
+        &mut self,
+        (shader, params, blend): (&Shader, &[u8], Blend),
+        under_way: &mut Option<wgpu::SubmissionIndex>,
+    ) -> Option<Duration> {
+        if let Some(before) = under_way {
+            self.done(before)?;
+        }
         let params = self.buffer(params, BufferUsages::UNIFORM);
         let corners = self.corners(&Batch::default());
         let label = CommandEncoderDescriptor { label: Some("trial") };
         let before = std::mem::replace(&mut self.encoder, self.device.create_command_encoder(&label));
-        let buffers = shader.buffers.iter().map(|buffer| (Part::Buffer(*buffer), Surface::Trail, shader.buffer_scale));
-        for (part, surface, scale) in buffers.chain([(Part::Paint(blend), Surface::Canvas, 1.0)]) {
-            let made = self.brushes.shader(self.device, (shader, part), (surface, Stencil::None), &self.sheet.drawn);
-            let Some(pipeline) = made else { continue };
+        for (part, surface, scale) in parts(shader, blend) {
+            let Some(pipeline) = self.pipeline(shader, part, (surface, Stencil::None)) else { continue };
             // It is told of what it will paint on, so that it does as much for each pixel.
             let whole = if surface == Surface::Trail { buffer_size(shader, self.pixels) } else { self.pixels };
             let engine = self.engine(shader, whole);
@@ -213,10 +271,36 @@ impl Work<'_> {
             self.pass(&ground, &[Stroke { run: None, group, pipeline, mark: 0 }], &corners, false);
         }
         let trial = std::mem::replace(&mut self.encoder, before);
-        let submission_index = Some(self.queue.submit([trial.finish()]));
-        let timeout = Some(patience(self.sheet.most));
-        let done = self.device.poll(wgpu::PollType::Wait { submission_index, timeout });
-        done.is_ok().then(|| began.elapsed())
+        let submitted = under_way.insert(self.queue.submit([trial.finish()]));
+        let took = self.done(submitted)?;
+        *under_way = None;
+        Some(took)
+    }
+
+    /// Waits until the GPU is done with what was submitted, and tells how long that took; none if it is not done in time.
+    fn done(&self, submitted: &wgpu::SubmissionIndex) -> Option<Duration> {
+        let (began, used) = (Instant::now(), process_cpu());
+        // Where pictures are drawn by the processor, what others do with it does not count.
+        let software = self.device.wgpu_device().adapter_info().device_type == wgpu::DeviceType::Cpu;
+        let worked = || if software { process_cpu().saturating_sub(used) } else { Duration::ZERO };
+        let patience = patience(self.sheet.most);
+        loop {
+            let wall = began.elapsed();
+            let left = if self.sheet.patient {
+                if worked() > patience { Duration::ZERO } else { WALL.saturating_sub(wall) }
+            } else {
+                patience.saturating_sub(wall)
+            };
+            let poll =
+                wgpu::PollType::Wait { submission_index: Some(submitted.clone()), timeout: Some(left.min(LOOK)) };
+            if self.device.poll(poll).is_ok() {
+                let wall = began.elapsed();
+                return Some(if software { wall.min(worked()) } else { wall });
+            }
+            if left.is_zero() {
+                return None;
+            }
+        }
     }
 
     /// Paints what a shader remembers.
@@ -226,7 +310,7 @@ impl Work<'_> {
         let engine = self.engine(shader, buffer_size(shader, self.pixels));
         for buffer in &shader.buffers {
             let at = (Surface::Trail, Stencil::None);
-            let made = self.brushes.shader(self.device, (shader, Part::Buffer(*buffer)), at, &self.sheet.drawn);
+            let made = self.pipeline(shader, Part::Buffer(*buffer), at);
             let Some((pipeline, view)) = made.zip(self.brushes.passes.next(shader.key, *buffer)) else { continue };
             let group = self.brushes.shader_group(self.device, shader.key, [&engine, &params]);
             let load = LoadOp::Clear(wgpu::Color::TRANSPARENT);
@@ -300,10 +384,8 @@ impl Work<'_> {
                     if !self.brushes.trials.passed(shader.key) {
                         continue;
                     }
-                    let (part, at) = (Part::Paint(*blend), (surface, stencil));
-                    let Some(pipeline) = self.brushes.shader(device, (shader, part), at, &self.sheet.drawn) else {
-                        continue;
-                    };
+                    let made = self.pipeline(shader, Part::Paint(*blend), (surface, stencil));
+                    let Some(pipeline) = made else { continue };
                     let params = self.buffer(params, BufferUsages::UNIFORM);
                     let engine = self.engine(shader, self.pixels);
                     let group = self.brushes.shader_group(device, shader.key, [&engine, &params]);

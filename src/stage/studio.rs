@@ -7,6 +7,7 @@ use super::kept::KeptSoFar;
 use super::put::{Sheet, put};
 use super::text::Letters;
 use super::{Drawn, Job, LayerFault, Watched, capture};
+use crate::device::steps::{WALL, beside};
 use crate::scene::{Edition, Picture, Uniforms};
 use bevy::render::renderer::WgpuWrapper;
 use bevy::render::renderer::{RenderDevice, RenderQueue};
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Nobody waits for these pictures but who asked for them.
-const SHADER_MOST: Duration = Duration::from_secs(10);
+const SHADER_MOST: Duration = WALL;
 
 /// What pictures are painted with, and on.
 pub struct Studio {
@@ -41,16 +42,22 @@ pub fn adapter() -> Result<wgpu::Adapter, String> {
     })
 }
 
+/// What this machine draws with, opened. The error says what to install.
+pub(super) fn device() -> Result<(RenderDevice, RenderQueue), String> {
+    let adapter = adapter()?;
+    let device = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
+    let opened = bevy::tasks::block_on(adapter.request_device(&device));
+    let (device, queue) = opened.map_err(|why| format!("the graphics device cannot be used ({why})"))?;
+    // What fails is not painted; it is no reason to end.
+    device.on_uncaptured_error(Arc::new(|why| tracing::warn!("the graphics device: {why}")));
+    Ok((RenderDevice::from(device), RenderQueue(Arc::new(WgpuWrapper::new(queue)))))
+}
+
 impl Studio {
     /// For canvases of `canvas` units, painted with `pixels` pixels. The error says what to install.
     pub fn new(canvas: [f32; 2], [width, height]: [u32; 2]) -> Result<Self, String> {
-        let adapter = adapter()?;
-        let device = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
-        let opened = bevy::tasks::block_on(adapter.request_device(&device));
-        let (device, queue) = opened.map_err(|why| format!("the graphics device cannot be used ({why})"))?;
-        // What fails is not painted; it is no reason to end.
-        device.on_uncaptured_error(Arc::new(|why| tracing::warn!("the graphics device: {why}")));
-        let texture = device.create_texture(&wgpu::TextureDescriptor {
+        let (device, queue) = device()?;
+        let texture = device.wgpu_device().create_texture(&wgpu::TextureDescriptor {
             label: Some("studio"),
             size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
             mip_level_count: 1,
@@ -60,10 +67,9 @@ impl Studio {
             usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
             view_formats: &[],
         });
-        let device = RenderDevice::from(device);
-        let queue = RenderQueue(Arc::new(WgpuWrapper::new(queue)));
-        let brushes = Brushes::new(&device);
-        let sheet = Sheet { size: canvas, pixel: width as f32 / canvas[0], drawn: Drawn::default(), most: SHADER_MOST };
+        let brushes = Brushes::new(&device, true);
+        let (pixel, drawn, most) = (width as f32 / canvas[0], Drawn::default(), SHADER_MOST);
+        let sheet = Sheet { size: canvas, pixel, drawn, most, patient: true };
         Ok(Self { device, queue, brushes, letters: Letters::new(), kept: KeptSoFar::default(), texture, sheet })
     }
 
@@ -76,6 +82,18 @@ impl Studio {
         watched: [&Watched; 2],
         uniforms: &Arc<Uniforms>,
     ) -> Result<RgbaImage, String> {
+        let mut job = beside(|| self.job(picture, edition, uniforms));
+        let (device, queue) = (&self.device, &self.queue);
+        // Trials are steps of their own.
+        let mut encoder = put((device, queue), &mut self.brushes, &self.texture, &mut job, watched, &self.sheet);
+        beside(|| {
+            let copy = capture::copy(device, &mut encoder, &self.texture);
+            queue.submit([encoder.finish()]);
+            capture::read(copy, device)
+        })
+    }
+
+    fn job(&mut self, picture: &Picture, edition: Option<&Arc<Edition>>, uniforms: &Arc<Uniforms>) -> Job {
         if self.letters.begin() {
             self.kept.begin();
         }
@@ -90,12 +108,7 @@ impl Studio {
         let batch = Batch::build(picture, self.sheet.size, self.sheet.pixel, &mut self.letters);
         let atlas = std::mem::take(&mut self.letters.changed).then(|| self.letters.pixels.clone());
         let (edition, uniforms) = (edition.cloned(), uniforms.clone());
-        let mut job = Job { batch, strokes, edition, atlas, uniforms, reflects: picture.reflects, capture: None };
-        let (device, queue) = (&self.device, &self.queue);
-        let mut encoder = put((device, queue), &mut self.brushes, &self.texture, &mut job, watched, &self.sheet);
-        let copy = capture::copy(device, &mut encoder, &self.texture);
-        queue.submit([encoder.finish()]);
-        capture::read(copy, device)
+        Job { batch, strokes, edition, atlas, uniforms, reflects: picture.reflects, capture: None }
     }
 
     /// What a shader may take of the GPU for a picture; beyond that it is shed.

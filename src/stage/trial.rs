@@ -3,6 +3,7 @@
 
 use super::brushes::Surface;
 use super::layers::sheet;
+use crate::device::steps::insist;
 use bevy::render::render_resource::{Extent3d, Texture, TextureView};
 use bevy::render::renderer::RenderDevice;
 use std::collections::HashMap;
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 /// Sides of the sheet, as a part of the canvas's.
 const PART: u32 = 4;
+/// Times that a shader is tried before it is shed.
+const TRIALS: usize = 5;
 /// A trial is waited for at least this long: a driver may have to make something ready first.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Pictures that take long are looked into no more often than this, in seconds of the scene's clock.
@@ -49,9 +52,9 @@ impl Trials {
         self.sheets.clear();
     }
 
-    /// True unless it was shed.
+    /// True if it was tried and is quick enough.
     pub fn passed(&self, key: u64) -> bool {
-        matches!(self.verdicts.get(&key), None | Some(Verdict::Passed))
+        matches!(self.verdicts.get(&key), Some(Verdict::Passed))
     }
 
     /// True if a shader has to be tried at `now`, in seconds.
@@ -113,6 +116,25 @@ impl Trials {
     }
 }
 
+/// Tries a shader until it is quick enough for pictures in which it may take `most`, [`TRIALS`] times at most: the quickest
+/// counts. What was slow for the first time had to be made ready, perhaps, and the machine may have had something else to do.
+/// One that is not done at all is not asked again. In virtual time (`patient`) all of that is a step which is repeated.
+pub(super) fn quickest(most: Duration, patient: bool, mut trial: impl FnMut() -> Option<Duration>) -> Option<Duration> {
+    let most = most / (PART * PART);
+    let mut tried = || {
+        let mut took = trial();
+        for _ in 1..TRIALS {
+            if took.is_none_or(|took| took <= most) {
+                break;
+            }
+            took = took.min(trial());
+        }
+        took.filter(|took| *took <= most).ok_or(took)
+    };
+    let tried = if patient { insist(tried) } else { tried() };
+    tried.map_or_else(|took| took, Some)
+}
+
 /// How long a trial is waited for.
 pub(super) fn patience(most: Duration) -> Duration {
     PATIENCE.max(most / (PART * PART) * 2)
@@ -125,7 +147,7 @@ mod tests {
     #[test]
     fn what_is_slow_is_shed_and_tried_again_later_and_later() {
         let (mut trials, most) = (Trials::default(), Duration::from_millis(50));
-        assert!(trials.due(1, 0.0) && trials.passed(1));
+        assert!(trials.due(1, 0.0) && !trials.passed(1));
         assert_eq!(trials.judge(1, 0.0, Some(Duration::from_millis(3)), most), Ok(()));
         let why = trials.judge(2, 0.0, Some(Duration::from_millis(10)), most).expect_err("160 ms are too many");
         assert!(why.contains("160 ms") && why.contains("buffer_scale"), "{why}");
@@ -144,5 +166,29 @@ mod tests {
         // What is saved anew is looked at anew.
         trials.only(|key| key == 3);
         assert!(trials.due(3, 93.0));
+    }
+
+    #[test]
+    fn in_virtual_time_a_shader_is_too_slow_only_when_it_was_so_twice_more() {
+        let (most, slow) = (Duration::from_millis(16), Duration::from_millis(7));
+        let tries = |patient, succeeds: usize, late: Option<Duration>| {
+            let mut tries = 0;
+            let took = quickest(most, patient, || {
+                tries += 1;
+                if tries < succeeds { late } else { Some(Duration::from_millis(1)) }
+            });
+            (tries, took)
+        };
+        let (quick, late) = (Some(Duration::from_millis(1)), Some(slow));
+        assert_eq!(tries(true, 1, late), (1, quick));
+        // A busy machine: the first trials take long, and one of those that are repeated does not.
+        assert_eq!(tries(true, 13, late), (13, quick));
+        assert_eq!(tries(true, 3, None), (3, quick));
+        // It is as slow as it was.
+        assert_eq!(tries(true, 99, late), (15, late));
+        assert_eq!(tries(true, 99, None), (3, None));
+        // A show does not wait.
+        assert_eq!(tries(false, 6, late), (5, late));
+        assert_eq!(tries(false, 2, None), (1, None));
     }
 }

@@ -219,8 +219,9 @@ impl Loop {
             stage::watch(world, 1, Arc::new(cutout::watched(turn, &self.there, self.canvas)));
         }
         let mut asked = None;
+        // An edition begins once its shaders can be drawn; until then the one before goes on.
+        let begins = self.scene.coming().is_some_and(|edition| self.drawn.prepare(&edition, now));
         if self.scene.is_free() {
-            let begins = self.scene.begins();
             if begins {
                 self.together.renew();
             }
@@ -272,6 +273,11 @@ impl Loop {
         self.paint(world, painting.map(|(picture, _)| picture), now);
         for (reflects, submitted, done) in self.drawn.take() {
             self.trace.drawn(reflects, submitted, done);
+        }
+        for shader in self.drawn.returned() {
+            if let Some(rehearsal) = &self.rehearsal {
+                rehearsal.say(&format!("{shader} is drawn again"));
+            }
         }
     }
 

@@ -114,10 +114,10 @@ impl Film {
         Ok(self.studio.paint(picture, Some(&self.edition), [here, there], &shot.uniforms)?)
     }
 
-    /// Says what the graphics driver has refused.
+    /// Says which shaders are not drawn.
     pub(super) fn tell(&self) {
         for fault in self.studio.faults() {
-            eprintln!("{}: {}: this machine's graphics driver refuses it: {}", self.name, fault.shader, fault.why);
+            eprintln!("{}: {}: {}", self.name, fault.shader, fault.why);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The process that decodes, as the show sees it: started, asked, watched, ended.
 
 use super::talk::{Answer, Ask, FRAME, Hello, Kind};
-use crate::device::clock::{monotonic, process_cpu};
+use crate::device::clock::{monotonic, process_cpu_of};
 use crate::device::scene_process::SceneCommand;
 use crate::escape;
 use crate::mix::{RATES, Sample};
@@ -113,7 +113,7 @@ impl Process {
     }
 
     fn wait(&mut self) -> Result<Told, Failure> {
-        let (began, used) = (monotonic(), process_cpu(self.child.id()));
+        let (began, used) = (monotonic(), process_cpu_of(self.child.id()));
         loop {
             match self.told.recv_timeout(WATCH) {
                 Ok(Ok(told)) => return Ok(told),
@@ -121,7 +121,7 @@ impl Process {
                 Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => return Err(Failure::Ended),
                 Err(RecvTimeoutError::Timeout) => {
                     let [processor, wall] = self.deadline;
-                    let spent = process_cpu(self.child.id()).zip(used).map(|(now, then)| now.saturating_sub(then));
+                    let spent = process_cpu_of(self.child.id()).zip(used).map(|(now, then)| now.saturating_sub(then));
                     if let Some(spent) = spent.filter(|spent| *spent > processor) {
                         return Err(Failure::Hung(spent));
                     }

@@ -19,8 +19,10 @@ pub type Painting = (Arc<Picture>, Arc<Edition>);
 pub(super) struct Board {
     /// A frame can be asked for.
     pub free: bool,
-    /// A scene is ready that knows nothing yet.
-    pub begins: bool,
+    /// A scene is shown: a frame that does not tell all is answered.
+    pub shown: bool,
+    /// What a scene is of that is ready and knows nothing yet.
+    pub begins: Option<Arc<Edition>>,
     /// The newest picture, until it is taken.
     pub painting: Option<Painting>,
     pub acts: Vec<Act>,

@@ -2,8 +2,8 @@
 
 use super::SceneCommand;
 use super::board::Shared;
-use crate::device::clock::{monotonic, process_cpu};
-use crate::scene::{self, Edition, FromScene, KeptLayers, KeptNews, Picture, Setting, ToScene};
+use crate::device::clock::{monotonic, process_cpu_of};
+use crate::scene::{self, Edition, FromScene, KeptLayers, KeptNews, Picture, Start, ToScene};
 use std::io::{BufReader, BufWriter};
 use std::process::{Child, ChildStdin, ChildStdout};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// How often a process that is at work is looked at.
 const WATCH: Duration = Duration::from_millis(5);
 /// Loading may take this much of the processor, and of the clock on the wall.
-const LOADING: Duration = Duration::from_secs(2);
+pub(super) const LOADING: Duration = Duration::from_secs(2);
 const LOADING_STUCK: Duration = Duration::from_secs(10);
 
 /// An edition in a process of its own.
@@ -36,20 +36,15 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// `number` is given to no other while this show runs.
-    pub fn start(
-        command: &SceneCommand,
-        setting: &Setting,
-        edition: Arc<Edition>,
-        number: u64,
-    ) -> std::io::Result<Self> {
+    /// `start` is what the edition begins with; `number` is given to no other while this show runs.
+    pub fn start(command: &SceneCommand, start: Start, edition: Arc<Edition>, number: u64) -> std::io::Result<Self> {
         let mut child = command.spawn()?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(std::io::Error::other("it has no pipes"));
         };
         let (writer, messages) = sync_channel(2);
         let (answered, answers) = sync_channel(1);
-        let (began, start) = (monotonic(), edition.start(setting));
+        let began = monotonic();
         // From here on the process ends with this, whatever fails.
         let layers = KeptLayers::new(number << 32);
         let running = Self { child, writer, answers, edition, began, since: began, fresh: false, ready: false, layers };
@@ -116,7 +111,7 @@ impl Running {
 
     /// Processor time of the process so far; `None` where the system does not tell.
     fn cpu(&self) -> Option<Duration> {
-        process_cpu(self.child.id())
+        process_cpu_of(self.child.id())
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 /// A frame may take this much of the processor more than its budget.
-const OVER: Duration = Duration::from_millis(BUDGET_MS + 50);
+pub(super) const OVER: Duration = Duration::from_millis(BUDGET_MS + 50);
 /// And this much of the clock on the wall: a process that sleeps uses no processor, and shows nothing either.
 const STUCK: Duration = Duration::from_secs(2);
 /// First and longest pause before a process that failed is started again.
@@ -119,7 +119,8 @@ impl<'a> Keeper<'a> {
             *starts += 1;
             *starts
         };
-        match Running::start(&self.command, &self.setting, edition, number) {
+        let start = edition.start(&self.setting);
+        match Running::start(&self.command, start, edition, number) {
             Ok(mut next) => {
                 next.fresh = fresh;
                 if self.current.is_none() {
@@ -137,7 +138,7 @@ impl<'a> Keeper<'a> {
     fn drop_next(&mut self) {
         self.next = None;
         let mut board = self.shared.board();
-        board.begins = false;
+        board.begins = None;
         if self.current.is_none() {
             (board.free, board.status.ready, board.status.pid) = (false, false, None);
         }
@@ -177,9 +178,10 @@ impl<'a> Keeper<'a> {
         match next.said() {
             Ok(Some(FromScene::Ready { unjailed })) => {
                 next.ready = true;
+                let begins = Some(next.edition.clone());
                 self.warn(unjailed);
                 let mut board = self.shared.board();
-                (board.begins, board.status.ready) = (true, true);
+                (board.begins, board.status.ready) = (begins, true);
                 board.free |= self.current.is_none();
             }
             Ok(Some(FromScene::Failed(fault))) => self.fails(fault),
@@ -212,7 +214,7 @@ impl<'a> Keeper<'a> {
         let ready = self.next.as_ref().is_some_and(|next| next.ready);
         {
             let mut board = self.shared.board();
-            (board.free, board.status.ready, board.status.pid) = (ready, ready, None);
+            (board.free, board.shown, board.status.ready, board.status.pid) = (ready, false, ready, None);
         }
         if lived > LIVED {
             (self.backoff, self.retry) = (BACKOFF[0], monotonic());
@@ -237,7 +239,7 @@ impl<'a> Keeper<'a> {
             self.shared.board().free = self.next.as_ref().is_some_and(|next| next.ready);
             return;
         };
-        match ask(current, &frame, self.shared) {
+        match ask(current, &frame, |current| current.answer(OVER, STUCK, self.shared)) {
             Ok(Answered { picture, acts, fault, took_us }) => {
                 let (edition, since) = (current.edition.clone(), current.since);
                 self.judge(fault.as_ref(), &edition, since);
@@ -254,14 +256,14 @@ impl<'a> Keeper<'a> {
 
     /// Lets an edition draw its first picture. If it does, it is shown from here on.
     fn try_out(&mut self, mut next: Running, frame: &Frame) -> Option<Running> {
-        self.shared.board().begins = false;
+        self.shared.board().begins = None;
         let current = self.current.as_mut().filter(|_| !next.fresh);
         let kept = current.and_then(|current| keeps(current, self.shared));
         let has_kept = kept.is_some();
         if let Some(kept) = kept {
             next.tell(ToScene::Kept(kept));
         }
-        let answer = ask(&mut next, frame, self.shared);
+        let answer = ask(&mut next, frame, |next| next.answer(OVER, STUCK, self.shared));
         let (fault, post) = match answer {
             Ok(Answered { picture, acts, fault: None, took_us }) => (None, Some((picture, acts, took_us))),
             // A scene that is alone goes on after a fault: it may be one of this frame.
@@ -291,6 +293,7 @@ impl<'a> Keeper<'a> {
         (self.failing, self.failed) = (None, picture.is_none());
         {
             let mut board = self.shared.board();
+            board.shown = true;
             board.status.pid = Some(next.pid());
             board.status.editions += 1;
             if self.newest.as_ref().is_some_and(|newest| Arc::ptr_eq(newest, &next.edition)) {
@@ -336,15 +339,19 @@ fn ended() -> ScriptFault {
     ScriptFault::new("scene", "its process ended", "it is started again")
 }
 
-/// One frame of a process, or why there is no answer: then the process is of no use any more.
-pub(super) fn ask(running: &mut Running, frame: &Frame, shared: &Shared) -> Result<Answered, ScriptFault> {
+/// One frame of a process, or why there is no answer: then the process is of no use any more. `wait` waits for the answer.
+pub(super) fn ask(
+    running: &mut Running,
+    frame: &Frame,
+    wait: impl FnOnce(&mut Running) -> Option<FromScene>,
+) -> Result<Answered, ScriptFault> {
     let Frame { number, input, json, .. } = frame;
     let sees = ToScene::Sees { number: *number, input: *input, json: json.clone() };
     // A process for which there is no room does not read.
     if !running.tell(sees) {
         return Err(ended());
     }
-    match running.answer(OVER, STUCK, shared) {
+    match wait(running) {
         Some(FromScene::Frame { picture, acts, kept, fault, took_us }) => {
             let picture = running.sound(picture, kept).map(|picture| Picture { answers: *number, ..picture });
             Ok(Answered { picture, acts, fault, took_us })

@@ -58,14 +58,19 @@ impl SceneProcess {
 
     /// True when a scene begins that knows nothing: the next frame is to tell it all.
     pub fn begins(&self) -> bool {
-        self.shared.board().begins
+        self.shared.board().begins.is_some()
+    }
+
+    /// What begins with the next frame that tells it all. Until there is one, the edition before goes on.
+    pub fn coming(&self) -> Option<Arc<Edition>> {
+        self.shared.board().begins.clone()
     }
 
     /// Asks for a frame; `whole` if it tells all that a scene must know which begins. To be called when it is free; false
-    /// when it is not after all.
+    /// when it is not after all, or when nothing is shown that could answer a frame which does not tell all.
     pub fn ask(&self, number: u64, input: u64, json: String, whole: bool) -> bool {
         let mut board = self.shared.board();
-        let Some(orders) = self.orders.as_ref().filter(|_| board.free) else { return false };
+        let Some(orders) = self.orders.as_ref().filter(|_| board.free && (whole || board.shown)) else { return false };
         board.free = orders.send(Order::Frame(Frame { number, input, json, whole })).is_err();
         !board.free
     }

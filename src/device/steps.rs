@@ -1,0 +1,68 @@
+//! Steps of virtual time: they share a process, and one that failed is run again while nothing else runs in it. A busy
+//! machine makes steps late; it must not make them wrong.
+
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+/// The last resort: longest time on the wall that one step of virtual time is waited for.
+pub const WALL: Duration = Duration::from_secs(60);
+/// A step that failed is run so many times more, alone, before its failure counts.
+pub const AGAIN: usize = 2;
+
+/// Read while a step runs beside others, written while one runs alone.
+static RUNNING: RwLock<()> = RwLock::new(());
+
+/// Runs a step beside the others of this process. A step must not start another one.
+pub fn beside<T>(step: impl FnOnce() -> T) -> T {
+    let _turn = RUNNING.read().unwrap_or_else(PoisonError::into_inner);
+    step()
+}
+
+/// Runs a step while no other runs in this process. A step must not start another one.
+pub fn alone<T>(step: impl FnOnce() -> T) -> T {
+    let _turn = RUNNING.write().unwrap_or_else(PoisonError::into_inner);
+    step()
+}
+
+/// Runs a step beside others. If it fails, it is run again, alone, [`AGAIN`] times at most; its last failure counts.
+pub fn insist<T, E>(mut step: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+    let first = beside(&mut step);
+    (0..AGAIN).fold(first, |result, _| result.or_else(|_| alone(&mut step)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    #[test]
+    fn a_step_that_failed_is_run_twice_more_and_alone() {
+        let (over, now) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let (mut results, mut others) = (Vec::new(), 0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    beside(|| {
+                        now.fetch_add(1, Ordering::SeqCst);
+                        std::thread::yield_now();
+                        now.fetch_sub(1, Ordering::SeqCst);
+                    });
+                    std::thread::yield_now();
+                }
+            });
+            for succeeds in 1..=4 {
+                let mut tries = 0;
+                results.push(insist(|| {
+                    tries += 1;
+                    if tries > 1 {
+                        others += now.load(Ordering::SeqCst);
+                    }
+                    if tries < succeeds { Err(tries) } else { Ok(tries) }
+                }));
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(results, [Ok(1), Ok(2), Ok(3), Err(3)]);
+        assert_eq!(others, 0, "another step ran beside one that was repeated");
+    }
+}

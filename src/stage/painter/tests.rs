@@ -1,0 +1,204 @@
+use super::super::batch::Batch;
+use super::super::shades::{Press, press};
+use super::super::studio::device;
+use super::super::text::Letters;
+use super::super::{Drawn, capture};
+use super::*;
+use crate::scene::{Blend, Edition, Item, Picture, Range, Uniforms};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+const SIDE: u32 = 16;
+const SOON: Duration = Duration::from_secs(20);
+const RED: [u8; 3] = [255, 0, 0];
+const GREEN: [u8; 3] = [0, 255, 0];
+
+/// A show's canvas, without its loop.
+struct Wall {
+    device: RenderDevice,
+    queue: RenderQueue,
+    brushes: Brushes,
+    texture: wgpu::Texture,
+    sheet: Sheet,
+    on: OnEasel,
+    now: f64,
+}
+
+/// An edition whose shader `night.wgsl` paints all in one colour.
+fn edition(colour: [u8; 3]) -> Arc<Edition> {
+    let dir = tempfile::tempdir().expect("a folder for a while");
+    let [r, g, b] = colour.map(|part| f32::from(part) / 255.0);
+    let shader = format!("fn paint(at: vec2f) -> vec4f {{ return vec4f({r:?}, {g:?}, {b:?}, 1.0); }}");
+    let files = [
+        ("installation.toml", "api = 1\nid = \"test\"\ncanvas = [160, 160]\n"),
+        ("scene.js", "export function frame() {}"),
+        ("night.wgsl", &shader),
+    ];
+    for (name, text) in files {
+        std::fs::write(dir.path().join(name), text).expect("written");
+    }
+    Arc::new(Edition::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}")))
+}
+
+/// Makes pipelines of shaders when it is told to, one for each word.
+fn held() -> (Sender<()>, Press) {
+    let (let_go, held) = channel();
+    let held: Mutex<Receiver<()>> = Mutex::new(held);
+    let slow = move |recipe: &_| {
+        // Who waits for it waits for long, and the test fails.
+        let _ = held.lock().map(|held| held.recv_timeout(SOON));
+        press(recipe)
+    };
+    (let_go, Arc::new(slow))
+}
+
+impl Wall {
+    fn new() -> Self {
+        let (device, queue) = device().unwrap_or_else(|why| panic!("{why}"));
+        let texture = device.wgpu_device().create_texture(&wgpu::TextureDescriptor {
+            label: None,
+            size: wgpu::Extent3d { width: SIDE, height: SIDE, depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: wgpu::TextureFormat::Rgba8Unorm,
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
+            view_formats: &[],
+        });
+        let brushes = Brushes::new(&device, false);
+        let sheet = Sheet { size: [160.0; 2], pixel: 0.1, drawn: Drawn::default(), most: SOON * 16, patient: false };
+        Self { device, queue, brushes, texture, sheet, on: OnEasel::default(), now: 1.0 }
+    }
+
+    /// A picture comes in which an edition's shader is all.
+    fn comes(&mut self, edition: &Arc<Edition>) {
+        let items = vec![Item::Shader { index: 0, params: Range { start: 0, count: 0 }, blend: Blend::Over }];
+        let picture = Picture { items, ..Picture::default() };
+        let batch = Batch::build(&picture, self.sheet.size, self.sheet.pixel, &mut Letters::new());
+        let (edition, uniforms) = (Some(edition.clone()), Arc::new(Uniforms::at(self.now)));
+        self.on.job =
+            Some(Job { batch, strokes: Vec::new(), edition, atlas: None, uniforms, reflects: 0, capture: None });
+    }
+
+    /// One frame of the loop: what is on the canvas then, if anything was drawn.
+    fn frame(&mut self) -> Option<[u8; 3]> {
+        let mut job = self.on.next(&self.brushes)?;
+        let (watched, device) = (Watched::default(), (&self.device, &self.queue));
+        let mut encoder = put(device, &mut self.brushes, &self.texture, &mut job, [&watched; 2], &self.sheet);
+        let copy = capture::copy(&self.device, &mut encoder, &self.texture);
+        self.queue.submit([encoder.finish()]);
+        self.on.before = Some(job);
+        let painted = capture::read(copy, &self.device).unwrap_or_else(|why| panic!("{why}"));
+        let [r, g, b, _] = painted.get_pixel(SIDE / 2, SIDE / 2).0;
+        Some([r, g, b])
+    }
+
+    /// Frames of an edition until it is seen; all else that was seen before.
+    fn until(&mut self, edition: &Arc<Edition>, colour: [u8; 3]) -> Vec<[u8; 3]> {
+        let (end, mut before) = (Instant::now() + SOON, Vec::new());
+        while Instant::now() < end {
+            self.comes(edition);
+            match self.frame() {
+                Some(seen) if seen == colour => return before,
+                seen => before.extend(seen),
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        panic!("{colour:?} is not seen: {:?}", self.sheet.drawn.faults());
+    }
+}
+
+#[test]
+fn a_slow_pipeline_holds_up_no_frame_and_the_edition_before_is_drawn_meanwhile() {
+    let (mut wall, red, green) = (Wall::new(), edition(RED), edition(GREEN));
+    wall.until(&red, RED);
+    let (let_go, slow) = held();
+    wall.brushes.shades.press_with(slow, SOON);
+    let began = Instant::now();
+    for _ in 0..20 {
+        wall.comes(&green);
+        assert_eq!(wall.frame(), Some(RED));
+    }
+    assert!(began.elapsed() < SOON / 2, "it was waited for");
+    assert_eq!(wall.sheet.drawn.faults(), []);
+    // It switches at once: nothing else is seen in between.
+    let_go.send(()).expect("it is being made");
+    let before = wall.until(&green, GREEN);
+    assert!(before.iter().all(|seen| *seen == RED), "{before:?}");
+    assert_eq!(wall.sheet.drawn.faults(), []);
+}
+
+#[test]
+fn a_pipeline_that_does_not_come_is_refused_by_name_and_told_when_it_comes_after_all() {
+    let (mut wall, red, green) = (Wall::new(), edition(RED), edition(GREEN));
+    wall.until(&red, RED);
+    let (let_go, slow) = held();
+    wall.brushes.shades.press_with(slow, Duration::from_millis(30));
+    let end = Instant::now() + SOON;
+    while wall.sheet.drawn.faults().is_empty() && Instant::now() < end {
+        wall.comes(&green);
+        wall.frame();
+    }
+    let faults = wall.sheet.drawn.faults();
+    assert!(faults.len() == 1 && faults[0].shader == "night.wgsl", "{faults:?}");
+    assert!(faults[0].why.contains("has not made it ready"), "{faults:?}");
+    assert!(wall.sheet.drawn.returned().is_empty());
+    let_go.send(()).expect("it is being made");
+    wall.until(&green, GREEN);
+    assert_eq!(wall.sheet.drawn.returned(), ["night.wgsl"]);
+    assert_eq!(wall.sheet.drawn.faults(), []);
+}
+
+#[test]
+fn an_edition_that_is_to_be_shown_begins_when_its_pipelines_are_ready() {
+    let (mut wall, red, green) = (Wall::new(), edition(RED), edition(GREEN));
+    let drawn = wall.sheet.drawn.clone();
+    let ready = |wall: &Wall, at: u64| {
+        let ready = drawn.prepare(&green, Duration::from_millis(at));
+        drawn.look(|edition| wall.brushes.prepare(edition));
+        ready
+    };
+    wall.until(&red, RED);
+    let (let_go, slow) = held();
+    wall.brushes.shades.press_with(slow, SOON);
+    // The red one is made already.
+    for at in 0..20 {
+        wall.comes(&red);
+        assert!(!ready(&wall, at));
+        assert_eq!(wall.frame(), Some(RED));
+    }
+    let_go.send(()).expect("it is being made");
+    let end = Instant::now() + SOON;
+    while !ready(&wall, 20) && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(ready(&wall, 20));
+    // It is seen with its first picture.
+    wall.comes(&green);
+    assert_eq!(wall.frame(), Some(GREEN));
+    // A stage that says nothing holds nothing up.
+    assert!(!drawn.prepare(&red, Duration::from_secs(100)));
+    assert!(drawn.prepare(&red, Duration::from_secs(106)));
+}
+
+#[test]
+fn a_shader_that_was_slow_and_is_drawn_again_is_told() {
+    let (mut wall, red) = (Wall::new(), edition(RED));
+    // Whatever it takes is too much.
+    wall.sheet.most = Duration::ZERO;
+    let end = Instant::now() + SOON;
+    while wall.sheet.drawn.faults().is_empty() && Instant::now() < end {
+        wall.comes(&red);
+        assert_ne!(wall.frame(), Some(RED));
+    }
+    assert_eq!((wall.sheet.drawn.faults().len(), wall.sheet.drawn.returned().len()), (1, 0));
+    wall.sheet.most = SOON * 16;
+    wall.comes(&red);
+    assert_ne!(wall.frame(), Some(RED), "not so soon");
+    wall.now += 31.0;
+    wall.comes(&red);
+    assert_eq!(wall.frame(), Some(RED));
+    assert_eq!(wall.sheet.drawn.returned(), ["night.wgsl"]);
+    assert_eq!(wall.sheet.drawn.faults(), []);
+}
