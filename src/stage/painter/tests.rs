@@ -54,7 +54,8 @@ fn held() -> (Sender<()>, Press) {
 }
 
 impl Wall {
-    fn new() -> Self {
+    /// Pipelines are made when they are let go, one by one; what takes longer than `most` is refused.
+    fn new(most: Duration) -> (Self, Sender<()>) {
         let (device, queue) = device().unwrap_or_else(|why| panic!("{why}"));
         let texture = device.wgpu_device().create_texture(&wgpu::TextureDescriptor {
             label: None,
@@ -66,9 +67,11 @@ impl Wall {
             usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
             view_formats: &[],
         });
-        let brushes = Brushes::new(&device, false);
+        let mut brushes = Brushes::new(&device, false);
+        let (let_go, held) = held();
+        brushes.shades.press_with(held, most);
         let sheet = Sheet { size: [160.0; 2], pixel: 0.1, drawn: Drawn::default(), most: SOON * 16, patient: false };
-        Self { device, queue, brushes, texture, sheet, on: OnEasel::default(), now: 1.0 }
+        (Self { device, queue, brushes, texture, sheet, on: OnEasel::default(), now: 1.0 }, let_go)
     }
 
     /// A picture comes in which an edition's shader is all.
@@ -111,10 +114,9 @@ impl Wall {
 
 #[test]
 fn a_slow_pipeline_holds_up_no_frame_and_the_edition_before_is_drawn_meanwhile() {
-    let (mut wall, red, green) = (Wall::new(), edition(RED), edition(GREEN));
+    let ((mut wall, let_go), red, green) = (Wall::new(SOON), edition(RED), edition(GREEN));
+    let_go.send(()).expect("it is there");
     wall.until(&red, RED);
-    let (let_go, slow) = held();
-    wall.brushes.shades.press_with(slow, SOON);
     let began = Instant::now();
     for _ in 0..20 {
         wall.comes(&green);
@@ -131,10 +133,10 @@ fn a_slow_pipeline_holds_up_no_frame_and_the_edition_before_is_drawn_meanwhile()
 
 #[test]
 fn a_pipeline_that_does_not_come_is_refused_by_name_and_told_when_it_comes_after_all() {
-    let (mut wall, red, green) = (Wall::new(), edition(RED), edition(GREEN));
+    let most = Duration::from_secs(1);
+    let ((mut wall, let_go), red, green) = (Wall::new(most), edition(RED), edition(GREEN));
+    let_go.send(()).expect("it is there");
     wall.until(&red, RED);
-    let (let_go, slow) = held();
-    wall.brushes.shades.press_with(slow, Duration::from_millis(30));
     let end = Instant::now() + SOON;
     while wall.sheet.drawn.faults().is_empty() && Instant::now() < end {
         wall.comes(&green);
@@ -152,17 +154,15 @@ fn a_pipeline_that_does_not_come_is_refused_by_name_and_told_when_it_comes_after
 
 #[test]
 fn an_edition_that_is_to_be_shown_begins_when_its_pipelines_are_ready() {
-    let (mut wall, red, green) = (Wall::new(), edition(RED), edition(GREEN));
+    let ((mut wall, let_go), red, green) = (Wall::new(SOON), edition(RED), edition(GREEN));
     let drawn = wall.sheet.drawn.clone();
     let ready = |wall: &Wall, at: u64| {
         let ready = drawn.prepare(&green, Duration::from_millis(at));
         drawn.look(|edition| wall.brushes.prepare(edition));
         ready
     };
+    let_go.send(()).expect("it is there");
     wall.until(&red, RED);
-    let (let_go, slow) = held();
-    wall.brushes.shades.press_with(slow, SOON);
-    // The red one is made already.
     for at in 0..20 {
         wall.comes(&red);
         assert!(!ready(&wall, at));
@@ -184,7 +184,8 @@ fn an_edition_that_is_to_be_shown_begins_when_its_pipelines_are_ready() {
 
 #[test]
 fn a_shader_that_was_slow_and_is_drawn_again_is_told() {
-    let (mut wall, red) = (Wall::new(), edition(RED));
+    let ((mut wall, let_go), red) = (Wall::new(SOON), edition(RED));
+    let_go.send(()).expect("it is there");
     // Whatever it takes is too much.
     wall.sheet.most = Duration::ZERO;
     let end = Instant::now() + SOON;
