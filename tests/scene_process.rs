@@ -2,7 +2,7 @@
 
 mod common;
 
-use moongate::device::folder::Folder;
+use moongate::device::folder::{Folder, Watch};
 use moongate::device::scene_process::{SceneAlone, SceneCommand, SceneProcess};
 use moongate::scene::{Edition, FromScene, Picture, Sees};
 use std::process::Command;
@@ -20,7 +20,7 @@ fn moongate() -> SceneCommand {
 }
 
 struct Show {
-    _folder: Folder,
+    _folder: Watch,
     process: Arc<SceneProcess>,
     dir: TempDir,
     number: u64,
@@ -31,13 +31,18 @@ impl Show {
         let dir = common::folder(script);
         let process = Arc::new(SceneProcess::start(command, common::setting()).expect("a thread"));
         let weak = Arc::downgrade(&process);
-        let folder = Folder::watch(dir.path().to_owned(), common::decoder(), move |edition| {
-            let Some(process) = weak.upgrade() else { return };
-            match edition {
-                Ok(edition) => process.offer(Arc::new(edition)),
-                Err(fault) => process.refuse(fault),
-            }
-        });
+        let folder = Folder::new(dir.path().to_owned(), common::decoder());
+        let folder = folder.watch(
+            None,
+            |_| Ok(()),
+            move |edition| {
+                let Some(process) = weak.upgrade() else { return };
+                match edition {
+                    Ok(edition) => process.offer(Arc::new(edition)),
+                    Err(fault) => process.refuse(fault),
+                }
+            },
+        );
         Self { _folder: folder.expect("a thread"), process, dir, number: 0 }
     }
 

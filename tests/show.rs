@@ -2,7 +2,13 @@
 
 #![cfg(feature = "show")]
 
+use moongate::device::folder::digest;
+use moongate::device::introductions::pin;
 use moongate::device::key::SiteKey;
+use moongate::device::quic::LinkThread;
+use moongate::device::shelf::Shelf;
+use moongate::link::{Config, Showing, State};
+use moongate::manifest::{Installation, Twin, city};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -62,10 +68,6 @@ fn what_cannot_start_says_why_and_what_to_do() {
     let said = refusal(dir.path());
     assert!(said.contains("site.toml:2: `city`") && said.contains("did you mean \"kobe\"?"), "{said}");
 
-    std::fs::write(&manifest, good.replace("\"installation\"", "\"nothing-here\"")).expect("our own folder");
-    let said = refusal(dir.path());
-    assert!(said.contains("nothing-here/installation.toml: cannot be read"), "{said}");
-
     std::fs::write(&manifest, &good).expect("our own folder");
     std::fs::remove_file(dir.path().join("site.key")).expect("it is there");
     let said = refusal(dir.path());
@@ -121,7 +123,12 @@ impl Running {
 
     fn start_with(dir: &Path, arguments: &[&str]) -> Self {
         let mut command = command(dir);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(arguments);
+        Self::run(command)
+    }
+
+    fn run(mut command: Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the program is built");
         let output = child.stdout.take().expect("it is piped");
         let (said, lines) = std::sync::mpsc::channel();
@@ -161,6 +168,18 @@ impl Running {
             std::thread::sleep(Duration::from_millis(20));
         }
         std::fs::read(&file).expect("it is there")
+    }
+
+    /// Its status, once it has ended by itself, while its input is open.
+    fn ended(&mut self) -> std::process::ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                return status;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "it goes on");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Its input closes: it ends by itself.
@@ -228,15 +247,7 @@ fn a_manifest_that_is_wrong_is_named_and_begins_again_when_it_is_mended() {
     let picture = show.picture(dir.path());
     assert!(picture.len() > 2_000, "{} bytes of picture", picture.len());
     std::fs::write(&manifest, good).expect("it is mended");
-    // `wait` would close its input, and that alone ends it.
-    let began = Instant::now();
-    let status = loop {
-        if let Some(status) = show.child.try_wait().expect("it is our child") {
-            break status;
-        }
-        assert!(began.elapsed() < Duration::from_secs(30), "it goes on");
-        std::thread::sleep(Duration::from_millis(20));
-    };
+    let status = show.ended();
     assert_eq!(status.code(), Some(3), "{status}");
 }
 
@@ -304,4 +315,169 @@ fn a_good_scene_is_painted_and_all_loops_turn() {
     let frames = first["loops"]["frame"].as_u64();
     show.wait(|line| line["loops"]["frame"].as_u64() > frames && line["loops"]["scene"].as_u64() > Some(3));
     show.end();
+}
+
+/// A site whose `GOOD` scene was kept, and whose folder holds another script by now.
+fn site_that_keeps(script: &str) -> (tempfile::TempDir, String) {
+    let dir = site(GOOD, None);
+    let installation = dir.path().join("installation");
+    let edition = digest(&installation);
+    Shelf::of(dir.path()).keep_scene(&installation, &edition).expect("our own folder");
+    std::fs::write(installation.join("scene.js"), script).expect("our own folder");
+    (dir, edition)
+}
+
+#[test]
+fn without_a_folder_the_gate_of_light_is_shown_until_there_is_one() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = site(GOOD, None);
+    std::fs::rename(dir.path().join("installation"), dir.path().join("elsewhere")).expect("our own folder");
+    let mut show = Running::start(dir.path());
+    let line = show.wait(|line| line["scene"]["refused"].is_string());
+    let said = line["scene"]["refused"].as_str().expect("just seen");
+    assert!(said.contains("installation.toml") && said.contains("cannot be read"), "{said}");
+    let picture = show.picture(dir.path());
+    assert!(picture.len() > 2_000, "{} bytes of picture", picture.len());
+    std::fs::rename(dir.path().join("elsewhere"), dir.path().join("installation")).expect("our own folder");
+    assert_eq!(show.ended().code(), Some(3));
+}
+
+#[test]
+fn a_folder_that_is_broken_at_the_start_gives_way_to_the_last_good_edition() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let (dir, good) = site_that_keeps(GOOD);
+    let shader = dir.path().join("installation/night.wgsl");
+    std::fs::write(&shader, "fn paint(").expect("our own folder");
+    let show = Running::start(dir.path());
+    let line = show.wait(|line| line["loops"]["scene"].as_u64() > Some(3));
+    assert_eq!(line["scene"]["edition"], *good, "{line}");
+    assert!(line["scene"]["refused"].as_str().is_some_and(|why| why.contains("night.wgsl")), "{line}");
+    std::fs::remove_file(shader).expect("our own folder");
+    show.wait(|line| line["scene"]["refused"].is_null() && line["scene"]["edition"].is_string());
+    show.end();
+}
+
+#[test]
+fn an_edition_that_is_put_aside_is_not_shown_and_another_one_is() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let (dir, good) = site_that_keeps("export function frame() { throw new Error(\"not to be seen\"); }\n");
+    let bad = digest(&dir.path().join("installation"));
+    let show = Running::start_with(dir.path(), &["--aside", &bad]);
+    let line = show.wait(|line| line["loops"]["scene"].as_u64() > Some(3));
+    assert_eq!(line["scene"]["edition"], *good, "{line}");
+    assert!(line["scene"]["refused"].as_str().is_some_and(|why| why.contains("put aside")), "{line}");
+    std::fs::write(dir.path().join("installation/scene.js"), format!("{GOOD}// changed\n")).expect("our own folder");
+    let other = digest(&dir.path().join("installation"));
+    show.wait(|line| line["scene"]["refused"].is_null() && line["scene"]["edition"] == *other);
+    show.end();
+
+    let show = Running::start_with(dir.path(), &["--aside", &other, "--aside", &good]);
+    let line = show.wait(|line| line["painted"].as_u64() > Some(3));
+    assert!(line["scene"]["edition"].is_null() && line["scene"]["starts"] == 0, "{line}");
+    show.end();
+}
+
+/// An update replaces the program, and then the scene's process ends.
+#[test]
+fn a_program_that_was_replaced_starts_its_scenes_all_the_same() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = site(GOOD, None);
+    let program = dir.path().join("moongate");
+    let built = env!("CARGO_BIN_EXE_moongate");
+    if std::fs::hard_link(built, &program).is_err() {
+        std::fs::copy(built, &program).expect("our own folder");
+    }
+    let mut command = Command::new(&program);
+    command.args(["show", "--offscreen", "--site"]).arg(dir.path());
+    let show = Running::run(command);
+    let line = show.wait(|line| line["scene"]["ready"] == true && line["painted"].as_u64() > Some(0));
+    std::fs::remove_file(&program).expect("it is there");
+    let scene = i32::try_from(line["scene"]["pid"].as_u64().expect("it runs")).expect("a process");
+    let scene = rustix::process::Pid::from_raw(scene).expect("a process");
+    rustix::process::kill_process(scene, rustix::process::Signal::KILL).expect("it runs");
+    show.wait(|line| line["scene"]["starts"].as_u64() > Some(1) && line["scene"]["ready"] == true);
+    show.end();
+}
+
+#[test]
+fn a_show_that_is_asked_by_a_signal_ends_in_order() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = site(GOOD, None);
+    let mut show = Running::start(dir.path());
+    show.wait(|line| line["painted"].as_u64() > Some(0));
+    let began = Instant::now();
+    rustix::process::kill_process(rustix::process::Pid::from_child(&show.child), rustix::process::Signal::TERM)
+        .expect("it runs");
+    let status = show.ended();
+    assert!(status.success() && began.elapsed() < Duration::from_secs(3), "{status} after {:?}", began.elapsed());
+}
+
+#[test]
+fn a_show_ends_when_nobody_reads_and_not_when_a_disk_is_full() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = site(GOOD, None);
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a system with /dev/full");
+    let mut child =
+        command(dir.path()).stdin(Stdio::piped()).stdout(full()).stderr(full()).spawn().expect("the program is built");
+    let picture = dir.path().join("picture.png");
+    writeln!(child.stdin.as_mut().expect("it is piped"), "picture {}", picture.display()).expect("it listens");
+    let began = Instant::now();
+    while !picture.is_file() {
+        assert!(child.try_wait().expect("it is our child").is_none(), "it ended for a log");
+        assert!(began.elapsed() < Duration::from_secs(30), "no picture came");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(child.stdin.take());
+    assert!(child.wait().expect("it is our child").success());
+
+    let mut child =
+        command(dir.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program is built");
+    let mut line = String::new();
+    let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
+    output.read_line(&mut line).expect("it speaks");
+    drop(output);
+    let status = child.wait().expect("it is our child");
+    assert!(status.success(), "{status}");
+}
+
+/// A twin that gets none notices only after some seconds that nobody speaks any more.
+#[test]
+fn the_twin_gets_its_goodbye_when_a_signal_ends_the_show() {
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = site(GOOD, None);
+    let sockets = [(); 2].map(|()| std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback"));
+    let [here, there] = sockets.map(|socket| socket.local_addr().expect("bound"));
+    let manifest = dir.path().join("site.toml");
+    let text = std::fs::read_to_string(&manifest).expect("just written");
+    std::fs::write(&manifest, text.replace("127.0.0.1:0", &here.to_string())).expect("our own folder");
+    let [key, twin] =
+        [SiteKey::read(&dir.path().join("site.key")).expect("just written"), SiteKey::generate().expect("randomness")];
+    let city = city("dublin").expect("a member city");
+    let known = Twin { key: twin.public(), city, name: "test".into(), addresses: vec![there], relay: None };
+    pin(dir.path(), known).expect("our own folder");
+    let declarations = Installation::read(&dir.path().join("installation")).expect("it is sound").declarations();
+    let config = Config {
+        key: twin.public(),
+        twin: Some(key.public()),
+        boot: 1,
+        city: city.slug.clone(),
+        name: "test".into(),
+        showing: Showing { installation: "test".into(), declarations },
+        canvas: [320.0, 180.0],
+    };
+    let (link, _told) = LinkThread::start(&twin, there, here, config).unwrap_or_else(|why| panic!("{why}"));
+    let is_linked = || link.sender().status().health.state == State::Linked;
+    let mut show = Running::start(dir.path());
+    show.wait(|line| {
+        line["painted"].as_u64() > Some(0) && ["linked", "weak"].contains(&line["link"].as_str().unwrap_or_default())
+    });
+    assert!(is_linked());
+    let began = Instant::now();
+    rustix::process::kill_process(rustix::process::Pid::from_child(&show.child), rustix::process::Signal::TERM)
+        .expect("it runs");
+    while is_linked() {
+        assert!(began.elapsed() < Duration::from_secs(1), "no goodbye came");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(show.ended().success());
 }

@@ -64,7 +64,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 
 fn check(arguments: &Arguments) -> Result<bool, Failure> {
     let dir = super::find_installation(&arguments.installation)?;
-    let command = SceneCommand::own()?.unjailed(true);
+    let command = SceneCommand::own().unjailed(true);
     let edition = Arc::new(Decoder::new(command.decoder()).read(&dir)?);
     let mut review = Review::default();
     review.folder(&dir, &edition.installation);

@@ -2,6 +2,7 @@
 
 use super::new::{EDITOR, make};
 use crate::device::jail::bound;
+use crate::device::program::own;
 use crate::files::named_text;
 use crate::scene::{Choices, Imported, Texture, import};
 use std::fmt::Write;
@@ -62,7 +63,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         bound(PROCESSOR, MEMORY);
         return import_here(arguments);
     }
-    let again = std::env::current_exe().and_then(|program| {
+    let again = own().and_then(|program| {
         std::process::Command::new(program).args(std::env::args_os().skip(1)).arg("--bounded").status()
     });
     match again.map(|status| status.code()) {

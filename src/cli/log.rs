@@ -20,7 +20,8 @@ pub fn start() {
     // Standard output belongs to the state of a show and to the pictures of a scene.
     let ansi = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
-    log.event_format(Line).init();
+    // A log that cannot be written is no reason to end: to complain of that panics where the log is.
+    log.log_internal_errors(false).event_format(Line).init();
 }
 
 /// Names the site and its twin in each line from now on.

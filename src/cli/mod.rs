@@ -33,6 +33,10 @@ mod twins;
 
 use crate::device::secrecy::{close_memory, no_core_dumps};
 use clap::{Parser, Subcommand};
+#[cfg(feature = "show")]
+use std::fmt::Display;
+#[cfg(feature = "show")]
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 #[cfg(feature = "show")]
@@ -142,6 +146,19 @@ pub fn run() -> ExitCode {
         Command::Scene(arguments) => scene::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
     }
+}
+
+/// Says a line to whoever runs this, on standard output. A log that cannot be written, as on a full disk, is no reason to end.
+#[cfg(feature = "show")]
+fn say(line: impl Display) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// The same on standard error, for what went wrong.
+#[cfg(feature = "show")]
+fn complain(line: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// A time such as 500ms, 30s, 5m or 1h.

@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 
 fn preview(arguments: &Arguments) -> Result<(), Failure> {
     let dir = super::find_installation(&arguments.installation)?;
-    let command = SceneCommand::own()?.unjailed(true);
+    let command = SceneCommand::own().unjailed(true);
     let edition = Arc::new(Decoder::new(command.decoder()).read(&dir)?);
     for fault in edition.sounds.iter().filter_map(|sound| sound.sample.as_ref().err()) {
         eprintln!("it is not heard: {fault}");

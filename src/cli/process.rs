@@ -1,21 +1,31 @@
 //! A show as a process of its own: how it is started, what it says, and how it ends. For `rehearse` and `run`.
 
 use super::show::{Line, Said, memory};
+use super::{complain, say};
 use crate::device::cast::Cast;
+use crate::device::program;
+use crate::escape::Escaped;
 use crate::operator::Key;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 /// Lines that wait to be read.
 const LINES_MAX: usize = 64;
 /// A show that ended sooner than this could not run at all.
 const LIVED: Duration = Duration::from_secs(3);
-/// A show has this long to end when it is asked to.
-const GRACE: Duration = Duration::from_secs(5);
+/// A show has this long to end when it is asked to; by itself it takes 2 s at most.
+const GRACE: Duration = Duration::from_millis(2_300);
+/// A process that was killed is gone after so long, or stuck in a driver; then it is left behind.
+const REAP: Duration = Duration::from_millis(200);
+/// Longest line of state, and of a show's log, in bytes.
+const LINE_MAX: u64 = 16 << 20;
+const LOG_MAX: u64 = 8 << 10;
+/// What a show that has ended has said is there within this time.
+const LAST_WORDS: Duration = Duration::from_millis(300);
 
 /// How a show is started.
 pub struct Options<'a> {
@@ -31,6 +41,12 @@ pub struct Options<'a> {
     pub rehearsal: bool,
     /// Scenes run also where this system does not jail them.
     pub unjailed: bool,
+    /// Another program than this one.
+    pub program: Option<&'a Path>,
+    /// Another file than the folder's site.toml.
+    pub manifest: Option<PathBuf>,
+    /// Editions of the scene that are not to be shown.
+    pub aside: &'a [String],
 }
 
 /// A show's process.
@@ -43,13 +59,16 @@ pub struct Show {
     /// What it says of its own memory, which nobody else may look at, and the scene process.
     memory: Option<f64>,
     scene: Option<u32>,
+    /// The edition that it shows, or has begun to read.
+    edition: Option<String>,
     began: Instant,
 }
 
 impl Show {
     /// Starts the show of a site's folder.
     pub fn start(site: &Path, name: &str, options: &Options) -> io::Result<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
+        let program = options.program.map_or_else(program::own, |program| Ok(program.into()))?;
+        let mut command = Command::new(program);
         command.args(["show", "--site"]).arg(site);
         if options.rehearsal {
             command.arg("--rehearsal");
@@ -70,6 +89,12 @@ impl Show {
         if options.pipelined {
             command.arg("--pipelined");
         }
+        if let Some(file) = &options.manifest {
+            command.arg("--manifest").arg(file);
+        }
+        for edition in options.aside {
+            command.args(["--aside", edition]);
+        }
         // Two software rasterisers with a thread a core each would starve everything else.
         if std::env::var_os("LP_NUM_THREADS").is_none()
             && std::thread::available_parallelism().is_ok_and(|n| n.get() <= 4)
@@ -87,44 +112,67 @@ impl Show {
         else {
             return Err(io::Error::other("a show has no pipes"));
         };
-        println!("{name}: its show is process {}", child.id());
+        say(format_args!("{name}: its show is process {}", child.id()));
         let (tell, said) = sync_channel(LINES_MAX);
         std::thread::Builder::new().name("show out".into()).spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                match serde_json::from_str::<Said>(&line) {
-                    Ok(line) => {
-                        if tell.send(line).is_err() {
-                            return;
-                        }
-                    }
-                    Err(why) => tracing::debug!("a line that is no state ({why}): {line}"),
+            each_line(output, LINE_MAX, |line| match serde_json::from_str::<Said>(line) {
+                Ok(line) => tell.send(line).is_ok(),
+                Err(why) => {
+                    tracing::debug!("a line that is no state ({why}): {line}");
+                    true
                 }
-            }
+            });
         })?;
         let name = name.to_owned();
         std::thread::Builder::new().name("show errors".into()).spawn(move || {
-            for line in BufReader::new(errors).lines().map_while(Result::ok) {
-                eprintln!("{name} | {line}");
-            }
+            // Read to its end whatever becomes of it: a show must not wait for its log.
+            each_line(errors, LOG_MAX, |line| {
+                complain(format_args!("{name} | {}", Escaped(line)));
+                true
+            });
         })?;
         let keys = Vec::new();
-        Ok(Self { child, input: Some(input), said, keys, memory: None, scene: None, began: Instant::now() })
+        let (memory, scene, edition, began) = (None, None, None, Instant::now());
+        Ok(Self { child, input: Some(input), said, keys, memory, scene, edition, began })
     }
 
     /// What it has said since the last call.
     pub fn lines(&mut self) -> Vec<Line> {
         let mut lines = Vec::new();
-        for said in self.said.try_iter() {
-            match said {
-                Said::State(line) => lines.push(*line),
-                Said::Key { key } => self.keys.extend(Key::parse(&key)),
-            }
-        }
-        if let Some(line) = lines.last() {
-            self.scene = line.scene.pid;
-            self.memory = line.memory_mib;
+        while let Ok(said) = self.said.try_recv() {
+            self.take(said, &mut lines);
         }
         lines
+    }
+
+    fn take(&mut self, said: Said, lines: &mut Vec<Line>) {
+        match said {
+            Said::State(line) => {
+                self.scene = line.scene.pid;
+                self.memory = line.memory_mib;
+                self.edition.clone_from(&line.scene.edition);
+                lines.push(*line);
+            }
+            Said::Key { key } => self.keys.extend(Key::parse(&key)),
+            Said::Edition { edition } => self.edition = Some(edition),
+        }
+    }
+
+    /// What it has said and was not asked for, once it has ended.
+    pub fn last_words(&mut self) -> Vec<Line> {
+        let (until, mut lines) = (Instant::now() + LAST_WORDS, Vec::new());
+        loop {
+            // Something that it started may hold its output open: not for ever.
+            match self.said.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(said) => self.take(said, &mut lines),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return lines,
+            }
+        }
+    }
+
+    /// Digest of the edition that it shows, or has begun to read.
+    pub fn edition(&self) -> Option<&str> {
+        self.edition.as_deref()
     }
 
     /// What was pressed in its window since the last call, as far as its lines are read.
@@ -146,7 +194,12 @@ impl Show {
 
     /// It ran for a while.
     pub fn lived(&self) -> bool {
-        self.began.elapsed() > LIVED
+        self.age() > LIVED
+    }
+
+    /// Since when it runs.
+    pub fn age(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// Memory of the show and of its scene process, in MiB (proportional set size where the system tells it).
@@ -157,25 +210,55 @@ impl Show {
     /// Asks it to end, and waits; what it still had to say.
     pub fn end(mut self) -> Vec<Line> {
         self.input = None;
-        let asked = Instant::now();
+        if !self.is_gone_within(GRACE) {
+            self.kill();
+        }
+        self.last_words()
+    }
+
+    /// Ends it at once; nothing of it is kept.
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        if !self.is_gone_within(REAP) {
+            complain(format_args!("process {} cannot be killed; its driver may be stuck", self.child.id()));
+        }
+    }
+
+    fn is_gone_within(&mut self, time: Duration) -> bool {
+        let began = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) {
-            if asked.elapsed() > GRACE {
-                // It does not answer; nothing of it is kept.
-                let _ = self.child.kill();
+            if began.elapsed() >= time {
+                return false;
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        let state = |said| if let Said::State(line) = said { Some(*line) } else { None };
-        self.said.iter().filter_map(state).collect()
+        true
     }
 }
 
 impl Drop for Show {
     fn drop(&mut self) {
         // After `end` there is nobody to kill; after a failure nobody is left behind.
-        if matches!(self.child.try_wait(), Ok(None)) {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+        if !self.is_gone_within(Duration::ZERO) {
+            self.kill();
+        }
+    }
+}
+
+/// Hands on each line of a pipe, until its end or until `each` says false. Longer lines come in pieces.
+fn each_line(pipe: impl Read, most: u64, mut each: impl FnMut(&str) -> bool) {
+    let mut pipe = BufReader::new(pipe);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match pipe.by_ref().take(most).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {
+                let text = String::from_utf8_lossy(&line);
+                if !each(text.trim_end_matches(['\n', '\r'])) {
+                    return;
+                }
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ mod sites;
 use super::cities;
 use super::display;
 use super::process::{Options, Show};
+use crate::device::asked::on_asked;
 use crate::device::ocean::OceanThread;
 use crate::device::record::Playback;
 use crate::link::ocean::Path as Sea;
@@ -183,7 +184,7 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
 
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
-    ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed))?;
+    on_asked(move || asked.store(true, Ordering::Relaxed))?;
     let began = Instant::now();
     let start_show = |index: usize| {
         let options = Options {
@@ -197,6 +198,9 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
             rehearsal: true,
             // An artist at work; the log says it where scenes are not jailed.
             unjailed: true,
+            program: None,
+            manifest: None,
+            aside: &[],
         };
         Show::start(&sites[index], &names[index], &options)
     };

@@ -1,5 +1,7 @@
 //! `moongate show --site DIR`: one site's show. Its contract with who starts it stands in `docs/show.md`.
 
+mod choice;
+mod ending;
 pub(super) mod graphics;
 mod guests;
 mod line;
@@ -9,6 +11,7 @@ mod state;
 pub use line::{CameraLine, Line, Said, is_linked};
 pub use state::memory;
 
+use super::complain;
 use super::display::{self, NoDisplay};
 use super::record::length;
 use crate::device::audio::Audio;
@@ -16,14 +19,13 @@ use crate::device::cast::Cast;
 use crate::device::clock::yield_to_others;
 use crate::device::decode::Decoder;
 use crate::device::fingers::Fingers;
-use crate::device::folder::Folder;
 use crate::device::key::SiteKey;
 use crate::device::quic::{Home, LinkSender, LinkThread, Plan, Reach, transport};
 use crate::device::scene_process::{SceneCommand, SceneProcess};
 use crate::device::sight::{Shown, Sights};
 use crate::device::touch::{TouchHub, WAITING_MAX};
 use crate::link::Config;
-use crate::manifest::{Fault, Installation, Site, Twins};
+use crate::manifest::{Site, Twins};
 use crate::operator::OperatorPlugin;
 use crate::presence::View;
 use crate::scene::{BUDGET_MS, CityCard, Setting};
@@ -32,7 +34,7 @@ use crate::twin::{Rehearsal, Trace, TwinParts, showing, there_of};
 use bevy::app::PluginsState;
 use bevy::prelude::*;
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -57,6 +59,8 @@ const SOFTWARE_SHADER_MOST: Duration = Duration::from_secs(2);
 /// Keys that wait to be told.
 const KEYS_MAX: usize = 16;
 
+/// How a show ends whose graphics device or windows are lost.
+const LOST: u8 = 70;
 /// How a show ends whose twin or whose canvas is another one now: it is to be started again.
 pub(super) const AGAIN: u8 = 3;
 /// How a show ends that has no display to open windows on, or has lost it: it is to be started again once there is one.
@@ -101,6 +105,12 @@ pub struct Arguments {
     /// Runs scenes also where this system does not jail them: only those of people whom you trust.
     #[arg(long)]
     pub unjailed: bool,
+    /// Reads this file in the place of the folder's site.toml.
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+    /// Does not show editions of the scene with these digests.
+    #[arg(long, hide = true, value_name = "EDITION")]
+    pub aside: Vec<String>,
 }
 
 /// What can go wrong before there is a show, with what to do about it.
@@ -111,23 +121,28 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     match start(arguments) {
         Ok(code) => code,
         Err(why) => {
-            eprintln!("moongate show: {why}");
+            complain(format_args!("moongate show: {why}"));
             if why.is::<NoDisplay>() { ExitCode::from(NO_DISPLAY) } else { ExitCode::FAILURE }
         }
     }
 }
 
 fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let site = Site::read(&arguments.site)?;
-    let installation = installation(&site.installation)?;
+    let site = match &arguments.manifest {
+        Some(file) => Site::read_file(&arguments.site, file)?,
+        None => Site::read(&arguments.site)?,
+    };
     let key = SiteKey::read(&site.key)?;
     let visitors = guests::visitors(arguments)?;
-    let canvas = installation.canvas_size();
     if !arguments.offscreen {
         display::check()?;
     }
+    let command = SceneCommand::own().unjailed(arguments.unjailed);
+    let choice = choice::choose(&site, &arguments.aside, &command);
+    let installation = choice.begun.clone();
+    let canvas = installation.canvas_size();
 
-    // The link first: nothing of the screen holds it up.
+    // The link before the screen, which may take a while, or hang.
     let (touched_in, touched) = sync_channel(WAITING_MAX);
     let twin = Twins::read(&site.dir)?.latest().cloned();
     super::log::name(&site.name, twin.as_ref().map(|twin| twin.name.as_str()));
@@ -150,7 +165,11 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     sender.set_openness(site.openness);
     // Nobody sees anything yet.
     sender.set_in_view(Duration::ZERO);
-    let ends_link = sender.clone();
+    let over = Arc::new(AtomicBool::new(false));
+    ending::watch(&over, sender.clone())?;
+    let captures = Captures::default();
+    let rehearsal = arguments.rehearsal.then(Arc::<Rehearsal>::default);
+    state::listen(over.clone(), captures.clone(), sender.clone(), rehearsal.clone())?;
     let views = site.screens.iter().map(|screen| View::of(canvas, screen.part)).collect();
     let hub = TouchHub::new(Some(sender.clone()), touched_in, canvas, views);
     let fingers = Fingers::start(&site, canvas, &hub);
@@ -159,8 +178,6 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let shown: Shown = Arc::new(move || light.luminance());
     let sights = Arc::new(Sights::start(&site, canvas, &hub, &shown)?);
     let audio = Arc::new(Audio::start());
-    let command = SceneCommand::own()?.unjailed(arguments.unjailed);
-    let decoder = Decoder::new(command.decoder());
     let scene = SceneProcess::start(
         command,
         Setting {
@@ -174,14 +191,13 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     )?;
     let scene = Arc::new(scene);
     let again = Arc::new(AtomicBool::new(false));
-    let folder = watch(&installation, decoder, &scene, &audio, &again)?;
+    let standing = choice.standing();
+    let folder = choice.show(&scene, &audio, &again)?;
 
     yield_to_others();
     let graphics = graphics::find(arguments.offscreen)?;
     let trace = Trace::default();
     let frames = Arc::new(AtomicU64::new(0));
-    let over = Arc::new(AtomicBool::new(false));
-    let captures = Arc::new(Mutex::new(VecDeque::new()));
     let [width, height] = installation.canvas;
     let pixels = if graphics.software && width > SOFTWARE_WIDTH {
         [SOFTWARE_WIDTH, (height * SOFTWARE_WIDTH / width).max(1)]
@@ -203,7 +219,6 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if !graphics.offscreen && (arguments.rehearsal || site.panel) {
         app.add_plugins(OperatorPlugin { drawn: drawn.clone(), keys: arguments.rehearsal.then_some(pressed) });
     }
-    let rehearsal = arguments.rehearsal.then(Arc::<Rehearsal>::default);
     TwinParts {
         city: site.city,
         twin: twin.clone(),
@@ -248,6 +263,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         adapter: graphics.name.clone(),
         pixels,
         link: sender,
+        standing,
         scene: Arc::downgrade(&scene),
         sights: Arc::downgrade(&sights),
         hub: hub.clone(),
@@ -257,7 +273,6 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         frames,
     };
     state::speak(source, keys, over.clone())?;
-    state::listen(over.clone(), captures, ends_link, rehearsal)?;
     let recording = guests::record(arguments, &site, canvas, &hub, over.clone());
     guests::come(arguments, visitors, canvas, &hub)?;
 
@@ -278,48 +293,12 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         AppExit::Success => ExitCode::SUCCESS,
         // winit's loop ends with its display.
         AppExit::Error(_) if !graphics.offscreen && display::check().is_err() => {
-            eprintln!("moongate show: the display is gone");
+            complain("moongate show: the display is gone");
             ExitCode::from(NO_DISPLAY)
         }
+        // Status 1 is for what could not start.
+        AppExit::Error(code) if code.get() == 1 => ExitCode::from(LOST),
         AppExit::Error(code) => ExitCode::from(code.get()),
-    })
-}
-
-/// What is shown. While a manifest that is there is wrong, one of no scene stands in for it: the gate of light is shown, the
-/// folder is watched, and the show begins again once it is mended.
-fn installation(dir: &Path) -> Result<Installation, Fault> {
-    Installation::read(dir).or_else(|fault| {
-        if !dir.join("installation.toml").is_file() {
-            return Err(fault);
-        }
-        tracing::error!("{fault}");
-        Installation::parse(dir, "api = 1\nid = \"none\"\ncanvas = [1920, 1080]\n")
-    })
-}
-
-/// Watches the installation's folder: what is saved there is shown. `again`: it is such that the show has to begin again.
-fn watch(
-    installation: &Installation,
-    decoder: Decoder,
-    scene: &Arc<SceneProcess>,
-    audio: &Arc<Audio>,
-    again: &Arc<AtomicBool>,
-) -> std::io::Result<Folder> {
-    let (dir, begun) = (installation.dir.clone(), installation.clone());
-    let (scene, audio, again) = (Arc::downgrade(scene), audio.clone(), again.clone());
-    Folder::watch(dir, decoder, move |edition| {
-        let Some(scene) = scene.upgrade() else { return };
-        let edition = match edition {
-            Ok(edition) => edition,
-            Err(fault) => return scene.refuse(fault),
-        };
-        let Installation { id, canvas, meeting, .. } = &edition.installation;
-        if (id, canvas, meeting) != (&begun.id, &begun.canvas, &begun.meeting) {
-            again.store(true, Ordering::Relaxed);
-            return;
-        }
-        audio.load(&edition.sounds);
-        scene.offer(Arc::new(edition));
     })
 }
 

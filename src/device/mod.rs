@@ -1,5 +1,6 @@
 //! The edge: threads, sockets, files, devices, child processes. Everything here drives something pure in the core.
 
+pub mod asked;
 pub mod atomic;
 pub mod audio;
 pub mod camera;
@@ -14,11 +15,13 @@ pub mod introductions;
 pub mod jail;
 pub mod key;
 pub mod ocean;
+pub mod program;
 pub mod quic;
 pub mod record;
 pub mod relay;
 pub mod scene_process;
 pub mod secrecy;
+pub mod shelf;
 pub mod sight;
 pub mod steps;
 pub mod street;

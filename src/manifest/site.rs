@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 mod camera;
+mod change;
 mod touch;
 
 pub use camera::{Camera, Ground, words};
@@ -117,15 +118,23 @@ struct RawScreen {
 impl Site {
     /// Reads `site.toml` of a folder.
     pub fn read(dir: &Path) -> Result<Self, Fault> {
-        let file = dir.join("site.toml");
-        let text = read_text(&file).map_err(|error| Fault {
-            file: file.clone(),
+        Self::read_file(dir, &dir.join("site.toml"))
+    }
+
+    /// Reads a manifest from another file; the folder is what its paths start from.
+    pub fn read_file(dir: &Path, file: &Path) -> Result<Self, Fault> {
+        Self::parse(dir, &Self::text(file)?)
+    }
+
+    /// Reads the text of a manifest.
+    pub fn text(file: &Path) -> Result<String, Fault> {
+        read_text(file).map_err(|error| Fault {
+            file: file.to_owned(),
             line: None,
             key: None,
             problem: format!("cannot be read ({error})"),
             remedy: "name the folder of a site".into(),
-        })?;
-        Self::parse(dir, &text)
+        })
     }
 
     /// Reads a manifest's text; the folder is what its paths start from.

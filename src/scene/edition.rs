@@ -28,6 +28,8 @@ const METRES: f32 = 4.0;
 /// What a folder held at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Edition {
+    /// What its content is known by; empty where nobody has asked for it.
+    pub digest: String,
     /// Its manifest.
     pub installation: Installation,
     /// The text of its script.
@@ -90,7 +92,8 @@ impl Edition {
             Sound { name, sample }
         };
         let sounds = named(&files, &SOUNDS, SOUNDS_MAX).into_iter().map(sound).collect();
-        Ok(Self { installation, script, shaders: Arc::new(shaders), sounds, images: Arc::new(images) })
+        let (shaders, images) = (Arc::new(shaders), Arc::new(images));
+        Ok(Self { digest: String::new(), installation, script, shaders, sounds, images })
     }
 
     /// What a scene of this edition starts with.

@@ -34,7 +34,7 @@ impl Film {
     ) -> Result<Self, Failure> {
         let plan = Plan {
             edition: edition.clone(),
-            command: SceneCommand::own()?.unjailed(true),
+            command: SceneCommand::own().unjailed(true),
             cities: [arguments.between[0], arguments.between[1]],
             scenario,
             seed: arguments.seed,

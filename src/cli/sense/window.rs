@@ -6,6 +6,7 @@ use super::marks::{Mark, marks};
 use super::paint::Painter;
 use super::tally::Tally;
 use super::{Arguments, Failure, Look, Setup, Source, Told};
+use crate::device::asked::on_asked;
 use crate::device::clock::monotonic;
 use crate::presence::Point;
 use crate::sense::Seen;
@@ -99,6 +100,8 @@ pub(super) fn run(graphics: &Graphics, arguments: &Arguments, source: Source, se
     })?;
 
     let limit = if graphics.software { SOFTWARE_FRAMES } else { FRAMES };
+    let asked = board.clone();
+    on_asked(move || asked.over.store(true, Ordering::Relaxed))?;
     let mut app = graphics::app(graphics, false)?;
     app.add_plugins(EguiPlugin::default())
         .insert_resource(EguiGlobalSettings { auto_create_primary_context: false, ..default() })
@@ -219,7 +222,8 @@ fn ends(
 ) {
     let ended = view.board.is(&view.board.ended) && !view.stays;
     // A clip that could not be read to its end says so in the terminal.
-    if ended || closed.read().next().is_some() || keys.just_pressed(KeyCode::Escape) {
+    if ended || view.board.is(&view.board.over) || closed.read().next().is_some() || keys.just_pressed(KeyCode::Escape)
+    {
         exit.write(AppExit::Success);
     }
     if keys.just_pressed(KeyCode::KeyM) {

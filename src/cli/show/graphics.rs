@@ -2,7 +2,7 @@
 
 use crate::cli::display::NoDisplay;
 use crate::stage::adapter;
-use bevy::app::App;
+use bevy::app::{App, TerminalCtrlCHandlerPlugin};
 use bevy::ecs::error::{FallbackErrorHandler, warn};
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
@@ -48,6 +48,8 @@ fn plugged(graphics: &Graphics, pipelined: bool) -> App {
             })),
             ..default()
         });
+    // Signals are heard by `on_asked`, also while the frame loop stands still.
+    plugins = plugins.disable::<TerminalCtrlCHandlerPlugin>();
     if graphics.offscreen {
         // Nothing but the canvas is drawn; what else could be takes memory and time to begin.
         plugins = plugins.disable::<WinitPlugin>().disable::<SpriteRenderPlugin>();
@@ -65,7 +67,7 @@ fn plugged(graphics: &Graphics, pipelined: bool) -> App {
             ErrorType::Validation | ErrorType::Internal => RenderErrorPolicy::Ignore,
             // The device is lost: who starts shows starts this one again.
             _ => {
-                main.write_message(AppExit::from_code(70));
+                main.write_message(AppExit::from_code(super::LOST));
                 RenderErrorPolicy::StopRendering
             }
         }));

@@ -15,6 +15,11 @@ pub enum Said {
         /// What it is pressed for, as [`Key`](crate::operator::Key) has it.
         key: String,
     },
+    /// An edition is read, and shown if it is sound: what is to be blamed if the show dies of it.
+    Edition {
+        /// Its digest.
+        edition: String,
+    },
 }
 
 /// One line of state. Each loop's counter moves while the loop lives, whatever it finds to do.
@@ -128,6 +133,12 @@ pub struct SceneLine {
     pub last_fault: Option<String>,
     /// Milliseconds of the last frame.
     pub took_ms: f64,
+    /// Digest of the edition that is shown, or is about to be; none while there is none.
+    #[serde(default)]
+    pub edition: Option<String>,
+    /// What is wrong with the edition in the folder, for which an older one, or none, is shown.
+    #[serde(default)]
+    pub refused: Option<String>,
 }
 
 /// How many bodies there are.

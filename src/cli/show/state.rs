@@ -1,6 +1,7 @@
 //! The show's side of its contract: a line of state a second, commands, and an end when nobody listens any more.
 
 use super::Captures;
+use super::choice::Standing;
 use super::line::{Bodies, CameraLine, Line, Loops, SceneLine, tenths};
 use crate::device::audio::Audio;
 use crate::device::clock::monotonic;
@@ -22,8 +23,6 @@ use std::time::{Duration, Instant};
 const PERIOD: Duration = Duration::from_secs(1);
 /// Pictures that wait to be written.
 const CAPTURES_MAX: usize = 16;
-/// A frame loop that has not ended this long after it was asked to is ended with its process.
-const GRACE: Duration = Duration::from_secs(3);
 
 /// Where the state is read from.
 pub struct Source {
@@ -33,6 +32,7 @@ pub struct Source {
     pub adapter: String,
     pub pixels: [u32; 2],
     pub link: LinkSender,
+    pub standing: Arc<Standing>,
     /// Weak: the process ends with the show, whatever this still says.
     pub scene: Weak<SceneProcess>,
     /// Weak for the same reason.
@@ -50,6 +50,9 @@ impl Source {
         let status = self.link.status();
         let health = status.health;
         // A scene whose shader is not drawn is not what its artist made.
+        let edition = self.standing.offered();
+        let shown = scene.edition.filter(|_| scene.refused.is_some());
+        let refused = self.standing.fault().or(scene.refused);
         let shed = || self.drawn.faults().into_iter().next().map(|fault| format!("{}: {}", fault.shader, fault.why));
         Line {
             state: 1,
@@ -86,6 +89,8 @@ impl Source {
                 fault: scene.fault.map(|fault| fault.to_string()).or_else(shed),
                 last_fault: scene.last_fault.map(|fault| fault.to_string()),
                 took_ms: scene.took_us as f64 / 1e3,
+                edition: shown.or(edition),
+                refused: refused.map(|fault| fault.to_string()),
             },
             bodies: Bodies { here: self.hub.presence().bodies.len(), there: self.link.there(monotonic()).bodies.len() },
             cameras: self
@@ -122,43 +127,39 @@ pub fn speak(source: Source, keys: Receiver<Key>, over: Arc<AtomicBool>) -> io::
     std::thread::Builder::new().name("state".into()).spawn(move || {
         let began = Instant::now();
         let mut next = began;
-        let mut asked_to_end: Option<Instant> = None;
+        let mut ends = false;
         loop {
             let text = serde_json::to_string(&source.line(began)).unwrap_or_default();
-            // Whoever started the show is gone when nobody reads: the show ends as well.
-            if writeln!(io::stdout(), "{text}").and_then(|()| io::stdout().flush()).is_err() {
+            if !say(&text) {
                 over.store(true, Ordering::Relaxed);
             }
+            if ends {
+                return;
+            }
             next += PERIOD;
-            while Instant::now() < next {
+            while Instant::now() < next && !ends {
                 std::thread::sleep(Duration::from_millis(20));
                 for key in keys.try_iter() {
-                    // Who does not read is found out by the line of state.
-                    let _ =
-                        writeln!(io::stdout(), "{{\"key\":\"{}\"}}", key.word()).and_then(|()| io::stdout().flush());
+                    say(&format!("{{\"key\":\"{}\"}}", key.word()));
                 }
-                if over.load(Ordering::Relaxed) {
-                    match asked_to_end {
-                        None => {
-                            asked_to_end = Some(Instant::now());
-                            break;
-                        }
-                        Some(since) if since.elapsed() > GRACE => {
-                            tracing::error!("the frame loop did not end; ending the process");
-                            end_now();
-                        }
-                        Some(_) => {}
-                    }
-                }
+                ends = over.load(Ordering::Relaxed);
             }
         }
     })?;
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "a main thread that is stuck in a driver cannot be asked to return")]
-fn end_now() -> ! {
-    std::process::exit(0)
+/// Says which edition is read from here on.
+pub fn say_edition(edition: &str) {
+    // The line of state finds out that nobody reads.
+    say(&format!("{{\"edition\":\"{edition}\"}}"));
+}
+
+/// Writes a line to standard output; false when whoever started the show is gone. A disk that is full is no reason to end.
+fn say(line: &str) -> bool {
+    let mut out = io::stdout().lock();
+    let said = writeln!(out, "{line}").and_then(|()| out.flush());
+    !said.is_err_and(|why| why.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Reads commands until standard input closes, which ends the show: how open the site is, `picture FILE` and `quit`; in a

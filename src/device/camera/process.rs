@@ -1,6 +1,7 @@
 //! A camera's program: started in a process group of its own, read with a limit to its silence, stopped for certain.
 
 use super::super::clock::monotonic;
+use super::super::program::named;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::convert::Infallible;
 use std::io::{self, Read};
@@ -69,9 +70,7 @@ impl Process {
     /// Starts a program, in `dir`. It reads nothing; what it writes is to be read with [`Self::output`].
     pub(super) fn start(words: &[String], dir: &Path, runtime: &Runtime) -> io::Result<Self> {
         let (program, arguments) = words.split_first().ok_or_else(|| io::Error::other("no program is named"))?;
-        // This very program is not to be looked for.
-        let program = if program == "moongate" { std::env::current_exe()? } else { program.into() };
-        let mut command = Command::new(program);
+        let mut command = Command::new(named(program.into())?);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // An empty path is no folder to the system.
         if !dir.as_os_str().is_empty() {

@@ -3,8 +3,8 @@
 mod accept;
 mod door;
 mod driver;
-mod gate;
 mod folder;
+mod gate;
 mod news;
 mod pair;
 mod reach;
@@ -259,6 +259,12 @@ impl LinkSender {
         *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Says goodbye to the twin and ends the link, whoever still holds its thread.
+    pub fn end(&self) {
+        self.shared.over.store(true, Ordering::Relaxed);
+        self.shared.wake.notify_one();
+    }
+
     /// How often the link thread has turned; a number that stands still for a second is a fault.
     pub fn turns(&self) -> u64 {
         self.shared.turns.load(Ordering::Relaxed)
@@ -332,8 +338,7 @@ impl LinkThread {
 
 impl Drop for LinkThread {
     fn drop(&mut self) {
-        self.sender.shared.over.store(true, Ordering::Relaxed);
-        self.sender.shared.wake.notify_one();
+        self.sender.end();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

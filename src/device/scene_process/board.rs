@@ -44,6 +44,8 @@ pub struct SceneStatus {
     pub starts: u64,
     /// Editions shown since the start of the show.
     pub editions: u64,
+    /// Digest of the edition that is shown.
+    pub edition: Option<String>,
     /// The process that runs.
     pub pid: Option<u32>,
     /// What is wrong now; none once a frame succeeds.

@@ -1,5 +1,6 @@
 //! How a process is started that takes what strangers wrote: with pipes, and without the surroundings of whoever starts it.
 
+use crate::device::program::{OWN, named};
 use std::io;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -12,7 +13,7 @@ const UNJAILED: &str = "--unjailed";
 /// The program and its arguments that run a scene, or decode what is in its folder.
 #[derive(Debug, Clone)]
 pub struct SceneCommand {
-    /// The program.
+    /// The program; [`OWN`] is this one.
     pub program: PathBuf,
     /// Its arguments.
     pub arguments: Vec<String>,
@@ -20,8 +21,8 @@ pub struct SceneCommand {
 
 impl SceneCommand {
     /// This program, as `moongate scene`.
-    pub fn own() -> io::Result<Self> {
-        Ok(Self { program: std::env::current_exe()?, arguments: vec!["scene".into()] })
+    pub fn own() -> Self {
+        Self { program: OWN.into(), arguments: vec!["scene".into()] }
     }
 
     /// The same program, as `moongate decode`.
@@ -46,7 +47,7 @@ impl SceneCommand {
     /// Starts it. What this process has open it closes itself, before it reads anything.
     pub(in crate::device) fn spawn(&self) -> io::Result<Child> {
         let known = ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(named(self.program.clone())?);
         command.args(&self.arguments).env_clear().envs(known);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()
     }

@@ -295,6 +295,7 @@ impl<'a> Keeper<'a> {
             let mut board = self.shared.board();
             board.shown = true;
             board.status.pid = Some(next.pid());
+            board.status.edition = Some(next.edition.digest.clone());
             board.status.editions += 1;
             if self.newest.as_ref().is_some_and(|newest| Arc::ptr_eq(newest, &next.edition)) {
                 board.status.refused = None;

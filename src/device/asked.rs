@@ -1,0 +1,62 @@
+//! Being asked to end, by the signals SIGTERM, SIGINT and SIGHUP.
+
+use std::io;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Calls `end` whenever this process is asked to end, on a thread of its own. From then on only `end` ends it.
+///
+/// SIGINT and SIGHUP stay ignored where whoever started this process had them ignored, as `nohup` does.
+pub fn on_asked(mut end: impl FnMut() + Send + 'static) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ignored = ignored();
+    let (mut terminate, mut interrupt, mut hangup) = {
+        let _inside = runtime.enter();
+        let unless_ignored = |kind: SignalKind| if is_among(kind, ignored) { Ok(None) } else { signal(kind).map(Some) };
+        (
+            signal(SignalKind::terminate())?,
+            unless_ignored(SignalKind::interrupt())?,
+            unless_ignored(SignalKind::hangup())?,
+        )
+    };
+    let heed = move || loop {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                () = comes(&mut interrupt) => {}
+                () = comes(&mut hangup) => {}
+            }
+        });
+        end();
+    };
+    std::thread::Builder::new().name("asked".into()).spawn(heed).map(drop)
+}
+
+async fn comes(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => _ = signal.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Bit N - 1 stands for signal N, as in `SigIgn` of proc_pid_status(5); none where the system does not tell.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+fn is_among(kind: SignalKind, mask: u64) -> bool {
+    u32::try_from(kind.as_raw_value() - 1).is_ok_and(|bit| mask.checked_shr(bit).unwrap_or(0) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_of_signals_is_read() {
+        // As `nohup` leaves it.
+        assert!(is_among(SignalKind::hangup(), 0x1) && !is_among(SignalKind::interrupt(), 0x1));
+        assert!(is_among(SignalKind::interrupt(), 0x1002) && !is_among(SignalKind::terminate(), 0x1002));
+    }
+}

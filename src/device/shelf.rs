@@ -1,0 +1,229 @@
+//! `good/` in a site's folder: the last text of `site.toml` that ran, and the last editions of its scene that ran for long.
+//! They are used when what is in their place is broken. Nobody edits them; whoever deletes the folder loses nothing else.
+
+use super::folder::{FILE_MAX, all_parts, digest};
+use crate::files::Files;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Editions of the scene that are kept: where the last one crashes, the one before may not.
+const SCENES_MAX: usize = 2;
+/// Bytes of an edition that is kept; a larger one is not.
+const SCENE_MAX: u64 = 256 << 20;
+/// Bytes of a `site.toml` that is kept.
+const SITE_MAX: u64 = 1 << 20;
+
+/// Name of the copy of `site.toml`.
+const SITE: &str = "site.toml";
+/// Copies of editions are folders with this and their digest as their name.
+const SCENE: &str = "scene-";
+/// Ending of what is not written to its end.
+const PART: &str = ".part";
+
+/// What a site keeps.
+#[derive(Debug, Clone)]
+pub struct Shelf {
+    dir: PathBuf,
+}
+
+impl Shelf {
+    /// Of a site's folder. Nothing is made before something is kept.
+    pub fn of(site: &Path) -> Self {
+        Self { dir: site.join("good") }
+    }
+
+    /// The file that the last good text of `site.toml` is in.
+    pub fn site_file(&self) -> PathBuf {
+        self.dir.join(SITE)
+    }
+
+    /// The last text of `site.toml` that ran, if one is kept.
+    pub fn site(&self) -> Option<String> {
+        let file = self.site_file();
+        let is_sound = std::fs::symlink_metadata(&file).is_ok_and(|about| about.is_file() && about.len() <= SITE_MAX);
+        is_sound.then(|| std::fs::read_to_string(&file).ok()).flatten()
+    }
+
+    /// Keeps a text of `site.toml`, for its owner only: it may hold a camera's password.
+    pub fn keep_site(&self, text: &str) -> io::Result<()> {
+        self.make()?;
+        let part = self.dir.join(format!("{SITE}{PART}"));
+        discard(&part)?;
+        write_new(&part, text.as_bytes())?;
+        std::fs::rename(&part, self.site_file())?;
+        File::open(&self.dir)?.sync_all()
+    }
+
+    /// Copies the edition with this digest out of its folder. Older ones than the last two are discarded.
+    ///
+    /// Fails where the folder holds another edition by now, or one of more than 256 MiB, and where the disk is full; what was
+    /// kept before stays.
+    pub fn keep_scene(&self, from: &Path, edition: &str) -> io::Result<()> {
+        self.make()?;
+        let place = self.dir.join(format!("{SCENE}{edition}"));
+        if self.is_whole(&place, edition) {
+            // The newest is the one that was kept last.
+            File::open(&place)?.set_modified(std::time::SystemTime::now())?;
+            return self.tidy();
+        }
+        let part = self.dir.join(format!("{SCENE}{edition}{PART}"));
+        discard(&part)?;
+        let copied = copy(from, &part).and_then(|()| {
+            let is_same = digest(&part) == edition;
+            is_same.then_some(()).ok_or_else(|| io::Error::other("it was changed meanwhile"))
+        });
+        if let Err(why) = copied {
+            discard(&part)?;
+            return Err(why);
+        }
+        discard(&place)?;
+        std::fs::rename(&part, &place)?;
+        File::open(&self.dir)?.sync_all()?;
+        self.tidy()
+    }
+
+    /// The editions that are kept, the newest first: folder and digest. One that a power cut has torn is not among them.
+    pub fn scenes(&self) -> Vec<(PathBuf, String)> {
+        let mut scenes: Vec<_> = self.all_scenes().into_iter().filter(|(dir, name)| self.is_whole(dir, name)).collect();
+        scenes.truncate(SCENES_MAX);
+        scenes
+    }
+
+    fn all_scenes(&self) -> Vec<(PathBuf, String)> {
+        let Ok(entries) = std::fs::read_dir(&self.dir) else { return Vec::new() };
+        let scene = |entry: io::Result<std::fs::DirEntry>| {
+            let entry = entry.ok()?;
+            let name = entry.file_name().into_string().ok()?;
+            let edition = name.strip_prefix(SCENE).filter(|edition| !edition.ends_with(PART))?;
+            Some((entry.metadata().ok()?.modified().ok()?, entry.path(), edition.to_owned()))
+        };
+        let mut scenes: Vec<_> = entries.filter_map(scene).collect();
+        scenes.sort_by(|a, b| b.cmp(a));
+        scenes.into_iter().map(|(_, dir, edition)| (dir, edition)).collect()
+    }
+
+    fn is_whole(&self, dir: &Path, edition: &str) -> bool {
+        std::fs::symlink_metadata(dir).is_ok_and(|about| about.is_dir()) && digest(dir) == edition
+    }
+
+    fn make(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)
+    }
+
+    /// Discards what is older than the last editions.
+    fn tidy(&self) -> io::Result<()> {
+        self.all_scenes().into_iter().skip(SCENES_MAX).try_for_each(|(dir, _)| discard(&dir))
+    }
+}
+
+/// Copies all that an edition is made of, and nothing else, into a new folder.
+fn copy(from: &Path, into: &Path) -> io::Result<()> {
+    let make = |dir: &Path| DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    make(into)?;
+    let files = Files::open(from)?;
+    let mut left = SCENE_MAX;
+    for part in all_parts(&files) {
+        let Ok(bytes) = files.bytes(&part, FILE_MAX) else { continue };
+        let fits = left.checked_sub(bytes.len() as u64);
+        left = fits.ok_or_else(|| io::Error::other("its folder is too large to be kept"))?;
+        let file = into.join(&part);
+        if let Some(dir) = file.parent() {
+            make(dir)?;
+        }
+        write_new(&file, &bytes)?;
+    }
+    File::open(into)?.sync_all()
+}
+
+/// Writes a file that is not there yet, for its owner only; it is on the disk when this returns.
+fn write_new(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    out.write_all(bytes)?;
+    out.sync_all()
+}
+
+/// Deletes a file or a folder, and never what a link points to.
+fn discard(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(why) => Err(why),
+        Ok(about) if about.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn scene(text: &str) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("our own folder");
+        write("installation.toml", "api = 1\nid = \"test\"\ncanvas = [320, 180]\nscript = \"deep/scene.js\"\n");
+        std::fs::create_dir(dir.path().join("deep")).expect("a new folder");
+        write("deep/scene.js", text);
+        write("notes.txt", "not a part");
+        dir
+    }
+
+    #[test]
+    fn a_site_is_kept_for_its_owner_only() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let shelf = Shelf::of(dir.path());
+        assert_eq!(shelf.site(), None);
+        shelf.keep_site("one").expect("our own folder");
+        shelf.keep_site("two").expect("our own folder");
+        assert_eq!(shelf.site().as_deref(), Some("two"));
+        let mode = |file: &Path| std::fs::metadata(file).expect("it is there").permissions().mode() & 0o777;
+        assert_eq!((mode(&shelf.site_file()), mode(&dir.path().join("good"))), (0o600, 0o700));
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_part_is_not_followed() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let shelf = Shelf::of(dir.path());
+        shelf.keep_site("one").expect("our own folder");
+        let other = dir.path().join("other");
+        std::fs::write(&other, "mine").expect("our own folder");
+        std::os::unix::fs::symlink(&other, dir.path().join("good/site.toml.part")).expect("our own folder");
+        shelf.keep_site("two").expect("our own folder");
+        assert_eq!(std::fs::read_to_string(other).expect("it is there"), "mine");
+        assert_eq!(shelf.site().as_deref(), Some("two"));
+    }
+
+    #[test]
+    fn the_last_two_editions_are_kept_whole() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let shelf = Shelf::of(dir.path());
+        let mut editions = Vec::new();
+        for text in ["one", "two", "three"] {
+            let scene = scene(text);
+            let edition = digest(scene.path());
+            shelf.keep_scene(scene.path(), &edition).expect("our own folder");
+            editions.insert(0, edition);
+            // Their order is by their times.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let kept = shelf.scenes();
+        assert_eq!(kept.iter().map(|(_, edition)| edition).collect::<Vec<_>>(), [&editions[0], &editions[1]]);
+        assert_eq!(std::fs::read_to_string(kept[0].0.join("deep/scene.js")).expect("it is kept"), "three");
+        assert!(!kept[0].0.join("notes.txt").exists());
+
+        std::fs::write(kept[0].0.join("deep/scene.js"), "torn").expect("our own folder");
+        assert_eq!(shelf.scenes(), [kept[1].clone()], "a torn copy is not used");
+    }
+
+    #[test]
+    fn an_edition_that_has_changed_meanwhile_is_not_kept() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (shelf, scene) = (Shelf::of(dir.path()), scene("one"));
+        let edition = digest(scene.path());
+        std::fs::write(scene.path().join("deep/scene.js"), "two").expect("our own folder");
+        assert!(shelf.keep_scene(scene.path(), &edition).is_err());
+        assert_eq!(shelf.scenes(), []);
+        assert_eq!(std::fs::read_dir(dir.path().join("good")).expect("it is made").count(), 0, "nothing is left over");
+    }
+}
