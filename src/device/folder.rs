@@ -15,13 +15,13 @@ use std::time::Duration;
 
 /// How often the folder is looked at. What has changed is read once it is the same in two looks: then it is saved whole.
 const LOOK: Duration = Duration::from_millis(40);
-/// Files of a folder that make an edition another one; more are not looked at.
-const FILES_MAX: usize = 2_048;
-/// Bytes of a file that is a part of an edition.
-pub(super) const FILE_MAX: u64 = 64 << 20;
+/// Most files that are looked at.
+const FILES_MAX: usize = 1_024;
+/// Bytes of a file that is a part of an edition; no image or sound may have as many.
+const FILE_MAX: u64 = 64 << 20;
 
 /// What a folder looks like from outside: its files, and what they are like unless they are none that are read.
-type Stamp = Vec<(PathBuf, Option<files::Stamp>)>;
+type Stamp = Vec<(String, Option<files::Stamp>)>;
 
 /// A folder that is read, and then watched.
 pub struct Folder {
@@ -34,7 +34,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// A folder that is not read yet; it need not be there. `decoder` decodes its images and sounds.
+    /// A folder that is not read yet; it need not be there.
     pub fn new(dir: PathBuf, decoder: Decoder) -> Self {
         Self { dir, decoder, script: None, known: None }
     }
@@ -47,21 +47,15 @@ impl Folder {
     /// Reads the folder whole. `may` is told the digest of what is in it before anything of that is understood, and can
     /// refuse it.
     pub fn read(&mut self, may: &mut dyn FnMut(&str) -> Result<(), ScriptFault>) -> Result<Edition, ScriptFault> {
-        let found = Files::open(&self.dir).ok().and_then(|files| script(&files));
-        self.script = found.or(self.script.take());
+        self.script = Files::open(&self.dir).ok().and_then(|files| script(&files)).or(self.script.take());
         self.known = Some(self.stamp());
         let digest = digest(&self.dir);
         may(&digest)?;
         // Whatever a file makes of its reader, the next that is saved is read.
-        std::panic::catch_unwind(AssertUnwindSafe(|| self.decoder.read(&self.dir)))
-            .unwrap_or_else(|_| {
-                Err(ScriptFault::new(
-                    "a file of the folder",
-                    "cannot be understood",
-                    "take out what was put there last",
-                ))
-            })
-            .map(|edition| Edition { digest, ..edition })
+        let read = std::panic::catch_unwind(AssertUnwindSafe(|| self.decoder.read(&self.dir)));
+        let fault =
+            || ScriptFault::new("a file of the folder", "cannot be understood", "take out what was put there last");
+        Ok(Edition { digest, ..read.unwrap_or_else(|_| Err(fault()))? })
     }
 
     /// Reads the folder whenever something has been saved in it, and now if it was not read before; `changed` is told of each,
@@ -97,8 +91,8 @@ impl Folder {
     fn stamp(&self) -> Stamp {
         let Ok(files) = Files::open(&self.dir) else { return Stamp::new() };
         // Through links: what they point to is what is read.
-        let about = |part: PathBuf| (part.clone(), files.look(&part).ok());
-        parts(&files, self.script.as_deref()).into_iter().map(about).collect()
+        let look = |part: String| (part.clone(), files.look(part.as_ref()).ok());
+        parts(&files, self.script.as_deref()).into_iter().map(look).collect()
     }
 }
 
@@ -121,17 +115,29 @@ impl Drop for Watch {
 /// What the content of a folder is known by: the same for the same files, wherever they lie.
 pub fn digest(dir: &Path) -> String {
     let mut context = Context::new(&SHA256);
+    let mut add = |bytes: &[u8]| {
+        context.update(&(bytes.len() as u64).to_le_bytes());
+        context.update(bytes);
+    };
     if let Ok(files) = Files::open(dir) {
-        for part in parts(&files, script(&files).as_deref()) {
-            let name = part.to_string_lossy();
-            context.update(&(name.len() as u64).to_le_bytes());
-            context.update(name.as_bytes());
-            let bytes = files.bytes(&part, FILE_MAX);
-            context.update(&bytes.as_ref().map_or(u64::MAX, |bytes| bytes.len() as u64).to_le_bytes());
-            context.update(&bytes.unwrap_or_default());
+        for part in all_parts(&files) {
+            if let Some(bytes) = contents(&files, &part) {
+                add(part.as_bytes());
+                add(&bytes);
+            }
         }
     }
     context.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The bytes of a part; none where it is not read.
+pub(super) fn contents(files: &Files, part: &str) -> Option<Vec<u8>> {
+    files.bytes(part.as_ref(), FILE_MAX).ok()
+}
+
+/// The paths, within a folder, of all that an edition is made of, in order.
+pub(super) fn all_parts(files: &Files) -> Vec<String> {
+    parts(files, script(files).as_deref())
 }
 
 /// The script of a folder, within it, where its manifest is sound.
@@ -141,15 +147,10 @@ fn script(files: &Files) -> Option<PathBuf> {
 }
 
 /// The paths, within a folder, of its script and of all else that an edition is made of, in order.
-fn parts(files: &Files, script: Option<&Path>) -> Vec<PathBuf> {
-    let names = files.names(FILES_MAX, Edition::is_part).into_iter().map(PathBuf::from);
-    let mut parts: Vec<PathBuf> = names.chain(script.map(Path::to_owned)).collect();
+fn parts(files: &Files, script: Option<&Path>) -> Vec<String> {
+    let mut parts = files.names(FILES_MAX, Edition::is_part);
+    parts.extend(script.and_then(Path::to_str).map(str::to_owned));
     parts.sort();
     parts.dedup();
     parts
-}
-
-/// The paths, within a folder, of all that an edition is made of, in order.
-pub(super) fn all_parts(files: &Files) -> Vec<PathBuf> {
-    parts(files, script(files).as_deref())
 }

@@ -1,8 +1,9 @@
 //! `good/` in a site's folder: the last text of `site.toml` that ran, and the last editions of its scene that ran for long.
 //! They are used when what is in their place is broken. Nobody edits them; whoever deletes the folder loses nothing else.
 
-use super::folder::{FILE_MAX, all_parts, digest};
-use crate::files::Files;
+use super::atomic::{PRIVATE, replace};
+use super::folder::{all_parts, contents, digest};
+use crate::files::{Files, named_text};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -41,19 +42,13 @@ impl Shelf {
 
     /// The last text of `site.toml` that ran, if one is kept.
     pub fn site(&self) -> Option<String> {
-        let file = self.site_file();
-        let is_sound = std::fs::symlink_metadata(&file).is_ok_and(|about| about.is_file() && about.len() <= SITE_MAX);
-        is_sound.then(|| std::fs::read_to_string(&file).ok()).flatten()
+        named_text(&self.site_file(), SITE_MAX).ok()
     }
 
     /// Keeps a text of `site.toml`, for its owner only: it may hold a camera's password.
     pub fn keep_site(&self, text: &str) -> io::Result<()> {
         self.make()?;
-        let part = self.dir.join(format!("{SITE}{PART}"));
-        discard(&part)?;
-        write_new(&part, text.as_bytes())?;
-        std::fs::rename(&part, self.site_file())?;
-        File::open(&self.dir)?.sync_all()
+        replace(&self.site_file(), PRIVATE, text.as_bytes())
     }
 
     /// Copies the edition with this digest out of its folder. Older ones than the last two are discarded.
@@ -125,9 +120,8 @@ fn copy(from: &Path, into: &Path) -> io::Result<()> {
     let files = Files::open(from)?;
     let mut left = SCENE_MAX;
     for part in all_parts(&files) {
-        let Ok(bytes) = files.bytes(&part, FILE_MAX) else { continue };
-        let fits = left.checked_sub(bytes.len() as u64);
-        left = fits.ok_or_else(|| io::Error::other("its folder is too large to be kept"))?;
+        let Some(bytes) = contents(&files, &part) else { continue };
+        left = left.checked_sub(bytes.len() as u64).ok_or_else(|| io::Error::other("it is too large"))?;
         let file = into.join(&part);
         if let Some(dir) = file.parent() {
             make(dir)?;
@@ -179,19 +173,6 @@ mod tests {
         assert_eq!(shelf.site().as_deref(), Some("two"));
         let mode = |file: &Path| std::fs::metadata(file).expect("it is there").permissions().mode() & 0o777;
         assert_eq!((mode(&shelf.site_file()), mode(&dir.path().join("good"))), (0o600, 0o700));
-    }
-
-    #[test]
-    fn a_link_in_the_place_of_a_part_is_not_followed() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let shelf = Shelf::of(dir.path());
-        shelf.keep_site("one").expect("our own folder");
-        let other = dir.path().join("other");
-        std::fs::write(&other, "mine").expect("our own folder");
-        std::os::unix::fs::symlink(&other, dir.path().join("good/site.toml.part")).expect("our own folder");
-        shelf.keep_site("two").expect("our own folder");
-        assert_eq!(std::fs::read_to_string(other).expect("it is there"), "mine");
-        assert_eq!(shelf.site().as_deref(), Some("two"));
     }
 
     #[test]
