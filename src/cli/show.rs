@@ -17,7 +17,6 @@ use super::record::length;
 use crate::device::audio::Audio;
 use crate::device::cast::Cast;
 use crate::device::clock::yield_to_others;
-use crate::device::decode::Decoder;
 use crate::device::fingers::Fingers;
 use crate::device::key::SiteKey;
 use crate::device::quic::{Home, LinkSender, LinkThread, Plan, Reach, transport};

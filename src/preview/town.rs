@@ -304,7 +304,7 @@ impl Town {
             Act::Play { .. } => 0,
             Act::Signal { name, data } => {
                 match self.together.admit_signal(now, &name, &data) {
-                    Ok(()) => self.link(|link| link.handle_happening(now, Happening::Signal { name, data })),
+                    Ok(()) => _ = self.link(|link| link.handle_happening(now, Happening::Signal { name, data })),
                     Err(unsent) => self.unsent = unsent,
                 }
                 1

@@ -27,6 +27,7 @@ use crate::presence::{Body, Meeting};
 use crate::scene::{Act, CityCard, Edition, Picture, ScriptFault, Sees, Uniforms, caption, idle, knows, overlay};
 use crate::stage::{self, Drawn};
 use bevy::prelude::*;
+use log::SceneLog;
 use sight::Sight;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;

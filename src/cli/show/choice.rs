@@ -45,7 +45,7 @@ pub fn choose(site: &Site, aside: &[String], command: &SceneCommand) -> Choice {
             let good = good(&site.dir, &aside, command);
             let instead = if good.is_some() { "the last good edition" } else { "the gate of light" };
             let dir = site.installation.display();
-            tracing::error!("{dir}: {fault}; {instead} is shown until it is mended");
+            tracing::error!("{dir}: {instead} is shown until this is mended: {fault}");
             standing.refuse(fault);
             good
         }

@@ -12,7 +12,6 @@ pub use board::{Painting, SceneStatus};
 pub use command::SceneCommand;
 pub use keeper::Answered;
 
-use crate::device::program;
 use crate::scene::{Act, Edition, ScriptFault, Setting};
 use board::Shared;
 use keeper::{Frame, Keeper, Order};
