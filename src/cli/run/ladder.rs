@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn crashes_that_are_further_apart_do_not() {
         let mut ladder = Ladder::new(Times::default(), []);
-        for hour in 0..100 {
+        for hour in 0..100_u32 {
             assert!(!ladder.crashed(hour * 6 * MINUTE, "a"), "{hour}");
         }
         assert_eq!(ladder.crashes.len(), 1, "what is over is forgotten");
