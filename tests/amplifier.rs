@@ -172,7 +172,7 @@ impl Scene {
             while sent < due {
                 let nonce = (sent as u64).to_le_bytes();
                 let victim = scene.victim();
-                scene.send(site, &here(site, victim, if sent % 2 == 0 { &nonce } else { &[] }));
+                scene.send(site, &here(site, victim, if sent.is_multiple_of(2) { &nonce } else { &[] }));
                 sent += 1;
             }
         });

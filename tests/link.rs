@@ -430,7 +430,7 @@ fn a_crowd_that_drums_and_a_backlog_of_it_are_all_told() {
             // Fifty fingers, three times a second each; for two seconds the line is cut.
             world.ocean.cut((200..320).contains(&step));
             let now = world.local(0);
-            for finger in (0..50).filter(|finger| (step + finger * 7) % 20 == 0) {
+            for finger in (0..50).filter(|finger| (step + finger * 7).is_multiple_of(20)) {
                 let touch = Touch { id: finger, at: [10.0, 20.0], by: By::Finger };
                 world.links[0].handle_happening(now, Happening::Down(touch)).expect("few are waiting");
                 made += 1;
