@@ -235,7 +235,8 @@ fn forged(number: u32) -> Vec<u8> {
     let victim =
         SocketAddr::from((core::net::Ipv4Addr::from_bits(0xc633_6400 + number % 256), (number % 50_000) as u16 + 1));
     let nonce = [number % 3, number, 1].map(u32::to_le_bytes);
-    let nonce = if number.is_multiple_of(3) { NO_NONCE } else { [nonce[0], nonce[1]].concat().try_into().expect("8 bytes") };
+    let nonce =
+        if number.is_multiple_of(3) { NO_NONCE } else { [nonce[0], nonce[1]].concat().try_into().expect("8 bytes") };
     match number % 20 {
         0 => Answer::Cookie([number as u8; COOKIE]).encode(nonce),
         1 => Answer::Here { you, other: None }.encode(nonce),
