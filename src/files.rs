@@ -3,6 +3,7 @@
 use rustix::fs::{Dir, Mode, OFlags, open, openat};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
@@ -85,6 +86,12 @@ impl Unread {
             Self::Failed(_) => "check its rights",
         };
         remedy.into()
+    }
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.problem())
     }
 }
 

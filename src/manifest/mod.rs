@@ -7,7 +7,6 @@ mod installation;
 mod keys;
 mod kit;
 mod site;
-mod text;
 mod together;
 mod twins;
 
@@ -19,9 +18,11 @@ pub(crate) use installation::MANIFEST_MAX;
 pub use keys::keys;
 pub use kit::Kit;
 pub use site::{Camera, Ground, Osc, Screen, Site, TouchFrom, TouchSource, is_host_and_port, words};
-pub use text::read_text;
 pub use together::{Lost, Ours};
 pub use twins::{TWINS, Twin, Twins};
+
+/// Longest `site.toml` and `twins.toml`, in bytes.
+const SITE_MAX: u64 = 1 << 20;
 
 /// The version of both manifests that this engine reads.
 pub const API: i64 = 1;

@@ -2,7 +2,7 @@
 
 use super::cities::{City, cities, city};
 use super::fault::{Fault, Source, nearest};
-use super::text::read_text;
+use crate::files::named_text;
 use crate::guard::Openness;
 use crate::wire::ADDRESSES_MAX;
 use camera::{RawCamera, RawGround, read_cameras, read_ground};
@@ -128,11 +128,11 @@ impl Site {
 
     /// Reads the text of a manifest.
     pub fn text(file: &Path) -> Result<String, Fault> {
-        read_text(file).map_err(|error| Fault {
+        named_text(file, super::SITE_MAX).map_err(|why| Fault {
             file: file.to_owned(),
             line: None,
             key: None,
-            problem: format!("cannot be read ({error})"),
+            problem: format!("cannot be read (it {why})"),
             remedy: "name the folder of a site".into(),
         })
     }

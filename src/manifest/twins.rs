@@ -3,8 +3,8 @@
 use super::cities::City;
 use super::fault::{Fault, Source};
 use super::site::{address, check_api, find_city, host_and_port};
-use super::text::read_text;
 use crate::escape::plain;
+use crate::files::{Unread, named_text};
 use crate::wire::ADDRESSES_MAX;
 use core::net::SocketAddr;
 use data_encoding::HEXLOWER_PERMISSIVE;
@@ -85,14 +85,14 @@ impl Twins {
     /// Reads `twins.toml` of a site's folder; without the file there are none.
     pub fn read(dir: &Path) -> Result<Self, Fault> {
         let file = dir.join(TWINS);
-        match read_text(&file) {
+        match named_text(&file, super::SITE_MAX) {
             Ok(text) => Self::parse(dir, &text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(Fault {
+            Err(Unread::Missing) => Ok(Self::default()),
+            Err(why) => Err(Fault {
                 file,
                 line: None,
                 key: None,
-                problem: format!("cannot be read ({error})"),
+                problem: format!("cannot be read (it {why})"),
                 remedy: "check that the file is yours".into(),
             }),
         }
