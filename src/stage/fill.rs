@@ -12,9 +12,9 @@ use bevy::winit::{WINIT_WINDOWS, WinitMonitors};
 use std::time::Duration;
 
 /// Windows are looked at this often; an output can change its size at any time.
-const LOOK: Duration = Duration::from_millis(250);
+const LOOK: Duration = Duration::from_millis(100);
 /// A window manager that has not let a window fill its output after so many looks will not.
-const TRIES: u32 = 12;
+const TRIES: u32 = 30;
 
 /// On a window that does not fill its output yet: where that lies, and how often it was asked for.
 #[derive(Component, Debug, Default, PartialEq)]
