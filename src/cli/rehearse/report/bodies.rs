@@ -58,12 +58,17 @@ impl Bodies {
         self.outlines.push((made, frames, submitted));
     }
 
-    /// Counts those who came within `judged`.
+    /// Counts those who were there within `judged`.
     pub fn counts(&self, judged: &Range<u64>) -> Counts {
         let mut counts = Counts::default();
         for body in self.bodies.values() {
-            let Some(came) = body.came.filter(|came| judged.contains(came)) else { continue };
-            let stayed = body.went.unwrap_or(judged.end).saturating_sub(came);
+            let Some(came) = body.came.filter(|came| *came < judged.end) else { continue };
+            let went = body.went.unwrap_or(judged.end);
+            // Who came before is told of from then on.
+            if went <= judged.start {
+                continue;
+            }
+            let stayed = went.saturating_sub(came.max(judged.start));
             counts.here += 1;
             counts.there += usize::from(body.seen);
             counts.unseen += usize::from(!body.seen && u128::from(stayed) >= SEEN.as_nanos());
@@ -87,10 +92,14 @@ mod tests {
     #[test]
     fn who_stays_and_is_never_seen_is_told() {
         let mut bodies = Bodies::default();
-        // Seen, gone at once, never seen, never seen though started anew, and there before both were linked.
-        for (id, came, went) in
-            [(1, 10 * S, None), (2, 10 * S, Some(11 * S - 1)), (3, 10 * S, Some(12 * S)), (5, S, None)]
-        {
+        // Seen, gone at once, never seen, never seen though started anew, there from before both were linked, gone by then.
+        for (id, came, went) in [
+            (1, 10 * S, None),
+            (2, 10 * S, Some(11 * S - 1)),
+            (3, 10 * S, Some(12 * S)),
+            (5, S, None),
+            (6, S, Some(4 * S)),
+        ] {
             bodies.take((0, id), true, true, came);
             if let Some(went) = went {
                 bodies.take((0, id), true, false, went);
@@ -98,7 +107,7 @@ mod tests {
         }
         bodies.take((1, 1), true, true, 11 * S);
         bodies.take((0, 1), false, true, 10 * S + 1);
-        assert_eq!(bodies.counts(&(5 * S..20 * S)), Counts { here: 4, there: 1, unseen: 2 });
+        assert_eq!(bodies.counts(&(5 * S..20 * S)), Counts { here: 5, there: 1, unseen: 3 });
         bodies.outline(4 * S, 9, 9 * S);
         bodies.outline(6 * S, 2, 6 * S + 50_000_000);
         assert_eq!(bodies.outlines(&(5 * S..20 * S)), (vec![50.0], vec![2.0]));
