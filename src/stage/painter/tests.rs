@@ -1,3 +1,5 @@
+//! Pipelines of artists' shaders that are slow to make.
+
 use super::super::batch::Batch;
 use super::super::shades::{Press, press};
 use super::super::studio::device;
