@@ -30,29 +30,34 @@ struct Row { cells: array<vec4f, 20> }
 fn f(i: u32) -> f32 { var rows: array<Row, 16>; rows[i].cells[i] = vec4f(1.0); return rows[i + 1].cells[i].x; }
 fn paint(at: vec2f) -> vec4f { return vec4f(f(u32(at.x))); }
 
-//// array_4k: green
-// as much as is allowed
+//// array_4k: refused at 2: 4096 bytes
+// more than one may take
 var<private> big: array<f32, 1024>;
-fn paint(at: vec2f) -> vec4f { 
-    for (var i = 0u; i < 1024u; i++) { big[i] = f32(i); }
-    return vec4f(select(vec3f(1.0, 0.0, 0.0), vec3f(0.0, 1.0, 0.0), big[u32(clamp(at.x, 1023.0, 1023.0))] == 1023.0), 1.0); }
+fn paint(at: vec2f) -> vec4f { return vec4f(big[u32(at.x)]); }
 
-//// array_4k_constant: drawn
+//// array_1k: green
+// as much as is allowed
+var<private> big: array<f32, 256>;
+fn paint(at: vec2f) -> vec4f { 
+    for (var i = 0u; i < 256u; i++) { big[i] = f32(i); }
+    return vec4f(select(vec3f(1.0, 0.0, 0.0), vec3f(0.0, 1.0, 0.0), big[u32(clamp(at.x, 255.0, 255.0))] == 255.0), 1.0); }
+
+//// array_1k_constant: drawn
 // a constant as large as is allowed, looked into twice
-const big = array<vec4f, 128>();
+const big = array<vec4f, 64>();
 fn paint(at: vec2f) -> vec4f { let i = u32(at.x); return big[i] + big[i * 3u]; }
 
-//// array_4k_called: drawn
+//// array_1k_called: drawn
 // an array in a function that is called from many places
-fn f(i: u32) -> f32 { var a: array<f32, 1000>; a[i % 1000u] = 1.0; return a[(i * 7u) % 1000u]; }
+fn f(i: u32) -> f32 { var a: array<f32, 250>; a[i % 250u] = 1.0; return a[(i * 7u) % 250u]; }
 fn paint(at: vec2f) -> vec4f {
     let i = u32(at.x);
     return vec4f(f(i) + f(i + 1u) + f(i + 2u) + f(i + 3u) + f(i + 4u) + f(i + 5u) + f(i + 6u) + f(i + 7u));
 }
 
-//// array_called: refused at 5: copies 131072 bytes
+//// array_called: refused at 4: 16384 bytes
 // calls that each hold an array
-fn f0(i: u32) -> f32 { var a: array<f32, 512>; a[i % 512u] = 1.0; return a[(i * 7u) % 512u]; }
+fn f0(i: u32) -> f32 { var a: array<f32, 256>; a[i % 256u] = 1.0; return a[(i * 7u) % 256u]; }
 fn f1(i: u32) -> f32 { return f0(i) + f0(i + 1u) + f0(i + 2u) + f0(i + 3u); }
 fn f2(i: u32) -> f32 { return f1(i) + f1(i + 1u) + f1(i + 2u) + f1(i + 3u); }
 fn f3(i: u32) -> f32 { return f2(i) + f2(i + 1u) + f2(i + 2u) + f2(i + 3u); }

@@ -3,14 +3,21 @@
 use super::Refusal;
 use crate::scene::loops::calls;
 use naga::proc::Layouter;
-use naga::valid::ModuleInfo;
-use naga::{AddressSpace, Function, Handle, Module, Span, Type, TypeInner};
-use std::collections::HashMap;
+use naga::valid::{FunctionInfo, ModuleInfo};
+use naga::{AddressSpace, Expression, Function, Handle, Module, Span, Type, TypeInner};
+use std::collections::{HashMap, HashSet};
 
 /// Most bytes a pixel of variables and constants of a module.
 const KEPT_MAX: u64 = 4 << 10;
-/// Most bytes a pixel that functions copy; a driver writes a function out at each place where it is called.
+/// Most bytes of one of them: a driver without a GPU sets each number by itself, and the time its compiler takes grows with the
+/// third power of how many there are.
+const ONE_MAX: u64 = 2 << 10;
+/// Most bytes a pixel that functions keep in memory, and that they copy; a driver writes a function out at each place where it is
+/// called.
+const INLINED_MAX: u64 = 8 << 10;
 const COPIED_MAX: u64 = 64 << 10;
+/// Most places where memory is looked into by an index that is not constant, each as often as its function is written out.
+const LOOKED_MAX: u64 = 512;
 /// A struct without arrays that is not larger is a few registers.
 const SMALL: u64 = 64;
 
@@ -77,47 +84,115 @@ pub(super) fn kept(module: &Module, whole: &str, added: u64) -> Result<(), Refus
             add(sizes.heavy(variable.ty), function.local_variables.get_span(handle));
         }
     }
-    if sum <= KEPT_MAX + added {
+    let (bytes, span) = largest;
+    let line = span.is_defined().then(|| span.location(whole).line_number);
+    let remedy = "use shorter arrays, or paint what they hold into a buffer: fn buffer_a";
+    let problem = if bytes > ONE_MAX {
+        format!("this takes {bytes} bytes for each pixel; {ONE_MAX} are allowed for one variable or constant")
+    } else if sum > KEPT_MAX + added {
+        format!("variables and constants take {sum} bytes for each pixel, {bytes} of them here; {KEPT_MAX} are allowed")
+    } else {
         return Ok(());
-    }
-    let line = largest.1.is_defined().then(|| largest.1.location(whole).line_number);
-    let problem = format!(
-        "variables and constants take {sum} bytes for each pixel, {} of them here; {KEPT_MAX} are allowed",
-        largest.0
-    );
-    Err(Refusal {
-        line,
-        problem,
-        remedy: "use shorter arrays, or paint what they hold into a buffer: fn buffer_a".into(),
-    })
+    };
+    Err(Refusal { line, problem, remedy: remedy.into() })
 }
 
-/// Refuses a module whose functions copy too many arrays and large structs about.
-pub(super) fn copied(module: &Module, info: &ModuleInfo, whole: &str) -> Result<(), Refusal> {
+/// What a function does with memory, with all that it calls.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cost {
+    /// Bytes of variables, and of values that are looked into.
+    kept: u64,
+    copied: u64,
+    /// Places where memory is looked into.
+    looked: u64,
+}
+
+impl Cost {
+    fn add(&mut self, other: Self) {
+        self.kept = self.kept.saturating_add(other.kept);
+        self.copied = self.copied.saturating_add(other.copied);
+        self.looked = self.looked.saturating_add(other.looked);
+    }
+
+    /// Of a function alone.
+    fn of(function: &Function, (module, sizes): (&Module, &Sizes), info: &FunctionInfo) -> Self {
+        let mut cost = Self::default();
+        let bytes = |expression: Handle<Expression>| match info[expression].ty.handle() {
+            Some(ty) => sizes.all[ty.index()],
+            None => SMALL,
+        };
+        // Vectors and matrices are in registers if nothing looks into them, and so are values.
+        let (mut variables, mut values) = (HashSet::new(), HashSet::new());
+        for (handle, expression) in function.expressions.iter() {
+            if let Some(ty) = info[handle].ty.handle() {
+                cost.copied = cost.copied.saturating_add(sizes.heavy(ty));
+            }
+            let Expression::Access { base, .. } = expression else { continue };
+            let inner = info[*base].ty.inner_with(&module.types);
+            match inner.pointer_space() {
+                Some(AddressSpace::Function) => {
+                    cost.looked += 1;
+                    if let Expression::LocalVariable(variable) = function.expressions[root(function, *base)] {
+                        variables.insert(variable);
+                    }
+                }
+                Some(AddressSpace::Private) => cost.looked += 1,
+                Some(_) => {}
+                None => {
+                    cost.looked += 1;
+                    if values.insert(*base) {
+                        cost.kept = cost.kept.saturating_add(bytes(*base));
+                    }
+                }
+            }
+        }
+        for (handle, variable) in function.local_variables.iter() {
+            let size = sizes.all[variable.ty.index()];
+            if sizes.heavy[variable.ty.index()] || variables.contains(&handle) {
+                cost.kept = cost.kept.saturating_add(size);
+                cost.copied = cost.copied.saturating_add(size);
+            }
+        }
+        cost
+    }
+}
+
+/// What a pointer begins at.
+fn root(function: &Function, mut pointer: Handle<Expression>) -> Handle<Expression> {
+    while let Expression::Access { base, .. } | Expression::AccessIndex { base, .. } = function.expressions[pointer] {
+        pointer = base;
+    }
+    pointer
+}
+
+/// Refuses a module whose functions keep, copy or look into too much.
+pub(super) fn moved(module: &Module, info: &ModuleInfo, whole: &str) -> Result<(), Refusal> {
     let sizes = Sizes::of(module).ok_or_else(too_large)?;
     // What is called stands before what calls it.
-    let mut known: HashMap<Handle<Function>, u64> = HashMap::new();
+    let mut known: HashMap<Handle<Function>, Cost> = HashMap::new();
     for (handle, function) in module.functions.iter() {
-        let types = &info[handle];
-        let made = function.expressions.iter().map(|(expression, _)| {
-            let ty = types[expression].ty.handle();
-            ty.map_or(0, |ty| sizes.heavy(ty))
-        });
-        let declared = function.local_variables.iter().map(|(_, variable)| sizes.heavy(variable.ty));
-        let called = calls(&function.body);
-        let called = called.iter().map(|called| known.get(called).copied().unwrap_or(0));
-        let sum = made.chain(declared).chain(called).fold(0, u64::saturating_add);
-        if sum > COPIED_MAX {
-            let span = module.functions.get_span(handle);
-            let line = span.is_defined().then(|| span.location(whole).line_number);
-            let name = function.name.as_deref().unwrap_or_default();
-            let problem = format!(
-                "`{name}` copies {sum} bytes of arrays and structs for each pixel, with what it calls; {COPIED_MAX} are allowed"
-            );
-            let remedy = "hand pointers to functions, and make a `const` array that is looked into a var<private>";
-            return Err(Refusal { line, problem, remedy: remedy.into() });
+        let mut cost = Cost::of(function, (module, &sizes), &info[handle]);
+        for called in calls(&function.body) {
+            cost.add(known.get(&called).copied().unwrap_or_default());
         }
-        known.insert(handle, sum);
+        let Cost { kept, copied, looked } = cost;
+        let problem = if kept > INLINED_MAX {
+            format!("keeps {kept} bytes of arrays for each pixel, with what it calls; {INLINED_MAX} are allowed")
+        } else if copied > COPIED_MAX {
+            format!(
+                "copies {copied} bytes of arrays and structs for each pixel, with what it calls; {COPIED_MAX} are allowed"
+            )
+        } else if looked > LOOKED_MAX {
+            format!("looks into arrays at {looked} places, with what it calls; {LOOKED_MAX} are allowed")
+        } else {
+            known.insert(handle, cost);
+            continue;
+        };
+        let span = module.functions.get_span(handle);
+        let line = span.is_defined().then(|| span.location(whole).line_number);
+        let problem = format!("`{}` {problem}", function.name.as_deref().unwrap_or_default());
+        let remedy = "call it less often, in a loop, or make a `const` array that is looked into a var<private>";
+        return Err(Refusal { line, problem, remedy: remedy.into() });
     }
     Ok(())
 }

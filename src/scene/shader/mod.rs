@@ -134,7 +134,7 @@ impl Artist<'_> {
         }
         memory::kept(&module, &whole.text, 0).map_err(refused)?;
         let info = self.valid(&module, &whole)?;
-        memory::copied(&module, &info, &whole.text).map_err(refused)?;
+        memory::moved(&module, &info, &whole.text).map_err(refused)?;
         let slots = slots(&module).map_err(|problem| self.fault(None, problem))?;
         let size = params_size(&module);
         if size > PARAMS_MAX {
@@ -199,7 +199,7 @@ impl Artist<'_> {
         let nowhere = |refusal: Refusal| self.refused(Refusal { line: None, ..refusal });
         memory::kept(&module, text, rewritten::COUNTER).map_err(nowhere)?;
         let info = validator().validate(&module).map_err(|why| self.gave_up(None, &why.to_string()))?;
-        memory::copied(&module, &info, text).map_err(nowhere)?;
+        memory::moved(&module, &info, text).map_err(nowhere)?;
         self.writable(&module, &info)
     }
 
