@@ -597,8 +597,8 @@ declare module "moongate" {
      *   is not to be smoothed, `texel_a(vec2i(x, y))` is one of its pixels, from the left and from the top, 0 beyond its edges,
      *   and `size_a()` says how many it has. The pixel that is painted is `vec2i(at / engine.canvas * engine.resolution)`.
      *
-     * Its arrays, large structs and `var<private>` take at most 4 KiB a pixel. Other address spaces, bindings, `override` and
-     * entry points of its own are refused.
+     * Its arrays, large structs and `var<private>` take at most 4 KiB a pixel, and one of them 2 KiB. Other address spaces,
+     * bindings, `override` and entry points of its own are refused.
      *
      * One that takes the GPU longer than 50 ms a picture is not drawn, which rehearsal says, and is tried again later; nor is
      * one that the graphics driver has not made ready in 2 s. Until a shader that was saved is ready, the scene before goes on.

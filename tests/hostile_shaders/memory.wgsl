@@ -35,19 +35,19 @@ fn paint(at: vec2f) -> vec4f { return vec4f(f(u32(at.x))); }
 var<private> big: array<f32, 1024>;
 fn paint(at: vec2f) -> vec4f { return vec4f(big[u32(at.x)]); }
 
-//// array_1k: green
-// as much as is allowed
-var<private> big: array<f32, 256>;
+//// array_small: green
+// one that fits
+var<private> big: array<f32, 64>;
 fn paint(at: vec2f) -> vec4f { 
-    for (var i = 0u; i < 256u; i++) { big[i] = f32(i); }
-    return vec4f(select(vec3f(1.0, 0.0, 0.0), vec3f(0.0, 1.0, 0.0), big[u32(clamp(at.x, 255.0, 255.0))] == 255.0), 1.0); }
+    for (var i = 0u; i < 64u; i++) { big[i] = f32(i); }
+    return vec4f(select(vec3f(1.0, 0.0, 0.0), vec3f(0.0, 1.0, 0.0), big[u32(clamp(at.x, 63.0, 63.0))] == 63.0), 1.0); }
 
-//// array_1k_constant: drawn
-// a constant as large as is allowed, looked into twice
-const big = array<vec4f, 64>();
+//// array_constant_small: drawn
+// a constant that fits, looked into twice
+const big = array<vec4f, 12>();
 fn paint(at: vec2f) -> vec4f { let i = u32(at.x); return big[i] + big[i * 3u]; }
 
-//// array_1k_called: drawn
+//// array_called_often: refused at 3: keeps 8000 bytes
 // an array in a function that is called from many places
 fn f(i: u32) -> f32 { var a: array<f32, 250>; a[i % 250u] = 1.0; return a[(i * 7u) % 250u]; }
 fn paint(at: vec2f) -> vec4f {
@@ -55,7 +55,7 @@ fn paint(at: vec2f) -> vec4f {
     return vec4f(f(i) + f(i + 1u) + f(i + 2u) + f(i + 3u) + f(i + 4u) + f(i + 5u) + f(i + 6u) + f(i + 7u));
 }
 
-//// array_called: refused at 4: 16384 bytes
+//// array_called: refused at 4: keeps 16384 bytes
 // calls that each hold an array
 fn f0(i: u32) -> f32 { var a: array<f32, 256>; a[i % 256u] = 1.0; return a[(i * 7u) % 256u]; }
 fn f1(i: u32) -> f32 { return f0(i) + f0(i + 1u) + f0(i + 2u) + f0(i + 3u); }

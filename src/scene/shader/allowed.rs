@@ -5,6 +5,9 @@ use crate::scene::loops::inner;
 use naga::{AddressSpace, Block, Handle, ImageClass, ImageDimension, Module, Span, Statement, Type, TypeInner};
 use std::ops::Range;
 
+/// Most functions: a driver writes each into those that call it, and takes long for a chain of many.
+const FUNCTIONS_MAX: usize = 512;
+
 /// The first thing that is not allowed. `artists`: which bytes of the source are the artist's; `tail`: what stands behind them.
 pub(super) fn refused(module: &Module, (whole, artists): (&str, Range<usize>), tail: &str) -> Option<Refusal> {
     let own = |span: Span| span.to_range().is_some_and(|range| artists.contains(&range.start));
@@ -29,6 +32,10 @@ pub(super) fn refused(module: &Module, (whole, artists): (&str, Range<usize>), t
                 "leave @group and @binding out: the engine gives what there is",
             );
         }
+    }
+    if let Some((handle, _)) = module.functions.iter().nth(FUNCTIONS_MAX) {
+        let problem = format!("has {} functions; {FUNCTIONS_MAX} are allowed", module.functions.len());
+        return refuse(module.functions.get_span(handle), problem, "write fewer and longer ones");
     }
     if let Some((handle, over)) = module.overrides.iter().next() {
         let name = over.name.as_deref().unwrap_or_default();

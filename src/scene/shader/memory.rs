@@ -14,7 +14,7 @@ const KEPT_MAX: u64 = 4 << 10;
 const ONE_MAX: u64 = 2 << 10;
 /// Most bytes a pixel that functions keep in memory, and that they copy; a driver writes a function out at each place where it is
 /// called.
-const INLINED_MAX: u64 = 8 << 10;
+const INLINED_MAX: u64 = 4 << 10;
 const COPIED_MAX: u64 = 64 << 10;
 /// Most places where memory is looked into by an index that is not constant, each as often as its function is written out.
 const LOOKED_MAX: u64 = 512;
