@@ -142,7 +142,7 @@ fn steps(module: &Module) -> u64 {
     most
 }
 
-/// What a block calls, as often as it stands there.
+/// The functions that a block calls, each as often as it is called.
 pub(super) fn calls(block: &Block) -> Vec<Handle<Function>> {
     let of = |statement: &Statement| {
         let mut called: Vec<_> = inner(statement).into_iter().flat_map(calls).collect();

@@ -9,7 +9,7 @@ use naga::{
 };
 use std::collections::HashMap;
 
-/// What the pointers of a function point to, in the order of its arguments; none for what is no pointer.
+/// The types that a function's pointers point to, in the order of its arguments; none for an argument by value.
 type Pointed = Vec<Option<(Handle<Type>, AddressSpace)>>;
 
 /// The copies of one function: by the type and the number of the argument.

@@ -1,4 +1,4 @@
-//! What was accepted is drawn on the GPU there is, in software or not, one after the other on the same studio.
+//! Draws all accepted shaders, one after the other, on one studio: in software where there is no GPU.
 
 use super::{Case, common};
 use moongate::scene::{Edition, FromScene, Host, KeptLayers, Picture, Sees, Uniforms};

@@ -140,7 +140,7 @@ var<private> a: array<f32, 0>;
 fn paint(at: vec2f) -> vec4f { return vec4f(a[0]); }
 
 //// array_float: refused at 2: told beforehand
-// naga #2209: a length that is no whole number
+// naga #2209: a length with a fraction
 fn s() { let x = array<f32, 0f>(); }
 fn paint(at: vec2f) -> vec4f { return vec4f(1.0); }
 
@@ -156,7 +156,7 @@ var<private> a: array<f32, M>;
 fn paint(at: vec2f) -> vec4f { a[7] = 1.0; return vec4f(select(vec3f(1.0, 0.0, 0.0), vec3f(0.0, 1.0, 0.0), a[u32(clamp(at.x, 7.0, 7.0))] == 1.0), 1.0); }
 
 //// array_of_types: refused
-// an array of what is no number
+// arrays of textures and pointers
 fn paint(at: vec2f) -> vec4f { var a: array<texture_2d<f32>, 4>; var b: array<ptr<function, f32>, 4>; return vec4f(1.0); }
 
 //// size_attribute: refused

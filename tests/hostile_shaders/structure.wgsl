@@ -46,7 +46,7 @@ fn paint(at: vec2f) -> vec4f {
     return vec4f(select(vec3f(1.0, 0.0, 0.0), vec3f(0.0, 1.0, 0.0), sum == 11.0), 1.0); }
 
 //// names_taken: green
-// names of the engine, and of what is written anew
+// names of the engine, and of rewritten sources
 fn moongate_copy(x: ptr<function, f32>) { *x += 1.0; }
 struct moongate_turns { moongate_copy: f32, e5_: f32 }
 fn paint(at: vec2f) -> vec4f {
@@ -158,10 +158,10 @@ fn paint(at: vec2f) -> vec4f { return vec4f(vec2f(u32(at.x)), vec2f(1)); }
 fn paint(at: vec2f) -> vec4f { let p = &1.0; let q = &at; return vec4f(*p); }
 
 //// dereferenced_value: refused
-// what is no pointer
+// a value in place of a pointer
 fn paint(at: vec2f) -> vec4f { return vec4f(*at, 1.0, 1.0); }
 
 //// nan_out: drawn
-// what is no number, painted
+// NaN, painted
 fn buffer_a(at: vec2f) -> vec4f { return read_a(at) + vec4f(0.0 / (at.x * 0.0)); }
 fn paint(at: vec2f) -> vec4f { return read_a(at) / 0.0 * at.x; }

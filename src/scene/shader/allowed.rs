@@ -1,4 +1,4 @@
-//! What an artist's module may declare and do: a list, so that what a new version of WGSL adds is refused until it is known.
+//! A list of all that an artist's module may declare and do. Additions to WGSL are refused until they are on it.
 
 use super::Refusal;
 use crate::scene::loops::inner;

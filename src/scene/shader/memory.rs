@@ -1,4 +1,4 @@
-//! How much memory each pixel takes: what a shader declares, and what its functions copy, with all that they call.
+//! Bounds on the memory of each pixel: a shader's variables and constants, and the copies that its functions make.
 
 use super::Refusal;
 use crate::scene::loops::calls;
@@ -25,7 +25,7 @@ const SMALL: u64 = 64;
 struct Sizes {
     /// In bytes.
     all: Vec<u64>,
-    /// Whether a driver may keep one in memory and not in registers: arrays, and what holds them.
+    /// True for arrays and for structs that hold them: a driver keeps those in memory and not in registers.
     heavy: Vec<bool>,
 }
 
@@ -36,7 +36,7 @@ impl Sizes {
         let mut sizes = Self { all: Vec::new(), heavy: Vec::new() };
         for (handle, ty) in module.types.iter() {
             let bytes = u64::from(layouter[handle].size);
-            // What a type is made of stands before it.
+            // A type stands behind those that it is made of.
             let heavy = match &ty.inner {
                 TypeInner::Array { .. } => true,
                 TypeInner::Struct { members, .. } => bytes > SMALL || members.iter().any(|m| sizes.heavy[m.ty.index()]),
@@ -97,7 +97,7 @@ pub(super) fn kept(module: &Module, whole: &str, added: u64) -> Result<(), Refus
     Err(Refusal { line, problem, remedy: remedy.into() })
 }
 
-/// What a function does with memory, with all that it calls.
+/// The use that a function makes of memory, with all that it calls.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cost {
     /// Bytes of variables, and of values that are looked into.
@@ -114,7 +114,7 @@ impl Cost {
         self.looked = self.looked.saturating_add(other.looked);
     }
 
-    /// Of a function alone.
+    /// Returns the cost of a function alone.
     fn of(function: &Function, (module, sizes): (&Module, &Sizes), info: &FunctionInfo) -> Self {
         let mut cost = Self::default();
         let bytes = |expression: Handle<Expression>| match info[expression].ty.handle() {
@@ -157,7 +157,7 @@ impl Cost {
     }
 }
 
-/// What a pointer begins at.
+/// The variable that a pointer begins at.
 fn root(function: &Function, mut pointer: Handle<Expression>) -> Handle<Expression> {
     while let Expression::Access { base, .. } | Expression::AccessIndex { base, .. } = function.expressions[pointer] {
         pointer = base;
@@ -168,7 +168,7 @@ fn root(function: &Function, mut pointer: Handle<Expression>) -> Handle<Expressi
 /// Refuses a module whose functions keep, copy or look into too much.
 pub(super) fn moved(module: &Module, info: &ModuleInfo, whole: &str) -> Result<(), Refusal> {
     let sizes = Sizes::of(module).ok_or_else(too_large)?;
-    // What is called stands before what calls it.
+    // A function stands behind those that it calls.
     let mut known: HashMap<Handle<Function>, Cost> = HashMap::new();
     for (handle, function) in module.functions.iter() {
         let mut cost = Cost::of(function, (module, &sizes), &info[handle]);

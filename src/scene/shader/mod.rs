@@ -72,7 +72,7 @@ impl Shader {
     }
 }
 
-/// Whose source it is.
+/// The source that is checked, and its name.
 struct Artist<'a> {
     name: &'a str,
     source: &'a str,
@@ -156,7 +156,7 @@ impl Artist<'_> {
         Ok(Shader { params, source, key, looks, buffers, buffer_scale: scale })
     }
 
-    /// What naga's reader says.
+    /// Turns a mistake that naga's reader has found into a fault.
     fn unread(&self, error: &naga::front::wgsl::ParseError, whole: &Whole) -> ScriptFault {
         let problem = error.message().to_owned();
         if problem.starts_with("no definition in scope") && problem.contains("`paint`") {
@@ -189,7 +189,7 @@ impl Artist<'_> {
         })
     }
 
-    /// What was written anew is as sound as before, and what a script sends still lies where the shader reads it.
+    /// Checks a rewritten source as the first one was; a script's numbers still lie where the shader reads them.
     fn rewritten(&self, text: &str, slots: &[Slot]) -> Result<(), ScriptFault> {
         let module = naga::front::wgsl::parse_str(text).map_err(|why| self.fault(None, why.message().into()))?;
         let written = self::slots(&module).map_err(|problem| self.fault(None, problem))?;
@@ -203,7 +203,7 @@ impl Artist<'_> {
         self.writable(&module, &info)
     }
 
-    /// What wgpu would do next, tried.
+    /// Tries the step that wgpu takes next.
     fn writable(&self, module: &naga::Module, info: &ModuleInfo) -> Result<(), ScriptFault> {
         spirv::written(module, info).map_err(|why| {
             let name = spirv::broken_function(module);

@@ -41,7 +41,7 @@ impl Slot {
     }
 
     /// True if both take the same numbers from the same place, whatever they are called: a name that ends in a digit gets
-    /// something behind it where it is written anew.
+    /// something behind it in a rewritten source.
     pub(super) fn lies_as(&self, other: &Self) -> bool {
         Self { name: String::new(), ..self.clone() } == Self { name: String::new(), ..other.clone() }
     }

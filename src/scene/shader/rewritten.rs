@@ -1,4 +1,4 @@
-//! An artist's module written anew where it has to be: loops get an end, and pointers that SPIR-V cannot hand on get a copy.
+//! Rewrites an artist's module where it has to: loops get an end, and pointers that naga cannot pass on get a copy.
 
 use crate::scene::{loops, pointers};
 use naga::Module;
@@ -15,7 +15,7 @@ pub(super) fn rewritten(mut module: Module) -> Result<Option<String>, String> {
     if !copies && !bounds {
         return Ok(None);
     }
-    let broken = |why: String| format!("its loops cannot be bounded ({why}); write them more simply");
+    let broken = |why: String| format!("it cannot be rewritten with bounded loops ({why}); write it more simply");
     let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
     let info = validator.validate(&module).map_err(|why| broken(why.to_string()))?;
     write_string(&module, &info, WriterFlags::empty()).map(Some).map_err(|why| broken(why.to_string()))

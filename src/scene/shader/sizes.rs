@@ -1,4 +1,4 @@
-//! How large types and constants are, counted in the text: a compiler's own evaluation of them could fill the memory.
+//! Bounds on types and constants, counted in the text: naga's evaluation of a large constant would fill the memory.
 
 use super::Refusal;
 use std::collections::{HashMap, HashSet};
@@ -94,7 +94,7 @@ struct Written {
 #[derive(Default)]
 struct Text<'a> {
     tokens: Vec<(usize, Token<'a>)>,
-    /// What constants are made of: tokens, for each declaration of a name.
+    /// The tokens of constants' values, for each declaration of a name.
     consts: HashMap<&'a str, Vec<Range<usize>>>,
     structs: HashMap<&'a str, Range<usize>>,
     aliases: HashMap<&'a str, Range<usize>>,
@@ -427,11 +427,11 @@ fn whole(digits: &str) -> Option<i64> {
 fn plain_bytes(word: &str) -> Option<u64> {
     let side = |digit: Option<u8>| digit.filter(u8::is_ascii_digit).map(|digit| u64::from(digit - b'0'));
     if let Some(rest) = word.strip_prefix("vec") {
-        return Some(side(rest.bytes().next())? * NUMBER);
+        return Some(side(rest.as_bytes().first().copied())? * NUMBER);
     }
     if let Some(rest) = word.strip_prefix("mat") {
-        let rows = side(rest.bytes().nth(2))?;
-        return Some(side(rest.bytes().next())? * rows.next_multiple_of(2) * NUMBER);
+        let rows = side(rest.as_bytes().get(2).copied())?;
+        return Some(side(rest.as_bytes().first().copied())? * rows.next_multiple_of(2) * NUMBER);
     }
     matches!(word, "f32" | "i32" | "u32" | "bool" | "f16" | "ptr" | "atomic").then_some(NUMBER)
 }

@@ -1,4 +1,4 @@
-//! What is accepted, what is refused, and where each fault points.
+//! Sources that are accepted, sources that are refused, and the lines that faults name.
 
 use super::*;
 
