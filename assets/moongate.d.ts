@@ -1,6 +1,6 @@
 /**
- * What a scene of Moongate can import. For editors: `installations/hello/jsconfig.json` names it; for a
- * folder elsewhere, copy this file and that one into it.
+ * What a scene of Moongate can import. For editors: `installations/hello/jsconfig.json` names it; `./x new`
+ * and `./x import` put both into the folder that they make.
  *
  * Lengths are canvas units, as `canvas` in `installation.toml` has them; y goes down. Times are seconds. Angles are
  * radians. A colour is written as in CSS.
@@ -208,9 +208,9 @@ declare module "moongate" {
     readonly flow: Flow;
     /** Colour and texture, to tell the cities apart even without colours. `draw.body(body, here.look)` */
     readonly look: CityLook;
-    /** Where the sun stands; `null` only until `start`. `here.sun.up` */
+    /** Where the sun stands; known from `start` on, not while the script loads. `here.sun.up` */
     readonly sun: Sun;
-    /** The time of day; `null` only until `start`. `there.clock.text` */
+    /** The time of day; known from `start` on, not while the script loads. `there.clock.text` */
     readonly clock: Clock;
   }
 

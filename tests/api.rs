@@ -126,7 +126,12 @@ fn show(page: &mut String, name: &str) {
 
 fn call(page: &mut String, entry: &Entry, of: &str) {
     let (about, example) = parted(&entry.about);
-    let _ = write!(page, "### {of}{}\n\n```ts\n{of}{}\n```\n\n{about}\n\n", entry.name(), entry.declared);
+    let _ = write!(
+        page,
+        "### {of}{}\n\n```ts\n{of}{}\n```\n\n{about}\n\n",
+        entry.name(),
+        entry.declared.trim_start_matches("readonly ")
+    );
     if let Some(example) = example {
         let _ = write!(page, "```js\n{example}\n```\n\n");
     }

@@ -91,7 +91,7 @@ fn manifest(arguments: &Arguments) -> Result<String, Failure> {
     );
     write!(
         text,
-        "installation = {}\nlisten = {}\n",
+        "# A path from here, or from the root. Change it when that folder moves.\ninstallation = {}\nlisten = {}\n",
         quoted(&installation.to_string_lossy()),
         quoted(&listen.to_string())
     )?;

@@ -57,7 +57,9 @@ mod tests {
     fn keys_that_differ_are_named_and_comments_are_not() {
         let before = site("");
         assert_eq!(before.changes(&site("# a comment\nopenness = \"open\"\n")), [""; 0]);
-        let after = site("openness = \"closed\"\n[[screen]]\nfullscreen = true\n[osc]\nlisten = \"127.0.0.1:9000\"\n");
+        let after = site(
+            "openness = \"closed\"\n[[screen]]\nfullscreen = true\n[osc]\nlisten = \"127.0.0.1:9000\"\nallow = [\"127.0.0.1\"]\n",
+        );
         assert_eq!(before.changes(&after), ["openness", "screen", "osc"]);
     }
 }
