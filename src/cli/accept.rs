@@ -31,10 +31,7 @@ type Failure = Box<dyn std::error::Error>;
 pub fn run(arguments: &Arguments) -> ExitCode {
     match accept(arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("moongate accept: {why}");
-            ExitCode::FAILURE
-        }
+        Err(why) => super::failed("accept", why),
     }
 }
 

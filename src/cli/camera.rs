@@ -78,10 +78,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Err(why) if why.downcast_ref().is_some_and(|why: &io::Error| why.kind() == io::ErrorKind::BrokenPipe) => {
             ExitCode::SUCCESS
         }
-        Err(why) => {
-            eprintln!("moongate camera: {why}");
-            ExitCode::FAILURE
-        }
+        Err(why) => super::failed("camera", why),
     }
 }
 

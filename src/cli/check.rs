@@ -1,5 +1,6 @@
 //! `moongate check DIR`: what a reviewer would say of a scene before a city shows it.
 
+use super::say;
 use crate::device::decode::Decoder;
 use crate::device::jail::UNJAILED;
 use crate::device::scene_process::SceneCommand;
@@ -55,10 +56,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     match check(arguments) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(why) => {
-            eprintln!("moongate check: {why}");
-            ExitCode::FAILURE
-        }
+        Err(why) => super::failed("check", why),
     }
 }
 
@@ -218,17 +216,18 @@ impl Review {
     fn tell(&self, installation: &Installation) -> bool {
         println!();
         for what in &self.refused {
-            println!("✗ {what}");
+            say(format_args!("✗ {what}"));
         }
         for what in &self.advice {
-            println!("· {what}");
+            say(format_args!("· {what}"));
         }
         let fit = self.refused.is_empty();
         let title = &installation.title;
-        println!(
-            "{}",
-            if fit { format!("✓ {title} can be shown") } else { format!("✗ {title} is not to be shown like this") }
-        );
+        say(if fit {
+            format!("✓ {title} can be shown")
+        } else {
+            format!("✗ {title} is not to be shown like this")
+        });
         fit
     }
 }

@@ -70,18 +70,15 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Ok(Some(0)) => ExitCode::SUCCESS,
         Ok(Some(_)) => ExitCode::FAILURE,
         Ok(None) => {
-            eprintln!(
-                "moongate import: {}: its macros or brackets ask for more than {} s or {} MiB; write them out",
+            let why = format!(
+                "{}: its macros or brackets ask for more than {} s or {} MiB; write them out",
                 arguments.file.display(),
                 PROCESSOR.as_secs(),
                 MEMORY >> 20
             );
-            ExitCode::FAILURE
+            super::failed("import", why)
         }
-        Err(why) => {
-            eprintln!("moongate import: it cannot be started again ({why})");
-            ExitCode::FAILURE
-        }
+        Err(why) => super::failed("import", format_args!("it cannot be started again ({why})")),
     }
 }
 
@@ -89,7 +86,7 @@ fn import_here(arguments: &Arguments) -> ExitCode {
     match imported(arguments) {
         Ok((dir, imported)) => {
             for note in &imported.notes {
-                println!("note: {note}");
+                super::say(format_args!("note: {note}"));
             }
             let dir = dir.display();
             println!(
@@ -97,10 +94,7 @@ fn import_here(arguments: &Arguments) -> ExitCode {
             );
             ExitCode::SUCCESS
         }
-        Err(why) => {
-            eprintln!("moongate import: {why}");
-            ExitCode::FAILURE
-        }
+        Err(why) => super::failed("import", why),
     }
 }
 

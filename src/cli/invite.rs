@@ -51,10 +51,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     match wait(arguments) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(why) => {
-            eprintln!("moongate invite: {why}");
-            ExitCode::FAILURE
-        }
+        Err(why) => super::failed("invite", why),
     }
 }
 

@@ -32,10 +32,9 @@ mod survey;
 mod twins;
 
 use crate::device::secrecy::{close_memory, no_core_dumps};
+use crate::escape::Indented;
 use clap::{Parser, Subcommand};
-#[cfg(feature = "show")]
 use std::fmt::Display;
-#[cfg(feature = "show")]
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -148,17 +147,22 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Says a line to whoever runs this, on standard output. A log that cannot be written, as on a full disk, is no reason to end.
-#[cfg(feature = "show")]
+/// Says a line on standard output. Text from strangers in it forges no other line. A log that cannot be written, as on a full
+/// disk, is not a reason to end.
 fn say(line: impl Display) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    let _ = writeln!(out, "{}", Indented(line)).and_then(|()| out.flush());
 }
 
 /// The same on standard error, for what went wrong.
-#[cfg(feature = "show")]
 fn complain(line: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", Indented(line));
+}
+
+/// Says why a command failed.
+fn failed(command: &str, why: impl Display) -> ExitCode {
+    complain(format_args!("moongate {command}: {why}"));
+    ExitCode::FAILURE
 }
 
 /// A time such as 500ms, 30s, 5m or 1h.

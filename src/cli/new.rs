@@ -34,10 +34,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             println!("{dir} is made. See it, and change {dir}/scene.js while it runs:\n\n    ./x rehearse {dir}\n");
             ExitCode::SUCCESS
         }
-        Err(why) => {
-            eprintln!("moongate new: {why}");
-            ExitCode::FAILURE
-        }
+        Err(why) => super::failed("new", why),
     }
 }
 

@@ -68,10 +68,7 @@ fn unix(text: &str) -> Result<f64, String> {
 pub fn run(arguments: &Arguments) -> ExitCode {
     match preview(arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("moongate preview: {why}");
-            ExitCode::FAILURE
-        }
+        Err(why) => super::failed("preview", why),
     }
 }
 
@@ -80,7 +77,7 @@ fn preview(arguments: &Arguments) -> Result<(), Failure> {
     let command = SceneCommand::own().unjailed(true);
     let edition = Arc::new(Decoder::new(command.decoder()).read(&dir)?);
     for fault in edition.sounds.iter().filter_map(|sound| sound.sample.as_ref().err()) {
-        eprintln!("it is not heard: {fault}");
+        super::complain(format_args!("it is not heard: {fault}"));
     }
     if let Some(file) = &arguments.sheet {
         return sheet::sheet(arguments, &edition, file);

@@ -41,10 +41,7 @@ type Failure = Box<dyn std::error::Error>;
 pub fn run(arguments: &Arguments) -> ExitCode {
     match record(arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("moongate record: {why}");
-            ExitCode::FAILURE
-        }
+        Err(why) => super::failed("record", why),
     }
 }
 

@@ -125,10 +125,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     match rehearse(arguments) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(why) => {
-            eprintln!("moongate rehearse: {why}");
-            ExitCode::FAILURE
-        }
+        Err(why) => super::failed("rehearse", why),
     }
 }
 

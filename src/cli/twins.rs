@@ -40,13 +40,7 @@ pub fn forget(arguments: &Forget) -> ExitCode {
 }
 
 fn end(command: &str, done: Result<(), Failure>) -> ExitCode {
-    done.map_or_else(
-        |why| {
-            eprintln!("moongate {command}: {why}");
-            ExitCode::FAILURE
-        },
-        |()| ExitCode::SUCCESS,
-    )
+    done.map_or_else(|why| super::failed(command, why), |()| ExitCode::SUCCESS)
 }
 
 fn list(arguments: &Arguments) -> Result<(), Failure> {

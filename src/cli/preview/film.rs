@@ -1,5 +1,6 @@
 //! A film of one situation: played in virtual time, and pictured where it is asked.
 
+use super::super::complain;
 use super::{Arguments, Failure};
 use crate::device::jail::UNJAILED;
 use crate::device::scene_process::SceneCommand;
@@ -98,7 +99,7 @@ impl Film {
     fn say(&mut self) {
         for fault in &self.world.towns()[0].faults {
             if self.said.iter().all(|said| !said.is_same(fault)) {
-                eprintln!("{}: {fault}", self.name);
+                complain(format_args!("{}: {fault}", self.name));
                 self.said.push(fault.clone());
             }
         }
@@ -117,7 +118,7 @@ impl Film {
     /// Says which shaders are not drawn.
     pub(super) fn tell(&self) {
         for fault in self.studio.faults() {
-            eprintln!("{}: {}: {}", self.name, fault.shader, fault.why);
+            complain(format_args!("{}: {}: {}", self.name, fault.shader, fault.why));
         }
     }
 }
