@@ -140,6 +140,26 @@ fn elements(value: &str) -> Option<usize> {
     Some(parts(inner).len())
 }
 
+/// True where a value is written out: numbers, and vectors, matrices and arrays of numbers. The reader keeps those.
+fn is_written_out(value: &str) -> bool {
+    let mut plain = true;
+    change(value, |word, _| {
+        let ty = word.trim_start_matches(['i', 'u', 'b']).trim_end_matches(|letter: char| letter.is_ascii_digit());
+        plain &= matches!(word, "float" | "int" | "uint" | "bool" | "true" | "false") || matches!(ty, "vec" | "mat");
+        None
+    });
+    let mut before = '(';
+    for letter in value.chars().filter(|letter| !letter.is_whitespace()) {
+        plain &= match letter {
+            '-' => "(,eE".contains(before),
+            '+' => "eE".contains(before),
+            letter => letter.is_ascii_alphanumeric() || "().,[]_".contains(letter),
+        };
+        before = letter;
+    }
+    plain
+}
+
 struct Reader<'a> {
     /// Names of what has no value before a pixel is painted.
     runtime: HashSet<String>,
@@ -194,6 +214,7 @@ impl Reader<'_> {
             }
             words.retain(|word| *word != "const");
         }
+        let written_out = values().all(is_written_out);
         let ty = words.join(" ");
         let (mut declared, mut set, mut names) = (String::new(), String::new(), Vec::new());
         for (index, (left, value)) in all.iter().enumerate() {
@@ -214,6 +235,9 @@ impl Reader<'_> {
             names.push(name.to_owned());
         }
         self.runtime.extend(names);
+        if written_out {
+            return None;
+        }
         let function = format!("moongate_{}begin_{}", self.prefix, letters(self.begun.functions.len()));
         let changed = format!("{lead}{declared}void {function}() {{ {set}}}");
         self.begun.functions.push(function);
@@ -249,7 +273,7 @@ mod tests {
             "float[2] k; void moongate_begin_a() { k = float[](1., max(2., 3.)); }"
         );
         let (source, count) = of("#if A\nint n = 3;\n#else\nint n = int(TIME);\n#endif\nint m = n;");
-        assert!(count == 3 && source.contains("#else\nint n; void moongate_begin_b()"), "{source}");
+        assert!(count == 2 && source.contains("#else\nint n; void moongate_begin_a()"), "{source}");
     }
 
     #[test]
@@ -265,6 +289,8 @@ mod tests {
             "#define X(a) float a = TIME; \\\n  float b = 1.;\n",
             "const int w[2] = int[2](1, 2);",
             "float k[2] = {1., 2.};",
+            "float k[2] = float[2](1., -2e-3), x = -.5;",
+            "vec3 v = vec3(1, 2., 0x3);",
         ] {
             assert_eq!(of(same), (same.to_owned(), 0));
         }

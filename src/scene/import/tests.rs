@@ -171,7 +171,7 @@ void mainImage(out vec4 c, in vec2 p) { c = vec4(half_of, at[1].x, picked.x, 1.0
     assert!(begins.is_sorted(), "{begins:?}");
     let set = shader.find("moongate_iResolution").and_then(|_| shader.find(" = vec3f(engine.resolution"));
     assert!(set.is_some_and(|set| set < begins[0]), "{shader}");
-    for stored in ["ratio = (", "half_of = (", "turned = normalize(", "wide = ", "tall = (", "picked = "] {
+    for stored in ["ratio = (", "half_of = (", "turned = vec2", "wide = ", "tall = (", "picked = "] {
         assert!(shader.contains(stored), "{stored}: {shader}");
     }
     let isf =
@@ -204,9 +204,9 @@ fn each_point_is_another_visitor_and_rests_where_the_file_says() {
         ("corner", r#""DEFAULT": [0, 1]"#, "params.corner * engine.resolution;", [0.0, 1.0]),
         ("bare", r#""LABEL": "x""#, "params.bare * engine.resolution;", [0.5, 0.5]),
         (
-            "flat",
+            "level",
             r#""DEFAULT": [3, 3], "MIN": [3, 0], "MAX": [3, 6]"#,
-            "mix(vec2f(3.0, 0.0), vec2f(3.0, 6.0), params.flat);",
+            "mix(vec2f(3.0, 0.0), vec2f(3.0, 6.0), params.level);",
             [0.0, 0.5],
         ),
     ];
