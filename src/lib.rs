@@ -14,7 +14,7 @@
 //! ---- edge: threads, sockets, files, devices, child processes
 //! device/      link thread (QUIC), keys, introductions, relay, cameras and an invented street, touch sources and their
 //!              hub, recordings, cast, ocean, loudspeakers, scene process, decoder of images and sounds, what is kept for
-//!              worse days, clock
+//!              worse days, clock, steps of virtual time
 //! ---- core: pure; no threads, no wall clock, no devices, no Bevy
 //! scene/       what an artist can say: Sees in, Picture and Acts out; the script's host; shaders from elsewhere; what a
 //!              script names that is nowhere

@@ -293,12 +293,13 @@ impl Work<'_> {
             };
             let poll =
                 wgpu::PollType::Wait { submission_index: Some(submitted.clone()), timeout: Some(left.min(LOOK)) };
-            if self.device.poll(poll).is_ok() {
-                let wall = began.elapsed();
-                return Some(if software { wall.min(worked()) } else { wall });
-            }
-            if left.is_zero() {
-                return None;
+            match self.device.poll(poll) {
+                Ok(_) => {
+                    let wall = began.elapsed();
+                    return Some(if software { wall.min(worked()) } else { wall });
+                }
+                Err(wgpu::PollError::Timeout) if !left.is_zero() => {}
+                Err(_) => return None,
             }
         }
     }
