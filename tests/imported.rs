@@ -196,8 +196,8 @@ fn a_scenes_own_shader_reads_texels() {
     let shader = "const buffer_scale = 0.5;
 fn texel(at: vec2f) -> vec2i { return vec2i(floor(at / engine.canvas * engine.resolution)); }
 fn buffer_a(at: vec2f) -> vec4f {
-    let from = texel_a(texel(at) - vec2i(1, 0));
-    return select(from, vec4f(f32(texel(at).x == 0)), engine.frame == 0u);
+    let before = texel_a(texel(at) - vec2i(1, 0));
+    return select(before, vec4f(f32(texel(at).x == 0)), engine.frame == 0u);
 }
 fn paint(at: vec2f) -> vec4f {
     let texel = vec2i(at / engine.canvas * size_a());
