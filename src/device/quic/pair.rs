@@ -2,6 +2,7 @@
 
 use super::accept::{HANDSHAKE, Known};
 use super::driver::is_alert;
+use super::gate::Trust;
 use super::limits;
 use super::socket::{FromRelay, Shore, canonical};
 use crate::device::clock::monotonic;
@@ -258,17 +259,20 @@ pub fn accept(home: &Home, key: &SiteKey, listen: SocketAddr, ticket: &Ticket) -
         let (shore, endpoint, answers) = open(listen)?;
         let (placed, mut at_relay) = watch::channel(None);
         let mut tries = JoinSet::new();
-        let spawn = |tries: &mut JoinSet<_>, address, seen: bool| {
-            let (endpoint, key, ticket, card) = (endpoint.clone(), key.clone(), ticket.clone(), card.clone());
-            tries
-                .spawn(async move { (knock(&endpoint, &key, &ticket, &card, address).await, seen.then_some(address)) });
+        let spawn = |tries: &mut JoinSet<_>, address, trust, seen: bool| {
+            let (socket, key) = ((endpoint.clone(), shore.clone()), key.clone());
+            let (ticket, card) = (ticket.clone(), card.clone());
+            tries.spawn(async move {
+                let said = knock((&socket.0, &socket.1), &key, &ticket, &card, (address, trust)).await;
+                (said, seen.then_some(address))
+            });
         };
-        ticket.card.addresses.iter().for_each(|address| spawn(&mut tries, *address, true));
+        ticket.card.addresses.iter().for_each(|address| spawn(&mut tries, *address, Trust::Known, true));
         let relay = ticket
             .card
             .relay
             .clone()
-            .map(|relay| tokio::spawn(meet(shore, answers, key.clone(), relay, ticket.secret, placed)));
+            .map(|relay| tokio::spawn(meet(shore.clone(), answers, key.clone(), relay, ticket.secret, placed)));
         let deadline = tokio::time::sleep(TALK + TALK);
         tokio::pin!(deadline);
         let mut answer = Err(PairError::Unreachable(tried(&ticket.card)));
@@ -293,8 +297,8 @@ pub fn accept(home: &Home, key: &SiteKey, listen: SocketAddr, ticket: &Ticket) -
                 Ok(()) = at_relay.changed(), if !asked => {
                     if let Some((relay, Placed { other: Some(other), .. })) = *at_relay.borrow_and_update() {
                         asked = true;
-                        spawn(&mut tries, other, true);
-                        spawn(&mut tries, relay, false);
+                        spawn(&mut tries, other, Trust::Named, true);
+                        spawn(&mut tries, relay, Trust::Known, false);
                     }
                 }
                 () = &mut deadline => break,
@@ -311,17 +315,21 @@ pub fn accept(home: &Home, key: &SiteKey, listen: SocketAddr, ticket: &Ticket) -
 
 /// One address: the handshake, tried again while nobody answers, both proofs, the other site's card.
 async fn knock(
-    endpoint: &Endpoint,
+    (endpoint, shore): (&Endpoint, &Arc<Shore>),
     key: &SiteKey,
     ticket: &Ticket,
     card: &Card,
-    address: SocketAddr,
+    (address, trust): (SocketAddr, Trust),
 ) -> Result<(Connection, Card), PairError> {
     let mut client = tls::pairing_client(key, ticket.key).map_err(setup)?;
     let secret = ticket.secret;
     // Another one each time: somebody on the way may have used the one before.
-    client
-        .initial_dst_cid_provider(Arc::new(move || ConnectionId::new(&secret.knock(fastrand::u64(..).to_le_bytes()))));
+    let watched = shore.clone();
+    client.initial_dst_cid_provider(Arc::new(move || {
+        let id = ConnectionId::new(&secret.knock(fastrand::u64(..).to_le_bytes()));
+        watched.gate().watch(id, trust);
+        id
+    }));
     client.transport_config(transport());
     let unreachable = || PairError::Unreachable(address.to_string());
     let shake = async {
