@@ -46,7 +46,7 @@ export function down(touch) { ours.rings.add(touch); }
 export function meet() { met += 1; }
 export function frame() {
   for (const body of [...here.bodies, ...there.bodies]) draw.body(body);
-  for (const mark of ours.rings.all()) if (!mark.here) draw.circle(mark.x, mark.y, 5);
+  for (const mark of ours.rings.all()) if (!mark.here) draw.circle(mark.x, mark.y, 5 + mark.seed);
   for (let i = 0; i < met; i++) draw.rect(0, 0, 1, 1);
 }",
     );
@@ -82,6 +82,12 @@ export function frame() {
     assert!(first[1] >= 1 && second[1] >= 1, "marks of the other: {first:?} {second:?}");
     assert!(first[2] >= 1 && first[2] == second[2], "both have met alike: {first:?} {second:?}");
     assert!(both.towns()[0].faults.is_empty());
+
+    // Virtual time repeats, to the seeds of the marks.
+    let mut again = world("meeting");
+    until(&mut again, 8);
+    let items = |world: &World| world.towns()[0].shot().picture.items.clone();
+    assert_eq!(items(&again), items(&both));
 
     let mut asleep = world("asleep");
     until(&mut asleep, 3);

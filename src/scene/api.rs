@@ -61,7 +61,7 @@ impl Stage {
             pen: Pen::new(),
             acts: Vec::new(),
             random: fastrand::Rng::with_seed(start.seed),
-            seeds: fastrand::Rng::new(),
+            seeds: start.mark_seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
             noise: Noise::new(NOISE_SEED),
             shaders: start.params.clone(),
             sounds: start.sounds.clone(),

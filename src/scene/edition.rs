@@ -118,6 +118,7 @@ impl Edition {
             seed,
             kit: [kit.arrival, kit.meeting, kit.sky, kit.touch],
             budgets: 1,
+            mark_seed: None,
         }
     }
 

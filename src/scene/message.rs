@@ -74,6 +74,8 @@ pub struct Start {
     pub lost_share: String,
     /// What `random` follows from; `noise` is the same everywhere.
     pub seed: u64,
+    /// Seed of the marks' own seeds. `None` in a show, where no two marks may have the same; set in virtual time, which repeats.
+    pub mark_seed: Option<u64>,
     /// What the engine adds: arrivals, meetings, the other city's sky, touches that travel.
     pub kit: [bool; 4],
     /// How many times over a frame may take what it may take in a show before it is stopped: 1 in a show, more in virtual time,

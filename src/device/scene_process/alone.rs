@@ -21,7 +21,8 @@ impl SceneAlone {
     /// Starts it and waits until its script is loaded. The fault says what is wrong with the script, or with this machine.
     pub fn start(command: &SceneCommand, setting: &Setting, edition: Arc<Edition>) -> Result<Self, ScriptFault> {
         let script = edition.installation.script.to_string_lossy().into_owned();
-        let start = Start { budgets: 1 + AGAIN as u32, ..edition.start(setting) };
+        let mark_seed = Some(setting.seed.wrapping_mul(2).wrapping_add(u64::from(setting.side)));
+        let start = Start { budgets: 1 + AGAIN as u32, mark_seed, ..edition.start(setting) };
         let shared = Shared::new();
         let (running, unjailed) = insist(|| {
             let mut running = Running::start(command, start.clone(), edition.clone(), 1).map_err(|why| {
