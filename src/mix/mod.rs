@@ -14,9 +14,9 @@ const FADE: u32 = 256;
 /// A left and a right value, -1 to 1.
 pub type Frame = [f32; 2];
 
-/// Slowest and fastest recording that is played, in frames a second.
+/// Slowest and fastest sample rate of a playable recording, in frames per second.
 pub const RATES: std::ops::RangeInclusive<u32> = 4_000..=192_000;
-/// Most channels of a recording; the first two are heard.
+/// Maximum number of channels of a recording; only the first two are heard.
 pub const CHANNELS_MAX: u16 = 8;
 
 /// A recorded sound.
@@ -29,7 +29,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// What it takes of the memory, in bytes.
+    /// Returns the memory it takes, in bytes.
     pub fn bytes(&self) -> usize {
         size_of_val(&*self.frames)
     }

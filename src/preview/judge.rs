@@ -14,7 +14,7 @@ pub const FRAMES: u32 = 600;
 pub const FRAME_RATE: u32 = 60;
 /// Width of the pictures that are judged; flashes are judged in cells a fifth of a hundredth as large.
 const WIDTH: u32 = 192;
-/// More things than this are worth naming where a script takes too long.
+/// Number of items above which a report on a slow script names the count.
 const MANY: usize = 1_000;
 /// Two pictures differ if this share of their pixels does, by so much in one channel.
 const DIFFERENT: (f32, u8) = (0.004, 12);
@@ -27,11 +27,11 @@ const FIRST: u32 = 120;
 pub struct Seen {
     /// Faults of the script and of its shaders, each once.
     pub faults: Vec<ScriptFault>,
-    /// What ended the scene, and after how many frames; what else is here was seen before that.
+    /// The frame count and the reason when the scene ended early; the other fields cover the frames before that.
     pub stopped: Option<(u32, String)>,
-    /// Script time of a frame in milliseconds: the median, and the longest but for the first.
+    /// Script time per frame in milliseconds: the median, and the longest apart from the first frame.
     pub script_ms: [f64; 2],
-    /// Frames that a show would have stopped.
+    /// Frames that would have been stopped in a show.
     pub too_long: usize,
     /// Things in the fullest picture.
     pub items: usize,
@@ -41,11 +41,11 @@ pub struct Seen {
     pub acts: [u64; 4],
     /// Marks beyond what is kept.
     pub left_out: u64,
-    /// Signals beyond those that are sent.
+    /// Signals dropped beyond the rate limit.
     pub unsent: u64,
     /// Frames in which somebody was seen, and in which somebody touched.
     pub people: [u64; 2],
-    /// What the jail of its process lacks, for people; none if it is whole.
+    /// Missing parts of the process's jail, in words for people; none if it is complete.
     pub unjailed: Option<String>,
     /// Frames in which the twin was there.
     pub linked: u32,
@@ -54,7 +54,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Plays one situation, as far as the scene goes.
+    /// Plays one situation until its last frame, or until the scene ends.
     pub fn of(plan: &Plan, scenario: Scenario, frames: u32) -> Self {
         let mut seen = Self::default();
         if let Err(why) = seen.play(plan, scenario, frames) {
@@ -144,7 +144,7 @@ impl Seen {
         said
     }
 
-    /// Returns what a reviewer would ask about, without refusing it.
+    /// Returns the points that a reviewer would ask about but that are not refused.
     pub fn advised(&self) -> Vec<String> {
         let mut said = Vec::new();
         if self.left_out > 0 {
@@ -171,8 +171,8 @@ impl Seen {
     }
 }
 
-/// Of the script times of frames, in microseconds: the median and the longest but for the first, in milliseconds. The longest
-/// is no measure of a scene, since a busy machine makes some frames long.
+/// Returns the median script time and the longest apart from the first frame, in milliseconds; `took_us` is in microseconds.
+/// The longest does not measure the scene, since a busy machine makes some frames slow.
 fn script_ms(took_us: &[u64]) -> [f64; 2] {
     let mut sorted = took_us.to_vec();
     sorted.sort_unstable();
@@ -200,7 +200,7 @@ mod tests {
         for busy in frames.iter_mut().skip(100).take(200) {
             *busy = 12_000;
         }
-        // Its mean would be refused.
+        // A judgement by the mean would refuse this.
         assert!(frames.iter().sum::<u64>() / 600 > BUDGET_MS * 1_000);
         let busy = seen(&frames);
         assert_eq!((busy.script_ms, busy.refused()), ([2.0, 12.0], Vec::new()));

@@ -76,7 +76,7 @@ pub struct Town {
     pub acts: [u64; 4],
     /// Marks of it that were beyond what is kept.
     pub left_out: u64,
-    /// Signals beyond those that are sent.
+    /// Signals dropped beyond the rate limit.
     pub unsent: u64,
     /// Script time of each frame, in microseconds.
     pub took_us: Vec<u64>,
@@ -155,7 +155,7 @@ impl Town {
         &self.shot
     }
 
-    /// What the jail of its scene lacks, for people; none if it is whole.
+    /// Returns the missing parts of the scene's jail, in words for people; none if it is complete.
     pub fn unjailed(&self) -> Option<&str> {
         self.scene.unjailed.as_deref()
     }

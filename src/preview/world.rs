@@ -112,7 +112,7 @@ impl World {
             }
             self.links(until);
         });
-        // A frame of a scene is a step of its own.
+        // Each frame of a scene is a separate step.
         for (town, origin) in self.towns.iter_mut().zip(ORIGIN) {
             town.hear();
             town.frame(origin + until)?;

@@ -1,5 +1,5 @@
-//! Images and sounds of an installation as arrays. Whoever reads an edition says who makes them of a file's bytes: those bytes are
-//! a stranger's.
+//! Images and sounds of an installation as arrays. The caller that reads an edition chooses the decoder, because the files'
+//! bytes are untrusted.
 
 use super::fault::ScriptFault;
 use crate::files::Files;
@@ -19,24 +19,24 @@ pub struct Image {
     pub key: u64,
 }
 
-/// A sound, decoded.
+/// A decoded sound.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sound {
     /// Its file within the installation.
     pub name: String,
-    /// What is to be heard, or why nothing is: a scene goes on without one of its sounds.
+    /// The recording, or the reason it stays silent: a scene continues without one of its sounds.
     pub sample: Result<Arc<Sample>, ScriptFault>,
 }
 
-/// What makes arrays of the images and sounds of a folder.
+/// Decoder that turns a folder's images and sounds into arrays.
 pub trait Decode {
-    /// Decodes an image that has at most so many pixels.
+    /// Decodes an image of at most `pixels_max` pixels.
     fn image(&mut self, files: &Files, name: &str, pixels_max: usize) -> Result<Image, ScriptFault>;
-    /// Decodes a sound that takes at most so many bytes of memory.
+    /// Decodes a sound that takes at most `bytes_max` bytes of memory.
     fn sound(&mut self, files: &Files, name: &str, bytes_max: usize) -> Result<Arc<Sample>, ScriptFault>;
 }
 
-/// Decodes nothing: for folders that hold no images, and whose sounds nobody hears.
+/// Decoder that decodes nothing: for folders without images whose sounds are never played.
 pub(super) struct Undecoded;
 
 impl Undecoded {

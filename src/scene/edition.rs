@@ -14,7 +14,7 @@ use std::sync::Arc;
 const SCRIPT_MAX: u64 = 1 << 20;
 /// Longest text of a shader, in bytes; naga says more of what is shorter.
 const SHADER_MAX: u64 = 1 << 20;
-/// Most shaders of an installation; those after them, by name, are not there.
+/// Maximum number of shaders in an installation; any further ones, sorted by name, are ignored.
 const SHADERS_MAX: usize = 256;
 /// Endings of sounds.
 const SOUNDS: [&str; 4] = ["wav", "ogg", "flac", "mp3"];
@@ -28,7 +28,7 @@ const METRES: f32 = 4.0;
 /// What a folder held at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Edition {
-    /// What its content is known by; empty where nobody has asked for it.
+    /// Digest that identifies its content; empty unless it was asked for.
     pub digest: String,
     /// Its manifest.
     pub installation: Installation,
@@ -36,7 +36,7 @@ pub struct Edition {
     pub script: String,
     /// Its shaders, in the order of their names, in which pictures name them.
     pub shaders: Arc<Vec<Shader>>,
-    /// Its sounds, in the order of their names.
+    /// Its sounds, sorted by name.
     pub sounds: Vec<Sound>,
     /// Its images, in the order of their names, in which pictures name them.
     pub images: Arc<Vec<Image>>,
@@ -58,13 +58,13 @@ pub struct Setting {
 }
 
 impl Edition {
-    /// Reads a folder that holds no images, and leaves its sounds silent; see [`Self::decoded`].
+    /// Reads a folder that holds no images and leaves its sounds silent; see [`Self::decoded`].
     pub fn read(dir: &Path) -> Result<Self, ScriptFault> {
         Self::decoded(dir, &mut Undecoded)
     }
 
-    /// Reads a folder whole. The first mistake in its manifest, its shaders or its images comes back; a script is judged where it
-    /// runs, and a sound that is wrong is silent.
+    /// Reads a complete folder. Returns the first error in its manifest, shaders or images; a script is checked where it runs,
+    /// and a broken sound stays silent.
     pub fn decoded(dir: &Path, decoder: &mut impl Decode) -> Result<Self, ScriptFault> {
         let files = Files::open(dir).map_err(|why| unread("installation.toml", &Unread::Failed(why)))?;
         let installation = Installation::read_in(&files)?;
@@ -134,7 +134,7 @@ impl From<Fault> for ScriptFault {
         let file = name.to_string_lossy();
         let key = fault.key.map(|key| format!("`{key}`: ")).unwrap_or_default();
         let place = fault.line.map(|line| (line as u32, 1));
-        // Its line is shown, so it is read as the manifest was: a link that leads elsewhere is not.
+        // The line is shown to the artist, so it is read like the manifest: a link that leads outside is not followed.
         let files = fault.file.parent().and_then(|dir| Files::open(dir).ok());
         let text = files.and_then(|files| files.text(name.as_ref(), MANIFEST_MAX).ok()).unwrap_or_default();
         Self::new(&file, format!("{key}{}", fault.problem), fault.remedy).at(place, &text)
@@ -149,7 +149,7 @@ fn has_ending(name: &str, endings: &[&str]) -> bool {
     Path::new(name).extension().is_some_and(|ending| endings.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
 
-/// The names of the files in a folder with one of these endings, in order, the first so many.
+/// Returns the names of the folder's files with one of these endings, in order, at most `most` of them.
 fn named(files: &Files, endings: &[&str], most: usize) -> Vec<String> {
     // What begins with a dot is an editor's or a system's own.
     files.names(most, |name| !name.starts_with('.') && has_ending(name, endings))

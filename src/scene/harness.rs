@@ -26,8 +26,8 @@ const SIGHTS: [(&str, u32, &str); 5] = [
 ];
 /// The binding of the first buffer.
 const FIRST_BUFFER: u32 = 8;
-/// What a shader can ask of a buffer besides: a name, which ends in the buffer's letter, and how it is read. Beyond its edges
-/// there is nothing.
+/// Further functions a shader can call on a buffer: a name, which gets the buffer's letter appended, and its body. Texels
+/// outside the buffer are 0.
 const TEXELS: [(&str, &str); 2] = [
     ("size", "() -> vec2f { return vec2f(textureDimensions(TEXTURE)); }"),
     (

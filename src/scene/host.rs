@@ -128,7 +128,7 @@ pub struct Host {
     stage: Rc<RefCell<Stage>>,
     deadline: Rc<Cell<Duration>>,
     clock: Rc<dyn Fn() -> Duration>,
-    /// How many times over a frame may take its limit.
+    /// Factor by which a frame may exceed its limit.
     budgets: u32,
     script: Rc<Script>,
     started: bool,
@@ -207,7 +207,7 @@ impl Host {
         let fault = result.err().or(jobs).or(rejected);
         let took = (self.clock)().saturating_sub(began);
         if took > limit {
-            // That it was no busy machine is known from here on.
+            // From here on the overrun can no longer be blamed on a busy machine.
             self.budgets = 1;
         }
         let took_us = took.as_micros() as u64;

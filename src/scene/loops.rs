@@ -13,7 +13,7 @@ const TURN: u64 = 32;
 /// Most steps that a pixel takes when each loop turns once, with all functions that are called.
 const STEPS_MAX: u64 = 50_000;
 
-/// Gives every loop an end; false if there are none. The error is for the artist.
+/// Bounds every loop; returns false if there are none. The error is for the artist.
 pub(super) fn bound_all(module: &mut Module) -> Result<bool, String> {
     let steps = steps(module);
     if steps > STEPS_MAX {
@@ -52,7 +52,7 @@ fn counter(module: &mut Module) -> Handle<GlobalVariable> {
     module.global_variables.append(counter, Span::UNDEFINED)
 }
 
-/// The blocks within a statement.
+/// Returns the blocks inside a statement.
 pub(super) fn inner(statement: &Statement) -> Vec<&Block> {
     match statement {
         Statement::Block(block) => vec![block],
@@ -142,7 +142,7 @@ fn steps(module: &Module) -> u64 {
     most
 }
 
-/// The functions that a block calls, each as often as it is called.
+/// Returns the functions that a block calls, once per call.
 pub(super) fn calls(block: &Block) -> Vec<Handle<Function>> {
     let of = |statement: &Statement| {
         let mut called: Vec<_> = inner(statement).into_iter().flat_map(calls).collect();

@@ -78,8 +78,8 @@ pub struct Start {
     pub mark_seed: Option<u64>,
     /// What the engine adds: arrivals, meetings, the other city's sky, touches that travel.
     pub kit: [bool; 4],
-    /// How many times over a frame may take what it may take in a show before it is stopped: 1 in a show, more in virtual time,
-    /// where the machine may be busy with something else.
+    /// Factor by which a frame may exceed its show limit before it is stopped: 1 in a show, more in virtual time, where the
+    /// machine may be busy with other work.
     pub budgets: u32,
 }
 

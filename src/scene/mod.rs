@@ -57,9 +57,9 @@ pub use shader::{Params, Shader};
 pub use sky::{Clock, Sun, local_clock, sun};
 pub use uniforms::{CityUniforms, ENGINE_UNIFORM_SIZE, Pass, Uniforms};
 
-/// Script time a frame may take: half of all frames take no more.
+/// Script time budget per frame: half of all frames must stay within it.
 pub const BUDGET_MS: u64 = 4;
-/// Script time after which a show stops a frame, and shows nothing of it.
+/// Script time after which a show stops a frame and discards its picture.
 pub const STOP_MS: u64 = BUDGET_MS + 30;
 /// Most things in one picture.
 pub const ITEMS_MAX: usize = 20_000;
@@ -91,9 +91,9 @@ pub const IMAGES_MAX: usize = 64;
 pub const IMAGE_SIDE_MAX: u32 = 4_096;
 /// Most pixels of all images of an installation.
 pub const PIXELS_MAX: usize = 32 << 20;
-/// Most sounds of an installation.
+/// Maximum number of sounds in an installation.
 pub const SOUNDS_MAX: usize = 256;
-/// Most memory of all sounds of an installation, in bytes: three minutes.
+/// Maximum memory of all sounds of an installation, in bytes: three minutes.
 pub const SAMPLES_MAX: usize = 64 << 20;
 /// Most acts in one frame.
 pub const ACTS_MAX: usize = 64;

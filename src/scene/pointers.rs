@@ -1,7 +1,7 @@
-//! Pointers to a part of a variable, handed to a function: naga cannot write them as SPIR-V, so the part is copied in and out.
+//! Pointers to part of a variable, passed to a function: naga cannot write them as SPIR-V, so the part is copied in and out.
 //!
-//! `f(&ray.at)` becomes `copy = ray.at; f(&copy); ray.at = copy;`. WGSL lets no function reach one part by two ways, so
-//! nobody can tell the difference.
+//! `f(&ray.at)` becomes `copy = ray.at; f(&copy); ray.at = copy;`. WGSL forbids aliasing: a function cannot reach one part
+//! through two pointers, so the result is the same.
 
 use naga::{
     AddressSpace, Arena, Block, Expression, Function, GlobalVariable, Handle, LocalVariable, Module, Span, Statement,
@@ -9,13 +9,13 @@ use naga::{
 };
 use std::collections::HashMap;
 
-/// The types that a function's pointers point to, in the order of its arguments; none for an argument by value.
+/// Types that a function's pointers point to, in the order of its arguments; none for an argument by value.
 type Pointed = Vec<Option<(Handle<Type>, AddressSpace)>>;
 
-/// The copies of one function: by the type and the number of the argument.
+/// Copies inside one function, keyed by the type and the number of the argument.
 type Copies = HashMap<(Handle<Type>, AddressSpace, usize), Handle<Expression>>;
 
-/// Copies all such parts; true if there were any.
+/// Copies all such parts; returns true if there were any.
 pub(super) fn copy(module: &mut Module) -> bool {
     let mut pointed = HashMap::new();
     let handles: Vec<Handle<Function>> = module.functions.iter().map(|(handle, _)| handle).collect();
@@ -109,14 +109,14 @@ impl Copier<'_> {
         }
     }
 
-    /// `*to = *from`
+    /// Appends `*to = *from`.
     fn assign(&mut self, to: Handle<Expression>, from: Handle<Expression>, span: Span, out: &mut Block) {
         let value = self.function.expressions.append(Expression::Load { pointer: from }, span);
         out.push(Statement::Emit(naga::Range::new_from_bounds(value, value)), span);
         out.push(Statement::Store { pointer: to, value }, span);
     }
 
-    /// A variable of this function alone: what it calls may need a copy of the same type at the same time.
+    /// Returns a variable local to this function: a callee may need a copy of the same type at the same time.
     fn copy(&mut self, key: (Handle<Type>, AddressSpace, usize)) -> Handle<Expression> {
         if let Some(known) = self.copies.get(&key) {
             return *known;

@@ -1,4 +1,4 @@
-//! Promises of a script that were rejected and that nothing handles: told like an exception.
+//! Unhandled promise rejections of a script, reported like an exception.
 
 use super::fault::ScriptFault;
 use super::host::Script;
@@ -6,16 +6,16 @@ use rquickjs::{CaughtError, Exception, Persistent, Runtime, Value};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// Most rejections of one frame that are remembered; one of them is told.
+/// Maximum number of rejections kept per frame; one of them is reported.
 const WAITING_MAX: usize = 64;
 
 type Waiting = Vec<(Persistent<Value<'static>>, ScriptFault)>;
 
-/// Rejected promises without a handler. It lets go of them before the script's engine ends.
+/// Rejected promises without a handler. They are released before the script's engine ends.
 pub(super) struct Rejections(Rc<RefCell<Waiting>>);
 
 impl Rejections {
-    /// Begins to collect the rejections of a runtime.
+    /// Starts to collect the rejections of a runtime.
     pub fn watch(runtime: &Runtime, script: &Rc<Script>) -> Self {
         let waiting = Rc::new(RefCell::new(Waiting::new()));
         let (collected, script) = (waiting.clone(), script.clone());
@@ -30,7 +30,7 @@ impl Rejections {
                     Ok(exception) => CaughtError::Exception(exception),
                     Err(_) => CaughtError::Value(reason),
                 };
-                // To read the reason may run the script, which may reject another promise: nothing is borrowed meanwhile.
+                // Reading the reason may run the script, which may reject another promise, so nothing is borrowed meanwhile.
                 let fault = script.fault(&ctx, error);
                 collected.borrow_mut().push((Persistent::save(&ctx, promise), fault));
             }
@@ -38,7 +38,7 @@ impl Rejections {
         Self(waiting)
     }
 
-    /// Returns the first rejection that nothing has handled until now, and forgets all of them.
+    /// Returns the first rejection that is still unhandled, and clears all of them.
     pub fn take(&self) -> Option<ScriptFault> {
         let waiting = std::mem::take(&mut *self.0.borrow_mut());
         waiting.into_iter().next().map(|(_, fault)| fault)

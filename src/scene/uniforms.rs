@@ -15,7 +15,7 @@ const CITY_SIZE: usize = 48 + 16 * (TOUCHES + BODIES);
 const WRAP: f64 = 3_600.0;
 /// And the count of hours after so many, for the same reason.
 const HOURS: f64 = 4_096.0;
-/// Numbers of frames that there are: a float is exact below.
+/// Number of distinct frame numbers: a float is exact below it.
 const FRAMES: u32 = 1 << 24;
 
 /// It stands before every artist's source.
@@ -39,17 +39,17 @@ pub struct Uniforms {
     pub cities: [CityUniforms; 2],
 }
 
-/// Where one shader paints, and how often it did.
+/// Size of a shader's target, and the number of times it was drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pass {
-    /// Pixels of what it paints: the canvas, or one of its buffers.
+    /// Size of its target in pixels: the canvas, or one of its buffers.
     pub resolution: [u32; 2],
-    /// Times that it was drawn since its buffers were made.
+    /// Number of draws since its buffers were created.
     pub frame: u32,
 }
 
 impl Pass {
-    /// The number of the next frame. A float holds each of them exactly, and 0 does not come again: counting goes on halfway.
+    /// Returns the number of the next frame. A float holds each exactly, and 0 does not recur: counting resumes halfway.
     pub fn after(frame: u32) -> u32 {
         if frame + 1 < FRAMES { frame + 1 } else { FRAMES / 2 }
     }
@@ -93,7 +93,7 @@ impl Uniforms {
         let hours = (now / WRAP).floor() % HOURS;
         put(&[self.dt as f32, hours as f32, f32::from(u8::from(self.linked)), self.delay as f32]);
         let [width, height] = pass.resolution.map(|side| side as f32);
-        // The frame is a whole number to a shader.
+        // The shader reads the frame as an integer.
         put(&[width, height, f32::from_bits(pass.frame), 0.0]);
         for city in &self.cities {
             put(&city.colour);

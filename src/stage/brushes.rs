@@ -122,7 +122,7 @@ pub(super) struct Brushes {
 }
 
 impl Brushes {
-    /// `patient`: a picture waits for what its shaders are drawn with.
+    /// Creates the brushes. `patient`: a picture waits for its shaders' pipelines.
     pub fn new(device: &RenderDevice, patient: bool) -> Self {
         let source = ShaderSource::Wgsl(include_str!("../../shaders/canvas.wgsl").into());
         let module = device.create_and_validate_shader_module(ShaderModuleDescriptor { label: Some("canvas"), source });
@@ -170,17 +170,17 @@ impl Brushes {
         made.or_insert_with(|| flat(device, &self.module, &self.flat_layout, (surface, stencil), how)).clone()
     }
 
-    /// True unless a picture is of another edition, and something that its shaders are drawn with is still being made.
+    /// False while the picture is of a different edition and a pipeline for its shaders is still being made.
     pub fn is_ready(&self, job: &Job) -> bool {
         if self.is_of(job.edition.as_ref()) {
             return true;
         }
         let needs = needs(&job.batch.steps, job.edition.as_deref());
-        // All are asked for at once.
+        // Counts all instead of stopping at the first, so that every pipeline is requested at once.
         needs.into_iter().filter(|(shader, part, at)| self.shades.get(shader, *part, *at).is_coming()).count() == 0
     }
 
-    /// Has pipelines of an edition made that is to be shown; false while some are coming.
+    /// Requests the pipelines of the next edition; false while some are still being made.
     pub fn prepare(&self, edition: &Edition) -> bool {
         self.shades.prepare(self.edition.as_deref(), edition)
     }
@@ -204,7 +204,7 @@ impl Brushes {
         self.layers.clear();
     }
 
-    /// What a shader reads: what the engine tells it, and its parameters. `key` is the shader's.
+    /// Returns the bind group of a shader: the engine's uniforms, and its parameters. `key` is the shader's.
     pub fn shader_group(&self, device: &RenderDevice, key: u64, [engine, params]: [&Buffer; 2]) -> BindGroup {
         let (engine, params) = (engine.as_entire_binding(), params.as_entire_binding());
         let Seen { masks: [mask, mask_there], flows: [flow, flow_there], sampler, .. } = &self.seen;

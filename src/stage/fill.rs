@@ -1,7 +1,7 @@
-//! A fullscreen window fills its output, also where no window manager sees to it: then it is as large as winit has made
-//! it, 800 by 600, and the program itself moves and sizes it.
+//! Keeps a fullscreen window as large as its output, also without a window manager: there winit creates it at 800 by 600, and
+//! the program itself moves and resizes it.
 //!
-//! Under Wayland the compositor sizes it, and nobody is told where it is.
+//! Under Wayland the compositor sizes it, and a window's position is not available.
 
 use super::ScreenOf;
 use crate::device::clock::monotonic;
@@ -11,22 +11,22 @@ use bevy::window::WindowResized;
 use bevy::winit::{WINIT_WINDOWS, WinitMonitors};
 use std::time::Duration;
 
-/// Windows are looked at this often; an output can change its size at any time.
+/// Interval between checks of the windows; an output can change its size at any time.
 const LOOK: Duration = Duration::from_millis(100);
-/// A window manager that has not let a window fill its output after so many looks will not.
+/// Number of attempts after which a window manager is assumed not to let a window fill its output.
 const TRIES: u32 = 30;
 
-/// On a window that does not fill its output yet: where that lies, and how often it was asked for.
+/// Component of a window that does not fill its output yet: the output's area, and the number of attempts.
 #[derive(Component, Debug, Default, PartialEq)]
 pub(super) struct Filling {
     output: (IVec2, UVec2),
     tries: u32,
-    /// It was of another size than its picture at the last look.
+    /// True if its size differed from its picture's at the last check.
     astray: bool,
 }
 
 impl Filling {
-    /// Whether to ask once more that a window which lies at `window` fills `output`.
+    /// Returns true if a window at `window` should be asked once more to fill `output`.
     fn asks(&mut self, window: (IVec2, UVec2), output: (IVec2, UVec2)) -> bool {
         if self.output != output || window == output {
             (self.output, self.tries) = (output, 0);
@@ -65,18 +65,18 @@ fn fill(
             let Some(native) = all.get_window(entity) else { continue };
             let size = native.inner_size();
             let size = UVec2::new(size.width, size.height);
-            // A server tells nothing of a size that was there from the start; one on its way is told by the next look.
+            // A server sends no event for a size that was there from the start; a pending one is seen at the next check.
             let astray = size != window.physical_size() && size.min_element() > 0;
             if std::mem::replace(&mut filling.astray, astray) && astray {
-                // It is a fact and no wish, which would be asked of the server.
+                // This records the actual size; a change that Bevy detects would be sent to the server as a request.
                 let window = window.bypass_change_detection();
                 window.resolution.set_physical_resolution(size.x, size.y);
                 resized.write(WindowResized { window: entity, width: window.width(), height: window.height() });
             }
-            // Wayland does not say where a window is.
+            // Wayland does not report a window's position.
             let Some(at) = native.inner_position().ok().filter(|_| screen.fullscreen) else { continue };
             let chosen = monitors.nth(screen.index).or_else(|| native.current_monitor());
-            // As it is now: what is known of a monitor is kept from when it came.
+            // The current state of the output: Bevy keeps a monitor's data from when it was connected.
             let Some(output) = native.available_monitors().find(|monitor| Some(monitor) == chosen.as_ref()) else {
                 continue;
             };
@@ -84,7 +84,7 @@ fn fill(
             let wanted = (IVec2::new(place.x, place.y), UVec2::new(area.width, area.height));
             if filling.asks((IVec2::new(at.x, at.y), size), wanted) {
                 native.set_outer_position(place);
-                // It is told by an event once it is done.
+                // An event reports the new size once it is applied.
                 let _ = native.request_inner_size(area);
             }
         }
@@ -100,11 +100,11 @@ mod tests {
         let mut filling = Filling::default();
         let (small, all) = ((IVec2::ZERO, UVec2::new(800, 600)), (IVec2::ZERO, UVec2::new(1920, 1080)));
         assert!(filling.asks(small, all));
-        // It does so at once.
+        // The window fills its output at once.
         assert!(!filling.asks(all, all));
         let asked = (0..100).filter(|_| filling.asks(small, all)).count();
         assert_eq!(asked, TRIES as usize);
-        // The projector comes up with another size.
+        // The projector comes back with a different size.
         assert!(filling.asks(small, (IVec2::ZERO, UVec2::new(1280, 800))));
     }
 }

@@ -1,4 +1,4 @@
-//! Makes what may take long, or for ever, on threads of its own: whoever asks for it need not wait.
+//! Runs work that may be slow, or may never end, on separate threads, so that the caller need not wait.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -6,24 +6,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Threads that may be stuck at once. With so many nothing more is made until one of them returns: none can be killed.
+/// Maximum number of stuck threads. At this number nothing more is made until one of them returns: threads cannot be killed.
 const STUCK_MAX: usize = 2;
-/// Compilers are recursive: as much stack as a main thread has.
+/// Stack size of a thread, as large as a main thread's: compilers are recursive.
 const STACK: usize = 8 << 20;
-/// How often a thing that is waited for is looked at.
+/// Interval between checks of a result that is waited for.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Makes one thing; the error says why it cannot be made.
+/// Job that makes one result; the error says why it cannot be made.
 pub(super) type Make<P> = Box<dyn FnOnce() -> Result<P, String> + Send>;
 
-/// How far a thing is.
+/// State of a result.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Stand<P> {
-    /// It waits for its turn, or is being made.
+    /// The job is queued or running.
     Coming,
-    /// It is there.
+    /// The result is available.
     Made(P),
-    /// It is not, and why.
+    /// The result is not available, with the reason.
     Refused(String),
 }
 
@@ -33,41 +33,41 @@ impl<P> Stand<P> {
     }
 }
 
-/// What a thread makes.
+/// Job that a thread is running.
 struct At<K> {
     key: K,
     since: Instant,
-    /// It takes longer than anything may, and another thread has taken its place.
+    /// True if it exceeds the time limit and another thread has taken its place.
     late: bool,
 }
 
 struct Work<K, P> {
-    /// In the order in which they were asked for.
+    /// Queued jobs, in the order of the requests.
     orders: VecDeque<(K, Make<P>)>,
     stands: HashMap<K, Stand<P>>,
-    /// What each thread makes, by its number.
+    /// Running job of each thread, by the thread's number.
     at: HashMap<u64, At<K>>,
-    /// Threads so far; those that take orders; those that are late.
+    /// Threads started so far; threads that take jobs; threads that are late.
     started: u64,
     hands: usize,
     stuck: usize,
-    /// Nothing is asked for any more.
+    /// True once the maker is dropped.
     over: bool,
 }
 
 struct Shared<K, P> {
     work: Mutex<Work<K, P>>,
-    /// There is an order, or one is done, or all is over.
+    /// Signals a new job, a finished job, or the end.
     news: Condvar,
-    /// Longest time that one thing may take.
+    /// Time limit of one job.
     most: Duration,
 }
 
-/// Makes things by their keys, each once, one after the other.
+/// Makes results by key, each once, one after another.
 pub(super) struct Maker<K, P>(Arc<Shared<K, P>>);
 
 impl<K: Copy + Eq + Hash + Send + 'static, P: Clone + Send + 'static> Maker<K, P> {
-    /// `most`: what takes longer is refused. If it is done later after all, it is taken.
+    /// Creates a maker. `most`: time limit of a job; beyond it the result is refused, but accepted if it arrives later.
     pub fn new(most: Duration) -> Self {
         let work = Work {
             orders: VecDeque::new(),
@@ -81,7 +81,7 @@ impl<K: Copy + Eq + Hash + Send + 'static, P: Clone + Send + 'static> Maker<K, P
         Self(Arc::new(Shared { work: Mutex::new(work), news: Condvar::new(), most }))
     }
 
-    /// How far a thing is. One that was never asked for is to be made from now on; `order` says how.
+    /// Returns the state of a result. A key that was never requested is queued; `order` supplies its job.
     pub fn get(&self, key: K, order: impl FnOnce() -> Make<P>) -> Stand<P> {
         let mut work = self.0.work();
         self.0.look(&mut work);
@@ -102,7 +102,7 @@ impl<K: Copy + Eq + Hash + Send + 'static, P: Clone + Send + 'static> Maker<K, P
         Stand::Coming
     }
 
-    /// Waits until a thing that was asked for is made, or refused.
+    /// Waits until a requested result is made or refused.
     pub fn wait(&self, key: K) -> Stand<P> {
         let mut work = self.0.work();
         loop {
@@ -116,12 +116,12 @@ impl<K: Copy + Eq + Hash + Send + 'static, P: Clone + Send + 'static> Maker<K, P
         }
     }
 
-    /// What was asked for so far.
+    /// Returns the keys that were requested so far.
     pub fn keys(&self) -> Vec<K> {
         self.0.work().stands.keys().copied().collect()
     }
 
-    /// Forgets all others.
+    /// Forgets all keys but those that `keep` accepts.
     pub fn only(&self, keep: impl Fn(&K) -> bool) {
         let mut work = self.0.work();
         work.stands.retain(|key, _| keep(key));
@@ -146,14 +146,14 @@ impl<K, P> Drop for Maker<K, P> {
 }
 
 impl<K, P> Shared<K, P> {
-    // The work is whole after each statement, and nothing is made while it is locked.
+    // The state is consistent after each statement, and no job runs while the lock is held.
     fn work(&self) -> MutexGuard<'_, Work<K, P>> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<K: Copy + Eq + Hash + Send + 'static, P: Clone + Send + 'static> Shared<K, P> {
-    /// Refuses what takes too long; another thread takes the place of the one that makes it.
+    /// Refuses jobs that exceed the time limit; another thread takes the place of the one that is late.
     fn look(self: &Arc<Self>, work: &mut Work<K, P>) {
         let Work { at, stands, stuck, hands, .. } = work;
         for At { key, since, late } in at.values_mut() {
@@ -170,7 +170,7 @@ impl<K: Copy + Eq + Hash + Send + 'static, P: Clone + Send + 'static> Shared<K, 
             }
         }
         if work.stuck >= STUCK_MAX {
-            // They are asked for again when there is somebody to make them.
+            // They are requested again once a thread is free.
             for (key, _) in work.orders.drain(..) {
                 work.stands.remove(&key);
             }
@@ -179,7 +179,7 @@ impl<K: Copy + Eq + Hash + Send + 'static, P: Clone + Send + 'static> Shared<K, 
         }
     }
 
-    /// Starts a thread that takes orders.
+    /// Starts a thread that takes jobs.
     fn hire(self: &Arc<Self>, work: &mut Work<K, P>) -> bool {
         work.started += 1;
         let (shared, number) = (self.clone(), work.started);
@@ -189,7 +189,7 @@ impl<K: Copy + Eq + Hash + Send + 'static, P: Clone + Send + 'static> Shared<K, 
         started
     }
 
-    /// Takes orders until all is over, or another thread has taken this one's place.
+    /// Takes jobs until the end, or until another thread has taken this one's place.
     fn serve(&self, number: u64) {
         let mut work = self.work();
         while !work.over {
@@ -199,13 +199,13 @@ impl<K: Copy + Eq + Hash + Send + 'static, P: Clone + Send + 'static> Shared<K, 
             };
             work.at.insert(number, At { key, since: Instant::now(), late: false });
             drop(work);
-            // Compilers panic on what they should refuse.
+            // Compilers panic on input that they should refuse.
             let made = catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| {
                 Err("this machine's graphics driver, or the compiler before it, panics on it".into())
             });
             work = self.work();
             let late = work.at.remove(&number).is_some_and(|at| at.late);
-            // What nobody asks for any more is dropped.
+            // A result that is no longer wanted is dropped.
             if let Some(stand) = work.stands.get_mut(&key) {
                 *stand = match made {
                     Ok(made) => Stand::Made(made),
@@ -231,7 +231,7 @@ mod tests {
 
     const SOON: Duration = Duration::from_secs(20);
 
-    /// Something that is made when it is told to be.
+    /// Returns a job that finishes when it is told to.
     fn held(value: u32) -> (Sender<()>, Make<u32>) {
         let (let_go, held) = channel::<()>();
         let make = move || held.recv().map(|()| value).map_err(|_| "let go".to_owned());
@@ -242,7 +242,7 @@ mod tests {
         Box::new(move || Ok(value))
     }
 
-    /// Looks until it is so.
+    /// Polls until the state satisfies `so`.
     fn until(maker: &Maker<u32, u32>, key: u32, so: impl Fn(&Stand<u32>) -> bool) -> Stand<u32> {
         let end = Instant::now() + SOON;
         loop {
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(maker.get(1, || at_once(9)), Stand::Coming, "it is made once");
         let_go.send(()).expect("it is waited for");
         assert_eq!(maker.wait(1), Stand::Made(7));
-        // What is forgotten is made again.
+        // A forgotten key is made again.
         maker.only(|_| false);
         assert!(maker.keys().is_empty());
         assert_eq!((maker.get(1, || at_once(8)), maker.wait(1)), (Stand::Coming, Stand::Made(8)));
@@ -281,7 +281,7 @@ mod tests {
         assert!(why.contains("0.03 s"), "{why}");
         maker.get(2, || at_once(2));
         assert_eq!(maker.wait(2), Stand::Made(2));
-        // It comes after all.
+        // The late result arrives after all.
         let_go.send(()).expect("it is waited for");
         assert_eq!(until(&maker, 1, |stand| !refused(stand)), Stand::Made(7));
     }
@@ -299,7 +299,7 @@ mod tests {
         let Stand::Refused(why) = maker.get(90, || at_once(90)) else { panic!("nobody could make it") };
         assert!(why.contains("busy"), "{why}");
         assert_eq!(maker.0.work().started, STUCK_MAX as u64);
-        // One returns, and makes what was refused.
+        // One thread returns, and its refused result is accepted.
         all[0].send(()).expect("it is waited for");
         assert_eq!(until(&maker, 0, |stand| !refused(stand)), Stand::Made(0));
         until(&maker, 91, |stand| !refused(stand));

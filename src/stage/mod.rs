@@ -48,7 +48,7 @@ pub struct StagePlugin {
     pub screens: Vec<Screen>,
     /// The windows' title.
     pub title: String,
-    /// The mouse pointer is seen on them.
+    /// True if the mouse pointer is visible on them.
     pub pointer: bool,
     /// Where it is told when pictures are done.
     pub drawn: Drawn,
@@ -81,7 +81,7 @@ pub struct Capture {
 pub struct LayerFault {
     /// The file.
     pub shader: String,
-    /// What the driver says, or how long it takes: a sentence of which the file is the subject.
+    /// The driver's message, or the time it takes: a sentence whose subject is the file.
     pub why: String,
 }
 
@@ -97,30 +97,30 @@ struct DrawnState {
     /// The GPU is done with a picture.
     freed: Condvar,
     faults: Mutex<Vec<LayerFault>>,
-    /// Files of shaders that are drawn again, until that is taken.
+    /// Files of shaders that are drawn again, until they are taken.
     returned: Mutex<Vec<String>>,
     coming: Mutex<Option<Coming>>,
     /// What a picture takes of the GPU, as it was of late, in microseconds.
     takes_us: AtomicU64,
     painted: AtomicU64,
-    /// When a window showed the canvas last, in monotonic nanoseconds; 0 for never.
+    /// Time at which a window last showed the canvas, in monotonic nanoseconds; 0 for never.
     shown_at: AtomicU64,
     shown: Shown,
 }
 
-/// An edition that is to be shown once its shaders can be drawn.
+/// An edition that is shown once its shaders can be drawn.
 #[derive(Debug)]
 struct Coming {
     edition: Arc<Edition>,
-    /// When it was asked for.
+    /// Time of the request.
     since: Duration,
     ready: bool,
 }
 
-/// Pictures whose end nobody has asked for yet, and shaders that nobody has asked for.
+/// Maximum number of finished pictures, and of shaders drawn again, that are kept until they are taken.
 const DONE_MAX: usize = 1_024;
 const RETURNED_MAX: usize = 16;
-/// A stage that says nothing for so long of an edition that is to be shown holds it up no longer.
+/// Time after which an edition is shown even if the stage has not reported it ready.
 const COMING_MAX: Duration = Duration::from_secs(5);
 
 impl Drawn {
@@ -153,7 +153,7 @@ impl Drawn {
         self.0.faults.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// A layer is made once for each way to blend and to clip it; its fault is one, and is told once.
+    /// Records a layer's fault once: a layer has a pipeline for each way to blend and to clip it, but one fault.
     fn fault(&self, shader: &str, why: String) {
         let mut faults = self.0.faults.lock().unwrap_or_else(PoisonError::into_inner);
         if faults.iter().all(|known| known.shader != shader) {
@@ -162,7 +162,7 @@ impl Drawn {
         }
     }
 
-    /// A layer is drawn; if it was not before, that is told.
+    /// Records that a layer is drawn; if it was not before, reports that.
     fn returns(&self, shader: &str) {
         let mut faults = self.0.faults.lock().unwrap_or_else(PoisonError::into_inner);
         let before = faults.len();
@@ -176,12 +176,12 @@ impl Drawn {
         }
     }
 
-    /// Files of shaders that are drawn again since the last call, having been slow or refused.
+    /// Takes the files of shaders, slow or refused before, that are drawn again since the last call.
     pub fn returned(&self) -> Vec<String> {
         std::mem::take(&mut self.0.returned.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// An edition is to be shown: true as soon as its shaders can be drawn. To be asked until then; `now` is monotonic.
+    /// Prepares an edition; returns true once its shaders can be drawn. Call it until then; `now` is monotonic.
     pub fn prepare(&self, edition: &Arc<Edition>, now: Duration) -> bool {
         let mut coming = self.0.coming.lock().unwrap_or_else(PoisonError::into_inner);
         match &*coming {
@@ -195,7 +195,7 @@ impl Drawn {
         }
     }
 
-    /// Looks whether the shaders of an edition that is to be shown can be drawn.
+    /// Checks whether the shaders of the next edition can be drawn.
     fn look(&self, is_ready: impl FnOnce(&Edition) -> bool) {
         let mut coming = self.0.coming.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(coming) = coming.as_mut().filter(|coming| !coming.ready) {
@@ -213,13 +213,13 @@ impl Drawn {
         self.0.painted.load(Ordering::Relaxed)
     }
 
-    /// When a window has shown a picture last, monotonic.
+    /// Returns the monotonic time at which a window last showed a picture.
     pub fn shown_at(&self) -> Option<Duration> {
         let at = self.0.shown_at.load(Ordering::Relaxed);
         (at > 0).then(|| Duration::from_nanos(at))
     }
 
-    /// A window shows what is on the canvas; nothing is before the first picture.
+    /// Records that a window shows the canvas; ignored before the first picture.
     fn show_at(&self, at: Duration) {
         if self.painted() > 0 {
             self.0.shown_at.store(at.as_nanos() as u64, Ordering::Relaxed);

@@ -16,11 +16,11 @@ use std::sync::Arc;
 /// Pictures that the GPU works on at once.
 const UNDER_WORK_MAX: usize = 1;
 
-/// The picture under work; it stays until the texture is there, and what its shaders are drawn with.
+/// The picture being painted, kept until the texture and its shaders' pipelines are ready.
 #[derive(Resource, Default)]
 pub(super) struct OnEasel {
     job: Option<Job>,
-    /// The one before, which goes on being drawn while another edition's shaders are made ready.
+    /// The picture before, still drawn while another edition's shaders are being prepared.
     before: Option<Job>,
     pub canvas: Option<Canvas>,
     watched: [Arc<Watched>; 2],
@@ -36,10 +36,10 @@ pub(super) fn plug(app: &mut App) {
         .add_systems(Render, shown.in_set(RenderSystems::Cleanup));
 }
 
-/// Notes that a window shows what was painted.
+/// Records that a window shows the painted picture.
 fn shown(windows: Option<Res<ExtractedWindows>>, on: Res<OnEasel>) {
     let (Some(windows), Some(canvas)) = (windows, &on.canvas) else { return };
-    // A texture that was given to the display is not held any more; its view is, until the next frame.
+    // A texture that was presented to the display has been released; its view is kept until the next frame.
     let is_shown =
         |window: &ExtractedWindow| window.swap_chain_texture.is_none() && window.swap_chain_texture_view.is_some();
     if windows.values().any(is_shown) {
@@ -97,13 +97,13 @@ pub(super) fn paint(
 }
 
 impl OnEasel {
-    /// What is to be drawn now: the newest picture, or the one before until the newest can be drawn.
+    /// Returns the picture to draw now: the newest, or the one before until the newest can be drawn.
     fn next(&mut self, brushes: &Brushes) -> Option<Job> {
         let job = self.job.as_ref()?;
         if brushes.is_ready(job) {
             return self.job.take();
         }
-        // Its shaders are told what the newest would be.
+        // Its shaders get the uniforms of the newest.
         let uniforms = job.uniforms.clone();
         self.before.take().map(|before| Job { uniforms, ..before })
     }

@@ -17,17 +17,17 @@ struct Buffer {
     before: (Texture, TextureView),
 }
 
-/// What one shader remembers.
+/// Buffers and frame counter of one shader.
 #[derive(Default)]
 struct Memory {
     buffers: [Option<Buffer>; BUFFERS_MAX],
-    /// Times that it was drawn since its buffers were made.
+    /// Number of draws since its buffers were created.
     frame: u32,
 }
 
 /// What shaders remember.
 pub(super) struct Passes {
-    /// By their keys.
+    /// Memory of each shader, by key.
     shaders: HashMap<u64, Memory>,
     previous: Option<(Texture, TextureView)>,
     /// What is looked at where there is nothing.
@@ -46,7 +46,7 @@ impl Passes {
         self.previous = None;
     }
 
-    /// Makes what a shader paints on. Where that is new it is empty, and frames count from 0.
+    /// Creates a shader's buffers. New buffers are empty, and their frames count from 0.
     pub fn make(&mut self, device: &RenderDevice, shader: &Shader, canvas: Extent3d) {
         let size = buffer_size(shader, canvas);
         let memory = self.shaders.entry(shader.key).or_default();
@@ -60,12 +60,12 @@ impl Passes {
         }
     }
 
-    /// How often a shader was drawn since its buffers were made.
+    /// Returns the number of draws of a shader since its buffers were created.
     pub fn frame(&self, key: u64) -> u32 {
         self.shaders.get(&key).map_or(0, |memory| memory.frame)
     }
 
-    /// A shader is drawn.
+    /// Counts one draw of a shader.
     pub fn drawn(&mut self, key: u64) {
         if let Some(memory) = self.shaders.get_mut(&key) {
             memory.frame = Pass::after(memory.frame);
@@ -122,7 +122,7 @@ impl Passes {
     }
 }
 
-/// The size of a shader's buffers, for a canvas of so many pixels.
+/// Returns the size of a shader's buffers for a canvas of this size in pixels.
 pub(super) fn buffer_size(shader: &Shader, canvas: Extent3d) -> Extent3d {
     let side = |side: u32| ((side as f32 * shader.buffer_scale) as u32).max(1);
     Extent3d { width: side(canvas.width), height: side(canvas.height), depth_or_array_layers: 1 }

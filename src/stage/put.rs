@@ -21,7 +21,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-/// How often a trial that is not done is looked at.
+/// Interval between checks of an unfinished trial run.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// What is painted on, besides its texture.
@@ -34,7 +34,7 @@ pub(super) struct Sheet {
     pub drawn: Drawn,
     /// What a shader may take of the GPU.
     pub most: Duration,
-    /// In virtual time nobody waits for a picture but who asked for it: a busy machine may take its time.
+    /// True in virtual time, where only the caller waits for a picture, so that a busy machine may be slow.
     pub patient: bool,
 }
 
@@ -66,7 +66,7 @@ struct Work<'a> {
     pixels: Extent3d,
     uniforms: &'a Uniforms,
     now: f64,
-    /// The keys of shaders that are not drawn as they should be.
+    /// Keys of shaders that are not drawn as they should be.
     missing: HashSet<u64>,
 }
 
@@ -130,16 +130,16 @@ pub(super) fn put(
     work.encoder
 }
 
-/// A pipeline of a shader: what of it, and what that is drawn on.
+/// A pipeline that is needed: the shader, its part, and the target that it is drawn on.
 type Need<'a> = (&'a Shader, Part, (Surface, Stencil));
 
-/// What a shader is tried with, how large that is, and what remembers: its buffers, then what is seen.
+/// Returns the parts of a trial run, with target and scale, in order: the shader's buffers, then the visible picture.
 fn parts(shader: &Shader, blend: Blend) -> impl Iterator<Item = (Part, Surface, f32)> {
     let buffers = shader.buffers.iter().map(|buffer| (Part::Buffer(*buffer), Surface::Trail, shader.buffer_scale));
     buffers.chain([(Part::Paint(blend), Surface::Canvas, 1.0)])
 }
 
-/// All that the shaders of these steps are tried and drawn with.
+/// Returns all pipelines that the shaders of these steps are tried and drawn with.
 pub(super) fn needs<'a>(steps: &'a [Step], edition: Option<&'a Edition>) -> Vec<Need<'a>> {
     let tried = shaders(steps, edition).into_iter().flat_map(|(shader, _, blend)| {
         parts(shader, blend).map(move |(part, surface, _)| (shader, part, (surface, Stencil::None)))
@@ -187,7 +187,7 @@ impl Work<'_> {
         self.device.create_buffer_with_data(&BufferInitDescriptor { label: None, contents, usage })
     }
 
-    /// What the engine tells a shader that paints on so many pixels.
+    /// Returns the engine's uniforms for a shader that paints on this many pixels.
     fn engine(&self, shader: &Shader, size: Extent3d) -> Buffer {
         let frame = self.brushes.passes.frame(shader.key);
         let pass = Pass { resolution: [size.width, size.height], frame };
@@ -215,7 +215,7 @@ impl Work<'_> {
         }
     }
 
-    /// A pipeline of a shader; none while it is being made, and where it is refused, which is told.
+    /// Returns a pipeline of a shader; none while it is being made, or if it is refused, which is reported.
     fn pipeline(&mut self, shader: &Shader, part: Part, at: (Surface, Stencil)) -> Option<RenderPipeline> {
         let stand = self.brushes.shades.get(shader, part, at);
         if let Stand::Made(pipeline) = stand {
@@ -234,7 +234,7 @@ impl Work<'_> {
             return;
         }
         let get = |(part, surface, _)| self.brushes.shades.get(shader, part, (surface, Stencil::None));
-        // All are asked for at once.
+        // Counts all instead of stopping at the first, so that every pipeline is requested at once.
         if parts(shader, blend).map(get).filter(Stand::is_coming).count() > 0 {
             return;
         }
@@ -246,8 +246,8 @@ impl Work<'_> {
         }
     }
 
-    /// How long a shader takes on a small sheet, with its buffers; none if it is not done in time. Then it stays `under_way`,
-    /// and is waited for before it is tried again.
+    /// Returns a shader's time on a small sheet, with its buffers; none if it is not done in time. Then it stays `under_way`, and
+    /// must finish before it is tried again.
     fn trial(
         &mut self,
         (shader, params, blend): (&Shader, &[u8], Blend),
@@ -262,7 +262,7 @@ impl Work<'_> {
         let before = std::mem::replace(&mut self.encoder, self.device.create_command_encoder(&label));
         for (part, surface, scale) in parts(shader, blend) {
             let Some(pipeline) = self.pipeline(shader, part, (surface, Stencil::None)) else { continue };
-            // It is told of what it will paint on, so that it does as much for each pixel.
+            // The uniforms give the full size of its target, so that it does as much work per pixel.
             let whole = if surface == Surface::Trail { buffer_size(shader, self.pixels) } else { self.pixels };
             let engine = self.engine(shader, whole);
             let group = self.brushes.shader_group(self.device, shader.key, [&engine, &params]);
@@ -277,10 +277,10 @@ impl Work<'_> {
         Some(took)
     }
 
-    /// Waits until the GPU is done with what was submitted, and tells how long that took; none if it is not done in time.
+    /// Waits until the GPU has finished the submitted work and returns the time it took; none if it is not done in time.
     fn done(&self, submitted: &wgpu::SubmissionIndex) -> Option<Duration> {
         let (began, used) = (Instant::now(), process_cpu());
-        // Where pictures are drawn by the processor, what others do with it does not count.
+        // On a software renderer the time that other processes use the CPU does not count.
         let software = self.device.wgpu_device().adapter_info().device_type == wgpu::DeviceType::Cpu;
         let worked = || if software { process_cpu().saturating_sub(used) } else { Duration::ZERO };
         let patience = patience(self.sheet.most);

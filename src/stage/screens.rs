@@ -24,7 +24,7 @@ pub(crate) struct ScreenOf {
     pub index: usize,
     /// In canvas units.
     pub view: View,
-    /// Over all of its output.
+    /// True if the window covers its entire output.
     pub fullscreen: bool,
 }
 
@@ -90,7 +90,7 @@ fn open(
             } else {
                 WindowMode::Windowed
             },
-            // Around a wall there is nothing to take hold of.
+            // A fullscreen window has no frame to drag.
             decorations: !screen.fullscreen,
             // Two windows that both wait for their display would wait for each other.
             present_mode: if index == 0 { PresentMode::AutoVsync } else { PresentMode::AutoNoVsync },

@@ -1,5 +1,5 @@
-//! Pipelines of artists' shaders, made on a thread while the edition before is drawn: a driver that compiles for long, or for
-//! ever, holds up no frame.
+//! Pipelines of artists' shaders, made on a thread while the previous edition is drawn: a driver that compiles for a long time,
+//! or forever, delays no frame.
 
 use super::brushes::{Part, Stencil, Surface, covering, target};
 use super::maker::{Make, Maker, Stand};
@@ -13,20 +13,20 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// In a show a pipeline that takes longer is refused.
+/// Time after which a show refuses a pipeline.
 const MOST: Duration = Duration::from_secs(2);
 
-/// The shader's key, what of it, and what that is drawn on.
+/// Key of a pipeline: the shader's key, its part, and the target that it is drawn on.
 type Variant = (u64, Part, Surface, Stencil);
 
-/// Makes a pipeline: tests put a slow one in its place.
+/// Function that makes a pipeline; tests replace it with a slow one.
 pub(super) type Press = Arc<dyn Fn(&Recipe) -> Result<RenderPipeline, String> + Send + Sync>;
 
-/// All that a pipeline is made of.
+/// Everything that a pipeline is made of.
 pub(super) struct Recipe {
     device: RenderDevice,
     layout: BindGroupLayout,
-    /// The shader's file.
+    /// File name of the shader.
     pub name: String,
     source: String,
     part: Part,
@@ -40,18 +40,18 @@ pub(super) struct Shades {
     layout: BindGroupLayout,
     maker: Maker<Variant, RenderPipeline>,
     press: Press,
-    /// In virtual time a picture waits for what it is drawn with.
+    /// True in virtual time, where a picture waits for its pipelines.
     patient: bool,
 }
 
 impl Shades {
-    /// `patient`: a picture waits for what it is drawn with.
+    /// Creates an empty set. `patient`: a picture waits for its pipelines.
     pub fn new(device: &RenderDevice, layout: &BindGroupLayout, patient: bool) -> Self {
         let maker = Maker::new(if patient { WALL } else { MOST });
         Self { device: device.clone(), layout: layout.clone(), maker, press: Arc::new(press), patient }
     }
 
-    /// How far a pipeline is; it is made from now on if it was not asked for before.
+    /// Returns the state of a pipeline, and requests it if it was not requested before.
     pub fn get(&self, shader: &Shader, part: Part, (surface, stencil): (Surface, Stencil)) -> Stand<RenderPipeline> {
         let variant = (shader.key, part, surface, stencil);
         let stand = self.maker.get(variant, || self.order(shader, part, (surface, stencil)));
@@ -65,12 +65,12 @@ impl Shades {
         Box::new(move || press(&recipe))
     }
 
-    /// Has an edition's pipelines made while the one before is drawn: those that its shaders of the same names are drawn with
-    /// now. False while some are coming.
+    /// Requests an edition's pipelines while the previous one is drawn: those that shaders of the same names are drawn with now.
+    /// Returns false while some are being made.
     pub fn prepare(&self, before: Option<&Edition>, edition: &Edition) -> bool {
         let Some(before) = before else { return true };
         let known: HashSet<u64> = [before, edition].iter().flat_map(|it| keys(it)).collect();
-        // An edition that was to be shown may have been saved over.
+        // A pending edition may have been overwritten by a later save.
         self.maker.only(|(key, ..)| known.contains(key));
         let made = self.maker.keys();
         let mut ready = true;
@@ -87,13 +87,13 @@ impl Shades {
         ready
     }
 
-    /// Forgets what was made for other shaders.
+    /// Forgets the pipelines of all other shaders.
     pub fn only(&self, edition: Option<&Edition>) {
         let known: HashSet<u64> = edition.into_iter().flat_map(keys).collect();
         self.maker.only(|(key, ..)| known.contains(key));
     }
 
-    /// Makes pipelines in another way from here on, and refuses those that take longer than `most`.
+    /// Replaces the function that makes pipelines, and refuses those that take longer than `most`.
     #[cfg(test)]
     pub fn press_with(&mut self, press: Press, most: Duration) {
         (self.press, self.maker) = (press, Maker::new(most));
@@ -115,7 +115,7 @@ pub(super) fn press(recipe: &Recipe) -> Result<RenderPipeline, String> {
             (buffer_entry(buffer), ColorTargetState { blend: None, ..target(*surface, Blend::Over) })
         }
     };
-    // Scopes of errors are the thread's own.
+    // Error scopes are per thread.
     let validation = device.wgpu_device().push_error_scope(wgpu::ErrorFilter::Validation);
     let internal = device.wgpu_device().push_error_scope(wgpu::ErrorFilter::Internal);
     let source = ShaderSource::Wgsl(source.as_str().into());

@@ -42,7 +42,7 @@ pub fn adapter() -> Result<wgpu::Adapter, String> {
     })
 }
 
-/// What this machine draws with, opened. The error says what to install.
+/// Opens this machine's graphics device. The error says what to install.
 pub(super) fn device() -> Result<(RenderDevice, RenderQueue), String> {
     let adapter = adapter()?;
     let device = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
@@ -84,7 +84,7 @@ impl Studio {
     ) -> Result<RgbaImage, String> {
         let mut job = beside(|| self.job(picture, edition, uniforms));
         let (device, queue) = (&self.device, &self.queue);
-        // Trials are steps of their own.
+        // Trial runs are separate steps.
         let mut encoder = put((device, queue), &mut self.brushes, &self.texture, &mut job, watched, &self.sheet);
         beside(|| {
             let copy = capture::copy(device, &mut encoder, &self.texture);

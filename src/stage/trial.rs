@@ -52,7 +52,7 @@ impl Trials {
         self.sheets.clear();
     }
 
-    /// True if it was tried and is quick enough.
+    /// True if it was tried and is fast enough.
     pub fn passed(&self, key: u64) -> bool {
         matches!(self.verdicts.get(&key), Some(Verdict::Passed))
     }
@@ -116,9 +116,9 @@ impl Trials {
     }
 }
 
-/// Tries a shader until it is quick enough for pictures in which it may take `most`, [`TRIALS`] times at most: the quickest
-/// counts. What was slow for the first time had to be made ready, perhaps, and the machine may have had something else to do.
-/// One that is not done at all is not asked again. In virtual time (`patient`) all of that is a step which is repeated.
+/// Tries a shader until it is fast enough for pictures in which it may take `most`, at most [`TRIALS`] times; the fastest run
+/// counts, since the first run may include preparation, and the machine may have been busy. A run that does not finish in time
+/// is not repeated. In virtual time (`patient`) the whole procedure is a step that is itself repeated.
 pub(super) fn quickest(most: Duration, patient: bool, mut trial: impl FnMut() -> Option<Duration>) -> Option<Duration> {
     let most = most / (PART * PART);
     let mut tried = || {
@@ -181,13 +181,13 @@ mod tests {
         };
         let (quick, late) = (Some(Duration::from_millis(1)), Some(slow));
         assert_eq!(tries(true, 1, late), (1, quick));
-        // A busy machine: the first trials take long, and one of those that are repeated does not.
+        // A busy machine: the first runs are slow, and one of the repeated runs is fast.
         assert_eq!(tries(true, 13, late), (13, quick));
         assert_eq!(tries(true, 3, None), (3, quick));
-        // It is as slow as it was.
+        // The shader is slow in every run.
         assert_eq!(tries(true, 99, late), (15, late));
         assert_eq!(tries(true, 99, None), (3, None));
-        // A show does not wait.
+        // A show does not repeat the step.
         assert_eq!(tries(false, 6, late), (5, late));
         assert_eq!(tries(false, 2, None), (1, None));
     }

@@ -1,13 +1,13 @@
-//! Limits of what a scene may write to the show's log.
+//! Limits on the lines that a scene may write to the show's log.
 
 use crate::allowance::Allowance;
 use std::time::Duration;
 
-/// Lines that a scene may log in a second, and at once.
+/// Log lines that a scene may write per second, and in one burst.
 const LINES: f64 = 20.0;
-/// Bytes that it may log in a second, and at once: 4 kB a second are 345 MB a day.
+/// Log bytes that a scene may write per second, and in one burst: 4 kB per second are 345 MB per day.
 const BYTES: f64 = 4_096.0;
-/// Longest line, in bytes.
+/// Maximum length of a line, in bytes.
 const LINE_MAX: usize = 1_024;
 
 /// Budget of a scene's log lines.
@@ -23,7 +23,7 @@ impl SceneLog {
         Self { lines: Allowance::new(LINES, LINES), bytes: Allowance::new(BYTES, BYTES), left_out: 0 }
     }
 
-    /// Returns what of a line may be written, and how many lines were left out since the last that was written.
+    /// Returns the part of a line that may be written, and the number of lines left out since the last one written.
     pub fn admit<'a>(&mut self, now: Duration, line: &'a str) -> Option<(&'a str, u64)> {
         let line = &line[..line.floor_char_boundary(LINE_MAX)];
         let size = line.len() as f64;

@@ -220,7 +220,7 @@ impl Loop {
             stage::watch(world, 1, Arc::new(cutout::watched(turn, &self.there, self.canvas)));
         }
         let mut asked = None;
-        // An edition begins once its shaders can be drawn; until then the one before goes on.
+        // An edition starts once its shaders can be drawn; until then the previous one continues.
         let begins = self.scene.coming().is_some_and(|edition| self.drawn.prepare(&edition, now));
         if self.scene.is_free() {
             if begins {

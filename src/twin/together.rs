@@ -20,9 +20,9 @@ const RATE: (f64, f64) = (60.0, 240.0);
 /// And the same in bytes.
 const BYTES: (f64, f64) = (65_536.0, 524_288.0);
 
-/// Signals that a scene may send in a second, and at once. Touches take turns with them on their way to the twin.
+/// Signals that a scene may send per second, and in one burst. Touches alternate with them on their way to the twin.
 const SIGNALS: (f64, f64) = (30.0, 60.0);
-/// And the same in bytes.
+/// The same limits in bytes.
 const SIGNAL_BYTES: (f64, f64) = (8_192.0, 16_384.0);
 
 /// What it needs of a link.
@@ -203,7 +203,7 @@ impl<B: Bond> Together<B> {
         None
     }
 
-    /// Admits a signal of the scene. The error is the number of signals left out until now, this one among them.
+    /// Admits a signal of the scene. The error is the number of signals left out so far, including this one.
     pub fn admit_signal(&mut self, now: Duration, name: &str, data: &str) -> Result<(), u64> {
         let [signals, bytes] = &mut self.signals;
         let size = (name.len() + data.len()) as f64;
@@ -237,13 +237,13 @@ mod tests {
             let frames = (from..from + 600).map(|frame| Duration::from_micros(frame * 16_667));
             frames.filter(|now| together.admit_signal(*now, "at", data).is_ok()).count()
         };
-        // One a frame for ten seconds: 60 at once and 30 a second.
+        // One per frame for ten seconds: a burst of 60, then 30 per second.
         let sent = send(0, "1");
         assert!((355..=361).contains(&sent), "{sent}");
-        // Large ones are bounded by their bytes.
+        // Large signals are limited by their bytes.
         let sent = send(6_000, &"x".repeat(798));
         assert!((115..=125).contains(&sent), "{sent}");
-        // What is left out is counted.
+        // Signals that are left out are counted.
         let mut large = || together.admit_signal(Duration::from_secs(200), "at", &"x".repeat(20_000)).err();
         assert_eq!(large().map(|unsent| unsent + 1), large());
     }

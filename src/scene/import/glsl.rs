@@ -50,11 +50,11 @@ pub(super) struct Glsl<'a> {
     pub globals: &'a [String],
 }
 
-/// A source as WGSL.
+/// A source translated to WGSL.
 pub(super) struct Written {
-    /// All of it, without an entry point.
+    /// The whole source, without an entry point.
     pub wgsl: String,
-    /// Calls that give its own variables what they begin with. They stand behind what is set from outside.
+    /// Calls that set its own variables to their initial values. They come after the variables that are set from outside.
     pub begin: String,
 }
 
@@ -65,7 +65,7 @@ pub(super) fn global(prefix: &str, index: usize, name: &str) -> String {
 }
 
 impl Glsl<'_> {
-    /// Rewrites it. The fault names the artist's line.
+    /// Translates the source. The fault names the line in the artist's source.
     pub fn wgsl(&self) -> Result<Written, ScriptFault> {
         let (file, body) = (self.file, self.body);
         let fault = |line: Option<u32>, problem: String, remedy: &str| {

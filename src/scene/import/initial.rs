@@ -1,29 +1,29 @@
-//! What global variables of GLSL begin with. naga's reader forgets what is not constant, so it is set by functions that are called
-//! before a shader's own: each stands where its variable is declared, under the same `#if` and with the same macros.
+//! Initial values of GLSL's global variables. naga's reader drops those that are not constant, so functions called before the
+//! shader's own set them: each stands where its variable is declared, under the same `#if` and with the same macros.
 
 use super::lexer::{change, word};
 use super::texture::letters;
 use std::collections::HashSet;
 
-/// Words before a declaration that is left as it is: what it declares is set from outside.
+/// Qualifiers of declarations that are left unchanged, because the variable is set from outside.
 const OUTSIDE: [&str; 11] =
     ["attribute", "buffer", "in", "inout", "invariant", "layout", "out", "precision", "shared", "uniform", "varying"];
 
-/// A source whose variables are set by functions, and the names of those in order. Under an `#if` some may not be there.
+/// A source whose variables are set by functions, and those functions' names in order. Under an `#if` some may be absent.
 pub(super) struct Begun {
     pub source: String,
     pub functions: Vec<String>,
 }
 
-/// Takes a source without comments. `given` are variables that have no value before a pixel is painted, `prefix` what the names
-/// of one file begin with. Every line stays where it is.
+/// Rewrites a source without comments. `given` lists variables that have no value before a pixel is painted, `prefix` starts
+/// the names of this file. Every line keeps its number.
 pub(super) fn begun(source: &str, given: &[String], prefix: &str) -> Begun {
     let mut reader = Reader {
         runtime: given.iter().cloned().collect(),
         prefix,
         begun: Begun { source: String::with_capacity(source.len()), functions: Vec::new() },
     };
-    // Where the statement starts that is read, what surrounds it, and whether it is a function or has a directive within.
+    // Start of the current statement, its bracket depth, and flags for a function and for a directive inside it.
     let (mut start, mut depth, mut function, mut directive) = (0, 0_usize, false, false);
     let mut letters = source.char_indices().peekable();
     let mut fresh = true;
@@ -69,7 +69,7 @@ pub(super) fn begun(source: &str, given: &[String], prefix: &str) -> Begun {
     reader.begun
 }
 
-/// Where a directive ends: with its line, and with those that it goes on in.
+/// Returns the end of a directive: the end of its line, continuation lines included.
 fn directive_end(source: &str) -> usize {
     let mut end = 0;
     for line in source.split_inclusive('\n') {
@@ -82,14 +82,14 @@ fn directive_end(source: &str) -> usize {
     end
 }
 
-/// True where a body follows, and not members of a structure or a list. The head of a function may be a macro.
+/// True if the brace opens a function body rather than a struct or a list. The head of a function may be a macro.
 fn is_function(head: &str) -> bool {
     let first = word(head.trim_start()).unwrap_or_default();
     let holds = first == "struct" || first == "const" || OUTSIDE.contains(&first) || head.contains('=');
     head.trim_end().ends_with(')') || !holds
 }
 
-/// Parts of a text between commas that no brackets surround.
+/// Splits a text at the commas that are outside brackets.
 fn parts(text: &str) -> Vec<&str> {
     let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_usize);
     for (at, letter) in text.char_indices() {
@@ -107,7 +107,7 @@ fn parts(text: &str) -> Vec<&str> {
     parts
 }
 
-/// What is declared, and what it begins with.
+/// Splits a declarator into the declared part and the initial value.
 fn halves(part: &str) -> (&str, Option<&str>) {
     let mut depth = 0_usize;
     for (at, letter) in part.char_indices() {
@@ -121,7 +121,7 @@ fn halves(part: &str) -> (&str, Option<&str>) {
     (part.trim(), None)
 }
 
-/// A declared name as what stands before it, itself, and the sides of its array.
+/// Splits a declared name into the text before it, the name, and the dimensions of its array.
 fn named(declared: &str) -> Option<(&str, &str, &str)> {
     let mut end = declared.len();
     while declared[..end].trim_end().ends_with(']') {
@@ -134,13 +134,13 @@ fn named(declared: &str) -> Option<(&str, &str, &str)> {
     Some((before[..start].trim(), name, declared[end..].trim()))
 }
 
-/// Elements of what is made by a constructor, `float[](1.0, 2.0)`.
+/// Counts the elements of an array constructor such as `float[](1.0, 2.0)`.
 fn elements(value: &str) -> Option<usize> {
     let inner = value.trim().strip_suffix(')')?.split_once('(')?.1;
     Some(parts(inner).len())
 }
 
-/// True where a value is written out: numbers, and vectors, matrices and arrays of numbers. The reader keeps those.
+/// True for a literal value: numbers, and vectors, matrices and arrays of numbers. naga's reader keeps those.
 fn is_written_out(value: &str) -> bool {
     let mut plain = true;
     change(value, |word, _| {
@@ -161,7 +161,7 @@ fn is_written_out(value: &str) -> bool {
 }
 
 struct Reader<'a> {
-    /// Names of what has no value before a pixel is painted.
+    /// Names that have no value before a pixel is painted.
     runtime: HashSet<String>,
     prefix: &'a str,
     begun: Begun,
@@ -177,7 +177,7 @@ impl Reader<'_> {
         found
     }
 
-    /// A macro that stands for something without a value has none.
+    /// Records a macro as runtime if its body uses a name that has no value before a pixel is painted.
     fn macro_of(&mut self, directive: &str) {
         let Some(rest) = directive.trim_start_matches(['#', ' ', '\t']).strip_prefix("define") else { return };
         let Some(name) = word(rest.trim_start()) else { return };
@@ -186,14 +186,14 @@ impl Reader<'_> {
         }
     }
 
-    /// What a function gives is not constant.
+    /// Records a function's name as runtime: its result is not constant.
     fn function(&mut self, text: &str) {
         let name = text.split('(').next().and_then(named).map(|(_, name, _)| name.to_owned());
         self.runtime.extend(name);
         self.begun.source.push_str(text);
     }
 
-    /// A declaration without the values, and a function that sets them; none where it is to stay.
+    /// Returns the declaration without its values plus a function that sets them; none if the declaration stays unchanged.
     fn declaration(&mut self, statement: &str) -> Option<String> {
         let text = statement.trim_end_matches(';');
         let lead = &text[..text.len() - text.trim_start().len()];
@@ -223,7 +223,7 @@ impl Reader<'_> {
                 return None;
             }
             let (mut ty, mut array) = (ty.clone(), array.to_owned());
-            // An array without a size has that of its value.
+            // An array without a size takes the size of its value.
             if let Some(count) = value.and_then(elements) {
                 let sized = |text: &str| text.replacen("[]", &format!("[{count}]"), 1);
                 (ty, array) = (sized(&ty), sized(&array));
@@ -296,7 +296,7 @@ mod tests {
         }
         let none = "const highp float r = RENDERSIZE.x;";
         assert_eq!(of(none).0, "highp float r; void moongate_begin_a() { r = RENDERSIZE.x; }");
-        // What follows from such a one, from a macro or from a function is none either.
+        // A value derived from a runtime constant, a macro or a function is not constant either.
         let (source, count) = of(
             "#define R RENDERSIZE.xy\nfloat f() { return 1.; }\nconst vec2 a = R;\nconst float b = a.x;\nconst float c = f();\nconst float d = 1.;",
         );

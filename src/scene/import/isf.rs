@@ -16,9 +16,9 @@ const KNOBS_MAX: usize = 32;
 /// Most passes that become buffers.
 const BUFFERS_MAX: usize = 4;
 
-/// A point whose range is at least this many pixels is in those of the picture.
+/// Minimum range, in pixels, of a point that is given in pixels of the picture.
 const PICTURE_MIN: f64 = 256.0;
-/// The picture of which a file means the pixels where it does not say it: that of the scene that is made.
+/// Picture size assumed for pixel values where the file does not state one: the size of the scene that is created.
 const PICTURE: [f64; 2] = [1_920.0, 1_080.0];
 
 /// What a file says of itself.
@@ -189,8 +189,8 @@ impl Given {
     }
 }
 
-/// What a point is in WGSL, of PARAM, which is from 0 to 1, from the left and from below; and where it rests. In ISF it is in
-/// pixels, unless the file says from where to where.
+/// Returns a point as a WGSL expression of PARAM, which runs from 0 to 1 from the left and from below, and its rest position.
+/// ISF gives points in pixels unless the file states a range.
 fn point(input: &Input) -> (String, [f64; 2]) {
     let pair = |value: &Value| match numbers(value)[..] {
         [x, y, ..] => Some([x, y].map(|number| number.clamp(-1e9, 1e9))),
@@ -202,7 +202,7 @@ fn point(input: &Input) -> (String, [f64; 2]) {
         [0, 1].map(|i| if to[i] == from[i] { 0.0 } else { (of[i] - from[i]) / (to[i] - from[i]) })
     };
     let (value, rest) = match (min.unwrap_or([0.0; 2]), max, rest) {
-        // As large as a picture.
+        // A range as large as a picture: pixels.
         (min, Some(max), rest) if min == [0.0; 2] && max.iter().all(|side| *side >= PICTURE_MIN) => {
             (pixels, rest.map(|rest| part(rest, min, max)))
         }
@@ -215,7 +215,7 @@ fn point(input: &Input) -> (String, [f64; 2]) {
         (_, None, Some(rest)) if rest.iter().any(|side| side.abs() > 1.0) => {
             (pixels, Some(part(rest, [0.0; 2], PICTURE)))
         }
-        // A fraction; a corner is one of the picture.
+        // A fraction; whole numbers are corners of the picture.
         (_, None, rest) if rest.is_some_and(|rest| rest.iter().any(|side| side.fract() != 0.0)) => {
             ("PARAM".into(), rest)
         }

@@ -23,7 +23,7 @@ pub struct Choices {
     pub textures: Vec<(String, Texture)>,
     /// Of Shadertoy: the file's name and the source of buffers a to d.
     pub buffers: Vec<(usize, String, String)>,
-    /// Of ISF: the name and the source of the vertex shader that belongs to the file.
+    /// For ISF: the name and the source of the vertex shader that belongs to the file.
     pub vertex: Option<(String, String)>,
 }
 
@@ -47,8 +47,8 @@ pub struct Imported {
     pub knobs: Vec<Knob>,
     /// Other parameters of the shader: a name, and what a script says for it.
     pub given: Vec<(String, String)>,
-    /// Parameters of the shader that are places, each of another visitor: a name, and where it rests without one. From 0 to 1,
-    /// from the left and from below.
+    /// Parameters of the shader that are positions, each following a different visitor: the name, and the rest position without
+    /// one. From 0 to 1, from the left and from below.
     pub points: Vec<(String, [f64; 2])>,
     /// Who made it, as far as the file says.
     pub author: String,

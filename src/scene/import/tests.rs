@@ -154,7 +154,7 @@ fn frames_and_pixels_are_those_of_what_is_painted() {
     assert!(isf.contains(" = i32(engine.frame);") && isf.contains(" = engine.resolution;"), "{isf}");
 }
 
-/// naga's reader drops them: the variables would be 0.
+/// naga's reader drops the initial values, so the variables would be 0.
 #[test]
 fn what_is_not_constant_at_first_is_set_before_anything_is_painted() {
     let source = "#define R iResolution
@@ -177,7 +177,7 @@ void mainImage(out vec4 c, in vec2 p) { c = vec4(half_of, at[1].x, picked.x, 1.0
     let isf =
         of("/*{}*/ float ratio = RENDERSIZE.x / RENDERSIZE.y; void main() { gl_FragColor = vec4(ratio); }").shader;
     assert!(isf.contains("    moongate_begin_a();\n    isf_main();"), "{isf}");
-    // A constant stays one, and what is left out by the preprocessor is not called.
+    // A constant stays constant, and declarations that the preprocessor removes are not called.
     let shader = of("const int N = 2;\n#ifdef NOT\nfloat x = iTime;\n#endif
 void mainImage(out vec4 c, in vec2 p) { float a[N]; a[0] = p.x; a[1] = p.y; c = vec4(a[0], a[1], 0.0, 1.0); }")
     .shader;
@@ -222,7 +222,7 @@ fn each_point_is_another_visitor_and_rests_where_the_file_says() {
     );
     let imported = of(&source);
     for (index, (name, _, set, rest)) in inputs.into_iter().enumerate() {
-        // A name that WGSL has for itself is another one.
+        // A name that WGSL reserves is replaced.
         let param = &imported.points[index].0;
         let set = set.replace(&format!("params.{name}"), &format!("params.{param}"));
         assert!(imported.shader.contains(&format!(" = {set}")), "{set}: {}", imported.shader);

@@ -69,11 +69,11 @@ const READS: [(&str, &str); 12] = [
     ("IMG_SIZE", "size"),
 ];
 
-/// Columns and rows of noise.
+/// Width and height of the noise texture, in pixels.
 const NOISE_SIDE: &str = "256.0";
 
 impl Texture {
-    /// What gives a colour for fractions of it, in WGSL. Elsewhere y goes up.
+    /// Returns the WGSL body that samples a colour at fractions of the texture. In the imported source y points up.
     fn look(self) -> String {
         let at = "vec2f(at.x, 1.0 - at.y) * engine.canvas";
         match self {
@@ -85,7 +85,7 @@ impl Texture {
         }
     }
 
-    /// What gives one of its pixels. Beyond the edges of a buffer or of a picture is nothing, as in a browser.
+    /// Returns the WGSL body that fetches one texel. Outside a buffer or a picture it is 0, as in a browser.
     fn fetch(self, look: &str, extent: &str) -> String {
         let within = format!("    let place = (vec2f(at) + 0.5) / {extent}();");
         match self {
@@ -101,7 +101,7 @@ impl Texture {
         }
     }
 
-    /// How large it is, in its pixels.
+    /// Returns the WGSL body that gives its size in pixels.
     fn extent(self) -> String {
         match self {
             Self::Noise => format!("    return vec2f({NOISE_SIDE});"),
@@ -150,7 +150,7 @@ impl Textures {
         format!("moongate_{}{way}_{}", self.prefix, letters(index))
     }
 
-    /// What gives the size of a texture in its pixels, in WGSL, if it is one.
+    /// Returns the WGSL call that gives a texture's size in pixels; none if the name is not a texture.
     pub fn extent(&self, name: &str) -> Option<String> {
         let index = self.known.iter().position(|(known, _)| known == name)?;
         Some(format!("{}()", self.function(index, "extent")))
@@ -174,8 +174,8 @@ impl Textures {
         })
     }
 
-    /// Declarations in GLSL, on one line. What looks, what fetches a texel and how large a texture is are put in afterwards,
-    /// in WGSL.
+    /// Returns the GLSL declarations, on one line. The bodies that sample, fetch a texel and give a texture's size are inserted
+    /// afterwards, in WGSL.
     /// `size` is what GLSL calls the size of the picture, `coord` the place of the pixel, where there is a name for it.
     pub fn declarations(&self, size: &str, coord: Option<&str>) -> String {
         let mut glsl = String::new();
@@ -199,7 +199,7 @@ impl Textures {
         glsl
     }
 
-    /// The WGSL, in which each texture's functions look at what stands in for it.
+    /// Returns the WGSL with each texture's functions reading its replacement.
     pub fn look(&self, wgsl: &str) -> String {
         let mut wgsl = wgsl.to_owned();
         for (index, (name, texture)) in self.known.iter().enumerate() {
@@ -226,7 +226,7 @@ impl Textures {
     }
 }
 
-/// The middle of the pixel that is painted, as elsewhere: from the left and from below.
+/// Centre of the pixel being painted, measured from the left and from below as elsewhere.
 pub(super) const PIXEL: &str = "
 fn moongate_pixel(at: vec2f) -> vec2f {
     let pixel = floor(at / engine.canvas * engine.resolution) + 0.5;

@@ -1,14 +1,14 @@
-//! The vertex shader that may stand beside a file of ISF: a scene has none, so what it does is said not to be done.
+//! Vertex shader beside an ISF file: a scene has none, so the import reports the parts that are left out.
 
 use super::lexer::{change, without_comments};
 
-/// What is beside a plain `main`, without spaces.
+/// Tokens of a plain vertex shader, without spaces.
 const PLAIN: [&str; 4] = ["isf_vertShaderInit();", "vv_vertShaderInit();", "void", "main"];
 
-/// Words that may stand before the others of a declaration.
+/// Qualifiers that may come first in a declaration.
 const QUALIFIERS: [&str; 6] = ["flat", "smooth", "centroid", "highp", "mediump", "lowp"];
 
-/// What a vertex shader does and a scene does not, if it does more than to cover the canvas.
+/// Returns a notice of the vertex shader's work that a scene drops; none if it only covers the canvas.
 pub(super) fn lost(file: &str, source: &str) -> Option<String> {
     let plain = without_comments(source);
     let body: String = plain.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
@@ -26,7 +26,7 @@ pub(super) fn lost(file: &str, source: &str) -> Option<String> {
     Some(format!("{file} is left out: it {does}, and a scene's shader has no vertices; do it in the fragment shader"))
 }
 
-/// True where something is put into a variable.
+/// True if the source assigns to the variable.
 fn sets(plain: &str, name: &str) -> bool {
     let mut found = false;
     change(plain, |word, rest| {
@@ -41,7 +41,7 @@ fn sets(plain: &str, name: &str) -> bool {
     found
 }
 
-/// Names that one shader hands to the other: they are declared behind one of these words.
+/// Returns the names passed from one shader to the other, declared after one of these keywords.
 pub(super) fn handed(plain: &str, behind: [&str; 2]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for statement in plain.split([';', '{', '}']) {
@@ -53,7 +53,7 @@ pub(super) fn handed(plain: &str, behind: [&str; 2]) -> Vec<String> {
         if words.next().is_none_or(|word| !behind.contains(&word)) {
             continue;
         }
-        // Behind its type; an array's size is none.
+        // Names follow the type; the number of an array's size is not a name.
         for name in words.skip(1).filter(|word| !word.starts_with(|letter: char| letter.is_ascii_digit())) {
             if !names.iter().any(|known| known == name) {
                 names.push(name.to_owned());

@@ -1,18 +1,18 @@
-//! A list of all that an artist's module may declare and do. Additions to WGSL are refused until they are on it.
+//! Allowlist of everything an artist's module may declare and do. Additions to WGSL are refused until they are listed.
 
 use super::Refusal;
 use crate::scene::loops::inner;
 use naga::{AddressSpace, Block, Handle, ImageClass, ImageDimension, Module, Span, Statement, Type, TypeInner};
 use std::ops::Range;
 
-/// Most functions: a driver writes each into those that call it, and takes long for a chain of many.
+/// Maximum number of functions: a driver inlines each into its callers, and is slow for a long chain.
 const FUNCTIONS_MAX: usize = 512;
 
-/// The first thing that is not allowed. `artists`: which bytes of the source are the artist's; `tail`: what stands behind them.
+/// Returns the first construct that is not allowed. `artists`: byte range of the artist's source; `tail`: the text after it.
 pub(super) fn refused(module: &Module, (whole, artists): (&str, Range<usize>), tail: &str) -> Option<Refusal> {
     let own = |span: Span| span.to_range().is_some_and(|range| artists.contains(&range.start));
     let refuse = |span: Span, problem: String, remedy: &str| {
-        // A span of nothing is at no line.
+        // An undefined span has no line.
         let line = span.is_defined().then(|| span.location(whole).line_number);
         Some(Refusal { line, problem, remedy: remedy.into() })
     };
@@ -90,7 +90,7 @@ pub(super) fn refused(module: &Module, (whole, artists): (&str, Range<usize>), t
     })
 }
 
-/// Where a type is declared, or else what is handed one, or has one as a member.
+/// Returns the place where a type is declared, or else a function that takes it, or a struct that has it as a member.
 fn mentioned(module: &Module, ty: Handle<Type>) -> Span {
     let span = |span: Span| Some(span).filter(Span::is_defined);
     let handed = module.functions.iter().find(|(_, function)| function.arguments.iter().any(|a| a.ty == ty));
@@ -104,7 +104,7 @@ fn mentioned(module: &Module, ty: Handle<Type>) -> Span {
         .unwrap_or_default()
 }
 
-/// Where a statement stands that is more than a calculation.
+/// Returns the place of the first statement that is more than a calculation.
 fn foreign(block: &Block) -> Option<Span> {
     block.span_iter().find_map(|(statement, span)| match statement {
         Statement::Emit(_)

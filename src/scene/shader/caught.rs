@@ -1,4 +1,4 @@
-//! A compiler's panic as an error: naga promises none for a module that it has validated, and there are some.
+//! Compiler panics as errors: naga promises no panics for a module that it has validated, but some occur.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -8,11 +8,11 @@ use std::sync::Once;
 static HOOK: Once = Once::new();
 
 thread_local! {
-    /// A panic of this thread is told by who catches it.
+    /// True while this thread's panics are left to the catcher to report.
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Returns the result of `act`, or the message of its panic, which appears nowhere else.
+/// Returns the result of `act`, or its panic message, which is printed nowhere else.
 pub(super) fn caught<T>(act: impl FnOnce() -> T) -> Result<T, String> {
     HOOK.call_once(|| {
         let before = take_hook();
@@ -23,7 +23,7 @@ pub(super) fn caught<T>(act: impl FnOnce() -> T) -> Result<T, String> {
         }));
     });
     let before = QUIET.replace(true);
-    // All that `act` has built is dropped with it.
+    // Everything that `act` has built is dropped with it.
     let result = catch_unwind(AssertUnwindSafe(act));
     QUIET.set(before);
     result.map_err(|panic| message(panic.as_ref()))

@@ -1,4 +1,4 @@
-//! Bounds on the memory of each pixel: a shader's variables and constants, and the copies that its functions make.
+//! Bounds on the memory per pixel: a shader's variables and constants, and the copies that its functions make.
 
 use super::Refusal;
 use crate::scene::loops::calls;
@@ -7,25 +7,25 @@ use naga::valid::{FunctionInfo, ModuleInfo};
 use naga::{AddressSpace, Expression, Function, Handle, Module, Span, Type, TypeInner};
 use std::collections::{HashMap, HashSet};
 
-/// Most bytes a pixel of variables and constants of a module.
+/// Maximum size of a module's variables and constants, in bytes per pixel.
 const KEPT_MAX: u64 = 4 << 10;
-/// Most bytes of one of them: a driver without a GPU sets each number by itself, and the time its compiler takes grows with the
-/// third power of how many there are.
+/// Maximum size of one of them, in bytes: a software driver sets each number separately, and its compile time grows with the
+/// third power of their count.
 const ONE_MAX: u64 = 2 << 10;
-/// Most bytes a pixel that functions keep in memory, and that they copy; a driver writes a function out at each place where it is
+/// Maximum memory that functions keep and copy, in bytes per pixel; a driver inlines a function at each place where it is
 /// called.
 const INLINED_MAX: u64 = 4 << 10;
 const COPIED_MAX: u64 = 64 << 10;
-/// Most places where memory is looked into by an index that is not constant, each as often as its function is written out.
+/// Maximum number of memory accesses with a non-constant index, counted once per inlined copy of the function.
 const LOOKED_MAX: u64 = 512;
-/// A struct without arrays that is not larger is a few registers.
+/// Maximum size of a struct without arrays that fits into a few registers, in bytes.
 const SMALL: u64 = 64;
 
 /// Sizes of all types of a module.
 struct Sizes {
-    /// In bytes.
+    /// Size of each type, in bytes.
     all: Vec<u64>,
-    /// True for arrays and for structs that hold them: a driver keeps those in memory and not in registers.
+    /// True for arrays and for structs that contain them: a driver keeps those in memory and not in registers.
     heavy: Vec<bool>,
 }
 
@@ -36,7 +36,7 @@ impl Sizes {
         let mut sizes = Self { all: Vec::new(), heavy: Vec::new() };
         for (handle, ty) in module.types.iter() {
             let bytes = u64::from(layouter[handle].size);
-            // A type stands behind those that it is made of.
+            // A type comes after the types that it is made of.
             let heavy = match &ty.inner {
                 TypeInner::Array { .. } => true,
                 TypeInner::Struct { members, .. } => bytes > SMALL || members.iter().any(|m| sizes.heavy[m.ty.index()]),
@@ -57,8 +57,8 @@ fn too_large() -> Refusal {
     Refusal { line: None, problem: "has a type that is too large".into(), remedy: "use a shorter array".into() }
 }
 
-/// Refuses a module whose variables and constants are too large. No compiler needs to have seen it. `added`: bytes that the
-/// engine has put there itself.
+/// Refuses a module whose variables and constants are too large, before any compiler has seen it. `added`: bytes that the
+/// engine itself has added.
 pub(super) fn kept(module: &Module, whole: &str, added: u64) -> Result<(), Refusal> {
     let sizes = Sizes::of(module).ok_or_else(too_large)?;
     let mut sum = 0_u64;
@@ -97,13 +97,13 @@ pub(super) fn kept(module: &Module, whole: &str, added: u64) -> Result<(), Refus
     Err(Refusal { line, problem, remedy: remedy.into() })
 }
 
-/// The use that a function makes of memory, with all that it calls.
+/// Memory use of a function, including all functions that it calls.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cost {
-    /// Bytes of variables, and of values that are looked into.
+    /// Bytes of variables, and of values that are indexed.
     kept: u64,
     copied: u64,
-    /// Places where memory is looked into.
+    /// Number of memory accesses with a non-constant index.
     looked: u64,
 }
 
@@ -114,14 +114,14 @@ impl Cost {
         self.looked = self.looked.saturating_add(other.looked);
     }
 
-    /// Returns the cost of a function alone.
+    /// Returns the cost of a function without its callees.
     fn of(function: &Function, (module, sizes): (&Module, &Sizes), info: &FunctionInfo) -> Self {
         let mut cost = Self::default();
         let bytes = |expression: Handle<Expression>| match info[expression].ty.handle() {
             Some(ty) => sizes.all[ty.index()],
             None => SMALL,
         };
-        // Vectors and matrices are in registers if nothing looks into them, and so are values.
+        // Vectors, matrices and values stay in registers unless they are indexed.
         let (mut variables, mut values) = (HashSet::new(), HashSet::new());
         for (handle, expression) in function.expressions.iter() {
             if let Some(ty) = info[handle].ty.handle() {
@@ -157,7 +157,7 @@ impl Cost {
     }
 }
 
-/// The variable that a pointer begins at.
+/// Returns the variable that a pointer starts from.
 fn root(function: &Function, mut pointer: Handle<Expression>) -> Handle<Expression> {
     while let Expression::Access { base, .. } | Expression::AccessIndex { base, .. } = function.expressions[pointer] {
         pointer = base;
@@ -165,10 +165,10 @@ fn root(function: &Function, mut pointer: Handle<Expression>) -> Handle<Expressi
     pointer
 }
 
-/// Refuses a module whose functions keep, copy or look into too much.
+/// Refuses a module whose functions keep, copy or index too much memory.
 pub(super) fn moved(module: &Module, info: &ModuleInfo, whole: &str) -> Result<(), Refusal> {
     let sizes = Sizes::of(module).ok_or_else(too_large)?;
-    // A function stands behind those that it calls.
+    // A function comes after the functions that it calls.
     let mut known: HashMap<Handle<Function>, Cost> = HashMap::new();
     for (handle, function) in module.functions.iter() {
         let mut cost = Cost::of(function, (module, &sizes), &info[handle]);

@@ -1,4 +1,4 @@
-//! An artist's WGSL: a function `paint`, and if wanted a `struct Params`. It is checked whole before a GPU sees it.
+//! An artist's WGSL: a function `paint`, and optionally a `struct Params`. It is checked completely before a GPU sees it.
 
 mod allowed;
 mod caught;
@@ -43,7 +43,7 @@ pub struct Shader {
     pub buffer_scale: f32,
 }
 
-/// Something that is not allowed: at a line of the text that was looked at, where it is known.
+/// A construct that is not allowed, at a line of the text that was checked if the line is known.
 #[derive(Debug, Clone, PartialEq)]
 struct Refusal {
     line: Option<u32>,
@@ -54,7 +54,7 @@ struct Refusal {
 impl Shader {
     /// Checks an artist's source.
     pub fn parse(name: &str, source: &str) -> Result<Self, ScriptFault> {
-        // Some editors begin a file with it.
+        // Some editors start a file with a byte order mark.
         let source = source.strip_prefix('\u{feff}').unwrap_or(source);
         let artist = Artist { name, source };
         if source.len() > SOURCE_MAX {
@@ -72,23 +72,23 @@ impl Shader {
     }
 }
 
-/// The source that is checked, and its name.
+/// The source to check, and its name.
 struct Artist<'a> {
     name: &'a str,
     source: &'a str,
 }
 
-/// The artist's source with what stands before and after it.
+/// The artist's source with the text before and after it.
 struct Whole {
     text: String,
     /// Lines before the artist's.
     before: u32,
-    /// The artist's lines.
+    /// Lines of the artist's source.
     lines: u32,
 }
 
 impl Whole {
-    /// The artist's line; none for what the engine added. A fault there is one of what it calls: `paint`.
+    /// Returns the artist's line; none for engine code. A fault there is a fault of the function that it calls: `paint`.
     fn line(&self, line: u32) -> Option<u32> {
         Some(line.saturating_sub(self.before)).filter(|line| (1..=self.lines).contains(line))
     }
@@ -103,7 +103,7 @@ impl Artist<'_> {
         ScriptFault::new(self.name, problem, remedy).at(line.map(|line| (line, 1)), self.source)
     }
 
-    /// For what naga accepts and cannot compile.
+    /// Returns the fault for source that naga accepts but cannot compile.
     fn gave_up(&self, line: Option<u32>, why: &str) -> ScriptFault {
         let remedy = "the compiler is at fault; write it another way, and take lines out until you have found the one";
         let problem = format!("the compiler of shaders gave up on this ({why})");
@@ -156,7 +156,7 @@ impl Artist<'_> {
         Ok(Shader { params, source, key, looks, buffers, buffer_scale: scale })
     }
 
-    /// Turns a mistake that naga's reader has found into a fault.
+    /// Turns an error of naga's reader into a fault.
     fn unread(&self, error: &naga::front::wgsl::ParseError, whole: &Whole) -> ScriptFault {
         let problem = error.message().to_owned();
         if problem.starts_with("no definition in scope") && problem.contains("`paint`") {
@@ -189,7 +189,7 @@ impl Artist<'_> {
         })
     }
 
-    /// Checks a rewritten source as the first one was; a script's numbers still lie where the shader reads them.
+    /// Checks a rewritten source like the original; a script's numbers must still be where the shader reads them.
     fn rewritten(&self, text: &str, slots: &[Slot]) -> Result<(), ScriptFault> {
         let module = naga::front::wgsl::parse_str(text).map_err(|why| self.fault(None, why.message().into()))?;
         let written = self::slots(&module).map_err(|problem| self.fault(None, problem))?;
@@ -203,7 +203,7 @@ impl Artist<'_> {
         self.writable(&module, &info)
     }
 
-    /// Tries the step that wgpu takes next.
+    /// Tries the next step that wgpu takes.
     fn writable(&self, module: &naga::Module, info: &ModuleInfo) -> Result<(), ScriptFault> {
         spirv::written(module, info).map_err(|why| {
             let name = spirv::broken_function(module);

@@ -1,4 +1,4 @@
-//! An artist's `Params`: where each member lies, and how a script's numbers are written there.
+//! An artist's `Params`: the offset of each member, and the layout of a script's numbers in it.
 
 use naga::{Scalar, ScalarKind, TypeInner, VectorSize};
 use serde::{Deserialize, Serialize};
@@ -40,8 +40,8 @@ impl Slot {
         self.width * self.count
     }
 
-    /// True if both take the same numbers from the same place, whatever they are called: a name that ends in a digit gets
-    /// something behind it in a rewritten source.
+    /// True if both take the same numbers from the same offset, whatever their names: in a rewritten source a name that ends in a
+    /// digit gets a suffix.
     pub(super) fn lies_as(&self, other: &Self) -> bool {
         Self { name: String::new(), ..self.clone() } == Self { name: String::new(), ..other.clone() }
     }

@@ -1,14 +1,14 @@
-//! Rewrites an artist's module where it has to: loops get an end, and pointers that naga cannot pass on get a copy.
+//! Rewrites an artist's module where necessary: loops are bounded, and pointers that naga cannot pass on are copied.
 
 use crate::scene::{loops, pointers};
 use naga::Module;
 use naga::back::wgsl::{WriterFlags, write_string};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
-/// Bytes of the variable that counts turns.
+/// Size of the variable that counts iterations, in bytes.
 pub(super) const COUNTER: u64 = 4;
 
-/// The module as other WGSL; nothing if it can stay as it is. The error is for the artist.
+/// Returns the module as rewritten WGSL; none if it can stay unchanged. The error is for the artist.
 pub(super) fn rewritten(mut module: Module) -> Result<Option<String>, String> {
     let copies = pointers::copy(&mut module);
     let bounds = loops::bound_all(&mut module)?;

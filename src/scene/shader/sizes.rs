@@ -1,22 +1,22 @@
-//! Bounds on types and constants, counted in the text: naga's evaluation of a large constant would fill the memory.
+//! Bounds on types and constants, counted in the text: naga's evaluation of a large constant would exhaust the memory.
 
 use super::Refusal;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// Largest type, in bytes: as large as `Params` may be.
+/// Maximum size of a type, in bytes: as large as `Params` may be.
 const TYPE_MAX: u64 = 16 << 10;
-/// Most types within each other, and most constants that are made of each other.
+/// Maximum nesting of types, and of constants that are made of each other.
 const NESTED_MAX: usize = 16;
 const CHAIN_MAX: usize = 64;
-/// Most numbers in one constant.
+/// Maximum count of numbers in one constant.
 const NUMBERS_MAX: u64 = 4 << 10;
-/// Most numbers that a compiler writes out where constants and zero values are used.
+/// Maximum count of numbers that a compiler writes out where constants and zero values are used.
 const UNFOLDED_MAX: u64 = 256 << 10;
-/// Bytes of a number.
+/// Bytes per number.
 const NUMBER: u64 = 4;
 
-/// The first thing in a source without comments that is too large, or whose size is not plain.
+/// Returns the first construct that is too large or whose size is not plain, in a source without comments.
 pub(super) fn too_large(plain: &str) -> Option<Refusal> {
     let mut text = Text::of(plain);
     let wrong = text.judge().err()?;
@@ -32,7 +32,7 @@ enum Token<'a> {
     Mark(char),
 }
 
-/// A mistake at one token.
+/// An error at one token.
 #[derive(Debug)]
 struct Wrong {
     at: usize,
@@ -82,30 +82,30 @@ impl Wrong {
     }
 }
 
-/// A type as it is written.
+/// A type as written in the source.
 struct Written {
     bytes: u64,
-    /// Types within each other, itself among them.
+    /// Nesting depth, counting the type itself.
     depth: usize,
-    /// The token behind it.
+    /// Index of the token after it.
     end: usize,
 }
 
 #[derive(Default)]
 struct Text<'a> {
     tokens: Vec<(usize, Token<'a>)>,
-    /// The tokens of constants' values, for each declaration of a name.
+    /// Token ranges of constants' values, for each declaration of a name.
     consts: HashMap<&'a str, Vec<Range<usize>>>,
     structs: HashMap<&'a str, Range<usize>>,
     aliases: HashMap<&'a str, Range<usize>>,
     /// Bytes and depth of structs and aliases.
     types: HashMap<&'a str, (u64, usize)>,
     numbers: HashMap<&'a str, Option<i64>>,
-    /// Numbers in a constant that holds an array or a struct; none for any other.
+    /// Count of numbers in a constant that holds an array or a struct; none for any other.
     weights: HashMap<&'a str, Option<u64>>,
-    /// Names whose weight is being found.
+    /// Names whose weight is being computed.
     weighed: HashSet<&'a str>,
-    /// One of them was met again.
+    /// True if one of these names was met again.
     circle: bool,
 }
 
@@ -136,7 +136,7 @@ impl<'a> Text<'a> {
         self.token(at) == Token::Mark(mark)
     }
 
-    /// The tokens from behind `opens` to before `closes`.
+    /// Returns the range of tokens after `opens` and before `closes`.
     fn between(&self, from: usize, opens: char, closes: char) -> Range<usize> {
         let find = |from: usize, mark| {
             let found = self.tokens[from.min(self.tokens.len())..].iter().position(|(_, t)| *t == Token::Mark(mark));
@@ -165,18 +165,18 @@ impl<'a> Text<'a> {
         Ok(())
     }
 
-    /// True where a type begins that can be large.
+    /// True if a type that can be large starts here.
     fn is_type(&self, at: usize) -> bool {
         let Token::Word(word) = self.token(at) else { return false };
         word == "array" && self.is(at + 1, '<') || self.structs.contains_key(word) || self.aliases.contains_key(word)
     }
 
-    /// True for a name behind a dot.
+    /// True for a name after a dot.
     fn is_member(&self, at: usize) -> bool {
         at > 0 && self.is(at - 1, '.')
     }
 
-    /// Numbers that a compiler may write out for what stands at a token.
+    /// Returns the count of numbers that a compiler may write out for a token.
     fn unfolds(&mut self, at: usize) -> Result<u64, Wrong> {
         let Token::Word(word) = self.token(at) else { return Ok(0) };
         if self.is_member(at) {
@@ -190,7 +190,7 @@ impl<'a> Text<'a> {
         if weight > NUMBERS_MAX { Err(Wrong::unfolded(at, weight)) } else { Ok(weight) }
     }
 
-    /// The type that begins at a token.
+    /// Returns the type that starts at a token.
     fn type_at(&mut self, at: usize, depth: usize) -> Result<Written, Wrong> {
         if depth > NESTED_MAX {
             return Err(Wrong::nested(at));
@@ -219,12 +219,12 @@ impl<'a> Text<'a> {
         if self.is(end, ',') {
             end += 1;
         }
-        // A vector of three takes as much as one of four.
+        // A vector of three takes as much space as a vector of four.
         let stride = if element.bytes == 12 { 16 } else { element.bytes };
         Ok(Written { bytes: count.saturating_mul(stride), depth: element.depth + 1, end: end + 1 })
     }
 
-    /// Bytes and depth of a struct or an alias; what has no such name is as large as a number.
+    /// Returns the bytes and depth of a struct or an alias; any other name counts as one number.
     fn named(&mut self, name: &'a str, at: usize, depth: usize) -> Result<(u64, usize), Wrong> {
         if let Some((bytes, within)) = self.types.get(name).copied() {
             return if depth + within > NESTED_MAX { Err(Wrong::nested(at)) } else { Ok((bytes, within)) };
@@ -252,7 +252,7 @@ impl<'a> Text<'a> {
         Ok((bytes, within + 1))
     }
 
-    /// The token behind `<…>`.
+    /// Returns the index of the token after `<…>`.
     fn behind_template(&self, mut at: usize) -> usize {
         let mut open = 0_usize;
         while at < self.tokens.len() {
@@ -268,7 +268,7 @@ impl<'a> Text<'a> {
         at
     }
 
-    /// A whole number; none if that is not plain. `inside`: within brackets, where `>>` is a shift and no end.
+    /// Returns an integer; none if it is not plain. `inside`: within brackets, where `>>` is a shift and not two closing marks.
     fn number(&mut self, at: &mut usize, level: usize, inside: bool, chain: usize) -> Option<i64> {
         if level == LEVELS.len() {
             return self.operand(at, chain);
@@ -315,7 +315,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The whole number that a constant is; all that have its name are the same.
+    /// Returns the integer value of a constant; none unless all constants of that name are equal.
     fn constant(&mut self, name: &'a str, chain: usize) -> Option<i64> {
         if let Some(known) = self.numbers.get(name) {
             return *known;
@@ -336,7 +336,7 @@ impl<'a> Text<'a> {
         all
     }
 
-    /// The numbers in a constant that holds arrays or structs.
+    /// Returns the count of numbers in a constant that holds arrays or structs.
     fn weight(&mut self, name: &'a str, chain: usize) -> Option<u64> {
         if let Some(known) = self.weights.get(name) {
             return *known;
@@ -354,7 +354,7 @@ impl<'a> Text<'a> {
             weight = weight.max(self.weigh(range, chain));
         }
         self.weighed.remove(name);
-        // A name within its own value is another one with that name: each could double what the one before holds.
+        // A name inside its own value is a different constant of that name, and each could double the size of the one before.
         if weight.is_some() && self.circle {
             weight = Some(u64::MAX);
         }
@@ -393,7 +393,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Operators of two numbers, from those that bind least.
+/// Binary operators, from the loosest binding to the tightest.
 const LEVELS: [&[char]; 6] = [&['|'], &['^'], &['&'], &['<', '>'], &['+', '-'], &['*', '/', '%']];
 
 fn tokens(plain: &str) -> Vec<(usize, Token<'_>)> {
@@ -423,7 +423,7 @@ fn whole(digits: &str) -> Option<i64> {
     i64::from_str_radix(digits.strip_suffix(['u', 'i']).unwrap_or(digits), radix).ok()
 }
 
-/// Bytes of a scalar, a vector or a matrix; none for a name that is declared.
+/// Returns the bytes of a scalar, a vector or a matrix; none for a declared name.
 fn plain_bytes(word: &str) -> Option<u64> {
     let side = |digit: Option<u8>| digit.filter(u8::is_ascii_digit).map(|digit| u64::from(digit - b'0'));
     if let Some(rest) = word.strip_prefix("vec") {

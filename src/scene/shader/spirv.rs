@@ -1,4 +1,4 @@
-//! A trial of the last step before the driver: the SPIR-V that wgpu will have written, with the same options.
+//! Trial run of the last step before the driver: writes the SPIR-V that wgpu will write, with the same options.
 
 use super::caught::caught;
 use naga::back::pipeline_constants::process_overrides;
@@ -9,7 +9,7 @@ use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{Arena, Module};
 
-/// The options of wgpu 29's Vulkan backend, with the capabilities that every device has.
+/// Returns the options of wgpu 29's Vulkan backend, with the capabilities that every device has.
 fn options(module: &Module) -> Options<'static> {
     let binding = |variable: &naga::GlobalVariable| {
         let place = variable.binding?;
@@ -46,7 +46,7 @@ fn options(module: &Module) -> Options<'static> {
     }
 }
 
-/// Writes each entry point by itself, as wgpu does. The error is what the writer said, or its panic.
+/// Writes each entry point separately, as wgpu does. The error is the writer's message, or its panic.
 pub(super) fn written(module: &Module, info: &ModuleInfo) -> Result<(), String> {
     let options = options(module);
     for entry in &module.entry_points {
@@ -62,10 +62,10 @@ pub(super) fn written(module: &Module, info: &ModuleInfo) -> Result<(), String> 
     Ok(())
 }
 
-/// The name of the first function that cannot be written.
+/// Returns the name of the first function that cannot be written.
 pub(super) fn broken_function(module: &Module) -> Option<String> {
     let functions: Vec<_> = module.functions.iter().map(|(handle, function)| (handle, function.name.clone())).collect();
-    // All before the one that is sought are well, and none behind it.
+    // Every prefix that ends before the broken function can be written, and no longer one can.
     let well = |count: usize| {
         let mut part = module.clone();
         part.entry_points.clear();

@@ -130,7 +130,7 @@ fn what_no_driver_should_see_is_told_with_line_and_remedy() {
 
 #[test]
 fn what_the_compiler_gives_up_on_is_a_fault_at_its_function() {
-    // wgpu #10408: naga accepts it, and panics where SPIR-V is written.
+    // wgpu #10408: naga accepts it, and panics while writing SPIR-V.
     let source = "fn fine(x: f32) -> f32 { return x * 2.0; }
 
 fn dark(x: vec4u) -> vec4f { return vec4f(sign(x)); }

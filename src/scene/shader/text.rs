@@ -1,4 +1,4 @@
-//! A source as text, before any parser sees it: without comments, and not deeper than a parser's stack.
+//! A source as text, before any parser sees it: without comments, and not nested deeper than a parser's stack allows.
 
 /// Most operators side by side in one expression.
 const OPERATORS_MAX: usize = 256;
@@ -67,7 +67,7 @@ pub(in crate::scene) fn too_deep(source: &str) -> Option<u32> {
     elses.map(|(at, _)| source[..at].lines().count() as u32)
 }
 
-/// The problem with such a line.
+/// Returns the problem text for such a line.
 pub(super) fn too_deep_problem() -> String {
     format!(
         "this is too deep: at most {OPERATORS_MAX} operators in a row, {DEPTH_MAX} brackets or blocks within each other, \
@@ -75,7 +75,7 @@ pub(super) fn too_deep_problem() -> String {
     )
 }
 
-/// The line on which a function begins; in a rewritten source its name may end in `_`.
+/// Returns the line on which a function begins; in a rewritten source its name may end in `_`.
 pub(super) fn line_of_function(source: &str, name: &str) -> Option<u32> {
     let begins = |line: &str, name: &str| {
         let rest = line.split_once("fn ").and_then(|(_, rest)| rest.trim_start().strip_prefix(name));

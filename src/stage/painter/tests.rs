@@ -27,7 +27,7 @@ struct Wall {
     now: f64,
 }
 
-/// An edition whose shader `night.wgsl` paints all in one colour.
+/// Returns an edition whose shader `night.wgsl` paints everything in one colour.
 fn edition(colour: [u8; 3]) -> Arc<Edition> {
     let dir = tempfile::tempdir().expect("a folder for a while");
     let [r, g, b] = colour.map(|part| f32::from(part) / 255.0);
@@ -43,12 +43,12 @@ fn edition(colour: [u8; 3]) -> Arc<Edition> {
     Arc::new(Edition::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}")))
 }
 
-/// Makes pipelines of shaders when it is told to, one for each word.
+/// Returns a function that makes pipelines on command, one for each message.
 fn held() -> (Sender<()>, Press) {
     let (let_go, held) = channel();
     let held: Mutex<Receiver<()>> = Mutex::new(held);
     let slow = move |recipe: &_| {
-        // Who waits for it waits for long, and the test fails.
+        // Without a message this waits for long, and the test fails.
         let _ = held.lock().map(|held| held.recv_timeout(SOON));
         press(recipe)
     };
@@ -56,7 +56,7 @@ fn held() -> (Sender<()>, Press) {
 }
 
 impl Wall {
-    /// Pipelines are made when they are let go, one by one; what takes longer than `most` is refused.
+    /// Creates a wall whose pipelines are released one by one; those that take longer than `most` are refused.
     fn new(most: Duration) -> (Self, Sender<()>) {
         let (device, queue) = device().unwrap_or_else(|why| panic!("{why}"));
         let texture = device.wgpu_device().create_texture(&wgpu::TextureDescriptor {
@@ -76,7 +76,7 @@ impl Wall {
         (Self { device, queue, brushes, texture, sheet, on: OnEasel::default(), now: 1.0 }, let_go)
     }
 
-    /// A picture comes in which an edition's shader is all.
+    /// Queues a picture that consists of an edition's shader only.
     fn comes(&mut self, edition: &Arc<Edition>) {
         let items = vec![Item::Shader { index: 0, params: Range { start: 0, count: 0 }, blend: Blend::Over }];
         let picture = Picture { items, ..Picture::default() };
@@ -86,7 +86,7 @@ impl Wall {
             Some(Job { batch, strokes: Vec::new(), edition, atlas: None, uniforms, reflects: 0, capture: None });
     }
 
-    /// One frame of the loop: what is on the canvas then, if anything was drawn.
+    /// Runs one frame of the loop and returns the canvas colour, if anything was drawn.
     fn frame(&mut self) -> Option<[u8; 3]> {
         let mut job = self.on.next(&self.brushes)?;
         let (watched, device) = (Watched::default(), (&self.device, &self.queue));
@@ -99,7 +99,7 @@ impl Wall {
         Some([r, g, b])
     }
 
-    /// Frames of an edition until it is seen; all else that was seen before.
+    /// Runs frames of an edition until it is seen; returns all other colours seen before.
     fn until(&mut self, edition: &Arc<Edition>, colour: [u8; 3]) -> Vec<[u8; 3]> {
         let (end, mut before) = (Instant::now() + SOON, Vec::new());
         while Instant::now() < end {
@@ -126,7 +126,7 @@ fn a_slow_pipeline_holds_up_no_frame_and_the_edition_before_is_drawn_meanwhile()
     }
     assert!(began.elapsed() < SOON / 2, "it was waited for");
     assert_eq!(wall.sheet.drawn.faults(), []);
-    // It switches at once: nothing else is seen in between.
+    // The switch is immediate: no other colour is seen in between.
     let_go.send(()).expect("it is being made");
     let before = wall.until(&green, GREEN);
     assert!(before.iter().all(|seen| *seen == RED), "{before:?}");
@@ -176,10 +176,10 @@ fn an_edition_that_is_to_be_shown_begins_when_its_pipelines_are_ready() {
         std::thread::sleep(Duration::from_millis(1));
     }
     assert!(ready(&wall, 20));
-    // It is seen with its first picture.
+    // The edition is seen with its first picture.
     wall.comes(&green);
     assert_eq!(wall.frame(), Some(GREEN));
-    // A stage that says nothing holds nothing up.
+    // A stage that does not report delays nothing beyond the limit.
     assert!(!drawn.prepare(&red, Duration::from_secs(100)));
     assert!(drawn.prepare(&red, Duration::from_secs(106)));
 }
@@ -188,7 +188,7 @@ fn an_edition_that_is_to_be_shown_begins_when_its_pipelines_are_ready() {
 fn a_shader_that_was_slow_and_is_drawn_again_is_told() {
     let ((mut wall, let_go), red) = (Wall::new(SOON), edition(RED));
     let_go.send(()).expect("it is there");
-    // Whatever it takes is too much.
+    // Any time at all exceeds the limit.
     wall.sheet.most = Duration::ZERO;
     let end = Instant::now() + SOON;
     while wall.sheet.drawn.faults().is_empty() && Instant::now() < end {
