@@ -531,7 +531,10 @@ declare module "moongate" {
     readonly metre: number;
   };
 
-  /** Everything that can be seen; what is drawn later covers what was drawn before. At most 20,000 things a frame. `draw.circle(100, 50, 10)` */
+  /**
+   * Everything that can be seen; what is drawn later covers what was drawn before. At most 20,000 things a frame. The 4 ms of script are
+   * spent before that: on about 4,000 circles. For more use `draw.kept` and `draw.particles`. `draw.circle(100, 50, 10)`
+   */
   export const draw: {
     /** Paints all of the canvas in one colour or gradient. `draw.background("#102030")` */
     background(colour: Colour | Gradient): void;
