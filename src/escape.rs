@@ -1,7 +1,7 @@
 //! Text from strangers, made safe for terminals, logs and names.
 //!
-//! Titles, names, file names and messages of other people and machines may hold control characters that move a cursor,
-//! erase a line or forge one, and bidirectional controls that make a line read differently from what it says
+//! Titles, names, file names and messages from other people and machines may contain control characters that move a cursor,
+//! erase or forge a line, and bidirectional controls that make a line look different from what it says
 //! (Trojan Source, CVE-2021-42574).
 
 use std::fmt::{self, Display, Write};
@@ -14,7 +14,7 @@ fn is_control(letter: char) -> bool {
             | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Returns true for text without control characters: it can be a name or a title.
+/// Returns true for text without control characters, which can be a name or a title.
 pub fn is_plain(text: &str) -> bool {
     !text.contains(is_control)
 }
@@ -33,7 +33,7 @@ impl<T: Display> Display for Escaped<T> {
     }
 }
 
-/// Displays something on as many lines as it has, each but the first indented: none of them can pass for a line of its own.
+/// Displays something on as many lines as it has, each but the first indented, so that none of them can pass for a separate line.
 pub struct Indented<T>(pub T);
 
 impl<T: Display> Display for Indented<T> {

@@ -1,4 +1,4 @@
-//! Files of a folder that strangers wrote: regular ones, within that folder, bounded. All that an installation holds is read here.
+//! Files of a folder written by strangers: regular, within that folder, bounded. All files of an installation are read here.
 
 use rustix::fs::{Dir, Mode, OFlags, open, openat};
 use rustix::io::Errno;
@@ -10,56 +10,56 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
-/// What marks a text as UTF-8 for some editors, and is not a part of it.
+/// Byte order mark, which some editors put before UTF-8 text and which is not part of it.
 const BYTE_ORDER_MARK: char = '\u{feff}';
-/// Opening is tried so often while somebody renames folders on the way.
+/// Most attempts to open a file while somebody renames folders on its path.
 #[cfg(target_os = "linux")]
 const TRIES: usize = 8;
-/// For reading: a pipe does not hold it up, a terminal does not become this process's own.
+/// Flags for reading: a pipe does not block, and a terminal does not become this process's controlling terminal.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
-/// For looking at it from outside.
+/// Flags for inspecting a file without reading it.
 #[cfg(target_os = "linux")]
 const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 #[cfg(not(target_os = "linux"))]
 const LOOK: OFlags = READ;
 
-/// The files of one folder, which stays the same folder while this is held, whatever its path leads to by then.
+/// Files of one folder, which stays the same folder while this is held, even if its path leads elsewhere by then.
 #[derive(Debug)]
 pub struct Files {
     path: PathBuf,
     folder: OwnedFd,
 }
 
-/// What a file is like from outside. Whoever writes to it changes this.
+/// Metadata of a file, which changes when the file is written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp {
     place: [u64; 2],
     bytes: u64,
-    /// Seconds and nanoseconds at which its bytes, and what is known of it, were changed.
+    /// Times of the last change of its bytes and of its metadata, each in seconds and nanoseconds.
     changed: [i64; 4],
 }
 
-/// Why a file is not read.
+/// Reason why a file is not read.
 #[derive(Debug)]
 pub enum Unread {
-    /// Nothing is there.
+    /// The file does not exist.
     Missing,
     /// A link leads out of the folder.
     Outside,
-    /// Links lead to each other.
+    /// Links form a cycle.
     Circle,
-    /// It is something else than a file: this.
+    /// The file is not a regular one, but this.
     Special(&'static str),
-    /// It is longer than so many bytes.
+    /// The file is longer than this many bytes.
     Long(u64),
-    /// It is not text.
+    /// The file is not text.
     Binary,
-    /// The system says why.
+    /// The system reports an error.
     Failed(io::Error),
 }
 
 impl Unread {
-    /// What is wrong; the file's name comes before it.
+    /// Returns the problem, to be put after the file's name.
     pub fn problem(&self) -> String {
         match self {
             Self::Missing => "is not there".into(),
@@ -72,7 +72,7 @@ impl Unread {
         }
     }
 
-    /// What to do about it.
+    /// Returns what to do about it.
     pub fn remedy(&self) -> String {
         let remedy = match self {
             Self::Missing => "put it there, or take its name out",
@@ -109,29 +109,29 @@ impl From<Errno> for Unread {
 }
 
 impl Files {
-    /// Opens a folder, also through links: whoever runs the engine says which folder it is.
+    /// Opens a folder, following links: the user who runs the engine names the folder.
     pub fn open(path: &Path) -> io::Result<Self> {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let folder = open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Self { path: path.to_owned(), folder })
     }
 
-    /// Where the folder was when it was opened.
+    /// Returns the path of the folder when it was opened.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Reads a file whole, if it is at most so many bytes long.
+    /// Reads a whole file of at most `most` bytes.
     pub fn bytes(&self, name: &Path, most: u64) -> Result<Vec<u8>, Unread> {
         read(self.file(name, READ)?, most)
     }
 
-    /// Reads a text whole, without a byte order mark.
+    /// Reads a whole text file, without a byte order mark.
     pub fn text(&self, name: &Path, most: u64) -> Result<String, Unread> {
         text(self.bytes(name, most)?)
     }
 
-    /// What a file is like from outside.
+    /// Returns the metadata of a file.
     pub fn look(&self, name: &Path) -> Result<Stamp, Unread> {
         let about = is_regular(&self.file(name, LOOK)?)?;
         Ok(Stamp {
@@ -141,7 +141,7 @@ impl Files {
         })
     }
 
-    /// The names in the folder that are wanted, in order, the first so many. What has no name in UTF-8 is not there.
+    /// Returns the first `most` wanted names in the folder, in order. Leaves out names that are not UTF-8.
     pub fn names(&self, most: usize, wanted: impl Fn(&str) -> bool) -> Vec<String> {
         let Ok(entries) = Dir::read_from(&self.folder) else { return Vec::new() };
         let mut names = BTreeSet::new();
@@ -179,8 +179,8 @@ impl Files {
         self.file_by_steps(name, flags)
     }
 
-    /// Opens a file where the system itself cannot hold links back: links are resolved first, and what is opened then is opened
-    /// step by step from the folder, without following any.
+    /// Opens a file where the system cannot restrict links itself: resolves the links first, then opens the result step by step
+    /// from the folder, without following any.
     fn file_by_steps(&self, name: &Path, flags: OFlags) -> Result<File, Unread> {
         let whole = |path: &Path| {
             path.canonicalize().map_err(|why| {
@@ -200,7 +200,7 @@ impl Files {
     }
 }
 
-/// Reads a text that whoever runs the engine has named, wherever it lies: a regular file, bounded, without a byte order mark.
+/// Reads a text file named by the user who runs the engine, wherever it is: regular, bounded, without a byte order mark.
 pub fn named_text(path: &Path, most: u64) -> Result<String, Unread> {
     text(read(open(path, READ, Mode::empty())?.into(), most)?)
 }
@@ -243,7 +243,7 @@ mod tests {
     use std::os::unix::fs::symlink;
     use tempfile::TempDir;
 
-    /// A folder with a file, a deeper one, and links and other things of every kind; beside it something private.
+    /// Creates a folder with a file, a deeper one, and links and special files of every kind; next to it, something private.
     fn folder() -> TempDir {
         let all = tempfile::tempdir().expect("a folder");
         let inside = all.path().join("scene");
@@ -295,7 +295,7 @@ mod tests {
             }
             assert!(matches!(get("nothing"), Err(Unread::Missing)), "{:?}", get("nothing"));
         }
-        // A path that leaves and comes back leaves.
+        // A path that leaves the folder and comes back counts as outside.
         assert!(matches!(files.bytes(Path::new("out-and-in"), 100), Err(Unread::Outside)));
         for name in ["up", "zero", "pipe", "circle", "magic", "socket"] {
             assert!(files.look(Path::new(name)).is_err(), "{name}");

@@ -1,11 +1,11 @@
-//! Being asked to end, by the signals SIGTERM, SIGINT and SIGHUP.
+//! Requests to end this process: the signals SIGTERM, SIGINT and SIGHUP.
 
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Calls `end` whenever this process is asked to end, on a thread of its own. From then on only `end` ends it.
+/// Calls `end`, on a thread of its own, on each of these signals. From then on they do not end the process; only `end` does.
 ///
-/// SIGINT and SIGHUP stay ignored where whoever started this process had them ignored, as `nohup` does.
+/// SIGINT and SIGHUP stay ignored if the parent process had them ignored, as `nohup` does.
 pub fn on_asked(mut end: impl FnMut() + Send + 'static) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ignored = ignored();
@@ -38,7 +38,7 @@ async fn comes(signal: &mut Option<Signal>) {
     }
 }
 
-/// Bit N - 1 stands for signal N, as in `SigIgn` of proc_pid_status(5); none where the system does not tell.
+/// Returns the ignored signals: bit N - 1 for signal N, as in `SigIgn` of proc_pid_status(5); none if the system does not tell.
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_mask_of_signals_is_read() {
-        // As `nohup` leaves it.
+        // The mask that `nohup` leaves.
         assert!(is_among(SignalKind::hangup(), 0x1) && !is_among(SignalKind::interrupt(), 0x1));
         assert!(is_among(SignalKind::interrupt(), 0x1002) && !is_among(SignalKind::terminate(), 0x1002));
     }

@@ -1,4 +1,4 @@
-//! Files that are written whole or not at all: beside the old one under a name of their own, then put in its place.
+//! Files that are written whole or not at all: under a temporary name next to the old one, then moved into its place.
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
@@ -10,17 +10,17 @@ use std::path::{Path, PathBuf};
 
 /// Mode of a file that only its owner reads.
 pub const PRIVATE: u32 = 0o600;
-/// Mode of a file that the umask decides about.
+/// Mode of a file whose permissions the umask decides.
 pub const PUBLIC: u32 = 0o666;
-/// Names that are tried for the file beside.
+/// Most names that are tried for the temporary file.
 const NAMES_MAX: usize = 8;
 
-/// Writes a file, with this mode, in place of the one that is there. A link there is replaced, not followed.
+/// Writes a file with this mode in place of the existing one. A link there is replaced, not followed.
 pub fn replace(file: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
     write(file, mode, bytes, |beside| std::fs::rename(beside, file))
 }
 
-/// Writes a new file with this mode. Fails where anything has that name, a link that leads nowhere too.
+/// Writes a new file with this mode. Fails if anything has that name, even a link that leads nowhere.
 pub fn create(file: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
     write(file, mode, bytes, |beside| match renameat_with(CWD, beside, CWD, file, RenameFlags::NOREPLACE) {
         // Some file systems, NFS among them, cannot rename like this.
@@ -31,7 +31,7 @@ pub fn create(file: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
-/// Writes a new file with this mode, or one in place of an empty one, which a full disk or a power cut has left.
+/// Writes a new file with this mode, or replaces an empty one, which a full disk or a power cut has left.
 pub fn create_or_fill(file: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
     if is_free(file) && std::fs::symlink_metadata(file).is_ok() {
         return replace(file, mode, bytes);
@@ -39,30 +39,30 @@ pub fn create_or_fill(file: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
     create(file, mode, bytes)
 }
 
-/// True where [`create_or_fill`] may write: nothing is there, or an empty file.
+/// Returns true where [`create_or_fill`] may write: there is nothing, or an empty file.
 pub fn is_free(file: &Path) -> bool {
     std::fs::symlink_metadata(file)
         .map_or_else(|why| why.kind() == ErrorKind::NotFound, |about| about.is_file() && about.len() == 0)
 }
 
-/// Writes the file beside and puts it in its place; whatever fails, nothing is left beside.
+/// Writes the temporary file and moves it into place. Leaves no temporary file behind, whatever fails.
 fn write(file: &Path, mode: u32, bytes: &[u8], put: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let (beside, mut out) = open_beside(file, mode)?;
-    // The data is on the disk before the name is, and the name before anyone relies on it.
+    // The data reaches the disk before the name does, and the name before anyone relies on it.
     let written = out.write_all(bytes).and_then(|()| out.sync_all()).and_then(|()| put(&beside));
     if let Err(why) = written {
-        // What cannot be removed is empty or half a file that nobody reads.
+        // A file that cannot be removed is empty or incomplete, and nobody reads it.
         let _ = std::fs::remove_file(&beside);
         return Err(why);
     }
     match File::open(folder(file)).and_then(|folder| folder.sync_all()) {
-        // Some file systems cannot do so for a folder.
+        // Some file systems cannot sync a folder.
         Err(why) if why.kind() != ErrorKind::InvalidInput => Err(why),
         _ => Ok(()),
     }
 }
 
-/// A new file in the same folder, under a name that nobody can have prepared.
+/// Opens a new file in the same folder, under a name that nobody can have prepared.
 fn open_beside(file: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
     let name = file.file_name().ok_or(ErrorKind::InvalidInput)?;
     let mut options = OpenOptions::new();

@@ -1,4 +1,4 @@
-//! Loudspeakers: cpal drives the mixer. Without a device the show goes on, silent, and says so.
+//! Loudspeakers: cpal drives the mixer. Without a device the show goes on silently, and says so.
 
 use crate::mix::{self, Frame, Mixer, Play, Sample};
 use crate::scene::{OWN_SOUNDS, ScriptFault, Sound};
@@ -17,7 +17,7 @@ const RETRY: Duration = Duration::from_secs(5);
 /// A device whose callback has been silent this long is opened anew.
 const SILENT: Duration = Duration::from_secs(3);
 
-/// What is heard of a sound, or why nothing is.
+/// A sound that can be played, or the reason why it cannot.
 type Loaded = Result<Arc<Sample>, ScriptFault>;
 
 /// The loudspeakers of a site.
@@ -50,7 +50,7 @@ impl Audio {
         Self { samples: Mutex::new(samples), plays, state }
     }
 
-    /// Takes an edition's sounds. One that cannot be heard is named in the log, once. What was there before is there until
+    /// Takes an edition's sounds. A sound that cannot be played is named in the log once. Earlier sounds stay until
     /// [`Self::only`].
     pub fn load(&self, sounds: &[Sound]) {
         for Sound { name, sample } in sounds {

@@ -13,14 +13,14 @@ pub fn thread_cpu() -> Duration {
     since(clock_gettime(ClockId::ThreadCPUTime))
 }
 
-/// Processor time that a process has used; none where the system does not tell.
+/// Returns the CPU time that a process has used; none if the system does not tell.
 pub fn process_cpu_of(process: u32) -> Option<Duration> {
     let text = std::fs::read_to_string(format!("/proc/{process}/schedstat")).ok()?;
     let nanos = text.split_whitespace().next()?.parse().ok()?;
     Some(Duration::from_nanos(nanos))
 }
 
-/// CPU time that all threads of this process have used.
+/// Returns the CPU time that all threads of this process have used.
 pub fn process_cpu() -> Duration {
     since(clock_gettime(ClockId::ProcessCPUTime))
 }

@@ -1,4 +1,4 @@
-//! When a site was last linked with each twin, and the sign that its show runs: `linked.toml` and `show.lock` in its folder.
+//! Times of a site's last link with each twin, and the sign that its show runs: `linked.toml` and `show.lock` in its folder.
 
 use super::introductions::{replace, since_1970};
 use data_encoding::HEXLOWER;
@@ -12,31 +12,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 const LINKED: &str = "linked.toml";
-/// Held by a show for as long as it runs; the system lets go of it however the show ends.
+/// Lock that a show holds for as long as it runs; the system releases it however the show ends.
 const LOCK: &str = "show.lock";
-/// Twins that are remembered, those linked last.
+/// Most twins that are remembered; those linked longest ago are dropped.
 const TWINS_MAX: usize = 64;
-/// A link that lasts is noted again after this, so that a show that is killed has left its time.
+/// Interval at which a link that lasts is noted again, so that its time survives even if the show is killed.
 const AGAIN: Duration = Duration::from_secs(600);
-/// A command that looks whether a show runs holds its lock for less than this.
+/// Longest time for which a command holds the lock while it checks whether a show runs.
 const LOOK: Duration = Duration::from_millis(20);
 /// Least time between two notes.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// What is known of the site's links.
+/// Record of the site's links.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Contact {
-    /// A show runs here.
+    /// True while a show runs here.
     pub running: bool,
     written: Written,
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Written {
-    /// The twin that is linked, in hexadecimal digits.
+    /// Twin that is linked, in hexadecimal digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     now: Option<String>,
-    /// The latest last.
+    /// Twins that were linked, the latest last.
     #[serde(default)]
     twin: Vec<Last>,
 }
@@ -44,23 +44,23 @@ struct Written {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Last {
     key: String,
-    /// When it was linked last, in seconds since 1970.
+    /// Time of its last link, in seconds since 1970.
     linked: u64,
 }
 
 impl Contact {
-    /// What is known in a site's folder. A file that cannot be read tells nothing.
+    /// Reads the record from a site's folder. A file that cannot be read counts as empty.
     pub fn read(dir: &Path) -> Self {
         let running = matches!(lock(dir, false), Err(why) if why.kind() == io::ErrorKind::WouldBlock);
         Self { running, written: read(dir) }
     }
 
-    /// True while a show runs here and is linked with this twin.
+    /// Returns true while a show runs here and is linked with this twin.
     pub fn is_linked(&self, twin: &[u8; 32]) -> bool {
         self.running && self.written.now == Some(HEXLOWER.encode(twin))
     }
 
-    /// When this twin was linked last, since 1970, as far as anyone has noted it.
+    /// Returns when this twin was last linked, since 1970, as far as it was noted.
     pub fn last(&self, twin: &[u8; 32]) -> Option<Duration> {
         let key = HEXLOWER.encode(twin);
         self.written.twin.iter().find(|last| last.key == key).map(|last| Duration::from_secs(last.linked))
@@ -72,7 +72,7 @@ fn read(dir: &Path) -> Written {
     toml::from_str(&text).unwrap_or_default()
 }
 
-/// Takes the lock; `WouldBlock` where a show has it, or another command looks at it just now.
+/// Takes the lock. Fails with `WouldBlock` if a show has it, or if another command is checking it at this moment.
 fn lock(dir: &Path, create: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(create).create(create).mode(0o600).custom_flags(libc::O_NOFOLLOW);
@@ -81,7 +81,7 @@ fn lock(dir: &Path, create: bool) -> io::Result<File> {
     Ok(file)
 }
 
-/// What the notes share with whoever writes them.
+/// State that the notes share with the thread that writes them.
 #[derive(Debug)]
 struct Shared {
     dir: PathBuf,
@@ -90,20 +90,20 @@ struct Shared {
     disk: Mutex<()>,
 }
 
-/// A show's notes of its links. Dropping it notes the end.
+/// A show's notes of its links. Dropping them notes the end.
 #[derive(Debug)]
 pub struct Notes {
     shared: Arc<Shared>,
-    /// Who was linked when it was noted last, and when that was, monotonic.
+    /// Twin that was linked at the last note, and the time of that note, monotonic.
     noted: (Option<[u8; 32]>, Option<Duration>),
     _lock: Option<File>,
 }
 
 impl Notes {
-    /// The notes of a show that runs from now on in a site's folder.
+    /// Opens the notes of a show that runs from now on in a site's folder.
     pub fn open(dir: &Path) -> Self {
         let lock = lock(dir, true).or_else(|_| {
-            // A command may have looked at it just then.
+            // A command may just have been checking it.
             std::thread::sleep(LOOK);
             lock(dir, true)
         });
@@ -120,7 +120,7 @@ impl Notes {
         Self { shared: Arc::new(shared), noted: (None, None), _lock: lock.ok() }
     }
 
-    /// Notes who is linked at `now`, monotonic; to be called often. Returns what is to be written by a thread that may wait.
+    /// Notes the twin linked at `now`, monotonic; call it often. Returns the write, for a thread that may block.
     pub fn note(&mut self, now: Duration, linked: Option<[u8; 32]>) -> Option<impl FnOnce() + Send + use<>> {
         let (before, at) = self.noted;
         let changed = linked != before;
@@ -146,7 +146,7 @@ impl Drop for Notes {
 }
 
 impl Shared {
-    /// One is linked now, another one was until now.
+    /// Notes that `now` is linked, and that `before` was linked until now.
     fn note(&self, before: Option<[u8; 32]>, now: Option<[u8; 32]>) {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         for key in [before, now].into_iter().flatten().map(|key| HEXLOWER.encode(&key)) {
@@ -158,7 +158,7 @@ impl Shared {
         written.now = now.map(|key| HEXLOWER.encode(&key));
     }
 
-    /// Writes the newest, also when another one writes at the same time.
+    /// Writes the newest notes, even if another thread writes at the same time.
     fn write(&self) {
         let _disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -204,7 +204,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let mut notes = Notes::open(dir.path());
         notes.note(Duration::from_secs(1), Some([1; 32])).expect("news")();
-        // Nothing is noted any more; the system lets go of the lock.
+        // Stops the notes and lets the system release the lock.
         drop(notes._lock.take());
         let told = Contact::read(dir.path());
         assert!(!told.running && !told.is_linked(&[1; 32]) && told.last(&[1; 32]).is_some());

@@ -15,51 +15,51 @@ use std::time::Duration;
 
 /// How often the folder is looked at. What has changed is read once it is the same in two looks: then it is saved whole.
 const LOOK: Duration = Duration::from_millis(40);
-/// Most files that are looked at.
+/// Most files that are checked.
 const FILES_MAX: usize = 1_024;
-/// Bytes of a file that is a part of an edition; no image or sound may have as many.
+/// Most bytes of a file that is part of an edition; no image or sound may be larger.
 const FILE_MAX: u64 = 64 << 20;
 
-/// What a folder looks like from outside: its files, and what they are like unless they are none that are read.
+/// Stamps of a folder's files; none for a file that cannot be read.
 type Stamp = Vec<(String, Option<files::Stamp>)>;
 
 /// A folder that is read, and then watched.
 pub struct Folder {
     dir: PathBuf,
     decoder: Decoder,
-    /// Its script, which may have any name, or lie deeper; none while it is not known.
+    /// Its script, which may have any name and may be in a subfolder; none while it is not known.
     script: Option<PathBuf>,
-    /// What it looked like when it was read.
+    /// Its stamp when it was last read.
     known: Option<Stamp>,
 }
 
 impl Folder {
-    /// A folder that is not read yet; it need not be there.
+    /// Returns a folder that has not been read yet; it need not exist.
     pub fn new(dir: PathBuf, decoder: Decoder) -> Self {
         Self { dir, decoder, script: None, known: None }
     }
 
-    /// Its path.
+    /// Returns its path.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Reads the folder whole. `may` is told the digest of what is in it before anything of that is understood, and can
-    /// refuse it.
+    /// Reads the whole folder. `may` receives the digest of its contents before any of them is parsed, and can refuse
+    /// them.
     pub fn read(&mut self, may: &mut dyn FnMut(&str) -> Result<(), ScriptFault>) -> Result<Edition, ScriptFault> {
         self.script = Files::open(&self.dir).ok().and_then(|files| script(&files)).or(self.script.take());
         self.known = Some(self.stamp());
         let digest = digest(&self.dir);
         may(&digest)?;
-        // Whatever a file makes of its reader, the next that is saved is read.
+        // Even if a file makes its reader panic, the next saved version is read.
         let read = std::panic::catch_unwind(AssertUnwindSafe(|| self.decoder.read(&self.dir)));
         let fault =
             || ScriptFault::new("a file of the folder", "cannot be understood", "take out what was put there last");
         Ok(Edition { digest, ..read.unwrap_or_else(|_| Err(fault()))? })
     }
 
-    /// Reads the folder whenever something has been saved in it, and now if it was not read before; `changed` is told of each,
-    /// after the `first`, on a thread of its own, until what this returns is dropped.
+    /// Reads the folder whenever something has been saved in it, and now if it was not read before. Calls `changed` for each
+    /// edition after `first`, on a thread of its own, until the returned value is dropped.
     pub fn watch(
         mut self,
         first: Option<Edition>,
@@ -90,7 +90,7 @@ impl Folder {
 
     fn stamp(&self) -> Stamp {
         let Ok(files) = Files::open(&self.dir) else { return Stamp::new() };
-        // Through links: what they point to is what is read.
+        // Follows links, since the files that they point to are read.
         let look = |part: String| (part.clone(), files.look(part.as_ref()).ok());
         parts(&files, self.script.as_deref()).into_iter().map(look).collect()
     }
@@ -112,7 +112,7 @@ impl Drop for Watch {
     }
 }
 
-/// What the content of a folder is known by: the same for the same files, wherever they lie.
+/// Returns the digest of a folder's contents: the same for the same files, wherever they are.
 pub fn digest(dir: &Path) -> String {
     let mut context = Context::new(&SHA256);
     let mut add = |bytes: &[u8]| {
@@ -130,23 +130,23 @@ pub fn digest(dir: &Path) -> String {
     context.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The bytes of a part; none where it is not read.
+/// Returns the bytes of a part; none if it is not read.
 pub(super) fn contents(files: &Files, part: &str) -> Option<Vec<u8>> {
     files.bytes(part.as_ref(), FILE_MAX).ok()
 }
 
-/// The paths, within a folder, of all that an edition is made of, in order.
+/// Returns the paths, within a folder, of all parts of an edition, in order.
 pub(super) fn all_parts(files: &Files) -> Vec<String> {
     parts(files, script(files).as_deref())
 }
 
-/// The script of a folder, within it, where its manifest is sound.
+/// Returns the path of a folder's script within it, if its manifest is valid.
 fn script(files: &Files) -> Option<PathBuf> {
     let text = files.text("installation.toml".as_ref(), MANIFEST_MAX).ok()?;
     Installation::parse(files.path(), &text).ok().map(|installation| installation.script)
 }
 
-/// The paths, within a folder, of its script and of all else that an edition is made of, in order.
+/// Returns the paths, within a folder, of its script and all other parts of an edition, in order.
 fn parts(files: &Files, script: Option<&Path>) -> Vec<String> {
     let mut parts = files.names(FILES_MAX, Edition::is_part);
     parts.extend(script.and_then(Path::to_str).map(str::to_owned));

@@ -96,7 +96,7 @@ fn change(dir: &Path, how: impl FnOnce(&mut Twins)) -> Result<(), KeepError> {
     replace(&dir.join(TWINS), &twins.text())
 }
 
-/// Replaces a file whole, for its owner only.
+/// Replaces a whole file, readable by its owner only.
 pub(super) fn replace(file: &Path, text: &str) -> Result<(), KeepError> {
     atomic::replace(file, PRIVATE, text.as_bytes()).map_err(|why| KeepError::File { file: file.to_owned(), why })
 }
@@ -109,12 +109,12 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Of whom the site knows; the first look finds news.
+    /// Watches the twins that the site knows; the first look reports a change.
     pub fn twins(dir: &Path) -> Self {
         Self::of(dir.join(TWINS))
     }
 
-    /// Of whom it expects; the first look finds news.
+    /// Watches the invitation of the site; the first look reports a change.
     pub fn invitation(dir: &Path) -> Self {
         Self::of(dir.join(INVITATION))
     }

@@ -1,21 +1,21 @@
-//! The walls round a process that takes what strangers wrote, a scene's or a decoder's: whatever they make of the engine, it reaches
-//! no file, no network and no other process. What it needs comes through the pipes that it was started with.
+//! Walls around a process that parses input from strangers, for a scene or a decoder: even if that input takes over the engine,
+//! it reaches no file, no network and no other process. All that it needs comes through the pipes that it was started with.
 
 use std::fmt;
 
 /// Most memory of any kind, in bytes: with the program itself, its libraries, and what could be shared.
 #[cfg(target_os = "linux")]
 const SPACE_MAX: u64 = 2 << 30;
-/// Most writable memory of a scene's process, in bytes: the script's own bound and room for what is sent and received.
+/// Most writable memory of a scene's process, in bytes: the script's own limit, and room for messages.
 pub const SCENE: u64 = 256 << 20;
-/// Most of a decoder's: a file, the largest image with 16 bits a channel, and what becomes of it.
+/// Most writable memory of a decoder, in bytes: a file, the largest image with 16 bits per channel, and the result.
 pub const DECODER: u64 = 512 << 20;
 
-/// What to do where the walls do not hold.
+/// Advice for systems where the walls do not hold.
 pub const REMEDY: &str =
     "use a Linux with seccomp and Landlock (5.13 or newer), or, for scenes of people whom you trust, say `--unjailed`";
 
-/// What it means that they do not.
+/// Consequence of walls that do not hold.
 pub const UNJAILED: &str =
     "what a script makes of the engine it can do to this account: run only scenes of people whom you trust";
 
@@ -31,12 +31,12 @@ pub struct Walls {
 }
 
 impl Walls {
-    /// True when all of them hold: whoever has taken the process over can do no harm beyond it.
+    /// Returns true when all walls hold: code that has taken over the process can do no harm beyond it.
     pub fn hold(&self) -> bool {
         self.calls && self.files && self.limits
     }
 
-    /// What is missing, for people; none if they hold.
+    /// Returns the missing walls, for people to read; none if all of them hold.
     pub fn missing(&self) -> Option<String> {
         (!self.hold()).then(|| self.to_string())
     }
@@ -53,8 +53,8 @@ impl fmt::Display for Walls {
     }
 }
 
-/// Shuts the calling thread in, with all that it starts, and its process's resources: it has so many bytes of writable memory.
-/// There is no way out. To be called first, while there is only one thread: all that is open but the three standard streams is closed.
+/// Confines the calling thread and all that it starts, and limits its process to `memory` bytes of writable memory. This cannot
+/// be undone. Must be called first, while there is only one thread; closes every open file but the three standard streams.
 #[cfg(target_os = "linux")]
 pub fn enter(memory: u64) -> Walls {
     close_inherited();
@@ -68,13 +68,13 @@ pub fn enter(_: u64) -> Walls {
     Walls::default()
 }
 
-/// Closes all that whoever started this process had open, but the three standard streams.
+/// Closes every file that this process inherited, except the three standard streams.
 fn close_inherited() {
     let listed = std::fs::read_dir("/dev/fd")
         .map(|open| open.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok()).collect::<Vec<_>>());
-    // Where the system does not list them, these are as many as most processes may have.
+    // If the system does not list them, this covers as many as most processes may have.
     for number in listed.unwrap_or_else(|_| (0..4_096).collect()).into_iter().filter(|number| *number > 2) {
-        // The list's own is closed already.
+        // The descriptor of the list itself is closed already.
         let _ = nix::unistd::close(number);
     }
 }
@@ -95,7 +95,7 @@ pub fn bound(processor: std::time::Duration, memory: u64) {
     let _ = (processor, memory);
 }
 
-/// Bounds what the process may use: so many bytes of writable memory.
+/// Limits the resources of the process, including its bytes of writable memory.
 #[cfg(target_os = "linux")]
 pub fn limits(memory: u64) -> rustix::io::Result<()> {
     use rustix::process::{Resource, Rlimit, setrlimit};
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(Walls { files: true, ..Walls::default() }.to_string(), "not jailed by: system calls, limits");
         let walls = |calls, files, limits| Walls { calls, files, limits };
         assert!(walls(true, true, true).hold());
-        // One that is missing is one too many.
+        // A single missing wall is enough to fail.
         assert!(
             ![walls(false, true, true), walls(true, false, true), walls(true, true, false)].iter().any(Walls::hold)
         );

@@ -35,19 +35,19 @@ pub enum KeyError {
     /// The file holds something else.
     #[error("{0}: this is no Ed25519 key in PKCS #8; restore it from a backup, or make a new one and pair again")]
     Garbled(PathBuf),
-    /// The file is empty: it was not written to its end.
+    /// The file is empty: it was never completely written.
     #[error(
         "{0}: the key's file is empty; restore it from a backup, or move site.toml away and run `moongate init` again (the \
          twin must then be introduced again)"
     )]
     Empty(PathBuf),
-    /// Others may read the file.
+    /// Other users may read the file.
     #[error(
         "{file}: other users of this machine may read the site's secret key (mode {mode:04o}); run: chmod 600 {file} (if \
          somebody may have read it, make a new key and introduce the twin again)"
     )]
     Open {
-        /// Which file.
+        /// Path of the file.
         file: PathBuf,
         /// Its permissions.
         mode: u32,
@@ -70,7 +70,7 @@ impl SiteKey {
         Some(Self { pkcs8: pkcs8.to_owned(), public })
     }
 
-    /// Reads a key from its file; refuses one that others may read.
+    /// Reads a key from its file. Refuses a file that others may read.
     pub fn read(file: &Path) -> Result<Self, KeyError> {
         let failed = |why| KeyError::File { file: file.into(), why };
         let mut opened = File::open(file).map_err(failed)?;

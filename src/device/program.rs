@@ -1,17 +1,17 @@
-//! This very program, to be started once more as a process of its own: a show, a scene, a camera.
+//! This program itself, to be started again as another process: a show, a scene, a camera.
 
 use std::io;
 use std::path::PathBuf;
 
-/// The word for this program where a program is named.
+/// Word that stands for this program where a program is named.
 pub const OWN: &str = "moongate";
-/// The kernel's link to the program that runs, which holds when its file was replaced or deleted.
+/// The kernel's link to the running program, which works even if its file was replaced or deleted.
 const RUNNING: &str = "/proc/self/exe";
 
-/// The path to start this program by. It is to be asked for at each start.
+/// Returns the path to start this program by. Must be called at each start.
 ///
-/// It is the file's own path while that file is still this program. Once an update has replaced the file, it is the kernel's
-/// link: all processes of a show are of one version until the first of them is started again by hand.
+/// This is the file's own path while that file is still this program. Once an update has replaced the file, it is the kernel's
+/// link, so that all processes of a show have one version until the first of them is restarted by hand.
 pub fn own() -> io::Result<PathBuf> {
     let path = std::env::current_exe()?;
     #[cfg(target_os = "linux")]
@@ -26,7 +26,7 @@ pub fn own() -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// The path of a program by the name that it is started by: [`OWN`] is this one, and is not looked for.
+/// Returns the path of a program by the name that starts it: [`OWN`] is this program, and is not searched for.
 pub fn named(program: PathBuf) -> io::Result<PathBuf> {
     if program.as_os_str() == OWN { own() } else { Ok(program) }
 }

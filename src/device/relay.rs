@@ -43,12 +43,12 @@ pub struct RelayThread {
 }
 
 impl RelayThread {
-    /// Opens the socket and forwards from now on, for whoever asks.
+    /// Opens the socket and forwards from now on, for any site that asks.
     pub fn start(listen: SocketAddr, limits: Limits) -> io::Result<Self> {
         Self::open(listen, limits, None)
     }
 
-    /// The same; where there is a list of keys, for `only` these.
+    /// Opens the socket and forwards from now on; with a list of keys, `only` for these.
     pub fn open(listen: SocketAddr, limits: Limits, only: Option<HashSet<[u8; 32]>>) -> io::Result<Self> {
         let socket = UdpSocket::bind(listen)?;
         socket.set_read_timeout(Some(WAKE))?;

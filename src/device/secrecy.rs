@@ -1,14 +1,14 @@
-//! What keeps the memory of a process, with the pictures that are in it, from ever becoming a file; and passwords in
-//! files from being read by others.
+//! Measures that keep the memory of a process, with the pictures in it, from ever becoming a file, and passwords in files
+//! from being read by others.
 
 use crate::manifest::Site;
 use std::os::unix::fs::MetadataExt;
 
-/// What the owner's group and everybody else may do with a file.
+/// Permission bits of a file for its group and for others.
 pub(super) const OTHERS: u32 = 0o077;
-/// Whoever may read a file, other than its owner.
+/// Permission bits that let users other than the owner read a file.
 const READERS: u32 = 0o044;
-/// What stands before a secret in a camera's command.
+/// Words that precede a secret in a camera's command.
 const SECRETS: [&str; 6] = ["password", "passwd", "passphrase", "pwd=", "token=", "secret="];
 
 /// Turns core dumps off, for this process and all that it starts.
@@ -38,7 +38,7 @@ pub fn close_memory() {
     }
 }
 
-/// Says what to do where other users of this machine may read a `site.toml` that holds the password of a camera.
+/// Returns advice if other users of this machine may read a `site.toml` that holds the password of a camera.
 pub fn open_password(site: &Site) -> Option<String> {
     let camera = site.cameras.iter().find(|camera| holds_password(&camera.command))?;
     let file = site.dir.join("site.toml");
@@ -52,7 +52,7 @@ pub fn open_password(site: &Site) -> Option<String> {
     })
 }
 
-/// True for `scheme://user:password@host`, and for what is called a password.
+/// Returns true for `scheme://user:password@host`, and for arguments that are named as passwords.
 fn holds_password(command: &str) -> bool {
     let in_address = command.split("://").skip(1).any(|rest| {
         let end = rest.find(|letter: char| letter.is_whitespace() || "/'\"".contains(letter)).unwrap_or(rest.len());

@@ -1,5 +1,5 @@
-//! `good/` in a site's folder: the last text of `site.toml` that ran, and the last editions of its scene that ran for long.
-//! They are used when what is in their place is broken. Nobody edits them; whoever deletes the folder loses nothing else.
+//! `good/` in a site's folder: the last `site.toml` that ran, and the last editions of its scene that ran for long. They are
+//! used when the current ones are broken. Nobody edits them, and deleting the folder loses nothing else.
 
 use super::atomic::{PRIVATE, replace};
 use super::folder::{all_parts, contents, digest};
@@ -9,57 +9,57 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Editions of the scene that are kept: where the last one crashes, the one before may not.
+/// Most editions of the scene that are kept: if the last one crashes, the one before may not.
 const SCENES_MAX: usize = 2;
-/// Bytes of an edition that is kept; a larger one is not.
+/// Most bytes of an edition; a larger one is not kept.
 const SCENE_MAX: u64 = 256 << 20;
-/// Bytes of a `site.toml` that is kept.
+/// Most bytes of a `site.toml` that is kept.
 const SITE_MAX: u64 = 1 << 20;
 
 /// Name of the copy of `site.toml`.
 const SITE: &str = "site.toml";
-/// Copies of editions are folders with this and their digest as their name.
+/// Prefix of the folders that hold copies of editions; the digest follows.
 const SCENE: &str = "scene-";
-/// Ending of what is not written to its end.
+/// Ending of the name of a copy that is not complete.
 const PART: &str = ".part";
 
-/// What a site keeps.
+/// Copies that a site keeps.
 #[derive(Debug, Clone)]
 pub struct Shelf {
     dir: PathBuf,
 }
 
 impl Shelf {
-    /// Of a site's folder. Nothing is made before something is kept.
+    /// Returns the shelf of a site's folder. Nothing is created before something is kept.
     pub fn of(site: &Path) -> Self {
         Self { dir: site.join("good") }
     }
 
-    /// The file that the last good text of `site.toml` is in.
+    /// Returns the path of the last good `site.toml`.
     pub fn site_file(&self) -> PathBuf {
         self.dir.join(SITE)
     }
 
-    /// The last text of `site.toml` that ran, if one is kept.
+    /// Returns the last `site.toml` that ran, if one is kept.
     pub fn site(&self) -> Option<String> {
         named_text(&self.site_file(), SITE_MAX).ok()
     }
 
-    /// Keeps a text of `site.toml`, for its owner only: it may hold a camera's password.
+    /// Keeps a copy of `site.toml`, readable by its owner only: it may hold a camera's password.
     pub fn keep_site(&self, text: &str) -> io::Result<()> {
         self.make()?;
         replace(&self.site_file(), PRIVATE, text.as_bytes())
     }
 
-    /// Copies the edition with this digest out of its folder. Older ones than the last two are discarded.
+    /// Copies the edition with this digest from its folder. Discards all but the last two.
     ///
-    /// Fails where the folder holds another edition by now, or one of more than 256 MiB, and where the disk is full; what was
-    /// kept before stays.
+    /// Fails if the folder holds another edition by now or one of more than 256 MiB, or if the disk is full; the copies that were
+    /// kept before stay.
     pub fn keep_scene(&self, from: &Path, edition: &str) -> io::Result<()> {
         self.make()?;
         let place = self.dir.join(format!("{SCENE}{edition}"));
         if self.is_whole(&place, edition) {
-            // The newest is the one that was kept last.
+            // The edition that was kept last must be the newest.
             File::open(&place)?.set_modified(std::time::SystemTime::now())?;
             return self.tidy();
         }
@@ -79,7 +79,7 @@ impl Shelf {
         self.tidy()
     }
 
-    /// The editions that are kept, the newest first: folder and digest. One that a power cut has torn is not among them.
+    /// Returns the kept editions, newest first: folder and digest. Leaves out a copy that a power cut has damaged.
     pub fn scenes(&self) -> Vec<(PathBuf, String)> {
         let mut scenes: Vec<_> = self.all_scenes().into_iter().filter(|(dir, name)| self.is_whole(dir, name)).collect();
         scenes.truncate(SCENES_MAX);
@@ -107,13 +107,13 @@ impl Shelf {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)
     }
 
-    /// Discards what is older than the last editions.
+    /// Discards all but the last editions.
     fn tidy(&self) -> io::Result<()> {
         self.all_scenes().into_iter().skip(SCENES_MAX).try_for_each(|(dir, _)| discard(&dir))
     }
 }
 
-/// Copies all that an edition is made of, and nothing else, into a new folder.
+/// Copies all parts of an edition, and nothing else, into a new folder.
 fn copy(from: &Path, into: &Path) -> io::Result<()> {
     let make = |dir: &Path| DirBuilder::new().recursive(true).mode(0o700).create(dir);
     make(into)?;
@@ -131,14 +131,14 @@ fn copy(from: &Path, into: &Path) -> io::Result<()> {
     File::open(into)?.sync_all()
 }
 
-/// Writes a file that is not there yet, for its owner only; it is on the disk when this returns.
+/// Writes a new file, readable by its owner only; it is on the disk when this returns.
 fn write_new(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
     out.write_all(bytes)?;
     out.sync_all()
 }
 
-/// Deletes a file or a folder, and never what a link points to.
+/// Deletes a file or a folder, but never the target of a link.
 fn discard(path: &Path) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
         Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -185,7 +185,7 @@ mod tests {
             let edition = digest(scene.path());
             shelf.keep_scene(scene.path(), &edition).expect("our own folder");
             editions.insert(0, edition);
-            // Their order is by their times.
+            // Editions are ordered by their modification times.
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         let kept = shelf.scenes();

@@ -1,15 +1,15 @@
-//! Steps of virtual time: they share a process, and one that failed is run again while nothing else runs in it. A busy
-//! machine makes steps late; it must not make them wrong.
+//! Steps of virtual time: they share a process, and a failed step is run again while nothing else runs in it. A busy machine
+//! may make steps late, but must not make them wrong.
 
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-/// The last resort: longest time on the wall that one step of virtual time is waited for.
+/// Longest wall-clock time to wait for one step of virtual time, as a last resort.
 pub const WALL: Duration = Duration::from_secs(60);
-/// A step that failed is run so many times more, alone, before its failure counts.
+/// Number of times that a failed step is run again, alone, before its failure counts.
 pub const AGAIN: usize = 2;
 
-/// Read while a step runs beside others, written while one runs alone.
+/// Read-locked while a step runs beside others, write-locked while one runs alone.
 static RUNNING: RwLock<()> = RwLock::new(());
 
 /// Runs a step beside the others of this process. A step must not start another one.
@@ -24,7 +24,7 @@ pub fn alone<T>(step: impl FnOnce() -> T) -> T {
     step()
 }
 
-/// Runs a step beside others. If it fails, it is run again, alone, [`AGAIN`] times at most; its last failure counts.
+/// Runs a step beside others. If it fails, it is run again, alone, at most [`AGAIN`] times; its last failure counts.
 pub fn insist<T, E>(mut step: impl FnMut() -> Result<T, E>) -> Result<T, E> {
     let first = beside(&mut step);
     (0..AGAIN).fold(first, |result, _| result.or_else(|_| alone(&mut step)))

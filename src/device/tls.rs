@@ -180,8 +180,8 @@ pub fn server_for(key: &SiteKey, whom: Whom, alpn: &[u8]) -> Result<quinn::Serve
     tls.session_storage = Arc::new(NoServerSessionStorage {});
     let tls = QuicServerConfig::try_from(tls).map_err(|why| Error::General(why.to_string()))?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
-    // Handshakes under way are few: there is one twin. What waits here is what a socket gives at once in a flood, since
-    // each is answered before the next turn.
+    // Few handshakes are in progress, since there is one twin. This queue holds the packets that a socket delivers at once in a
+    // flood, since each is answered before the next turn.
     config.max_incoming(256).incoming_buffer_size(16 << 10).incoming_buffer_size_total(256 << 10);
     Ok(config)
 }

@@ -1,16 +1,16 @@
-//! How much of something bounded each network holds, so that nobody takes all of it.
+//! Shares of a bounded resource by network, so that no network takes all of it.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::collections::HashMap;
 
-/// A wide network may hold so many times as much as a narrow one.
+/// Ratio of the limit of a wide network to that of a narrow one.
 const WIDE: usize = 8;
 
-/// A network: its first address, and how many of its bits are the same in all of it.
+/// A network: its first address, and the length of its prefix in bits.
 pub(super) type Network = (IpAddr, u8);
 
-/// The narrow and the wide network of an address: itself and its /24, or of IPv6 its /64 and its /48, all of which one
-/// customer has.
+/// Returns the narrow and the wide network of an address: for IPv4 itself and its /24, for IPv6 its /64 and its /48, which one
+/// customer holds as a whole.
 pub(super) fn networks(ip: IpAddr) -> [Network; 2] {
     match ip.to_canonical() {
         IpAddr::V4(ip) => {
@@ -22,7 +22,7 @@ pub(super) fn networks(ip: IpAddr) -> [Network; 2] {
     }
 }
 
-/// What each network holds.
+/// Amounts that each network holds.
 #[derive(Debug)]
 pub(super) struct Shares {
     most: [usize; 2],
@@ -30,17 +30,17 @@ pub(super) struct Shares {
 }
 
 impl Shares {
-    /// A narrow network may hold `each`.
+    /// Returns empty shares, with a limit of `each` for a narrow network.
     pub fn new(each: usize) -> Self {
         Self { most: [each, each.saturating_mul(WIDE)], held: HashMap::new() }
     }
 
-    /// The network of `ip` that may hold no more, if there is one.
+    /// Returns the network of `ip` that has reached its limit, if there is one.
     pub fn exhausted(&self, ip: IpAddr) -> Option<Network> {
         networks(ip).into_iter().zip(self.most).find(|(network, most)| self.of(network) >= *most).map(|full| full.0)
     }
 
-    /// What the narrow network of `ip` holds.
+    /// Returns the amount that the narrow network of `ip` holds.
     pub fn held(&self, ip: IpAddr) -> usize {
         self.of(&networks(ip)[0])
     }
@@ -49,14 +49,14 @@ impl Shares {
         self.held.get(network).copied().unwrap_or_default()
     }
 
-    /// One more is held from `ip`.
+    /// Adds one to the amount held from `ip`.
     pub fn take(&mut self, ip: IpAddr) {
         for network in networks(ip) {
             *self.held.entry(network).or_default() += 1;
         }
     }
 
-    /// One less is held from `ip`.
+    /// Subtracts one from the amount held from `ip`.
     pub fn free(&mut self, ip: IpAddr) {
         for network in networks(ip) {
             if let Some(held) = self.held.get_mut(&network) {

@@ -79,7 +79,7 @@ pub enum Output {
     },
     /// Something happened there.
     Happened {
-        /// Its number at the twin; that of a touch which ends for another one's sake is the other one's.
+        /// Its number at the twin; a touch that ends to make room for another has the number of the other.
         number: u64,
         /// When it was made, by our clock.
         made: Duration,

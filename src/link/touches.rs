@@ -1,7 +1,7 @@
-//! Touches of the twin that are held, and how many it may begin.
+//! Touches that are held at the twin, and a limit on how many it may begin.
 //!
-//! A scene sees each of them in each frame, so there are as many as presence has at most. Where one more begins, the oldest
-//! ends. A twin whose touches begin faster than any crowd's is hostile: it is dropped before a scene pays for it.
+//! A scene sees each of them in each frame, so there are at most as many as presence allows. When one more begins, the oldest
+//! ends. A twin whose touches begin faster than any crowd's is hostile: it is dropped before it slows a scene down.
 
 use super::frame::{Event, Happening};
 use super::session::Link;
@@ -11,15 +11,15 @@ use crate::presence::{TOUCHES_MAX, Touch};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Touches that may begin a second, and at once: ten hands of five fingers that drum as fast as hands can, and all that such
-/// a crowd does while the link is away and events are kept.
+/// Most touches that begin, per second and in a burst: ten hands of five fingers that drum as fast as hands can, and all
+/// that such a crowd does while the link is down and events are kept.
 const BEGIN: (f64, f64) = (200.0, 512.0);
 const TOO_MANY: &str = "more touches than any crowd makes";
 
-/// What is held at the twin.
+/// Touches that are held at the twin.
 #[derive(Debug)]
 pub(super) struct Held {
-    /// From the oldest to the newest.
+    /// Touches from the oldest to the newest.
     touches: VecDeque<Touch>,
     allowed: Allowance,
 }
@@ -31,20 +31,20 @@ impl Default for Held {
 }
 
 impl Held {
-    /// The twin is gone, and its touches with it.
+    /// Clears all touches, since the twin is gone.
     pub fn clear(&mut self) {
         self.touches.clear();
     }
 
-    /// Takes one out.
+    /// Removes a touch, and returns it.
     fn end(&mut self, id: u32) -> Option<Touch> {
         let index = self.touches.iter().position(|touch| touch.id == id)?;
         self.touches.remove(index)
     }
 
-    /// One begins. The one that ends for it, if there are too many.
+    /// Begins a touch. Returns the one that ends to make room for it, if there are too many.
     fn begin(&mut self, touch: Touch) -> Option<Touch> {
-        // One that begins again is the same one.
+        // A touch that begins again is the same touch.
         self.end(touch.id);
         let oldest = if self.touches.len() >= TOUCHES_MAX { self.touches.pop_front() } else { None };
         self.touches.push_back(touch);
@@ -53,7 +53,7 @@ impl Held {
 }
 
 impl Link {
-    /// One of the twin's events, in its turn.
+    /// Applies one of the twin's events, in order.
     pub(super) fn take_event(&mut self, now: Duration, event: Event, apart: bool) {
         let Some(twin) = self.twin.as_ref().filter(|_| !apart) else { return };
         let (number, made) = (event.number, twin.clock.here(now, event.made));
@@ -68,7 +68,7 @@ impl Link {
                     self.outputs.push_back(Output::Happened { number, made, what: Happening::Up(oldest) });
                 }
             }
-            // One that has ended already, or began before the link was lost, is an end all the same.
+            // An `Up` still counts as an end if its touch has ended already, or began before the link was lost.
             Happening::Up(touch) => {
                 if self.held.end(touch.id).is_none() && !self.held.allowed.take(now, 1.0) {
                     return self.part(now, Parted::Hostile(TOO_MANY.into()));

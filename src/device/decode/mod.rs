@@ -1,5 +1,5 @@
-//! Sounds and images of a scene as arrays. Their bytes are a stranger's, so a process that can reach nothing reads them; what it
-//! answers is looked through as well.
+//! Sounds and images of a scene as arrays. Their bytes come from strangers, so a process without access to anything decodes them;
+//! its answers are checked as well.
 
 mod process;
 mod serve;
@@ -19,43 +19,43 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use talk::{Ask, Kind};
 
-/// A file may take this much of the processor, and of the clock on the wall.
+/// Most CPU time, and most wall-clock time, for one file.
 const DEADLINE: Deadline = [Duration::from_secs(10), Duration::from_secs(60)];
 
-/// Reads folders whole, and starts a process when a sound or an image in them is another one than before.
+/// Reads folders whole, and starts a process when a sound or an image in them has changed.
 #[derive(Debug)]
 pub struct Decoder {
     command: SceneCommand,
     deadline: Deadline,
-    /// Files as they were, and what was in them.
+    /// Stamps of the files, and their contents at that time.
     stamps: HashMap<String, (Stamp, Contents)>,
     known: HashMap<Contents, Known>,
 }
 
-/// What a file holds: its ending, and the SHA-256 of its bytes.
+/// Contents of a file: its extension, and the SHA-256 of its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Contents {
     ending: String,
     hash: [u8; 32],
 }
 
-/// What became of a file. Arrays are kept by the editions that hold them.
+/// Result of decoding a file. Arrays are kept alive by the editions that hold them.
 #[derive(Debug)]
 enum Known {
     Image([u32; 2], Weak<Vec<u8>>),
     Sound(Weak<Sample>),
-    /// More than so much.
+    /// Larger than this bound.
     TooLarge(usize),
     Wrong(Failure),
 }
 
 impl Decoder {
-    /// A decoder that runs `command` when there is something to decode.
+    /// Returns a decoder that runs `command` when there is something to decode.
     pub fn new(command: SceneCommand) -> Self {
         Self { command, deadline: DEADLINE, stamps: HashMap::new(), known: HashMap::new() }
     }
 
-    /// Gives a file so much of the processor, and of the clock on the wall.
+    /// Limits the CPU time and the wall-clock time for one file.
     #[must_use]
     pub fn within(self, processor: Duration, wall: Duration) -> Self {
         Self { deadline: [processor, wall], ..self }
@@ -72,7 +72,7 @@ impl Decoder {
         Ok(edition)
     }
 
-    /// What a file with these contents is, if that is known for a bound of `most`.
+    /// Returns the result for a file with these contents, if it is known for a bound of `most`.
     fn known(&self, contents: &Contents, most: usize) -> Option<Result<Array, Failure>> {
         match self.known.get(contents)? {
             Known::Image(size, pixels) => Some(Ok(Array::Image(*size, pixels.upgrade()?))),
@@ -128,7 +128,7 @@ impl Turn<'_> {
             Err(Failure::TooLarge) => Known::TooLarge(most),
             Err(why) => Known::Wrong(why.clone()),
         };
-        // One that has ended, hangs or lies decodes nothing more: the next file gets another.
+        // A process that has ended, hangs or lies decodes nothing more; the next file gets another one.
         if !matches!(found, Err(Failure::Ended | Failure::Hung(_) | Failure::Lied)) {
             self.process = Some(process);
         }

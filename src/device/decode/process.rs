@@ -1,4 +1,4 @@
-//! The process that decodes, as the show sees it: started, asked, watched, ended.
+//! The decoding process, as the show sees it: started, given files, watched, ended.
 
 use super::talk::{Answer, Ask, FRAME, Hello, Kind};
 use crate::device::clock::{monotonic, process_cpu_of};
@@ -12,14 +12,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-/// How often a process that is at work is looked at.
+/// Interval at which a working process is checked.
 const WATCH: Duration = Duration::from_millis(5);
-/// Longest reason that it gives, in letters.
+/// Longest reason that the process may give, in characters.
 const REASON_MAX: usize = 160;
-/// No sample is louder; 1 is full scale.
+/// Loudest sample; 1 is full scale.
 const LOUDEST: f32 = 8.0;
 
-/// What it may take for one file: of the processor, and of the clock on the wall.
+/// Most CPU time, and most wall-clock time, for one file.
 pub(super) type Deadline = [Duration; 2];
 
 /// A file, decoded.
@@ -30,7 +30,7 @@ pub(super) enum Array {
 }
 
 impl Array {
-    /// What of it is bounded: pixels of an image, bytes of a sound. None if it is not of that kind.
+    /// Returns the size that is bounded: pixels of an image, bytes of a sound. None if it is not of that kind.
     pub fn size(&self, kind: Kind) -> Option<usize> {
         match (self, kind) {
             (Self::Image(_, pixels), Kind::Image) => Some(pixels.len() / 4),
@@ -40,26 +40,26 @@ impl Array {
     }
 }
 
-/// Why there is no array.
+/// Reason why there is no array.
 #[derive(Debug, Clone)]
 pub(super) enum Failure {
-    /// It has more than it may have.
+    /// Larger than allowed.
     TooLarge,
-    /// It cannot be decoded, and why.
+    /// Cannot be decoded; the reason.
     Wrong(String),
     /// The process ended.
     Ended,
-    /// The process did not answer for so long.
+    /// The process did not answer for this long.
     Hung(Duration),
-    /// What the process said cannot be.
+    /// The process gave an impossible answer.
     Lied,
-    /// There is no process, and why.
+    /// There is no process; the reason.
     Absent(String),
-    /// The process may read nothing, for it is not jailed: what is missing.
+    /// The process may read nothing, because it is not jailed; the missing parts.
     Unjailed(String),
 }
 
-/// What the process says.
+/// Message from the process.
 enum Told {
     Hello(Hello),
     Array(Array),
@@ -69,14 +69,14 @@ enum Told {
 /// A process that waits for files.
 pub(super) struct Process {
     child: Child,
-    /// To the thread that writes: a process that does not read must not hold up the one that watches it.
+    /// Channel to the thread that writes: a process that does not read must not block the thread that watches it.
     asks: SyncSender<(Ask, Vec<u8>)>,
     told: Receiver<io::Result<Told>>,
     deadline: Deadline,
 }
 
 impl Process {
-    /// Starts it, and waits until it is ready.
+    /// Starts the process, and waits until it is ready.
     pub fn start(command: &SceneCommand, deadline: Deadline) -> Result<Self, Failure> {
         let mut process = Self::spawn(command, deadline).map_err(|why| Failure::Absent(why.to_string()))?;
         match process.wait()? {
@@ -94,14 +94,14 @@ impl Process {
             return Err(io::Error::other("it has no pipes"));
         };
         let ((asks, asked), (tell, told)) = (sync_channel(1), sync_channel(1));
-        // From here on the process ends with this, whatever fails.
+        // From here on the process ends when this is dropped, whatever fails.
         let process = Self { child, asks, told, deadline };
         std::thread::Builder::new().name("decode in".into()).spawn(move || feed(input, &asked))?;
         std::thread::Builder::new().name("decode out".into()).spawn(move || listen(output, &tell))?;
         Ok(process)
     }
 
-    /// Has a file decoded.
+    /// Has the process decode a file.
     pub fn decode(&mut self, ask: Ask, bytes: Vec<u8>) -> Result<Array, Failure> {
         let (kind, most) = (ask.kind, ask.most);
         self.asks.send((ask, bytes)).map_err(|_| Failure::Ended)?;
@@ -136,7 +136,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself, which is just as well.
+        // Fails only if the process has already ended, which does no harm.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -163,7 +163,7 @@ fn listen(output: ChildStdout, tell: &SyncSender<io::Result<Told>>) {
     }
 }
 
-/// One answer. Nothing is allocated for one that says that it is larger than anything that is asked for.
+/// Receives one answer. Allocates nothing for one that claims to be larger than any request allows.
 fn receive(output: &mut impl Read) -> io::Result<Told> {
     let told = match read(output)? {
         Answer::Image(size) => {
@@ -183,7 +183,7 @@ fn receive(output: &mut impl Read) -> io::Result<Told> {
             output.read_exact(&mut bytes)?;
             let value = |bytes: [u8; 4]| {
                 let value = f32::from_le_bytes(bytes);
-                // Mixed with others, one number that is none would silence them all.
+                // A single NaN or infinity, mixed with other samples, would silence them all.
                 if value.is_finite() { value.clamp(-LOUDEST, LOUDEST) } else { 0.0 }
             };
             let frame = |[a, b, c, d, e, f, g, h]: [u8; FRAME]| [value([a, b, c, d]), value([e, f, g, h])];
@@ -196,7 +196,7 @@ fn receive(output: &mut impl Read) -> io::Result<Told> {
     Ok(told)
 }
 
-/// What a process says of itself, as it can be printed.
+/// Returns a message of the process in printable form.
 fn plain(said: &str) -> String {
     escape::plain(said).chars().take(REASON_MAX).collect()
 }

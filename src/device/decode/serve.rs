@@ -1,4 +1,4 @@
-//! The process that decodes: everything that reads the formats of images and sounds runs here, and here alone.
+//! The decoding process: all code that parses image and sound formats runs here, and only here.
 
 use super::talk::{Answer, Ask, FRAME, Hello, Kind};
 use crate::device::jail::Walls;
@@ -8,7 +8,7 @@ use image::{ImageReader, Limits};
 use rodio::Source;
 use std::io::{self, Cursor, Read, Write};
 
-/// Decodes what is asked for until nobody asks any more. Behind walls that do not all hold it decodes only if it may.
+/// Decodes files until there are no more requests. If not all walls hold, it decodes only if `unjailed` is true.
 pub fn serve(walls: &Walls, unjailed: bool, input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     write(output, &Hello { unjailed: walls.missing() })?;
     if !walls.hold() && !unjailed {
@@ -20,7 +20,7 @@ pub fn serve(walls: &Walls, unjailed: bool, input: &mut impl Read, output: &mut 
         }
         let mut bytes = vec![0; ask.bytes as usize];
         input.read_exact(&mut bytes)?;
-        // Decoders believe what a header says of itself, and some panic then.
+        // Decoders trust the sizes in a header, and some panic as a result.
         let decoded = std::panic::catch_unwind(|| decode(&ask, bytes));
         match decoded.unwrap_or_else(|_| Err(Refused::Wrong("it is damaged".into()))) {
             Ok(Decoded::Image(size, pixels)) => {
@@ -63,7 +63,7 @@ fn decode(ask: &Ask, bytes: Vec<u8>) -> Result<Decoded, Refused> {
     }
 }
 
-/// An image of at most so many pixels, its colours multiplied by their alpha.
+/// Decodes an image of at most `most` pixels, with its colours multiplied by their alpha.
 fn image(bytes: Vec<u8>, most: u64) -> Result<([u32; 2], Vec<u8>), Refused> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(wrong)?;
     let mut limits = Limits::default();
@@ -85,7 +85,7 @@ fn image(bytes: Vec<u8>, most: u64) -> Result<([u32; 2], Vec<u8>), Refused> {
     Ok((size, pixels))
 }
 
-/// A sound that takes at most so many bytes, in two channels.
+/// Decodes a sound of at most `most` bytes into two channels.
 fn sound(bytes: Vec<u8>, ending: &str, most: u64) -> Result<(u32, Vec<Frame>), Refused> {
     let length = bytes.len() as u64;
     let builder = rodio::Decoder::builder().with_data(Cursor::new(bytes)).with_byte_len(length).with_hint(ending);

@@ -1,16 +1,16 @@
-//! What is said between a show and the process that decodes for it: messages as scenes have them, each followed by bytes.
+//! Protocol between a show and the process that decodes for it: messages as for scenes, each followed by bytes.
 
 use crate::mix::Frame;
 use serde::{Deserialize, Serialize};
 
-/// Longest file of an image, in bytes.
+/// Longest image file, in bytes.
 const IMAGE_MAX: u64 = 64 << 20;
-/// Longest file of a sound, in bytes.
+/// Longest sound file, in bytes.
 const SOUND_MAX: u64 = 16 << 20;
-/// Bytes of a frame of sound, on the pipe: two numbers of 32 bits, the lowest byte first.
+/// Bytes of a frame of sound on the pipe: two 32-bit floats, little-endian.
 pub(super) const FRAME: usize = size_of::<Frame>();
 
-/// A sort of file.
+/// Kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Kind {
     Image,
@@ -18,7 +18,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// How long its file may be, in bytes.
+    /// Returns the longest file of this kind, in bytes.
     pub fn bytes_max(self) -> u64 {
         match self {
             Self::Image => IMAGE_MAX,
@@ -27,34 +27,34 @@ impl Kind {
     }
 }
 
-/// The first message of the process.
+/// First message of the process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Hello {
-    /// What its jail lacks, for people; none if it is whole.
+    /// Missing parts of its jail, for people to read; none if it is complete.
     pub unjailed: Option<String>,
 }
 
-/// A file is to be decoded; its bytes follow.
+/// Request to decode a file; its bytes follow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Ask {
     pub kind: Kind,
-    /// The ending of its name, in lower case.
+    /// Extension of its name, in lower case.
     pub ending: String,
-    /// Most pixels of an image, or bytes of a sound in memory.
+    /// Most pixels of an image, or most bytes of a sound in memory.
     pub most: u64,
-    /// How many bytes follow.
+    /// Number of bytes that follow.
     pub bytes: u64,
 }
 
-/// What was decoded.
+/// Result of decoding.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Answer {
-    /// An image of this width and height; four bytes a pixel follow.
+    /// An image of this width and height; four bytes per pixel follow.
     Image([u32; 2]),
     /// A sound; its frames follow.
     Sound { rate: u32, frames: u64 },
-    /// It has more than was asked for at most.
+    /// Larger than the request allows.
     TooLarge,
-    /// It cannot be decoded, and why.
+    /// Cannot be decoded; the reason.
     Wrong(String),
 }

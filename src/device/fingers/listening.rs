@@ -63,7 +63,7 @@ pub trait Packets: Send + 'static {
     fn idle(&mut self, now: Duration, words: &mut Vec<Word>);
     /// What was not taken so far.
     fn refused(&self) -> Refused;
-    /// Returns new lines for the log: which packets were not taken, from where and why.
+    /// Returns new lines for the log: the packets that were refused, with their sender and the reason.
     fn notes(&mut self) -> Vec<String>;
 }
 

@@ -1,7 +1,7 @@
 //! Touches over Open Sound Control, from machines that the manifest names.
 //!
-//! `/moongate/touch/down`, `…/move` and `…/up` with an id and x and y as fractions of the canvas; for `up` the id is enough.
-//! A finger that rests says `move` again now and then: after 10 s of silence its touch is ended.
+//! `/moongate/touch/down`, `…/move` and `…/up` take an id, and x and y as fractions of the canvas; for `up` the id is enough.
+//! A finger that rests repeats `move` now and then: its touch ends after 10 s of silence.
 
 use super::listening::Packets;
 use super::packet::{Limit, Notes, Refused, decode, number, types, whole};
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Most messages that are taken in a second, from all senders together.
 pub const MESSAGES_A_SECOND: usize = 2_000;
 
-/// Most fingers whose last position is known.
+/// Most fingers whose last position is remembered.
 const FINGERS_MAX: usize = 256;
 
 /// What OSC packets mean: a pure machine.
@@ -26,7 +26,7 @@ pub struct OscTouches {
     limit: Limit,
     refused: Refused,
     notes: Notes,
-    /// Where each finger was last, for an `up` that does not say; the one heard of longest ago is first.
+    /// Last position of each finger, for an `up` without one; the finger heard from longest ago comes first.
     last: Vec<(Contact, Point)>,
 }
 
@@ -44,7 +44,7 @@ impl OscTouches {
         }
     }
 
-    /// Returns what a message says; `Err` says what is wrong with its arguments.
+    /// Returns the word that a message stands for; `Err` describes what is wrong with its arguments.
     fn word(&mut self, device: u32, phase: Phase, message: &OscMessage) -> Result<Option<Word>, &'static str> {
         let id = whole(message.args.first()).ok_or("its first argument is not an id, a whole number")?;
         let contact = (device, u64::from(id.cast_unsigned()));
@@ -52,7 +52,7 @@ impl OscTouches {
         let at = match (phase, &message.args[1..]) {
             (Phase::Up, []) => match known {
                 Some((_, at)) => at,
-                // It lifted before, or its `down` was lost: there is nothing to end.
+                // The finger was lifted before, or its `down` was lost: there is nothing to end.
                 None => return Ok(None),
             },
             (_, [x, y, ..]) => {
@@ -171,7 +171,7 @@ mod tests {
             [(Phase::Move, [1920.0, 540.0])]
         );
         assert_eq!(phone.says("up", vec![id.clone()]), [(Phase::Up, [1920.0, 540.0])]);
-        // It has lifted already, and that is not a mistake.
+        // A finger that was lifted before is not a mistake.
         assert_eq!(phone.says("up", vec![id.clone()]), []);
         assert_eq!(phone.touches.refused(), Refused::default());
         assert_eq!(phone.says("down", vec![OscType::Float(3.5), half.clone(), half]), []);

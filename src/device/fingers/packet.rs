@@ -14,9 +14,9 @@ pub const DEPTH_MAX: usize = 8;
 pub const MESSAGES_MAX: usize = 2_048;
 /// Most arguments of one message.
 const ARGUMENTS_MAX: usize = 1_024;
-/// Most types of a message that are named in the log.
+/// Most types of a message that appear in the log.
 const TYPES_MAX: usize = 16;
-/// Most lines that a source writes to the log about packets that were not taken.
+/// Most lines that a source writes to the log about refused packets.
 const NOTES_MAX: usize = 16;
 /// How a bundle begins; eight bytes of time follow.
 const BUNDLE: &[u8] = b"#bundle\0";
@@ -97,7 +97,7 @@ pub(super) fn number(argument: Option<&OscType>) -> Option<f32> {
     number.is_finite().then_some(number)
 }
 
-/// Returns a whole number of 32 bits. Many programs, TouchOSC and most patches among them, send all numbers as floats.
+/// Returns a 32-bit integer. Many programs, TouchOSC and most patches among them, send all numbers as floats.
 pub(super) fn whole(argument: Option<&OscType>) -> Option<i32> {
     let whole = |number: f64| (number.fract() == 0.0 && number.abs() < f64::from(i32::MAX)).then_some(number as i32);
     match argument? {
@@ -131,7 +131,7 @@ pub(super) fn types(message: &OscMessage) -> String {
     std::iter::once(',').chain(message.args.iter().take(TYPES_MAX).map(letter)).collect()
 }
 
-/// Lines for the log about packets that were not taken: each once, and no more than a few.
+/// Lines for the log about refused packets: each once, up to a limit.
 #[derive(Debug, Default)]
 pub struct Notes {
     told: Vec<String>,
@@ -139,7 +139,7 @@ pub struct Notes {
 }
 
 impl Notes {
-    /// Notes a line, unless it was noted before or there are many already.
+    /// Notes a line, unless it was noted before or the limit is reached.
     pub fn add(&mut self, line: String) {
         if self.told.len() < NOTES_MAX && !self.told.contains(&line) {
             self.told.push(line.clone());
@@ -147,7 +147,7 @@ impl Notes {
         }
     }
 
-    /// Returns the lines that were noted since the last call.
+    /// Returns the lines noted since the last call.
     pub fn take(&mut self) -> Vec<String> {
         std::mem::take(&mut self.new)
     }

@@ -90,8 +90,8 @@ struct Set {
 }
 
 impl Tuio {
-    /// Takes fingers of `surface` from `allow` only, or from this machine only if that is empty. Each sender is a device,
-    /// counted from `device`.
+    /// Takes fingers of `surface` from `allow` only, or from this machine only if `allow` is empty. Each sender is a device,
+    /// numbered from `device`.
     pub fn new(device: u32, surface: Surface, allow: Vec<IpAddr>) -> Self {
         let sources = std::array::from_fn(|_| None);
         let (limit, refused, notes) = (Limit::new(PACKETS_A_SECOND), Refused::default(), Notes::default());
@@ -220,7 +220,7 @@ fn frames(messages: &[OscMessage]) -> Result<Vec<Frame>, Malformed> {
     Ok(frames)
 }
 
-/// Whether a message can be read on its own.
+/// Parses a single message on its own.
 fn frames_of(message: &OscMessage) -> Result<Vec<Frame>, Malformed> {
     frames(std::slice::from_ref(message))
 }

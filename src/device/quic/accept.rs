@@ -38,7 +38,7 @@ pub(super) async fn accept(endpoint: Endpoint, incoming: mpsc::Sender<Incoming>,
         let pass = match door.answer(monotonic(), from, proved, known.has(from)) {
             Answer::Begin(pass) => pass,
             Answer::Prove => {
-                // It can be asked, since it has not proved it.
+                // Cannot fail, since the address is not validated yet.
                 let _ = arriving.retry();
                 continue;
             }

@@ -1,5 +1,5 @@
-//! Who may begin a handshake. Each costs the thread that carries the link half a millisecond, so an address proves itself
-//! first, every network has its share, and where the twin is known to be it never waits behind strangers.
+//! Admission of handshakes. Each costs the link thread half a millisecond, so an address must prove itself first, every
+//! network has its share, and the twin never waits behind strangers at an address where it is known to be.
 
 use crate::allowance::Allowance;
 use std::collections::HashMap;
@@ -7,48 +7,48 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Handshakes at once.
+/// Most handshakes at once.
 const HANDSHAKES_MAX: usize = 8;
-/// And those of strangers, so that some are left for the twin.
+/// Most handshakes of strangers at once, so that some are left for the twin.
 const STRANGERS_MAX: usize = 6;
-/// And of one network.
+/// Most handshakes of one network at once.
 const EACH_MAX: usize = 2;
-/// Handshakes of strangers a second, and at once.
+/// Most handshakes of strangers: per second, and in a burst.
 const STRANGERS: (f64, f64) = (20.0, 16.0);
-/// And of one network.
+/// Most handshakes of one network: per second, and in a burst.
 const EACH: (f64, f64) = (4.0, 8.0);
-/// Strangers that are asked to prove their address, a second and at once. It costs no memory, and less than a handshake.
+/// Most strangers asked to prove their address: per second, and in a burst. It costs no memory, and less than a handshake.
 const ASKED: (f64, f64) = (4_000.0, 500.0);
-/// Networks whose share is remembered; one that has not come for seconds has all of it again.
+/// Most networks whose share is remembered; a network that stays away for some seconds has its whole share again.
 const NETWORKS_MAX: usize = 1_024;
 
-/// What becomes of a first packet.
+/// Decision about a first packet.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// The handshake may begin; it lasts until this is dropped.
     Begin(Pass),
-    /// The address is to prove itself: anyone can write any sender on a packet.
+    /// The address must prove itself, because anyone can forge the sender of a packet.
     Prove,
-    /// Nothing.
+    /// The packet is ignored.
     Ignore,
 }
 
-/// Clones watch the same door.
+/// Door for incoming handshakes. All clones share one state.
 #[derive(Debug, Clone)]
 pub(super) struct Door(Arc<Mutex<Inside>>);
 
 #[derive(Debug)]
 struct Inside {
-    /// Handshakes under way by network.
+    /// Number of handshakes in progress, by network.
     under_way: HashMap<IpAddr, usize>,
-    /// Those of them that are of strangers.
+    /// Number of handshakes in progress with strangers.
     strangers: usize,
     allowance: Allowance,
     shares: HashMap<IpAddr, Allowance>,
     asked: Allowance,
 }
 
-/// A handshake under way.
+/// A handshake in progress.
 #[derive(Debug)]
 pub(super) struct Pass {
     door: Door,
@@ -69,7 +69,7 @@ impl Default for Door {
 }
 
 impl Door {
-    /// Someone comes from an address, which QUIC has proved or has not; `known` where the twin is known to be there.
+    /// Decides about a packet from an address that QUIC has `proved` or not; `known` if the twin is known to be there.
     pub fn answer(&self, now: Duration, from: IpAddr, proved: bool, known: bool) -> Answer {
         let network = network(from);
         let mut inside = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,7 +88,7 @@ impl Door {
         if here >= EACH_MAX || all >= HANDSHAKES_MAX || (!known && inside.strangers >= STRANGERS_MAX) {
             return Answer::Ignore;
         }
-        // Its network's share first: one that has none left takes nothing from the others.
+        // The network's share comes first: a network that has used its share up takes nothing from the others.
         let allowed = known || (inside.share(now, network).take(now, 1.0) && inside.allowance.take(now, 1.0));
         if !allowed {
             return Answer::Ignore;
@@ -100,14 +100,14 @@ impl Door {
 }
 
 impl Inside {
-    /// What a network may still begin.
+    /// Returns the allowance of a network for new handshakes.
     fn share(&mut self, now: Duration, network: IpAddr) -> &mut Allowance {
         if self.shares.len() >= NETWORKS_MAX && !self.shares.contains_key(&network) {
             self.shares.retain(|_, share| {
                 share.fill(now);
                 share.left() < EACH.1
             });
-            // More networks than can be remembered. `STRANGERS` bounds them all together.
+            // There are too many networks to remember. `STRANGERS` limits them all together.
             if self.shares.len() >= NETWORKS_MAX {
                 self.shares.clear();
             }
@@ -129,7 +129,7 @@ impl Drop for Pass {
     }
 }
 
-/// Whoever has one address of IPv6 has all of its network.
+/// Returns the network of an address: one customer of IPv6 has the whole /64.
 fn network(from: IpAddr) -> IpAddr {
     match from.to_canonical() {
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
@@ -155,13 +155,13 @@ mod tests {
     fn a_flood_from_addresses_that_prove_nothing_keeps_nobody_out() {
         let door = Door::default();
         let mut let_in = 0;
-        // Ten thousand a second, for ten seconds; among them a twin at a new address, which proves it, twice a second.
+        // Ten thousand packets a second for ten seconds; among them, twice a second, a twin that proves its new address.
         for packet in 0..100_000_u32 {
             let now = Duration::from_micros(1_000_000 + u64::from(packet) * 100);
             let answer = door.answer(now, stranger(packet), false, false);
             assert!(!begins(&answer));
             if packet % 5_000 == 0 {
-                // It says so again when it is not heard.
+                // Retransmits until it gets an answer.
                 let asked = (0..100).any(|again| {
                     let now = now + Duration::from_millis(again);
                     matches!(door.answer(now, TWIN, false, false), Answer::Prove)

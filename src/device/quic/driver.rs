@@ -87,11 +87,11 @@ pub(super) struct Driver {
     refused: bool,
     shunned: Shunned,
     traffic: Traffic,
-    /// Bytes that came through relays, on connections that are over.
+    /// Bytes that came through relays on connections that are now closed.
     brought: u64,
-    /// Who is here, as it was told last.
+    /// People who are here, as last reported.
     here: Presence,
-    /// What might leave at the last turn.
+    /// Data that was allowed to leave at the last turn.
     outgoing: Outgoing,
     opened: u64,
     random: fastrand::Rng,
@@ -246,7 +246,7 @@ impl Driver {
         }
         self.link.handle_sharing(now, openness == Openness::Open);
         if changed || told.is_some() {
-            // Also when the frame loop stands still and tells nothing: who may not be seen any more is not.
+            // Needed even if the frame loop has stalled and reports nothing: people who may no longer be seen must disappear.
             self.here = told.unwrap_or_else(|| std::mem::take(&mut self.here));
             self.link.handle_presence(now, outgoing.presence(self.here.clone()));
             self.link.handle_timeout(now);
@@ -283,7 +283,7 @@ impl Driver {
         }
     }
 
-    /// Whether the operator has introduced another site, or forgotten one.
+    /// Checks if the operator has introduced another site, or forgotten one.
     fn look(&mut self, now: Duration) {
         match self.folder.as_mut().and_then(|folder| folder.look(now)) {
             Some(Ok(twins)) => {
@@ -522,7 +522,7 @@ fn is_refusal(why: Option<ConnectionError>) -> bool {
     is_alert(&why) && u64::from(why.error_code) & 0xff != u64::from(NO_APPLICATION_PROTOCOL)
 }
 
-/// Whether it is TLS that was not satisfied (RFC 9001, §4.8), and not a server that has too much to do.
+/// Returns true if TLS rejected the connection (RFC 9001, §4.8), and false if the server was too busy.
 pub(super) fn is_alert(why: &ConnectionClose) -> bool {
     (0x100..0x200).contains(&u64::from(why.error_code))
 }

@@ -1,8 +1,8 @@
-//! What leaves for an address that has not answered. QUIC says its first words again and again, 1,200 bytes each time, to
-//! whatever address it was given; this lets few of them through.
+//! Gate for datagrams to an address that has not answered. QUIC retransmits its first packets again and again, 1,200 bytes each
+//! time, to whatever address it was given; the gate lets few of them through.
 //!
-//! An attempt is known by the random connection id that its first words carry. Whoever answers names another one, which all
-//! that follows carries: so no datagram with a forged sender opens the gate.
+//! An attempt is identified by the random connection ID in its first packets. The peer's answer names another ID, which all
+//! later packets carry, so no datagram with a forged sender opens the gate.
 
 use quinn::{ConnectionId, ConnectionIdGenerator};
 use quinn_proto::RandomConnectionIdGenerator;
@@ -10,19 +10,19 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// From one datagram of an attempt to the next: a part of what quinn waits before it says them again, two each time.
+/// Least time between two datagrams of an attempt: a fraction of quinn's retransmission timeout, which sends two each time.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Attempts that are known. Each dial of each way is one, and quinn has long given up what is older.
+/// Most attempts that are remembered. Each dial of each way is one, and quinn gave up on older ones long ago.
 const ATTEMPTS_MAX: usize = 256;
-/// Length of a connection id that nobody can guess (RFC 9000, §7.2).
+/// Length of a connection ID that nobody can guess (RFC 9000, §7.2).
 const ID: usize = 20;
 
-/// How much an address is worth before it has answered.
+/// Trust in an address before it has answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// Somebody else has named it: one datagram.
+    /// Named by a third party: one datagram.
     Named,
-    /// The operator or the twin itself has: three, since one may be lost.
+    /// Named by the operator or the twin itself: three datagrams, since one may be lost.
     Known,
 }
 
@@ -32,26 +32,26 @@ struct Attempt {
     next: Duration,
 }
 
-/// All attempts of late.
+/// Recent attempts.
 #[derive(Debug, Default)]
 pub(super) struct Gate(Mutex<Attempts>);
 
 #[derive(Debug, Default)]
 struct Attempts {
     known: HashMap<ConnectionId, Attempt>,
-    /// From the oldest to the newest.
+    /// Connection IDs, oldest first.
     order: VecDeque<ConnectionId>,
 }
 
 impl Gate {
-    /// Begins an attempt; its first words are to carry this id.
+    /// Begins an attempt, and returns the connection ID that its first packets must carry.
     pub fn attempt(&self, trust: Trust) -> ConnectionId {
         let id = RandomConnectionIdGenerator::new(ID).generate_cid();
         self.watch(id, trust);
         id
     }
 
-    /// Begins an attempt with an id of another kind.
+    /// Begins an attempt with a connection ID that was made elsewhere.
     pub fn watch(&self, id: ConnectionId, trust: Trust) {
         let left = if trust == Trust::Named { 1 } else { 3 };
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,7 +64,7 @@ impl Gate {
         all.known.insert(id, Attempt { left, next: Duration::ZERO });
     }
 
-    /// Whether a datagram may leave now; if so, it counts.
+    /// Returns true if a datagram may leave now, and counts it.
     pub fn lets(&self, now: Duration, datagram: &[u8]) -> bool {
         let Some(id) = named(datagram) else { return true };
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,7 +77,7 @@ impl Gate {
     }
 }
 
-/// The connection id to which a packet with a long header goes (RFC 9000, §17.2); those of a handshake have one.
+/// Returns the destination connection ID of a packet with a long header (RFC 9000, §17.2), as all packets of a handshake have.
 fn named(datagram: &[u8]) -> Option<&[u8]> {
     let (first, rest) = datagram.split_first()?;
     let (length, rest) = rest.get(4..)?.split_first()?;
@@ -105,7 +105,7 @@ mod tests {
         let gate = Gate::default();
         for (trust, most) in [(Trust::Named, 1), (Trust::Known, 3)] {
             let words = first_words(gate.attempt(trust));
-            // As quinn says them: two at a time, after longer and longer pauses.
+            // As quinn sends them: two at a time, after longer and longer pauses.
             let times = [0, 300, 300, 900, 900, 2_100, 2_100, 4_500];
             assert_eq!(times.iter().filter(|at| gate.lets(ms(**at), &words)).count(), most);
         }

@@ -91,7 +91,7 @@ struct Shared {
     share: Mutex<Option<(u64, Arc<str>)>>,
     /// How open the site is; the newest is kept here for the link thread.
     openness: Mutex<Openness>,
-    /// Until when the picture that was shown last counts as in view, monotonic; none where nobody watches that.
+    /// Time until which the last picture shown counts as in view, monotonic; none if nobody keeps track of that.
     in_view_until: Mutex<Option<Duration>>,
     turns: AtomicU64,
     /// The link is to end.
@@ -233,13 +233,13 @@ impl LinkSender {
         self.shared.openness()
     }
 
-    /// A picture is in view until `until`, monotonic. From the first call on, the twin is told who is here only until
+    /// Sets that a picture is in view until `until`, monotonic. From the first call on, the twin is told who is here only until
     /// then, whatever the frame loop does.
     pub fn set_in_view(&self, until: Duration) {
         *self.shared.in_view_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
     }
 
-    /// Whether a picture is in view at `now`, monotonic.
+    /// Returns true if a picture is in view at `now`, monotonic.
     pub fn is_in_view(&self, now: Duration) -> bool {
         self.shared.is_in_view(now)
     }
@@ -259,7 +259,7 @@ impl LinkSender {
         *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says goodbye to the twin and ends the link, whoever still holds its thread.
+    /// Says goodbye to the twin and ends the link, even if its thread is still held elsewhere.
     pub fn end(&self) {
         self.shared.over.store(true, Ordering::Relaxed);
         self.shared.wake.notify_one();

@@ -29,9 +29,9 @@ use tokio::task::JoinSet;
 
 /// An introduction that takes longer has failed.
 const TALK: Duration = Duration::from_secs(8);
-/// Pause before an address that does not answer, or is busy, is tried again.
+/// Pause before retrying an address that does not answer, or is busy.
 const BUSY: Duration = Duration::from_millis(250);
-/// First connection ids that were used, of one ticket.
+/// Most used first connection IDs that are remembered for one ticket.
 const USED_MAX: usize = 1_024;
 /// Closes a connection on which both have pinned each other.
 const DONE: u32 = 0;
@@ -99,27 +99,27 @@ struct Expected {
     stands: Option<Stands>,
 }
 
-/// An invitation, as long as it stands.
+/// An invitation, for as long as it is valid.
 struct Stands {
     invitation: Invitation,
     /// Who has proved it first; nobody else may use it from then on.
     first: Arc<Mutex<Option<[u8; 32]>>>,
-    /// Anyone on the way can say again what was said once, so each is good once; the oldest make room.
+    /// First connection IDs already used. Each is valid once, since anyone on the path can replay it; the oldest make room.
     used: VecDeque<ConnectionId>,
 }
 
 impl Guests {
-    /// Whoever has a ticket of the site whose folder this is; nobody where it has none.
+    /// Accepts guests with a ticket of the site whose folder is in `home`; nobody without one.
     pub fn new(key: &SiteKey, home: Option<Home>) -> Self {
         let expected = home.map(|home| Expected { watch: Watch::invitation(&home.dir), home, stands: None });
         Self { key: key.clone(), expected: expected.map(|expected| Arc::new(Mutex::new(expected))) }
     }
 
-    /// What becomes of one who knocks; none if he has no ticket, or somebody has knocked like this before.
+    /// Returns how to receive a guest who knocks; none without a ticket, or if somebody has knocked with this ID before.
     pub(super) fn welcome(&self, id: &ConnectionId) -> Option<Welcome> {
         let mut expected = self.expected.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         let Expected { home, watch, stands } = &mut *expected;
-        // A ticket is good as soon as it is printed, which may be a moment ago.
+        // A ticket is valid as soon as it is printed, which may be a moment ago.
         if watch.look() {
             let invitation = Invitation::read(&home.dir);
             if stands.as_ref().map(|stands| stands.invitation) != invitation {
@@ -148,7 +148,7 @@ pub(super) struct Welcome {
 }
 
 impl Welcome {
-    /// Hears him out, and pins him if he has the ticket. Others who knock meanwhile do not wait for it.
+    /// Receives the guest's introduction, and pins the guest if it has the ticket. Others who knock meanwhile do not wait for it.
     pub async fn receive(self, arriving: quinn::Incoming) {
         let server = tls::server_for(&self.key, Whom::Anyone, PAIR_ALPN).map(|mut server| {
             server.transport_config(transport());
@@ -181,7 +181,7 @@ impl Welcome {
         let (mut to, mut from) = connection.accept_bi().await.ok()?;
         let said = from.read_to_end(INTRODUCTION_MAX).await.ok()?;
         let card = introduced(secret, Role::Accepting, &exported, &said).ok()??;
-        // From here to the pin nothing waits: one after the other.
+        // Nothing waits from here to the pin, so guests are pinned one after the other.
         if *self.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(key) != key {
             return None;
         }
@@ -313,7 +313,7 @@ pub fn accept(home: &Home, key: &SiteKey, listen: SocketAddr, ticket: &Ticket) -
     })
 }
 
-/// One address: the handshake, tried again while nobody answers, both proofs, the other site's card.
+/// Pairs with one address: the handshake, retried while nobody answers, both proofs, and the other site's card.
 async fn knock(
     (endpoint, shore): (&Endpoint, &Arc<Shore>),
     key: &SiteKey,
@@ -323,7 +323,7 @@ async fn knock(
 ) -> Result<(Connection, Card), PairError> {
     let mut client = tls::pairing_client(key, ticket.key).map_err(setup)?;
     let secret = ticket.secret;
-    // Another one each time: somebody on the way may have used the one before.
+    // A new ID for each attempt: somebody on the path may have used the previous one.
     let watched = shore.clone();
     client.initial_dst_cid_provider(Arc::new(move || {
         let id = ConnectionId::new(&secret.knock(fastrand::u64(..).to_le_bytes()));
@@ -337,7 +337,7 @@ async fn knock(
             let connecting = endpoint.connect_with(client.clone(), address, "moongate").map_err(|_| unreachable())?;
             match tokio::time::timeout(HANDSHAKE, connecting).await {
                 Ok(Ok(connection)) => return Ok(connection),
-                // Whoever answers and does not want us has no ticket like ours.
+                // A site that answers and refuses us does not have our ticket.
                 Ok(Err(ConnectionError::ConnectionClosed(why))) if is_alert(&why) => return Err(PairError::Refused),
                 Ok(Err(ConnectionError::TransportError(_))) => return Err(PairError::Refused),
                 _ => tokio::time::sleep(BUSY).await,

@@ -39,14 +39,14 @@ impl Reach {
     }
 }
 
-/// Whose word a way is.
+/// Kind of a way to the twin, by the source of its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The twin's own address, as it said when it was introduced.
+    /// The twin's own address, from its introduction.
     Own,
-    /// A relay, which carries what is said to the twin.
+    /// A relay, which forwards packets to the twin.
     Relay,
-    /// Where a relay sees the twin: if the relay lies, a stranger's address.
+    /// The address at which a relay sees the twin; if the relay lies, it is a stranger's.
     Named,
 }
 
@@ -62,7 +62,7 @@ struct Way {
     jitter: f64,
 }
 
-/// What is dialled for a relay's word alone: so few times a minute, and never more than relays have brought of the twin.
+/// Dials made on a relay's word alone: a few per minute, and never more bytes than relays have brought from the twin.
 #[derive(Debug, Default)]
 struct OnItsWord {
     dialled: VecDeque<Duration>,
@@ -71,7 +71,7 @@ struct OnItsWord {
 }
 
 impl OnItsWord {
-    /// When the next address may be dialled; none as long as nothing has been brought for it.
+    /// Returns when the next address may be dialled; none as long as nothing has been brought to pay for it.
     fn next(&self) -> Option<Duration> {
         let full = self.dialled.len() >= NAMED_MAX;
         let at = self.dialled.front().filter(|_| full).map_or(Duration::ZERO, |first| *first + NAMED_IN);
@@ -135,7 +135,7 @@ impl Ways {
         self.list.iter().any(|way| way.kind == Kind::Relay && way.address == address)
     }
 
-    /// Relays have brought so many bytes of the twin since the start.
+    /// Sets the number of bytes that relays have brought from the twin since the start.
     pub fn brought(&mut self, bytes: u64) {
         self.named.brought = self.named.brought.max(bytes);
     }
@@ -143,7 +143,7 @@ impl Ways {
     /// When a way is to be tried next; never while it is being tried, or when a better one works.
     fn due(&self, way: &Way, heard: Heard) -> Option<Duration> {
         let (longest, first) = match (heard, way.kind) {
-            // A relay that has the twin carries what is said to it. Until it has done so, nobody is dialled on its word.
+            // A relay that reaches the twin forwards packets to it. Until it has done so, nothing is dialled on its word.
             (Heard::Not, Kind::Own | Kind::Relay) => (BACKOFF[1], BACKOFF[0]),
             (Heard::Relayed, Kind::Own | Kind::Named) => (BETTER[1], BETTER[0]),
             _ => return None,
@@ -249,8 +249,8 @@ mod tests {
         assert!(ways.dial(ms(0), Heard::Not).is_empty() && !ways.is_relayed(address(9)));
     }
 
-    /// A relay that says every 100 ms that the twin is elsewhere, for an hour, while the twin is heard so: when each of the
-    /// strangers was dialled.
+    /// Returns when each stranger was dialled because of a relay that says every 100 ms, for an hour, that the twin is elsewhere,
+    /// while the twin is heard as `heard` says.
     fn lied_to(heard: Heard, brought: u64) -> Vec<Duration> {
         let (mut ways, mut random, mut dialled) = (Ways::default(), fastrand::Rng::with_seed(1), vec![]);
         for step in 0..36_000_u32 {

@@ -89,7 +89,7 @@ impl Relays {
         all.find(|(address, _)| *address == from).is_some_and(|(_, asking)| asking.handle(now, answer))
     }
 
-    /// True while the relay at this address proves that its answers are its own.
+    /// Returns true while the relay at this address proves that its answers are its own.
     pub fn proves_itself(&self, now: Duration, address: SocketAddr) -> bool {
         let mut all = self.list.iter().flat_map(|relay| &relay.asking);
         all.any(|(relay, asking)| *relay == address && asking.echoes(now))

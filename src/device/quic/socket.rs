@@ -21,7 +21,7 @@ pub struct Shore {
     inner: Arc<dyn AsyncUdpSocket>,
     relays: mpsc::Sender<FromRelay>,
     is_v6: bool,
-    /// What quinn says to addresses that have not answered goes through it.
+    /// Gate for the packets that quinn sends to addresses that have not answered.
     gate: Gate,
 }
 
@@ -32,7 +32,7 @@ impl Shore {
         Ok(Arc::new(Self { inner: TokioRuntime.wrap_udp_socket(socket)?, relays, is_v6, gate: Gate::default() }))
     }
 
-    /// Knows who is dialled.
+    /// Returns the gate, which tracks the addresses being dialled.
     pub(super) fn gate(&self) -> &Gate {
         &self.gate
     }
@@ -78,7 +78,7 @@ impl AsyncUdpSocket for Shore {
     }
 
     fn try_send(&self, transmit: &Transmit) -> io::Result<()> {
-        // What is held back is lost, as it may be on any path.
+        // A datagram that is held back is lost, as on any path.
         if self.gate.lets(monotonic(), transmit.contents) { self.inner.try_send(transmit) } else { Ok(()) }
     }
 

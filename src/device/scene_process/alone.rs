@@ -1,5 +1,5 @@
-//! A scene process without a keeper: asked and answered in turn, on the caller's thread. For previews and checks, in virtual
-//! time: the machine may be busy, and a scene is not to blame for that.
+//! A scene process without a keeper: requests and answers in turn, on the caller's thread. For previews and checks, in virtual
+//! time: the machine may be busy, and that must not count against a scene.
 
 use super::SceneCommand;
 use super::board::Shared;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub struct SceneAlone {
     running: Running,
     shared: Shared,
-    /// What its jail lacks, for people; none if it is whole.
+    /// Missing parts of its jail, for people to read; none if it is complete.
     pub unjailed: Option<String>,
 }
 
@@ -40,8 +40,8 @@ impl SceneAlone {
     /// One frame: what the scene sees, as JSON. A fault that comes in place of an answer has ended the process.
     pub fn ask(&mut self, number: u64, input: u64, json: String) -> Result<Answered, ScriptFault> {
         let shared = &self.shared;
-        // A frame that is run again would be another one, since the script has gone on: it is waited for again instead, as long
-        // and alone.
+        // The script has advanced, so running the frame again would give a different one. Instead its answer is awaited again,
+        // just as long, with nothing else running.
         let wait = |running: &mut Running| insist(|| running.answer(OVER, WALL, shared).ok_or(())).ok();
         ask(&mut self.running, &Frame { number, input, json, whole: false }, wait)
     }

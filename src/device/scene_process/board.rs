@@ -19,9 +19,9 @@ pub type Painting = (Arc<Picture>, Arc<Edition>);
 pub(super) struct Board {
     /// A frame can be asked for.
     pub free: bool,
-    /// A scene is shown: a frame that does not tell all is answered.
+    /// True if a scene is shown, so that a frame that does not tell all is answered.
     pub shown: bool,
-    /// What a scene is of that is ready and knows nothing yet.
+    /// Edition of a scene that is ready and waits for its first frame, which tells it all.
     pub begins: Option<Arc<Edition>>,
     /// The newest picture, until it is taken.
     pub painting: Option<Painting>,

@@ -36,7 +36,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// `start` is what the edition begins with; `number` is given to no other while this show runs.
+    /// Starts a process with `start`, the state that the edition begins with. `number` is unique during this show.
     pub fn start(command: &SceneCommand, start: Start, edition: Arc<Edition>, number: u64) -> std::io::Result<Self> {
         let mut child = command.spawn()?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {

@@ -1,50 +1,50 @@
-//! How a process is started that takes what strangers wrote: with pipes, and without the surroundings of whoever starts it.
+//! Command for a process that parses input from strangers: it has pipes, but not the environment of its parent.
 
 use crate::device::program::{OWN, named};
 use std::io;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-/// All that it is told of the environment: where its libraries are, and what it writes into the log.
+/// Environment variables that the process receives: the path of its libraries, and settings of its log.
 const ENVIRONMENT: [&str; 3] = ["LD_LIBRARY_PATH", "MOONGATE_LOG", "RUST_BACKTRACE"];
-/// Says that it may run where the system does not jail it.
+/// Argument that allows the process to run where the system does not jail it.
 const UNJAILED: &str = "--unjailed";
 
-/// The program and its arguments that run a scene, or decode what is in its folder.
+/// Program and arguments that run a scene, or decode the files in its folder.
 #[derive(Debug, Clone)]
 pub struct SceneCommand {
-    /// The program; [`OWN`] is this one.
+    /// Program to run; [`OWN`] is this one.
     pub program: PathBuf,
     /// Its arguments.
     pub arguments: Vec<String>,
 }
 
 impl SceneCommand {
-    /// This program, as `moongate scene`.
+    /// Returns the command for this program, as `moongate scene`.
     pub fn own() -> Self {
         Self { program: OWN.into(), arguments: vec!["scene".into()] }
     }
 
-    /// The same program, as `moongate decode`.
+    /// Returns the command for the same program, as `moongate decode`.
     #[must_use]
     pub fn decoder(&self) -> Self {
         let arguments = [vec!["decode".into()], self.arguments.get(1..).unwrap_or_default().to_vec()].concat();
         Self { program: self.program.clone(), arguments }
     }
 
-    /// Lets it run where this system does not jail it, if `allowed`.
+    /// Allows the process to run where this system does not jail it, if `allowed`.
     #[must_use]
     pub fn unjailed(mut self, allowed: bool) -> Self {
         self.arguments.extend(allowed.then(|| UNJAILED.to_owned()));
         self
     }
 
-    /// True if it may run where this system does not jail it.
+    /// Returns true if the process may run where this system does not jail it.
     pub fn may_be_unjailed(&self) -> bool {
         self.arguments.iter().any(|argument| argument == UNJAILED)
     }
 
-    /// Starts it. What this process has open it closes itself, before it reads anything.
+    /// Starts the process, which closes all files inherited from this one before it reads anything.
     pub(in crate::device) fn spawn(&self) -> io::Result<Child> {
         let known = ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         let mut command = Command::new(named(self.program.clone())?);

@@ -331,7 +331,7 @@ impl<'a> Keeper<'a> {
     }
 }
 
-/// What a process says of its jail, as it can be printed.
+/// Returns a process's description of its jail in printable form.
 pub(super) fn plain(missing: &str) -> String {
     escape::plain(missing).chars().take(80).collect()
 }
@@ -340,7 +340,7 @@ fn ended() -> ScriptFault {
     ScriptFault::new("scene", "its process ended", "it is started again")
 }
 
-/// One frame of a process, or why there is no answer: then the process is of no use any more. `wait` waits for the answer.
+/// Returns a process's answer to one frame. After an error the process is of no more use. `wait` waits for the answer.
 pub(super) fn ask(
     running: &mut Running,
     frame: &Frame,

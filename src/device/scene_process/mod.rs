@@ -61,13 +61,13 @@ impl SceneProcess {
         self.shared.board().begins.is_some()
     }
 
-    /// What begins with the next frame that tells it all. Until there is one, the edition before goes on.
+    /// Returns the edition that begins with the next frame that tells it all. Until then, the previous edition goes on.
     pub fn coming(&self) -> Option<Arc<Edition>> {
         self.shared.board().begins.clone()
     }
 
     /// Asks for a frame; `whole` if it tells all that a scene must know which begins. To be called when it is free; false
-    /// when it is not after all, or when nothing is shown that could answer a frame which does not tell all.
+    /// when it is not after all, or when no scene is shown that could answer a frame that does not tell all.
     pub fn ask(&self, number: u64, input: u64, json: String, whole: bool) -> bool {
         let mut board = self.shared.board();
         let Some(orders) = self.orders.as_ref().filter(|_| board.free && (whole || board.shown)) else { return false };

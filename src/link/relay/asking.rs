@@ -1,8 +1,8 @@
 //! A site at a relay: asks, proves, and stays known.
 //!
-//! Anyone can send a datagram in a relay's name. An answer is believed when it echoes the nonce of the question, and each
-//! question has one answer. A relay of an older version echoes nothing: until one has echoed, its word is taken as it is.
-//! From either kind a site takes a few new addresses a minute, since each of them may be a stranger's.
+//! Anyone can send a datagram in a relay's name. An answer is accepted when it echoes the nonce of the question, and each
+//! question has one answer. A relay of an older version echoes nothing: until one has echoed, its answers are accepted as they
+//! are. From either kind a site accepts a few new addresses per minute, since each of them may be a stranger's.
 
 use super::{Answer, Ask, COOKIE, NO_NONCE, Nonce, Other, SIGNATURE, unasked};
 use core::net::SocketAddr;
@@ -16,9 +16,9 @@ const AGAIN: Duration = Duration::from_millis(200);
 const HURRY: Duration = Duration::from_millis(500);
 /// Without an answer for this long a site is not known any more.
 const GONE: Duration = Duration::from_secs(15);
-/// Most addresses in a minute at which a relay may say that the other one is.
+/// Most new addresses of the other site that are accepted from a relay within [`NAMED_IN`].
 pub const NAMED_MAX: usize = 4;
-/// That minute.
+/// Period over which new addresses are counted.
 pub const NAMED_IN: Duration = Duration::from_secs(60);
 
 /// What a relay says of the two.
@@ -36,20 +36,20 @@ pub struct Asking {
     who: [u8; 32],
     other: Other,
     cookie: [u8; COOKIE],
-    /// When another cookie came last.
+    /// Time at which a different cookie last arrived.
     baked: Option<Duration>,
-    /// Of the last question. One that has no answer is said again with the same.
+    /// Nonce of the last question. A question without an answer is repeated with the same nonce.
     nonce: Nonce,
     questions: u64,
     answered: bool,
-    /// When the relay echoed a nonce last.
+    /// Time at which the relay last echoed a nonce.
     echoed: Option<Duration>,
     at: Duration,
     asked: Duration,
     pause: Duration,
     heard: Duration,
     placed: Option<Placed>,
-    /// Where the other one was said to be in the last minute, and since when.
+    /// Addresses that the other site was said to have in the last minute, and since when.
     named: Vec<(SocketAddr, Duration)>,
     full: bool,
 }
@@ -98,7 +98,7 @@ impl Asking {
         self.full
     }
 
-    /// True while the relay echoes nonces, so that nobody else can answer for it.
+    /// Returns true while the relay echoes nonces, so that nobody else can answer for it.
     pub fn echoes(&self, now: Duration) -> bool {
         self.echoed.is_some_and(|at| now.saturating_sub(at) < GONE)
     }
@@ -126,16 +126,16 @@ impl Asking {
         Some(ask.encode())
     }
 
-    /// Something came from the relay's address. True when what is known has changed.
+    /// Handles a datagram from the relay's address. Returns true when the known addresses have changed.
     pub fn handle(&mut self, now: Duration, bytes: &[u8]) -> bool {
         let Ok((answer, echo)) = Answer::decode(bytes) else { return false };
         let echoed = echo != NO_NONCE;
         if echoed && echo == unasked(self.nonce) {
-            // Something has changed there. What, it says when it is asked.
+            // Something has changed at the relay; the answer to the next question says what.
             self.hurry(now);
             return false;
         }
-        // Without nonces, a cookie that is known already is the answer to a question before.
+        // Without nonces, a cookie that is already known answers an earlier question.
         let unechoed = || !self.echoes(now) && answer != Answer::Cookie(self.cookie);
         let is_its = if echoed { echo == self.nonce } else { unechoed() };
         if !is_its || std::mem::replace(&mut self.answered, true) {
@@ -163,7 +163,7 @@ impl Asking {
         self.placed != before
     }
 
-    /// Where the other one is taken to be: beyond [`NAMED_MAX`] new addresses, where it was said to be before.
+    /// Returns the address to use for the other site: beyond [`NAMED_MAX`] new addresses, the previous one.
     fn believe(&mut self, now: Duration, other: SocketAddr) -> SocketAddr {
         self.named.retain(|(_, since)| now.saturating_sub(*since) < NAMED_IN);
         if self.named.iter().any(|(known, _)| *known == other) {
@@ -176,10 +176,10 @@ impl Asking {
     }
 }
 
-/// Eight bytes that nobody without this site's key can guess: they are the beginning of a signature.
+/// Returns eight bytes that nobody without this site's key can guess: the beginning of a signature.
 fn nonce(now: Duration, number: u64, sign: impl Fn(&[u8]) -> [u8; SIGNATURE]) -> Nonce {
     let text = [&b"moongate-nonce/1"[..], &now.as_nanos().to_le_bytes(), &number.to_le_bytes()].concat();
     let nonce = sign(&text).first_chunk().copied().unwrap_or(NO_NONCE);
-    // Neither this nor what a relay says unasked may look like the word of one that knows of no nonces.
+    // Neither this nonce nor that of an unasked message may look like one from a relay without nonces.
     if nonce == NO_NONCE || unasked(nonce) == NO_NONCE { [1; 8] } else { nonce }
 }

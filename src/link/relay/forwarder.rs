@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// Empty seats are cleared this often.
 const SWEEP: Duration = Duration::from_secs(5);
-/// One network has so small a part of all proofs.
+/// Divisor of the total rate of proofs that gives one network's share.
 const PROOFS_EACH: u32 = 4;
 /// A cookie is good for this long at least, and twice that at most.
 const COOKIES: Duration = Duration::from_secs(60);
@@ -22,14 +22,14 @@ const COOKIES: Duration = Duration::from_secs(60);
 pub struct Limits {
     /// Pairs of sites at once.
     pub pairs: usize,
-    /// Sites at one address at once, or in one /64 of IPv6; eight times as many in one /24 or /48. It leaves room for the
-    /// sites behind the address that a carrier gives to many of its customers.
+    /// Most sites at one address, or in one /64 of IPv6; eight times as many in one /24 or /48. This leaves room for the sites
+    /// behind an address that a carrier shares among many customers.
     pub each: usize,
     /// Bytes a second that each site may send, in the mean.
     pub rate: u32,
     /// Bytes that it may send at once.
     pub burst: u32,
-    /// Signatures that are checked a second, for all together; one address, or /64, has a quarter of them.
+    /// Most signatures checked per second, for all sites together; one address, or one /64, has a quarter of them.
     pub proofs: u32,
 }
 
@@ -56,17 +56,17 @@ pub struct Forwarder {
     limits: Limits,
     secret: hmac::Key,
     rooms: Rooms,
-    /// Whom it serves; everybody where there is no list.
+    /// Keys that it serves; everybody if there is no list.
     only: Option<HashSet<[u8; 32]>>,
     proofs: Allowance,
-    /// The same for each network that asks.
+    /// Rate of proofs for each network that asks.
     provers: HashMap<Network, Allowance>,
     swept: Duration,
-    /// What has passed and what was denied since the start.
+    /// Traffic that was forwarded or denied since the start.
     pub counts: Counts,
 }
 
-/// What has passed and what was denied since the start.
+/// Traffic that was forwarded or denied since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Datagrams that went on.
@@ -75,15 +75,15 @@ pub struct Counts {
     pub bytes: u64,
     /// Datagrams of nobody who is known, or beyond a site's rate.
     pub dropped: u64,
-    /// Questions denied because a network has as many seats as one may.
+    /// Questions denied because a network has reached its limit of seats.
     pub crowded: u64,
-    /// Questions denied because the relay has as many rooms as it may.
+    /// Questions denied because the relay has reached its limit of rooms.
     pub full: u64,
-    /// Questions of keys that are not on the list of those who may ask.
+    /// Questions with keys that are not on the list.
     pub unlisted: u64,
-    /// Rooms with one who waited alone that gave way to another.
+    /// Rooms with a single waiting site that gave way to another.
     pub gave_way: u64,
-    /// Who was denied last, or whom a room gave way to.
+    /// Address of the last site that was denied, or for which a room gave way.
     pub latest: Option<IpAddr>,
 }
 
@@ -103,7 +103,7 @@ impl Forwarder {
         }
     }
 
-    /// Serves these keys and nobody else.
+    /// Serves these keys and no others.
     pub fn only(mut self, keys: HashSet<[u8; 32]>) -> Self {
         self.only = Some(keys);
         self
@@ -189,7 +189,7 @@ impl Forwarder {
         }
         self.swept = now;
         let each = f64::from(self.limits.proofs / PROOFS_EACH);
-        // Who has all of its proofs again is as good as new.
+        // A network that has all of its proofs again need not be remembered.
         self.provers.retain(|_, own| {
             own.fill(now);
             own.left() < each

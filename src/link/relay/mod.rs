@@ -5,8 +5,8 @@
 //! (RFC 9000, §17). A relay answers with less than it was asked, and remembers nothing of one who has not proved its
 //! address (a cookie) and its key (a signature over it).
 //!
-//! A question carries a nonce where older sites send zeros, and a relay that knows of it ends its answer with the same
-//! bytes: nobody who does not see the question can answer it.
+//! A question carries a nonce where older sites send zeros, and a relay that supports nonces ends its answer with the same
+//! bytes: without seeing the question, nobody can answer it.
 
 mod asking;
 mod forwarder;
@@ -26,12 +26,12 @@ const ASK: usize = 160;
 const COOKIE: usize = 16;
 const SIGNATURE: usize = 64;
 
-/// Names a question. It lies in bytes that older ends fill with zeros and do not read.
+/// Nonce of a question, in bytes that older versions fill with zeros and do not read.
 type Nonce = [u8; 8];
-/// The nonce of an end that does not know of them.
+/// Nonce of a version that does not support nonces.
 const NO_NONCE: Nonce = [0; 8];
 
-/// The nonce of what a relay says without being asked, to the site whose last question had this one.
+/// Returns the nonce of a relay's unasked message to the site whose last question had this one.
 fn unasked(nonce: Nonce) -> Nonce {
     if nonce == NO_NONCE { NO_NONCE } else { nonce.map(|byte| !byte) }
 }
@@ -135,7 +135,7 @@ impl Ask {
 }
 
 impl Answer {
-    /// The bytes of an answer to the question with this nonce.
+    /// Encodes the answer to the question with this nonce.
     fn encode(&self, nonce: Nonce) -> Vec<u8> {
         let mut out = Vec::with_capacity(56);
         out.extend_from_slice(&HEAD);
@@ -158,7 +158,7 @@ impl Answer {
         out
     }
 
-    /// The answer, and the nonce that it echoes.
+    /// Decodes an answer, and the nonce that it echoes.
     fn decode(bytes: &[u8]) -> Result<(Self, Nonce), WireError> {
         let mut from = said(bytes)?;
         let answer = match from.u8()? {

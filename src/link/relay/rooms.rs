@@ -1,7 +1,7 @@
-//! Who sits where at a relay, and who gives way when there is no room.
+//! Rooms of a relay: the seats in them, and which of them give way when there is no space.
 //!
-//! A room is for two who ask for each other. Each network holds so many seats, and the relay so many rooms. Where either is
-//! used up, a room with one who waits alone gives way; two who have found each other never do.
+//! A room is for two sites that ask for each other. Each network has a limit of seats, and the relay a limit of rooms. When
+//! either is reached, a room with a single waiting site gives way; two that have found each other never do.
 
 use super::super::shares::{Network, Shares, networks};
 use super::{Ask, Nonce, Other};
@@ -11,30 +11,30 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Who has not asked for this long is gone.
+/// Timeout after which a site that has not asked is gone.
 const SEAT: Duration = Duration::from_secs(30);
 
-/// What stands for two who ask for each other.
+/// Identifier of two sites that ask for each other.
 type Room = [u8; 32];
 
-/// Why somebody has no seat.
+/// Reason why a site has no seat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Denied {
-    /// Two others meet there.
+    /// Two other sites meet there.
     Taken,
-    /// Its network holds as many seats as one may, all of them of those who have found each other.
+    /// The site's network has reached its limit of seats, all held by sites that have found each other.
     Network,
-    /// The relay has as many rooms as it may, all of them the same.
+    /// The relay has reached its limit of rooms, all held by sites that have found each other.
     Relay,
 }
 
-/// Who has taken a seat, or kept it.
+/// Result of taking or keeping a seat.
 pub(super) struct Seated {
-    /// The other one, if it is there: its address, and the nonce of its last question.
+    /// The other site, if it is there: its address, and the nonce of its last question.
     pub other: Option<(SocketAddr, Nonce)>,
-    /// The other one does not know yet.
+    /// True if the other site does not know of this yet.
     pub news: bool,
-    /// A room gave way.
+    /// True if a room gave way.
     pub gave_way: bool,
 }
 
@@ -47,11 +47,11 @@ struct Seat {
     allowance: Allowance,
 }
 
-/// All rooms.
+/// All rooms of a relay.
 #[derive(Debug)]
 pub(super) struct Rooms {
     most: usize,
-    /// What a site may send, as it begins.
+    /// Initial allowance of a site to send.
     allowance: Allowance,
     rooms: HashMap<Room, [Option<Seat>; 2]>,
     seats: HashMap<SocketAddr, (Room, usize)>,
@@ -59,18 +59,18 @@ pub(super) struct Rooms {
 }
 
 impl Rooms {
-    /// No rooms yet; `most` of them, with seats for `each` narrow network.
+    /// Returns an empty set of at most `most` rooms, with `each` seats for a narrow network.
     pub fn new(most: usize, each: usize, allowance: Allowance) -> Self {
         Self { most, allowance, rooms: HashMap::new(), seats: HashMap::new(), shares: Shares::new(each) }
     }
 
-    /// Pairs of whom both are there, and those who wait.
+    /// Returns the number of pairs with both sites present, and of sites that wait.
     pub fn pairs(&self) -> (usize, usize) {
         let whole = self.rooms.values().filter(|seats| seats.iter().all(Option::is_some)).count();
         (whole, self.rooms.len() - whole)
     }
 
-    /// Where what comes from here goes, if somebody sits here, the other one is there and its rate allows it.
+    /// Returns where to forward a packet from here, if a site sits here, the other one is present and its rate allows it.
     pub fn forward(&mut self, now: Duration, from: SocketAddr, size: usize) -> Option<SocketAddr> {
         let &(room, side) = self.seats.get(&from)?;
         let seats = self.rooms.get_mut(&room)?;
@@ -79,7 +79,7 @@ impl Rooms {
         to.filter(|_| fits)
     }
 
-    /// One whose key was proved asks from here.
+    /// Seats a site that asks from this address and has proved its key.
     pub fn sit(&mut self, now: Duration, from: SocketAddr, ask: &Ask) -> Result<Seated, Denied> {
         let room = ask.other.room(&ask.who);
         let side = self.side(&room, ask).ok_or(Denied::Taken)?;
@@ -88,7 +88,7 @@ impl Rooms {
         if let Some(seat) = known.filter(|seat| seat.address == from) {
             (seat.asked, seat.who, seat.nonce) = (now, ask.who, ask.nonce);
         } else {
-            // Who moves takes what is left of its rate along. Who speaks from here speaks for this pair from now on.
+            // A site that moves keeps the rest of its rate. From now on this address belongs to this pair.
             let allowance = self.leave(&room, side).map_or(self.allowance, |old| old.allowance);
             if let Some((old, side)) = self.seats.get(&from).copied() {
                 self.leave(&old, side);
@@ -104,7 +104,7 @@ impl Rooms {
         Ok(Seated { other: other.map(|other| (other.address, other.nonce)), news, gave_way })
     }
 
-    /// Which of the two seats; none where two others meet.
+    /// Returns which of the two seats belongs to the question; none if two others meet.
     fn side(&self, room: &Room, ask: &Ask) -> Option<usize> {
         match &ask.other {
             Other::Twin(key) => Some(usize::from(ask.who > *key)),
@@ -116,7 +116,7 @@ impl Rooms {
         }
     }
 
-    /// Sees to it that one from here can sit in `room`; true when another room gave way for it.
+    /// Makes space for a site at `from` in `room`; returns true when another room gave way for it.
     fn make_room(&mut self, from: SocketAddr, room: &Room) -> Result<bool, Denied> {
         if let Some(network) = self.shares.exhausted(from.ip()) {
             return self.give_way(room, Some(network)).then_some(true).ok_or(Denied::Network);
@@ -127,8 +127,8 @@ impl Rooms {
         self.give_way(room, None).then_some(true).ok_or(Denied::Relay)
     }
 
-    /// Clears a room with one who waits alone, but not `kept`: of this network, or of the one that holds most. There the
-    /// one that has not asked for longest.
+    /// Clears a room with a single waiting site, but not `kept`: of this network, or of the network that holds most. Of these, it
+    /// chooses the one that has not asked for longest.
     fn give_way(&mut self, kept: &Room, of: Option<Network>) -> bool {
         let waiting = self.rooms.iter().filter(|(room, seats)| *room != kept && seats.iter().flatten().count() == 1);
         let alone = waiting.filter_map(|(room, seats)| {
@@ -157,7 +157,7 @@ impl Rooms {
         Some(gone)
     }
 
-    /// Clears the seats of those who are gone.
+    /// Clears the seats of sites that are gone.
     pub fn sweep(&mut self, now: Duration) {
         let late = |seat: &Option<Seat>| seat.as_ref().is_some_and(|seat| now.saturating_sub(seat.asked) > SEAT);
         let rooms = self.rooms.iter().flat_map(|(room, seats)| [0, 1].map(|side| (*room, side, late(&seats[side]))));

@@ -1,4 +1,4 @@
-//! Sites and a relay, both played on a virtual clock.
+//! Sites and a relay, all simulated on a virtual clock.
 
 use super::*;
 use proptest::prelude::*;
@@ -56,7 +56,7 @@ impl Site {
         pair.public_key().as_ref().try_into().expect("32 bytes")
     }
 
-    /// Two that ask for each other, with keys of these seeds, at these addresses.
+    /// Creates two sites that ask for each other, with keys from these seeds, at these addresses.
     fn pair(now: Duration, seeds: [u32; 2], at: [&str; 2], other: impl Fn([u8; 32]) -> Other) -> [Self; 2] {
         let pairs = seeds.map(|seed| {
             let seed: [u8; 32] = core::array::from_fn(|index| seed.to_le_bytes()[index % 4]);
@@ -80,7 +80,7 @@ impl Site {
     }
 }
 
-/// Carries what is due until nobody has more to say.
+/// Delivers all due messages until there are no more.
 fn settle(now: Duration, relay: &mut Forwarder, sites: &mut [Site]) {
     let mut due = true;
     while std::mem::take(&mut due) {
@@ -143,7 +143,7 @@ fn who_moves_is_followed_and_who_is_silent_is_forgotten() {
 fn a_key_cannot_be_borrowed_and_an_address_cannot_be_invented() {
     let (mut relay, mut sites) = (relay(), Site::two(Other::Twin));
     settle(secs(100), &mut relay, &mut sites);
-    // The second one asks in the name of the first.
+    // The second site asks in the name of the first.
     let who = Site::key(&sites[0].pair);
     let mut thief = Asking::new(secs(100), who, Other::Twin(Site::key(&sites[1].pair)));
     let at = SocketAddr::from(([198, 51, 100, 1], 9));
@@ -155,7 +155,7 @@ fn a_key_cannot_be_borrowed_and_an_address_cannot_be_invented() {
         }
     }
     assert_eq!(thief.placed(), None);
-    // A question with a good cookie, sent on from elsewhere.
+    // A question with a valid cookie, replayed from another address.
     let question = (101..120).find_map(|second| sites[0].question(secs(second))).expect("it asks again");
     assert!(matches!(relay.handle(secs(120), at, &question), Turn::Answer([Some((to, _)), None]) if to == at));
     assert_eq!(relay.handle(secs(120), sites[1].address, QUIC), Turn::Forward(sites[0].address));
@@ -177,8 +177,8 @@ fn rate_and_room_are_bounded() {
     assert!(others[0].asking.is_full() && others[0].asking.placed().is_none());
 }
 
-/// Between sites with the keys of [`Site::two`] and a relay, all of the version before nonces: A asks for a cookie, has it,
-/// asks with it, is alone; B asks, is told of A; A is told of B unasked; and what a relay without room says.
+/// Messages between sites with the keys of [`Site::two`] and a relay, all of the version before nonces: A asks for a cookie, gets
+/// it, asks with it, is alone; B asks, is told of A; A is told of B unasked; and the answer of a relay without room.
 fn recorded() -> Vec<Vec<u8>> {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/relay-1.bin");
     let bytes = std::fs::read(file).expect("tests/wire is in the repository");
@@ -210,7 +210,7 @@ fn a_site_of_the_version_before_is_answered_as_before() {
 fn a_relay_of_the_version_before_is_asked_and_understood_as_before() {
     let said = recorded();
     let [mut site, other] = Site::two(Other::Twin);
-    // What that version reads of a question is what it was.
+    // The bytes of a question that this version reads are unchanged.
     let read = 4 + 1 + 32 + 1 + 32 + COOKIE + SIGNATURE;
     let alike = |question: Option<Vec<u8>>, before: &[u8]| {
         let question = question.expect("it is due");
@@ -221,7 +221,7 @@ fn a_relay_of_the_version_before_is_asked_and_understood_as_before() {
     alike(site.question(secs(100)), &said[2]);
     assert!(site.asking.handle(secs(100), &said[3]));
     assert_eq!(site.asking.placed(), Some(Placed { here: site.address, other: None }));
-    // What it tells unasked may be anyone's word. It is asked again soon, and then it counts.
+    // An unasked message can come from anyone. The site soon asks again, and that answer counts.
     assert!(!site.asking.handle(secs(101), &said[6]));
     assert!(site.question(secs(105)).is_some() && site.asking.handle(secs(105), &said[6]));
     assert_eq!(site.asking.placed(), Some(Placed { here: site.address, other: Some(other.address) }));
@@ -229,7 +229,7 @@ fn a_relay_of_the_version_before_is_asked_and_understood_as_before() {
     assert!(site.asking.is_full() && site.asking.placed().is_none() && !site.asking.echoes(secs(110)));
 }
 
-/// What an attacker sends in a relay's name: every kind of answer, and of addresses always another one.
+/// Forges messages in a relay's name: every kind of answer, and a different address each time.
 fn forged(number: u32) -> Vec<u8> {
     let you = "192.0.2.1:4433".parse().expect("an address");
     let victim =
@@ -244,8 +244,8 @@ fn forged(number: u32) -> Vec<u8> {
     }
 }
 
-/// 10,000 forged answers in a minute to a site that hurries, with the relay's own in between if there is one. What the site
-/// took the other one's address for, and how many bytes came and went.
+/// Sends 10,000 forged answers in a minute to a site that hurries, with the relay's own in between if there is one. Returns the
+/// addresses that the site accepted for the other one, and the number of bytes that came and went.
 fn flooded(site: &mut Site, mut relay: Option<&mut Forwarder>) -> (Vec<SocketAddr>, usize, usize) {
     let (mut believed, mut came, mut went) = (vec![], 0, 0);
     for number in 0..10_000 {
@@ -276,7 +276,7 @@ fn ten_thousand_forged_answers_move_nothing_where_the_relay_echoes() {
     let (believed, came, went) = flooded(&mut sites[0], Some(&mut relay));
     assert_eq!(believed, [twin]);
     assert!(sites[0].asking.echoes(secs(260)) && went <= came, "{went} bytes out, {came} in");
-    // Two questions a second, as without the flood.
+    // Two questions per second, as without the flood.
     assert!(went <= 160 * 125, "{went} bytes");
 }
 
@@ -299,7 +299,7 @@ fn a_relay_that_lies_names_four_addresses_a_minute() {
         let nonce = Ask::decode(&question).expect("our own").nonce;
         let other = Some(SocketAddr::from(([198, 51, (step >> 8) as u8, step as u8], 9)));
         site.asking.handle(now, &Answer::Here { you: site.address, other }.encode(nonce));
-        // More than one answer to a question is none.
+        // A second answer to a question is ignored.
         let again = Some(SocketAddr::from(([203, 0, 113, step as u8], 9)));
         assert!(!site.asking.handle(now, &Answer::Here { you: site.address, other: again }.encode(nonce)));
         let other = site.asking.placed().and_then(|placed| placed.other).expect("it is named");
@@ -341,7 +341,7 @@ fn one_host_with_thousands_of_keys_leaves_room_for_all_others() {
         let mut sites = Site::pair(now, [70_001, 70_002], [&at[0], &at[1]], Other::Twin);
         settle(now, &mut relay, &mut sites);
         assert_eq!(relay.pairs().0, 1);
-        // Also behind the same address, and for good.
+        // A pair with a site behind the same address also meets, and stays.
         let at = [format!("{host}:9"), "203.0.113.2:9".into()];
         let mut sites = Site::pair(now, [80_001, 80_002], [&at[0], &at[1]], Other::Twin);
         settle(now, &mut relay, &mut sites);
@@ -368,7 +368,7 @@ fn a_network_of_pairs_is_denied_more_and_moving_costs_no_seat() {
     assert_eq!((relay.pairs(), relay.counts.crowded), ((2, 0), 2));
     assert!(pairs[2].iter().all(|site| site.asking.is_full()));
     assert_eq!(relay.counts.latest, Some(pairs[2][0].address.ip()));
-    // A router gives one of them other ports: it has the same seat.
+    // A router gives one of them new ports, but it keeps the same seat.
     for second in 101..150 {
         pairs[0][0].address.set_port(2_000 + second as u16);
         pairs[..2].iter_mut().for_each(|sites| settle(secs(second), &mut relay, sites));
@@ -391,7 +391,7 @@ fn where_all_rooms_are_taken_those_who_wait_give_way_and_pairs_stay() {
         assert!(!sites[0].asking.is_full());
     }
     assert_eq!(relay.pairs(), (1, 39));
-    // Those whose network holds most gave way.
+    // Sites of the networks that hold the most gave way.
     settle(secs(102), &mut relay, &mut waits[1..]);
     assert_eq!(relay.pairs(), (2, 38));
     let limits = Limits { pairs: 2, ..limits };

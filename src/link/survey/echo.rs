@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Most surveys at once.
 const SURVEYS_MAX: usize = 32;
-/// And of one address, or one /64 of IPv6; eight times as many of one /24 or /48, which may not have all of them.
+/// Most surveys of one address, or one /64 of IPv6; eight times as many of one /24 or /48, so that none of them takes all.
 const SURVEYS_EACH: usize = 3;
 /// Bytes a second of one survey, and at once: a little more than forty people.
 const BYTES: (f64, f64) = (300_000.0, 300_000.0);

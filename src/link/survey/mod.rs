@@ -258,7 +258,7 @@ mod tests {
         let of_one_network = (1..=32).filter(|host| asks(&format!("[2001:db8:0:{host:x}::1]:9"), SECOND)).count();
         assert_eq!((of_one_host, of_one_network), (3, 24));
         assert!(asks("198.51.100.1:9", SECOND), "others are answered");
-        // Those who are silent make room.
+        // Surveys that have gone silent make room.
         assert!(asks("203.0.113.7:99", 200 * SECOND) && asks("[2001:db8:0:99::1]:9", 200 * SECOND));
     }
 

@@ -1,4 +1,4 @@
-//! Which ways to the twin the link thread dials, and which connections it does not need any more.
+//! Ways to the twin that the link thread dials, and connections that it no longer needs.
 
 use super::{Driver, Incoming, Open, is_refusal};
 use crate::device::clock::monotonic;
@@ -12,13 +12,13 @@ use quinn::VarInt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// An address that is known from a relay alone is given up after this: two round trips around the world, three times over.
+/// Timeout for an address known from a relay alone: two round trips around the world, three times over.
 const PATIENCE: Duration = Duration::from_millis(1_500);
-/// A connection that is not needed is kept this long.
+/// Time for which a connection that is not needed is kept.
 const SPARE: Duration = Duration::from_secs(2);
 
 impl Driver {
-    /// How well the twin is heard.
+    /// Returns how well the twin is heard.
     pub(super) fn heard(&self, now: Duration) -> Heard {
         let fresh = self.open.iter().filter(|open| now.saturating_sub(open.heard) < self.link.suspect_after());
         fresh.map(|open| if self.rank(open).0 { Heard::Direct } else { Heard::Relayed }).fold(
@@ -29,7 +29,7 @@ impl Driver {
         )
     }
 
-    /// When to look again whether the twin is to be dialled.
+    /// Returns when to check again if the twin must be dialled.
     pub(super) fn redial_at(&self, now: Duration) -> Option<Duration> {
         let heard = self.heard(now);
         let silent =
@@ -65,7 +65,7 @@ impl Driver {
                     });
                 }
                 Err(why) => {
-                    // Such as an address of IPv6 from a socket of IPv4.
+                    // For example, an IPv6 address from an IPv4 socket.
                     tracing::debug!("{address} cannot be dialled: {why}");
                     self.ways.tried(now, address, &mut self.random);
                 }
@@ -73,13 +73,13 @@ impl Driver {
         }
     }
 
-    /// What comes on it has come through a relay.
+    /// Returns true if packets on this connection come through a relay.
     pub(super) fn is_relayed(&self, open: &Open) -> bool {
         self.ways.is_relayed(canonical(open.connection.remote_address()))
     }
 
-    /// Both sites dial, and on several ways; when a better connection works, whoever dialled a worse one closes it after a
-    /// moment.
+    /// Closes connections that are no longer needed. Both sites dial, on several ways; once a better connection works, the site
+    /// that dialled a worse one closes it after a moment.
     pub(super) fn close_spare(&mut self, now: Duration) {
         if self.link.health(now).state == State::Alone {
             return;
