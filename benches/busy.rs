@@ -1,7 +1,7 @@
-//! What a busy machine changes in previews and checks: nothing.
+//! Checks that a busy machine changes nothing in previews and checks.
 //!
-//! `./x bench busy [COUNT]`: previews of so many scenes, a plain colour first, and a check of that; on the machine as it is, and then
-//! beside 8 processes that never rest. Fails when a picture or a verdict is another one.
+//! `./x bench busy [COUNT]` runs previews of COUNT scenes, a plain colour first, and a check of that one: on the machine as it
+//! is, then beside 8 processes that never rest. Fails when a picture or a verdict differs.
 
 use image::RgbImage;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ type Failure = Box<dyn std::error::Error>;
 
 const COUNT: usize = 20;
 const LOAD: usize = 8;
-/// Two pictures differ if this share of their pixels does, by so much in one channel.
+/// Two pictures differ if more than this share of their pixels differs by more than this much in one channel.
 const DIFFERENT: (f64, u8) = (0.001, 8);
 
 fn main() -> ExitCode {
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Processes that never rest, until they are dropped.
+/// Processes that keep the processor busy until they are dropped.
 struct Load(Vec<Child>);
 
 impl Load {
@@ -47,14 +47,14 @@ impl Load {
 impl Drop for Load {
     fn drop(&mut self) {
         for child in &mut self.0 {
-            // It ends at once; there is nobody to tell if not.
+            // The child process ends at once; if it does not, there is nobody to report to.
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 }
 
-/// What was made and said of one scene.
+/// Picture and verdict of one scene.
 struct Seen {
     picture: Option<RgbImage>,
     said: String,
@@ -82,7 +82,7 @@ fn preview(scene: &Path) -> Result<Seen, Failure> {
     Ok(Seen { picture, said: said.replace(pictures, ""), took })
 }
 
-/// A check without its figures: how many situations were played, and what is refused and advised.
+/// Runs a check and drops its figures: the number of situations played, and what was refused and advised, remain.
 fn check(scene: &Path) -> Result<Seen, Failure> {
     let (said, took) = moongate(&["check", text(scene)?, "--frames", "130"])?;
     let verdict = |line: &&str| line.starts_with(['✓', '✗', '·']) || line.contains("exit status");
@@ -90,7 +90,7 @@ fn check(scene: &Path) -> Result<Seen, Failure> {
     Ok(Seen { picture: None, said, took })
 }
 
-/// A shader of one colour, and all scenes that are shipped.
+/// Returns at most `count` scenes: one with a shader of one colour, then those shipped with the engine.
 fn scenes(plain: &Path, count: usize) -> Result<Vec<PathBuf>, Failure> {
     let manifest =
         "api = 1\nid = \"plain\"\ntitle = \"Plain\"\nauthor = \"us\"\nlicence = \"MIT\"\ncanvas = [1920, 1080]\n";

@@ -63,7 +63,7 @@ fn measure(pairs: usize) -> Result<(), Failure> {
         rustix::process::setrlimit(rustix::process::Resource::Nofile, limit)
             .map_err(|why| format!("{wanted} sockets are too many here ({why}); say fewer pairs"))?;
     }
-    // All of them are at one address.
+    // All clients share one address, so the limit per address is lifted.
     let limits = Limits { each: usize::MAX, ..Limits::default() };
     let relay = RelayThread::start((Ipv4Addr::LOCALHOST, 0).into(), limits)?;
     let mut sites = meet(pairs, relay.address())?;

@@ -140,7 +140,7 @@ fn relay(input: &[u8]) -> u64 {
         }
         let (pairs, waiting) = forwarder.pairs();
         assert!(pairs + waiting <= 4);
-        // It asks, so that it listens.
+        // Polling makes the site ask the relay, so that it listens for answers.
         let _ = site.poll(now, |_| [7; 64]);
         outcome.add(u64::from(site.handle(now, bytes)));
     }

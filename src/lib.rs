@@ -13,8 +13,8 @@
 //! stage/       canvas, painter, text, what cameras see as textures, screens
 //! ---- edge: threads, sockets, files, devices, child processes
 //! device/      link thread (QUIC), keys, introductions, relay, cameras and an invented street, touch sources and their
-//!              hub, recordings, cast, ocean, loudspeakers, scene process, decoder of images and sounds, what is kept for
-//!              worse days, clock, steps of virtual time
+//!              hub, recordings, cast, ocean, loudspeakers, scene process, decoder of images and sounds, shelf of the last
+//!              good editions, clock, steps of virtual time
 //! ---- core: pure; no threads, no wall clock, no devices, no Bevy
 //! scene/       what an artist can say: Sees in, Picture and Acts out; the script's host; shaders from elsewhere; what a
 //!              script names that is nowhere
@@ -25,9 +25,9 @@
 //! sense/       pixels in, bodies and motion out
 //! presence/    touches, bodies, their mapping to the canvas, their wire form
 //! mix/         sound as a pure function
-//! files.rs     files of a folder that strangers wrote: regular, within it, bounded
+//! files.rs     files of an untrusted folder: regular, within it, bounded
 //! allowance.rs  so much a second, and so much at once
-//! escape.rs    text from strangers, made safe for terminals, logs and names
+//! escape.rs    untrusted text, made safe for terminals, logs and names
 //! wire.rs      bytes: typed frames, bounded reading
 //! ```
 //!

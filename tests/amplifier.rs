@@ -1,5 +1,5 @@
-//! A site that names a relay is of no use against strangers: whatever comes in the relay's name, or of a relay that lies,
-//! no more bytes leave for others than came, and few. Over real sockets on loopback, each byte counted.
+//! A site that names a relay cannot be used to attack others: whatever arrives in the relay's name, or from a relay that lies,
+//! no more bytes go to third parties than arrived, and only a few. Over real sockets on loopback, every byte counted.
 
 use moongate::device::clock::monotonic;
 use moongate::device::key::SiteKey;
@@ -13,11 +13,11 @@ use std::time::Duration;
 
 const VICTIMS: usize = 64;
 const FORGED: usize = 10_000;
-/// The flood lasts so long.
+/// Duration of the flood.
 const FLOOD: Duration = Duration::from_secs(5);
-/// One datagram of the kind that opens a connection.
+/// Length of a datagram that opens a connection, in bytes.
 const FIRST: usize = 1_200;
-/// Where the nonce lies in a question, and of what length it is.
+/// Position and length of the nonce in a question.
 const NONCE: std::ops::Range<usize> = 150..158;
 
 fn socket() -> UdpSocket {
@@ -30,12 +30,12 @@ fn address(socket: &UdpSocket) -> SocketAddr {
     socket.local_addr().expect("it is bound")
 }
 
-/// Two keys, each the other one's twin.
+/// Returns two keys, each the other's twin.
 fn keys() -> [SiteKey; 2] {
     [0, 1].map(|_| SiteKey::generate().expect("randomness"))
 }
 
-/// A site that knows its twin by this relay alone.
+/// Starts a site that knows its twin by this relay alone.
 fn site(keys: &[SiteKey; 2], side: usize, relay: SocketAddr) -> (LinkThread, Receiver<Told>) {
     start(keys, side, Reach { addresses: vec![], relays: vec![relay.to_string()] })
 }
@@ -54,7 +54,7 @@ fn start(keys: &[SiteKey; 2], side: usize, reach: Reach) -> (LinkThread, Receive
     LinkThread::start(&keys[side], any, reach, config).unwrap_or_else(|why| panic!("{why}"))
 }
 
-/// "You are at `you`, and the other one is at `other`", as a relay says it.
+/// Encodes a relay's answer "You are at `you`, and the other one is at `other`".
 fn here(you: SocketAddr, other: SocketAddr, nonce: &[u8]) -> Vec<u8> {
     let mut bytes = b"\x1dmg\x01\x03".to_vec();
     for (before, address) in [(None, you), (Some(1), other)] {
@@ -67,18 +67,18 @@ fn here(you: SocketAddr, other: SocketAddr, nonce: &[u8]) -> Vec<u8> {
     [&bytes, nonce].concat()
 }
 
-/// What a relay's socket does beside forwarding.
+/// Behaviour of a relay's socket besides forwarding.
 #[derive(Clone, Copy, PartialEq)]
 enum Relay {
-    /// Nothing.
+    /// Forwards and answers truthfully.
     Honest,
     /// Answers as the version before nonces did.
     Old,
-    /// Says each time that the other one is one of the victims, and asks to be asked again.
+    /// Claims in every answer that the other site is at a victim's address, and requests another question.
     Liar,
 }
 
-/// A relay, the strangers whom it may be used against, and what went between a site and all of them.
+/// A relay, the victims it may be turned against, and the traffic between a site and all of them.
 struct Scene {
     relay: UdpSocket,
     kind: Relay,
@@ -86,10 +86,10 @@ struct Scene {
     nonces: HashMap<SocketAddr, Vec<u8>>,
     lies: usize,
     victims: Vec<UdpSocket>,
-    /// Bytes from the relay's address to each site, and of sites to it.
+    /// Bytes sent from the relay's address to each site, and bytes received from sites.
     to: HashMap<SocketAddr, usize>,
     from: usize,
-    /// What victims got: datagrams and bytes.
+    /// Datagrams and bytes that reached victims.
     hit: [usize; 2],
 }
 
@@ -118,7 +118,7 @@ impl Scene {
         let _ = self.relay.send_to(bytes, to);
     }
 
-    /// All that has come is forwarded, answered and counted.
+    /// Forwards, answers and counts all that has arrived.
     fn turn(&mut self) {
         let mut bytes = [0; 2_048];
         while let Ok((count, from)) = self.relay.recv_from(&mut bytes) {
@@ -137,7 +137,7 @@ impl Scene {
                 }
                 Turn::Answer(answers) => {
                     for (to, answer) in answers.into_iter().flatten() {
-                        // That both are there is true; where, is not.
+                        // It is true that both are there, but not where.
                         let lies =
                             self.kind == Relay::Liar && answer[4] == 3 && answer.get(12) == Some(&1) && to == from;
                         let answer = if lies { here(to, self.victim(), &self.nonces[&to]) } else { answer };
@@ -154,7 +154,7 @@ impl Scene {
         }
     }
 
-    /// The same for a while; before each turn something more is done.
+    /// Runs turns for `length`, with a call of `more` before each.
     fn play(&mut self, length: Duration, mut more: impl FnMut(&mut Self, Duration)) {
         let began = monotonic();
         while monotonic() - began < length {
@@ -164,7 +164,7 @@ impl Scene {
         }
     }
 
-    /// Sends the flood in the relay's name, each answer with another victim.
+    /// Sends the flood in the relay's name, with another victim in each answer.
     fn flood(&mut self, site: SocketAddr) {
         let mut sent = 0;
         self.play(FLOOD, |scene, since| {
@@ -181,7 +181,7 @@ impl Scene {
     }
 }
 
-/// Resident memory of this process, in bytes.
+/// Returns the resident memory of this process, in bytes.
 fn memory() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
     statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number") * 4_096
@@ -236,7 +236,7 @@ fn a_relay_that_lies_has_four_strangers_told_once_and_for_no_more_than_it_has_br
     }
     let [datagrams, bytes] = scene.hit;
     assert!(datagrams > 0, "where the relay sees the twin is tried");
-    // Of two sites.
+    // The limits hold for two sites.
     assert!(datagrams <= 2 * 4 && bytes <= 2 * 4 * FIRST, "{datagrams} datagrams, {bytes} bytes to strangers");
     let came = scene.to[&at[0]].min(scene.to[&at[1]]);
     assert!(bytes / 2 <= came, "{bytes} bytes out, {came} in");
@@ -261,7 +261,7 @@ fn two_sites_link_through_a_relay_of_the_version_before() {
 fn an_address_that_does_not_answer_is_sent_three_datagrams_in_an_attempt() {
     let mut scene = Scene::new(Relay::Honest);
     let (_link, _told) = start(&keys(), 0, address(&scene.victims[0]).into());
-    // An attempt takes three seconds.
+    // One attempt takes three seconds.
     scene.play(Duration::from_millis(2_900), |_, _| {});
     assert_eq!(scene.hit, [3, 3 * FIRST]);
 }

@@ -1,4 +1,4 @@
-//! A site's wall on a virtual display: it fills it, it waits for it, and it comes back with it.
+//! A site's wall on a virtual display: it fills the display, waits for it, and comes back with it.
 
 #![cfg(feature = "show")]
 
@@ -12,25 +12,25 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Two software renderers at once would only slow each other.
+/// Two software renderers at once would only slow each other down.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-/// Of no size that anything has by itself, and of the canvas's shape.
+/// Size of the screen: not a default of any tool, and in the shape of the canvas.
 const SIZE: [usize; 2] = [1_376, 774];
 const GROUND: [u8; 3] = [0x80, 0x40, 0x20];
 const SCENE: &str = "import { draw } from \"moongate\";\nexport function frame() { draw.background(\"#804020\"); }\n";
 
-/// Ends what a test has started, however the test ends.
+/// Kills the child process at the end of a test, even if it fails.
 struct Guard(Child);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The child process may have ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// A virtual X server whose pixels lie in a file.
+/// A virtual X server that keeps its pixels in a file.
 struct Server {
     name: String,
     pixels: tempfile::TempDir,
@@ -42,7 +42,7 @@ impl Server {
         let pixels = tempfile::tempdir().expect("a folder");
         let screen = format!("{}x{}x24", SIZE[0], SIZE[1]);
         let mut command = Command::new("Xvfb");
-        // Without a reset when the last client has gone, during which nobody can come.
+        // Without -noreset the server resets after the last client has left, and refuses connections meanwhile.
         command.arg(name).args(["-screen", "0", &screen, "-nolisten", "tcp", "-noreset", "-fbdir"]).arg(pixels.path());
         let process = command.stderr(Stdio::null()).spawn().map(Guard);
         let process = process.expect("Xvfb is there; ./x setup test installs it");
@@ -57,14 +57,14 @@ impl Server {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// Left, top, width and height of the window of Kobe.
+    /// Returns left, top, width and height of Kobe's window.
     fn window(&self) -> Option<[i32; 4]> {
         let text = self.tool(&["search", "--name", "Kobe", "getwindowgeometry", "--shell", "%1"])?;
         let number = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')?.parse().ok());
         Some([number("X")?, number("Y")?, number("WIDTH")?, number("HEIGHT")?])
     }
 
-    /// What is on the display, as an X window dump: big-endian numbers, a table of colours, rows of blue, green, red, nothing.
+    /// Reads the screen from an X window dump: big-endian numbers, a colour table, rows of blue, green, red and a padding byte.
     fn picture(&self) -> impl Fn(usize, usize) -> [u8; 3] + use<> {
         let bytes = std::fs::read(self.pixels.path().join("Xvfb_screen0")).expect("Xvfb writes it");
         let number = |index: usize| {
@@ -77,7 +77,7 @@ impl Server {
         }
     }
 
-    /// The first pixel within that is not the scene's.
+    /// Returns the first pixel in this area that is not the scene's.
     fn stain(&self, columns: impl Iterator<Item = usize> + Clone, rows: impl Iterator<Item = usize>) -> Option<String> {
         let pixel = self.picture();
         let is_ground = |colour: [u8; 3]| colour.iter().zip(GROUND).all(|(one, other)| one.abs_diff(other) < 4);
@@ -86,13 +86,13 @@ impl Server {
         Some(format!("{:?} at {x}, {y}", pixel(x, y)))
     }
 
-    /// Anything that is not the scene's, from edge to edge.
+    /// Returns the first pixel of the whole screen that is not the scene's.
     fn stained(&self) -> Option<String> {
         self.stain(0..SIZE[0], 0..SIZE[1])
     }
 }
 
-/// A display's name that is ours alone, as far as numbers go.
+/// Returns a display name that no other process is likely to use.
 fn display() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!(":{}", 31_000 + std::process::id() % 25_000 + NEXT.fetch_add(1, Ordering::Relaxed))
@@ -109,7 +109,7 @@ fn wait<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A site's folder, on a free port, without a twin. `more` of its manifest.
+/// Creates a site's folder, on a free port and without a twin, with `more` added to its manifest.
 fn site(more: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a folder");
     let installation = dir.path().join("installation");
@@ -123,7 +123,7 @@ fn site(more: &str) -> tempfile::TempDir {
     dir
 }
 
-/// `moongate run` of a site, and what it says.
+/// `moongate run` of a site, with its output.
 struct Wall {
     process: Guard,
     said: Receiver<String>,
@@ -155,13 +155,13 @@ impl Wall {
         Self { process, said, all: Vec::new() }
     }
 
-    /// How many lines so far have all of `words` in them.
+    /// Counts the lines so far that contain all of `words`.
     fn says(&mut self, words: &[&str]) -> usize {
         self.all.extend(self.said.try_iter());
         self.all.iter().filter(|line| words.iter().all(|word| line.contains(word))).count()
     }
 
-    /// Asked to, it ends, and well.
+    /// Asks the supervisor to end, and checks that it ends with success.
     fn end(mut self) {
         let pid = Pid::from_child(&self.process.0);
         kill_process(pid, Signal::TERM).expect("it is our child");
@@ -187,7 +187,7 @@ fn a_wall_reaches_all_edges_without_a_window_manager_and_shows_no_pointer_and_no
     assert_eq!(server.stained(), None, "F1 is nothing to visitors");
     wall.end();
 
-    // The same key where the operator wants it, and then a pointer to turn its dials with.
+    // The same key where the operator enables the panel, which then needs a pointer for its dials.
     let dir = site(&format!("{FULL}[operator]\npanel = true\n"));
     let wall = Wall::start(dir.path(), Some(&server.name));
     wait("a picture from edge to edge", || server.stained().is_none().then_some(()));

@@ -7,7 +7,7 @@ use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Compilers to check with; none where only Rust is at hand.
+/// Returns the compilers to check with; empty where only Rust is installed.
 fn compilers() -> Vec<PathBuf> {
     let named = std::env::var_os("MOONGATE_TSC");
     named.map(|paths| std::env::split_paths(&paths).collect()).unwrap_or_default()
@@ -28,7 +28,7 @@ fn folders(within: &str) -> Vec<PathBuf> {
     all
 }
 
-/// Copies a scene into a folder such as `moongate new` makes: with the types and the settings of an editor beside it.
+/// Copies a scene into a folder as made by `moongate new`, with the types and the editor's settings beside it.
 fn as_made(scene: &Path) -> tempfile::TempDir {
     let made = tempfile::tempdir().expect("a folder");
     let copy = |from: PathBuf| {

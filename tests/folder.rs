@@ -1,4 +1,4 @@
-//! A folder of somebody who means harm, or who does not know better: what is read of it, and what that costs.
+//! A malicious or careless scene folder: what is read from it, and at what cost.
 
 mod common;
 mod flac;
@@ -14,10 +14,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 const SCRIPT: &str = "export function frame() {}";
-/// A file that is read without end, or waited for, is neither read nor waited for longer than this.
+/// Longest wait for a read: an endless file, or one that blocks, must not hold it up longer than this.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A scene's folder, and beside it what is none of its business.
+/// A scene's folder, with files beside it that the scene must not reach.
 struct Beside {
     all: TempDir,
     scene: PathBuf,
@@ -53,7 +53,7 @@ impl Beside {
         assert!(made.success());
     }
 
-    /// What becomes of it, which is to be known soon.
+    /// Reads the folder; the result must come soon.
     fn read(&self) -> Result<Edition, ScriptFault> {
         let (tell, told) = channel();
         let dir = self.scene.clone();
@@ -92,7 +92,7 @@ fn links_that_leave_the_folder_are_refused_by_name() {
         ("night.wgsl", "/dev/zero"),
         ("night.wgsl", "/proc/self/environ"),
         ("moon.png", "/dev/zero"),
-        // It leads to what this process has open, wherever that is.
+        // This path leads to an open file of this process, wherever that is.
         ("night.wgsl", "/proc/self/fd/0"),
     ] {
         let beside = Beside::new();
@@ -107,7 +107,7 @@ fn links_that_leave_the_folder_are_refused_by_name() {
     let told = beside.refused().to_string();
     assert!(told.contains("installation.toml") && told.contains("leads out of the folder"), "{told}");
     assert!(!told.contains("root:"), "{told}");
-    // A sound that is refused is silent, and the scene goes on.
+    // A refused sound is silent, and the scene continues.
     let beside = Beside::new();
     beside.link("/dev/zero", "bell.wav");
     let edition = beside.read().unwrap_or_else(|fault| panic!("{fault}"));
@@ -136,7 +136,7 @@ fn pipes_and_folders_are_not_waited_for() {
 fn a_text_that_is_too_long_is_read_no_further() {
     let beside = Beside::new();
     let file = std::fs::File::create(beside.scene.join("night.wgsl")).expect("made");
-    // A file of holes, as long as disks can name.
+    // A sparse file of 1 TiB.
     file.set_len(1 << 40).expect("a file system that knows holes");
     let fault = beside.refused();
     assert!(fault.file == "night.wgsl" && fault.problem.contains("longer than 1 MiB"), "{fault}");
@@ -152,7 +152,7 @@ fn a_mark_of_byte_order_is_not_a_part_of_a_text() {
     assert_eq!(edition.script, SCRIPT);
 }
 
-/// Six kilobytes that are 92 MB when they are decoded.
+/// Six kilobytes that decode to 92 MB.
 #[test]
 fn a_sound_has_a_bound() {
     let beside = Beside::new();
@@ -164,7 +164,7 @@ fn a_sound_has_a_bound() {
     let fault = edition.sounds[0].sample.as_ref().expect_err("it is refused");
     let told = fault.to_string();
     assert!(told.contains("bomb.flac") && told.contains("64 MiB") && fault.remedy.contains("shorter"), "{told}");
-    // The other is heard all the same.
+    // The other sound is still heard.
     let quiet = edition.sounds[1].sample.as_ref().unwrap_or_else(|fault| panic!("{fault}"));
     assert_eq!((quiet.rate, quiet.frames.len()), (48_000, 2 * flac::BLOCK));
     assert!((quiet.frames[9][0] - 1_000.0 / 32_768.0).abs() < 1e-6 && quiet.frames[9][0] == quiet.frames[9][1]);
@@ -220,7 +220,7 @@ fn what_is_not_a_sound_that_can_be_played_is_named_with_a_remedy() {
     assert_eq!((good.rate, good.frames.len()), (48_000, 64));
 }
 
-/// Reads two sounds with a decoder that does something else when it is started for the first time.
+/// Reads two sounds with a decoder that misbehaves as given when it is first started.
 fn first(does: &str) -> [Result<(), ScriptFault>; 2] {
     let beside = Beside::new();
     beside.write("a.flac", flac(48_000, 1, 1, 1));
@@ -234,8 +234,8 @@ fn first(does: &str) -> [Result<(), ScriptFault>; 2] {
 
 #[test]
 fn a_decoder_that_fails_costs_one_file() {
-    // A whole jail; then an answer that is one bit of nonsense, an image as large as none can be, a sound without end, an image
-    // for a sound.
+    // `hello` reports a full jail. The answers are garbage, an image larger than any can be, an endless sound, and an image in
+    // place of a sound.
     let hello = "printf '\\001\\000\\000\\000\\000'";
     let lies = [
         "printf '\\377\\377\\377\\377'".to_owned(),
@@ -270,7 +270,7 @@ fn a_decoder_is_started_only_for_what_is_new() {
     let second = read();
     assert_eq!(started(), 1, "nothing but the script is another");
     assert_eq!((&second.sounds, &second.images), (&first.sounds, &first.images));
-    // Written again, as it was; and under another name.
+    // Rewritten with the same content, and also under another name.
     beside.write("bell.flac", flac(48_000, 1, 1, 1));
     beside.write("chime.flac", flac(48_000, 1, 1, 1));
     let third = read();

@@ -1,4 +1,4 @@
-//! Shaders from elsewhere, drawn: frames count from 0, a pixel is a pixel, and what is not constant at first has its value.
+//! Imported shaders, drawn: frames count from 0, pixels match, and globals with initial values that are not constant get them.
 #![cfg(feature = "show")]
 
 mod common;
@@ -9,11 +9,11 @@ use moongate::stage::{Studio, Watched};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Canvases in units, with the pixels that they are drawn with: fewer, and as many one way only, and more.
+/// Canvases in units, with the pixels they are drawn in: fewer, as many in one direction only, and more.
 const SIZES: [([u32; 2], [u32; 2]); 3] = [([480, 270], [160, 90]), ([640, 360], [213, 120]), ([100, 64], [200, 129])];
 const NOBODY: Watched = Watched { version: 1, width: 0, height: 0, mask: Vec::new(), flow: Vec::new() };
 
-/// A scene of one shader, and what draws it.
+/// A scene with one shader, and the studio that draws it.
 struct Drawing {
     studio: Studio,
     edition: Arc<Edition>,
@@ -36,7 +36,7 @@ impl Drawing {
         Self { studio, edition, host, frame: 0 }
     }
 
-    /// The next picture. It begins in the middle of an evening, as a show does.
+    /// Draws the next picture. The clock starts in the middle of an evening, as in a show.
     fn next(&mut self) -> RgbaImage {
         self.frame += 1;
         let sees = Sees { now: 1_234.5 + self.frame as f64 / 30.0, dt: 1.0 / 30.0, ..Sees::default() };
@@ -58,7 +58,7 @@ fn imported(name: &str, source: &str, buffer: Option<&str>) -> String {
     import(name, source, &choices).unwrap_or_else(|fault| panic!("{fault}")).shader
 }
 
-/// Conway's game of life, seeded at the first frame; around it there is nothing, or it goes on at the other side.
+/// Conway's Game of Life, seeded at the first frame; beyond its edges is nothing, or it wraps around.
 const LIFE: &str = "
 int alive(ivec2 cell) {
 #ifdef ROUND
@@ -84,7 +84,7 @@ const SHOWN: &str = "void mainImage(out vec4 fragColor, in vec2 fragCoord) {
     fragColor = vec4(texelFetch(iChannel0, ivec2(fragCoord), 0).xxx, 1.0);
 }";
 
-/// The same on the processor; y goes up.
+/// Computes the same on the processor; y points up.
 fn life([width, height]: [u32; 2], round: bool, generations: usize) -> Vec<bool> {
     let [width, height] = [width as i32, height as i32];
     let seed = |x: i32, y: i32| (x * 7 + y * 13 + x * y) % 5 < 2;
@@ -131,7 +131,7 @@ fn life_lives_as_elsewhere_whatever_the_pixels_are() {
     }
 }
 
-/// A pass of ISF that is smaller than the picture: its size, its frames and its places are its own.
+/// A pass of ISF that is smaller than the picture has a size, frames and positions of its own.
 #[test]
 fn a_smaller_pass_counts_its_own_pixels() {
     let isf = "/*{ \"PASSES\": [ { \"TARGET\": \"state\", \"PERSISTENT\": true, \"WIDTH\": \"$WIDTH/2.0\", \"HEIGHT\": \"$HEIGHT/2.0\" }, {} ] }*/
@@ -190,7 +190,7 @@ void mainImage(out vec4 c, in vec2 p) { c = vec4(ratio / 2.0, both[1].x, picked,
     }
 }
 
-/// In a scene's own WGSL too: one texel is one pixel of the buffer, wherever it is drawn.
+/// The same holds in a scene's own WGSL: one texel is one pixel of the buffer, wherever it is drawn.
 #[test]
 fn a_scenes_own_shader_reads_texels() {
     let shader = "const buffer_scale = 0.5;
@@ -204,7 +204,7 @@ fn paint(at: vec2f) -> vec4f {
     return vec4f(texel_a(texel).x, f32(engine.resolution.x == 160.0), 0.0, 1.0);
 }";
     let mut drawing = Drawing::of(shader, [[480, 270], [160, 90]]);
-    // A column of one texel walks one texel a frame.
+    // A column one texel wide moves by one texel per frame.
     for frame in 0..10 {
         let painted = drawing.next();
         for (x, _, pixel) in painted.enumerate_pixels() {

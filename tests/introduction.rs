@@ -160,7 +160,7 @@ fn a_running_show_takes_a_ticket_as_soon_as_it_is_printed() {
     let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
     let (show, _told) = dublin.run();
     wait("it runs", || show.sender().turns() > 3);
-    // It has looked at its folder, and nothing tells it to look again.
+    // The site has already looked at its folder, and nothing prompts it to look again.
     let ticket = dublin.ticket(&dublin.invitation());
     kobe.accept(&ticket).unwrap_or_else(|why| panic!("{why}"));
     assert_eq!(dublin.twins().latest().map(|twin| twin.key), Some(kobe.key.public()));
@@ -172,7 +172,7 @@ fn a_knock_that_somebody_says_again_holds_nobody_up() {
     let (_show, _told) = dublin.run();
     let ticket = dublin.ticket(&dublin.invitation());
     let seen = ticket.secret.knock([1; 8]);
-    // Whoever has it first gets as far as the handshake, and says nothing then.
+    // The first caller gets through the handshake and then stays silent.
     let silent = Stranger::knock([127, 0, 0, 2], &ticket, seen);
     assert_eq!(silent.got_in, Ok(true));
     assert_eq!(Stranger::knock([127, 0, 0, 3], &ticket, seen).got_in, Ok(false), "each is good once");
@@ -190,7 +190,7 @@ fn a_flood_of_first_packets_does_not_keep_a_twin_at_a_new_address_out() {
         let (key, name) = (site.key.public(), site.card.name.clone());
         Twin { key, city: city(&site.card.city).expect("a member city"), name, addresses: vec![address], relay: None }
     };
-    // Where the twin was before nobody is, so only its own attempts can succeed.
+    // Nobody is at the twin's earlier address, so only its own attempts can succeed.
     pin(dublin.dir.path(), pinned(&kobe, NOWHERE.parse().expect("an address"))).expect("our own folder");
     pin(kobe.dir.path(), pinned(&dublin, dublin.listen)).expect("our own folder");
     let (here, _told) = dublin.run();
@@ -201,16 +201,16 @@ fn a_flood_of_first_packets_does_not_keep_a_twin_at_a_new_address_out() {
     assert!(flood.sent.load(Ordering::Relaxed) > 500);
 }
 
-/// Somebody with a key of his own at an address of loopback. He stays connected until he is dropped.
+/// A stranger with a key of its own at a loopback address. Stays connected until dropped.
 struct Stranger {
-    /// The handshake has succeeded; or why nothing can be said of it.
+    /// True if the handshake succeeded; an error if the outcome is unknown.
     got_in: Result<bool, String>,
     over: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Stranger {
-    /// Knocks with this first connection id, and waits for what comes of it.
+    /// Dials with this first connection id, and waits for the outcome.
     fn knock(from: [u8; 4], ticket: &Ticket, id: [u8; 20]) -> Self {
         let ticket = ticket.clone();
         let (over, ends) = tokio::sync::oneshot::channel();
@@ -242,7 +242,7 @@ impl Drop for Stranger {
     }
 }
 
-/// Three thousand first packets a second of somebody who hears no answer, and so proves no address.
+/// A flood of 3,000 first packets a second, from a sender that hears no answer and thus proves no address.
 struct Flood {
     sent: Arc<AtomicU64>,
     over: Arc<AtomicBool>,
@@ -277,7 +277,7 @@ impl Drop for Flood {
     }
 }
 
-/// What so many attempts to dial begin with.
+/// Returns the first packets of `count` attempts to dial.
 fn first_packets(count: usize) -> Vec<Vec<u8>> {
     let heard = UdpSocket::bind("127.0.0.1:0").expect("loopback");
     heard.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -440,10 +440,10 @@ fn people_are_told_of_only_while_a_picture_is_in_view() {
     assert_eq!(seen(&there), 0, "the screen is still dark");
     let told: Vec<_> = told_there.try_iter().map(|told| told.output).collect();
     assert!(!told.iter().any(|told| matches!(told, Output::Happened { .. })), "{told:?}");
-    // Nobody says again who is here when the picture comes.
+    // Nobody announces the visitors again when the picture appears.
     here.sender().set_in_view(monotonic() + Duration::from_secs(3_600));
     wait("three are seen", || seen(&there) == 3);
-    // And the frame loop stands still: nobody says that the picture is gone.
+    // The frame loop hangs: nothing reports that the picture is gone.
     here.sender().set_in_view(monotonic() + Duration::from_millis(200));
     let last = Instant::now();
     wait("nobody is seen", || seen(&there) == 0);

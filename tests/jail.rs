@@ -1,4 +1,4 @@
-//! What reaches a process that takes what strangers wrote, and what becomes of it where the system does not jail it.
+//! Limits on what a process that reads untrusted input can reach, and its handling where the system cannot jail it.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -22,7 +22,7 @@ fn edition() -> Arc<Edition> {
     Arc::new(common::read(common::folder(SCRIPT).path()).unwrap_or_else(|fault| panic!("{fault}")))
 }
 
-/// Waits for something, at most so long; true when it came.
+/// Waits for a condition for a limited time, and returns true if it came.
 fn until(mut come: impl FnMut() -> bool) -> bool {
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
@@ -34,7 +34,7 @@ fn until(mut come: impl FnMut() -> bool) -> bool {
     false
 }
 
-/// A scene's process that was started by a shell with open files, once it is ready.
+/// Starts a scene's process from a shell with open files, and returns it once it is ready.
 fn started() -> (SceneProcess, u32) {
     let text = "exec 7</etc/passwd 9</ 8>/dev/null; exec \"$0\" scene";
     let arguments = vec!["-c".into(), text.into(), env!("CARGO_BIN_EXE_moongate").into()];
@@ -58,11 +58,11 @@ fn what_a_shell_has_open_does_not_reach_a_scene() {
 
 #[test]
 fn the_environment_does_not_reach_a_scene() {
-    // Cargo sets it for each test.
+    // Cargo sets this variable for each test.
     assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
     let (_process, pid) = started();
     let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).expect("it is ours");
-    // A shell sets where it is.
+    // The shell itself sets PWD, OLDPWD, SHLVL and _.
     let known = ["LD_LIBRARY_PATH", "MOONGATE_LOG", "RUST_BACKTRACE", "PWD", "OLDPWD", "SHLVL", "_"];
     for variable in environment.split('\0').filter(|variable| !variable.is_empty()) {
         let name = variable.split('=').next().unwrap_or_default();
@@ -100,7 +100,7 @@ fn a_scene_without_a_jail_runs_when_it_may_and_that_is_told() {
     });
     assert_eq!(alone.take().as_deref(), Some("not jailed by: files"));
     assert!(answered.picture.is_some_and(|picture| picture.items.len() == 1));
-    // With a jail there is nothing to tell.
+    // With a jail there is nothing to report.
     let jailed = SceneAlone::start(&moongate("scene").unjailed(true), &common::setting(), edition());
     assert_eq!(jailed.unwrap_or_else(|fault| panic!("{fault}")).unjailed, None);
 }

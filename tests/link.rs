@@ -85,7 +85,7 @@ impl World {
         self.outputs[side]
             .iter()
             .filter_map(|(at, output)| match output {
-                // Ends of touches that nobody ends are made up.
+                // Only begins are compared, because the link makes up the ends of touches that nobody ended.
                 Output::Happened { number, what: Happening::Down(_), .. } => Some((*at, *number)),
                 _ => None,
             })
@@ -106,7 +106,7 @@ impl World {
     }
 }
 
-/// The touches that a scene at a site holds after all that it was told, and the most that it ever held.
+/// Returns the touches that the scene at a site holds after all events, and the most it ever held.
 fn held(world: &World, side: usize) -> (Vec<u32>, usize) {
     let (mut held, mut most) = (vec![], 0);
     for (_, output) in &world.outputs[side] {
@@ -364,7 +364,7 @@ fn of_more_touches_than_a_site_has_the_oldest_end() {
     world.run(world.now + 200 * MS);
     assert_eq!(world.happenings(1).len(), 100);
     assert_eq!(held(&world, 1), ((36..100).collect(), 64));
-    // One that begins again is the same one, and one that has ended already ends nothing else.
+    // A repeated begin is the same touch, and the end of a touch that is over already ends nothing else.
     world.touch(0, 99);
     let now = world.local(0);
     let touch = Touch { id: 0, at: [1.0, 1.0], by: By::Cast };
@@ -385,7 +385,7 @@ fn of_more_touches_than_a_site_has_the_oldest_end() {
 fn a_twin_that_touches_without_end_is_dropped() {
     let mut world = World::new(Path { one_way: 2 * MS, ..Path::default() }, 1);
     world.run(1_000 * MS);
-    // 2,000 a second, none of which ends.
+    // 2,000 touches a second, none of which ends.
     let mut id = 0;
     while world.partings(1).is_empty() && world.now < 4_000 * MS {
         for _ in 0..2 {
@@ -427,7 +427,7 @@ fn a_crowd_that_drums_and_a_backlog_of_it_are_all_told() {
         world.run(1_000 * MS);
         let mut made = 0;
         for step in 0..600_u32 {
-            // Fifty fingers, three times a second each; for two seconds the line is cut.
+            // Fifty fingers, three touches a second each; the line is cut for two seconds.
             world.ocean.cut((200..320).contains(&step));
             let now = world.local(0);
             for finger in (0..50).filter(|finger| (step + finger * 7).is_multiple_of(20)) {

@@ -156,7 +156,7 @@ fn a_good_installation_is_read() {
     assert_ne!(full.declarations(), least.declarations());
 }
 
-/// Editors on Windows put it before a text.
+/// Editors on Windows put a byte order mark before a text.
 #[test]
 fn a_byte_order_mark_is_no_part_of_a_text() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -1,6 +1,6 @@
-//! `THIRD-PARTY.md` names everything of others that is in the program, with its licence.
+//! `THIRD-PARTY.md` names every third-party component of the program, with its licence.
 //!
-//! `MOONGATE_NOTICES=write cargo test --test notices` writes it again after a dependency has changed.
+//! `MOONGATE_NOTICES=write cargo test --test notices` rewrites it after a dependency has changed.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,7 +57,7 @@ fn crates() -> BTreeSet<[String; 3]> {
             continue;
         }
         for needed in nodes.get(&id).map(|node| list(&node["deps"])).unwrap_or_default() {
-            // Neither tests nor build scripts are in the program.
+            // Dependencies of tests and build scripts are not part of the program.
             if list(&needed["dep_kinds"]).iter().any(|kind| kind["kind"].is_null()) {
                 open.push(text(&needed, "pkg").to_owned());
             }

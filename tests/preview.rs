@@ -130,7 +130,7 @@ export function frame() { draw.background(count++ < 10 ? \"red\" : \"blue\"); }"
     assert_eq!(all.dimensions(), (1280, 720));
     assert_eq!([all.get_pixel(9, 9).0, all.get_pixel(649, 369).0], [[255, 0, 0], [0, 0, 255]]);
 
-    // What is read of the folder that nobody sees is told.
+    // Files that are read but never seen are reported too.
     std::fs::write(dir.path().join("bell.wav"), "nothing that sounds").expect("written");
     let asked = ["preview", path(dir.path()), "--scenario", "nobody", "--at", "0.1s", "--width", "64", "--pictures"];
     let output = moongate(&[&asked[..], &[path(&out)]].concat());
@@ -211,9 +211,9 @@ export function frame() {
     ] {
         assert!(text.contains(what), "{what}\n{text}");
     }
-    // What was not seen to its end is not compared.
+    // A situation that was stopped is not compared.
     assert!(!text.contains("fingers change nothing"), "{text}");
-    // Nor is a table missing where no script was loaded.
+    // The table is printed even where no script was loaded.
     let text = said(&moongate(&["check", path(scene("export function frame() {").path()), "--frames", "130"]));
     assert!(text.contains("ms median") && text.contains("nobody: it was stopped after 0.0 s: scene.js:1:"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! `moongate run` as a supervisor: only being asked ends it, whatever becomes of its show, its log, its files.
+//! `moongate run` as a supervisor: only a request ends it, whatever happens to its show, its log or its files.
 
 #![cfg(feature = "show")]
 
@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(20);
-/// As long as `run` may take to end.
+/// Longest time that `run` may take to end.
 const ENDS: Duration = Duration::from_secs(3);
 const SITE: &str = "api = 1\ncity = \"kobe\"\ninstallation = \"installation\"\nlisten = \"127.0.0.1:0\"\n";
 
-/// The beginning of a show that draws nothing: it notes its arguments in `starts` and says that it shows `edition`, or nothing
-/// if that is put aside.
+/// The first part of a fake show that draws nothing: it notes its arguments in `starts` and announces `edition`, or nothing if
+/// that is put aside.
 const FAKE: &str = r#"#!/bin/sh
 cd "$3"
 echo "$@" >> starts
@@ -29,13 +29,13 @@ state() {
   echo "{\"state\":1,\"city\":\"kobe\",\"installation\":\"x\",\"uptime_s\":1,\"loops\":{\"frame\":1,\"link\":1,\"sound\":0,\"scene\":1},\"painted\":1,\"offscreen\":true,\"adapter\":\"none\",\"pixels\":[1,1],\"link\":\"none\",\"round_trip_ms\":null,\"waiting\":0,\"lost\":0,\"scene\":{\"ready\":true,\"pid\":null,\"starts\":1,\"fault\":null,\"last_fault\":null,\"took_ms\":1,\"edition\":$name},\"sound\":null}"
 }
 "#;
-/// The end of one that is well: it says how it is, and notes what it is told until nobody tells it anything any more.
+/// The last part of a show that runs well: it prints its state, and notes its input until that closes.
 const WELL: &str = "(while :; do state; sleep 0.1; done) & speaks=$!\ncat >> told\nkill $speaks\nexit 0\n";
 
 struct Place(TempDir);
 
 impl Place {
-    /// A site, and a program in the place of its show.
+    /// Creates a site, with a program in place of its show.
     fn new(show: &str) -> Self {
         let place = Self(tempfile::tempdir().expect("a folder"));
         place.write("site.toml", SITE);
@@ -49,7 +49,7 @@ impl Place {
     }
 
     fn write(&self, name: &str, text: &str) {
-        // Whole, as a good editor saves.
+        // Replaced in one step, as a good editor saves.
         std::fs::write(self.path("new"), text).expect("our own folder");
         std::fs::rename(self.path("new"), self.path(name)).expect("our own folder");
     }
@@ -63,7 +63,7 @@ impl Place {
         std::fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
-    /// The arguments of each start so far.
+    /// Returns the arguments of each start so far.
     fn starts(&self) -> Vec<String> {
         self.read("starts").lines().map(str::to_owned).collect()
     }
@@ -79,7 +79,7 @@ impl Place {
         command
     }
 
-    /// Runs it; what it says goes into `log`. Long times are a thousandth.
+    /// Starts the supervisor with its output in `log`. Long times are divided by a thousand.
     fn run(&self) -> Run {
         let log = OpenOptions::new().append(true).create(true).open(self.path("log")).expect("our own folder");
         let mut command = self.command();
@@ -111,7 +111,7 @@ impl Run {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.0), signal).expect("it runs");
     }
 
-    /// Asks it to end, as a system that shuts down does.
+    /// Asks the supervisor to end, as a system does when it shuts down.
     fn end(mut self) -> (ExitStatus, Duration) {
         self.signal(rustix::process::Signal::TERM);
         let began = Instant::now();
@@ -132,7 +132,7 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -170,7 +170,7 @@ fn a_show_that_cannot_be_started_is_tried_again() {
     run.ends_in_order();
 }
 
-/// The show itself and everything that it starts are of the version that runs, also after an update.
+/// The show and all its child processes are of the running version, even after an update.
 #[test]
 fn a_program_that_was_replaced_starts_its_shows_all_the_same() {
     let place = Place::new("");
@@ -205,7 +205,7 @@ fn a_program_that_was_replaced_starts_its_shows_all_the_same() {
 
 #[test]
 fn a_show_that_does_not_end_is_killed_and_all_who_ask_are_heard() {
-    // Under `nohup`, or as a job in the background, these tests start with signals that `run` ignores as well.
+    // Under `nohup`, or as a background job, these tests start with some signals ignored, which `run` then ignores too.
     let status = std::fs::read_to_string("/proc/self/status").expect("a system with /proc");
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("it is told");
     let ignored = u64::from_str_radix(ignored.trim(), 16).expect("a mask");

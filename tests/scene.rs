@@ -315,7 +315,7 @@ fn a_loop_without_an_end_ends_and_the_next_frame_is_drawn() {
     }
 }
 
-/// In virtual time a busy machine is given more, until it is known that it was not the machine.
+/// In virtual time a frame gets more time on a busy machine, until it is certain that the machine was not the cause.
 #[test]
 fn a_frame_is_stopped_after_all_of_its_budgets() {
     let (_dir, start) = folder(&scene("if (now === 1) { for (;;) {} } draw.circle(1, 2, 3);"));

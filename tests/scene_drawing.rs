@@ -233,7 +233,7 @@ fn a_timer_is_told_when_it_was_due() {
          export function frame() {}",
     );
     scene.logs(100.0);
-    // At 60 frames a second it is due between frames; what it is told keeps the beat all the same.
+    // At 60 frames a second a log line is due between frames; the times still keep the beat.
     let told: Vec<String> = (1..=60).flat_map(|frame| scene.logs(100.0 + f64::from(frame) / 60.0)).collect();
     assert_eq!(told, ["100.125", "100.250", "100.375", "100.500", "100.625", "100.750", "100.875", "101.000"]);
 }
@@ -261,7 +261,7 @@ fn a_rejection_that_is_handled_is_not_told() {
     ] {
         assert_eq!(Scene::good(body).see(&Sees::default()).2, None, "{body}");
     }
-    // The reason runs the script when it is read, and rejects another promise.
+    // Reading the reason runs the script, which rejects another promise.
     let body = "export function frame() { Promise.reject({ toString() { Promise.reject(2); return \"odd\"; } }); }";
     let mut scene = Scene::good(body);
     for _ in 0..3 {

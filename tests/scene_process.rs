@@ -301,7 +301,7 @@ fn an_edition_that_soon_fails_gives_way_to_the_one_that_worked() {
     assert!(show.process.status().refused.is_some());
 }
 
-/// Nobody but a busy machine has stopped it.
+/// The process only sleeps, as it might on a busy machine.
 #[test]
 fn a_process_that_sleeps_is_waited_for_in_virtual_time() {
     let dir = common::folder(GOOD);

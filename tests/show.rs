@@ -74,7 +74,7 @@ fn what_cannot_start_says_why_and_what_to_do() {
     assert!(said.contains("site.key") && said.contains("cannot be read"), "{said}");
 }
 
-/// A show that nobody sees is not what was asked for.
+/// A show that nobody can see is not what was asked for.
 #[test]
 fn a_show_without_a_display_says_so_and_ends() {
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -170,7 +170,7 @@ impl Running {
         std::fs::read(&file).expect("it is there")
     }
 
-    /// Its status, once it has ended by itself, while its input is open.
+    /// Returns its exit status once it has ended by itself, with its input still open.
     fn ended(&mut self) -> std::process::ExitStatus {
         let began = Instant::now();
         loop {
@@ -317,7 +317,7 @@ fn a_good_scene_is_painted_and_all_loops_turn() {
     show.end();
 }
 
-/// A site whose `GOOD` scene was kept, and whose folder holds another script by now.
+/// Creates a site that has kept its `GOOD` scene, and whose folder now holds another script.
 fn site_that_keeps(script: &str) -> (tempfile::TempDir, String) {
     let dir = site(GOOD, None);
     let installation = dir.path().join("installation");
@@ -440,7 +440,7 @@ fn a_show_ends_when_nobody_reads_and_not_when_a_disk_is_full() {
     assert!(status.success(), "{status}");
 }
 
-/// A twin that gets none notices only after some seconds that nobody speaks any more.
+/// A twin that gets no goodbye notices only after some seconds that the other site is silent.
 #[test]
 fn the_twin_gets_its_goodbye_when_a_signal_ends_the_show() {
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);

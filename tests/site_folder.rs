@@ -1,4 +1,4 @@
-//! A site's folder as the commands leave it: whole files, for their owner only, and true words about the link.
+//! A site's folder after the commands: complete files, private to their owner, and true statements about the link.
 
 use moongate::device::contact::Notes;
 use moongate::device::introductions::pin;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 const MOONGATE: &str = env!("CARGO_BIN_EXE_moongate");
 
-/// Runs a command of moongate in a folder.
+/// Runs a moongate command in a folder.
 fn moongate(dir: &Path, words: &[&str]) -> Output {
     Command::new(MOONGATE).args(words).current_dir(dir).stdin(Stdio::null()).output().expect("it runs")
 }
@@ -58,7 +58,7 @@ fn what_init_writes_is_for_its_owner_only() {
 #[test]
 fn a_full_disk_leaves_nothing_and_init_begins_again() {
     let dir = tempfile::tempdir().expect("a folder");
-    // Not a byte can be written; without the trap the system would end the process.
+    // No byte can be written; without the trap the system would kill the process.
     let script = "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"";
     let full = Command::new("sh").args(["-c", script, MOONGATE]).args(INIT).current_dir(dir.path()).output();
     let full = full.expect("there is a shell");
@@ -134,7 +134,7 @@ fn a_ticket_is_read_from_standard_input() {
     let dir = tempfile::tempdir().expect("a folder");
     init(dir.path());
     let key = SiteKey::read(&dir.path().join("site/site.key")).expect("our own").public();
-    // Its own, so that it is understood and nobody is dialled.
+    // The site's own ticket, so that it is parsed but nobody is dialled.
     let own = Ticket { key, secret: Secret([7; 16]), expires: Duration::from_secs(9), card: Card::default() }.line();
     let (first, second) = own.split_at(40);
     let mut accept = Command::new(MOONGATE);

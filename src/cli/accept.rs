@@ -1,5 +1,5 @@
-//! `moongate accept TICKET`: introduces this site to the one whose ticket it is. `moongate accept -` reads the ticket from
-//! standard input, so that it is in no list of processes and in no history of a shell.
+//! `moongate accept TICKET`: introduces this site to the one that issued the ticket. `moongate accept -` reads the ticket from
+//! standard input, which keeps it out of process lists and shell history.
 
 use crate::device::introductions::since_1970;
 use crate::device::key::SiteKey;
@@ -21,7 +21,7 @@ pub struct Arguments {
     pub site: PathBuf,
 }
 
-/// Most bytes of standard input that are looked at.
+/// Most bytes read from standard input.
 const INPUT_MAX: u64 = 16 << 10;
 
 /// What can go wrong, with what to do about it.
@@ -43,7 +43,7 @@ fn accept(arguments: &Arguments) -> Result<(), Failure> {
             }
             read(std::io::stdin().lock())?
         }
-        // A line that was broken in an e-mail comes as several words.
+        // A line that was wrapped in an e-mail arrives as several words.
         words => Ticket::parse(&words.concat())?,
     };
     let site = Site::read(&arguments.site)?;
@@ -64,7 +64,7 @@ fn accept(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads lines until they are a ticket, or end.
+/// Reads lines until they form a ticket, or the input ends.
 fn read(input: impl BufRead) -> Result<Ticket, Failure> {
     let (mut said, mut input) = (String::new(), input.take(INPUT_MAX));
     while input.read_line(&mut said).map_err(|why| format!("standard input cannot be read ({why})"))? > 0 {

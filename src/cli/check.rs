@@ -96,7 +96,7 @@ fn check(arguments: &Arguments) -> Result<bool, Failure> {
         review.advice.push(format!("this machine: scenes are {missing}; {UNJAILED}"));
     }
     review.too_long(&all, &seen);
-    // What was stopped cannot be compared.
+    // A situation that was stopped cannot be compared.
     let whole = |name: &str| {
         let index = all.iter().position(|scenario| scenario.name == name);
         index.map(|index| &seen[index]).filter(|seen| seen.stopped.is_none())
@@ -169,13 +169,13 @@ impl Review {
         }
     }
 
-    /// Sounds that nobody would hear.
+    /// Refuses sounds that cannot be played.
     fn sounds(&mut self, edition: &Edition) {
         let wrong = edition.sounds.iter().filter_map(|sound| sound.sample.as_ref().err());
         self.refused.extend(wrong.map(ToString::to_string));
     }
 
-    /// Frames that a show would have stopped. One or two may be a busy machine's.
+    /// Refuses a scene with too many frames that a show would have stopped; one or two may be due to a busy machine.
     fn too_long(&mut self, all: &[Scenario], seen: &[Seen]) {
         let count: usize = seen.iter().map(|seen| seen.too_long).sum();
         let named = |(scenario, seen): (&Scenario, &Seen)| {

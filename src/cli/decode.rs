@@ -1,31 +1,31 @@
-//! `moongate decode`: sounds and images of a scene, decoded in a process of its own. The show starts it.
+//! `moongate decode`: decodes the sounds and images of a scene in a separate process. Started by the show.
 
 use crate::device::{decode, jail};
 use std::io::{self, BufReader, BufWriter};
 use std::process::ExitCode;
 
-/// What can be said on the command line.
+/// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Decodes also where this system does not jail it.
+    /// Decodes even where this system cannot jail the decoder.
     #[arg(long)]
     unjailed: bool,
 }
 
 /// Serves the show on standard input and output until they close.
 pub fn run(arguments: &Arguments) -> ExitCode {
-    // A decoder that never returns cannot notice that its show is gone; the system can.
+    // A decoder stuck in a file does not notice that its show is gone, so the kernel kills it.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-    // A decoder that panics is told of in an answer.
+    // A panic of the decoder is reported in its answer.
     std::panic::set_hook(Box::new(|_| {}));
-    // Before anything that a stranger wrote is read.
+    // The jail is entered before any untrusted input is read.
     let walls = jail::enter(jail::DECODER);
     let mut input = BufReader::new(io::stdin().lock());
     let mut output = BufWriter::with_capacity(256 << 10, io::stdout().lock());
     match decode::serve(&walls, arguments.unjailed, &mut input, &mut output) {
         Ok(()) => ExitCode::SUCCESS,
-        // A show that is gone needs no answer.
+        // The show is gone and needs no answer.
         Err(_) => ExitCode::FAILURE,
     }
 }

@@ -1,4 +1,4 @@
-//! The display that windows would be opened on: which one the environment names, and whether it answers.
+//! The display on which windows are opened: its name in the environment, and a check that it answers.
 
 use std::env::var_os;
 use std::io::{Error, ErrorKind, Result as IoResult};
@@ -8,25 +8,25 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
-/// The port of display 0 of another machine.
+/// Port of display 0 on another machine.
 const X11_PORT: u16 = 6_000;
-/// A display of another machine that does not answer within this time is not there.
+/// Longest wait for a display on another machine to answer; after that it counts as absent.
 const REMOTE: Duration = Duration::from_secs(2);
-/// A display that is not there is looked for this often.
+/// Interval between looks for an absent display.
 const LOOK: Duration = Duration::from_secs(1);
-/// And spoken of this often.
+/// Interval between log messages about an absent display.
 const REMIND: Duration = Duration::from_secs(600);
 
-/// Why no window can be opened, with the remedy.
+/// Reason why no window can be opened, with the remedy.
 #[derive(Debug, Error)]
 pub enum NoDisplay {
-    /// The environment names none.
+    /// The environment names no display.
     #[error(
         "there is no display: neither WAYLAND_DISPLAY nor DISPLAY is set; start it within a graphical session, or name its \
          display (DISPLAY=:0, say, or WAYLAND_DISPLAY and XDG_RUNTIME_DIR), or give --offscreen to draw without windows"
     )]
     Unnamed,
-    /// The one that the environment names does not answer.
+    /// The display named by the environment does not answer.
     #[error(
         "the display {name} cannot be reached ({why}); start it, name the one that is there, or give --offscreen to draw \
          without windows"
@@ -34,25 +34,25 @@ pub enum NoDisplay {
     Unreachable {
         /// The variable and its value.
         name: String,
-        /// What the system says.
+        /// The error from the system.
         why: Error,
     },
-    /// It answers, and no window can be opened on it.
+    /// The display answers, but no window can be opened on it.
     #[error(
         "the display opens no window; see what stands above, let this user in (XAUTHORITY, xhost), or give --offscreen to \
          draw without windows"
     )]
     Refused,
-    /// Its compositor has started this program, and waits for its end.
+    /// The compositor that started this program waits for it to end.
     #[error("the compositor that has started this has ended; whoever started it (systemd, say) is to start both again")]
     Orphaned,
 }
 
-/// Checks that the display which windows would be opened on answers: Wayland where one is named, X11 otherwise, as winit
-/// chooses. The process that serves it, where that is known.
+/// Checks that the display for windows answers: Wayland if one is named, otherwise X11, the same choice as winit makes.
+/// Returns the id of the process that serves it, where known.
 pub fn check() -> Result<Option<u32>, NoDisplay> {
     let set = |name| var_os(name).filter(|value| !value.is_empty());
-    // The compositor itself has started this process, and has connected it.
+    // The compositor itself started this process and connected it.
     if set("WAYLAND_SOCKET").is_some() {
         return Ok(None);
     }
@@ -70,18 +70,18 @@ pub fn check() -> Result<Option<u32>, NoDisplay> {
     answers.map_err(|why| NoDisplay::Unreachable { name: format!("{variable}={}", value.to_string_lossy()), why })
 }
 
-/// Waits for a display, again and again.
+/// Waits for a display each time the show needs one.
 #[derive(Default)]
 pub struct Watch {
-    /// The display that was there last is served by a process that has started this one.
+    /// True if the last display was served by an ancestor of this process.
     is_ours: bool,
 }
 
 impl Watch {
-    /// Waits until the display answers, and says now and then that it does not. False when `over` comes first.
+    /// Waits until the display answers, and logs from time to time that it does not. Returns false if `over` comes first.
     ///
-    /// A kiosk compositor such as cage ends when its last window goes, and waits for the program that it has started:
-    /// to wait for each other would be for ever, hence [`NoDisplay::Orphaned`].
+    /// A kiosk compositor such as cage ends when its last window closes, and waits for the program it started.
+    /// Waiting for it in turn would be a deadlock, hence [`NoDisplay::Orphaned`].
     pub fn wait(&mut self, over: impl Fn() -> bool) -> Result<bool, NoDisplay> {
         let mut said: Option<Instant> = None;
         while !over() {
@@ -109,7 +109,7 @@ impl Watch {
     }
 }
 
-/// Whether this process was started by that one, or by one that it has started.
+/// Returns true if `process` is an ancestor of this process.
 fn is_ancestor(process: u32) -> bool {
     let parent = |pid: u32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -120,7 +120,7 @@ fn is_ancestor(process: u32) -> bool {
         .any(|pid| pid == process)
 }
 
-/// The process that listens at the other end.
+/// Returns the id of the process that listens at the other end.
 #[cfg(target_os = "linux")]
 fn server(stream: &UnixStream) -> Option<u32> {
     let peer = rustix::net::sockopt::socket_peercred(stream).ok()?;
@@ -132,7 +132,7 @@ fn server(_: &UnixStream) -> Option<u32> {
     None
 }
 
-/// `socket` lies in the runtime folder unless it is a whole path.
+/// Connects to a Wayland `socket`, which is relative to the runtime folder unless its path is absolute.
 fn wayland(socket: &Path, runtime: Option<PathBuf>) -> IoResult<Option<u32>> {
     let path = match runtime {
         _ if socket.is_absolute() => socket.to_owned(),
@@ -148,14 +148,14 @@ fn reach(path: &Path) -> IoResult<Option<u32>> {
     Ok(server(&stream))
 }
 
-/// `name` is `HOST:NUMBER` or `HOST:NUMBER.SCREEN`; this machine where there is no host.
+/// Connects to the X11 display `name`: `HOST:NUMBER` or `HOST:NUMBER.SCREEN`, on this machine if the host is empty.
 fn x11(name: &str) -> IoResult<Option<u32>> {
     let number = |number: &str| number.split('.').next().and_then(|number| number.parse::<u16>().ok());
     let found = name.rsplit_once(':').and_then(|(host, rest)| Some((host, number(rest)?)));
     let Some((host, number)) = found else {
         return Err(Error::new(ErrorKind::InvalidInput, "a display is written as :0 or host:0"));
     };
-    // The socket itself, as some systems name it.
+    // Some systems name the socket itself.
     if host.starts_with('/') {
         let path = Path::new(if Path::new(name).exists() { name } else { host });
         return reach(path);
@@ -169,7 +169,7 @@ fn x11(name: &str) -> IoResult<Option<u32>> {
     reach(&path).or_else(|why| without_a_file(&path).map_err(|_| why))
 }
 
-/// Servers also listen where no file is needed, in a container without their folder for one.
+/// Connects to the abstract socket of a server, which also works in a container without the folder for socket files.
 #[cfg(target_os = "linux")]
 fn without_a_file(path: &Path) -> IoResult<Option<u32>> {
     use std::os::linux::net::SocketAddrExt;
@@ -217,7 +217,7 @@ mod tests {
         assert!(x11(name).is_err());
         let _listener = UnixListener::bind(&path).expect("our own folder");
         assert!(x11(name).is_ok());
-        // Another machine's is a port.
+        // A display on another machine is reached by its port.
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let port = listener.local_addr().expect("bound").port();
         if let Some(number) = port.checked_sub(X11_PORT) {

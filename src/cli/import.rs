@@ -136,7 +136,7 @@ fn imported(arguments: &Arguments) -> Result<(PathBuf, Imported), Failure> {
     Ok((make(&into, files)?, imported))
 }
 
-/// What a script has in whose shader there are points.
+/// Part of the script for a shader that has points.
 const FOLLOW: &str = r#"// Whom the shader's points follow, one each: a touch, or else somebody who walks by.
 const followed = Array(COUNT).fill(null);
 const same = (a) => (b) => a !== null && a.id === b.id && a.here === b.here && !a.head === !b.head;
@@ -249,7 +249,7 @@ void main() { gl_FragColor = vec4(distance(gl_FragCoord.xy, place) * level, hit 
         assert!(imported(&arguments).expect_err("it is there").to_string().contains("is left as it is"));
     }
 
-    /// What the shader of a scene is told for its points while these touch and walk by.
+    /// Returns the parameters that the shader of a scene gets for its points in one frame.
     fn points(host: &mut Host, frame: u64, sees: &Sees) -> Vec<f32> {
         let json = serde_json::to_string(sees).expect("it is plain");
         let FromScene::Frame { picture: Some(picture), .. } = host.frame(frame, 0, &json) else { panic!("no picture") };
@@ -285,14 +285,14 @@ void main() { gl_FragColor = vec4(distance(gl_FragCoord.xy, place) * level, hit 
         };
         let mut sees = Sees { now: 1.0, dt: 0.02, ..Sees::default() };
         assert_eq!(points(&mut host, 1, &sees), [0.25, 0.5, 0.75, 0.5]);
-        // Who walks by is the first point's, until somebody touches.
+        // The first point follows a passer-by until somebody touches.
         sees.there.bodies = vec![body(4, 192.0)];
         assert_eq!(points(&mut host, 2, &sees), [0.1, 0.5, 0.75, 0.5]);
         sees.here.touches = vec![touch(1, 960.0)];
         assert_eq!(points(&mut host, 3, &sees), [0.5, 0.5, 0.1, 0.5]);
         sees.there.touches = vec![touch(1, 1_728.0)];
         assert_eq!(points(&mut host, 4, &sees), [0.5, 0.5, 0.9, 0.5]);
-        // Nobody's point leaps when another one's finger is lifted, and one body is not followed twice.
+        // A point does not jump when another visitor's finger is lifted, and one body is not followed twice.
         sees.here.touches.clear();
         sees.there.bodies = vec![body(5, 1_700.0)];
         assert_eq!(points(&mut host, 5, &sees), [0.25, 0.5, 0.9, 0.5]);

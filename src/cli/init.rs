@@ -65,7 +65,7 @@ fn init(arguments: &Arguments) -> Result<(), Failure> {
     }
     let key = SiteKey::generate()?;
     key.write(&key_file)?;
-    // It may come to hold the password of a camera.
+    // The file is private because it may come to hold a camera's password.
     if let Err(why) = atomic::create_or_fill(&file, PRIVATE, manifest.as_bytes()) {
         let _ = std::fs::remove_file(&key_file);
         return Err(format!("{}: cannot be written ({why})", file.display()).into());

@@ -113,7 +113,7 @@ fn picture(ticket: &str) -> Result<String, Failure> {
     Ok(code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
 }
 
-/// A time here, in this form.
+/// Formats a time in the local time zone according to `form`.
 pub(super) fn clock(since_1970: Duration, form: &str) -> String {
     let at = jiff::Timestamp::from_second(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX));
     at.map_or_else(|_| "its time".into(), |at| at.to_zoned(TimeZone::system()).strftime(form).to_string())

@@ -1,4 +1,4 @@
-//! The log on standard error: a time, a level, the site and its twin, and a message that no stranger's text can forge.
+//! The log on standard error: a time, a level, the site and its twin, and a message that untrusted text cannot forge.
 
 use crate::escape::Indented;
 use std::fmt::{self, Debug};
@@ -11,23 +11,23 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// The site and the twin that every line names; none in commands without a site.
+/// Site and twin named on every line; unset in commands without a site.
 static BETWEEN: OnceLock<String> = OnceLock::new();
 
 /// Starts the log. `MOONGATE_LOG` filters it.
 pub fn start() {
     let filter = EnvFilter::try_from_env("MOONGATE_LOG").unwrap_or_else(|_| EnvFilter::new("error,moongate=info"));
-    // Standard output belongs to the state of a show and to the pictures of a scene.
+    // Standard output is reserved for the state of a show and the pictures of a scene.
     let ansi = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
-    // A log that cannot be written is no reason to end: to complain of that panics where the log is.
+    // A failure to write the log must not end the process: reporting it on standard error, where the log is, would panic.
     log.log_internal_errors(false).event_format(Line).init();
 }
 
-/// Names the site and its twin in each line from now on.
+/// Names the site and its twin on every line from now on.
 #[cfg(feature = "show")]
 pub fn name(site: &str, twin: Option<&str>) {
-    // A show has one site and one twin: with another twin it is started again.
+    // A show has one site and one twin; it is restarted for another twin.
     let _ = BETWEEN.set(match twin {
         Some(twin) => format!("[{site}, twin {twin}] "),
         None => format!("[{site}, no twin] "),

@@ -93,7 +93,7 @@ enum Command {
     /// A scene in a process of its own; a show starts it.
     #[command(hide = true)]
     Scene(scene::Arguments),
-    /// Sounds and images of a scene, decoded in a process of its own; a show starts it.
+    /// Decodes the sounds and images of a scene in a separate process; started by a show.
     #[command(hide = true)]
     Decode(decode::Arguments),
 }
@@ -147,19 +147,19 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Says a line on standard output. Text from strangers in it forges no other line. A log that cannot be written, as on a full
-/// disk, is not a reason to end.
+/// Prints a line on standard output, escaped so that untrusted text cannot forge another line. Errors, such as a full disk,
+/// are ignored.
 fn say(line: impl Display) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{}", Indented(line)).and_then(|()| out.flush());
 }
 
-/// The same on standard error, for what went wrong.
+/// Prints an error on standard error, escaped in the same way.
 fn complain(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{}", Indented(line));
 }
 
-/// Says why a command failed.
+/// Reports why a command failed and returns its exit status.
 fn failed(command: &str, why: impl Display) -> ExitCode {
     complain(format_args!("moongate {command}: {why}"));
     ExitCode::FAILURE

@@ -17,14 +17,14 @@ use std::time::{Duration, Instant};
 const LINES_MAX: usize = 64;
 /// A show that ended sooner than this could not run at all.
 const LIVED: Duration = Duration::from_secs(3);
-/// A show has this long to end when it is asked to; by itself it takes 2 s at most.
+/// Time for a show to end after it was asked to; normally it takes at most 2 s.
 const GRACE: Duration = Duration::from_millis(2_300);
-/// A process that was killed is gone after so long, or stuck in a driver; then it is left behind.
+/// Time for a killed process to go away. One that does not is stuck in a driver and is left behind.
 const REAP: Duration = Duration::from_millis(200);
 /// Longest line of state, and of a show's log, in bytes.
 const LINE_MAX: u64 = 16 << 20;
 const LOG_MAX: u64 = 8 << 10;
-/// What a show that has ended has said is there within this time.
+/// Longest wait for the remaining output of a show that has ended.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
 /// How a show is started.
@@ -39,13 +39,13 @@ pub struct Options<'a> {
     pub trace: bool,
     /// Mistakes of the artist are shown.
     pub rehearsal: bool,
-    /// Scenes run also where this system does not jail them.
+    /// Runs scenes even where this system cannot jail them.
     pub unjailed: bool,
-    /// Another program than this one.
+    /// Program to run in place of this one.
     pub program: Option<&'a Path>,
-    /// Another file than the folder's site.toml.
+    /// Manifest to read in place of the folder's site.toml.
     pub manifest: Option<PathBuf>,
-    /// Editions of the scene that are not to be shown.
+    /// Digests of editions of the scene that must not be shown.
     pub aside: &'a [String],
 }
 
@@ -59,7 +59,7 @@ pub struct Show {
     /// What it says of its own memory, which nobody else may look at, and the scene process.
     memory: Option<f64>,
     scene: Option<u32>,
-    /// The edition that it shows, or has begun to read.
+    /// Edition that is shown, or is being read.
     edition: Option<String>,
     began: Instant,
 }
@@ -125,7 +125,7 @@ impl Show {
         })?;
         let name = name.to_owned();
         std::thread::Builder::new().name("show errors".into()).spawn(move || {
-            // Read to its end whatever becomes of it: a show must not wait for its log.
+            // The pipe is drained whatever happens, because a show must never block on its log.
             each_line(errors, LOG_MAX, |line| {
                 complain(format_args!("{name} | {}", Escaped(line)));
                 true
@@ -158,11 +158,11 @@ impl Show {
         }
     }
 
-    /// What it has said and was not asked for, once it has ended.
+    /// Returns the lines that are still unread after the show has ended.
     pub fn last_words(&mut self) -> Vec<Line> {
         let (until, mut lines) = (Instant::now() + LAST_WORDS, Vec::new());
         loop {
-            // Something that it started may hold its output open: not for ever.
+            // A child process of the show may hold its output open, so the wait is limited.
             match self.said.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(said) => self.take(said, &mut lines),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return lines,
@@ -170,7 +170,7 @@ impl Show {
         }
     }
 
-    /// Digest of the edition that it shows, or has begun to read.
+    /// Returns the digest of the edition that is shown, or is being read.
     pub fn edition(&self) -> Option<&str> {
         self.edition.as_deref()
     }
@@ -197,7 +197,7 @@ impl Show {
         self.age() > LIVED
     }
 
-    /// Since when it runs.
+    /// Returns the time since the show was started.
     pub fn age(&self) -> Duration {
         self.began.elapsed()
     }
@@ -216,7 +216,7 @@ impl Show {
         self.last_words()
     }
 
-    /// Ends it at once; nothing of it is kept.
+    /// Kills the show at once; nothing of it is kept.
     fn kill(&mut self) {
         let _ = self.child.kill();
         if !self.is_gone_within(REAP) {
@@ -245,7 +245,7 @@ impl Drop for Show {
     }
 }
 
-/// Hands on each line of a pipe, until its end or until `each` says false. Longer lines come in pieces.
+/// Calls `each` with every line of a pipe until it ends or `each` returns false. Longer lines are split.
 fn each_line(pipe: impl Read, most: u64, mut each: impl FnMut(&str) -> bool) {
     let mut pipe = BufReader::new(pipe);
     let mut line = Vec::new();

@@ -74,7 +74,7 @@ pub struct Arguments {
     /// Where the report goes; beside the pictures, or into ./out.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Draws without windows; so it does without a display.
+    /// Draws without windows, and without a display.
     #[arg(long)]
     offscreen: bool,
     /// Draws a frame while the next is prepared: more frames, a frame later.
@@ -193,7 +193,7 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
             pipelined: arguments.pipelined,
             trace: true,
             rehearsal: true,
-            // An artist at work; the log says it where scenes are not jailed.
+            // An artist runs a scene of their own; the log tells where scenes are not jailed.
             unjailed: true,
             program: None,
             manifest: None,

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// It says how it is this often, and that is also the most that it says of what it denies.
+/// Interval between lines of state, and the shortest interval between lines about denied requests.
 const TOLD: Duration = Duration::from_secs(60);
 
 /// What can be said on the command line.
@@ -21,13 +21,13 @@ pub struct Arguments {
     /// Pairs of sites at once, at most.
     #[arg(long, default_value_t = Limits::default().pairs)]
     pub pairs: usize,
-    /// Sites at one address at once, or in one /64 of IPv6, at most.
+    /// Most sites at one address, or in one /64 of IPv6, at the same time.
     #[arg(long, value_name = "SITES", default_value_t = Limits::default().each)]
     pub each: usize,
     /// Bytes a second that each site may send through it.
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().rate)]
     pub rate: u32,
-    /// Serves only the sites whose keys are in this file, one a line, as `moongate twins` prints them.
+    /// Serves only the sites whose public keys are in this file, one per line, as printed by `moongate twins`.
     #[arg(long, value_name = "FILE")]
     pub allow: Option<PathBuf>,
 }
@@ -66,7 +66,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// A line on standard output. Where it cannot be written, such as to a full disk, the relay goes on.
+/// Prints a line on standard output. Errors, such as a full disk, are ignored.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
@@ -76,7 +76,7 @@ fn refuse(why: &Fault) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// What it gives at most, in a line.
+/// Returns the limits of the relay as one line.
 fn quotas(limits: &Limits, served: Option<usize>) -> String {
     let Limits { pairs, each, rate, proofs, .. } = limits;
     let whom = served.map_or("any key".into(), |count| format!("the {count} keys of the list"));
@@ -87,7 +87,7 @@ fn quotas(limits: &Limits, served: Option<usize>) -> String {
     )
 }
 
-/// What was denied between two looks, in a line; none where nothing was.
+/// Returns one line on the requests denied between two counts, or none if there were none.
 fn denied(before: &Counts, now: &Counts) -> Option<String> {
     let parts = [
         (now.crowded - before.crowded, "questions denied: an address has as many sites as it may (--each)"),

@@ -1,4 +1,4 @@
-//! `moongate run [site.toml]`: a site's show, started again whenever it ends. Only being asked ends it.
+//! `moongate run [site.toml]`: supervises a site's show and restarts it whenever it ends. Only a request ends the supervisor.
 
 mod ladder;
 mod manifest;
@@ -23,11 +23,11 @@ use std::time::Duration;
 
 /// First and longest pause before a show is started again.
 const PAUSE: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(30)];
-/// How often the show is looked at.
+/// Interval between looks at the show.
 const LOOK: Duration = Duration::from_millis(50);
-/// A show that has painted for this long runs, and so does what it read of `site.toml`.
+/// A show that has painted for this long is taken to run well, and so is the `site.toml` it was started with.
 const RUNS: Duration = Duration::from_secs(30);
-/// How a show ends that cannot start. That is not a crash of its scene.
+/// Exit status of a show that cannot start. It does not count as a crash of its scene.
 const CANNOT_START: u8 = 1;
 
 /// What can be said on the command line.
@@ -39,7 +39,7 @@ pub struct Arguments {
     /// Draws without windows, and without a display.
     #[arg(long)]
     pub offscreen: bool,
-    /// Runs scenes also where this system does not jail them: only those of people whom you trust.
+    /// Runs scenes even where this system cannot jail them: only scenes by people you trust.
     #[arg(long)]
     pub unjailed: bool,
     /// Starts this program as the show. For tests.
@@ -53,7 +53,7 @@ pub struct Arguments {
 /// What can go wrong, with what to do about it.
 type Failure = Box<dyn std::error::Error>;
 
-/// Runs the site until it is asked to end, by Ctrl-C or a signal.
+/// Runs the site until Ctrl-C or a signal asks it to end.
 pub fn run(arguments: &Arguments) -> ExitCode {
     match keep_running(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -64,7 +64,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// Fails only where there is nothing yet that could run, and where the compositor has ended that started this.
+/// Fails only if there is nothing to run yet, or if the compositor that started this process has ended.
 fn keep_running(arguments: &Arguments) -> Result<(), Failure> {
     let dir = match &arguments.site {
         file if file.is_file() => file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")),
@@ -78,7 +78,7 @@ fn keep_running(arguments: &Arguments) -> Result<(), Failure> {
     Ok(Supervisor::new(arguments, dir)?.work(&asked)?)
 }
 
-/// Whoever keeps the show of a site running.
+/// Supervisor of one site's show.
 struct Supervisor<'a> {
     arguments: &'a Arguments,
     dir: PathBuf,
@@ -89,11 +89,11 @@ struct Supervisor<'a> {
     ladder: Ladder,
     display: display::Watch,
     show: Option<Show>,
-    /// The show that runs has painted a picture.
+    /// True once the running show has painted a picture.
     painted: bool,
-    /// What was said of the link last.
+    /// Last printed state of the link.
     said: String,
-    /// When the next show is started, while there is none.
+    /// Time at which the next show is started, while none runs.
     next: Duration,
     pause: Duration,
 }
@@ -127,7 +127,7 @@ impl<'a> Supervisor<'a> {
         })
     }
 
-    /// Until it is asked to end: then the show is ended in order.
+    /// Supervises the show until the supervisor is asked to end, then ends the show in order.
     fn work(mut self, asked: &AtomicBool) -> Result<(), NoDisplay> {
         while !asked.load(Ordering::Relaxed) {
             self.look_at_manifest();
@@ -136,7 +136,7 @@ impl<'a> Supervisor<'a> {
                 self.begin_again();
             }
             match &mut self.show {
-                // A show without a display would end at once; it is started when there is one.
+                // A show without a display would end at once, so it is started once there is one.
                 None if monotonic() >= self.next => {
                     if self.arguments.offscreen || self.display.wait(|| asked.load(Ordering::Relaxed))? {
                         self.start();
@@ -194,7 +194,7 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// The file to read site.toml from while the folder's own is not in force.
+    /// Returns the file to read in place of the folder's site.toml while that is not in force.
     fn manifest_file(&self) -> Option<PathBuf> {
         let text = self.manifest.text();
         if !self.manifest.is_instead() || (self.shelf.site().as_deref() != Some(text) && !self.keep_site(text)) {
@@ -211,7 +211,7 @@ impl<'a> Supervisor<'a> {
         kept.is_ok()
     }
 
-    /// Takes in what the show has said.
+    /// Handles the lines of state from the show.
     fn hear(&mut self, lines: &[Line]) {
         let (Some(show), Some(line)) = (&self.show, lines.last()) else { return };
         let now = state(line);
@@ -235,7 +235,7 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// On a thread of its own: a disk may be slow.
+    /// Keeps an edition of the scene, on a separate thread because a disk may be slow.
     fn keep_scene(&self, edition: String) {
         let (shelf, from) = (self.shelf.clone(), self.manifest.site().installation.clone());
         let keep = move || {
@@ -265,10 +265,10 @@ impl<'a> Supervisor<'a> {
         self.again();
     }
 
-    /// Finds out what it may have been: the newest change is asked first.
+    /// Attributes a failure of the show to its likely cause; the newest change is suspected first.
     fn blame(&mut self, status: ExitStatus, edition: Option<&str>) {
         let ended = |code: u8| status.code() == Some(i32::from(code));
-        // A window system that goes may take the show with it in any way.
+        // A window system that goes away may end the show with any status.
         if ended(NO_DISPLAY) || (!self.arguments.offscreen && display::check().is_err()) {
             return;
         }
@@ -287,7 +287,7 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// There is no show, and there is one again after a pause.
+    /// Schedules a restart of the show after the back-off.
     fn again(&mut self) {
         self.show = None;
         self.next = monotonic() + self.pause;
@@ -319,7 +319,7 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Ends the show in order, and starts it at once.
+    /// Ends the show in order and schedules an immediate restart.
     fn begin_again(&mut self) {
         if let Some(show) = self.show.take() {
             show.end();

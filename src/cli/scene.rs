@@ -6,10 +6,10 @@ use crate::scene::{FromScene, Host, ScriptFault, ToScene, read, write};
 use std::io::{self, BufReader, BufWriter};
 use std::process::ExitCode;
 
-/// What can be said on the command line.
+/// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Runs the scene also where this system does not jail it.
+    /// Runs the scene even where this system cannot jail it.
     #[arg(long)]
     unjailed: bool,
 }

@@ -58,11 +58,11 @@ const SOFTWARE_SHADER_MOST: Duration = Duration::from_secs(2);
 /// Keys that wait to be told.
 const KEYS_MAX: usize = 16;
 
-/// How a show ends whose graphics device or windows are lost.
+/// Exit status of a show that lost its graphics device or its windows.
 const LOST: u8 = 70;
 /// How a show ends whose twin or whose canvas is another one now: it is to be started again.
 pub(super) const AGAIN: u8 = 3;
-/// How a show ends that has no display to open windows on, or has lost it: it is to be started again once there is one.
+/// Exit status of a show without a display for its windows, missing or lost: it is to be restarted once there is one.
 pub(super) const NO_DISPLAY: u8 = 4;
 
 /// What can be said on the command line.
@@ -101,13 +101,13 @@ pub struct Arguments {
     /// Shows the artist's mistakes on the screen; visitors never see them.
     #[arg(long)]
     pub rehearsal: bool,
-    /// Runs scenes also where this system does not jail them: only those of people whom you trust.
+    /// Runs scenes even where this system cannot jail them: only scenes by people you trust.
     #[arg(long)]
     pub unjailed: bool,
-    /// Reads this file in the place of the folder's site.toml.
+    /// Reads this file in place of the folder's site.toml.
     #[arg(long, hide = true, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
-    /// Does not show editions of the scene with these digests.
+    /// Excludes editions of the scene with these digests.
     #[arg(long, hide = true, value_name = "EDITION")]
     pub aside: Vec<String>,
 }
@@ -141,7 +141,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let installation = choice.begun.clone();
     let canvas = installation.canvas_size();
 
-    // The link before the screen, which may take a while, or hang.
+    // The link starts before the screen, which may be slow to open, or hang.
     let (touched_in, touched) = sync_channel(WAITING_MAX);
     let twin = Twins::read(&site.dir)?.latest().cloned();
     super::log::name(&site.name, twin.as_ref().map(|twin| twin.name.as_str()));
@@ -162,7 +162,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let (link_thread, told) = LinkThread::open(site.listen, plan)?;
     let sender = link_thread.sender();
     sender.set_openness(site.openness);
-    // Nobody sees anything yet.
+    // No picture is in view yet.
     sender.set_in_view(Duration::ZERO);
     let over = Arc::new(AtomicBool::new(false));
     ending::watch(&over, sender.clone())?;
@@ -290,12 +290,12 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     drop(link_thread);
     Ok(match exit {
         AppExit::Success => ExitCode::SUCCESS,
-        // winit's loop ends with its display.
+        // winit's event loop ends with its display.
         AppExit::Error(_) if !graphics.offscreen && display::check().is_err() => {
             complain("moongate show: the display is gone");
             ExitCode::from(NO_DISPLAY)
         }
-        // Status 1 is for what could not start.
+        // Status 1 is reserved for a show that could not start.
         AppExit::Error(code) if code.get() == 1 => ExitCode::from(LOST),
         AppExit::Error(code) => ExitCode::from(code.get()),
     })

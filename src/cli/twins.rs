@@ -64,7 +64,7 @@ fn list(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says what is known of the link, and no more.
+/// Returns a sentence on the link that claims no more than is known.
 fn linked(contact: &Contact, twin: &Twin) -> String {
     match contact.last(&twin.key) {
         _ if contact.is_linked(&twin.key) => "linked now".into(),

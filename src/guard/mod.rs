@@ -46,22 +46,22 @@ impl Openness {
     }
 }
 
-/// What may leave a site now. People before a dark screen see nobody; the other site is not told that they are there.
+/// Filter for what may leave a site now. People before a dark screen see nobody, so the other site is not told of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outgoing {
-    /// How open the site is.
+    /// Openness of the site.
     pub openness: Openness,
-    /// A picture is in view.
+    /// True while a picture is in view.
     pub in_view: bool,
 }
 
 impl Outgoing {
-    /// Who may be seen at the other site.
+    /// Returns the presence that may be shown at the other site.
     pub fn presence(self, presence: Presence) -> Presence {
         if self.in_view { self.openness.presence(presence) } else { Presence::default() }
     }
 
-    /// Whether the other site may be told this.
+    /// Returns true if the other site may be told of this event.
     pub fn lets(self, what: &Happening) -> bool {
         let is_of_people = matches!(what, Happening::Down(_) | Happening::Meet { .. });
         self.openness.lets(what) && (self.in_view || !is_of_people)
@@ -98,7 +98,7 @@ mod tests {
             assert!(dark.presence(there.clone()).is_empty());
             assert_eq!(lit.presence(there.clone()), openness.presence(there.clone()));
             assert_eq!((dark.lets(&Happening::Down(touch)), dark.lets(&Happening::Up(touch))), (false, true));
-            // What a scene says is not about who sees it.
+            // A scene's messages are not about the people who see it.
             assert_eq!(dark.lets(&signal), openness.lets(&signal));
             assert_eq!(lit.lets(&Happening::Down(touch)), openness.lets(&Happening::Down(touch)));
         }

@@ -57,7 +57,7 @@ impl Source<'_> {
         Err(self.fault(name.span(), key, problem, remedy))
     }
 
-    /// Reads a name or a title, which people see in other places: it has no control characters.
+    /// Reads a name or a title. It must not hold control characters, because other sites display it.
     pub fn plain(&self, text: toml::Spanned<String>, key: &str) -> Result<String, Fault> {
         if is_plain(text.get_ref()) {
             return Ok(text.into_inner());

@@ -12,7 +12,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
-/// The file's name.
+/// Name of the file.
 const MANIFEST: &str = "installation.toml";
 /// Longest manifest, in bytes.
 pub(crate) const MANIFEST_MAX: u64 = 256 << 10;
@@ -76,7 +76,7 @@ impl Installation {
         Self::read_in(&files)
     }
 
-    /// Reads it out of a folder that is open.
+    /// Reads the manifest from a folder that is already open.
     pub fn read_in(files: &Files) -> Result<Self, Fault> {
         let file = files.path().join(MANIFEST);
         let text = files.text(Path::new(MANIFEST), MANIFEST_MAX).map_err(|why| match why {

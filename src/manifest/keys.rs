@@ -1,4 +1,4 @@
-//! A list of public keys, one a line, as an operator of a relay writes it.
+//! A list of public keys, one per line, written by the operator of a relay.
 
 use super::fault::Fault;
 use data_encoding::HEXLOWER_PERMISSIVE;
@@ -6,10 +6,10 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 
-/// A list is no longer than this.
+/// Longest list, in bytes.
 const BYTES_MAX: u64 = 1 << 20;
 
-/// Reads a file of keys: 64 hexadecimal digits a line; empty lines and what follows a `#` are nothing.
+/// Reads a file of keys, 64 hexadecimal digits per line. Empty lines, and text after a `#`, are ignored.
 pub fn keys(file: &Path) -> Result<HashSet<[u8; 32]>, Fault> {
     let fault = |line: Option<usize>, problem: String, remedy: &str| Fault {
         file: file.to_owned(),

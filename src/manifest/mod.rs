@@ -21,7 +21,7 @@ pub use site::{Camera, Ground, Osc, Screen, Site, TouchFrom, TouchSource, is_hos
 pub use together::{Lost, Ours};
 pub use twins::{TWINS, Twin, Twins};
 
-/// Longest `site.toml` and `twins.toml`, in bytes.
+/// Longest `site.toml` or `twins.toml`, in bytes.
 const SITE_MAX: u64 = 1 << 20;
 
 /// The version of both manifests that this engine reads.

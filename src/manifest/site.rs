@@ -49,7 +49,7 @@ pub struct Site {
     pub touches: Vec<TouchSource>,
     /// Where touches come in over OSC, if they do.
     pub osc: Option<Osc>,
-    /// F1 opens the operator's panel on the wall, also outside of a rehearsal.
+    /// True if F1 opens the operator's panel on the wall outside of a rehearsal too.
     pub panel: bool,
 }
 
@@ -121,7 +121,7 @@ impl Site {
         Self::read_file(dir, &dir.join("site.toml"))
     }
 
-    /// Reads a manifest from another file; the folder is what its paths start from.
+    /// Reads a manifest from another file; its relative paths start from `dir`.
     pub fn read_file(dir: &Path, file: &Path) -> Result<Self, Fault> {
         Self::parse(dir, &Self::text(file)?)
     }

@@ -178,7 +178,7 @@ fn read_twin(source: &Source, raw: &RawTwin) -> Result<Twin, Fault> {
     Ok(Twin {
         key,
         city,
-        // The other site named itself: a name that would forge a line does not keep this site from starting.
+        // The other site chose this name: one that would forge a line must not keep this site from starting.
         name: raw.name.as_deref().map_or_else(|| city.latin.clone(), plain),
         addresses,
         relay: raw.relay.as_ref().map(|relay| host_and_port(source, "twin.relay", relay)).transpose()?,

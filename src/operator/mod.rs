@@ -1,4 +1,4 @@
-//! What an operator sees on the screen itself: one small panel, on F1, where it is wanted; and the keys of a rehearsal.
+//! The operator's view on the screen itself: a small panel on F1, where it is enabled, and the keys of a rehearsal.
 
 mod keys;
 
@@ -18,7 +18,7 @@ use std::sync::mpsc::SyncSender;
 /// What is at fault.
 const ORANGE: egui::Color32 = egui::Color32::from_rgb(255, 170, 90);
 
-/// The panel; for rehearsals, and for sites whose operator asks for it.
+/// Plugin for the panel, in rehearsals and at sites whose operator enables it.
 pub struct OperatorPlugin {
     /// What the stage tells of its shaders.
     pub drawn: Drawn,
@@ -60,7 +60,7 @@ fn toggle(
 ) {
     if keys.just_pressed(KeyCode::F1) {
         panel.open = !panel.open;
-        // Sliders are turned with the pointer, which a venue hides.
+        // The panel's sliders need the pointer, which is hidden at a venue.
         pointers.iter_mut().for_each(|mut pointer| pointer.visible = panel.open || panel.rehearsal);
     }
 }

@@ -16,13 +16,13 @@ pub fn setting() -> Setting {
     Setting { here: card("shenzhen"), there: card("dublin"), side: 0, seed: 7, metres: None }
 }
 
-/// What decodes images and sounds in these tests: a process, as in a show.
+/// Returns the decoder for images and sounds in these tests: a separate process, as in a show.
 #[allow(dead_code, reason = "not every test of scenes reads images and sounds")]
 pub fn decoder() -> Decoder {
     Decoder::new(SceneCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec!["decode".into()] })
 }
 
-/// A folder as it is read for a show.
+/// Reads a folder in the same way as a show.
 #[allow(dead_code, reason = "not every test of scenes reads images and sounds")]
 pub fn read(dir: &Path) -> Result<Edition, ScriptFault> {
     decoder().read(dir)

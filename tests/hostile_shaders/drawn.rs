@@ -1,4 +1,4 @@
-//! Draws all accepted shaders, one after the other, on one studio: in software where there is no GPU.
+//! Draws all accepted shaders, one after the other, in one studio: in software where there is no GPU.
 
 use super::{Case, common};
 use moongate::scene::{Edition, FromScene, Host, KeptLayers, Picture, Sees, Uniforms};
@@ -9,7 +9,7 @@ use std::time::Duration;
 const CANVAS: [f32; 2] = [64.0, 36.0];
 const PIXELS: [u32; 2] = [64, 36];
 
-/// Draws each; what says `green` is green, and the studio can still draw after all of them.
+/// Draws every case. Those marked `green` must be green, and the studio must still draw after all of them.
 pub fn survive(cases: &[Case]) {
     let mut studio = Studio::new(CANVAS, PIXELS).unwrap_or_else(|why| panic!("{why}"));
     let last = Case {
@@ -28,7 +28,7 @@ pub fn survive(cases: &[Case]) {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// The pixel in the middle of a picture with one shader.
+/// Returns the middle pixel of a picture drawn with one shader.
 fn paint(studio: &mut Studio, case: &Case) -> [u8; 4] {
     let dir = common::folder("import { draw } from \"moongate\"; export function frame() { draw.shader(\"x.wgsl\"); }");
     let manifest = format!("api = 1\nid = \"test\"\ncanvas = [64, 64]\n{}", common::NO_KIT);

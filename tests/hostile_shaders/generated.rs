@@ -1,4 +1,4 @@
-//! Shaders that would be too long to write down.
+//! Shaders that are too long to write out.
 
 use super::Case;
 
@@ -8,7 +8,7 @@ fn case(name: &str, becomes: &str, source: String) -> Case {
     Case { name: name.into(), becomes: becomes.into(), source }
 }
 
-/// `line` for each number below `count`, in turn or from the last one.
+/// Joins `line` for each number below `count`, in ascending order or, if `turned`, in descending order.
 fn lines(count: usize, turned: bool, line: impl Fn(usize) -> String) -> String {
     let mut lines: Vec<String> = (0..count).map(line).collect();
     if turned {

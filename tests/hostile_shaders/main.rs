@@ -1,9 +1,9 @@
-//! Shaders that naga, wgpu or a driver have fallen over, and such as would take the memory of a process: each is refused with a
-//! fault, or it is drawn, and the process lives on.
+//! Shaders that crashed naga, wgpu or a driver, and shaders that would exhaust a process's memory. Each is refused with a
+//! fault or drawn, and the process survives.
 //!
-//! The files beside this one hold many shaders each. One begins with `//// NAME: WHAT`, which says what becomes of it: `drawn`;
-//! `green`, a shader that looks at its own results and paints green where they are right; `refused` by naga; or by the
-//! engine, `refused at LINE: PART OF THE FAULT`, counted from the line behind the name.
+//! The files beside this one hold many shaders each. A shader begins with `//// NAME: WHAT`, where WHAT is the outcome: `drawn`;
+//! `green`, for a shader that checks its own results and paints green if they are right; `refused` by naga; or, by the
+//! engine, `refused at LINE: PART OF THE FAULT`, with lines counted from the one after the name.
 
 #[cfg(feature = "show")]
 #[path = "../common/mod.rs"]
@@ -15,10 +15,10 @@ mod generated;
 use moongate::scene::Shader;
 use std::path::Path;
 
-/// Most memory that one shader may cost while it is read, in KiB.
+/// Most memory that reading one shader may take, in KiB.
 const MEMORY_MAX: usize = 64 << 10;
 
-/// One shader, and what becomes of it.
+/// One shader and its expected outcome.
 struct Case {
     name: String,
     becomes: String,
@@ -43,7 +43,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// The most memory this process has held since the last call, in KiB.
+/// Returns the peak memory of this process since the last call, in KiB.
 fn peak() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak");
@@ -51,7 +51,7 @@ fn peak() -> usize {
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
 }
 
-/// Reads one; the complaint is none where it became what is said of it.
+/// Reads one shader. Fails with a complaint if the outcome is not the expected one.
 fn read(case: &Case) -> Result<Option<Shader>, String> {
     let Case { name, becomes, source } = case;
     let file = format!("{name}.wgsl");
@@ -88,7 +88,7 @@ fn each_is_refused_or_drawn_and_nothing_falls_over() {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
-    // A binary without a screen has done all it can.
+    // A binary without a screen has nothing more to check.
     #[cfg(feature = "show")]
     drawn::survive(&sound);
 }

@@ -1,8 +1,8 @@
-//! A system that lacks a system call.
+//! A system without a given system call.
 
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
 
-/// Runs something where a system call fails as it does on a system that lacks it: for this thread, and all that it starts.
+/// Runs a closure on a thread where a system call fails as if the system lacked it, also for all it starts.
 pub fn without<T: Send + 'static>(call: i64, does: impl FnOnce() -> T + Send + 'static) -> T {
     let thread = std::thread::spawn(move || {
         let lacks = SeccompAction::Errno(libc::ENOSYS as u32);

@@ -115,7 +115,7 @@ impl Film {
         Ok(self.studio.paint(picture, Some(&self.edition), [here, there], &shot.uniforms)?)
     }
 
-    /// Says which shaders are not drawn.
+    /// Reports the shaders that are not drawn.
     pub(super) fn tell(&self) {
         for fault in self.studio.faults() {
             complain(format_args!("{}: {}: {}", self.name, fault.shader, fault.why));

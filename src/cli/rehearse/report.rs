@@ -56,7 +56,7 @@ pub struct Report {
     ocean: Counts,
     /// Events made before this are judged; monotonic nanoseconds.
     judged_until: Option<u64>,
-    /// And only those made after both were linked, with a picture in view.
+    /// Only events made after this are judged: both sites were linked, and a picture was in view.
     judged_from: Option<u64>,
 }
 
@@ -118,7 +118,7 @@ impl Report {
             |site: &Site| site.linked_after.is_some() && site.latest.as_ref().is_some_and(|line| line.in_view);
         match self.judged_from {
             None if self.sites.iter().all(is_told) => self.judged_from = Some(now()),
-            // Nobody sees that city's window any more, so the other one is not told who is there.
+            // This city's window is no longer in view, so the other city is not told who is there.
             Some(_) if !self.sites[index].latest.as_ref().is_some_and(|line| line.in_view) => self.interrupted = true,
             _ => {}
         }

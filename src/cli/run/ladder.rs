@@ -1,31 +1,31 @@
-//! Editions of a scene that crash the show are put aside, and those that ran for long are worth keeping. Pure: the caller owns
-//! the clock.
+//! Record of a scene's editions: those that crash the show are put aside, those that ran for long are worth keeping. Pure: the
+//! caller owns the clock.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// So many crashes of one edition within this time, and it is put aside.
+/// An edition that crashes this often within this time is put aside.
 const CRASHES: (usize, Duration) = (2, Duration::from_secs(5 * 60));
-/// Editions that are remembered of each sort; with more, the oldest is forgotten.
+/// Most entries remembered in each list; beyond that the oldest is dropped.
 const EDITIONS_MAX: usize = 16;
 
-/// What is known of a scene's editions, by their digests.
+/// History of a scene's editions, by their digests.
 #[derive(Debug)]
 pub struct Ladder {
     times: Times,
     crashes: VecDeque<(Duration, String)>,
     aside: VecDeque<Aside>,
-    /// Those that were shown for long.
+    /// Editions that were shown for long.
     proven: VecDeque<String>,
     living: Option<Living>,
 }
 
-/// The long times.
+/// Thresholds in time.
 #[derive(Debug, Clone, Copy)]
 pub struct Times {
-    /// An edition that was shown for this long without a crash is worth keeping.
+    /// An edition shown for this long without a crash is worth keeping.
     pub lived: Duration,
-    /// Such an edition may have crashed for another reason than its own; it is tried again after this.
+    /// Delay before such an edition is retried after it was put aside, as something else may have caused its crashes.
     pub again: Duration,
 }
 
@@ -35,11 +35,11 @@ impl Default for Times {
     }
 }
 
-/// An edition that is not to be shown.
+/// An edition that must not be shown.
 #[derive(Debug)]
 struct Aside {
     edition: String,
-    /// When it is tried again; never, if it has not proven itself before.
+    /// Time at which it is retried; none if it was never proven.
     until: Option<Duration>,
 }
 
@@ -52,23 +52,23 @@ struct Living {
 }
 
 impl Ladder {
-    /// Knows which editions were shown for long in earlier days.
+    /// Creates a ladder that knows which editions were proven in earlier runs.
     pub fn new(times: Times, proven: impl IntoIterator<Item = String>) -> Self {
         let proven = proven.into_iter().take(EDITIONS_MAX).collect();
         Self { times, crashes: VecDeque::new(), aside: VecDeque::new(), proven, living: None }
     }
 
-    /// Editions that are not to be shown.
+    /// Returns the editions that must not be shown.
     pub fn aside(&self) -> impl Iterator<Item = &str> {
         self.aside.iter().map(|aside| aside.edition.as_str())
     }
 
-    /// The show is started: whatever was shown begins to live again.
+    /// Notes a start of the show: the time of the edition shown counts from zero again.
     pub fn begins(&mut self) {
         self.living = None;
     }
 
-    /// An edition is shown, and is `well` or not. Comes true once, when it has lived for long and is well.
+    /// Notes the edition shown and if it is `well`. Returns true once, when it has been shown for long and is well.
     pub fn shows(&mut self, now: Duration, edition: Option<&str>, well: bool) -> bool {
         if self.living.as_ref().map(|living| living.edition.as_str()) != edition {
             self.living = edition.map(|edition| Living { edition: edition.into(), since: now, told: false });
@@ -81,7 +81,7 @@ impl Ladder {
         living.told
     }
 
-    /// The show crashed while this edition was shown, or read. Comes true when the edition is put aside for that.
+    /// Notes a crash of the show while this edition was shown or read. Returns true if the edition is put aside for it.
     pub fn crashed(&mut self, now: Duration, edition: &str) -> bool {
         let (count, within) = CRASHES;
         self.crashes.retain(|(at, _)| now.saturating_sub(*at) <= within);
@@ -96,7 +96,7 @@ impl Ladder {
         true
     }
 
-    /// The next edition that is to be tried again by now.
+    /// Returns the next edition that is due for a retry and takes it off the list.
     pub fn again(&mut self, now: Duration) -> Option<String> {
         let due = self.aside.iter().position(|aside| aside.until.is_some_and(|until| until <= now))?;
         self.aside.remove(due).map(|aside| aside.edition)

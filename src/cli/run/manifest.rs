@@ -1,42 +1,42 @@
-//! The text of `site.toml` that is in force: the one in the folder, or the last that ran while that is broken. Pure: the caller
+//! The text of `site.toml` in force: the one in the folder or, while that is broken, the last one that ran. Pure: the caller
 //! reads and writes files.
 
 use crate::guard::Openness;
 use crate::manifest::{Fault, Site};
 use std::path::PathBuf;
 
-/// So many starts of a new text may fail before the last that ran is taken again.
+/// After this many failed starts with a new text, the last text that ran is restored.
 const FAILURES_MAX: u32 = 2;
 
-/// The text that is in force.
+/// The text in force.
 #[derive(Debug)]
 pub struct Manifest {
     dir: PathBuf,
     text: String,
     site: Site,
-    /// The last text that ran.
+    /// Last text that ran.
     good: Option<String>,
-    /// What is in the folder, if it is not what is in force.
+    /// Text in the folder, if it is not the one in force.
     refused: Option<String>,
-    /// Starts with this text that failed.
+    /// Failed starts with this text.
     failures: u32,
 }
 
-/// What an edit comes to.
+/// Effect of an edit.
 #[derive(Debug, PartialEq)]
 pub enum Edit {
-    /// Nothing is different in it.
+    /// Changes nothing.
     Same,
-    /// It is not taken; what was in force stays.
+    /// Is rejected; the text in force stays.
     Refused(Fault),
-    /// It is in force at once.
+    /// Takes effect at once.
     Open(Openness),
-    /// It is in force once the show is started again: the keys that are different.
+    /// Takes effect after a restart of the show: the keys that changed.
     Again(Vec<&'static str>),
 }
 
 impl Manifest {
-    /// Takes the text in the folder, or the last that ran if that is broken; then its fault comes back as well.
+    /// Takes the text in the folder. If it is broken, takes the last text that ran and returns the fault with it.
     pub fn begin(
         dir: PathBuf,
         text: Result<String, Fault>,
@@ -54,27 +54,27 @@ impl Manifest {
         Ok((Self { dir, text, site, good, refused, failures: 0 }, fault))
     }
 
-    /// The site as it is in force.
+    /// Returns the site as described by the text in force.
     pub fn site(&self) -> &Site {
         &self.site
     }
 
-    /// The text that is in force.
+    /// Returns the text in force.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The text in force is not the one in the folder.
+    /// Returns true if the text in force is not the one in the folder.
     pub fn is_instead(&self) -> bool {
         self.refused.is_some()
     }
 
-    /// The text in force has run, or there is none that has.
+    /// Returns true if the text in force has run, or if none has run yet.
     pub fn is_proven(&self) -> bool {
         self.good.as_ref().is_none_or(|good| *good == self.text)
     }
 
-    /// Something was saved in the folder.
+    /// Takes a text that was saved in the folder and returns its effect.
     pub fn saved(&mut self, text: Result<String, Fault>) -> Edit {
         let parsed = text.clone().and_then(|text| Site::parse(&self.dir, &text));
         let text = text.unwrap_or_default();
@@ -89,7 +89,7 @@ impl Manifest {
         let was_good = self.good.as_ref() == Some(&self.text);
         (self.text, self.refused) = (text, None);
         match changes[..] {
-            // What is in force has the same meaning, so it has run as well.
+            // The new text means the same as the one before, so it counts as having run too.
             [] if was_good => self.good = Some(self.text.clone()),
             [] => {}
             _ => self.failures = 0,
@@ -102,7 +102,7 @@ impl Manifest {
         }
     }
 
-    /// The show runs well with what is in force. The text comes back if it is to be kept from now on.
+    /// Notes that the show runs well with the text in force. Returns the text if it is to be kept.
     pub fn ran(&mut self) -> Option<&str> {
         self.failures = 0;
         if self.good.as_ref() == Some(&self.text) {
@@ -112,7 +112,7 @@ impl Manifest {
         self.good.as_deref()
     }
 
-    /// The show failed before it ran well. Comes true when the last text that ran is taken for that.
+    /// Notes that the show failed before it ran well. Returns true if the last text that ran is restored for it.
     pub fn failed(&mut self) -> bool {
         self.failures += 1;
         if self.failures < FAILURES_MAX || self.is_proven() {

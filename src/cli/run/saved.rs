@@ -1,14 +1,14 @@
-//! A file that somebody edits: it is looked at, and read once it is the same in two looks.
+//! Watch on a file that somebody edits. A change is reported once two looks in a row find the same file.
 
 use crate::manifest::{Fault, Site};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How often it is looked at.
+/// Interval between looks at the file.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Which file it is, how long, and since when.
+/// Inode, length, and modification time in seconds and nanoseconds.
 type Stamp = Option<(u64, u64, i64, i64)>;
 
 /// The `site.toml` of a folder.
@@ -20,7 +20,7 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// As it is now, it is known.
+    /// Watches `file`; its present state is not news.
     pub fn new(file: PathBuf) -> Self {
         let mut saved = Self { file, known: None, before: None, next: Duration::ZERO };
         saved.known = saved.stamp();
@@ -28,12 +28,12 @@ impl Saved {
         saved
     }
 
-    /// Its text.
+    /// Returns the text of the file.
     pub fn read(&self) -> Result<String, Fault> {
         Site::text(&self.file)
     }
 
-    /// True when something else was saved.
+    /// Returns true if the file was saved with a change since the last one reported.
     pub fn look(&mut self, now: Duration) -> bool {
         if now < self.next {
             return false;

@@ -1,5 +1,5 @@
-//! What is shown: the edition in the installation's folder, or else the last good one that the site keeps, or else the gate of
-//! light. The folder is watched all the while.
+//! Choice of the edition to show: the one in the installation's folder, else the last good one kept by the site, else the gate
+//! of light. The folder is watched throughout.
 
 use super::state;
 use crate::device::audio::Audio;
@@ -13,27 +13,27 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What a show begins with.
+/// Initial state of a show.
 pub struct Choice {
-    /// Its canvas, its id and how the cities meet hold for as long as the show runs.
+    /// Installation whose canvas, id and meeting of the cities hold for as long as the show runs.
     pub begun: Installation,
-    /// What is shown first; the gate of light if there is none.
+    /// First edition to show; the gate of light if none.
     first: Option<Edition>,
     folder: Folder,
     aside: Arc<[String]>,
     standing: Arc<Standing>,
 }
 
-/// Where it is told what is shown.
+/// Shared record of the edition shown and of the fault in the folder.
 #[derive(Default)]
 pub struct Standing {
-    /// The digest of what was offered last.
+    /// Digest of the edition offered last.
     offered: Mutex<Option<String>>,
-    /// What is wrong with the folder, for which something else is shown.
+    /// Fault in the folder, because of which something else is shown.
     refused: Mutex<Option<ScriptFault>>,
 }
 
-/// Chooses for a site. Editions whose digest is among those put `aside` are not chosen, also when they come back.
+/// Chooses an edition for a site. Editions whose digest is in `aside` are never chosen, even if they return.
 pub fn choose(site: &Site, aside: &[String], command: &SceneCommand) -> Choice {
     let aside: Arc<[String]> = aside.into();
     let standing = Arc::new(Standing::default());
@@ -55,15 +55,15 @@ pub fn choose(site: &Site, aside: &[String], command: &SceneCommand) -> Choice {
     Choice { begun, first, folder, aside, standing }
 }
 
-/// The newest edition of those that the site keeps that can be shown.
+/// Returns the newest kept edition of the site that can be shown.
 fn good(site: &Path, aside: &Arc<[String]>, command: &SceneCommand) -> Option<Edition> {
     let kept = Shelf::of(site).scenes().into_iter();
     kept.filter(|(_, edition)| !aside.contains(edition))
         .find_map(|(dir, _)| Folder::new(dir, Decoder::new(command.decoder())).read(&mut may(aside.clone())).ok())
 }
 
-/// Says which edition is read before anything of it is understood, so that it is known what to blame when this process dies
-/// of it.
+/// Returns a check that announces an edition before any of it is parsed, so that the supervisor knows which one to blame if
+/// this process crashes.
 fn may(aside: Arc<[String]>) -> impl FnMut(&str) -> Result<(), ScriptFault> {
     move |edition| {
         if aside.iter().any(|one| one == edition) {
@@ -75,20 +75,20 @@ fn may(aside: Arc<[String]>) -> impl FnMut(&str) -> Result<(), ScriptFault> {
     }
 }
 
-/// An installation of no scene. While it stands, the gate of light is shown.
+/// Returns an installation without a scene, for which the gate of light is shown.
 fn nothing(dir: &Path) -> Installation {
     let text = "api = 1\nid = \"none\"\ncanvas = [1920, 1080]\n";
     Installation::parse(dir, text).expect("the manifest above is sound")
 }
 
 impl Choice {
-    /// Where it is told what is shown.
+    /// Returns the shared record of the edition shown.
     pub fn standing(&self) -> Arc<Standing> {
         self.standing.clone()
     }
 
-    /// Shows it, and from then on whatever is saved in the folder. `again`: the folder's edition is such that the show has to
-    /// begin again.
+    /// Shows the chosen edition, and then every edition saved in the folder. Sets `again` if an edition in the folder needs a
+    /// restart of the show.
     pub fn show(
         self,
         scene: &Arc<SceneProcess>,
@@ -123,12 +123,12 @@ impl Choice {
 }
 
 impl Standing {
-    /// The digest of what was offered last, if it is not the gate of light.
+    /// Returns the digest of the edition offered last; none for the gate of light.
     pub fn offered(&self) -> Option<String> {
         self.offered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What is wrong with the folder, while something else stands in for it.
+    /// Returns the fault in the folder, while something else is shown in its place.
     pub fn fault(&self) -> Option<ScriptFault> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

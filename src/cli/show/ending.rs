@@ -1,4 +1,4 @@
-//! How a show ends, whatever its frame loop does: in order, and within the time that its contract names.
+//! The end of a show: in order, and within the time set by its contract, even if the frame loop hangs.
 
 use crate::device::asked::on_asked;
 use crate::device::quic::LinkSender;
@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// A show that has not ended this long after it was asked to is ended with its process.
+/// A show that has not ended this long after it was asked to is ended by exiting the process.
 const GRACE: Duration = Duration::from_secs(2);
-/// How often it is looked at.
+/// Interval between looks at the flag.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Sees to it that the show ends once it is `over`, and lets signals ask for that.
+/// Ends the show once `over` is set, and sets it on a signal.
 ///
-/// The twin gets its goodbye at once. It does not wait for a frame loop that may be stuck in a driver.
+/// The twin gets its goodbye at once, without waiting for a frame loop that may be stuck in a driver.
 pub fn watch(over: &Arc<AtomicBool>, link: LinkSender) -> io::Result<()> {
     let asked = over.clone();
     on_asked(move || asked.store(true, Ordering::Relaxed))?;

@@ -20,7 +20,7 @@ pub struct Graphics {
     pub name: String,
     /// It is a software rasteriser.
     pub software: bool,
-    /// Without windows.
+    /// True without windows.
     pub offscreen: bool,
 }
 
@@ -30,9 +30,9 @@ pub fn find(offscreen: bool) -> Result<Graphics, String> {
     Ok(Graphics { software: info.device_type == wgpu::DeviceType::Cpu, name: info.name, offscreen })
 }
 
-/// An app with Bevy's plugins, with windows or without.
+/// Creates an app with Bevy's plugins, with or without windows.
 pub fn app(graphics: &Graphics, pipelined: bool) -> Result<App, NoDisplay> {
-    // winit's plugin panics where a display that answers lets nobody in; the message stands in the log.
+    // winit's plugin panics on a display that answers but refuses the connection; the message is in the log.
     catch_unwind(AssertUnwindSafe(|| plugged(graphics, pipelined))).map_err(|_| NoDisplay::Refused)
 }
 
@@ -48,7 +48,7 @@ fn plugged(graphics: &Graphics, pipelined: bool) -> App {
             })),
             ..default()
         });
-    // Signals are heard by `on_asked`, also while the frame loop stands still.
+    // `on_asked` handles signals, even while the frame loop hangs.
     plugins = plugins.disable::<TerminalCtrlCHandlerPlugin>();
     if graphics.offscreen {
         // Nothing but the canvas is drawn; what else could be takes memory and time to begin.

@@ -15,9 +15,9 @@ pub enum Said {
         /// What it is pressed for, as [`Key`](crate::operator::Key) has it.
         key: String,
     },
-    /// An edition is read, and shown if it is sound: what is to be blamed if the show dies of it.
+    /// An edition is about to be read, and shown if it is sound: the one to blame if the show crashes on it.
     Edition {
-        /// Its digest.
+        /// Digest of the edition.
         edition: String,
     },
 }
@@ -39,7 +39,7 @@ pub struct Line {
     pub painted: u64,
     /// Without windows.
     pub offscreen: bool,
-    /// A picture is in view; while none is, the twin is not told who is here.
+    /// True while a picture is in view; otherwise the twin is not told who is here.
     #[serde(default)]
     pub in_view: bool,
     /// What draws.
@@ -133,10 +133,10 @@ pub struct SceneLine {
     pub last_fault: Option<String>,
     /// Milliseconds of the last frame.
     pub took_ms: f64,
-    /// Digest of the edition that is shown, or is about to be; none while there is none.
+    /// Digest of the edition that is shown or about to be shown, if any.
     #[serde(default)]
     pub edition: Option<String>,
-    /// What is wrong with the edition in the folder, for which an older one, or none, is shown.
+    /// Fault in the edition in the folder, because of which an older one, or none, is shown.
     #[serde(default)]
     pub refused: Option<String>,
 }

@@ -1,5 +1,5 @@
-//! When a picture is in view: on a window, or painted by a show that was asked to have none. Until then, and when it is
-//! gone, the twin is not told who is here.
+//! Tracks when a picture is in view: on a window, or painted by a show without windows. While none is in view, the twin is not
+//! told who is here.
 
 use crate::device::clock::monotonic;
 use crate::device::quic::LinkSender;
@@ -7,7 +7,7 @@ use crate::stage::{Drawn, ScreenOf};
 use bevy::prelude::*;
 use std::time::Duration;
 
-/// What was shown last counts as in view for this long: a frame loop that stands still shows nothing new.
+/// Time for which the last picture counts as in view; a frame loop that hangs shows nothing new.
 const STANDS: Duration = Duration::from_secs(3);
 
 #[derive(Resource)]
@@ -15,16 +15,16 @@ struct Seen {
     offscreen: bool,
     drawn: Drawn,
     link: LinkSender,
-    /// Pictures that were painted before this frame.
+    /// Number of pictures painted before this frame.
     painted: u64,
-    /// What was told last.
+    /// Last time given to the link, until which a picture is in view.
     until: Duration,
 }
 
-/// Tells the link from now on whether a picture is in view.
+/// Tells the link from now on until when a picture is in view.
 pub fn plug(app: &mut App, offscreen: bool, drawn: &Drawn, link: &LinkSender) {
     let (drawn, link) = (drawn.clone(), link.clone());
-    // At the end of a frame: what it has done to the windows is known.
+    // The system runs at the end of a frame, when its effect on the windows is known.
     app.insert_resource(Seen { offscreen, drawn, link, painted: 0, until: Duration::ZERO }).add_systems(Last, tell);
 }
 

@@ -149,13 +149,13 @@ pub fn speak(source: Source, keys: Receiver<Key>, over: Arc<AtomicBool>) -> io::
     Ok(())
 }
 
-/// Says which edition is read from here on.
+/// Announces the edition that is about to be read.
 pub fn say_edition(edition: &str) {
-    // The line of state finds out that nobody reads.
+    // A closed pipe is noticed by the next line of state.
     say(&format!("{{\"edition\":\"{edition}\"}}"));
 }
 
-/// Writes a line to standard output; false when whoever started the show is gone. A disk that is full is no reason to end.
+/// Writes a line to standard output. Returns false if the parent process is gone; a full disk is not a reason to end.
 fn say(line: &str) -> bool {
     let mut out = io::stdout().lock();
     let said = writeln!(out, "{line}").and_then(|()| out.flush());

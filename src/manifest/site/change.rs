@@ -1,11 +1,11 @@
-//! What is another in an edited `site.toml`.
+//! Changes made by an edit of `site.toml`.
 
 use super::Site;
 
 impl Site {
-    /// The keys in which another manifest of the same site differs from this one, in the order of docs/show.md.
+    /// Returns the keys that differ in another manifest of the same site, in the order of docs/show.md.
     pub fn changes(&self, other: &Self) -> Vec<&'static str> {
-        // Taken apart, so that no key can be forgotten here.
+        // Destructured, so that no key can be forgotten here.
         let Self {
             dir: _,
             city,

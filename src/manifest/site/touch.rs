@@ -31,7 +31,7 @@ pub enum TouchFrom {
     Tuio {
         /// The address to listen on.
         listen: SocketAddr,
-        /// Who may send; this machine only if it is empty.
+        /// Addresses that may send; if empty, only this machine.
         allow: Vec<IpAddr>,
     },
     /// A touch frame of this machine: its name, a part of its name, or a path below `/dev/input`.

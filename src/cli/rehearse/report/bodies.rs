@@ -58,13 +58,13 @@ impl Bodies {
         self.outlines.push((made, frames, submitted));
     }
 
-    /// Counts those who were there within `judged`.
+    /// Counts the bodies that were present within `judged`.
     pub fn counts(&self, judged: &Range<u64>) -> Counts {
         let mut counts = Counts::default();
         for body in self.bodies.values() {
             let Some(came) = body.came.filter(|came| *came < judged.end) else { continue };
             let went = body.went.unwrap_or(judged.end);
-            // Who came before is told of from then on.
+            // A body that came earlier counts from the start of `judged`.
             if went <= judged.start {
                 continue;
             }
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn who_stays_and_is_never_seen_is_told() {
         let mut bodies = Bodies::default();
-        // Seen, gone at once, never seen, never seen though started anew, there from before both were linked, gone by then.
+        // Seen, gone at once, never seen, never seen despite a restart, present before both sites were linked, gone by then.
         for (id, came, went) in [
             (1, 10 * S, None),
             (2, 10 * S, Some(11 * S - 1)),
