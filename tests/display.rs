@@ -146,11 +146,12 @@ impl Wall {
         ];
         for stream in streams.into_iter().flatten() {
             let tell = tell.clone();
-            std::thread::spawn(move || {
+            let read = move || {
                 for line in BufReader::new(stream).lines().map_while(Result::ok) {
                     let _ = tell.send(line);
                 }
-            });
+            };
+            std::thread::Builder::new().name("reader".into()).spawn(read).expect("a thread");
         }
         Self { process, said, all: Vec::new() }
     }

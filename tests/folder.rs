@@ -57,7 +57,11 @@ impl Beside {
     fn read(&self) -> Result<Edition, ScriptFault> {
         let (tell, told) = channel();
         let dir = self.scene.clone();
-        std::thread::spawn(move || tell.send(common::read(&dir)));
+        let read = move || {
+            // The test may have given up by then.
+            let _ = tell.send(common::read(&dir));
+        };
+        std::thread::Builder::new().name("reader".into()).spawn(read).expect("a thread");
         told.recv_timeout(PATIENCE).expect("it is read, or refused, within a while")
     }
 

@@ -137,10 +137,10 @@ impl<'a> Supervisor<'a> {
             }
             match &mut self.show {
                 // A show without a display would end at once, so it is started once there is one.
-                None if monotonic() >= self.next => {
-                    if self.arguments.offscreen || self.display.wait(|| asked.load(Ordering::Relaxed))? {
-                        self.start();
-                    }
+                None if monotonic() >= self.next
+                    && (self.arguments.offscreen || self.display.wait(|| asked.load(Ordering::Relaxed))?) =>
+                {
+                    self.start();
                 }
                 None => {}
                 Some(show) => {

@@ -108,7 +108,7 @@ impl Seen {
         let painted = studio.paint(&shot.picture, Some(&plan.edition), [here, there], &shot.uniforms)?;
         watch.see(Duration::from_secs_f64(f64::from(frame) / f64::from(FRAME_RATE)), &painted);
         self.linked += u32::from(world.is_linked());
-        if frame >= FIRST && frame % COMPARED == 0 {
+        if frame >= FIRST && frame.is_multiple_of(COMPARED) {
             self.pictures.push(painted);
         }
         Ok(())

@@ -4,7 +4,7 @@ use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_fi
 
 /// Runs a closure on a thread where a system call fails as if the system lacked it, also for all it starts.
 pub fn without<T: Send + 'static>(call: i64, does: impl FnOnce() -> T + Send + 'static) -> T {
-    let thread = std::thread::spawn(move || {
+    let thread = std::thread::Builder::new().name("lacking".into()).spawn(move || {
         let lacks = SeccompAction::Errno(libc::ENOSYS as u32);
         let here = TargetArch::try_from(std::env::consts::ARCH).expect("a system with seccomp");
         let rules = [(call, Vec::new())].into_iter().collect();
@@ -13,5 +13,5 @@ pub fn without<T: Send + 'static>(call: i64, does: impl FnOnce() -> T + Send + '
         apply_filter(&program).expect("a system with seccomp");
         does()
     });
-    thread.join().unwrap_or_else(|why| std::panic::resume_unwind(why))
+    thread.expect("a thread").join().unwrap_or_else(|why| std::panic::resume_unwind(why))
 }
