@@ -6,7 +6,7 @@ use super::message::{CityCard, Sees, SiteSeen};
 /// Touches and bodies of each city that a shader is told of.
 const TOUCHES: usize = 16;
 const BODIES: usize = 32;
-/// Bytes of the uniforms, as [`ENGINE`] declares them.
+/// Bytes of the uniforms, as `ENGINE` declares them.
 pub const ENGINE_UNIFORM_SIZE: usize = HEAD_SIZE + 2 * CITY_SIZE;
 /// Bytes before the first city.
 const HEAD_SIZE: usize = 48;

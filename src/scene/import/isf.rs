@@ -1,4 +1,4 @@
-//! The Interactive Shader Format, version 2: GLSL behind a comment in JSON that says what it is given. https://isf.video
+//! The Interactive Shader Format, version 2: GLSL behind a comment in JSON that says what it is given. <https://isf.video>
 
 use super::super::fault::ScriptFault;
 use super::glsl::{Glsl, Written, global};
