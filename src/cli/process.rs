@@ -118,7 +118,7 @@ impl Show {
             each_line(output, LINE_MAX, |line| match serde_json::from_str::<Said>(line) {
                 Ok(line) => tell.send(line).is_ok(),
                 Err(why) => {
-                    tracing::debug!("a line that is no state ({why}): {line}");
+                    tracing::debug!("not a state line ({why}): {line}");
                     true
                 }
             });

@@ -145,7 +145,7 @@ mod tests {
         assert!(matches!(SiteKey::read(&file), Err(KeyError::Garbled(_))));
         std::fs::write(&file, "").expect("the folder is ours");
         assert!(matches!(SiteKey::read(&file), Err(KeyError::Empty(_))));
-        key.write(&file).expect("an empty file is no key");
+        key.write(&file).expect("an empty file is not a key");
         assert_eq!(SiteKey::read(&file).expect("our own file").public(), key.public());
     }
 

@@ -176,7 +176,7 @@ mod tests {
         ladder.begins();
         assert!(!ladder.shows(20 * MINUTE, Some("b"), true));
         assert!(!ladder.shows(29 * MINUTE, Some("b"), true));
-        assert!(!ladder.shows(30 * MINUTE, None, true), "the gate of light is no edition");
+        assert!(!ladder.shows(30 * MINUTE, None, true), "the gate of light is not an edition");
     }
 
     #[test]
