@@ -10,8 +10,8 @@ mod networks;
 mod site;
 
 use moongate::device::clock::monotonic;
-use moongate::device::relay::RelayThread;
-use moongate::link::relay::Limits;
+use moongate::device::relay_thread::RelayThread;
+use moongate::link::relay::RelayLimits;
 use networks::{Networks, Router};
 use site::{Running, Site};
 use std::process::ExitCode;
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 }
 
 fn relay() -> Result<(), Failure> {
-    let _relay = RelayThread::start(RELAY.parse()?, Limits::default())?;
+    let _relay = RelayThread::start(RELAY.parse()?, RelayLimits::default())?;
     let mut line = String::new();
     // Until whoever started it is gone.
     while std::io::stdin().read_line(&mut line)? > 0 {}

@@ -4,13 +4,13 @@
 //! strangers have another one. By turns without and with the flood, three times each; fails when the 99th percentile
 //! of the frame times with it is more than [`WITHIN`] times that without, or the twin is lost.
 
+use moongate::config::{Installation, TrustedPeer, city_by_slug};
 use moongate::device::clock::monotonic;
-use moongate::device::introductions::pin;
-use moongate::device::key::SiteKey;
-use moongate::device::quic::LinkThread;
+use moongate::device::net::LinkThread;
+use moongate::device::peers_file::trust;
+use moongate::device::site_key::SiteKey;
 use moongate::device::tls;
-use moongate::link::{Config, Showing, State};
-use moongate::manifest::{Installation, Twin, city};
+use moongate::link::{LinkConfig, LinkState, NowShowing};
 use moongate::presence::{Body, Presence};
 use quinn::{Endpoint, EndpointConfig};
 use serde_json::Value;
@@ -104,20 +104,23 @@ fn bench(length: Duration) -> Result<(), Failure> {
     );
     std::fs::write(dir.path().join("site.toml"), manifest)?;
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let config = Config {
+    let config = LinkConfig {
         key: keys[1].public(),
         twin: Some(keys[0].public()),
         boot: 1,
         city: "shenzhen".into(),
         name: "flood".into(),
-        showing: Showing { installation: installation.id.clone(), declarations: installation.declarations() },
+        showing: NowShowing { installation: installation.id.clone(), schema_hash: installation.schema_hash() },
         canvas: installation.canvas_size(),
     };
     let (twin, _told) = LinkThread::start(&keys[1], any, port, config)?;
-    let shenzhen = city("shenzhen").ok_or("a member city")?;
+    let shenzhen = city_by_slug("shenzhen").ok_or("a member city")?;
     let addresses = vec![twin.address()];
-    pin(dir.path(), Twin { key: keys[1].public(), city: shenzhen, name: "flood".into(), addresses, relay: None })
-        .map_err(|why| why.to_string())?;
+    trust(
+        dir.path(),
+        TrustedPeer { key: keys[1].public(), city: shenzhen, name: "flood".into(), addresses, relay: None },
+    )
+    .map_err(|why| why.to_string())?;
 
     let show = Show::start(dir.path())?;
     let over = Arc::<AtomicBool>::default();
@@ -127,12 +130,12 @@ fn bench(length: Duration) -> Result<(), Failure> {
             if walks.load(Ordering::Relaxed) {
                 break;
             }
-            sender.presence(few((step % 1_800) as f32));
+            sender.set_presence(few((step % 1_800) as f32));
             std::thread::sleep(Duration::from_micros(16_667));
         }
     })?;
     let began = monotonic();
-    while twin.sender().status().health.state != State::Linked {
+    while twin.sender().status().health.state != LinkState::Linked {
         if monotonic() - began > Duration::from_secs(60) {
             return Err("the show does not link".into());
         }
@@ -239,7 +242,7 @@ fn knock(to: SocketAddr, state: &Knocking) -> Result<(), Failure> {
             let runtime = Arc::new(quinn::TokioRuntime);
             let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, runtime)?;
             // An unknown key, and one that it takes for the site's.
-            let client = tls::client(&SiteKey::generate()?, SiteKey::generate()?.public())?;
+            let client = tls::client_config(&SiteKey::generate()?, SiteKey::generate()?.public())?;
             endpoints.push((endpoint, client));
         }
         let mut ticks = tokio::time::interval(Duration::from_secs(1) / RATE);

@@ -2,15 +2,15 @@
 //!
 //! `./x bench link [SECONDS]`, as root. Each transport is two programs as they are, in two network namespaces, and one
 //! emulator carries what passes between them. Fails when 99 of 100 of our events are not within [`LATE_MAX`] of the one
-//! way, one was lost or came twice, or the best other that loses nothing is not [`BETTER`] times later.
+//! way, one was lost or came twice, or the best other that loses nothing is not [`UPGRADE_BACKOFF`] times later.
 
 #[path = "link/ocean.rs"]
 mod ocean;
 #[path = "link/peers.rs"]
 mod peers;
 
-use moongate::device::key::SiteKey;
-use moongate::link::ocean::Path;
+use moongate::device::site_key::SiteKey;
+use moongate::link::netem::PathProfile;
 use ocean::Strait;
 use std::path::{Path as FilePath, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -37,13 +37,13 @@ const TRANSPORTS: [&[&str]; 4] = [
     &["chromium unordered"],
 ];
 
-fn paths() -> [(&'static str, Path); 4] {
-    let path = |ms, loss| Path { one_way: MS * ms, loss, ..Path::default() };
+fn paths() -> [(&'static str, PathProfile); 4] {
+    let path = |ms, loss| PathProfile { one_way: MS * ms, loss, ..PathProfile::default() };
     [
         ("50 ms, 1 %", path(50, 0.01)),
         ("50 ms, 5 %", path(50, 0.05)),
         ("92 ms, 2 %", path(92, 0.02)),
-        ("92 ms, 2 % in bursts", Path { burst: 4.0, ..path(92, 0.02) }),
+        ("92 ms, 2 % in bursts", PathProfile { burst: 4.0, ..path(92, 0.02) }),
     ]
 }
 
@@ -96,7 +96,7 @@ fn is_ours(transport: &str) -> bool {
 }
 
 /// Runs these at the same time through one ocean.
-fn side_by_side(path: Path, transports: &[&str], seconds: u32, python: &FilePath) -> Result<Vec<Row>, Failure> {
+fn side_by_side(path: PathProfile, transports: &[&str], seconds: u32, python: &FilePath) -> Result<Vec<Row>, Failure> {
     let mut running = vec![];
     for transport in transports {
         // Each has an ocean of its own with the same seed, so that none loses what another one's packets led to.

@@ -4,9 +4,9 @@
 //! sites do at night or with people before them, and all that arrives is counted. The sites are played by threads of the same machine.
 
 use moongate::device::clock::monotonic;
-use moongate::device::key::SiteKey;
-use moongate::device::relay::RelayThread;
-use moongate::link::relay::{Asking, Limits, Other, is_of_relay};
+use moongate::device::relay_thread::RelayThread;
+use moongate::device::site_key::SiteKey;
+use moongate::link::relay::{RelayClient, RelayLimits, Rendezvous, is_relay_message};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,7 +41,7 @@ const LOADS: [Load; 4] = [
 struct Site {
     socket: UdpSocket,
     key: SiteKey,
-    asking: Asking,
+    asking: RelayClient,
 }
 
 fn main() -> ExitCode {
@@ -64,23 +64,23 @@ fn measure(pairs: usize) -> Result<(), Failure> {
             .map_err(|why| format!("{wanted} sockets are too many here ({why}); say fewer pairs"))?;
     }
     // All clients share one address, so the limit per address is lifted.
-    let limits = Limits { each: usize::MAX, ..Limits::default() };
+    let limits = RelayLimits { per_network: usize::MAX, ..RelayLimits::default() };
     let relay = RelayThread::start((Ipv4Addr::LOCALHOST, 0).into(), limits)?;
     let mut sites = meet(pairs, relay.address())?;
     wait_for(&relay, pairs)?;
     println!("| load, {pairs} pairs | datagrams a second | Mbit/s | lost | the relay's core |\n|---|---|---|---|---|");
     for load in LOADS {
-        let (before, began) = (relay.state(), monotonic());
+        let (before, began) = (relay.status(), monotonic());
         let (sent, came) = play(&mut sites, relay.address(), load)?;
         thread::sleep(Duration::from_millis(700));
-        let (after, took) = (relay.state(), (monotonic() - began).as_secs_f64() - 0.7);
+        let (after, took) = (relay.status(), (monotonic() - began).as_secs_f64() - 0.7);
         println!(
             "| {} | {:.0} | {:.1} | {:.2} % | {:.0} % |",
             load.name,
             sent as f64 / took,
             (after.counts.bytes - before.counts.bytes) as f64 * 8.0 / 1e6 / took,
             100.0 * (sent - came.min(sent)) as f64 / sent as f64,
-            100.0 * (after.busy - before.busy).as_secs_f64() / took
+            100.0 * (after.cpu_time - before.cpu_time).as_secs_f64() / took
         );
     }
     Ok(())
@@ -96,13 +96,13 @@ fn meet(pairs: usize, relay: SocketAddr) -> Result<Vec<[Site; 2]>, Failure> {
             let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
             socket.connect(relay)?;
             socket.set_read_timeout(Some(Duration::from_secs(1)))?;
-            let mut asking = Asking::new(monotonic(), key.public(), Other::Twin(other));
+            let mut asking = RelayClient::new(monotonic(), key.public(), Rendezvous::Twin(other));
             let mut bytes = [0; 512];
-            while asking.placed().is_none() {
-                if let Some(question) = asking.poll(monotonic(), |text| key.sign(text)) {
+            while asking.allocation().is_none() {
+                if let Some(question) = asking.poll_transmit(monotonic(), |text| key.sign(text)) {
                     socket.send(&question)?;
                     let count = socket.recv(&mut bytes)?;
-                    asking.handle(monotonic(), &bytes[..count]);
+                    asking.handle_datagram(monotonic(), &bytes[..count]);
                 }
             }
             socket.set_nonblocking(true)?;
@@ -115,9 +115,9 @@ fn meet(pairs: usize, relay: SocketAddr) -> Result<Vec<[Site; 2]>, Failure> {
 
 fn wait_for(relay: &RelayThread, pairs: usize) -> Result<(), Failure> {
     let began = monotonic();
-    while relay.state().pairs < pairs {
+    while relay.status().pairs < pairs {
         if monotonic() - began > Duration::from_secs(5) {
-            return Err(format!("{} of {pairs} pairs are known", relay.state().pairs).into());
+            return Err(format!("{} of {pairs} pairs are known", relay.status().pairs).into());
         }
         thread::sleep(Duration::from_millis(100));
     }
@@ -154,12 +154,12 @@ fn turn(sites: &mut [[Site; 2]], number: usize, relay: SocketAddr, load: Load, s
             next += 1;
         }
         for site in sites.iter_mut().flatten() {
-            if let Some(question) = site.asking.poll(now, |text| site.key.sign(text)) {
+            if let Some(question) = site.asking.poll_transmit(now, |text| site.key.sign(text)) {
                 let _ = site.socket.send_to(&question, relay);
             }
             while let Ok(count) = site.socket.recv(&mut bytes) {
-                if is_of_relay(&bytes[..count]) {
-                    site.asking.handle(now, &bytes[..count]);
+                if is_relay_message(&bytes[..count]) {
+                    site.asking.handle_datagram(now, &bytes[..count]);
                 } else {
                     came.fetch_add(1, Ordering::Relaxed);
                 }

@@ -3,12 +3,12 @@
 //! `./x bench reloads [COUNT]`: each edition is read, offered to a scene process, painted, and its sounds are loaded, as a show
 //! does it. Fails when memory, threads or open files have grown between the first twentieth and the end.
 
+use moongate::config::city_by_slug;
 use moongate::device::audio::Audio;
 use moongate::device::decode::Decoder;
-use moongate::device::scene_process::{SceneCommand, SceneProcess};
-use moongate::manifest::city;
-use moongate::scene::{CityCard, Sees, Setting, Uniforms};
-use moongate::stage::{Studio, Watched};
+use moongate::device::scene_process::{SandboxCommand, SceneProcess};
+use moongate::render::{OffscreenRenderer, PresenceMap};
+use moongate::scene::{CityInfo, EngineUniforms, FrameInput, SiteContext};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -109,39 +109,41 @@ fn reload(count: usize) -> Result<bool, Failure> {
     let manifest = "api = 1\nid = \"saved\"\ncanvas = [320, 180]\n[kit]\n\
                     arrival = false\nmeeting = false\nsky = false\ntouch = false\n";
     std::fs::write(dir.path().join("installation.toml"), manifest)?;
-    let card = |slug| city(slug).map(CityCard::of).ok_or("no such city");
-    let setting = Setting { here: card("shenzhen")?, there: card("dublin")?, side: 0, seed: 1, metres: None };
-    let command = SceneCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec!["scene".into()] };
+    let card = |slug| city_by_slug(slug).map(CityInfo::from_city).ok_or("no such city");
+    let setting = SiteContext { here: card("shenzhen")?, there: card("dublin")?, side: 0, seed: 1, metres: None };
+    let command = SandboxCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec!["scene".into()] };
     let mut decoder = Decoder::new(command.decoder());
     let process = SceneProcess::start(command, setting)?;
     let audio = Audio::start();
-    let mut studio = Studio::new([320.0, 180.0], [160, 90])?;
-    let (watched, uniforms) = (Watched::default(), Arc::new(Uniforms { now: 1.0, ..Uniforms::default() }));
+    let mut studio = OffscreenRenderer::new([320.0, 180.0], [160, 90])?;
+    let (watched, uniforms) =
+        (PresenceMap::default(), Arc::new(EngineUniforms { now: 1.0, ..EngineUniforms::default() }));
     let (began, mut frame, mut early, mut last) = (Instant::now(), 0, None, 0);
     println!("{:>8} {:>10} {:>8} {:>8} {:>10}", "saved", "MiB", "threads", "files", "processes");
     for number in 0..count {
         save(dir.path(), number)?;
         let edition = Arc::new(decoder.read(dir.path())?);
         audio.load(&edition.sounds);
-        process.offer(edition.clone());
+        process.load(edition.clone());
         let until = Instant::now() + Duration::from_secs(10);
         loop {
             if Instant::now() > until {
                 return Err(format!("edition {number} is not shown: {:?}", process.status()).into());
             }
-            if process.is_free() {
+            if process.is_ready() {
                 frame += 1;
-                let json = serde_json::to_string(&Sees { number: frame, now: frame as f64, ..Sees::default() })?;
-                if process.ask(frame, 0, json, process.begins()) {
-                    process.wait(frame, Duration::from_millis(20));
+                let json =
+                    serde_json::to_string(&FrameInput { number: frame, now: frame as f64, ..FrameInput::default() })?;
+                if process.request_frame(frame, 0, json, process.has_pending()) {
+                    process.wait_answered(frame, Duration::from_millis(20));
                 }
             }
-            let (Some((picture, of)), _) = process.take() else {
+            let (Some((picture, of)), _) = process.take_output() else {
                 std::thread::sleep(Duration::from_millis(1));
                 continue;
             };
             if Arc::ptr_eq(&of, &edition) {
-                studio.paint(&picture, Some(&of), [&watched; 2], &uniforms)?;
+                studio.render(&picture, Some(&of), [&watched; 2], &uniforms)?;
                 break;
             }
         }

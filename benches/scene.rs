@@ -1,6 +1,6 @@
 //! A sketch of many circles, as a scene of Moongate and in p5.js 2 in headless Chromium, in one run.
 //!
-//! `./x bench scene`: what a frame takes from `Sees` in to `Picture` out, for 1,000, 4,000 and 5,000 circles; then beside
+//! `./x bench scene`: what a frame takes from `FrameInput` in to `Picture` out, for 1,000, 4,000 and 5,000 circles; then beside
 //! p5.js the time within its `draw()`, memory of all processes, and the first picture. Without Chromium or p5.js (`npm
 //! install p5@2` into `target/scene-peers` is tried) only the first part is run, and it says so. Fails when a bound of the
 //! first part is missed: 1 ms for 1,000, 4 ms for 4,000.
@@ -10,8 +10,10 @@ mod browser;
 #[path = "scene/show.rs"]
 mod show;
 
-use moongate::manifest::city;
-use moongate::scene::{CityCard, Edition, FromScene, Host, Sees, Setting, read, write};
+use moongate::config::city_by_slug;
+use moongate::scene::{
+    CityInfo, FrameInput, FromScene, SceneRevision, ScriptHost, SiteContext, read_message, write_message,
+};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -124,21 +126,21 @@ pub fn installation(dir: &Path, count: usize) -> std::io::Result<()> {
 fn frames(count: usize) -> Result<[Vec<f64>; 2], Failure> {
     let dir = tempfile::tempdir()?;
     installation(dir.path(), count)?;
-    let edition = Edition::read(dir.path())?;
-    let card = |slug| city(slug).map(CityCard::of).ok_or("no such city");
-    let setting = Setting { here: card("shenzhen")?, there: card("dublin")?, side: 0, seed: 1, metres: None };
-    let mut host = Host::load(&edition.start(&setting), moongate::device::clock::thread_cpu)?;
+    let edition = SceneRevision::read(dir.path())?;
+    let card = |slug| city_by_slug(slug).map(CityInfo::from_city).ok_or("no such city");
+    let setting = SiteContext { here: card("shenzhen")?, there: card("dublin")?, side: 0, seed: 1, metres: None };
+    let mut host = ScriptHost::load(&edition.scene_init(&setting), moongate::device::clock::thread_cpu)?;
     let (mut script, mut all, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..(WARM + FRAMES) as u64 {
-        let json = serde_json::to_string(&Sees { number, now: number as f64 / 60.0, ..Sees::default() })?;
+        let json = serde_json::to_string(&FrameInput { number, now: number as f64 / 60.0, ..FrameInput::default() })?;
         let began = Instant::now();
-        let answer = host.frame(number, 0, &json);
+        let answer = host.run_frame(number, 0, &json);
         bytes.clear();
-        write(&mut bytes, &answer)?;
-        let FromScene::Frame { picture, fault, took_us, .. } = read(&mut &bytes[..])? else {
+        write_message(&mut bytes, &answer)?;
+        let FromScene::Frame { picture, fault, took_us, .. } = read_message(&mut &bytes[..])? else {
             return Err("no frame".into());
         };
-        let picture = picture.ok_or_else(|| fault.unwrap_or_default())?.checked(&[], 0);
+        let picture = picture.ok_or_else(|| fault.unwrap_or_default())?.validated(&[], 0);
         let took = began.elapsed();
         if picture.items.len() != count + 1 {
             return Err(format!("{} things are not {count} circles", picture.items.len()).into());

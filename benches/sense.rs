@@ -12,7 +12,7 @@ mod quality;
 #[path = "sense/speed.rs"]
 mod speed;
 
-use moongate::device::street::{Crowd, Weather};
+use moongate::device::synth::{CrowdType, Weather};
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ struct Options {
     clip: Option<PathBuf>,
     quality: bool,
     weathers: Vec<Weather>,
-    crowds: Vec<Crowd>,
+    crowds: Vec<CrowdType>,
     /// Seconds of each scene that are judged, and before these that are not: there a camera learns its square.
     seconds: f64,
     lead: f64,

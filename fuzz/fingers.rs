@@ -2,9 +2,11 @@
 
 use super::Target;
 use super::inputs::{Outcome, join, pieces};
-use moongate::device::fingers::packet::{MESSAGES_MAX, decode};
-use moongate::device::fingers::{Axes, OscTouches, Packets, Slots, Surface, Tuio, hundred};
-use moongate::presence::{Board, Phase, Point, TOUCHES_MAX, View, Word};
+use moongate::device::touch_sources::osc_packet::{MESSAGES_MAX, decode};
+use moongate::device::touch_sources::{
+    AxisRanges, InputMapping, OscParser, PacketParser, SlotTracker, TuioParser, load_test,
+};
+use moongate::presence::{CanvasRegion, Phase, Point, TOUCHES_MAX, TouchTracker, TouchUpdate};
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType, encoder};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -114,7 +116,13 @@ fn packets() -> Vec<Vec<u8>> {
     ];
     let nested =
         OscPacket::Bundle(OscBundle { timetag: OscTime { seconds: 0, fractional: 1 }, content: vec![say("/a", odd)] });
-    vec![first(1, &[1, 2, 3]), second(1, &[4, 5]), own("down", 1, [0.5, 0.5]), bundle(vec![nested]), hundred::packet(1)]
+    vec![
+        first(1, &[1, 2, 3]),
+        second(1, &[4, 5]),
+        own("down", 1, [0.5, 0.5]),
+        bundle(vec![nested]),
+        load_test::tuio_packet(1),
+    ]
 }
 
 /// Packets in the order of time; the byte beside each says who sends it and how long after the one before.
@@ -125,7 +133,7 @@ fn sessions() -> Vec<Vec<u8>> {
         whole(vec![first(1, &[1]), first(2, &[1, 2]), first(3, &[2]), first(4, &[])]),
         whole(vec![second(1, &[1]), second(2, &[1, 2]), second(3, &[2]), second(1, &[3])]),
         whole(vec![own("down", 1, [0.1, 0.1]), own("move", 1, [0.9, 0.1]), own("up", 1, [0.9, 0.1])]),
-        join([(1, &hundred::packet(1)[..]), (1, &hundred::packet(2)[..]), (250, &[])]),
+        join([(1, &load_test::tuio_packet(1)[..]), (1, &load_test::tuio_packet(2)[..]), (250, &[])]),
     ]
 }
 
@@ -159,65 +167,65 @@ fn kind_of(argument: &OscType) -> u64 {
 
 /// Words as the hub takes them, on a board of two screens.
 struct Hub {
-    board: Board,
+    board: TouchTracker,
     outcome: Outcome,
 }
 
 impl Hub {
     fn new() -> Self {
-        let half = |x| View { origin: [x, 0.0], size: [960.0, 1080.0] };
-        Self { board: Board::new(CANVAS, vec![half(0.0), half(960.0)]), outcome: Outcome::default() }
+        let half = |x| CanvasRegion { origin: [x, 0.0], size: [960.0, 1080.0] };
+        Self { board: TouchTracker::new(CANVAS, vec![half(0.0), half(960.0)]), outcome: Outcome::default() }
     }
 
-    fn take(&mut self, now: Duration, words: &mut Vec<Word>) {
+    fn take(&mut self, now: Duration, words: &mut Vec<TouchUpdate>) {
         self.outcome.count(words.len());
         for word in words.drain(..) {
             match word {
-                Word::Touch(contact, phase, at, by) => {
+                TouchUpdate::Touch(contact, phase, at, by) => {
                     let inside = (0..2).all(|axis| (0.0..=CANVAS[axis]).contains(&at[axis]));
                     assert!(inside || phase == Phase::Up, "{phase:?} at {at:?} lies beyond the canvas");
-                    let changes = self.board.take(now, contact, phase, at, by);
+                    let changes = self.board.update(now, contact, phase, at, by);
                     changes.into_iter().flatten().for_each(|(phase, _)| self.outcome.add(phase as u64));
                 }
-                Word::Heard(contact) => self.board.heard(now, contact),
+                TouchUpdate::Alive(contact) => self.board.keep_alive(now, contact),
             }
         }
-        self.outcome.count(self.board.forget(now).len());
+        self.outcome.count(self.board.end_stale(now).len());
         let held = self.board.touches().len();
         assert!(held <= TOUCHES_MAX, "{held} touches");
     }
 }
 
 /// Gives a machine all packets of an input; in the end nobody is left, if nobody is heard of.
-fn session(input: &[u8], mut machine: impl Packets, beyond: Duration) -> u64 {
+fn session(input: &[u8], mut machine: impl PacketParser, beyond: Duration) -> u64 {
     let (mut hub, mut words, mut now) = (Hub::new(), Vec::new(), Duration::from_secs(100));
     for (beside, bytes) in pieces(input) {
         now += [5, 17, 300, 1_500, 11_000][usize::from(beside / 8) % 5] * Duration::from_millis(1);
         let from = SocketAddr::from((Ipv4Addr::new(10, 0, 0, beside % 4), 3_333 + u16::from(beside % 2)));
-        machine.take(now, from, bytes, &mut words);
+        machine.handle_packet(now, from, bytes, &mut words);
         if beside % 3 == 0 {
-            machine.idle(now, &mut words);
+            machine.handle_timeout(now, &mut words);
         }
         hub.take(now, &mut words);
     }
-    let refused = machine.refused();
-    [refused.malformed, refused.stale, refused.strangers, refused.beyond]
+    let refused = machine.refused_counts();
+    [refused.malformed, refused.stale, refused.not_allowed, refused.rate_limited]
         .iter()
         .for_each(|n| hub.outcome.count(*n as usize));
-    machine.idle(now + beyond, &mut words);
+    machine.handle_timeout(now + beyond, &mut words);
     hub.take(now + beyond, &mut words);
     assert!(hub.board.touches().is_empty(), "held for ever: {:?}", hub.board.touches());
     hub.outcome.end()
 }
 
 fn tuio(input: &[u8]) -> u64 {
-    let view = View { origin: [0.0, 0.0], size: CANVAS };
-    session(input, Tuio::new(2_000, Surface::new(view, 1, true), Vec::new()), Duration::from_secs(12))
+    let view = CanvasRegion { origin: [0.0, 0.0], size: CANVAS };
+    session(input, TuioParser::new(2_000, InputMapping::new(view, 1, true), Vec::new()), Duration::from_secs(12))
 }
 
 fn osc(input: &[u8]) -> u64 {
     let allow = (0..3).map(|last| Ipv4Addr::new(10, 0, 0, last).into()).collect();
-    session(input, OscTouches::new(3_000, CANVAS, allow), Duration::from_secs(12))
+    session(input, OscParser::new(3_000, CANVAS, allow), Duration::from_secs(12))
 }
 
 /// Events of six bytes each: type, code, value.
@@ -237,14 +245,14 @@ fn events() -> Vec<Vec<u8>> {
 }
 
 fn slots(input: &[u8]) -> u64 {
-    let surface = Surface::new(View { origin: [0.0, 0.0], size: CANVAS }, 2, false);
-    let Some(axes) = Axes::new([-10, 1_000], [0, 500], 0) else { return 0 };
-    let mut slots = Slots::new(5, surface, axes, i32::from(input.first().copied().unwrap_or(0)) - 1);
+    let surface = InputMapping::new(CanvasRegion { origin: [0.0, 0.0], size: CANVAS }, 2, false);
+    let Some(axes) = AxisRanges::new([-10, 1_000], [0, 500], 0) else { return 0 };
+    let mut slots = SlotTracker::new(5, surface, axes, i32::from(input.first().copied().unwrap_or(0)) - 1);
     let (mut hub, mut words) = (Hub::new(), Vec::new());
     for (at, event) in input.as_chunks::<6>().0.iter().enumerate() {
         let [kind, code, a, b, c, d] = *event;
-        if slots.take(kind.into(), code.into(), i32::from_le_bytes([a, b, c, d]), &mut words) {
-            slots.resume(i32::from(a) - 3);
+        if slots.handle_event(kind.into(), code.into(), i32::from_le_bytes([a, b, c, d]), &mut words) {
+            slots.set_current_slot(i32::from(a) - 3);
         }
         hub.take(Duration::from_millis(7 * at as u64), &mut words);
     }

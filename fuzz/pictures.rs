@@ -2,14 +2,16 @@
 
 use super::Target;
 use super::inputs::Outcome;
-use moongate::device::camera::blinds::Blinds;
-use moongate::device::camera::y4m::{Colours, Rate, Reader, SIDE_MAX, Writer};
-use moongate::device::street::{
-    Crowd, Frame, MaskReader, Street, StreetConfig, TruthWriter, Weather, read_boxes, read_light,
+use moongate::device::camera::privacy_mask::PrivacyMask;
+use moongate::device::camera::y4m::{ChromaFormat, FrameRate, SIDE_MAX, Y4mReader, Y4mWriter};
+use moongate::device::synth::{
+    CrowdType, SynthCamera, SynthConfig, SynthFrame, TruthMaskReader, TruthWriter, Weather, read_boxes, read_light,
 };
 use moongate::presence::{OUTLINE_MAX, Point};
-use moongate::sense::score::{Boxes, Rules, judge};
-use moongate::sense::{Luma, MOTION, Mask, Metres, Place, Reaches, Seen, Sense};
+use moongate::vision::metrics::{MatchRules, MotBoxes, evaluate_tracks};
+use moongate::vision::{
+    CameraCalibration, DwellDetector, Luma, MOTION_GRID, Mask, ScreenPlacement, VisionOutput, VisionPipeline,
+};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -46,12 +48,12 @@ pub const TARGETS: &[Target] = &[
 
 fn streams() -> Vec<Vec<u8>> {
     let mut seeds = vec![];
-    for colours in [Colours::Mono, Colours::Half] {
+    for colours in [ChromaFormat::Mono, ChromaFormat::Yuv420] {
         let mut stream = Vec::new();
-        let mut writer = Writer::new(&mut stream, [9, 5], Rate::new(29.97), colours).expect("memory");
+        let mut writer = Y4mWriter::new(&mut stream, [9, 5], FrameRate::new(29.97), colours).expect("memory");
         for number in 0..3 {
             let (y, u) = (vec![number; 45], vec![128; 15]);
-            let planes: &[&[u8]] = if colours == Colours::Mono { &[&y] } else { &[&y, &u, &u] };
+            let planes: &[&[u8]] = if colours == ChromaFormat::Mono { &[&y] } else { &[&y, &u, &u] };
             writer.write(Duration::from_millis(33 * u64::from(number)), planes).expect("memory");
         }
         seeds.push(stream);
@@ -71,12 +73,14 @@ fn streams() -> Vec<Vec<u8>> {
 fn y4m(input: &[u8]) -> u64 {
     let mut outcome = Outcome::default();
     let mut y = Vec::new();
-    let why = match Reader::new(input) {
+    let why = match Y4mReader::new(input) {
         Err(why) => why,
         Ok(mut reader) => {
             let header = *reader.header();
             let pixels = header.width * header.height;
-            assert!(header.width <= SIDE_MAX && header.height <= SIDE_MAX && header.bytes() >= pixels && pixels > 0);
+            assert!(
+                header.width <= SIDE_MAX && header.height <= SIDE_MAX && header.frame_bytes() >= pixels && pixels > 0
+            );
             assert!(header.rate.period() >= Duration::from_millis(1));
             let mut count = 0;
             let why = loop {
@@ -98,12 +102,12 @@ fn y4m(input: &[u8]) -> u64 {
 /// The first byte says which of the readers the rest is for.
 fn truths() -> Vec<Vec<u8>> {
     let dir = tempfile::tempdir().expect("a folder for a while");
-    let (crowd, weather) = (Crowd::Few, Weather::Day);
-    let mut street = Street::new(StreetConfig { size: [32, 24], rate: 2.0, seed: 1, crowd, weather, city: 0 });
+    let (crowd, weather) = (CrowdType::Few, Weather::Day);
+    let mut street = SynthCamera::new(SynthConfig { size: [32, 24], rate: 2.0, seed: 1, crowd, weather, city: 0 });
     let mut writer = TruthWriter::create(dir.path(), [32, 24], 2.0).expect("a folder");
-    let mut frame = Frame::default();
+    let mut frame = SynthFrame::default();
     for number in 0..5 {
-        writer.write(street.draw(number + 10, &mut frame), frame.shown).expect("it is written");
+        writer.write(street.draw(number + 10, &mut frame), frame.screen_luminance).expect("it is written");
     }
     writer.finish().expect("it is written");
     let file = |kind: u8, name: &str| [vec![kind], std::fs::read(dir.path().join(name)).expect("written")].concat();
@@ -131,11 +135,11 @@ fn truth(input: &[u8]) -> u64 {
             }
             Err(why) => outcome.fault(&why),
         },
-        2 => match MaskReader::new(bytes) {
+        2 => match TruthMaskReader::new(bytes) {
             Ok(mut masks) => {
                 let (mut mask, mut count) = (Vec::new(), 0);
                 let why = loop {
-                    match masks.next(&mut mask) {
+                    match masks.read_frame(&mut mask) {
                         Ok(true) => assert_eq!(mask.len(), masks.size()[0] * masks.size()[1]),
                         Ok(false) => break None,
                         Err(why) => break Some(why),
@@ -147,10 +151,11 @@ fn truth(input: &[u8]) -> u64 {
             }
             Err(why) => outcome.fault(&why),
         },
-        _ => match Boxes::read(&String::from_utf8_lossy(bytes)) {
+        _ => match MotBoxes::read(&String::from_utf8_lossy(bytes)) {
             Ok(boxes) => {
                 outcome.count(boxes.frames().count());
-                let tracks = judge(&boxes, &boxes, Rules { visibility: 0.3, ..Rules::default() });
+                let tracks =
+                    evaluate_tracks(&boxes, &boxes, MatchRules { visibility_min: 0.3, ..MatchRules::default() });
                 assert!(
                     tracks.matched <= tracks.truth && tracks.idf1().is_finite() && tracks.mota() <= 1.0,
                     "{tracks:?}"
@@ -169,9 +174,9 @@ const STREET: [usize; 2] = [128, 96];
 fn street() -> &'static [Vec<u8>] {
     static STREETS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     STREETS.get_or_init(|| {
-        let (crowd, weather) = (Crowd::Forty, Weather::Rain);
-        let mut street = Street::new(StreetConfig { size: STREET, rate: 10.0, seed: 3, crowd, weather, city: 0 });
-        let mut frame = Frame::default();
+        let (crowd, weather) = (CrowdType::Forty, Weather::Rain);
+        let mut street = SynthCamera::new(SynthConfig { size: STREET, rate: 10.0, seed: 3, crowd, weather, city: 0 });
+        let mut frame = SynthFrame::default();
         (0..64)
             .map(|number| {
                 street.draw(number, &mut frame);
@@ -220,7 +225,7 @@ fn sense(input: &[u8]) -> u64 {
         (0..count).map(|at| 90 + (at % 13) as u8 * 5 + random.u8(..8)).collect()
     };
     let mut base = ground(&mut random, width * height);
-    let mut eye = Sense::new();
+    let mut eye = VisionPipeline::new();
     let mut far = After::new();
     let mut now = Duration::from_secs(50);
     // A picture of a camera with rows that are longer than they say.
@@ -267,11 +272,11 @@ fn sense(input: &[u8]) -> u64 {
         let rows: Vec<u8> =
             y.chunks_exact(width).flat_map(|row| row.iter().chain(&y[..pad.min(width)])).copied().collect();
         let luma = Luma::new(width, height, width + pad.min(width), &rows).expect("sides are within its bounds");
-        let seen = eye.see(now, &luma, shown);
+        let seen = eye.process(now, &luma, shown);
         holds(seen, [width, height]);
-        outcome.count(seen.figures.len());
-        outcome.add(u64::from(seen.shift != [0, 0]) + 2 * u64::from(seen.motion.stir > 0.1));
-        for figure in seen.figures.iter().take(4) {
+        outcome.count(seen.people.len());
+        outcome.add(u64::from(seen.shift != [0, 0]) + 2 * u64::from(seen.motion.energy > 0.1));
+        for figure in seen.people.iter().take(4) {
             outcome.add(
                 u64::from(figure.outline.is_empty())
                     + 2 * u64::from(figure.reach.is_some())
@@ -300,13 +305,13 @@ fn block(y: &mut [u8], width: usize, [a, b, c, d]: [u8; 4], bright: u8, other: b
 }
 
 /// What is promised of everything that sense says.
-fn holds(seen: &Seen, size: [usize; 2]) {
-    let Seen { figures, motion, mask, shift } = seen;
+fn holds(seen: &VisionOutput, size: [usize; 2]) {
+    let VisionOutput { people: figures, motion, mask, shift } = seen;
     assert_eq!(mask.pixels.len(), mask.width * mask.height);
     assert!(mask.width <= size[0] && mask.height <= size[1] && mask.width > 0 && mask.height > 0);
-    assert_eq!(motion.cells.len(), MOTION[0] * MOTION[1]);
+    assert_eq!(motion.cells.len(), MOTION_GRID[0] * MOTION_GRID[1]);
     assert!(motion.cells.iter().flatten().all(|axis| axis.is_finite()), "motion");
-    assert!((0.0..=1.0).contains(&motion.stir), "{} moves", motion.stir);
+    assert!((0.0..=1.0).contains(&motion.energy), "{} moves", motion.energy);
     assert!(shift.iter().all(|pixels| pixels.abs() <= 64), "{shift:?}");
     assert!(
         mask.pixels.iter().all(|owner| usize::from(*owner) <= figures.len()),
@@ -314,17 +319,18 @@ fn holds(seen: &Seen, size: [usize; 2]) {
     );
     for (at, figure) in figures.iter().enumerate() {
         let points = figure.outline.iter().chain([&figure.foot, &figure.head, &figure.velocity]).chain(&figure.reach);
-        let mut numbers = points.flatten().chain(&figure.bounds).chain([&figure.still, &figure.age, &figure.metre]);
+        let mut numbers =
+            points.flatten().chain(&figure.bounds).chain([&figure.still, &figure.age, &figure.pixels_per_metre]);
         assert!(numbers.all(|number| number.is_finite()), "{figure:?}");
         assert!(figure.outline.len() <= OUTLINE_MAX && figure.people >= 1, "{figure:?}");
-        assert!(figure.bounds[2] >= 0.0 && figure.bounds[3] >= 0.0 && figure.metre > 0.0, "{figure:?}");
+        assert!(figure.bounds[2] >= 0.0 && figure.bounds[3] >= 0.0 && figure.pixels_per_metre > 0.0, "{figure:?}");
         assert!(figures[..at].iter().all(|other| other.id != figure.id), "an id is twice");
     }
 }
 
 /// What becomes of it on the canvas.
 struct After {
-    reaches: Reaches,
+    reaches: DwellDetector,
     mask: Mask,
     cells: Vec<Point>,
 }
@@ -332,27 +338,28 @@ struct After {
 impl After {
     fn new() -> Self {
         let mask = Mask { width: 64, height: 36, pixels: vec![0; 64 * 36] };
-        Self { reaches: Reaches::default(), mask, cells: vec![[0.0; 2]; MOTION[0] * MOTION[1]] }
+        Self { reaches: DwellDetector::default(), mask, cells: vec![[0.0; 2]; MOTION_GRID[0] * MOTION_GRID[1]] }
     }
 
-    fn take(&mut self, now: Duration, seen: &Seen, size: Point, numbers: [u8; 4]) {
+    fn take(&mut self, now: Duration, seen: &VisionOutput, size: Point, numbers: [u8; 4]) {
         const CANVAS: Point = [1920.0, 1080.0];
         let [a, b, c, d] = numbers.map(|number| f32::from(number) / 255.0);
         let corners =
             [[0.4 * a, 0.4 * b], [1.0 - 0.4 * c, 0.3 * d], [1.0 - 0.3 * b, 1.0 - 0.4 * a], [0.3 * c, 1.0 - 0.3 * d]];
-        let metres = numbers[0].is_multiple_of(2).then_some(Metres { width: 0.1 + 499.0 * a, height: 200.0 * b });
-        let Some(place) = Place::new(corners, [0.0, 0.0, 1.0, 1.0], CANVAS, metres) else { return };
-        let bodies: Vec<_> = seen.figures.iter().filter_map(|figure| place.body(figure, size)).collect();
+        let metres =
+            numbers[0].is_multiple_of(2).then_some(ScreenPlacement { width: 0.1 + 499.0 * a, height: 200.0 * b });
+        let Some(place) = CameraCalibration::new(corners, [0.0, 0.0, 1.0, 1.0], CANVAS, metres) else { return };
+        let bodies: Vec<_> = seen.people.iter().filter_map(|figure| place.map_body(figure, size)).collect();
         for body in &bodies {
             let points = body.outline.iter().chain([&body.foot, &body.head, &body.velocity]).chain(&body.reach);
             assert!(points.flatten().all(|axis| axis.is_finite()), "{body:?}");
         }
-        self.reaches.take(now, &bodies, CANVAS, |_, _, at| assert!(at.iter().all(|axis| axis.is_finite())));
-        place.mask(&seen.figures, &seen.mask, size, &mut self.mask);
+        self.reaches.update(now, &bodies, CANVAS, |_, _, at| assert!(at.iter().all(|axis| axis.is_finite())));
+        place.draw_mask(&seen.people, &seen.mask, size, &mut self.mask);
         self.cells.fill([0.0; 2]);
-        place.flow(&seen.motion, size, &mut self.cells);
+        place.add_flow(&seen.motion, size, &mut self.cells);
         assert!(self.cells.iter().flatten().all(|axis| axis.is_finite()), "flow");
-        let mut blinds = Blinds::new(vec![corners.to_vec(), vec![[a, b], [c, d], [b, a]]]);
-        blinds.close(&mut [200; 640], [32, 20]);
+        let mut blinds = PrivacyMask::new(vec![corners.to_vec(), vec![[a, b], [c, d], [b, a]]]);
+        blinds.apply(&mut [200; 640], [32, 20]);
     }
 }

@@ -2,17 +2,17 @@
 
 use super::Target;
 use super::inputs::{Outcome, join, pieces};
-use moongate::link::pairing::{INTRODUCTION_MAX, Role, Secret, introduce, introduced};
-use moongate::link::relay::{Asking, Forwarder, Limits, Other, Turn};
-use moongate::link::survey::{Echo, Surveyor};
-use moongate::link::{Card, Ticket};
-use moongate::manifest::Twins;
+use moongate::config::TrustStore;
+use moongate::link::netcheck::{NetcheckProber, NetcheckResponder};
+use moongate::link::pairing::{INTRODUCTION_MAX, PairingRole, PairingSecret, encode_introduction, verify_introduction};
+use moongate::link::relay::{RelayAction, RelayClient, RelayLimits, RelayServer, Rendezvous};
+use moongate::link::{PeerInfo, Ticket};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-const SECRET: Secret = Secret([7; 16]);
+const SECRET: PairingSecret = PairingSecret([7; 16]);
 const EXPORTED: [u8; 32] = [3; 32];
 const TWINS: &str = r#"
 api = 1
@@ -44,24 +44,24 @@ pub const TARGETS: &[Target] = &[
     },
 ];
 
-fn card() -> Card {
+fn card() -> PeerInfo {
     let addresses = ["203.0.113.7:4433", "[2001:db8::7]:4433"].map(|text| text.parse().expect("an address")).into();
     let relay = Some("relay.example.org:4434".into());
-    Card { city: "dublin".into(), name: "Barnardo Square".into(), addresses, relay }
+    PeerInfo { city: "dublin".into(), name: "Barnardo Square".into(), addresses, relay }
 }
 
 fn tickets() -> Vec<Vec<u8>> {
-    let ticket = Ticket { key: [9; 32], secret: SECRET, expires: Duration::from_secs(1_800_000_000), card: card() };
-    let bare = Ticket { card: Card::default(), ..ticket.clone() };
-    vec![ticket.line().into_bytes(), bare.line().into_bytes()]
+    let ticket = Ticket { key: [9; 32], secret: SECRET, expires: Duration::from_secs(1_800_000_000), peer: card() };
+    let bare = Ticket { peer: PeerInfo::default(), ..ticket.clone() };
+    vec![ticket.to_line().into_bytes(), bare.to_line().into_bytes()]
 }
 
 fn ticket(input: &[u8]) -> u64 {
     let mut outcome = Outcome::default();
     match Ticket::parse(&String::from_utf8_lossy(input)) {
         Ok(ticket) => {
-            assert_eq!(Ticket::parse(&ticket.line()), Ok(ticket.clone()));
-            outcome.count(ticket.card.addresses.len());
+            assert_eq!(Ticket::parse(&ticket.to_line()), Ok(ticket.clone()));
+            outcome.count(ticket.peer.addresses.len());
         }
         Err(why) => outcome.fault(&why),
     }
@@ -69,12 +69,12 @@ fn ticket(input: &[u8]) -> u64 {
 }
 
 fn introductions() -> Vec<Vec<u8>> {
-    vec![introduce(&SECRET, Role::Accepting, &EXPORTED, &card())]
+    vec![encode_introduction(&SECRET, PairingRole::Accepting, &EXPORTED, &card())]
 }
 
 fn introduction(input: &[u8]) -> u64 {
     let mut outcome = Outcome::default();
-    match introduced(&SECRET, Role::Accepting, &EXPORTED, input) {
+    match verify_introduction(&SECRET, PairingRole::Accepting, &EXPORTED, input) {
         Ok(known) => outcome.count(known.map_or(0, |card| 1 + card.addresses.len())),
         Err(why) => outcome.fault(&why),
     }
@@ -90,25 +90,25 @@ fn address(of: u8) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, of % 8], 4_433))
 }
 
-fn asking(pair: &Ed25519KeyPair, other: Other) -> Asking {
+fn asking(pair: &Ed25519KeyPair, other: Rendezvous) -> RelayClient {
     let who = pair.public_key().as_ref().try_into().expect("32 bytes");
-    Asking::new(Duration::ZERO, who, other)
+    RelayClient::new(Duration::ZERO, who, other)
 }
 
 /// All that two sites say to a relay until both are known there, and then to each other. The byte beside each: from whom.
 fn questions() -> Vec<Vec<u8>> {
     let keys = keys();
     let mut said = vec![];
-    let mut forwarder = Forwarder::new(Duration::ZERO, Limits::default(), [5; 32]);
-    let mut sites = [asking(&keys[0], Other::Meeting([4; 32])), asking(&keys[1], Other::Meeting([4; 32]))];
+    let mut forwarder = RelayServer::new(Duration::ZERO, RelayLimits::default(), [5; 32]);
+    let mut sites = [asking(&keys[0], Rendezvous::Meeting([4; 32])), asking(&keys[1], Rendezvous::Meeting([4; 32]))];
     for step in 0..20 {
         let now = Duration::from_millis(step * 100);
         for (side, site) in sites.iter_mut().enumerate() {
             let sign = |text: &[u8]| keys[side].sign(text).as_ref().try_into().expect("64 bytes");
-            let Some(question) = site.poll(now, sign) else { continue };
-            if let Turn::Answer(answers) = forwarder.handle(now, address(side as u8), &question) {
+            let Some(question) = site.poll_transmit(now, sign) else { continue };
+            if let RelayAction::Reply(answers) = forwarder.handle_datagram(now, address(side as u8), &question) {
                 answers.iter().flatten().filter(|(to, _)| *to == address(side as u8)).for_each(|(_, answer)| {
-                    site.handle(now, answer);
+                    site.handle_datagram(now, answer);
                 });
             }
             said.push((side as u8, question));
@@ -122,37 +122,37 @@ fn questions() -> Vec<Vec<u8>> {
 /// A relay that hears all this, and a site that takes it for answers.
 fn relay(input: &[u8]) -> u64 {
     let mut outcome = Outcome::default();
-    let limits = Limits { pairs: 4, ..Limits::default() };
-    let mut forwarder = Forwarder::new(Duration::ZERO, limits, [5; 32]);
-    let mut site = asking(&keys()[0], Other::Twin([6; 32]));
+    let limits = RelayLimits { pairs: 4, ..RelayLimits::default() };
+    let mut forwarder = RelayServer::new(Duration::ZERO, limits, [5; 32]);
+    let mut site = asking(&keys()[0], Rendezvous::Twin([6; 32]));
     for (step, (from, bytes)) in (0..).zip(pieces(input)) {
         let now = Duration::from_millis(step * 50);
-        match forwarder.handle(now, address(from), bytes) {
-            Turn::Forward(to) => outcome.add(u64::from(to.port())),
-            Turn::Answer(answers) => {
+        match forwarder.handle_datagram(now, address(from), bytes) {
+            RelayAction::Forward(to) => outcome.add(u64::from(to.port())),
+            RelayAction::Reply(answers) => {
                 let answers: Vec<_> = answers.into_iter().flatten().collect();
                 // Nobody is sent more than was sent in his name.
                 assert!(answers.iter().all(|(_, answer)| answer.len() < bytes.len()));
                 outcome.count(answers.len());
                 answers.iter().for_each(|(_, answer)| outcome.add(u64::from(answer[4])));
             }
-            Turn::Drop => outcome.add(7),
+            RelayAction::Drop => outcome.add(7),
         }
         let (pairs, waiting) = forwarder.pairs();
         assert!(pairs + waiting <= 4);
         // Polling makes the site ask the relay, so that it listens for answers.
-        let _ = site.poll(now, |_| [7; 64]);
-        outcome.add(u64::from(site.handle(now, bytes)));
+        let _ = site.poll_transmit(now, |_| [7; 64]);
+        outcome.add(u64::from(site.handle_datagram(now, bytes)));
     }
     outcome.end()
 }
 
 fn twins(input: &[u8]) -> u64 {
     let mut outcome = Outcome::default();
-    match Twins::parse(Path::new("x"), &String::from_utf8_lossy(input)) {
+    match TrustStore::parse(Path::new("x"), &String::from_utf8_lossy(input)) {
         Ok(twins) => {
-            assert_eq!(Twins::parse(Path::new("x"), &twins.text()), Ok(twins.clone()));
-            outcome.count(twins.list.len());
+            assert_eq!(TrustStore::parse(Path::new("x"), &twins.to_toml()), Ok(twins.clone()));
+            outcome.count(twins.peers.len());
         }
         Err(why) => outcome.fault(&why),
     }
@@ -162,15 +162,16 @@ fn twins(input: &[u8]) -> u64 {
 /// What both ends of a survey say, in turn; the byte beside a datagram tells who hears it.
 fn surveys() -> Vec<Vec<u8>> {
     let from = "203.0.113.7:40000".parse().expect("an address");
-    let (mut echo, mut surveyor) = (Echo::new([3; 32]), Surveyor::new(Duration::ZERO, 9, Duration::from_secs(90)));
+    let (mut echo, mut surveyor) =
+        (NetcheckResponder::new([3; 32]), NetcheckProber::new(Duration::ZERO, 9, Duration::from_secs(90)));
     let mut said = vec![];
     for step in 0..400_u64 {
         let now = Duration::from_millis(step * 50);
         while let Some(ask) = surveyor.poll_transmit(now) {
-            let answer = echo.handle(now, from, &ask);
+            let answer = echo.handle_datagram(now, from, &ask);
             said.push((0, ask));
             if let Some(answer) = answer {
-                surveyor.handle(now, &answer);
+                surveyor.handle_datagram(now, &answer);
                 said.push((1, answer));
             }
         }
@@ -183,7 +184,8 @@ fn surveys() -> Vec<Vec<u8>> {
 fn survey(input: &[u8]) -> u64 {
     let from = "203.0.113.7:40000".parse().expect("an address");
     let mut outcome = Outcome::default();
-    let (mut echo, mut surveyor) = (Echo::new([3; 32]), Surveyor::new(Duration::ZERO, 9, Duration::from_secs(90)));
+    let (mut echo, mut surveyor) =
+        (NetcheckResponder::new([3; 32]), NetcheckProber::new(Duration::ZERO, 9, Duration::from_secs(90)));
     let mut now = Duration::ZERO;
     for (beside, bytes) in pieces(input) {
         now += Duration::from_millis(40);
@@ -191,14 +193,14 @@ fn survey(input: &[u8]) -> u64 {
             outcome.count(ask.len());
         }
         if beside & 1 == 0 {
-            let answer = echo.handle(now, from, bytes);
+            let answer = echo.handle_datagram(now, from, bytes);
             assert!(answer.as_ref().is_none_or(|answer| answer.len() <= bytes.len()), "more than it got");
             outcome.count(answer.map_or(0, |answer| answer.len()));
         } else {
-            surveyor.handle(now, bytes);
+            surveyor.handle_datagram(now, bytes);
         }
     }
-    let finding = surveyor.finding(now);
-    outcome.add(finding.verdict().map_or(0, |verdict| 1 + verdict as u64));
+    let finding = surveyor.report(now);
+    outcome.add(finding.capacity().map_or(0, |verdict| 1 + verdict as u64));
     outcome.end()
 }

@@ -2,18 +2,19 @@
 
 use super::Target;
 use super::inputs::{Outcome, join, pieces};
-use moongate::link::{Config, DATAGRAM_MAX, Happening, Link, Showing, Works};
-use moongate::manifest::{Fault, Installation, Site};
-use moongate::presence::recording::{Head, Tape, put_instant};
+use moongate::config::{ConfigError, Installation, SiteConfig};
+use moongate::link::{DATAGRAM_MAX, Link, LinkConfig, MarkReplica, NowShowing, SiteEvent};
+use moongate::marks::{BATCH_MARKS_MAX, MarkBatch, MarkLog, MemoryStore, NewMark, Signer};
+use moongate::presence::recording::{RecordingHeader, RecordingReader, put_recorded_frame};
 use moongate::presence::{
-    Assembled, BODIES_MAX, Body, By, Detail, OUTLINE_MAX, Part, Point, Presence, TOUCHES_MAX, Touch, encode,
+    BODIES_MAX, Body, OUTLINE_MAX, OutlineDetail, Point, PointerKind, Presence, PresenceAssembler, PresencePart,
+    TOUCHES_MAX, Touch, encode_presence,
 };
 use moongate::scene::{
-    Act, Along, Colour, Dot, FromScene, Gradient, ITEMS_MAX, Item, KeptLayers, KeptNews, Paint, Picture, Range,
-    ScriptFault, Shape, ToScene, Trail, read, write,
+    BasicShape, Colour, DisplayList, Dot, DrawItem, FromScene, Gradient, GradientKind, ITEMS_MAX, IndexRange, Paint,
+    RetainedLayerSet, RetainedUpdate, SceneAction, SceneDiagnostic, ToScene, Trail, read_message, write_message,
 };
-use moongate::wire::Reader;
-use moongate::works::{BATCH_MARKS, Batch, Draft, Memory, Seal, Work};
+use moongate::wire::WireReader;
 use std::path::Path;
 use std::time::Duration;
 
@@ -93,18 +94,18 @@ fn crowd(count: u16) -> Presence {
         outline: (0..48).map(|i| [f32::from(id) * 45.0 + (i % 9) as f32, 900.0 - i as f32 * 8.0]).collect(),
         faded: 0.0,
     };
-    let touch = |id: u16| Touch { id: u32::from(id), at: [f32::from(id) * 100.0, 400.0], by: By::Finger };
+    let touch = |id: u16| Touch { id: u32::from(id), at: [f32::from(id) * 100.0, 400.0], kind: PointerKind::Finger };
     Presence { touches: (0..count).map(touch).collect(), bodies: (0..count).map(body).collect() }
 }
 
-fn config(side: u8) -> Config {
-    Config {
+fn config(side: u8) -> LinkConfig {
+    LinkConfig {
         key: [side; 32],
         twin: Some([1 - side; 32]),
         boot: 100 + u64::from(side),
         city: ["shenzhen", "dublin"][usize::from(side)].into(),
         name: "Plaza".into(),
-        showing: Showing { installation: "ripples".into(), declarations: 1 },
+        showing: NowShowing { installation: "ripples".into(), schema_hash: 1 },
         canvas: CANVAS,
     }
 }
@@ -112,8 +113,8 @@ fn config(side: u8) -> Config {
 /// Lets everything pass, so that what a twin has signed is what is looked at.
 struct Trusting([u8; 32]);
 
-impl Seal for Trusting {
-    fn public(&self) -> [u8; 32] {
+impl Signer for Trusting {
+    fn public_key(&self) -> [u8; 32] {
         self.0
     }
 
@@ -128,13 +129,13 @@ impl Seal for Trusting {
 
 /// A session with works.
 fn session(side: u8) -> Link {
-    let store = Box::new(Memory::new(u64::from(side)));
-    let works = Works::open("ripples", Box::new(Trusting([side; 32])), store).expect("memory always opens");
-    Link::new(Duration::ZERO, config(side)).with_works(works)
+    let store = Box::new(MemoryStore::new(u64::from(side)));
+    let works = MarkReplica::open("ripples", Box::new(Trusting([side; 32])), store).expect("memory always opens");
+    Link::new(Duration::ZERO, config(side)).with_replica(works)
 }
 
-fn lantern(number: u32, said: usize) -> Draft {
-    Draft {
+fn lantern(number: u32, said: usize) -> NewMark {
+    NewMark {
         name: "lanterns".into(),
         at: Some([5.0, 7.0]),
         seed: number,
@@ -144,22 +145,22 @@ fn lantern(number: u32, said: usize) -> Draft {
 
 fn batches() -> Vec<Vec<u8>> {
     let seal = Trusting([1; 32]);
-    let mut work = Work::open("ripples", seal.public(), &mut Memory::new(1)).expect("memory always opens");
+    let mut work = MarkLog::open("ripples", seal.public_key(), &mut MemoryStore::new(1)).expect("memory always opens");
     [1, 5, 60]
         .map(|count| {
             (0..count)
                 .for_each(|number| _ = work.add(Duration::from_secs(1), 1_000, lantern(number, number as usize * 4)));
-            work.seal(&seal).1[0].bytes.clone()
+            work.sign_pending(&seal).1[0].bytes.clone()
         })
         .into()
 }
 
 fn batch(input: &[u8]) -> u64 {
     let mut outcome = Outcome::default();
-    match Batch::open("ripples", input.to_vec(), i64::MAX, &Trusting([0; 32])) {
+    match MarkBatch::decode_verified("ripples", input.to_vec(), i64::MAX, &Trusting([0; 32])) {
         Ok((batch, marks)) => {
             assert_eq!(marks, batch.marks());
-            assert!(marks.len() <= BATCH_MARKS && marks.windows(2).all(|two| two[0].place < two[1].place));
+            assert!(marks.len() <= BATCH_MARKS_MAX && marks.windows(2).all(|two| two[0].order < two[1].order));
             assert!(marks.iter().filter_map(|mark| mark.at).flatten().all(f32::is_finite));
             outcome.count(marks.len());
         }
@@ -178,15 +179,15 @@ fn talks() -> Vec<Vec<u8>> {
         let twin = &mut links[1];
         match step {
             10 => twin.handle_presence(now, crowd(3)),
-            12 => _ = twin.handle_happening(now, Happening::Down(crowd(1).touches[0])),
-            14 => _ = twin.handle_happening(now, Happening::Signal { name: "bell".into(), data: "{\"x\":1}".into() }),
+            12 => _ = twin.handle_event(now, SiteEvent::Down(crowd(1).touches[0])),
+            14 => _ = twin.handle_event(now, SiteEvent::Signal { name: "bell".into(), data: "{\"x\":1}".into() }),
             16 => twin.handle_presence(now, crowd(12)),
             22 => twin.handle_mark(now, 1_000, lantern(1, 20)),
             24 => (2..9).for_each(|number| twin.handle_mark(now, 1_000, lantern(number, 900))),
-            26 => _ = twin.handle_share(now, "{\"tide\":1}"),
+            26 => _ = twin.handle_shared_state(now, "{\"tide\":1}"),
             28 => twin.handle_meeting(now, [5.0, 5.0]),
-            20 => _ = twin.handle_happening(now, Happening::Up(crowd(1).touches[0])),
-            40 => twin.handle_showing(now, Showing { installation: "other".into(), declarations: 2 }),
+            20 => _ = twin.handle_event(now, SiteEvent::Up(crowd(1).touches[0])),
+            40 => twin.handle_showing(now, NowShowing { installation: "other".into(), schema_hash: 2 }),
             55 => twin.handle_close(),
             _ => {}
         }
@@ -229,7 +230,7 @@ fn link(input: &[u8]) -> u64 {
             // The name of what it is; the rest is what was sent.
             format!("{output:?}").bytes().take(9).for_each(|byte| outcome.add(u64::from(byte)));
         }
-        sound(link.there());
+        sound(link.remote_presence());
         assert!(link.shared_now(now).is_finite());
         let next = link.poll_timeout();
         assert!(next.is_none_or(|next| next > Duration::ZERO || now == Duration::ZERO));
@@ -249,18 +250,18 @@ fn sound(presence: &Presence) {
 }
 
 fn parts() -> Vec<Vec<u8>> {
-    let of = |count, detail| encode(&crowd(count), CANVAS, 9, Duration::from_secs(3), detail);
-    [of(0, Detail::Near), of(2, Detail::Near), of(30, Detail::Far)]
+    let of = |count, detail| encode_presence(&crowd(count), CANVAS, 9, Duration::from_secs(3), detail);
+    [of(0, OutlineDetail::Full), of(2, OutlineDetail::Full), of(30, OutlineDetail::Coarse)]
         .iter()
         .map(|parts| join(parts.iter().map(|part| (0, &part[..]))))
         .collect()
 }
 
 fn presence(input: &[u8]) -> u64 {
-    let (mut outcome, mut there) = (Outcome::default(), Assembled::default());
+    let (mut outcome, mut there) = (Outcome::default(), PresenceAssembler::default());
     for (_, bytes) in pieces(input) {
-        match Part::decode(&mut Reader::new(bytes), CANVAS) {
-            Ok(part) => outcome.add(u64::from(there.take(part))),
+        match PresencePart::decode(&mut WireReader::new(bytes), CANVAS) {
+            Ok(part) => outcome.add(u64::from(there.push(part))),
             Err(why) => outcome.fault(&why),
         }
         sound(there.presence());
@@ -271,20 +272,22 @@ fn presence(input: &[u8]) -> u64 {
 }
 
 fn recordings() -> Vec<Vec<u8>> {
-    let head = Head { city: "dublin".into(), canvas: CANVAS, began: 1_700_000_000, expires: 1_702_000_000 };
-    let mut long = head.bytes();
+    let head = RecordingHeader { city: "dublin".into(), canvas: CANVAS, began: 1_700_000_000, expires: 1_702_000_000 };
+    let mut long = head.encode();
     for count in [1, 3, 20, 0, 2] {
-        put_instant(&mut long, CANVAS, Duration::from_millis(20), &crowd(count));
+        put_recorded_frame(&mut long, CANVAS, Duration::from_millis(20), &crowd(count));
     }
-    vec![head.bytes(), long]
+    vec![head.encode(), long]
 }
 
 fn recording(input: &[u8]) -> u64 {
     let mut outcome = Outcome::default();
-    let (canvas, rest) = match Head::read(input) {
+    let (canvas, rest) = match RecordingHeader::decode(input) {
         Ok((head, taken)) => {
             assert!(
-                taken <= input.len() && head.canvas.iter().all(|side| side.is_finite()) && !head.until().is_empty()
+                taken <= input.len()
+                    && head.canvas.iter().all(|side| side.is_finite())
+                    && !head.expires_text().is_empty()
             );
             (head.canvas, &input[taken..])
         }
@@ -293,7 +296,7 @@ fn recording(input: &[u8]) -> u64 {
             (CANVAS, input)
         }
     };
-    let mut tape = Tape::new(canvas);
+    let mut tape = RecordingReader::new(canvas);
     'tape: for piece in rest.chunks(1 + input.len() % 700) {
         tape.feed(piece);
         loop {
@@ -325,55 +328,55 @@ fn messages() -> Vec<Vec<u8>> {
     };
     let transform = [1.0, 0.0, 0.0, 1.0, 5.0, 6.0];
     let trail = Trail { fade: 1.0, drift: [0.0, -9.0], grow: 1.1, turn: 0.1, round: [5.0, 5.0] };
-    let (points, text) = (Range { start: 0, count: 4 }, Range { start: 0, count: 6 });
+    let (points, text) = (IndexRange { start: 0, count: 4 }, IndexRange { start: 0, count: 6 });
     let items = vec![
-        Item::Background(Colour([9; 4])),
-        Item::Clip { rings: vec![points], inside: true },
-        Item::Shape { shape: Shape::Ellipse([3.0, 4.0]), transform, paint },
-        Item::Line { points, closed: true, paint },
-        Item::Unclip,
-        Item::Polygon { points, paint },
-        Item::Text {
+        DrawItem::Background(Colour([9; 4])),
+        DrawItem::Clip { rings: vec![points], inside: true },
+        DrawItem::Shape { shape: BasicShape::Ellipse([3.0, 4.0]), transform, paint },
+        DrawItem::Line { points, closed: true, paint },
+        DrawItem::Unclip,
+        DrawItem::Polygon { points, paint },
+        DrawItem::Text {
             text,
             size: 30.0,
             align: Default::default(),
-            language: Range { start: 0, count: 0 },
+            language: IndexRange { start: 0, count: 0 },
             weight: 700,
             wrap: 300.0,
             leading: 1.5,
             transform,
             paint,
         },
-        Item::Image { index: 1, part: [0.0, 0.5, 1.0, 1.0], size: [30.0, 20.0], transform, paint },
-        Item::Shader { index: 1, params: Range { start: 0, count: 16 }, blend: Default::default() },
-        Item::Trail { slot: 1, trail, alpha: 0.5, blend: Default::default() },
-        Item::Dots { dots: Range { start: 0, count: 2 }, soft: 0.5, blend: Default::default() },
-        Item::Untrail,
-        Item::Kept { slot: 0, alpha: 1.0, blend: Default::default() },
+        DrawItem::Image { index: 1, part: [0.0, 0.5, 1.0, 1.0], size: [30.0, 20.0], transform, paint },
+        DrawItem::Shader { index: 1, params: IndexRange { start: 0, count: 16 }, blend: Default::default() },
+        DrawItem::Trail { slot: 1, trail, alpha: 0.5, blend: Default::default() },
+        DrawItem::Dots { dots: IndexRange { start: 0, count: 2 }, soft: 0.5, blend: Default::default() },
+        DrawItem::Untrail,
+        DrawItem::Kept { slot: 0, alpha: 1.0, blend: Default::default() },
     ];
     let dot = Dot { at: [3.0, 4.0], radius: 2.0, colour: Colour([9; 4]) };
     let points = vec![[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]];
     let stops = vec![(0.0, Colour([1; 4])), (0.5, Colour([2; 4])), (1.0, Colour([3; 4]))];
-    let gradients = vec![Gradient { along: Along::Radius, place: transform, stops }];
+    let gradients = vec![Gradient { along: GradientKind::Radius, place: transform, stops }];
     let (text, params) = ("深圳".into(), vec![7; 16]);
     let (dots, kept) = (vec![dot; 2], Vec::new());
-    let picture = Picture { answers: 3, reflects: 4, items, points, text, params, gradients, dots, kept };
-    let kept = vec![KeptNews { slot: 0, anew: true, whole: true, strokes: picture.clone() }];
+    let picture = DisplayList { answers: 3, reflects: 4, items, points, text, params, gradients, dots, kept };
+    let kept = vec![RetainedUpdate { slot: 0, anew: true, whole: true, strokes: picture.clone() }];
     let acts = vec![
-        Act::Play { name: "bell.ogg".into(), volume: 0.5, pan: -1.0, rate: 1.0 },
-        Act::Signal { name: "bell".into(), data: "1".into() },
-        Act::Log("hello".into()),
+        SceneAction::Play { name: "bell.ogg".into(), volume: 0.5, pan: -1.0, rate: 1.0 },
+        SceneAction::Signal { name: "bell".into(), data: "1".into() },
+        SceneAction::Log("hello".into()),
     ];
-    let fault = ScriptFault::new("scene.js", "x is not defined", "write `let x`");
+    let fault = SceneDiagnostic::new("scene.js", "x is not defined", "write `let x`");
     let frame = FromScene::Frame { picture: Some(picture), acts, kept, fault: Some(fault.clone()), took_us: 900 };
     let mut seeds = vec![];
     for message in [FromScene::Ready { unjailed: Some("not jailed".into()) }, frame, FromScene::Failed(fault)] {
         let mut bytes = vec![0];
-        write(&mut bytes, &message).expect("memory");
+        write_message(&mut bytes, &message).expect("memory");
         seeds.push(bytes);
     }
     let mut bytes = vec![1];
-    write(&mut bytes, &ToScene::Sees { number: 1, input: 2, json: "{}".into() }).expect("memory");
+    write_message(&mut bytes, &ToScene::Sees { number: 1, input: 2, json: "{}".into() }).expect("memory");
     seeds.push(bytes);
     seeds
 }
@@ -384,7 +387,7 @@ fn scene(input: &[u8]) -> u64 {
     while !left.is_empty() {
         let before = left.len();
         if to_scene % 2 == 1 {
-            match read::<ToScene>(&mut left) {
+            match read_message::<ToScene>(&mut left) {
                 Ok(ToScene::Start(_)) => outcome.add(1),
                 Ok(ToScene::Sees { .. }) => outcome.add(2),
                 Ok(ToScene::Keep) => outcome.add(3),
@@ -392,12 +395,12 @@ fn scene(input: &[u8]) -> u64 {
                 Err(why) => outcome.fault(&why),
             }
         } else {
-            match read::<FromScene>(&mut left) {
+            match read_message::<FromScene>(&mut left) {
                 Ok(FromScene::Frame { picture, acts, kept, fault, .. }) => {
-                    let mut layers = KeptLayers::default();
-                    layers.take(kept, 2);
+                    let mut layers = RetainedLayerSet::default();
+                    layers.apply(kept, 2);
                     for strokes in layers.shown().iter().flat_map(|kept| &kept.strokes) {
-                        drawable(Picture::clone(strokes), &mut outcome);
+                        drawable(DisplayList::clone(strokes), &mut outcome);
                     }
                     outcome.count(acts.len());
                     outcome.add(u64::from(fault.is_some()));
@@ -419,65 +422,65 @@ fn scene(input: &[u8]) -> u64 {
 }
 
 /// A checked picture names nothing that is not there.
-fn drawable(picture: Picture, outcome: &mut Outcome) {
+fn drawable(picture: DisplayList, outcome: &mut Outcome) {
     let said = picture.items.len();
-    let picture = picture.checked(&[0, 16, 64], 2);
+    let picture = picture.validated(&[0, 16, 64], 2);
     for gradient in &picture.gradients {
         assert!(gradient.place.iter().all(|number| number.is_finite()));
         assert!(gradient.stops.is_sorted_by(|a, b| a.0 <= b.0));
-        let Colour([r, ..]) = gradient.at(0.3);
+        let Colour([r, ..]) = gradient.colour_at(0.3);
         outcome.add(u64::from(r));
     }
     assert!(picture.items.len() <= ITEMS_MAX && picture.items.len() <= said + 2);
     let mut open = Vec::new();
     for item in &picture.items {
-        if let Item::Shape { paint, .. } | Item::Line { paint, .. } | Item::Polygon { paint, .. } = item {
+        if let DrawItem::Shape { paint, .. } | DrawItem::Line { paint, .. } | DrawItem::Polygon { paint, .. } = item {
             assert!(paint.gradients.iter().all(|number| usize::from(*number) <= picture.gradients.len()));
         }
         match item {
-            Item::Image { index, .. } => {
+            DrawItem::Image { index, .. } => {
                 assert!(*index < 2);
                 outcome.add(7);
             }
-            Item::Line { points, .. } | Item::Polygon { points, .. } => {
-                assert_eq!(points.of(&picture.points).len(), points.count as usize);
+            DrawItem::Line { points, .. } | DrawItem::Polygon { points, .. } => {
+                assert_eq!(points.slice(&picture.points).len(), points.count as usize);
                 outcome.add(1);
             }
-            Item::Text { text, language, .. } => {
-                assert_eq!(picture.text(*text).len(), text.count as usize);
-                assert_eq!(picture.text(*language).len(), language.count as usize);
+            DrawItem::Text { text, language, .. } => {
+                assert_eq!(picture.text_slice(*text).len(), text.count as usize);
+                assert_eq!(picture.text_slice(*language).len(), language.count as usize);
                 outcome.add(2);
             }
-            Item::Shader { index, params, .. } => {
-                assert_eq!(params.of(&picture.params).len(), [0, 16, 64][usize::from(*index)]);
+            DrawItem::Shader { index, params, .. } => {
+                assert_eq!(params.slice(&picture.params).len(), [0, 16, 64][usize::from(*index)]);
                 outcome.add(3);
             }
-            Item::Clip { rings, .. } => {
+            DrawItem::Clip { rings, .. } => {
                 assert!(!open.contains(&"clip"), "a clip within a clip");
-                assert!(rings.iter().all(|ring| ring.of(&picture.points).len() == ring.count as usize));
+                assert!(rings.iter().all(|ring| ring.slice(&picture.points).len() == ring.count as usize));
                 open.push("clip");
                 outcome.add(4);
             }
-            Item::Unclip => {
+            DrawItem::Unclip => {
                 assert_eq!(open.pop(), Some("clip"), "an end without a clip");
                 outcome.add(5);
             }
-            Item::Background(_) => assert!(open.is_empty(), "a background within a clip"),
-            Item::Shape { .. } => outcome.add(6),
-            Item::Trail { .. } => {
+            DrawItem::Background(_) => assert!(open.is_empty(), "a background within a clip"),
+            DrawItem::Shape { .. } => outcome.add(6),
+            DrawItem::Trail { .. } => {
                 assert!(!open.contains(&"trail"), "a trail within a trail");
                 open.push("trail");
                 outcome.add(8);
             }
-            Item::Untrail => {
+            DrawItem::Untrail => {
                 assert_eq!(open.pop(), Some("trail"), "an end without a trail");
                 outcome.add(9);
             }
-            Item::Dots { dots, .. } => {
-                assert_eq!(dots.of(&picture.dots).len(), dots.count as usize);
+            DrawItem::Dots { dots, .. } => {
+                assert_eq!(dots.slice(&picture.dots).len(), dots.count as usize);
                 outcome.add(10);
             }
-            Item::Kept { slot, .. } => {
+            DrawItem::Kept { slot, .. } => {
                 assert!(*slot < 4);
                 outcome.add(11);
             }
@@ -491,12 +494,12 @@ fn manifest(input: &[u8]) -> u64 {
     let Some((kind, text)) = input.split_first() else { return 0 };
     let Ok(text) = std::str::from_utf8(text) else { return 1 };
     let dir = Path::new("folder");
-    let told = |fault: Fault, outcome: &mut Outcome| {
+    let told = |fault: ConfigError, outcome: &mut Outcome| {
         assert!(!fault.to_string().is_empty() && fault.line.is_none_or(|line| line >= 1));
         outcome.fault(&fault.problem);
     };
     if kind % 2 == 1 {
-        match Site::parse(dir, text) {
+        match SiteConfig::parse(dir, text) {
             Ok(site) => {
                 [site.screens.len(), site.cameras.len(), site.touches.len()].into_iter().for_each(|n| outcome.count(n));
                 assert!(site.screens.iter().all(|screen| screen.part.iter().all(|part| part.is_finite())));

@@ -20,7 +20,7 @@ pub fn is_plain(text: &str) -> bool {
 }
 
 /// Returns the text without its control characters, for names that another machine sends.
-pub fn plain(text: &str) -> String {
+pub fn strip_controls(text: &str) -> String {
     text.chars().filter(|letter| !is_control(*letter)).collect()
 }
 
@@ -29,7 +29,7 @@ pub struct Escaped<T>(pub T);
 
 impl<T: Display> Display for Escaped<T> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(Escaping { to: f, lines: false }, "{}", self.0)
+        write!(EscapeWriter { to: f, lines: false }, "{}", self.0)
     }
 }
 
@@ -38,16 +38,16 @@ pub struct Indented<T>(pub T);
 
 impl<T: Display> Display for Indented<T> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(Escaping { to: f, lines: true }, "{}", self.0)
+        write!(EscapeWriter { to: f, lines: true }, "{}", self.0)
     }
 }
 
-struct Escaping<'a, 'b> {
+struct EscapeWriter<'a, 'b> {
     to: &'a mut fmt::Formatter<'b>,
     lines: bool,
 }
 
-impl Write for Escaping<'_, '_> {
+impl Write for EscapeWriter<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut rest = text;
         while let Some(at) = rest.find(is_control) {
@@ -75,7 +75,7 @@ mod tests {
         let shown = Escaped(title).to_string();
         assert_eq!(shown, "Night\\u{1b}[2K\\r✓ it can be shown\\nkey 00ff\\u{9b}1A\\u{202e}gnp");
         assert!(is_plain(&shown) && !is_plain(title));
-        assert_eq!(plain(title), "Night[2K✓ it can be shownkey 00ff1Agnp");
+        assert_eq!(strip_controls(title), "Night[2K✓ it can be shownkey 00ff1Agnp");
         let log = Indented(title).to_string();
         assert_eq!(log.lines().count(), 2);
         assert!(log.lines().nth(1).is_some_and(|line| line.starts_with("    key")), "{log}");

@@ -25,15 +25,15 @@ const LOOK: OFlags = READ;
 
 /// Files of one folder, which stays the same folder while this is held, even if its path leads elsewhere by then.
 #[derive(Debug)]
-pub struct Files {
+pub struct ConfinedDir {
     path: PathBuf,
     folder: OwnedFd,
 }
 
 /// Metadata of a file, which changes when the file is written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Stamp {
-    place: [u64; 2],
+pub struct FileStamp {
+    inode: [u64; 2],
     bytes: u64,
     /// Times of the last change of its bytes and of its metadata, each in seconds and nanoseconds.
     changed: [i64; 4],
@@ -41,33 +41,33 @@ pub struct Stamp {
 
 /// Reason why a file is not read.
 #[derive(Debug)]
-pub enum Unread {
+pub enum FileError {
     /// The file does not exist.
     Missing,
     /// A link leads out of the folder.
     Outside,
     /// Links form a cycle.
-    Circle,
+    LinkCycle,
     /// The file is not a regular one, but this.
-    Special(&'static str),
+    NotRegular(&'static str),
     /// The file is longer than this many bytes.
-    Long(u64),
+    TooLong(u64),
     /// The file is not text.
-    Binary,
+    NotText,
     /// The system reports an error.
     Failed(io::Error),
 }
 
-impl Unread {
+impl FileError {
     /// Returns the problem, to be put after the file's name.
     pub fn problem(&self) -> String {
         match self {
             Self::Missing => "is not there".into(),
             Self::Outside => "is a link that leads out of the folder".into(),
-            Self::Circle => "is a link that leads to itself".into(),
-            Self::Special(kind) => format!("is {kind}, not a file"),
-            Self::Long(most) => format!("is longer than {}", size(*most)),
-            Self::Binary => "is not UTF-8 text".into(),
+            Self::LinkCycle => "is a link that leads to itself".into(),
+            Self::NotRegular(kind) => format!("is {kind}, not a file"),
+            Self::TooLong(most) => format!("is longer than {}", format_size(*most)),
+            Self::NotText => "is not UTF-8 text".into(),
             Self::Failed(why) => format!("cannot be read ({why})"),
         }
     }
@@ -79,36 +79,36 @@ impl Unread {
             Self::Outside => {
                 "copy the file into the folder; a link may lead to another file of the folder, by a relative path"
             }
-            Self::Circle => "put the file in its place",
-            Self::Special(_) => "put a file in its place, or give it a name with another ending",
-            Self::Long(most) => return format!("save it smaller, with at most {}", size(*most)),
-            Self::Binary => "save it as UTF-8 text",
+            Self::LinkCycle => "put the file in its place",
+            Self::NotRegular(_) => "put a file in its place, or give it a name with another ending",
+            Self::TooLong(most) => return format!("save it smaller, with at most {}", format_size(*most)),
+            Self::NotText => "save it as UTF-8 text",
             Self::Failed(_) => "check its rights",
         };
         remedy.into()
     }
 }
 
-impl fmt::Display for Unread {
+impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(&self.problem())
     }
 }
 
-impl From<Errno> for Unread {
+impl From<Errno> for FileError {
     fn from(why: Errno) -> Self {
         match why {
             Errno::NOENT | Errno::NOTDIR => Self::Missing,
             Errno::XDEV => Self::Outside,
-            Errno::LOOP => Self::Circle,
+            Errno::LOOP => Self::LinkCycle,
             // A socket cannot be opened at all.
-            Errno::NXIO => Self::Special("a socket or a device"),
+            Errno::NXIO => Self::NotRegular("a socket or a device"),
             why => Self::Failed(why.into()),
         }
     }
 }
 
-impl Files {
+impl ConfinedDir {
     /// Opens a folder, following links: the user who runs the engine names the folder.
     pub fn open(path: &Path) -> io::Result<Self> {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
@@ -122,20 +122,20 @@ impl Files {
     }
 
     /// Reads a whole file of at most `most` bytes.
-    pub fn bytes(&self, name: &Path, most: u64) -> Result<Vec<u8>, Unread> {
-        read(self.file(name, READ)?, most)
+    pub fn read_bytes(&self, name: &Path, most: u64) -> Result<Vec<u8>, FileError> {
+        read_bounded(self.file(name, READ)?, most)
     }
 
     /// Reads a whole text file, without a byte order mark.
-    pub fn text(&self, name: &Path, most: u64) -> Result<String, Unread> {
-        text(self.bytes(name, most)?)
+    pub fn read_text(&self, name: &Path, most: u64) -> Result<String, FileError> {
+        decode_text(self.read_bytes(name, most)?)
     }
 
     /// Returns the metadata of a file.
-    pub fn look(&self, name: &Path) -> Result<Stamp, Unread> {
-        let about = is_regular(&self.file(name, LOOK)?)?;
-        Ok(Stamp {
-            place: [about.dev(), about.ino()],
+    pub fn stat(&self, name: &Path) -> Result<FileStamp, FileError> {
+        let about = regular_metadata(&self.file(name, LOOK)?)?;
+        Ok(FileStamp {
+            inode: [about.dev(), about.ino()],
             bytes: about.size(),
             changed: [about.mtime(), about.mtime_nsec(), about.ctime(), about.ctime_nsec()],
         })
@@ -159,7 +159,7 @@ impl Files {
     }
 
     #[cfg(target_os = "linux")]
-    fn file(&self, name: &Path, flags: OFlags) -> Result<File, Unread> {
+    fn file(&self, name: &Path, flags: OFlags) -> Result<File, FileError> {
         use rustix::fs::{ResolveFlags, openat2};
         let within = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         let mut tries = TRIES;
@@ -175,23 +175,23 @@ impl Files {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn file(&self, name: &Path, flags: OFlags) -> Result<File, Unread> {
+    fn file(&self, name: &Path, flags: OFlags) -> Result<File, FileError> {
         self.file_by_steps(name, flags)
     }
 
     /// Opens a file where the system cannot restrict links itself: resolves the links first, then opens the result step by step
     /// from the folder, without following any.
-    fn file_by_steps(&self, name: &Path, flags: OFlags) -> Result<File, Unread> {
+    fn file_by_steps(&self, name: &Path, flags: OFlags) -> Result<File, FileError> {
         let whole = |path: &Path| {
             path.canonicalize().map_err(|why| {
-                why.raw_os_error().map_or(Unread::Failed(why), |code| Errno::from_raw_os_error(code).into())
+                why.raw_os_error().map_or(FileError::Failed(why), |code| Errno::from_raw_os_error(code).into())
             })
         };
         let file = whole(&self.path.join(name))?;
-        let inner = file.strip_prefix(whole(&self.path)?).map_err(|_| Unread::Outside)?;
+        let inner = file.strip_prefix(whole(&self.path)?).map_err(|_| FileError::Outside)?;
         let mut steps: Vec<Component> = inner.components().collect();
-        let last = steps.pop().ok_or(Unread::Special("a folder"))?;
-        let mut folder = self.folder.try_clone().map_err(Unread::Failed)?;
+        let last = steps.pop().ok_or(FileError::NotRegular("a folder"))?;
+        let mut folder = self.folder.try_clone().map_err(FileError::Failed)?;
         for step in steps {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             folder = openat(&folder, step.as_os_str(), flags, Mode::empty())?;
@@ -201,16 +201,16 @@ impl Files {
 }
 
 /// Reads a text file named by the user who runs the engine, wherever it is: regular, bounded, without a byte order mark.
-pub fn named_text(path: &Path, most: u64) -> Result<String, Unread> {
-    text(read(open(path, READ, Mode::empty())?.into(), most)?)
+pub fn read_text_file(path: &Path, most: u64) -> Result<String, FileError> {
+    decode_text(read_bounded(open(path, READ, Mode::empty())?.into(), most)?)
 }
 
-fn size(bytes: u64) -> String {
+fn format_size(bytes: u64) -> String {
     if bytes < 1 << 20 { format!("{} KiB", bytes >> 10) } else { format!("{} MiB", bytes >> 20) }
 }
 
-fn is_regular(file: &File) -> Result<Metadata, Unread> {
-    let about = file.metadata().map_err(Unread::Failed)?;
+fn regular_metadata(file: &File) -> Result<Metadata, FileError> {
+    let about = file.metadata().map_err(FileError::Failed)?;
     let kind = about.file_type();
     let other = match () {
         () if kind.is_file() => return Ok(about),
@@ -219,18 +219,18 @@ fn is_regular(file: &File) -> Result<Metadata, Unread> {
         () if kind.is_socket() => "a socket",
         () => "a device",
     };
-    Err(Unread::Special(other))
+    Err(FileError::NotRegular(other))
 }
 
-fn read(file: File, most: u64) -> Result<Vec<u8>, Unread> {
-    is_regular(&file)?;
+fn read_bounded(file: File, most: u64) -> Result<Vec<u8>, FileError> {
+    regular_metadata(&file)?;
     let mut bytes = Vec::new();
-    file.take(most + 1).read_to_end(&mut bytes).map_err(Unread::Failed)?;
-    if bytes.len() as u64 > most { Err(Unread::Long(most)) } else { Ok(bytes) }
+    file.take(most + 1).read_to_end(&mut bytes).map_err(FileError::Failed)?;
+    if bytes.len() as u64 > most { Err(FileError::TooLong(most)) } else { Ok(bytes) }
 }
 
-fn text(bytes: Vec<u8>) -> Result<String, Unread> {
-    let mut text = String::from_utf8(bytes).map_err(|_| Unread::Binary)?;
+fn decode_text(bytes: Vec<u8>) -> Result<String, FileError> {
+    let mut text = String::from_utf8(bytes).map_err(|_| FileError::NotText)?;
     if text.starts_with(BYTE_ORDER_MARK) {
         text.drain(..BYTE_ORDER_MARK.len_utf8());
     }
@@ -272,57 +272,57 @@ mod tests {
         all
     }
 
-    type Way = fn(&Files, &Path) -> Result<File, Unread>;
+    type Way = fn(&ConfinedDir, &Path) -> Result<File, FileError>;
     const WAYS: [Way; 2] = [|files, name| files.file(name, READ), |files, name| files.file_by_steps(name, READ)];
 
     #[test]
     fn links_within_the_folder_are_followed_and_others_refused() {
         let all = folder();
-        let files = Files::open(&all.path().join("scene")).expect("it is there");
+        let files = ConfinedDir::open(&all.path().join("scene")).expect("it is there");
         for way in WAYS {
-            let get = |name: &str| way(&files, Path::new(name)).and_then(|file| read(file, 100));
+            let get = |name: &str| way(&files, Path::new(name)).and_then(|file| read_bounded(file, 100));
             for (name, holds) in
                 [("near", "\u{feff}own"), ("deeper", "deep"), ("folder/deep.txt", "deep"), ("code/deep.txt", "deep")]
             {
                 assert_eq!(get(name).unwrap_or_else(|why| panic!("{name}: {why:?}")), holds.as_bytes(), "{name}");
             }
             for name in ["up", "absolute", "parent/private.txt", "zero", "magic"] {
-                assert!(matches!(get(name), Err(Unread::Outside)), "{name}: {:?}", get(name));
+                assert!(matches!(get(name), Err(FileError::Outside)), "{name}: {:?}", get(name));
             }
-            assert!(matches!(get("circle"), Err(Unread::Circle)), "{:?}", get("circle"));
+            assert!(matches!(get("circle"), Err(FileError::LinkCycle)), "{:?}", get("circle"));
             for name in ["pipe", "socket", "code"] {
-                assert!(matches!(get(name), Err(Unread::Special(_))), "{name}: {:?}", get(name));
+                assert!(matches!(get(name), Err(FileError::NotRegular(_))), "{name}: {:?}", get(name));
             }
-            assert!(matches!(get("nothing"), Err(Unread::Missing)), "{:?}", get("nothing"));
+            assert!(matches!(get("nothing"), Err(FileError::Missing)), "{:?}", get("nothing"));
         }
         // A path that leaves the folder and comes back counts as outside.
-        assert!(matches!(files.bytes(Path::new("out-and-in"), 100), Err(Unread::Outside)));
+        assert!(matches!(files.read_bytes(Path::new("out-and-in"), 100), Err(FileError::Outside)));
         for name in ["up", "zero", "pipe", "circle", "magic", "socket"] {
-            assert!(files.look(Path::new(name)).is_err(), "{name}");
+            assert!(files.stat(Path::new(name)).is_err(), "{name}");
         }
     }
 
     #[test]
     fn texts_are_bounded_and_without_a_mark() {
         let all = folder();
-        let files = Files::open(&all.path().join("scene")).expect("it is there");
+        let files = ConfinedDir::open(&all.path().join("scene")).expect("it is there");
         let own = Path::new("own.txt");
-        assert_eq!(files.text(own, 6).expect("six bytes"), "own");
-        assert!(matches!(files.text(own, 5), Err(Unread::Long(5))));
-        assert_eq!(named_text(&all.path().join("scene/own.txt"), 6).expect("six bytes"), "own");
-        assert!(matches!(named_text(Path::new("/dev/zero"), 6), Err(Unread::Special("a device"))));
-        assert!(matches!(named_text(&all.path().join("scene/pipe"), 6), Err(Unread::Special("a pipe"))));
-        let before = files.look(own).expect("it is there");
-        assert_eq!(before, files.look(Path::new("near")).expect("a link"));
+        assert_eq!(files.read_text(own, 6).expect("six bytes"), "own");
+        assert!(matches!(files.read_text(own, 5), Err(FileError::TooLong(5))));
+        assert_eq!(read_text_file(&all.path().join("scene/own.txt"), 6).expect("six bytes"), "own");
+        assert!(matches!(read_text_file(Path::new("/dev/zero"), 6), Err(FileError::NotRegular("a device"))));
+        assert!(matches!(read_text_file(&all.path().join("scene/pipe"), 6), Err(FileError::NotRegular("a pipe"))));
+        let before = files.stat(own).expect("it is there");
+        assert_eq!(before, files.stat(Path::new("near")).expect("a link"));
         std::fs::write(all.path().join("scene/own.txt"), [0xff, 0xfe]).expect("written");
-        assert!(matches!(files.text(own, 6), Err(Unread::Binary)));
-        assert_ne!(before, files.look(own).expect("it is there"));
+        assert!(matches!(files.read_text(own, 6), Err(FileError::NotText)));
+        assert_ne!(before, files.stat(own).expect("it is there"));
     }
 
     #[test]
     fn names_are_in_order_and_bounded() {
         let all = folder();
-        let files = Files::open(&all.path().join("scene")).expect("it is there");
+        let files = ConfinedDir::open(&all.path().join("scene")).expect("it is there");
         assert_eq!(files.names(2, |name| name.ends_with('r')), ["deeper", "folder"]);
         assert_eq!(files.names(1, |name| name.starts_with('c')), ["circle"]);
     }

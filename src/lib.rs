@@ -5,33 +5,31 @@
 //! ```text
 //! main.rs      arguments, then a command
 //!
-//! cli/         one file a command: rehearse, new, init, invite, accept, run, relay, show, camera, sense …
-//! operator/    the panel on the screen, on F1, and the keys of a rehearsal
+//! cli/         commands, one file each: rehearse, new, init, invite, accept, run, relay, show, camera, sense …
+//! operator/    the operator's panel (F1), and the keys of a rehearsal
 //! ---- runtime (feature "show", on by default): Bevy
-//! preview/     two cities in virtual time: who comes, what is seen; for previews and checks
-//! twin/        link, scene and cameras in the frame loop: what happened goes to the scene, its picture to the stage
-//! stage/       canvas, painter, text, what cameras see as textures, screens
+//! preview/     two sites in virtual time, with simulated visitors: for previews and checks
+//! show/        frame loop: link, cameras and touches to the scene, its display list to the renderer
+//! render/      canvas, pipelines, text, presence textures, windows
 //! ---- edge: threads, sockets, files, devices, child processes
-//! device/      link thread (QUIC), keys, introductions, relay, cameras and an invented street, touch sources and their
-//!              hub, recordings, cast, ocean, loudspeakers, scene process, decoder of images and sounds, shelf of the last
-//!              good editions, clock, steps of virtual time
+//! device/      QUIC (net), keys, peers, relay, cameras, simulated street (synth), touch sources and their hub, recordings,
+//!              bots, audio output, scene process and its sandbox, decoder, clock
 //! ---- core: pure; no threads, no wall clock, no devices, no Bevy
-//! scene/       what an artist can say: Sees in, Picture and Acts out; the script's host; shaders from elsewhere; what a
-//!              script names that is nowhere
-//! link/        greeting, clock, presence, events; tickets, relays; state machines, and a seeded path to test them over
-//! works/       marks, and how they are merged after any separation
-//! guard/       how open a site is: what may leave it, what may enter
-//! manifest/    site.toml and installation.toml, parsed once into types that cannot be wrong; the cities
-//! sense/       pixels in, bodies and motion out
-//! presence/    touches, bodies, their mapping to the canvas, their wire form
-//! mix/         sound as a pure function
+//! scene/       scripts and shaders of artists: frame input, display list, script host, import, lint
+//! link/        session protocol: handshake, clocks, presence, events, marks; pairing, relay, netcheck; netem for tests
+//! marks/       log of marks, signed, and its merge after any separation
+//! policy/      sharing policy: data that may leave a site, and that may enter it
+//! config/      site.toml and installation.toml, parsed once into types; the cities
+//! vision/      camera frames in, tracked people and motion out
+//! presence/    touches, bodies, their mapping to the canvas, their codec, jitter buffer
+//! mix/         audio mixer
 //! files.rs     files of an untrusted folder: regular, within it, bounded
-//! allowance.rs  so much a second, and so much at once
+//! token_bucket.rs  rate limits
 //! escape.rs    untrusted text, made safe for terminals, logs and names
-//! wire.rs      bytes: typed frames, bounded reading
+//! wire.rs      typed, length-delimited frames, and bounded reading
 //! ```
 //!
-//! Data flows one way: device → sense → presence → link and scene → stage and sound.
+//! Data flows one way: device → vision → presence → link and scene → render and sound.
 //!
 //! The edge stands above the core, since it drives it: a socket feeds [`link::Link`], which knows no sockets.
 //! Without the feature `show`, core and edge build without Bevy in seconds.
@@ -39,25 +37,25 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-pub mod allowance;
 pub mod cli;
+pub mod config;
 pub mod device;
 pub mod escape;
 pub mod files;
-pub mod guard;
 pub mod link;
-pub mod manifest;
+pub mod marks;
 pub mod mix;
 #[cfg(feature = "show")]
 pub mod operator;
+pub mod policy;
 pub mod presence;
 #[cfg(feature = "show")]
 pub mod preview;
+#[cfg(feature = "show")]
+pub mod render;
 pub mod scene;
-pub mod sense;
 #[cfg(feature = "show")]
-pub mod stage;
-#[cfg(feature = "show")]
-pub mod twin;
+pub mod show;
+pub mod token_bucket;
+pub mod vision;
 pub mod wire;
-pub mod works;

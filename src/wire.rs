@@ -15,43 +15,43 @@ pub const ADDRESSES_MAX: usize = 8;
 pub enum WireError {
     /// The bytes ended before the value did.
     #[error("the bytes end in the middle of a value")]
-    Short,
+    Truncated,
     /// A value lies outside of what its field allows.
     #[error("a value is outside of its bounds")]
-    Range,
+    OutOfRange,
     /// Text that is not UTF-8.
     #[error("text is not UTF-8")]
-    Text,
+    InvalidText,
 }
 
 /// Reads values from a slice, front to back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reader<'a> {
-    left: &'a [u8],
+pub struct WireReader<'a> {
+    remaining: &'a [u8],
 }
 
-impl<'a> Reader<'a> {
+impl<'a> WireReader<'a> {
     /// A reader over all of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { left: bytes }
+        Self { remaining: bytes }
     }
 
     /// Bytes not read yet.
-    pub fn left(&self) -> usize {
-        self.left.len()
+    pub fn remaining(&self) -> usize {
+        self.remaining.len()
     }
 
     /// The next `count` bytes.
-    pub fn take(&mut self, count: usize) -> Result<&'a [u8], WireError> {
-        let (head, tail) = self.left.split_at_checked(count).ok_or(WireError::Short)?;
-        self.left = tail;
+    pub fn bytes(&mut self, count: usize) -> Result<&'a [u8], WireError> {
+        let (head, tail) = self.remaining.split_at_checked(count).ok_or(WireError::Truncated)?;
+        self.remaining = tail;
         Ok(head)
     }
 
     /// So many bytes.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
-        let (head, tail) = self.left.split_first_chunk::<N>().ok_or(WireError::Short)?;
-        self.left = tail;
+        let (head, tail) = self.remaining.split_first_chunk::<N>().ok_or(WireError::Truncated)?;
+        self.remaining = tail;
         Ok(*head)
     }
 
@@ -76,47 +76,47 @@ impl<'a> Reader<'a> {
     }
 
     /// A LEB128 integer of at most ten bytes.
-    pub fn var(&mut self) -> Result<u64, WireError> {
+    pub fn varint(&mut self) -> Result<u64, WireError> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;
             let bits = u64::from(byte & 0x7f);
             if shift == 63 && bits > 1 {
-                return Err(WireError::Range);
+                return Err(WireError::OutOfRange);
             }
             value |= bits << shift;
             if byte & 0x80 == 0 {
                 return Ok(value);
             }
         }
-        Err(WireError::Range)
+        Err(WireError::OutOfRange)
     }
 
     /// A LEB128 integer that counts something, at most `max`.
     pub fn count(&mut self, max: usize) -> Result<usize, WireError> {
-        let value = usize::try_from(self.var()?).map_err(|_| WireError::Range)?;
-        if value > max { Err(WireError::Range) } else { Ok(value) }
+        let value = usize::try_from(self.varint()?).map_err(|_| WireError::OutOfRange)?;
+        if value > max { Err(WireError::OutOfRange) } else { Ok(value) }
     }
 
     /// Text with its length before it, at most `max` bytes.
     pub fn text(&mut self, max: usize) -> Result<&'a str, WireError> {
         let count = self.count(max)?;
-        std::str::from_utf8(self.take(count)?).map_err(|_| WireError::Text)
+        std::str::from_utf8(self.bytes(count)?).map_err(|_| WireError::InvalidText)
     }
 
     /// The next frame as its type and payload; `None` at the end.
-    pub fn frame(&mut self) -> Result<Option<(u8, Reader<'a>)>, WireError> {
-        if self.left.is_empty() {
+    pub fn frame(&mut self) -> Result<Option<(u8, WireReader<'a>)>, WireError> {
+        if self.remaining.is_empty() {
             return Ok(None);
         }
         let kind = self.u8()?;
-        let count = self.count(self.left.len())?;
-        Ok(Some((kind, Reader::new(self.take(count)?))))
+        let count = self.count(self.remaining.len())?;
+        Ok(Some((kind, WireReader::new(self.bytes(count)?))))
     }
 }
 
-/// Appends values to a byte vector; the mirror of [`Reader`].
-pub trait Write {
+/// Appends values to a byte vector; the mirror of [`WireReader`].
+pub trait WireWrite {
     /// One byte.
     fn put_u8(&mut self, value: u8);
     /// Two bytes.
@@ -126,14 +126,14 @@ pub trait Write {
     /// Eight bytes.
     fn put_u64(&mut self, value: u64);
     /// A LEB128 integer.
-    fn put_var(&mut self, value: u64);
+    fn put_varint(&mut self, value: u64);
     /// Text with its length before it.
     fn put_text(&mut self, value: &str);
     /// A frame: its type, its length, its payload.
     fn put_frame(&mut self, kind: u8, payload: &[u8]);
 }
 
-impl Write for Vec<u8> {
+impl WireWrite for Vec<u8> {
     fn put_u8(&mut self, value: u8) {
         self.push(value);
     }
@@ -150,7 +150,7 @@ impl Write for Vec<u8> {
         self.extend_from_slice(&value.to_le_bytes());
     }
 
-    fn put_var(&mut self, mut value: u64) {
+    fn put_varint(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.push(value.to_le_bytes()[0] | 0x80);
             value >>= 7;
@@ -159,13 +159,13 @@ impl Write for Vec<u8> {
     }
 
     fn put_text(&mut self, value: &str) {
-        self.put_var(value.len() as u64);
+        self.put_varint(value.len() as u64);
         self.extend_from_slice(value.as_bytes());
     }
 
     fn put_frame(&mut self, kind: u8, payload: &[u8]) {
         self.push(kind);
-        self.put_var(payload.len() as u64);
+        self.put_varint(payload.len() as u64);
         self.extend_from_slice(payload);
     }
 }
@@ -186,22 +186,22 @@ pub fn write_address(out: &mut Vec<u8>, address: SocketAddr) {
 }
 
 /// Reads what [`write_address`] wrote.
-pub fn read_address(from: &mut Reader) -> Result<SocketAddr, WireError> {
+pub fn read_address(from: &mut WireReader) -> Result<SocketAddr, WireError> {
     let ip = match from.u8()? {
         4 => Ipv4Addr::from_octets(from.array()?).into(),
         6 => Ipv6Addr::from_octets(from.array()?).into(),
-        _ => return Err(WireError::Range),
+        _ => return Err(WireError::OutOfRange),
     };
     Ok(SocketAddr::new(ip, from.u16()?))
 }
 
 /// A hash for names and places, the same on every machine (FNV-1a); nothing for security.
-pub fn hash(bytes: impl IntoIterator<Item = u8>) -> u64 {
+pub fn fnv1a(bytes: impl IntoIterator<Item = u8>) -> u64 {
     bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Bytes that a frame with this payload takes.
-pub fn framed(payload: usize) -> usize {
+pub fn framed_len(payload: usize) -> usize {
     let size = if payload < 0x80 {
         1
     } else if payload < 0x4000 {
@@ -221,23 +221,23 @@ mod tests {
         #[test]
         fn what_goes_in_comes_out(number in any::<u64>(), text in ".{0,40}", payload in proptest::collection::vec(any::<u8>(), 0..300)) {
             let mut bytes = Vec::new();
-            bytes.put_var(number);
+            bytes.put_varint(number);
             bytes.put_text(&text);
             let before = bytes.len();
             bytes.put_frame(9, &payload);
-            prop_assert_eq!(bytes.len() - before, framed(payload.len()));
-            let mut reader = Reader::new(&bytes);
-            prop_assert_eq!(reader.var()?, number);
+            prop_assert_eq!(bytes.len() - before, framed_len(payload.len()));
+            let mut reader = WireReader::new(&bytes);
+            prop_assert_eq!(reader.varint()?, number);
             prop_assert_eq!(reader.text(4 * 40)?, text);
             let (kind, mut inner) = reader.frame()?.expect("a frame was written");
             prop_assert_eq!(kind, 9);
-            prop_assert_eq!(inner.take(inner.left())?, &payload[..]);
+            prop_assert_eq!(inner.bytes(inner.remaining())?, &payload[..]);
             prop_assert!(reader.frame()?.is_none());
         }
 
         #[test]
         fn arbitrary_bytes_end(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let mut reader = Reader::new(&bytes);
+            let mut reader = WireReader::new(&bytes);
             while let Ok(Some(_)) = reader.frame() {}
         }
     }

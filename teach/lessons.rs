@@ -8,8 +8,8 @@
 //! - `N.txt`, a line for each person of a lesson: lesson, label, the whole body's left, top, width and height, the share
 //!   to be seen, its pixels, the foot, in pixels of 320×240. A label 0 with crowd, weather and seed ends a lesson.
 
-use moongate::device::street::{Crowd, Frame, Street, StreetConfig, Truth, TruthPerson, Weather};
-use moongate::sense::{Lesson, Luma, Sense};
+use moongate::device::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, SynthTruth, TruthPerson, Weather};
+use moongate::vision::{Luma, TrainingSample, VisionPipeline};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 /// The picture that sense works on.
 const SIZE: [usize; 2] = [320, 240];
 /// Who comes, as often as it stands here.
-const CROWDS: [Crowd; 24] = {
-    use Crowd::*;
+const CROWDS: [CrowdType; 24] = {
+    use CrowdType::*;
     [
         One, Few, Few, Forty, Forty, Forty, Forty, Forty, Forty, Forty, Child, Child, Child, Wheelchair, Wheelchair,
         Pram, Pram, Cane, Dancers, Still, Reach, Crossing, Crossing, Vandal,
@@ -35,7 +35,7 @@ const SEEDS: u64 = 5_000;
 /// What is played on one street: all of it follows from a seed.
 struct Plan {
     seed: u64,
-    street: StreetConfig,
+    street: SynthConfig,
     frames: core::ops::Range<u64>,
     /// One lesson in so many frames.
     every: u64,
@@ -56,7 +56,7 @@ impl Plan {
         let first = (rate * rng.f64() * 20.0) as u64;
         let every = 5 + rng.u64(..3);
         let missed = if rng.f32() < 0.3 { 0.25 } else { 0.04 };
-        let street = StreetConfig { size, rate, seed: SEEDS + seed, crowd, weather, city };
+        let street = SynthConfig { size, rate, seed: SEEDS + seed, crowd, weather, city };
         Self { seed, street, frames: first..first + count, every, missed }
     }
 
@@ -69,7 +69,8 @@ impl Plan {
 
     /// Plays it, and writes its lessons.
     fn play(&self, book: &mut Book) -> io::Result<()> {
-        let (mut street, mut sense, mut frame) = (Street::new(self.street), Sense::new(), Frame::default());
+        let (mut street, mut sense, mut frame) =
+            (SynthCamera::new(self.street), VisionPipeline::new(), SynthFrame::default());
         let [width, height] = self.street.size;
         for number in self.frames.clone() {
             let truth = street.draw(number, &mut frame);
@@ -80,7 +81,7 @@ impl Plan {
             let known: Vec<u8> = truth.labels.iter().map(|label| known[usize::from(*label)].into()).collect();
             let now = Duration::from_secs_f64(number as f64 / self.street.rate);
             let luma = Luma::new(width, height, width, &frame.y);
-            let lesson = luma.and_then(|luma| sense.lesson(now, &luma, frame.shown, &known));
+            let lesson = luma.and_then(|luma| sense.training_sample(now, &luma, frame.screen_luminance, &known));
             let fits = lesson.filter(|lesson| lesson.size == SIZE);
             let lesson = fits.ok_or_else(|| io::Error::other("sense works on another size: change SIZE"))?;
             if (number - self.frames.start) % self.every == self.every - 1 {
@@ -104,7 +105,7 @@ impl Book {
         Ok(Self { pixels: BufWriter::new(create("bin")?), people: BufWriter::new(create("txt")?), lessons: 0 })
     }
 
-    fn add(&mut self, plan: &Plan, y: &[u8], truth: &Truth, lesson: &Lesson) -> io::Result<()> {
+    fn add(&mut self, plan: &Plan, y: &[u8], truth: &SynthTruth, lesson: &TrainingSample) -> io::Result<()> {
         let [width, height] = plan.street.size;
         let factor = width / SIZE[0];
         // From a pixel of 640×480 to the camera's, which has been pushed.
@@ -117,7 +118,9 @@ impl Book {
                 self.pixels.write_all(&columns.iter().map(|x| row[*x]).collect::<Vec<_>>())?;
             }
         }
-        [lesson.lit, lesson.bound, lesson.marks].into_iter().try_for_each(|plane| self.pixels.write_all(plane))?;
+        [lesson.relit, lesson.threshold, lesson.foreground]
+            .into_iter()
+            .try_for_each(|plane| self.pixels.write_all(plane))?;
         let (number, scale) = (self.lessons, factor as f32);
         let [right, down] = lesson.shift.map(|axis| axis as f32);
         for (label, person) in (1..).zip(&truth.people) {
@@ -127,7 +130,7 @@ impl Book {
             let (visible, pixels) = (person.visible, person.pixels as f32 / (scale * scale));
             writeln!(self.people, "{number} {label} {x} {y} {w} {h} {visible} {pixels} {foot_x} {foot_y}")?;
         }
-        let StreetConfig { crowd, weather, .. } = plan.street;
+        let SynthConfig { crowd, weather, .. } = plan.street;
         writeln!(self.people, "{number} 0 {} {} {} 0 0 0 0 0", crowd as u8, weather as u8, plan.seed)?;
         self.lessons += 1;
         Ok(())

@@ -2,10 +2,10 @@
 //! no more bytes go to third parties than arrived, and only a few. Over real sockets on loopback, every byte counted.
 
 use moongate::device::clock::monotonic;
-use moongate::device::key::SiteKey;
-use moongate::device::quic::{LinkThread, Reach, Told};
-use moongate::link::relay::{Forwarder, Limits, Turn, is_of_relay};
-use moongate::link::{Config, Showing, State};
+use moongate::device::net::{LinkEvent, LinkThread, PeerAddrs};
+use moongate::device::site_key::SiteKey;
+use moongate::link::relay::{RelayAction, RelayLimits, RelayServer, is_relay_message};
+use moongate::link::{LinkConfig, LinkState, NowShowing};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::mpsc::Receiver;
@@ -36,18 +36,18 @@ fn keys() -> [SiteKey; 2] {
 }
 
 /// Starts a site that knows its twin by this relay alone.
-fn site(keys: &[SiteKey; 2], side: usize, relay: SocketAddr) -> (LinkThread, Receiver<Told>) {
-    start(keys, side, Reach { addresses: vec![], relays: vec![relay.to_string()] })
+fn site(keys: &[SiteKey; 2], side: usize, relay: SocketAddr) -> (LinkThread, Receiver<LinkEvent>) {
+    start(keys, side, PeerAddrs { addresses: vec![], relays: vec![relay.to_string()] })
 }
 
-fn start(keys: &[SiteKey; 2], side: usize, reach: Reach) -> (LinkThread, Receiver<Told>) {
-    let config = Config {
+fn start(keys: &[SiteKey; 2], side: usize, reach: PeerAddrs) -> (LinkThread, Receiver<LinkEvent>) {
+    let config = LinkConfig {
         key: keys[side].public(),
         twin: Some(keys[1 - side].public()),
         boot: 1 + side as u64,
         city: "dublin".into(),
         name: "test".into(),
-        showing: Showing { installation: "test".into(), declarations: 1 },
+        showing: NowShowing { installation: "test".into(), schema_hash: 1 },
         canvas: [1920.0, 1080.0],
     };
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -82,7 +82,7 @@ enum Relay {
 struct Scene {
     relay: UdpSocket,
     kind: Relay,
-    forwarder: Forwarder,
+    forwarder: RelayServer,
     nonces: HashMap<SocketAddr, Vec<u8>>,
     lies: usize,
     victims: Vec<UdpSocket>,
@@ -98,7 +98,7 @@ impl Scene {
         Self {
             relay: socket(),
             kind,
-            forwarder: Forwarder::new(monotonic(), Limits::default(), [5; 32]),
+            forwarder: RelayServer::new(monotonic(), RelayLimits::default(), [5; 32]),
             nonces: HashMap::new(),
             lies: 0,
             victims: (0..VICTIMS).map(|_| socket()).collect(),
@@ -124,18 +124,18 @@ impl Scene {
         while let Ok((count, from)) = self.relay.recv_from(&mut bytes) {
             self.from += count;
             let datagram = &mut bytes[..count];
-            if is_of_relay(datagram) && self.kind == Relay::Old {
+            if is_relay_message(datagram) && self.kind == Relay::Old {
                 datagram[NONCE].fill(0);
             }
-            if is_of_relay(datagram) {
+            if is_relay_message(datagram) {
                 self.nonces.insert(from, datagram[NONCE].to_vec());
             }
-            match self.forwarder.handle(monotonic(), from, datagram) {
-                Turn::Forward(to) => {
+            match self.forwarder.handle_datagram(monotonic(), from, datagram) {
+                RelayAction::Forward(to) => {
                     let datagram = datagram.to_vec();
                     self.send(to, &datagram);
                 }
-                Turn::Answer(answers) => {
+                RelayAction::Reply(answers) => {
                     for (to, answer) in answers.into_iter().flatten() {
                         // It is true that both are there, but not where.
                         let lies =
@@ -144,7 +144,7 @@ impl Scene {
                         self.send(to, &answer);
                     }
                 }
-                Turn::Drop => {}
+                RelayAction::Drop => {}
             }
         }
         for victim in &self.victims {
@@ -232,7 +232,11 @@ fn a_relay_that_lies_has_four_strangers_told_once_and_for_no_more_than_it_has_br
     });
     for (link, _) in &sites {
         let status = link.sender().status();
-        assert_eq!((status.health.state, status.relayed), (State::Linked, true), "it carries the link all the same");
+        assert_eq!(
+            (status.health.state, status.relayed),
+            (LinkState::Linked, true),
+            "it carries the link all the same"
+        );
     }
     let [datagrams, bytes] = scene.hit;
     assert!(datagrams > 0, "where the relay sees the twin is tried");
@@ -247,8 +251,8 @@ fn two_sites_link_through_a_relay_of_the_version_before() {
     let mut scene = Scene::new(Relay::Old);
     let keys = keys();
     let sites = [0, 1].map(|side| site(&keys, side, address(&scene.relay)));
-    let linked = |sites: &[(LinkThread, Receiver<Told>); 2]| {
-        sites.iter().all(|(link, _)| link.sender().status().health.state == State::Linked)
+    let linked = |sites: &[(LinkThread, Receiver<LinkEvent>); 2]| {
+        sites.iter().all(|(link, _)| link.sender().status().health.state == LinkState::Linked)
     };
     let began = monotonic();
     while !linked(&sites) && monotonic() - began < Duration::from_secs(10) {

@@ -3,10 +3,10 @@
 mod devices;
 
 use devices::{Devices, HEADER, camera, picture, quick, until};
-use moongate::device::camera::y4m::Reader;
-use moongate::device::camera::{Camera, CameraState, Timing};
+use moongate::config;
+use moongate::device::camera::y4m::Y4mReader;
+use moongate::device::camera::{CameraHandle, CameraState, CameraTiming};
 use moongate::device::clock::monotonic;
-use moongate::manifest;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,13 +16,13 @@ use std::time::{Duration, Instant};
 const SECOND: Duration = Duration::from_secs(1);
 const MOONGATE: &str = env!("CARGO_BIN_EXE_moongate");
 
-fn start(camera: &manifest::Camera, dir: &Path, timing: Timing) -> Camera {
-    Camera::start(camera, dir, timing).expect("a thread")
+fn start(camera: &config::CameraConfig, dir: &Path, timing: CameraTiming) -> CameraHandle {
+    CameraHandle::start(camera, dir, timing).expect("a thread")
 }
 
 /// The first pixel and the size of the next picture.
-fn next(camera: &mut Camera) -> Option<(u8, usize, usize)> {
-    camera.next(5 * SECOND).map(|frame| (frame.y[0], frame.width, frame.height))
+fn next(camera: &mut CameraHandle) -> Option<(u8, usize, usize)> {
+    camera.next_frame(5 * SECOND).map(|frame| (frame.y[0], frame.width, frame.height))
 }
 
 /// A camera that fails in one way at its first start is told to, and comes back; nothing of it is left in the end.
@@ -35,8 +35,8 @@ fn recovers(name: &str, script: &str, said: &str) {
     let noticed = began.elapsed();
     let fault = camera.status().last_fault.expect("it was told");
     assert!(fault.contains(said) && fault.contains("; "), "{name}: {fault}");
-    assert!(noticed < quick().silence + SECOND, "{name}: noticed after {noticed:?}");
-    let back = until(5 * SECOND, || camera.status().starts >= 2 && camera.status().state == CameraState::Seeing);
+    assert!(noticed < quick().frame_timeout + SECOND, "{name}: noticed after {noticed:?}");
+    let back = until(5 * SECOND, || camera.status().starts >= 2 && camera.status().state == CameraState::Streaming);
     assert!(back, "{name}: {:?}", camera.status());
     assert_eq!(next(&mut camera), Some((7, 64, 48)), "{name}");
     assert_eq!(camera.status().size, [64, 48]);
@@ -126,7 +126,7 @@ fn one_that_does_not_exist_is_seen_when_it_does() {
     assert!(until(5 * SECOND, || camera.status().starts > 2), "{:?}", camera.status());
     let fault = camera.status().last_fault.expect("it is not there");
     assert!(fault.contains("cannot be started") && fault.contains("install it"), "{fault}");
-    assert!(until(SECOND, || camera.status().state == CameraState::Waiting), "{:?}", camera.status());
+    assert!(until(SECOND, || camera.status().state == CameraState::Backoff), "{:?}", camera.status());
     let source = devices.script("source", "good");
     // Made by another program, so that no file of ours is open for writing when it is run.
     let shell = format!("printf '#!/bin/sh\\nexec %s\\n' \"$1\" > '{0}.new'; chmod 755 '{0}.new'", program.display());
@@ -148,7 +148,7 @@ fn one_that_floods_is_held_back() {
     let rate = (camera.status().frames - before) as f64 / began.elapsed().as_secs_f64();
     assert!((30.0..=260.0).contains(&rate), "{rate} pictures a second");
     // Who looks gets the newest, and what is older is gone.
-    let (last, number) = (camera.status().frames, camera.next(SECOND).expect("a picture").number);
+    let (last, number) = (camera.status().frames, camera.next_frame(SECOND).expect("a picture").number);
     assert!(number >= last, "{number} after {last}");
     let began = Instant::now();
     drop(camera);
@@ -174,7 +174,7 @@ fn a_slow_start_is_given_more_time_until_it_is_enough() {
     let mut camera = start(
         &devices.script("slow", "sleep 1; good"),
         devices.dir(),
-        Timing { silence: SECOND * 2 / 5, patience: 5 * SECOND, ..quick() },
+        CameraTiming { frame_timeout: SECOND * 2 / 5, first_frame_timeout_max: 5 * SECOND, ..quick() },
     );
     assert!(next(&mut camera).is_some() || next(&mut camera).is_some(), "{:?}", camera.status());
     assert_eq!(camera.status().starts, 3, "after 0.4 and 0.8 s");
@@ -184,25 +184,25 @@ fn a_slow_start_is_given_more_time_until_it_is_enough() {
 fn a_consumer_that_does_not_look_gets_the_newest() {
     let devices = Devices::new();
     let mut camera = start(&devices.script("good", "good"), devices.dir(), quick());
-    let first = camera.next(5 * SECOND).expect("a picture").number;
+    let first = camera.next_frame(5 * SECOND).expect("a picture").number;
     assert!(until(5 * SECOND, || camera.status().frames >= first + 8));
-    let frame = camera.next(SECOND).expect("a picture");
+    let frame = camera.next_frame(SECOND).expect("a picture");
     assert!(frame.number >= first + 8, "{frame:?} after {first}");
     let now = monotonic();
     assert!(frame.captured <= now && now - frame.captured < SECOND / 2);
     assert!(format!("{frame:?}").len() < 100, "no pixels: {frame:?}");
     let (captured, number) = (frame.captured, frame.number);
-    let next = camera.next(SECOND).expect("a picture");
+    let next = camera.next_frame(SECOND).expect("a picture");
     assert!(next.captured > captured && next.number > number);
-    assert!((5.0..=60.0).contains(&camera.status().rate), "{:?}", camera.status());
+    assert!((5.0..=60.0).contains(&camera.status().frame_rate), "{:?}", camera.status());
 }
 
 #[test]
 fn a_mirrored_camera_is_turned_left_to_right() {
     let devices = Devices::new();
-    let plan = manifest::Camera { mirror: true, ..devices.script("mirror", "good") };
+    let plan = config::CameraConfig { mirror: true, ..devices.script("mirror", "good") };
     let mut camera = start(&plan, devices.dir(), quick());
-    let frame = camera.next(5 * SECOND).expect("a picture");
+    let frame = camera.next_frame(5 * SECOND).expect("a picture");
     assert_eq!((frame.y[63], frame.y[0]), (7, 7_u8.wrapping_add(63_u8.wrapping_mul(31))));
 }
 
@@ -217,7 +217,7 @@ fn the_word_moongate_is_this_very_program() {
 
 #[test]
 fn a_command_that_cannot_be_taken_apart_is_refused() {
-    assert!(Camera::start(&camera("quote", "cat 'a"), Path::new(""), quick()).is_err());
+    assert!(CameraHandle::start(&camera("quote", "cat 'a"), Path::new(""), quick()).is_err());
 }
 
 /// What is logged by all cameras of this file.
@@ -267,12 +267,12 @@ fn an_outage_is_logged_once_and_so_is_its_end() {
 }
 
 /// Runs `moongate camera` and reads its pictures.
-fn moongate(arguments: &[&str]) -> (std::process::Child, Reader<std::process::ChildStdout>) {
+fn moongate(arguments: &[&str]) -> (std::process::Child, Y4mReader<std::process::ChildStdout>) {
     let mut command = Command::new(MOONGATE);
     command.arg("camera").args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().expect("it is built");
     let output = child.stdout.take().expect("a pipe");
-    (child, Reader::new(output).expect("a header"))
+    (child, Y4mReader::new(output).expect("a header"))
 }
 
 fn clip(devices: &Devices) -> String {
@@ -343,7 +343,7 @@ fn another_clip_is_read_by_ffmpeg_if_there_is_one() {
     assert!(Command::new("sh").args(["-c", &shell]).status().expect("a shell").success());
     let with = run(&bin);
     assert!(with.status.success(), "{}", String::from_utf8_lossy(&with.stderr));
-    let mut reader = Reader::new(&with.stdout[..]).expect("a header");
+    let mut reader = Y4mReader::new(&with.stdout[..]).expect("a header");
     let mut y = Vec::new();
     let pictures = std::iter::from_fn(|| reader.read(&mut y).ok().map(|_| y[0])).collect::<Vec<_>>();
     assert_eq!(pictures, [10, 20, 30]);
@@ -380,9 +380,9 @@ fn a_clip_and_the_street_are_cameras() {
         (format!("'{MOONGATE}' camera --street --cast few --size 160x120 --rate 25 --seed 3"), [160, 120]),
     ];
     for (command, size) in commands {
-        let mut camera = start(&camera("own", &command), devices.dir(), Timing::default());
+        let mut camera = start(&camera("own", &command), devices.dir(), CameraTiming::default());
         for _ in 0..5 {
-            let frame = camera.next(20 * SECOND).expect("a picture");
+            let frame = camera.next_frame(20 * SECOND).expect("a picture");
             assert_eq!([frame.width, frame.height], size);
             let now = monotonic();
             assert!(frame.captured <= now && now - frame.captured < SECOND, "{command}: {frame:?} at {now:?}");
@@ -403,10 +403,10 @@ fn the_street_writes_its_truth_beside_it() {
         .args(["camera", "--street", "--cast", "forty", "--size", "160x120", "--rate", "10", "--for", "2", "--fast"]);
     let run = command.arg("--truth").arg(&truth).output().expect("it is built");
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    let mut reader = Reader::new(&run.stdout[..]).expect("a header");
+    let mut reader = Y4mReader::new(&run.stdout[..]).expect("a header");
     let mut y = Vec::new();
     let pictures = std::iter::from_fn(|| reader.read(&mut y).ok()).count();
-    let mut masks = Reader::new(std::fs::File::open(truth.join("masks.y4m")).expect("masks")).expect("a header");
+    let mut masks = Y4mReader::new(std::fs::File::open(truth.join("masks.y4m")).expect("masks")).expect("a header");
     let masks = std::iter::from_fn(|| masks.read(&mut y).ok()).count();
     assert_eq!((pictures, masks), (20, 20));
     let boxes = std::fs::read_to_string(truth.join("boxes.txt")).expect("boxes");
@@ -418,10 +418,10 @@ fn what_must_not_be_looked_at_is_black_before_anyone_sees_it() {
     let devices = Devices::new();
     let half = vec![[0.5, 0.0], [1.0, 0.0], [1.0, 1.0], [0.5, 1.0]];
     for mirror in [false, true] {
-        let masked = manifest::Camera { mask: vec![half.clone()], mirror, ..devices.script("masked", "good") };
-        let mut camera = start(&masked, devices.dir(), Timing::default());
+        let masked = config::CameraConfig { mask: vec![half.clone()], mirror, ..devices.script("masked", "good") };
+        let mut camera = start(&masked, devices.dir(), CameraTiming::default());
         for _ in 0..3 {
-            let frame = camera.next(20 * SECOND).expect("a picture");
+            let frame = camera.next_frame(20 * SECOND).expect("a picture");
             for row in frame.y.chunks_exact(64) {
                 assert!(row[32..].iter().all(|pixel| *pixel == 16), "the right half, as the picture is after `mirror`");
                 assert!(row[..32].iter().any(|pixel| *pixel != 16));

@@ -4,7 +4,7 @@
 mod devices;
 
 use devices::{Devices, until};
-use moongate::device::camera::{Camera, Timing};
+use moongate::device::camera::{CameraHandle, CameraTiming};
 use std::time::{Duration, Instant};
 
 const CYCLES: u64 = 1_000;
@@ -72,11 +72,11 @@ fn a_thousand_cycles_leave_nothing_behind() {
         devices.script(&name, SCRIPT)
     };
     let plans: Vec<_> = (0..CAMERAS).map(plan).collect();
-    let timing = Timing {
-        silence: Duration::from_millis(20),
-        patience: Duration::from_millis(20),
+    let timing = CameraTiming {
+        frame_timeout: Duration::from_millis(20),
+        first_frame_timeout_max: Duration::from_millis(20),
         backoff: [Duration::from_millis(1), Duration::from_millis(1)],
-        settled: Duration::from_secs(60),
+        recovered_after: Duration::from_secs(60),
         grace: Duration::from_millis(5),
     };
     let began = Instant::now();
@@ -86,11 +86,11 @@ fn a_thousand_cycles_leave_nothing_behind() {
         if cycles >= WARM_UP && before.is_none() {
             before = Some(Held::now());
         }
-        let start = |plan| Camera::start(plan, devices.dir(), timing).expect("a thread");
+        let start = |plan| CameraHandle::start(plan, devices.dir(), timing).expect("a thread");
         let mut cameras: Vec<_> = plans.iter().map(start).collect();
         let done = until(Duration::from_secs(60), || {
             cameras.iter_mut().all(|camera| {
-                seen += u64::from(camera.next(Duration::from_millis(1)).is_some());
+                seen += u64::from(camera.next_frame(Duration::from_millis(1)).is_some());
                 let status = camera.status();
                 // The kind of fault, without its numbers.
                 let kind = |fault: String| fault.split([' ', '(']).take(4).collect::<Vec<_>>().join(" ");
@@ -98,7 +98,7 @@ fn a_thousand_cycles_leave_nothing_behind() {
                 status.starts >= STARTS
             })
         });
-        let status: Vec<_> = cameras.iter().map(Camera::status).collect();
+        let status: Vec<_> = cameras.iter().map(CameraHandle::status).collect();
         assert!(done, "{status:?}");
         cycles += status.iter().map(|status| status.starts).sum::<u64>();
     }

@@ -2,7 +2,7 @@
 
 #![cfg(feature = "show")]
 
-use moongate::device::key::SiteKey;
+use moongate::device::site_key::SiteKey;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;

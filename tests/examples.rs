@@ -3,7 +3,7 @@
 mod common;
 
 use moongate::presence::Body;
-use moongate::scene::{BodySeen, FromScene, Host, Seen, Sees, TouchSeen};
+use moongate::scene::{BodyState, FrameInput, FromScene, SceneEvent, ScriptHost, TouchState};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,9 +19,10 @@ fn folders() -> Vec<PathBuf> {
 }
 
 /// What a scene sees in a frame: nobody, then people of both cities who touch, stand still and meet, then nobody again.
-fn sees(frame: u32) -> Sees {
+fn sees(frame: u32) -> FrameInput {
     let dt = 1.0 / 30.0;
-    let mut sees = Sees { now: 100.0 + f64::from(frame) * dt, dt, linked: frame < 90, delay: 0.09, ..Sees::default() };
+    let mut sees =
+        FrameInput { now: 100.0 + f64::from(frame) * dt, dt, linked: frame < 90, delay: 0.09, ..FrameInput::default() };
     if !(20..110).contains(&frame) {
         return sees;
     }
@@ -38,18 +39,18 @@ fn sees(frame: u32) -> Sees {
             outline: outline.to_vec(),
             ..Body::default()
         };
-        BodySeen::of(&body, 100.0)
+        BodyState::from_body(&body, 100.0)
     };
-    let touch = TouchSeen { id: 4, x: 900.0, y: 500.0, by: "finger", began: 100.5 };
+    let touch = TouchState { id: 4, x: 900.0, y: 500.0, by: "finger", began: 100.5 };
     (sees.here.bodies, sees.here.touches) = (vec![body(700.0)], vec![touch]);
     if sees.linked {
         (sees.there.bodies, sees.there.touches) = (vec![body(1_200.0)], vec![touch]);
     }
     sees.events = match frame {
-        20 => vec![Seen::Linked, Seen::Down(touch), Seen::DownThere(touch)],
-        40 => vec![Seen::Meet { x: 950.0, y: 600.0 }],
-        41 => vec![Seen::Heard { name: "bell".into(), data: "{\"x\":300}".into() }],
-        90 => vec![Seen::Parted],
+        20 => vec![SceneEvent::Linked, SceneEvent::Down(touch), SceneEvent::DownThere(touch)],
+        40 => vec![SceneEvent::Meet { x: 950.0, y: 600.0 }],
+        41 => vec![SceneEvent::Heard { name: "bell".into(), data: "{\"x\":300}".into() }],
+        90 => vec![SceneEvent::Parted],
         _ => vec![],
     };
     sees
@@ -62,7 +63,7 @@ fn they_and_our_own_works_name_nothing_that_is_nowhere() {
     let own = own.map(|entry| entry.expect("it can be read").path());
     for folder in folders().into_iter().chain(own) {
         let edition = common::read(&folder).unwrap_or_else(|fault| panic!("{fault}"));
-        assert_eq!(edition.nowhere(|_, read| read()), [], "{}", folder.display());
+        assert_eq!(edition.lint(|_, read| read()), [], "{}", folder.display());
     }
 }
 
@@ -78,18 +79,18 @@ fn they_are_short_and_run() {
             assert!(lines <= LINES_MAX, "{}: {lines} lines", file.display());
         }
         let edition = common::read(folder).unwrap_or_else(|fault| panic!("{name}: {fault}"));
-        let start = edition.start(&common::setting());
-        let mut host = Host::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        let start = edition.scene_init(&common::setting());
+        let mut host = ScriptHost::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{name}: {fault}"));
         for frame in 0..150 {
             let json = serde_json::to_string(&sees(frame)).expect("it is plain");
-            let FromScene::Frame { picture, fault, .. } = host.frame(u64::from(frame), 0, &json) else {
+            let FromScene::Frame { picture, fault, .. } = host.run_frame(u64::from(frame), 0, &json) else {
                 panic!("no frame")
             };
             assert_eq!(fault, None, "{name}, frame {frame}");
             let sizes: Vec<usize> = edition.shaders.iter().map(|shader| shader.params.size).collect();
             let picture = picture.expect("without a fault there is one");
             assert!(!picture.items.is_empty(), "{name}, frame {frame}");
-            assert_eq!(picture.clone().checked(&sizes, edition.images.len()), picture, "{name}, frame {frame}");
+            assert_eq!(picture.clone().validated(&sizes, edition.images.len()), picture, "{name}, frame {frame}");
         }
     }
 }

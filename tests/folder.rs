@@ -5,8 +5,8 @@ mod flac;
 
 use flac::flac;
 use moongate::device::decode::Decoder;
-use moongate::device::scene_process::SceneCommand;
-use moongate::scene::{Edition, SAMPLES_MAX, ScriptFault};
+use moongate::device::scene_process::SandboxCommand;
+use moongate::scene::{SOUND_BYTES_MAX, SceneDiagnostic, SceneRevision};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
@@ -54,7 +54,7 @@ impl Beside {
     }
 
     /// Reads the folder; the result must come soon.
-    fn read(&self) -> Result<Edition, ScriptFault> {
+    fn read(&self) -> Result<SceneRevision, SceneDiagnostic> {
         let (tell, told) = channel();
         let dir = self.scene.clone();
         let read = move || {
@@ -65,14 +65,14 @@ impl Beside {
         told.recv_timeout(PATIENCE).expect("it is read, or refused, within a while")
     }
 
-    fn refused(&self) -> ScriptFault {
+    fn refused(&self) -> SceneDiagnostic {
         self.read().expect_err("it is refused")
     }
 }
 
-fn script(text: &str) -> SceneCommand {
+fn script(text: &str) -> SandboxCommand {
     let arguments = vec!["-c".into(), text.into(), env!("CARGO_BIN_EXE_moongate").into()];
-    SceneCommand { program: "/bin/sh".into(), arguments }
+    SandboxCommand { program: "/bin/sh".into(), arguments }
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn links_that_leave_the_folder_are_refused_by_name() {
     let beside = Beside::new();
     beside.link("/dev/zero", "bell.wav");
     let edition = beside.read().unwrap_or_else(|fault| panic!("{fault}"));
-    let fault = edition.sounds[0].sample.as_ref().expect_err("it is refused");
+    let fault = edition.sounds[0].audio.as_ref().expect_err("it is refused");
     assert!(fault.file == "bell.wav" && fault.problem.contains("leads out of the folder"), "{fault}");
 }
 
@@ -133,7 +133,7 @@ fn pipes_and_folders_are_not_waited_for() {
     let beside = Beside::new();
     beside.pipe("bell.wav");
     let edition = beside.read().unwrap_or_else(|fault| panic!("{fault}"));
-    assert!(edition.sounds[0].sample.as_ref().is_err_and(|fault| fault.problem.contains("is a pipe")));
+    assert!(edition.sounds[0].audio.as_ref().is_err_and(|fault| fault.problem.contains("is a pipe")));
 }
 
 #[test]
@@ -165,11 +165,11 @@ fn a_sound_has_a_bound() {
     beside.write("bomb.flac", &bomb);
     beside.write("quiet.flac", flac(48_000, 1, 2, 1_000));
     let edition = beside.read().unwrap_or_else(|fault| panic!("{fault}"));
-    let fault = edition.sounds[0].sample.as_ref().expect_err("it is refused");
+    let fault = edition.sounds[0].audio.as_ref().expect_err("it is refused");
     let told = fault.to_string();
     assert!(told.contains("bomb.flac") && told.contains("64 MiB") && fault.remedy.contains("shorter"), "{told}");
     // The other sound is still heard.
-    let quiet = edition.sounds[1].sample.as_ref().unwrap_or_else(|fault| panic!("{fault}"));
+    let quiet = edition.sounds[1].audio.as_ref().unwrap_or_else(|fault| panic!("{fault}"));
     assert_eq!((quiet.rate, quiet.frames.len()), (48_000, 2 * flac::BLOCK));
     assert!((quiet.frames[9][0] - 1_000.0 / 32_768.0).abs() < 1e-6 && quiet.frames[9][0] == quiet.frames[9][1]);
 }
@@ -183,9 +183,9 @@ fn sounds_have_a_bound_together() {
     let edition = beside.read().unwrap_or_else(|fault| panic!("{fault}"));
     assert_eq!(edition.sounds.len(), 40);
     let heard: Vec<usize> =
-        edition.sounds.iter().filter_map(|sound| Some(sound.sample.as_ref().ok()?.bytes())).collect();
-    assert!(heard.len() == 6 && heard.iter().sum::<usize>() <= SAMPLES_MAX, "{heard:?}");
-    let fault = edition.sounds[39].sample.as_ref().expect_err("there is no room");
+        edition.sounds.iter().filter_map(|sound| Some(sound.audio.as_ref().ok()?.bytes())).collect();
+    assert!(heard.len() == 6 && heard.iter().sum::<usize>() <= SOUND_BYTES_MAX, "{heard:?}");
+    let fault = edition.sounds[39].audio.as_ref().expect_err("there is no room");
     assert!(fault.file == "39.flac" && fault.problem.contains("all sounds"), "{fault}");
 }
 
@@ -217,23 +217,23 @@ fn what_is_not_a_sound_that_can_be_played_is_named_with_a_remedy() {
     beside.write("g-good.wav", wav(48_000, 2));
     let edition = beside.read().unwrap_or_else(|fault| panic!("{fault}"));
     for (sound, told) in edition.sounds.iter().zip(["100 frames", "768000 frames", "", "", "", "longer than 16 MiB"]) {
-        let fault = sound.sample.as_ref().expect_err(&sound.name);
+        let fault = sound.audio.as_ref().expect_err(&sound.name);
         assert!(fault.problem.contains(told) && !fault.remedy.is_empty() && fault.file == sound.name, "{fault}");
     }
-    let good = edition.sounds[6].sample.as_ref().unwrap_or_else(|fault| panic!("{fault}"));
+    let good = edition.sounds[6].audio.as_ref().unwrap_or_else(|fault| panic!("{fault}"));
     assert_eq!((good.rate, good.frames.len()), (48_000, 64));
 }
 
 /// Reads two sounds with a decoder that misbehaves as given when it is first started.
-fn first(does: &str) -> [Result<(), ScriptFault>; 2] {
+fn first(does: &str) -> [Result<(), SceneDiagnostic>; 2] {
     let beside = Beside::new();
     beside.write("a.flac", flac(48_000, 1, 1, 1));
     beside.write("b.flac", flac(48_000, 1, 1, 2));
     let flag = beside.all.path().join("flag");
     let text = format!("if [ -e {0} ]; then exec \"$0\" decode; fi; : > {0}; {does}", flag.display());
-    let mut decoder = Decoder::new(script(&text)).within(Duration::from_secs(10), Duration::from_secs(2));
+    let mut decoder = Decoder::new(script(&text)).with_limits(Duration::from_secs(10), Duration::from_secs(2));
     let edition = decoder.read(&beside.scene).unwrap_or_else(|fault| panic!("{fault}"));
-    [0, 1].map(|index| edition.sounds[index].sample.clone().map(drop))
+    [0, 1].map(|index| edition.sounds[index].audio.clone().map(drop))
 }
 
 #[test]
@@ -279,10 +279,10 @@ fn a_decoder_is_started_only_for_what_is_new() {
     beside.write("chime.flac", flac(48_000, 1, 1, 1));
     let third = read();
     assert_eq!(started(), 1, "what is in the files is the same");
-    assert_eq!(third.sounds[0].sample, third.sounds[2].sample);
+    assert_eq!(third.sounds[0].audio, third.sounds[2].audio);
     beside.write("bell.flac", flac(48_000, 1, 1, 2));
     let fourth = read();
     assert_eq!(started(), 2);
-    assert_ne!(fourth.sounds[0].sample, first.sounds[0].sample);
-    assert!(fourth.sounds[1].sample.is_err());
+    assert_ne!(fourth.sounds[0].audio, first.sounds[0].audio);
+    assert!(fourth.sounds[1].audio.is_err());
 }

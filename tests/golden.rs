@@ -10,8 +10,11 @@ mod drawn;
 use drawn::DRAWN;
 use image::{Rgba, RgbaImage};
 use moongate::presence::Body;
-use moongate::scene::{BodySeen, Edition, FromScene, Host, KeptLayers, Picture, Sees, Start, TouchSeen, Uniforms};
-use moongate::stage::{Studio, Watched};
+use moongate::render::{OffscreenRenderer, PresenceMap};
+use moongate::scene::{
+    BodyState, DisplayList, EngineUniforms, FrameInput, FromScene, RetainedLayerSet, SceneInit, SceneRevision,
+    ScriptHost, TouchState,
+};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +54,7 @@ const MELT: &str = "fn paint(at: vec2f) -> vec4f { return vec4f(previous(at - ve
 const SEEN: &str = "fn paint(at: vec2f) -> vec4f { return vec4f(body_here(at), flow_here(at).x / 100.0, 0.2, 1.0); }";
 
 /// A folder with what the scenes name, and a scene that draws this.
-fn edition(draws: &str) -> (tempfile::TempDir, Arc<Edition>) {
+fn edition(draws: &str) -> (tempfile::TempDir, Arc<SceneRevision>) {
     let script = format!(
         "import {{ draw, gradient, mix, here, there, particles }} from \"moongate\";
 let things = [], count = 0;
@@ -86,35 +89,35 @@ export function frame({{ now }}) {{
     (dir, Arc::new(edition))
 }
 
-fn paint(studio: &mut Studio, draws: &str) -> RgbaImage {
+fn paint(studio: &mut OffscreenRenderer, draws: &str) -> RgbaImage {
     let (_dir, edition) = edition(draws);
-    let start = Start { kit: [false; 4], ..edition.start(&common::setting()) };
-    let mut host = Host::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}\n{draws}"));
+    let start = SceneInit { kit: [false; 4], ..edition.scene_init(&common::setting()) };
+    let mut host = ScriptHost::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}\n{draws}"));
     let (width, height) = (16, 9);
     let mask = (0..width * height).map(|i| if i % width > 8 { 255 } else { 0 }).collect();
-    let watched = Watched { version: 1, width, height, mask, flow: vec![[60.0, 0.0]; 32 * 18] };
+    let watched = PresenceMap { version: 1, width, height, mask, flow: vec![[60.0, 0.0]; 32 * 18] };
     // No two folders have the same strokes, so their generations differ too.
-    let mut layers = KeptLayers::new(fastrand::u64(1 << 20..1 << 50));
+    let mut layers = RetainedLayerSet::new(fastrand::u64(1 << 20..1 << 50));
     let frames = if CHANGES.iter().any(|call| draws.contains(call)) { FRAMES } else { 1 };
     let mut painted = RgbaImage::default();
     for frame in 1..=frames {
         let dt = 1.0 / 30.0;
-        let mut sees = Sees { now: 2.0 - (frames - frame) as f64 * dt, dt, ..Sees::default() };
+        let mut sees = FrameInput { now: 2.0 - (frames - frame) as f64 * dt, dt, ..FrameInput::default() };
         let outline = [[200.0, 100.0], [280.0, 100.0], [290.0, 260.0], [190.0, 260.0]].to_vec();
         let body =
             Body { outline, foot: [240.0, 260.0], head: [240.0, 100.0], velocity: [90.0, 0.0], ..Body::default() };
-        sees.there.bodies = vec![BodySeen::of(&body, 0.0)];
+        sees.there.bodies = vec![BodyState::from_body(&body, 0.0)];
         let columns = 10..14;
         let mask = (0..320_usize).map(|i| if columns.contains(&(i % 20)) { 255 } else { 0 }).collect();
-        let there = Watched { version: 1, width: 20, height: 16, mask, flow: vec![[90.0, 0.0]; 32 * 18] };
-        sees.there.touches = vec![TouchSeen { id: 1, x: 100.0, y: 100.0, by: "finger", began: 1.0 }];
+        let there = PresenceMap { version: 1, width: 20, height: 16, mask, flow: vec![[90.0, 0.0]; 32 * 18] };
+        sees.there.touches = vec![TouchState { id: 1, x: 100.0, y: 100.0, by: "finger", began: 1.0 }];
         let json = serde_json::to_string(&sees).expect("it is plain");
-        let FromScene::Frame { picture, kept, fault, .. } = host.frame(frame, 0, &json) else { panic!("no frame") };
+        let FromScene::Frame { picture, kept, fault, .. } = host.run_frame(frame, 0, &json) else { panic!("no frame") };
         let picture = picture.unwrap_or_else(|| panic!("{}\n{draws}", fault.unwrap_or_default()));
-        layers.take(kept, edition.images.len());
-        let picture = Picture { kept: layers.shown(), ..picture };
-        let uniforms = Arc::new(Uniforms::of(&sees, [&start.here, &start.there]));
-        let result = studio.paint(&picture, Some(&edition), [&watched, &there], &uniforms);
+        layers.apply(kept, edition.images.len());
+        let picture = DisplayList { kept: layers.shown(), ..picture };
+        let uniforms = Arc::new(EngineUniforms::from_input(&sees, [&start.here, &start.there]));
+        let result = studio.render(&picture, Some(&edition), [&watched, &there], &uniforms);
         painted = result.unwrap_or_else(|why| panic!("{why}"));
     }
     painted
@@ -131,7 +134,7 @@ fn difference(a: &RgbaImage, b: &RgbaImage) -> (f64, usize) {
 fn everything_that_can_be_drawn_looks_as_it_did() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let write = std::env::var("MOONGATE_GOLDEN").is_ok_and(|word| word == "write");
-    let mut studio = Studio::new(CANVAS, PIXELS).unwrap_or_else(|why| panic!("{why}"));
+    let mut studio = OffscreenRenderer::new(CANVAS, PIXELS).unwrap_or_else(|why| panic!("{why}"));
     let mut wrong = Vec::new();
     for (name, draws) in DRAWN {
         let painted = paint(&mut studio, draws);
@@ -159,10 +162,11 @@ fn nothing_that_draws_is_without_a_picture() {
     let script =
         "import { draw } from \"moongate\"; export function frame() { console.log(Object.keys(draw).join(\" \")); }";
     let dir = common::folder(script);
-    let mut host = Host::load(&common::start(dir.path()), || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
-    let json = serde_json::to_string(&Sees::default()).expect("it is plain");
-    let FromScene::Frame { acts, .. } = host.frame(1, 0, &json) else { panic!("no frame") };
-    let Some(moongate::scene::Act::Log(names)) = acts.first() else { panic!("{acts:?}") };
+    let mut host =
+        ScriptHost::load(&common::start(dir.path()), || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
+    let json = serde_json::to_string(&FrameInput::default()).expect("it is plain");
+    let FromScene::Frame { acts, .. } = host.run_frame(1, 0, &json) else { panic!("no frame") };
+    let Some(moongate::scene::SceneAction::Log(names)) = acts.first() else { panic!("{acts:?}") };
     let all: String = DRAWN.iter().map(|(_, draws)| *draws).collect();
     let missing: Vec<&str> = names.split(' ').filter(|name| !all.contains(&format!("draw.{name}("))).collect();
     assert!(missing.is_empty(), "{missing:?}");
@@ -171,7 +175,7 @@ fn nothing_that_draws_is_without_a_picture() {
 /// Pictures that are not the same are told apart: the tolerance is not wide.
 #[test]
 fn another_picture_is_another_one() {
-    let mut studio = Studio::new(CANVAS, PIXELS).unwrap_or_else(|why| panic!("{why}"));
+    let mut studio = OffscreenRenderer::new(CANVAS, PIXELS).unwrap_or_else(|why| panic!("{why}"));
     let one = paint(&mut studio, "draw.circle(240, 135, 60, { fill: \"gold\" });");
     for other in
         ["draw.circle(246, 135, 60, { fill: \"gold\" });", "draw.circle(240, 135, 60, { fill: \"orange\" });", ""]
@@ -183,16 +187,16 @@ fn another_picture_is_another_one() {
 
 #[test]
 fn a_shader_over_its_time_is_not_drawn_and_said_to_be_so() {
-    let mut studio = Studio::new(CANVAS, PIXELS).unwrap_or_else(|why| panic!("{why}"));
+    let mut studio = OffscreenRenderer::new(CANVAS, PIXELS).unwrap_or_else(|why| panic!("{why}"));
     let without = paint(&mut studio, "");
     // Whatever it takes is too much.
-    studio.allow(Duration::ZERO);
+    studio.set_shader_time_max(Duration::ZERO);
     let shed = paint(&mut studio, "draw.shader(\"smoke.wgsl\");");
     assert_eq!(difference(&without, &shed), (0.0, 0));
     let faults = studio.faults();
     assert!(faults.len() == 1 && faults[0].why.contains("buffer_scale"), "{faults:?}");
     // What another edition has drawn is no more.
-    studio.allow(Duration::from_secs(3_600));
+    studio.set_shader_time_max(Duration::from_secs(3_600));
     let drawn = paint(&mut studio, "draw.shader(\"seen.wgsl\");");
     assert!(studio.faults().is_empty() && difference(&without, &drawn).0 > MEAN, "{:?}", studio.faults());
 }

@@ -1,9 +1,9 @@
 //! A twin whose key is the pinned one and who means harm: it is dropped within a second, told why, and kept out for a while.
 
-use moongate::device::key::SiteKey;
-use moongate::device::quic::{LinkThread, transport};
+use moongate::device::net::{LinkThread, transport_config};
+use moongate::device::site_key::SiteKey;
 use moongate::device::tls;
-use moongate::link::{Config, Showing};
+use moongate::link::{LinkConfig, NowShowing};
 use quinn::{Connection, ConnectionError, Endpoint, EndpointConfig};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -21,14 +21,14 @@ struct Victim {
     endpoint: Endpoint,
 }
 
-fn config(keys: &[SiteKey; 2]) -> Config {
-    Config {
+fn config(keys: &[SiteKey; 2]) -> LinkConfig {
+    LinkConfig {
         key: keys[0].public(),
         twin: Some(keys[1].public()),
         boot: 1,
         city: "dublin".into(),
         name: "test".into(),
-        showing: Showing { installation: "ripples".into(), declarations: 1 },
+        showing: NowShowing { installation: "ripples".into(), schema_hash: 1 },
         canvas: [1920.0, 1080.0],
     }
 }
@@ -51,8 +51,8 @@ impl Victim {
     }
 
     async fn dial(&self) -> Connection {
-        let mut client = tls::client(&self.keys[1], self.keys[0].public()).expect("a fresh key");
-        client.transport_config(transport());
+        let mut client = tls::client_config(&self.keys[1], self.keys[0].public()).expect("a fresh key");
+        client.transport_config(transport_config());
         let dialling = self.endpoint.connect_with(client, self.address, "moongate").expect("a sound address");
         tokio::time::timeout(5 * SECOND, dialling).await.expect("loopback").expect("the pinned key")
     }

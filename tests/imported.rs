@@ -4,20 +4,23 @@
 mod common;
 
 use image::RgbaImage;
-use moongate::scene::{Choices, Edition, FromScene, Host, Sees, Start, Texture, Uniforms, import};
-use moongate::stage::{Studio, Watched};
+use moongate::render::{OffscreenRenderer, PresenceMap};
+use moongate::scene::{
+    EngineUniforms, FrameInput, FromScene, ImportOptions, SceneInit, SceneRevision, ScriptHost, TextureSource,
+    import_shader,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Canvases in units, with the pixels they are drawn in: fewer, as many in one direction only, and more.
 const SIZES: [([u32; 2], [u32; 2]); 3] = [([480, 270], [160, 90]), ([640, 360], [213, 120]), ([100, 64], [200, 129])];
-const NOBODY: Watched = Watched { version: 1, width: 0, height: 0, mask: Vec::new(), flow: Vec::new() };
+const NOBODY: PresenceMap = PresenceMap { version: 1, width: 0, height: 0, mask: Vec::new(), flow: Vec::new() };
 
 /// A scene with one shader, and the studio that draws it.
 struct Drawing {
-    studio: Studio,
-    edition: Arc<Edition>,
-    host: Host,
+    studio: OffscreenRenderer,
+    edition: Arc<SceneRevision>,
+    host: ScriptHost,
     frame: u64,
 }
 
@@ -29,33 +32,34 @@ impl Drawing {
         let manifest = format!("api = 1\nid = \"test\"\ncanvas = [{width}, {height}]\n{}", common::NO_KIT);
         std::fs::write(dir.path().join("installation.toml"), manifest).expect("written");
         std::fs::write(dir.path().join("x.wgsl"), shader).expect("written");
-        let edition = Arc::new(Edition::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}\n{shader}")));
-        let start = Start { kit: [false; 4], ..edition.start(&common::setting()) };
-        let host = Host::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
-        let studio = Studio::new(canvas.map(|side| side as f32), pixels).unwrap_or_else(|why| panic!("{why}"));
+        let edition = Arc::new(SceneRevision::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}\n{shader}")));
+        let start = SceneInit { kit: [false; 4], ..edition.scene_init(&common::setting()) };
+        let host = ScriptHost::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
+        let studio =
+            OffscreenRenderer::new(canvas.map(|side| side as f32), pixels).unwrap_or_else(|why| panic!("{why}"));
         Self { studio, edition, host, frame: 0 }
     }
 
     /// Draws the next picture. The clock starts in the middle of an evening, as in a show.
     fn next(&mut self) -> RgbaImage {
         self.frame += 1;
-        let sees = Sees { now: 1_234.5 + self.frame as f64 / 30.0, dt: 1.0 / 30.0, ..Sees::default() };
+        let sees = FrameInput { now: 1_234.5 + self.frame as f64 / 30.0, dt: 1.0 / 30.0, ..FrameInput::default() };
         let json = serde_json::to_string(&sees).expect("it is plain");
-        let FromScene::Frame { picture: Some(picture), .. } = self.host.frame(self.frame, 0, &json) else {
+        let FromScene::Frame { picture: Some(picture), .. } = self.host.run_frame(self.frame, 0, &json) else {
             panic!("no picture")
         };
-        let uniforms = Arc::new(Uniforms::at(sees.now));
-        let painted = self.studio.paint(&picture, Some(&self.edition), [&NOBODY; 2], &uniforms);
+        let uniforms = Arc::new(EngineUniforms::at_time(sees.now));
+        let painted = self.studio.render(&picture, Some(&self.edition), [&NOBODY; 2], &uniforms);
         assert!(self.studio.faults().is_empty(), "{:?}", self.studio.faults());
         painted.unwrap_or_else(|why| panic!("{why}"))
     }
 }
 
 fn imported(name: &str, source: &str, buffer: Option<&str>) -> String {
-    let textures = vec![("iChannel0".into(), Texture::Buffer(0))];
+    let textures = vec![("iChannel0".into(), TextureSource::Buffer(0))];
     let buffers = buffer.into_iter().map(|source| (0, "a.glsl".into(), source.into())).collect();
-    let choices = Choices { textures, buffers, ..Choices::default() };
-    import(name, source, &choices).unwrap_or_else(|fault| panic!("{fault}")).shader
+    let choices = ImportOptions { textures, buffers, ..ImportOptions::default() };
+    import_shader(name, source, &choices).unwrap_or_else(|fault| panic!("{fault}")).shader
 }
 
 /// Conway's Game of Life, seeded at the first frame; beyond its edges is nothing, or it wraps around.

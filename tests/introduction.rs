@@ -1,17 +1,19 @@
 //! Two sites are introduced, linked, and forgotten: over real sockets on loopback, with and without a relay.
 
+use moongate::config::{TrustStore, TrustedPeer, city_by_slug};
 use moongate::device::clock::monotonic;
-use moongate::device::introductions::{Invitation, forget, pin, since_1970};
-use moongate::device::key::SiteKey;
-use moongate::device::quic::{Home, LinkThread, PairError, Plan, Reach, Told, accept_ticket, invite, transport};
-use moongate::device::relay::RelayThread;
+use moongate::device::net::{
+    LinkEvent, LinkSetup, LinkThread, PairingError, PeerAddrs, SiteProfile, accept_ticket, invite, transport_config,
+};
+use moongate::device::peers_file::{Invitation, trust, unix_time, untrust};
+use moongate::device::relay_thread::RelayThread;
+use moongate::device::site_key::SiteKey;
 use moongate::device::tls;
-use moongate::guard::Openness;
-use moongate::link::pairing::Secret;
-use moongate::link::relay::{Forwarder, Limits, Turn};
-use moongate::link::{Card, Config, Happening, Output, Parted, Showing, State, Ticket};
-use moongate::manifest::{Twin, Twins, city};
-use moongate::presence::{Body, By, Presence, Touch};
+use moongate::link::pairing::PairingSecret;
+use moongate::link::relay::{RelayAction, RelayLimits, RelayServer};
+use moongate::link::{DisconnectReason, LinkConfig, LinkOutput, LinkState, NowShowing, PeerInfo, SiteEvent, Ticket};
+use moongate::policy::SharingPolicy;
+use moongate::presence::{Body, PointerKind, Presence, Touch};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
@@ -26,7 +28,7 @@ struct Site {
     dir: tempfile::TempDir,
     key: SiteKey,
     listen: SocketAddr,
-    card: Card,
+    card: PeerInfo,
 }
 
 impl Site {
@@ -36,7 +38,7 @@ impl Site {
             dir: tempfile::tempdir().expect("a folder"),
             key: SiteKey::generate().expect("randomness"),
             listen: free,
-            card: Card {
+            card: PeerInfo {
                 city: city.into(),
                 name: format!("{city} square"),
                 addresses: vec![free],
@@ -45,47 +47,55 @@ impl Site {
         }
     }
 
-    fn home(&self) -> Home {
-        Home { dir: self.dir.path().to_owned(), card: self.card.clone() }
+    fn home(&self) -> SiteProfile {
+        SiteProfile { dir: self.dir.path().to_owned(), info: self.card.clone() }
     }
 
     fn invitation(&self) -> Invitation {
-        let expires = Duration::from_secs(since_1970().as_secs() + 30);
+        let expires = Duration::from_secs(unix_time().as_secs() + 30);
         let mut secret = [0; 16];
         fastrand::fill(&mut secret);
-        let invitation = Invitation { secret: Secret(secret), expires };
+        let invitation = Invitation { secret: PairingSecret(secret), expires };
         invitation.write(self.dir.path()).expect("our own folder");
         invitation
     }
 
     fn ticket(&self, invitation: &Invitation) -> Ticket {
         let Invitation { secret, expires } = *invitation;
-        let ticket = Ticket { key: self.key.public(), secret, expires, card: self.card.clone() };
-        Ticket::parse(&ticket.line()).expect("our own")
+        let ticket = Ticket { key: self.key.public(), secret, expires, peer: self.card.clone() };
+        Ticket::parse(&ticket.to_line()).expect("our own")
     }
 
-    fn accept(&self, ticket: &Ticket) -> Result<Twin, PairError> {
+    fn accept(&self, ticket: &Ticket) -> Result<TrustedPeer, PairingError> {
         accept_ticket(&self.home(), &self.key, self.listen, ticket)
     }
 
-    fn twins(&self) -> Twins {
-        Twins::read(self.dir.path()).expect("what was written")
+    fn twins(&self) -> TrustStore {
+        TrustStore::read(self.dir.path()).expect("what was written")
     }
 
     /// The link of a show.
-    fn run(&self) -> (LinkThread, Receiver<Told>) {
+    fn run(&self) -> (LinkThread, Receiver<LinkEvent>) {
         let twins = self.twins();
-        let config = Config {
+        let config = LinkConfig {
             key: self.key.public(),
             twin: twins.latest().map(|twin| twin.key),
             boot: fastrand::u64(1..),
             city: self.card.city.clone(),
             name: self.card.name.clone(),
-            showing: Showing { installation: "test".into(), declarations: 1 },
+            showing: NowShowing { installation: "test".into(), schema_hash: 1 },
             canvas: [1920.0, 1080.0],
         };
-        let reach = twins.latest().map_or_else(Reach::default, |twin| Reach::of(twin, self.card.relay.as_deref()));
-        let plan = Plan { key: self.key.clone(), config, reach, home: Some(self.home()), transport: transport() };
+        let reach = twins
+            .latest()
+            .map_or_else(PeerAddrs::default, |twin| PeerAddrs::from_twin(twin, self.card.relay.as_deref()));
+        let plan = LinkSetup {
+            key: self.key.clone(),
+            config,
+            peer_addrs: reach,
+            profile: Some(self.home()),
+            transport: transport_config(),
+        };
         LinkThread::open(self.listen, plan).unwrap_or_else(|why| panic!("{why}"))
     }
 }
@@ -99,7 +109,7 @@ fn wait(what: &str, mut until: impl FnMut() -> bool) {
 }
 
 fn linked(link: &LinkThread) -> bool {
-    link.sender().status().health.state == State::Linked
+    link.sender().status().health.state == LinkState::Linked
 }
 
 /// Both ends of an introduction at once.
@@ -128,11 +138,13 @@ fn a_ticket_introduces_two_sites_that_link_and_one_that_is_forgotten_is_gone_at_
     introduce(&dublin, &kobe);
     let ((here, told), (there, _told)) = (dublin.run(), kobe.run());
     wait("they are linked", || linked(&here) && linked(&there));
-    forget(dublin.dir.path(), &kobe.key.public()).expect("our own folder");
+    untrust(dublin.dir.path(), &kobe.key.public()).expect("our own folder");
     let forgotten = Instant::now();
     wait("the connection is closed", || here.sender().status().connections == 0);
     assert!(forgotten.elapsed() < Duration::from_secs(1), "{:?}", forgotten.elapsed());
-    wait("it is told", || told.try_iter().any(|told| told.output == Output::Parted(Parted::Forgotten)));
+    wait("it is told", || {
+        told.try_iter().any(|told| told.output == LinkOutput::Disconnected(DisconnectReason::Forgotten))
+    });
     wait("the other one learns that it is not wanted", || there.sender().status().refused);
     wait("it plays alone", || !linked(&there));
     assert_eq!(here.sender().status().twin, None);
@@ -144,22 +156,22 @@ fn a_show_that_runs_alone_lets_one_with_a_ticket_in_and_is_linked_without_a_new_
     let (here, _told) = dublin.run();
     let invitation = dublin.invitation();
     let ticket = dublin.ticket(&invitation);
-    let wrong = Ticket { secret: Secret([0; 16]), ..ticket.clone() };
+    let wrong = Ticket { secret: PairingSecret([0; 16]), ..ticket.clone() };
     let refused = kobe.accept(&wrong);
-    assert!(matches!(refused, Err(PairError::Refused)), "{refused:?}");
-    assert!(kobe.twins().list.is_empty() && dublin.twins().list.is_empty());
+    assert!(matches!(refused, Err(PairingError::Refused)), "{refused:?}");
+    assert!(kobe.twins().peers.is_empty() && dublin.twins().peers.is_empty());
     kobe.accept(&ticket).unwrap_or_else(|why| panic!("{why}"));
     let (there, _told) = kobe.run();
     wait("they are linked", || linked(&here) && linked(&there));
     let again = Site::new("lyon", None).accept(&ticket);
-    assert!(matches!(again, Err(PairError::Refused)), "a ticket is used once: {again:?}");
+    assert!(matches!(again, Err(PairingError::Refused)), "a ticket is used once: {again:?}");
 }
 
 #[test]
 fn a_running_show_takes_a_ticket_as_soon_as_it_is_printed() {
     let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
     let (show, _told) = dublin.run();
-    wait("it runs", || show.sender().turns() > 3);
+    wait("it runs", || show.sender().update_count() > 3);
     // The site has already looked at its folder, and nothing prompts it to look again.
     let ticket = dublin.ticket(&dublin.invitation());
     kobe.accept(&ticket).unwrap_or_else(|why| panic!("{why}"));
@@ -171,12 +183,12 @@ fn a_knock_that_somebody_says_again_holds_nobody_up() {
     let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
     let (_show, _told) = dublin.run();
     let ticket = dublin.ticket(&dublin.invitation());
-    let seen = ticket.secret.knock([1; 8]);
+    let seen = ticket.secret.preauth_id([1; 8]);
     // The first caller gets through the handshake and then stays silent.
     let silent = Stranger::knock([127, 0, 0, 2], &ticket, seen);
     assert_eq!(silent.got_in, Ok(true));
     assert_eq!(Stranger::knock([127, 0, 0, 3], &ticket, seen).got_in, Ok(false), "each is good once");
-    let again = Stranger::knock([127, 0, 0, 3], &ticket, ticket.secret.knock([2; 8]));
+    let again = Stranger::knock([127, 0, 0, 3], &ticket, ticket.secret.preauth_id([2; 8]));
     assert_eq!(again.got_in, Ok(true));
     let twin = kobe.accept(&ticket).unwrap_or_else(|why| panic!("{why}"));
     assert_eq!(twin.key, dublin.key.public());
@@ -188,11 +200,17 @@ fn a_flood_of_first_packets_does_not_keep_a_twin_at_a_new_address_out() {
     let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
     let pinned = |site: &Site, address: SocketAddr| {
         let (key, name) = (site.key.public(), site.card.name.clone());
-        Twin { key, city: city(&site.card.city).expect("a member city"), name, addresses: vec![address], relay: None }
+        TrustedPeer {
+            key,
+            city: city_by_slug(&site.card.city).expect("a member city"),
+            name,
+            addresses: vec![address],
+            relay: None,
+        }
     };
     // Nobody is at the twin's earlier address, so only its own attempts can succeed.
-    pin(dublin.dir.path(), pinned(&kobe, NOWHERE.parse().expect("an address"))).expect("our own folder");
-    pin(kobe.dir.path(), pinned(&dublin, dublin.listen)).expect("our own folder");
+    trust(dublin.dir.path(), pinned(&kobe, NOWHERE.parse().expect("an address"))).expect("our own folder");
+    trust(kobe.dir.path(), pinned(&dublin, dublin.listen)).expect("our own folder");
     let (here, _told) = dublin.run();
     let flood = Flood::start(dublin.listen);
     wait("the flood is there", || flood.sent.load(Ordering::Relaxed) > 500);
@@ -220,10 +238,10 @@ impl Stranger {
             runtime.block_on(async {
                 let endpoint = quinn::Endpoint::client(SocketAddr::from((from, 0))).expect("loopback");
                 let key = SiteKey::generate().expect("randomness");
-                let mut client = tls::pairing_client(&key, ticket.key).expect("a fresh key");
+                let mut client = tls::pairing_client_config(&key, ticket.key).expect("a fresh key");
                 client.initial_dst_cid_provider(Arc::new(move || quinn::ConnectionId::new(&id)));
-                client.transport_config(transport());
-                let connecting = endpoint.connect_with(client, ticket.card.addresses[0], "moongate");
+                client.transport_config(transport_config());
+                let connecting = endpoint.connect_with(client, ticket.peer.addresses[0], "moongate");
                 let connecting = tokio::time::timeout(PATIENCE / 2, connecting.expect("a sound address")).await;
                 let _ = tell.send(connecting.as_ref().map(Result::is_ok).map_err(|_| "nobody answers".to_owned()));
                 let _ = ends.await;
@@ -283,7 +301,7 @@ fn first_packets(count: usize) -> Vec<Vec<u8>> {
     heard.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let [key, other] = [SiteKey::generate(), SiteKey::generate()].map(|key| key.expect("randomness"));
-    let client = tls::client(&key, other.public()).expect("a fresh key");
+    let client = tls::client_config(&key, other.public()).expect("a fresh key");
     let mut packets = vec![];
     while packets.len() < count {
         runtime.block_on(async {
@@ -302,7 +320,7 @@ fn first_packets(count: usize) -> Vec<Vec<u8>> {
 #[test]
 fn where_no_address_works_a_relay_introduces_and_links() {
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let relay = RelayThread::start(loopback, Limits::default()).expect("loopback");
+    let relay = RelayThread::start(loopback, RelayLimits::default()).expect("loopback");
     let sites = unreachable(relay.address());
     let [dublin, kobe] = &sites;
     introduce(dublin, kobe);
@@ -310,9 +328,9 @@ fn where_no_address_works_a_relay_introduces_and_links() {
     let ((here, _told_here), (there, told)) = (dublin.run(), kobe.run());
     wait("they are linked", || linked(&here) && linked(&there));
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    let touch = Touch { id: 77, at: [10.0, 20.0], by: By::Cast };
-    here.sender().happening(monotonic(), Happening::Down(touch));
-    wait("a touch arrives", || heard(&told, |what| *what == Happening::Down(touch)));
+    let touch = Touch { id: 77, at: [10.0, 20.0], kind: PointerKind::Cast };
+    here.sender().send_event(monotonic(), SiteEvent::Down(touch));
+    wait("a touch arrives", || heard(&told, |what| *what == SiteEvent::Down(touch)));
     // On one machine each is reached where the relay sees it: the direct way takes over.
     wait("the better way is found", || !here.sender().status().relayed && !there.sender().status().relayed);
     assert!(linked(&here) && linked(&there));
@@ -327,8 +345,8 @@ fn what_is_said_is_nowhere_in_what_passes_a_relay() {
     introduce(dublin, kobe);
     let ((here, _told_here), (there, told)) = (dublin.run(), kobe.run());
     wait("they are linked", || linked(&here) && linked(&there));
-    let canary = Happening::Signal { name: CANARY.into(), data: format!("\"{CANARY}\"") };
-    here.sender().happening(monotonic(), canary.clone());
+    let canary = SiteEvent::Signal { name: CANARY.into(), data: format!("\"{CANARY}\"") };
+    here.sender().send_event(monotonic(), canary.clone());
     wait("it arrives", || heard(&told, |what| *what == canary));
     let passed = tap.passed.lock().unwrap_or_else(PoisonError::into_inner);
     assert!(passed.len() >= 8, "{} datagrams", passed.len());
@@ -348,8 +366,8 @@ fn unreachable(relay: SocketAddr) -> [Site; 2] {
     })
 }
 
-fn heard(told: &Receiver<Told>, wanted: impl Fn(&Happening) -> bool) -> bool {
-    told.try_iter().any(|told| matches!(&told.output, Output::Happened { what, .. } if wanted(what)))
+fn heard(told: &Receiver<LinkEvent>, wanted: impl Fn(&SiteEvent) -> bool) -> bool {
+    told.try_iter().any(|told| matches!(&told.output, LinkOutput::Event { event, .. } if wanted(event)))
 }
 
 /// A relay that keeps all that passes it.
@@ -368,18 +386,18 @@ impl Tap {
         let (passed, over) = (tap.passed.clone(), tap.over.clone());
         let thread = std::thread::Builder::new().name("tap".into());
         let forward = move || {
-            let mut forwarder = Forwarder::new(monotonic(), Limits::default(), [1; 32]);
+            let mut forwarder = RelayServer::new(monotonic(), RelayLimits::default(), [1; 32]);
             let mut bytes = vec![0; 65_536];
             while !over.load(Ordering::Relaxed) {
                 let Ok((count, from)) = socket.recv_from(&mut bytes) else { continue };
                 let datagram = &bytes[..count];
                 passed.lock().unwrap_or_else(PoisonError::into_inner).push(datagram.to_vec());
-                match forwarder.handle(monotonic(), from, datagram) {
-                    Turn::Forward(to) => drop(socket.send_to(datagram, to)),
-                    Turn::Answer(answers) => {
+                match forwarder.handle_datagram(monotonic(), from, datagram) {
+                    RelayAction::Forward(to) => drop(socket.send_to(datagram, to)),
+                    RelayAction::Reply(answers) => {
                         answers.iter().flatten().for_each(|(to, answer)| drop(socket.send_to(answer, to)));
                     }
-                    Turn::Drop => {}
+                    RelayAction::Drop => {}
                 }
             }
         };
@@ -402,24 +420,24 @@ fn a_site_that_is_closed_is_not_seen_whatever_its_frame_loop_does() {
     wait("they are linked", || linked(&here) && linked(&there));
     let body = |id| Body { id, outline: vec![[0.0, 0.0], [9.0, 0.0], [9.0, 9.0]], ..Body::default() };
     let bodies = |count: u16| Presence { touches: vec![], bodies: (0..count).map(body).collect() };
-    let seen = || there.sender().there(monotonic()).bodies.len();
-    here.sender().presence(bodies(3));
+    let seen = || there.sender().remote_presence(monotonic()).bodies.len();
+    here.sender().set_presence(bodies(3));
     wait("three are seen", || seen() == 3);
     // From here on the frame loop stands still: nobody tells the link who is here.
-    here.sender().set_openness(Openness::Closed);
+    here.sender().set_sharing_policy(SharingPolicy::Closed);
     let closed = Instant::now();
     wait("nobody is seen", || seen() == 0);
     assert!(closed.elapsed() < Duration::from_secs(1), "{:?}", closed.elapsed());
     // And what it tells in spite of all goes nowhere.
-    here.sender().presence(bodies(5));
-    here.sender().happening(monotonic(), Happening::Down(Touch::default()));
+    here.sender().set_presence(bodies(5));
+    here.sender().send_event(monotonic(), SiteEvent::Down(Touch::default()));
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(seen(), 0);
-    there.sender().presence(bodies(2));
+    there.sender().set_presence(bodies(2));
     std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(here.sender().there(monotonic()).bodies.len(), 0, "who closes does not look, either");
-    here.sender().set_openness(Openness::Open);
-    wait("those of there are seen again", || here.sender().there(monotonic()).bodies.len() == 2);
+    assert_eq!(here.sender().remote_presence(monotonic()).bodies.len(), 0, "who closes does not look, either");
+    here.sender().set_sharing_policy(SharingPolicy::Open);
+    wait("those of there are seen again", || here.sender().remote_presence(monotonic()).bodies.len() == 2);
 }
 
 #[test]
@@ -427,24 +445,24 @@ fn people_are_told_of_only_while_a_picture_is_in_view() {
     let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
     introduce(&dublin, &kobe);
     let ((here, _told), (there, told_there)) = (dublin.run(), kobe.run());
-    here.sender().set_in_view(Duration::ZERO);
+    here.sender().set_in_view_until(Duration::ZERO);
     wait("they are linked", || linked(&here) && linked(&there));
     let body = |id| Body { id, outline: vec![[0.0, 0.0], [9.0, 0.0], [9.0, 9.0]], ..Body::default() };
     let bodies = |count: u16| Presence { touches: vec![], bodies: (0..count).map(body).collect() };
-    let seen = |link: &LinkThread| link.sender().there(monotonic()).bodies.len();
-    here.sender().presence(bodies(3));
-    here.sender().happening(monotonic(), Happening::Down(Touch::default()));
-    there.sender().presence(bodies(2));
+    let seen = |link: &LinkThread| link.sender().remote_presence(monotonic()).bodies.len();
+    here.sender().set_presence(bodies(3));
+    here.sender().send_event(monotonic(), SiteEvent::Down(Touch::default()));
+    there.sender().set_presence(bodies(2));
     wait("who is there is seen here", || seen(&here) == 2);
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(seen(&there), 0, "the screen is still dark");
     let told: Vec<_> = told_there.try_iter().map(|told| told.output).collect();
-    assert!(!told.iter().any(|told| matches!(told, Output::Happened { .. })), "{told:?}");
+    assert!(!told.iter().any(|told| matches!(told, LinkOutput::Event { .. })), "{told:?}");
     // Nobody announces the visitors again when the picture appears.
-    here.sender().set_in_view(monotonic() + Duration::from_secs(3_600));
+    here.sender().set_in_view_until(monotonic() + Duration::from_secs(3_600));
     wait("three are seen", || seen(&there) == 3);
     // The frame loop hangs: nothing reports that the picture is gone.
-    here.sender().set_in_view(monotonic() + Duration::from_millis(200));
+    here.sender().set_in_view_until(monotonic() + Duration::from_millis(200));
     let last = Instant::now();
     wait("nobody is seen", || seen(&there) == 0);
     assert!(last.elapsed() < Duration::from_secs(2), "{:?}", last.elapsed());

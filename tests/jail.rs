@@ -6,19 +6,19 @@ mod lacking;
 
 use lacking::without;
 use moongate::device::decode::Decoder;
-use moongate::device::scene_process::{SceneAlone, SceneCommand, SceneProcess};
-use moongate::scene::{Edition, Sees};
+use moongate::device::scene_process::{BlockingScene, SandboxCommand, SceneProcess};
+use moongate::scene::{FrameInput, SceneRevision};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const SCRIPT: &str = "import { draw } from \"moongate\";\nexport function frame() { draw.circle(1, 2, 3); }";
 const PATIENCE: Duration = Duration::from_secs(10);
 
-fn moongate(word: &str) -> SceneCommand {
-    SceneCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec![word.into()] }
+fn moongate(word: &str) -> SandboxCommand {
+    SandboxCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec![word.into()] }
 }
 
-fn edition() -> Arc<Edition> {
+fn edition() -> Arc<SceneRevision> {
     Arc::new(common::read(common::folder(SCRIPT).path()).unwrap_or_else(|fault| panic!("{fault}")))
 }
 
@@ -38,9 +38,9 @@ fn until(mut come: impl FnMut() -> bool) -> bool {
 fn started() -> (SceneProcess, u32) {
     let text = "exec 7</etc/passwd 9</ 8>/dev/null; exec \"$0\" scene";
     let arguments = vec!["-c".into(), text.into(), env!("CARGO_BIN_EXE_moongate").into()];
-    let process = SceneProcess::start(SceneCommand { program: "/bin/sh".into(), arguments }, common::setting());
+    let process = SceneProcess::start(SandboxCommand { program: "/bin/sh".into(), arguments }, common::setting());
     let process = process.expect("a thread");
-    process.offer(edition());
+    process.load(edition());
     assert!(until(|| process.status().ready), "{:?}", process.status());
     let pid = process.status().pid.expect("it runs");
     (process, pid)
@@ -76,7 +76,7 @@ fn a_scene_without_a_jail_is_refused() {
     for (call, missing) in calls.into_iter().zip(["files", "limits", "system calls"]) {
         let fault = without(call, || {
             let process = SceneProcess::start(moongate("scene"), common::setting()).expect("a thread");
-            process.offer(edition());
+            process.load(edition());
             assert!(until(|| process.status().fault.is_some()), "{:?}", process.status());
             assert!(!process.status().ready);
             process.status().fault.expect("just seen")
@@ -90,18 +90,18 @@ fn a_scene_without_a_jail_is_refused() {
 fn a_scene_without_a_jail_runs_when_it_may_and_that_is_told() {
     let (mut alone, answered) = without(libc::SYS_landlock_create_ruleset, || {
         let process = SceneProcess::start(moongate("scene").unjailed(true), common::setting()).expect("a thread");
-        process.offer(edition());
+        process.load(edition());
         assert!(until(|| process.status().ready), "{:?}", process.status());
-        let alone = SceneAlone::start(&moongate("scene").unjailed(true), &common::setting(), edition());
+        let alone = BlockingScene::start(&moongate("scene").unjailed(true), &common::setting(), edition());
         let mut alone = alone.unwrap_or_else(|fault| panic!("{fault}"));
-        let json = serde_json::to_string(&Sees::default()).expect("it is plain");
-        let answered = alone.ask(1, 0, json).unwrap_or_else(|fault| panic!("{fault}"));
+        let json = serde_json::to_string(&FrameInput::default()).expect("it is plain");
+        let answered = alone.request_frame(1, 0, json).unwrap_or_else(|fault| panic!("{fault}"));
         (alone.unjailed.take(), answered)
     });
     assert_eq!(alone.take().as_deref(), Some("not jailed by: files"));
     assert!(answered.picture.is_some_and(|picture| picture.items.len() == 1));
     // With a jail there is nothing to report.
-    let jailed = SceneAlone::start(&moongate("scene").unjailed(true), &common::setting(), edition());
+    let jailed = BlockingScene::start(&moongate("scene").unjailed(true), &common::setting(), edition());
     assert_eq!(jailed.unwrap_or_else(|fault| panic!("{fault}")).unjailed, None);
 }
 

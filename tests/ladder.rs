@@ -6,9 +6,9 @@
 mod ladder_rungs;
 
 use ladder_rungs::{Rung, rungs, seeds};
-use moongate::link::ocean::{Ocean, Path};
-use moongate::link::{Config, Happening, Link, Output, Showing, State};
-use moongate::presence::{By, Touch};
+use moongate::link::netem::{Netem, PathProfile};
+use moongate::link::{Link, LinkConfig, LinkOutput, LinkState, NowShowing, SiteEvent};
+use moongate::presence::{PointerKind, Touch};
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
@@ -19,29 +19,29 @@ const DRIFT: [u64; 2] = [0, 40];
 
 struct World {
     now: Duration,
-    ocean: Ocean,
+    ocean: Netem,
     links: [Link; 2],
     came: [Vec<u32>; 2],
     lost: [u32; 2],
 }
 
 impl World {
-    fn new(path: Path, seed: u64) -> Self {
+    fn new(path: PathProfile, seed: u64) -> Self {
         let links = [0, 1].map(|side: u8| {
-            let config = Config {
+            let config = LinkConfig {
                 key: [side; 32],
                 twin: Some([1 - side; 32]),
                 boot: 100 + u64::from(side),
                 city: ["shenzhen", "dublin"][usize::from(side)].into(),
                 name: "test".into(),
-                showing: Showing { installation: "ripples".into(), declarations: 1 },
+                showing: NowShowing { installation: "ripples".into(), schema_hash: 1 },
                 canvas: [1920.0, 1080.0],
             };
             let mut link = Link::new(ORIGIN[usize::from(side)], config);
             link.handle_path(ORIGIN[usize::from(side)]);
             link
         });
-        Self { now: Duration::ZERO, ocean: Ocean::new(path, seed), links, came: [vec![], vec![]], lost: [0; 2] }
+        Self { now: Duration::ZERO, ocean: Netem::new(path, seed), links, came: [vec![], vec![]], lost: [0; 2] }
     }
 
     /// By the clock of one of the machines.
@@ -60,8 +60,8 @@ impl World {
                 }
                 while let Some(output) = self.links[side].poll_output() {
                     match output {
-                        Output::Happened { what: Happening::Down(touch), .. } => self.came[side].push(touch.id),
-                        Output::Parted(_) => self.lost[side] += 1,
+                        LinkOutput::Event { event: SiteEvent::Down(touch), .. } => self.came[side].push(touch.id),
+                        LinkOutput::Disconnected(_) => self.lost[side] += 1,
                         _ => {}
                     }
                 }
@@ -85,13 +85,13 @@ impl World {
     }
 
     fn is_linked(&self) -> bool {
-        (0..2).all(|side| self.links[side].health(self.local(side)).state == State::Linked)
+        (0..2).all(|side| self.links[side].health(self.local(side)).state == LinkState::Linked)
     }
 
     fn touch(&mut self, side: usize, id: u32) {
         let now = self.local(side);
-        let touch = Touch { id, at: [10.0, 20.0], by: By::Cast };
-        self.links[side].handle_happening(now, Happening::Down(touch)).expect("few are waiting");
+        let touch = Touch { id, at: [10.0, 20.0], kind: PointerKind::Cast };
+        self.links[side].handle_event(now, SiteEvent::Down(touch)).expect("few are waiting");
     }
 
     /// What each site believes of the other's clock, against what is so.
@@ -128,11 +128,11 @@ fn play(rung: &Rung, seed: u64) {
         let before = world.now;
         world.run(before + Duration::from_millis(random.u64(20..120)));
         if before < cut && world.now >= cut {
-            if rung.one_way_cut { world.ocean.cut_one(0, true) } else { world.ocean.cut(true) }
+            if rung.one_way_cut { world.ocean.set_direction_cut(0, true) } else { world.ocean.set_cut(true) }
         }
         if before < mended && world.now >= mended {
             assert!(!world.is_linked(), "{of}: a cut of 4 s was not noticed");
-            world.ocean.cut(false);
+            world.ocean.set_cut(false);
         }
         if world.now > mended && back.is_none() && world.is_linked() {
             back = Some(world.now - mended);
@@ -151,7 +151,7 @@ fn play(rung: &Rung, seed: u64) {
         let expected: Vec<u32> = (0..made[1 - side]).collect();
         assert_eq!(world.came[side], expected, "{of}: events at site {side}");
         let health = world.links[side].health(world.local(side));
-        assert_eq!((health.lost, health.garbled, health.waiting), (0, 0, 0), "{of}: at site {side}");
+        assert_eq!((health.lost, health.malformed, health.pending), (0, 0, 0), "{of}: at site {side}");
     }
     let back = back.unwrap_or_else(|| panic!("{of}: not linked again"));
     assert!(back <= SECOND + 3 * rung.round_trip(), "{of}: linked again only after {back:?}");
@@ -176,7 +176,7 @@ fn no_rung_of_the_ladder_loses_anything() {
 fn a_clock_is_known_to_5_ms_with_40_ms_of_jitter_and_to_2_ms_on_a_quiet_path() {
     for seed in seeds(30) {
         for (jitter, within) in [(40 * MS, 0.005), (Duration::ZERO, 0.002), (MS, 0.002)] {
-            let path = Path { one_way: 50 * MS, jitter, loss: 0.01, ..Path::default() };
+            let path = PathProfile { one_way: 50 * MS, jitter, loss: 0.01, ..PathProfile::default() };
             let mut world = World::new(path, seed);
             world.run(60 * SECOND);
             while world.now < 180 * SECOND {
@@ -191,15 +191,15 @@ fn a_clock_is_known_to_5_ms_with_40_ms_of_jitter_and_to_2_ms_on_a_quiet_path() {
 #[test]
 fn a_year_in_which_nobody_comes() {
     let days = std::env::var("MOONGATE_DAYS").ok().and_then(|days| days.parse().ok()).unwrap_or(3_u64);
-    let mut world = World::new(Path { one_way: 74 * MS, loss: 0.001, ..Path::default() }, 1);
+    let mut world = World::new(PathProfile { one_way: 74 * MS, loss: 0.001, ..PathProfile::default() }, 1);
     let mut bytes = 0;
     for day in 1..=days {
-        let before = world.ocean.counts;
+        let before = world.ocean.stats;
         world.run(Duration::from_secs(day * 86_400));
         assert!(world.is_linked(), "day {day}");
         let wrong = world.check_clocks("a year");
         assert!(wrong < 0.002, "{wrong} s wrong on day {day}");
-        bytes = world.ocean.counts.bytes - before.bytes;
+        bytes = world.ocean.stats.bytes - before.bytes;
         let shared = [0, 1].map(|side| {
             let now = world.local(side);
             world.links[side].shared_now(now)

@@ -1,20 +1,20 @@
 //! Two sessions on a virtual clock over a seeded ocean. A failure names its seed; `MOONGATE_SEED=N` replays it alone.
 
-use moongate::link::ocean::{Ocean, Path};
-use moongate::link::{Config, Happening, Link, Output, Parted, Showing, State};
-use moongate::presence::{By, Presence, Touch};
+use moongate::link::netem::{Netem, PathProfile};
+use moongate::link::{DisconnectReason, Link, LinkConfig, LinkOutput, LinkState, NowShowing, SiteEvent};
+use moongate::presence::{PointerKind, Presence, Touch};
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
 
-fn config(side: u8, boot: u64) -> Config {
-    Config {
+fn config(side: u8, boot: u64) -> LinkConfig {
+    LinkConfig {
         key: [side; 32],
         twin: Some([1 - side; 32]),
         boot,
         city: ["shenzhen", "dublin"][usize::from(side)].into(),
         name: "test".into(),
-        showing: Showing { installation: "ripples".into(), declarations: 1 },
+        showing: NowShowing { installation: "ripples".into(), schema_hash: 1 },
         canvas: [1920.0, 1080.0],
     }
 }
@@ -22,20 +22,20 @@ fn config(side: u8, boot: u64) -> Config {
 /// Two sites and what is between them; their monotonic clocks are far apart.
 struct World {
     now: Duration,
-    ocean: Ocean,
+    ocean: Netem,
     links: [Link; 2],
-    outputs: [Vec<(Duration, Output)>; 2],
+    outputs: [Vec<(Duration, LinkOutput)>; 2],
 }
 
 const ORIGIN: [Duration; 2] = [Duration::from_secs(1_000), Duration::from_secs(777_777)];
 
 impl World {
-    fn new(path: Path, seed: u64) -> Self {
+    fn new(path: PathProfile, seed: u64) -> Self {
         let mut links = [0, 1].map(|side| Link::new(ORIGIN[usize::from(side)], config(side, 100 + u64::from(side))));
         for (link, origin) in links.iter_mut().zip(ORIGIN) {
             link.handle_path(origin);
         }
-        Self { now: Duration::ZERO, ocean: Ocean::new(path, seed), links, outputs: [vec![], vec![]] }
+        Self { now: Duration::ZERO, ocean: Netem::new(path, seed), links, outputs: [vec![], vec![]] }
     }
 
     fn local(&self, side: usize) -> Duration {
@@ -77,7 +77,7 @@ impl World {
         }
     }
 
-    fn state(&self, side: usize) -> State {
+    fn state(&self, side: usize) -> LinkState {
         self.links[side].health(self.local(side)).state
     }
 
@@ -86,23 +86,23 @@ impl World {
             .iter()
             .filter_map(|(at, output)| match output {
                 // Only begins are compared, because the link makes up the ends of touches that nobody ended.
-                Output::Happened { number, what: Happening::Down(_), .. } => Some((*at, *number)),
+                LinkOutput::Event { number, event: SiteEvent::Down(_), .. } => Some((*at, *number)),
                 _ => None,
             })
             .collect()
     }
 
-    fn partings(&self, side: usize) -> Vec<Parted> {
+    fn partings(&self, side: usize) -> Vec<DisconnectReason> {
         self.outputs[side]
             .iter()
-            .filter_map(|(_, output)| if let Output::Parted(why) = output { Some(why.clone()) } else { None })
+            .filter_map(|(_, output)| if let LinkOutput::Disconnected(why) = output { Some(why.clone()) } else { None })
             .collect()
     }
 
     fn touch(&mut self, side: usize, id: u32) -> u64 {
         let now = self.local(side);
-        let touch = Touch { id, at: [10.0, 20.0], by: By::Cast };
-        self.links[side].handle_happening(now, Happening::Down(touch)).expect("few are waiting")
+        let touch = Touch { id, at: [10.0, 20.0], kind: PointerKind::Cast };
+        self.links[side].handle_event(now, SiteEvent::Down(touch)).expect("few are waiting")
     }
 }
 
@@ -111,9 +111,9 @@ fn held(world: &World, side: usize) -> (Vec<u32>, usize) {
     let (mut held, mut most) = (vec![], 0);
     for (_, output) in &world.outputs[side] {
         match output {
-            Output::Happened { what: Happening::Down(touch), .. } => held.push(touch.id),
-            Output::Happened { what: Happening::Up(touch), .. } => held.retain(|id| *id != touch.id),
-            Output::Parted(_) => held.clear(),
+            LinkOutput::Event { event: SiteEvent::Down(touch), .. } => held.push(touch.id),
+            LinkOutput::Event { event: SiteEvent::Up(touch), .. } => held.retain(|id| *id != touch.id),
+            LinkOutput::Disconnected(_) => held.clear(),
             _ => {}
         }
         most = most.max(held.len());
@@ -128,8 +128,16 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-fn rough() -> Path {
-    Path { one_way: 50 * MS, jitter: 5 * MS, loss: 0.05, burst: 0.0, reorder: 0.05, duplicate: 0.05, ..Path::default() }
+fn rough() -> PathProfile {
+    PathProfile {
+        one_way: 50 * MS,
+        jitter: 5 * MS,
+        loss: 0.05,
+        burst: 0.0,
+        reorder: 0.05,
+        duplicate: 0.05,
+        ..PathProfile::default()
+    }
 }
 
 #[test]
@@ -151,10 +159,10 @@ fn every_event_comes_exactly_once_and_in_order() {
             let numbers: Vec<u64> = world.happenings(1 - side).iter().map(|came| came.1).collect();
             assert_eq!(&numbers, made, "MOONGATE_SEED={seed}");
         }
-        assert_eq!([world.state(0), world.state(1)], [State::Linked; 2], "MOONGATE_SEED={seed}");
+        assert_eq!([world.state(0), world.state(1)], [LinkState::Linked; 2], "MOONGATE_SEED={seed}");
         for side in 0..2 {
             let health = world.links[side].health(world.local(side));
-            assert_eq!((health.lost, health.garbled), (0, 0), "MOONGATE_SEED={seed}");
+            assert_eq!((health.lost, health.malformed), (0, 0), "MOONGATE_SEED={seed}");
         }
     }
 }
@@ -166,8 +174,8 @@ fn times_are_translated_between_clocks_that_know_nothing_of_each_other() {
     let made = world.local(0);
     world.touch(0, 1);
     world.run(4_000 * MS);
-    let Some(Output::Happened { made: heard, .. }) =
-        world.outputs[1].iter().map(|o| &o.1).find(|o| matches!(o, Output::Happened { .. }))
+    let Some(LinkOutput::Event { made: heard, .. }) =
+        world.outputs[1].iter().map(|o| &o.1).find(|o| matches!(o, LinkOutput::Event { .. }))
     else {
         panic!("it did not come")
     };
@@ -178,7 +186,7 @@ fn times_are_translated_between_clocks_that_know_nothing_of_each_other() {
         world.links[side].shared_now(now)
     });
     assert!((a - b).abs() < 0.010, "{a} and {b}");
-    assert_eq!([world.links[0].lead(), world.links[1].lead()], [true, false]);
+    assert_eq!([world.links[0].is_leader(), world.links[1].is_leader()], [true, false]);
 }
 
 #[test]
@@ -188,18 +196,18 @@ fn the_newest_presence_is_there_after_the_path() {
         world.run(1_000 * MS);
         for step in 0..=60_u32 {
             world.run(1_000 * MS + step * 16 * MS);
-            let touches = vec![Touch { id: 3, at: [step as f32 * 10.0, 500.0], by: By::Finger }];
+            let touches = vec![Touch { id: 3, at: [step as f32 * 10.0, 500.0], kind: PointerKind::Finger }];
             let now = world.local(0);
             world.links[0].handle_presence(now, Presence { touches, bodies: vec![] });
         }
         world.run(world.now + 400 * MS);
-        let there = world.links[1].there();
+        let there = world.links[1].remote_presence();
         assert_eq!(there.touches.len(), 1, "MOONGATE_SEED={seed}");
         assert!((there.touches[0].at[0] - 600.0).abs() < 0.1, "MOONGATE_SEED={seed}");
         let now = world.local(0);
         world.links[0].handle_presence(now, Presence::default());
         world.run(world.now + 400 * MS);
-        assert!(world.links[1].there().is_empty(), "MOONGATE_SEED={seed}");
+        assert!(world.links[1].remote_presence().is_empty(), "MOONGATE_SEED={seed}");
     }
 }
 
@@ -210,15 +218,15 @@ fn a_cut_is_noticed_and_nothing_is_lost_over_it() {
         world.run(1_000 * MS);
         world.touch(0, 1);
         world.run(2_000 * MS);
-        world.ocean.cut(true);
+        world.ocean.set_cut(true);
         world.touch(0, 2);
         world.run(4_500 * MS);
-        assert_eq!(world.state(1), State::Alone, "MOONGATE_SEED={seed}");
-        assert_eq!(world.partings(1), [Parted::Silence], "MOONGATE_SEED={seed}");
-        world.ocean.cut(false);
+        assert_eq!(world.state(1), LinkState::Alone, "MOONGATE_SEED={seed}");
+        assert_eq!(world.partings(1), [DisconnectReason::Silence], "MOONGATE_SEED={seed}");
+        world.ocean.set_cut(false);
         world.touch(0, 3);
         world.run(6_000 * MS);
-        assert_eq!([world.state(0), world.state(1)], [State::Linked; 2], "MOONGATE_SEED={seed}");
+        assert_eq!([world.state(0), world.state(1)], [LinkState::Linked; 2], "MOONGATE_SEED={seed}");
         let numbers: Vec<u64> = world.happenings(1).iter().map(|h| h.1).collect();
         assert_eq!(numbers, [0, 1, 2], "MOONGATE_SEED={seed}");
     }
@@ -234,8 +242,8 @@ fn a_new_boot_takes_over_at_once() {
         world.restart(1, 999);
         world.touch(1, 7);
         world.run(2_800 * MS);
-        assert_eq!(world.partings(0), [Parted::Restarted], "MOONGATE_SEED={seed}");
-        assert_eq!([world.state(0), world.state(1)], [State::Linked; 2], "MOONGATE_SEED={seed}");
+        assert_eq!(world.partings(0), [DisconnectReason::Restarted], "MOONGATE_SEED={seed}");
+        assert_eq!([world.state(0), world.state(1)], [LinkState::Linked; 2], "MOONGATE_SEED={seed}");
         // The first of the old boot, then the first of the new one: both carry number 0.
         let numbers: Vec<u64> = world.happenings(0).iter().map(|h| h.1).collect();
         assert_eq!(numbers, [0, 0], "MOONGATE_SEED={seed}");
@@ -256,14 +264,14 @@ fn what_was_said_to_an_old_boot_does_not_reach_the_new_one() {
         }
         world.run(2_000 * MS);
         // Site 1 is away for longer than silence lasts, and comes back as another boot with events of its own.
-        world.ocean.cut(true);
+        world.ocean.set_cut(true);
         world.run(4_500 * MS);
         world.restart(1, 999);
         for id in 0..5 {
             world.touch(1, id);
         }
         let before = world.happenings(0).len();
-        world.ocean.cut(false);
+        world.ocean.set_cut(false);
         world.run(6_500 * MS);
         let numbers: Vec<u64> = world.happenings(0)[before..].iter().map(|h| h.1).collect();
         assert_eq!(numbers, [0, 1, 2, 3, 4], "MOONGATE_SEED={seed}");
@@ -273,57 +281,57 @@ fn what_was_said_to_an_old_boot_does_not_reach_the_new_one() {
 #[test]
 fn a_touch_whose_end_was_lost_on_the_way_is_no_ghost() {
     for seed in seeds() {
-        let mut world = World::new(Path { one_way: 50 * MS, ..Path::default() }, seed);
+        let mut world = World::new(PathProfile { one_way: 50 * MS, ..PathProfile::default() }, seed);
         world.run(1_000 * MS);
         let now = world.local(0);
-        let touches = vec![Touch { id: 3, at: [10.0, 10.0], by: By::Finger }];
+        let touches = vec![Touch { id: 3, at: [10.0, 10.0], kind: PointerKind::Finger }];
         world.links[0].handle_presence(now, Presence { touches, bodies: vec![] });
         world.run(1_300 * MS);
-        world.ocean.cut(true);
+        world.ocean.set_cut(true);
         let now = world.local(0);
         world.links[0].handle_presence(now, Presence::default());
         world.run(1_500 * MS);
-        world.ocean.cut(false);
+        world.ocean.set_cut(false);
         world.run(1_900 * MS);
-        assert_eq!(world.state(1), State::Linked);
-        assert!(world.links[1].there().is_empty(), "MOONGATE_SEED={seed}");
+        assert_eq!(world.state(1), LinkState::Linked);
+        assert!(world.links[1].remote_presence().is_empty(), "MOONGATE_SEED={seed}");
     }
 }
 
 #[test]
 fn a_goodbye_is_heard() {
-    let mut world = World::new(Path { one_way: 10 * MS, ..Path::default() }, 1);
+    let mut world = World::new(PathProfile { one_way: 10 * MS, ..PathProfile::default() }, 1);
     world.run(500 * MS);
     world.links[0].handle_close();
     world.run(600 * MS);
-    assert!(matches!(world.partings(1)[..], [Parted::Goodbye(_)]));
+    assert!(matches!(world.partings(1)[..], [DisconnectReason::Goodbye(_)]));
 }
 
 #[test]
 fn sites_with_other_declarations_play_alone() {
-    let mut world = World::new(Path { one_way: 10 * MS, ..Path::default() }, 1);
+    let mut world = World::new(PathProfile { one_way: 10 * MS, ..PathProfile::default() }, 1);
     let now = world.local(1);
-    world.links[1].handle_showing(now, Showing { installation: "other".into(), declarations: 2 });
+    world.links[1].handle_showing(now, NowShowing { installation: "other".into(), schema_hash: 2 });
     world.run(500 * MS);
-    assert_eq!([world.state(0), world.state(1)], [State::Apart; 2]);
+    assert_eq!([world.state(0), world.state(1)], [LinkState::Incompatible; 2]);
     world.touch(0, 1);
     let now = world.local(0);
-    let touches = vec![Touch { id: 3, at: [1.0, 1.0], by: By::Finger }];
+    let touches = vec![Touch { id: 3, at: [1.0, 1.0], kind: PointerKind::Finger }];
     world.links[0].handle_presence(now, Presence { touches, bodies: vec![] });
     world.run(1_000 * MS);
     assert!(world.happenings(1).is_empty());
-    assert!(world.links[1].there().is_empty());
+    assert!(world.links[1].remote_presence().is_empty());
     // The programme of one changes: they are one again.
     let now = world.local(1);
-    world.links[1].handle_showing(now, Showing { installation: "ripples".into(), declarations: 1 });
+    world.links[1].handle_showing(now, NowShowing { installation: "ripples".into(), schema_hash: 1 });
     world.run(2_000 * MS);
-    assert_eq!([world.state(0), world.state(1)], [State::Linked; 2]);
+    assert_eq!([world.state(0), world.state(1)], [LinkState::Linked; 2]);
 }
 
 #[test]
 fn any_bytes_leave_the_session_sound() {
     let mut random = fastrand::Rng::with_seed(9);
-    let mut world = World::new(Path { one_way: 10 * MS, ..Path::default() }, 1);
+    let mut world = World::new(PathProfile { one_way: 10 * MS, ..PathProfile::default() }, 1);
     world.run(500 * MS);
     for _ in 0..20_000 {
         let mut bytes: Vec<u8> = (0..random.usize(0..200)).map(|_| random.u8(..)).collect();
@@ -336,17 +344,17 @@ fn any_bytes_leave_the_session_sound() {
     }
     world.touch(0, 1);
     world.run(1_500 * MS);
-    assert_eq!([world.state(0), world.state(1)], [State::Linked; 2]);
+    assert_eq!([world.state(0), world.state(1)], [LinkState::Linked; 2]);
     assert_eq!(world.happenings(1).len(), 1);
 }
 
 #[test]
 fn a_still_site_is_quiet() {
-    let mut world = World::new(Path { one_way: 50 * MS, ..Path::default() }, 1);
+    let mut world = World::new(PathProfile { one_way: 50 * MS, ..PathProfile::default() }, 1);
     world.run(5_000 * MS);
-    let before = world.ocean.counts;
+    let before = world.ocean.stats;
     world.run(15_000 * MS);
-    let after = world.ocean.counts;
+    let after = world.ocean.stats;
     // IPv4 and UDP 28 bytes, QUIC's header and tag 27.
     let bytes = after.bytes - before.bytes + (after.sent - before.sent) * 55;
     let bits_a_second = bytes * 8 / 10 / 2;
@@ -355,7 +363,7 @@ fn a_still_site_is_quiet() {
 
 #[test]
 fn of_more_touches_than_a_site_has_the_oldest_end() {
-    let mut world = World::new(Path { one_way: 10 * MS, ..Path::default() }, 1);
+    let mut world = World::new(PathProfile { one_way: 10 * MS, ..PathProfile::default() }, 1);
     world.run(1_000 * MS);
     for id in 0..100 {
         world.touch(0, id);
@@ -367,15 +375,15 @@ fn of_more_touches_than_a_site_has_the_oldest_end() {
     // A repeated begin is the same touch, and the end of a touch that is over already ends nothing else.
     world.touch(0, 99);
     let now = world.local(0);
-    let touch = Touch { id: 0, at: [1.0, 1.0], by: By::Cast };
-    world.links[0].handle_happening(now, Happening::Up(touch));
+    let touch = Touch { id: 0, at: [1.0, 1.0], kind: PointerKind::Cast };
+    world.links[0].handle_event(now, SiteEvent::Up(touch));
     world.run(world.now + 200 * MS);
     assert!(world.partings(1).is_empty());
     let before = world.outputs[1].len();
     world.touch(0, 100);
     world.run(world.now + 200 * MS);
     let ended = world.outputs[1][before..].iter().find_map(|(_, output)| match output {
-        Output::Happened { what: Happening::Up(touch), .. } => Some(touch.id),
+        LinkOutput::Event { event: SiteEvent::Up(touch), .. } => Some(touch.id),
         _ => None,
     });
     assert_eq!(ended, Some(36));
@@ -383,20 +391,20 @@ fn of_more_touches_than_a_site_has_the_oldest_end() {
 
 #[test]
 fn a_twin_that_touches_without_end_is_dropped() {
-    let mut world = World::new(Path { one_way: 2 * MS, ..Path::default() }, 1);
+    let mut world = World::new(PathProfile { one_way: 2 * MS, ..PathProfile::default() }, 1);
     world.run(1_000 * MS);
     // 2,000 touches a second, none of which ends.
     let mut id = 0;
     while world.partings(1).is_empty() && world.now < 4_000 * MS {
         for _ in 0..2 {
-            let (now, touch) = (world.local(0), Touch { id, at: [10.0, 20.0], by: By::Cast });
-            world.links[0].handle_happening(now, Happening::Down(touch));
+            let (now, touch) = (world.local(0), Touch { id, at: [10.0, 20.0], kind: PointerKind::Cast });
+            world.links[0].handle_event(now, SiteEvent::Down(touch));
             id += 1;
         }
         world.run(world.now + MS);
     }
     assert!(
-        matches!(&world.partings(1)[..], [Parted::Hostile(why)] if why.contains("touches")),
+        matches!(&world.partings(1)[..], [DisconnectReason::Hostile(why)] if why.contains("touches")),
         "{:?}",
         world.partings(1)
     );
@@ -408,42 +416,42 @@ fn a_twin_that_touches_without_end_is_dropped() {
 
 #[test]
 fn a_twin_whose_touches_end_without_end_is_dropped() {
-    let mut world = World::new(Path { one_way: 2 * MS, ..Path::default() }, 1);
+    let mut world = World::new(PathProfile { one_way: 2 * MS, ..PathProfile::default() }, 1);
     world.run(1_000 * MS);
     while world.partings(1).is_empty() && world.now < 4_000 * MS {
         let now = world.local(0);
         for _ in 0..2 {
-            world.links[0].handle_happening(now, Happening::Up(Touch::default()));
+            world.links[0].handle_event(now, SiteEvent::Up(Touch::default()));
         }
         world.run(world.now + MS);
     }
-    assert!(matches!(&world.partings(1)[..], [Parted::Hostile(_)]));
+    assert!(matches!(&world.partings(1)[..], [DisconnectReason::Hostile(_)]));
 }
 
 #[test]
 fn a_crowd_that_drums_and_a_backlog_of_it_are_all_told() {
     for seed in seeds().into_iter().step_by(12) {
-        let mut world = World::new(Path { one_way: 50 * MS, loss: 0.02, ..Path::default() }, seed);
+        let mut world = World::new(PathProfile { one_way: 50 * MS, loss: 0.02, ..PathProfile::default() }, seed);
         world.run(1_000 * MS);
         let mut made = 0;
         for step in 0..600_u32 {
             // Fifty fingers, three touches a second each; the line is cut for two seconds.
-            world.ocean.cut((200..320).contains(&step));
+            world.ocean.set_cut((200..320).contains(&step));
             let now = world.local(0);
             for finger in (0..50).filter(|finger| (step + finger * 7).is_multiple_of(20)) {
-                let touch = Touch { id: finger, at: [10.0, 20.0], by: By::Finger };
-                world.links[0].handle_happening(now, Happening::Down(touch)).expect("few are waiting");
+                let touch = Touch { id: finger, at: [10.0, 20.0], kind: PointerKind::Finger };
+                world.links[0].handle_event(now, SiteEvent::Down(touch)).expect("few are waiting");
                 made += 1;
             }
             for finger in (0..50).filter(|finger| (step + finger * 7) % 20 == 9) {
-                let touch = Touch { id: finger, at: [10.0, 20.0], by: By::Finger };
-                world.links[0].handle_happening(now, Happening::Up(touch)).expect("few are waiting");
+                let touch = Touch { id: finger, at: [10.0, 20.0], kind: PointerKind::Finger };
+                world.links[0].handle_event(now, SiteEvent::Up(touch)).expect("few are waiting");
             }
             world.run(world.now + 17 * MS);
         }
-        world.ocean.cut(false);
+        world.ocean.set_cut(false);
         world.run(world.now + 3_000 * MS);
-        assert!(world.partings(1).iter().all(|why| *why == Parted::Silence), "MOONGATE_SEED={seed}");
+        assert!(world.partings(1).iter().all(|why| *why == DisconnectReason::Silence), "MOONGATE_SEED={seed}");
         assert_eq!(world.happenings(1).len(), made, "MOONGATE_SEED={seed}");
     }
 }

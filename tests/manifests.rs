@@ -1,8 +1,8 @@
 //! What the manifests say to someone who wrote one wrongly. `tests/broken` has one mistake a file.
 
-use moongate::manifest::{Fault, Installation, Site, TouchFrom, Twins};
-use moongate::presence::Meeting;
-use moongate::scene::Edition;
+use moongate::config::{ConfigError, Installation, SiteConfig, TouchBackend, TrustStore};
+use moongate::presence::TwinLayout;
+use moongate::scene::SceneRevision;
 use std::path::Path;
 
 const SITE: &str = r#"
@@ -61,11 +61,11 @@ meeting = "facing"
 script = "code/garden.js"
 "#;
 
-fn parse(file: &str, text: &str) -> Result<(), Fault> {
+fn parse(file: &str, text: &str) -> Result<(), ConfigError> {
     let dir = Path::new("x");
     match manifest(file) {
-        "site.toml" => Site::parse(dir, text).map(drop),
-        "twins.toml" => Twins::parse(dir, text).map(drop),
+        "site.toml" => SiteConfig::parse(dir, text).map(drop),
+        "twins.toml" => TrustStore::parse(dir, text).map(drop),
         _ => Installation::parse(dir, text).map(drop),
     }
 }
@@ -114,7 +114,7 @@ fn each_broken_manifest_is_told_how_to_be_mended() {
 
 #[test]
 fn a_good_site_is_read() {
-    let site = Site::parse(Path::new("sites/here"), SITE).unwrap_or_else(|fault| panic!("{fault}"));
+    let site = SiteConfig::parse(Path::new("sites/here"), SITE).unwrap_or_else(|fault| panic!("{fault}"));
     assert_eq!((site.city.slug.as_str(), site.name.as_str()), ("shenzhen", "Nantou, the old north gate"));
     assert_eq!(site.key, Path::new("sites/here/keys/site.key"));
     assert_eq!(site.installation, Path::new("sites/here/../../installations/ripples"));
@@ -125,9 +125,14 @@ fn a_good_site_is_read() {
     assert_eq!((site.screens[1].size, site.screens[1].part), ([1280, 720], [0.5, 0.0, 0.5, 1.0]));
     assert_eq!(site.cameras.iter().map(|camera| camera.name.as_str()).collect::<Vec<_>>(), ["door", "yard"]);
     let [table, frame] = &site.touches[..] else { panic!("two of them") };
-    assert!(matches!(&table.from, TouchFrom::Tuio { listen, allow } if listen.port() == 3333 && allow.len() == 1));
-    assert_eq!((table.screen, table.turns, table.mirror), (1, 3, true));
-    assert_eq!((&frame.from, frame.screen, frame.turns), (&TouchFrom::Device("Touch Frame".into()), 0, 0));
+    assert!(
+        matches!(&table.backend, TouchBackend::Tuio { listen, allow } if listen.port() == 3333 && allow.len() == 1)
+    );
+    assert_eq!((table.screen, table.quarter_turns, table.mirror), (1, 3, true));
+    assert_eq!(
+        (&frame.backend, frame.screen, frame.quarter_turns),
+        (&TouchBackend::Device("Touch Frame".into()), 0, 0)
+    );
     let osc = site.osc.expect("it is there");
     assert_eq!((osc.listen.port(), osc.allow[0].to_string()), (9000, "192.168.1.20".into()));
     assert!(site.panel);
@@ -136,7 +141,7 @@ fn a_good_site_is_read() {
 #[test]
 fn what_is_left_out_of_a_site_has_a_default() {
     let text = "api = 1\ncity = \"dublin\"\ninstallation = \"show\"\nlisten = \"[::]:4433\"\n";
-    let site = Site::parse(Path::new("x"), text).unwrap_or_else(|fault| panic!("{fault}"));
+    let site = SiteConfig::parse(Path::new("x"), text).unwrap_or_else(|fault| panic!("{fault}"));
     assert_eq!((site.name.as_str(), site.key.as_path()), (site.city.latin.as_str(), Path::new("x/site.key")));
     assert!(site.relay.is_none() && site.public.is_empty() && site.cameras.is_empty());
     assert_eq!(site.screens.len(), 1);
@@ -148,12 +153,12 @@ fn a_good_installation_is_read() {
     let read = |text| Installation::parse(Path::new("x"), text).unwrap_or_else(|fault| panic!("{fault}"));
     let full = read(INSTALLATION);
     assert_eq!((full.id.as_str(), full.title.as_str()), ("night-garden-2", "夜の庭"));
-    assert_eq!((full.canvas, full.meeting), ([1920, 1080], Meeting::Facing));
+    assert_eq!((full.canvas, full.meeting), ([1920, 1080], TwinLayout::Facing));
     assert_eq!(full.script, Path::new("code/garden.js"));
     let least = read("api = 1\nid = \"a\"\ncanvas = [64, 8192]\n");
-    assert_eq!((least.title.as_str(), least.meeting), ("a", Meeting::Beside));
+    assert_eq!((least.title.as_str(), least.meeting), ("a", TwinLayout::Beside));
     assert_eq!(least.script, Path::new("scene.js"));
-    assert_ne!(full.declarations(), least.declarations());
+    assert_ne!(full.schema_hash(), least.schema_hash());
 }
 
 /// Editors on Windows put a byte order mark before a text.
@@ -168,11 +173,11 @@ fn a_byte_order_mark_is_no_part_of_a_text() {
     write("a.wgsl", "fn paint(at: vec2f) -> vec4f { return vec4f(1.0); }\n");
     write("site.toml", "api = 1\ncity = \"dublin\"\ninstallation = \"show\"\nlisten = \"[::]:4433\"\n");
     write("twins.toml", "api = 1\n");
-    let edition = Edition::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}"));
+    let edition = SceneRevision::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}"));
     assert_eq!((edition.script.as_str(), edition.shaders.len()), ("export function frame() {}\n", 1));
-    let site = Site::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}"));
+    let site = SiteConfig::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}"));
     assert_eq!(site.city.slug, "dublin");
-    Twins::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}"));
+    TrustStore::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}"));
 }
 
 /// Whatever bytes a disk or an editor leaves, the answer is a manifest or a fault that can be shown.

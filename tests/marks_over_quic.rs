@@ -1,18 +1,18 @@
 //! Two sites on loopback with real keys: what one leaves the other has, signed, and gives back.
 
 use moongate::device::clock::monotonic;
-use moongate::device::key::SiteKey;
-use moongate::device::quic::{LinkThread, News, Told};
-use moongate::guard::Openness;
-use moongate::link::{Config, Showing, State};
-use moongate::works::Draft;
+use moongate::device::net::{LinkEvent, LinkThread, MarkFeed};
+use moongate::device::site_key::SiteKey;
+use moongate::link::{LinkConfig, LinkState, NowShowing};
+use moongate::marks::NewMark;
+use moongate::policy::SharingPolicy;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-type Site = (LinkThread, Receiver<Told>);
+type Site = (LinkThread, Receiver<LinkEvent>);
 
 struct Two {
     keys: [SiteKey; 2],
@@ -28,13 +28,13 @@ impl Two {
     }
 
     fn start(&self, side: usize) -> Site {
-        let config = Config {
+        let config = LinkConfig {
             key: self.keys[side].public(),
             twin: Some(self.keys[1 - side].public()),
             boot: fastrand::u64(1..),
             city: ["shenzhen", "dublin"][side].into(),
             name: "test".into(),
-            showing: Showing { installation: "lanterns".into(), declarations: 1 },
+            showing: NowShowing { installation: "lanterns".into(), schema_hash: 1 },
             canvas: [1920.0, 1080.0],
         };
         LinkThread::start(&self.keys[side], self.addresses[side], self.addresses[1 - side], config)
@@ -51,16 +51,16 @@ fn until(what: &str, mut is: impl FnMut() -> bool) {
 }
 
 fn link(sites: [&Site; 2]) {
-    until("linked", || sites.iter().all(|(link, _)| link.sender().status().health.state == State::Linked));
+    until("linked", || sites.iter().all(|(link, _)| link.sender().status().health.state == LinkState::Linked));
 }
 
-fn lantern(number: u32) -> Draft {
-    Draft { name: "lanterns".into(), at: Some([number as f32, 5.0]), seed: number, said: "{}".into() }
+fn lantern(number: u32) -> NewMark {
+    NewMark { name: "lanterns".into(), at: Some([number as f32, 5.0]), seed: number, said: "{}".into() }
 }
 
 /// Seeds of what a site has come to know, in the order of both cities.
-fn know(site: &Site, known: &mut Vec<u32>) -> News {
-    let news = site.0.sender().news();
+fn know(site: &Site, known: &mut Vec<u32>) -> MarkFeed {
+    let news = site.0.sender().drain_marks();
     known.extend(news.marks.iter().map(|mark| mark.seed));
     known.sort();
     news
@@ -73,8 +73,8 @@ fn what_is_left_is_signed_shared_and_given_back() {
     link([&near, &far]);
     let mut known = [vec![], vec![]];
     for number in 0..10 {
-        near.0.sender().mark(monotonic(), 1_764_000_000_000, lantern(number));
-        far.0.sender().mark(monotonic(), 1_764_000_000_000, lantern(100 + number));
+        near.0.sender().send_mark(monotonic(), 1_764_000_000_000, lantern(number));
+        far.0.sender().send_mark(monotonic(), 1_764_000_000_000, lantern(100 + number));
     }
     let all: Vec<u32> = (0..10).chain(100..110).collect();
     until("marks of both at both", || {
@@ -82,15 +82,15 @@ fn what_is_left_is_signed_shared_and_given_back() {
         know(&far, &mut known[1]);
         known[0] == all && known[1] == all
     });
-    until("it knows that they are shared", || near.0.sender().news().shared == 10);
+    until("it knows that they are shared", || near.0.sender().drain_marks().shared_below == 10);
     // One starts anew, without what it had; a closed site gives nothing back until it opens.
     drop(far);
-    near.0.sender().set_openness(Openness::Shapes);
+    near.0.sender().set_sharing_policy(SharingPolicy::Shapes);
     let far = two.start(1);
     link([&near, &far]);
     std::thread::sleep(SECOND);
-    assert!(far.0.sender().news().marks.is_empty());
-    near.0.sender().set_openness(Openness::Open);
+    assert!(far.0.sender().drain_marks().marks.is_empty());
+    near.0.sender().set_sharing_policy(SharingPolicy::Open);
     let (mut anew, mut merged) = (vec![], None);
     until("given back", || {
         merged = know(&far, &mut anew).merged.or(merged);

@@ -5,10 +5,10 @@ mod common;
 #[cfg(target_os = "linux")]
 mod lacking;
 
-use moongate::device::scene_process::SceneCommand;
-use moongate::manifest::city;
-use moongate::preview::{Plan, Scenario, World};
-use moongate::scene::Edition;
+use moongate::config::city_by_slug;
+use moongate::device::scene_process::SandboxCommand;
+use moongate::preview::{Scenario, SimConfig, SimWorld};
+use moongate::scene::SceneRevision;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -50,27 +50,27 @@ export function frame() {
   for (let i = 0; i < met; i++) draw.rect(0, 0, 1, 1);
 }",
     );
-    let edition = Edition::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}"));
-    let known = |slug: &str| city(slug).expect("a member city");
+    let edition = SceneRevision::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}"));
+    let known = |slug: &str| city_by_slug(slug).expect("a member city");
     let world = |scenario: &str| {
-        let plan = Plan {
+        let plan = SimConfig {
             edition: Arc::new(edition.clone()),
-            command: SceneCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec!["scene".into()] },
+            command: SandboxCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec!["scene".into()] },
             cities: [known("shenzhen"), known("dublin")],
             scenario: Scenario::named(scenario).expect("it is one"),
             seed: 1,
-            unix: 1_790_164_800.0,
+            unix_start: 1_790_164_800.0,
             rate: 30,
         };
-        World::new(&plan).unwrap_or_else(|why| panic!("{why}"))
+        SimWorld::new(&plan).unwrap_or_else(|why| panic!("{why}"))
     };
-    let until = |world: &mut World, seconds: u64| {
+    let until = |world: &mut SimWorld, seconds: u64| {
         while world.now() < Duration::from_secs(seconds) {
-            world.turn().unwrap_or_else(|why| panic!("{why}"));
+            world.step().unwrap_or_else(|why| panic!("{why}"));
         }
     };
-    let kinds = |world: &World, side: usize| {
-        let text = format!("{:?}", world.towns()[side].shot().picture.items);
+    let kinds = |world: &SimWorld, side: usize| {
+        let text = format!("{:?}", world.sites()[side].snapshot().picture.items);
         ["Polygon", "Ellipse", "Rect"].map(|kind| text.matches(kind).count())
     };
     let mut both = world("meeting");
@@ -81,17 +81,17 @@ export function frame() {
     assert!(first[0] >= 3 && second[0] >= 3, "people of both cities: {first:?} {second:?}");
     assert!(first[1] >= 1 && second[1] >= 1, "marks of the other: {first:?} {second:?}");
     assert!(first[2] >= 1 && first[2] == second[2], "both have met alike: {first:?} {second:?}");
-    assert!(both.towns()[0].faults.is_empty());
+    assert!(both.sites()[0].faults.is_empty());
 
     // Virtual time repeats, to the seeds of the marks.
     let mut again = world("meeting");
     until(&mut again, 8);
-    let items = |world: &World| world.towns()[0].shot().picture.items.clone();
+    let items = |world: &SimWorld| world.sites()[0].snapshot().picture.items.clone();
     assert_eq!(items(&again), items(&both));
 
     let mut asleep = world("asleep");
     until(&mut asleep, 3);
-    assert!(!asleep.is_linked() && asleep.towns().len() == 1);
+    assert!(!asleep.is_linked() && asleep.sites().len() == 1);
     assert_eq!(kinds(&asleep, 0)[1..], [0, 0]);
 
     let mut cut = world("cut");

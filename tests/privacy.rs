@@ -7,9 +7,9 @@ mod leaks;
 mod tapped;
 
 use leaks::{PERIOD, Pattern};
-use moongate::device::introductions::pin;
-use moongate::device::key::SiteKey;
-use moongate::manifest::{Twin, city};
+use moongate::config::{TrustedPeer, city_by_slug};
+use moongate::device::peers_file::trust;
+use moongate::device::site_key::SiteKey;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -82,10 +82,10 @@ impl Rooms {
             site.push_str(&format!("\n[[camera]]\nname = \"{index}\"\ncommand = {command:?}\n"));
         }
         std::fs::write(rooms.path("site/site.toml"), site).expect("our own folder");
-        let city = city("lyon").expect("a member city");
+        let city = city_by_slug("lyon").expect("a member city");
         let (key_there, addresses) = (twin.key(), vec![twin.address()]);
-        let there = Twin { key: key_there, city, name: "tap".into(), addresses, relay: None };
-        pin(&rooms.path("site"), there).expect("our own folder");
+        let there = TrustedPeer { key: key_there, city, name: "tap".into(), addresses, relay: None };
+        trust(&rooms.path("site"), there).expect("our own folder");
         key.write(&rooms.path("site/site.key")).expect("a new file");
         rooms
     }

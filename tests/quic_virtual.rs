@@ -7,12 +7,12 @@ mod ladder_rungs;
 
 use bytes::BytesMut;
 use ladder_rungs::{Rung, rungs, seeds};
-use moongate::device::controller::breaker;
-use moongate::device::key::SiteKey;
-use moongate::device::{quic, tls};
-use moongate::link::ocean::{Ocean, Path};
-use moongate::link::{Config, Happening, Link, Output, Showing, State};
-use moongate::presence::{Body, By, Presence, Touch};
+use moongate::device::congestion_controller::breaker_level;
+use moongate::device::site_key::SiteKey;
+use moongate::device::{net, tls};
+use moongate::link::netem::{Netem, PathProfile};
+use moongate::link::{Link, LinkConfig, LinkOutput, LinkState, NowShowing, SiteEvent};
+use moongate::presence::{Body, PointerKind, Presence, Touch};
 use quinn_proto::congestion::CubicConfig;
 use quinn_proto::{
     ClientConfig, Connection, ConnectionHandle, DatagramEvent, Endpoint, EndpointConfig, Event, Transmit,
@@ -56,13 +56,13 @@ impl Site {
         // The session's own keys are fixed, unlike those of TLS, so that a seed replays.
         let link = Link::new(
             Duration::ZERO,
-            Config {
+            LinkConfig {
                 key: [side; 32],
                 twin: Some([1 - side; 32]),
                 boot: 100 + u64::from(side),
                 city: ["shenzhen", "dublin"][usize::from(side)].into(),
                 name: "test".into(),
-                showing: Showing { installation: "ripples".into(), declarations: 1 },
+                showing: NowShowing { installation: "ripples".into(), schema_hash: 1 },
                 canvas: [1920.0, 1080.0],
             },
         );
@@ -129,14 +129,14 @@ impl Site {
             self.link.handle_timeout(now);
             let open = self.connections.iter_mut().filter(|(_, one, _)| !one.is_handshaking() && !one.is_closed());
             if let Some((_, best, _)) = open.max_by_key(|(.., heard)| *heard) {
-                self.link.handle_breaker(breaker(best.congestion_state().clone_box()));
+                self.link.handle_breaker(breaker_level(best.congestion_state().clone_box()));
                 while let Some(datagram) = self.link.poll_transmit(now) {
                     // As the link thread does it: when too much waits, the oldest goes.
                     best.datagrams().send(datagram.into(), true).expect("it fits, and both sides take datagrams");
                 }
             }
             while let Some(output) = self.link.poll_output() {
-                if let Output::Happened { what: Happening::Down(touch), .. } = output {
+                if let LinkOutput::Event { event: SiteEvent::Down(touch), .. } = output {
                     self.came.push((touch.id, now));
                 }
             }
@@ -167,19 +167,19 @@ struct World {
     /// Only where virtual time begins is real.
     epoch: Instant,
     now: Duration,
-    ocean: Ocean,
+    ocean: Netem,
     sites: [Site; 2],
 }
 
 impl World {
-    fn new(path: Path, seed: u64, transport: Arc<TransportConfig>) -> Self {
+    fn new(path: PathProfile, seed: u64, transport: Arc<TransportConfig>) -> Self {
         let keys = [(); 2].map(|()| SiteKey::generate().expect("randomness"));
-        let mut server = tls::server(&keys[1], keys[0].public()).expect("a fresh key");
+        let mut server = tls::server_config(&keys[1], keys[0].public()).expect("a fresh key");
         server.transport_config(transport.clone());
-        let mut client = tls::client(&keys[0], keys[1].public()).expect("a fresh key");
+        let mut client = tls::client_config(&keys[0], keys[1].public()).expect("a fresh key");
         client.transport_config(transport);
         let sites = [Site::new(0, seed, None, Some(client)), Site::new(1, seed, Some(server), None)];
-        Self { epoch: Instant::now(), now: Duration::ZERO, ocean: Ocean::new(path, seed), sites }
+        Self { epoch: Instant::now(), now: Duration::ZERO, ocean: Netem::new(path, seed), sites }
     }
 
     /// Lets everything happen up to `until`.
@@ -221,7 +221,7 @@ impl World {
     }
 
     fn is_linked(&self) -> bool {
-        self.sites.iter().all(|site| site.link.health(self.now).state == State::Linked)
+        self.sites.iter().all(|site| site.link.health(self.now).state == LinkState::Linked)
     }
 }
 
@@ -236,7 +236,7 @@ struct Played {
 }
 
 /// Both sites link, settle for a second, and make `count` events each.
-fn play(path: Path, seed: u64, transport: Arc<TransportConfig>, count: u32) -> Played {
+fn play(path: PathProfile, seed: u64, transport: Arc<TransportConfig>, count: u32) -> Played {
     let mut world = World::new(path, seed, transport);
     while !world.is_linked() {
         assert!(world.now < 10_000 * MS, "not linked after ten seconds, MOONGATE_SEED={seed}");
@@ -248,9 +248,9 @@ fn play(path: Path, seed: u64, transport: Arc<TransportConfig>, count: u32) -> P
         world.run(begin + id * PERIOD);
         made.push(world.now);
         for site in &mut world.sites {
-            let touch = Touch { id, at: [10.0, 20.0], by: By::Cast };
+            let touch = Touch { id, at: [10.0, 20.0], kind: PointerKind::Cast };
             // What is refused never comes, and that is counted.
-            let _ = site.link.handle_happening(world.now, Happening::Down(touch));
+            let _ = site.link.handle_event(world.now, SiteEvent::Down(touch));
         }
     }
     world.run(world.now + AFTERWARDS);
@@ -282,27 +282,27 @@ impl Played {
 }
 
 /// Loss and nothing else, so that what comes late has waited at a site.
-fn lossy() -> Path {
-    Path { one_way: ONE_WAY, loss: 0.05, ..Path::default() }
+fn lossy() -> PathProfile {
+    PathProfile { one_way: ONE_WAY, loss: 0.05, ..PathProfile::default() }
 }
 
 /// The link's own limits with quinn's usual congestion control.
 fn cubic() -> Arc<TransportConfig> {
-    Arc::new(quic::limits(Arc::new(CubicConfig::default())))
+    Arc::new(net::transport_limits(Arc::new(CubicConfig::default())))
 }
 
 #[test]
 fn every_event_comes_once_and_in_order_over_a_rough_path() {
     for seed in seeds(8) {
-        let path = Path { jitter: 2 * MS, reorder: 0.02, duplicate: 0.02, ..lossy() };
-        play(path, seed, quic::transport(), 200).assert_once_and_in_order();
+        let path = PathProfile { jitter: 2 * MS, reorder: 0.02, duplicate: 0.02, ..lossy() };
+        play(path, seed, net::transport_config(), 200).assert_once_and_in_order();
     }
 }
 
 #[test]
 fn ninety_nine_of_a_hundred_events_are_in_time() {
     for seed in seeds(8) {
-        let played = play(lossy(), seed, quic::transport(), 200);
+        let played = play(lossy(), seed, net::transport_config(), 200);
         played.assert_once_and_in_order();
         let p99 = played.p99();
         assert!(p99 <= LATE, "{p99:?} beyond the one way, MOONGATE_SEED={seed}");
@@ -313,7 +313,7 @@ fn ninety_nine_of_a_hundred_events_are_in_time() {
 fn why_a_controller_of_our_own() {
     // Twenty seconds: what CUBIC takes away at the first losses, it does not give back to one who says little.
     for seed in seeds(8) {
-        let ours = play(lossy(), seed, quic::transport(), 20 * 60);
+        let ours = play(lossy(), seed, net::transport_config(), 20 * 60);
         ours.assert_once_and_in_order();
         let [ours, cubic] = [ours, play(lossy(), seed, cubic(), 20 * 60)].map(|played| played.p99());
         let numbers = format!("beyond the one way, p99: ours {ours:?}, CUBIC {cubic:?}, MOONGATE_SEED={seed}");
@@ -325,7 +325,7 @@ fn why_a_controller_of_our_own() {
 /// A minute of a rung: events at both sites; at 30 s the line is cut for 4 s, one way or both.
 fn climb(rung: &Rung, seed: u64) {
     let of = format!("{rung:?}, MOONGATE_SEED={seed}");
-    let mut world = World::new(rung.path, seed, quic::transport());
+    let mut world = World::new(rung.path, seed, net::transport_config());
     let mut random = fastrand::Rng::with_seed(seed);
     let (cut, mended) = (30_000 * MS, 34_000 * MS);
     let (mut made, mut back, mut linked) = ([0_u32; 2], None, None);
@@ -336,19 +336,19 @@ fn climb(rung: &Rung, seed: u64) {
             linked = Some(world.now);
         }
         if before < cut && world.now >= cut {
-            if rung.one_way_cut { world.ocean.cut_one(0, true) } else { world.ocean.cut(true) }
+            if rung.one_way_cut { world.ocean.set_direction_cut(0, true) } else { world.ocean.set_cut(true) }
         }
         if before < mended && world.now >= mended {
             assert!(!world.is_linked(), "{of}: a cut of 4 s was not noticed");
-            world.ocean.cut(false);
+            world.ocean.set_cut(false);
         }
         if world.now > mended && back.is_none() && world.is_linked() {
             back = Some(world.now - mended);
         }
         if linked.is_some() && world.now < 58_000 * MS {
             let side = random.usize(..2);
-            let touch = Touch { id: made[side], at: [10.0, 20.0], by: By::Cast };
-            let number = world.sites[side].link.handle_happening(world.now, Happening::Down(touch));
+            let touch = Touch { id: made[side], at: [10.0, 20.0], kind: PointerKind::Cast };
+            let number = world.sites[side].link.handle_event(world.now, SiteEvent::Down(touch));
             assert!(number.is_some(), "{of}: it was not taken at {:?}", world.now);
             made[side] += 1;
         }
@@ -388,9 +388,9 @@ fn crowd(count: u16, now: Duration) -> Presence {
 
 #[test]
 fn a_path_of_500_kbit_with_300_ms_of_queue_carries_both_crowds_without_a_growing_delay() {
-    let path = Path { one_way: ONE_WAY, rate: 62_500.0, queue: 300 * MS, ..Path::default() };
+    let path = PathProfile { one_way: ONE_WAY, rate: 62_500.0, queue: 300 * MS, ..PathProfile::default() };
     for seed in seeds(4) {
-        let mut world = World::new(path, seed, quic::transport());
+        let mut world = World::new(path, seed, net::transport_config());
         let (mut made, mut late, mut behind) = (0_u32, vec![], vec![]);
         while world.now < 90_000 * MS {
             world.run(world.now + PERIOD);
@@ -398,14 +398,14 @@ fn a_path_of_500_kbit_with_300_ms_of_queue_carries_both_crowds_without_a_growing
                 site.link.handle_presence(world.now, crowd(40, world.now));
             }
             if made % 30 == 0 && world.is_linked() {
-                let touch = Touch { id: made, at: [10.0, 20.0], by: By::Cast };
-                let _ = world.sites[0].link.handle_happening(world.now, Happening::Down(touch));
+                let touch = Touch { id: made, at: [10.0, 20.0], kind: PointerKind::Cast };
+                let _ = world.sites[0].link.handle_event(world.now, SiteEvent::Down(touch));
             }
             made += 1;
             if world.now > 30_000 * MS {
                 // How old the picture is that is known of the other side, by where its people are.
                 for side in 0..2 {
-                    let there = world.sites[side].link.there();
+                    let there = world.sites[side].link.remote_presence();
                     assert_eq!(there.bodies.len(), 40, "at {:?}, MOONGATE_SEED={seed}", world.now);
                     let first = there.bodies.iter().find(|body| body.id == 0).expect("forty of them");
                     let age = (0..30_u32).find(|back| {
@@ -431,13 +431,13 @@ fn a_path_of_500_kbit_with_300_ms_of_queue_carries_both_crowds_without_a_growing
 
 #[test]
 fn a_still_site_costs_less_than_8_kbit_a_second() {
-    let path = Path { one_way: 74 * MS, loss: 0.001, ..Path::default() };
-    let mut world = World::new(path, 1, quic::transport());
+    let path = PathProfile { one_way: 74 * MS, loss: 0.001, ..PathProfile::default() };
+    let mut world = World::new(path, 1, net::transport_config());
     let mut kbit = |until: u64, seconds: u64| {
         world.run(Duration::from_secs(until - seconds));
-        let before = world.ocean.counts;
+        let before = world.ocean.stats;
         world.run(Duration::from_secs(until));
-        let (bytes, count) = (world.ocean.counts.bytes - before.bytes, world.ocean.counts.sent - before.sent);
+        let (bytes, count) = (world.ocean.stats.bytes - before.bytes, world.ocean.stats.sent - before.sent);
         // Of one direction, with the headers of IPv4 and UDP.
         (bytes + 28 * count) as f64 / 2.0 * 8.0 / 1e3 / seconds as f64
     };

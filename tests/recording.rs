@@ -1,11 +1,11 @@
 //! Recordings: what is written is played, until it expires; whatever the disk made of it.
 
-use moongate::device::record::{KEEP_MAX, Playback, PlaybackError, Recorder};
-use moongate::device::touch::{TouchHub, WAITING_MAX};
-use moongate::device::visitors::come_on_from;
-use moongate::presence::recording::{HEAD_MAX, Head, HeadError, Tape, put_instant};
-use moongate::presence::{BODIES_MAX, Body, By, Phase, Point, Presence, TOUCHES_MAX, Touch};
-use moongate::wire::Write as _;
+use moongate::device::playback_source::spawn_playback;
+use moongate::device::recording_file::{Playback, PlaybackError, RETENTION_MAX, Recorder};
+use moongate::device::touch_hub::{TOUCH_QUEUE_MAX, TouchHub};
+use moongate::presence::recording::{HEADER_MAX, RecordingError, RecordingHeader, RecordingReader, put_recorded_frame};
+use moongate::presence::{BODIES_MAX, Body, Phase, Point, PointerKind, Presence, TOUCHES_MAX, Touch};
+use moongate::wire::WireWrite as _;
 use proptest::prelude::*;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const NOW: Duration = Duration::from_secs(500);
 
 fn touch(id: u32, x: f32) -> Touch {
-    Touch { id, at: [x, 300.0], by: By::Reach }
+    Touch { id, at: [x, 300.0], kind: PointerKind::Reach }
 }
 
 fn body(id: u16, x: f32) -> Body {
@@ -39,9 +39,9 @@ fn unix() -> i64 {
 
 /// A file with a head of its own and these bytes after it.
 fn written(folder: &tempfile::TempDir, expires: i64, after: &[u8]) -> PathBuf {
-    let head = Head { city: "dublin".into(), canvas: CANVAS, began: 0, expires };
+    let head = RecordingHeader { city: "dublin".into(), canvas: CANVAS, began: 0, expires };
     let mut out = std::fs::File::create(file(folder)).expect("a file");
-    out.write_all(&head.bytes()).and_then(|()| out.write_all(after)).expect("it can be written");
+    out.write_all(&head.encode()).and_then(|()| out.write_all(after)).expect("it can be written");
     file(folder)
 }
 
@@ -49,7 +49,7 @@ fn written(folder: &tempfile::TempDir, expires: i64, after: &[u8]) -> PathBuf {
 fn played(playback: &mut Playback, seconds: u64) -> Vec<(u64, Presence)> {
     let mut all = Vec::new();
     for ms in 0..seconds * 1_000 {
-        while let Some(presence) = playback.next(NOW + Duration::from_millis(ms)) {
+        while let Some(presence) = playback.poll_instant(NOW + Duration::from_millis(ms)) {
             all.push((ms, presence));
         }
     }
@@ -74,9 +74,9 @@ fn an_evening_is_played_as_it_was_and_again() {
         (2_000, instant(&[], &[])),
     ];
     for (ms, presence) in &evening {
-        recorder.note(Duration::from_millis(*ms), presence);
+        recorder.record(Duration::from_millis(*ms), presence);
     }
-    assert_eq!(recorder.lost(), 0);
+    assert_eq!(recorder.dropped(), 0);
     drop(recorder);
 
     let mut playback = Playback::open(&file(&folder)).expect("it is fresh");
@@ -88,7 +88,7 @@ fn an_evening_is_played_as_it_was_and_again() {
     for ((at, presence), (ms, before)) in played.iter().zip(kept) {
         assert_eq!(at, ms);
         assert_eq!(presence.touches.len(), before.touches.len());
-        assert!(presence.touches.iter().all(|touch| (touch.id, touch.by) == (9, By::Reach)));
+        assert!(presence.touches.iter().all(|touch| (touch.id, touch.kind) == (9, PointerKind::Reach)));
         let ids = |presence: &Presence| presence.bodies.iter().map(|body| body.id).collect::<Vec<_>>();
         assert_eq!(ids(presence), ids(before));
         for (a, b) in presence.bodies.iter().zip(&before.bodies) {
@@ -100,7 +100,7 @@ fn an_evening_is_played_as_it_was_and_again() {
 
     // A fifth of its two seconds later, and then from the beginning.
     let mut late = Playback::open(&file(&folder)).expect("it is fresh");
-    late.begin_at(0.2);
+    late.seek(0.2);
     let times: Vec<_> = self::played(&mut late, 4).iter().map(|(at, _)| *at).collect();
     assert_eq!(times[..6], [33, 66, 105, 1_600, 1_630, 2_630]);
 }
@@ -123,7 +123,7 @@ fn a_recording_is_ours_alone_and_says_what_it_is() {
     assert_eq!(again.kind(), std::io::ErrorKind::AlreadyExists);
     assert_eq!(std::fs::read_to_string(file(&folder)).expect("as it was"), text);
     let other = folder.path().join("other");
-    assert!(Recorder::create(&other, "dublin", CANVAS, KEEP_MAX + DAY).is_err());
+    assert!(Recorder::create(&other, "dublin", CANVAS, RETENTION_MAX + DAY).is_err());
     assert!(!other.exists());
 }
 
@@ -142,11 +142,11 @@ fn an_expired_recording_is_refused_and_left_where_it_is() {
 fn a_recording_that_expires_while_it_is_played_is_not_begun_again() {
     let folder = folder();
     let mut bytes = Vec::new();
-    put_instant(&mut bytes, CANVAS, Duration::ZERO, &Presence { touches: vec![touch(1, 5.0)], bodies: vec![] });
+    put_recorded_frame(&mut bytes, CANVAS, Duration::ZERO, &Presence { touches: vec![touch(1, 5.0)], bodies: vec![] });
     let mut playback = Playback::open(&written(&folder, unix() + 1, &bytes)).expect("a second left");
-    assert_eq!(playback.next(NOW).map(|presence| presence.touches.len()), Some(1));
+    assert_eq!(playback.poll_instant(NOW).map(|presence| presence.touches.len()), Some(1));
     std::thread::sleep(Duration::from_millis(1_100));
-    let after: Vec<_> = (1..60).filter_map(|second| playback.next(NOW + Duration::from_secs(second))).collect();
+    let after: Vec<_> = (1..60).filter_map(|second| playback.poll_instant(NOW + Duration::from_secs(second))).collect();
     // It was read ahead once.
     assert!(after.iter().filter(|presence| !presence.is_empty()).count() <= 1, "{after:?}");
     assert!(after.last().is_some_and(Presence::is_empty));
@@ -176,13 +176,13 @@ fn a_torn_end_is_an_end() {
     let mut ends = vec![0];
     for step in 0..5_u16 {
         let bodies = (0..40).map(|id| body(id, f32::from(id * 40 + step))).collect();
-        put_instant(&mut bytes, CANVAS, Duration::from_millis(100), &Presence { touches: vec![], bodies });
+        put_recorded_frame(&mut bytes, CANVAS, Duration::from_millis(100), &Presence { touches: vec![], bodies });
         ends.push(bytes.len());
     }
     for cut in (0..bytes.len()).step_by(97) {
         let whole = ends.iter().filter(|end| **end > 0 && **end <= cut).count();
         let mut playback = Playback::open(&written(&folder, unix() + 60, &bytes[..cut])).expect("a sound head");
-        let first = (0..800).filter_map(|ms| playback.next(NOW + Duration::from_millis(ms)));
+        let first = (0..800).filter_map(|ms| playback.poll_instant(NOW + Duration::from_millis(ms)));
         assert_eq!(first.filter(|presence| presence.bodies.len() == 40).count(), whole, "{cut}");
     }
 }
@@ -190,16 +190,17 @@ fn a_torn_end_is_an_end() {
 #[test]
 fn a_later_version_may_add_lines_and_frames() {
     let folder = folder();
-    let mut text =
-        String::from_utf8(Head { city: "dublin".into(), canvas: CANVAS, began: 0, expires: unix() + 60 }.bytes())
-            .expect("text");
+    let mut text = String::from_utf8(
+        RecordingHeader { city: "dublin".into(), canvas: CANVAS, began: 0, expires: unix() + 60 }.encode(),
+    )
+    .expect("text");
     text.insert_str(text.len() - 1, "weather rain\n");
     let mut bytes = text.into_bytes();
     bytes.put_frame(77, &[9; 300]);
-    put_instant(&mut bytes, CANVAS, Duration::ZERO, &Presence { touches: vec![touch(1, 5.0)], bodies: vec![] });
+    put_recorded_frame(&mut bytes, CANVAS, Duration::ZERO, &Presence { touches: vec![touch(1, 5.0)], bodies: vec![] });
     std::fs::write(file(&folder), &bytes).expect("it can be written");
     let mut playback = Playback::open(&file(&folder)).expect("it is of our version");
-    assert_eq!(playback.next(NOW).map(|presence| presence.touches.len()), Some(1));
+    assert_eq!(playback.poll_instant(NOW).map(|presence| presence.touches.len()), Some(1));
 }
 
 #[test]
@@ -207,17 +208,17 @@ fn recorded_visitors_come_on_through_the_hub() {
     let folder = folder();
     let mut recorder = Recorder::create(&file(&folder), "dublin", CANVAS, DAY).expect("a new file");
     let here = |x| Presence { touches: vec![touch(9, x)], bodies: vec![body(3, x)] };
-    recorder.note(Duration::ZERO, &here(100.0));
-    recorder.note(Duration::from_millis(50), &here(110.0));
-    recorder.note(Duration::from_millis(900), &Presence::default());
+    recorder.record(Duration::ZERO, &here(100.0));
+    recorder.record(Duration::from_millis(50), &here(110.0));
+    recorder.record(Duration::from_millis(900), &Presence::default());
     drop(recorder);
-    let (scene, touched) = sync_channel(WAITING_MAX);
+    let (scene, touched) = sync_channel(TOUCH_QUEUE_MAX);
     let half = [CANVAS[0] / 2.0, CANVAS[1] / 2.0];
     let hub = TouchHub::new(None, scene, half, Vec::new());
-    come_on_from(Playback::open(&file(&folder)).expect("it is fresh"), half, hub.clone()).expect("a thread");
+    spawn_playback(Playback::open(&file(&folder)).expect("it is fresh"), half, hub.clone()).expect("a thread");
     let next = || touched.recv_timeout(Duration::from_secs(5)).expect("a touch comes");
     let down = next();
-    assert_eq!((down.phase, down.touch.by, down.touch.at[0].round()), (Phase::Down, By::Reach, 50.0));
+    assert_eq!((down.phase, down.touch.kind, down.touch.at[0].round()), (Phase::Down, PointerKind::Reach, 50.0));
     assert_eq!(next().phase, Phase::Move);
     std::thread::sleep(Duration::from_millis(100));
     let bodies = hub.presence().bodies;
@@ -229,7 +230,7 @@ fn recorded_visitors_come_on_through_the_hub() {
 
 /// Feeds bytes in pieces; how many instants came, or none after damage.
 fn fed(bytes: &[u8], piece: usize) -> usize {
-    let mut tape = Tape::new(CANVAS);
+    let mut tape = RecordingReader::new(CANVAS);
     let mut count = 0;
     for piece in bytes.chunks(piece.max(1)) {
         tape.feed(piece);
@@ -259,7 +260,7 @@ proptest! {
         for (touches, bodies) in &crowd {
             let touches = (0..*touches).map(|id| touch(id, 5.0)).collect();
             let bodies = (0..*bodies).map(|id| body(id, 50.0)).collect();
-            put_instant(&mut bytes, CANVAS, Duration::from_millis(30), &Presence { touches, bodies });
+            put_recorded_frame(&mut bytes, CANVAS, Duration::from_millis(30), &Presence { touches, bodies });
         }
         prop_assert_eq!(fed(&bytes, piece), crowd.len());
     }
@@ -275,7 +276,7 @@ proptest! {
         let mut bytes = Vec::new();
         for step in 0..4_u16 {
             let bodies = (0..20).map(|id| body(id, f32::from(id * 40 + step))).collect();
-            put_instant(&mut bytes, CANVAS, Duration::from_millis(30), &Presence { touches: vec![touch(1, 7.0)], bodies });
+            put_recorded_frame(&mut bytes, CANVAS, Duration::from_millis(30), &Presence { touches: vec![touch(1, 7.0)], bodies });
         }
         for (at, value) in damage {
             let at = usize::from(at) % bytes.len();
@@ -288,10 +289,10 @@ proptest! {
     fn a_head_is_read_as_it_was_written(
         city in "[^\n]{0,80}", canvas in [1.0_f32..60_000.0, 1.0_f32..60_000.0], began in any::<i64>(), expires in any::<i64>(),
     ) {
-        let head = Head { city, canvas, began, expires };
-        let bytes = head.bytes();
-        prop_assert!(bytes.len() <= HEAD_MAX);
-        let (read, size) = Head::read(&bytes).map_err(|why| TestCaseError::fail(why.to_string()))?;
+        let head = RecordingHeader { city, canvas, began, expires };
+        let bytes = head.encode();
+        prop_assert!(bytes.len() <= HEADER_MAX);
+        let (read, size) = RecordingHeader::decode(&bytes).map_err(|why| TestCaseError::fail(why.to_string()))?;
         prop_assert_eq!((size, read.canvas), (bytes.len(), canvas));
         if (0..4_000_000_000).contains(&expires) {
             prop_assert_eq!(read.expires, expires);
@@ -300,7 +301,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_a_head_panic(bytes in prop::collection::vec(any::<u8>(), 0..1_500), text in "(moongate recording [0-9]{0,12}\n)?[ -~\n]{0,300}") {
-        let _ = Head::read(&bytes);
-        prop_assert!(!matches!(Head::read(text.as_bytes()), Err(HeadError::Newer(0 | 1))));
+        let _ = RecordingHeader::decode(&bytes);
+        prop_assert!(!matches!(RecordingHeader::decode(text.as_bytes()), Err(RecordingError::Newer(0 | 1))));
     }
 }

@@ -1,9 +1,9 @@
 //! Who does not hold the pinned key does not get in, and a port that is taken is named: over real sockets on loopback.
 
-use moongate::device::key::SiteKey;
-use moongate::device::quic::{LinkError, LinkThread, transport};
+use moongate::device::net::{LinkError, LinkThread, transport_config};
+use moongate::device::site_key::SiteKey;
 use moongate::device::tls;
-use moongate::link::{Config, Showing};
+use moongate::link::{LinkConfig, NowShowing};
 use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, EndpointConfig, ServerConfig, TransportErrorCode};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -20,8 +20,8 @@ fn key() -> SiteKey {
 
 /// The accepting side, with the limits of a real link.
 fn server(key: &SiteKey, twin: &SiteKey) -> ServerConfig {
-    let mut config = tls::server(key, twin.public()).expect("a fresh key");
-    config.transport_config(transport());
+    let mut config = tls::server_config(key, twin.public()).expect("a fresh key");
+    config.transport_config(transport_config());
     config
 }
 
@@ -35,7 +35,7 @@ struct Meeting {
 
 /// One dials, the other accepts; both sides' answers.
 async fn meet(server: ServerConfig, mut client: ClientConfig) -> Meeting {
-    client.transport_config(transport());
+    client.transport_config(transport_config());
     let endpoint = |server| {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
         Endpoint::new(EndpointConfig::default(), server, socket, Arc::new(quinn::TokioRuntime)).expect("a bound socket")
@@ -72,7 +72,7 @@ impl Meeting {
 #[tokio::test]
 async fn the_twin_gets_in() {
     let [here, twin] = [key(), key()];
-    let client = tls::client(&twin, here.public()).expect("a fresh key");
+    let client = tls::client_config(&twin, here.public()).expect("a fresh key");
     let meeting = meet(server(&here, &twin), client).await;
     let accepted = meeting.accepted.expect("the pinned key");
     let dialled = meeting.dialled.expect("the pinned key");
@@ -84,21 +84,21 @@ async fn the_twin_gets_in() {
 #[tokio::test]
 async fn a_stranger_is_refused() {
     let [here, twin, stranger] = [key(), key(), key()];
-    let client = tls::client(&stranger, here.public()).expect("a fresh key");
+    let client = tls::client_config(&stranger, here.public()).expect("a fresh key");
     meet(server(&here, &twin), client).await.assert_refused(ACCESS_DENIED).await;
 }
 
 #[tokio::test]
 async fn an_impostor_who_shows_the_twins_key_is_refused() {
     let [here, twin, impostor] = [key(), key(), key()];
-    let client = tls::client_showing(&impostor, twin.public(), here.public()).expect("a fresh key");
+    let client = tls::client_config_showing(&impostor, twin.public(), here.public()).expect("a fresh key");
     meet(server(&here, &twin), client).await.assert_refused(DECRYPT_ERROR).await;
 }
 
 #[tokio::test]
 async fn one_who_dials_refuses_an_answer_from_another_key() {
     let [here, twin, expected] = [key(), key(), key()];
-    let client = tls::client(&twin, expected.public()).expect("a fresh key");
+    let client = tls::client_config(&twin, expected.public()).expect("a fresh key");
     let meeting = meet(server(&here, &twin), client).await;
     let Err(ConnectionError::TransportError(why)) = &meeting.dialled else {
         panic!("it was not refused: {:?}", meeting.dialled)
@@ -111,13 +111,13 @@ async fn one_who_dials_refuses_an_answer_from_another_key() {
 fn a_port_that_is_taken_is_named_with_a_remedy() {
     let [here, twin] = [key(), key()];
     let start = |listen| {
-        let config = Config {
+        let config = LinkConfig {
             key: here.public(),
             twin: Some(twin.public()),
             boot: 1,
             city: "dublin".into(),
             name: "test".into(),
-            showing: Showing { installation: "ripples".into(), declarations: 1 },
+            showing: NowShowing { installation: "ripples".into(), schema_hash: 1 },
             canvas: [1920.0, 1080.0],
         };
         // Nobody is at port 1: it dials in vain.

@@ -3,7 +3,7 @@
 
 #![cfg(feature = "show")]
 
-use moongate::device::record::Recorder;
+use moongate::device::recording_file::Recorder;
 use moongate::presence::{Body, Presence};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -70,7 +70,7 @@ fn a_recorded_crowd_comes_to_both_cities_without_a_camera() {
         let x = (step % 30) as f32 * 40.0;
         let outline = vec![[x, 400.0], [x + 200.0, 400.0], [x + 200.0, 1000.0], [x, 1000.0]];
         let body = Body { id: (step / 30) as u16, people: 1, foot: [x + 100.0, 1000.0], outline, ..Body::default() };
-        recorder.note(Duration::from_millis(33) * step, &Presence { touches: Vec::new(), bodies: vec![body] });
+        recorder.record(Duration::from_millis(33) * step, &Presence { touches: Vec::new(), bodies: vec![body] });
     }
     drop(recorder);
     let output = rehearse(&["hello", "--visitors", &path("crowd"), "--for", "9s", "--report", &path("report.json")])

@@ -2,7 +2,7 @@
 
 #![cfg(feature = "show")]
 
-use moongate::device::key::SiteKey;
+use moongate::device::site_key::SiteKey;
 use std::fs::OpenOptions;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;

@@ -3,7 +3,8 @@
 mod common;
 
 use moongate::scene::{
-    Act, Align, Blend, Colour, FromScene, Host, Item, Paint, Picture, ScriptFault, Seen, Sees, Shape, Start, TouchSeen,
+    BasicShape, BlendMode, Colour, DisplayList, DrawItem, FrameInput, FromScene, Paint, SceneAction, SceneDiagnostic,
+    SceneEvent, SceneInit, ScriptHost, TextAlign, TouchState,
 };
 use std::cell::Cell;
 use std::time::Duration;
@@ -14,13 +15,13 @@ fn paint(at: vec2f) -> vec4f { return vec4f(params.sun, params.wind, 1.0); }
 ";
 
 struct Answer {
-    picture: Option<Picture>,
-    acts: Vec<Act>,
-    fault: Option<ScriptFault>,
+    picture: Option<DisplayList>,
+    acts: Vec<SceneAction>,
+    fault: Option<SceneDiagnostic>,
 }
 
 /// A folder with this script, a shader and a sound.
-fn folder(script: &str) -> (TempDir, Start) {
+fn folder(script: &str) -> (TempDir, SceneInit) {
     let dir = common::folder(script);
     std::fs::write(dir.path().join("night.wgsl"), NIGHT).expect("the shader is written");
     std::fs::write(dir.path().join("bell.wav"), "only its name matters here").expect("the sound is written");
@@ -29,12 +30,12 @@ fn folder(script: &str) -> (TempDir, Start) {
 }
 
 /// Loads without a limit of time.
-fn load(script: &str) -> Result<Host, ScriptFault> {
+fn load(script: &str) -> Result<ScriptHost, SceneDiagnostic> {
     let (_dir, start) = folder(script);
-    Host::load(&start, || Duration::ZERO)
+    ScriptHost::load(&start, || Duration::ZERO)
 }
 
-fn good(script: &str) -> Host {
+fn good(script: &str) -> ScriptHost {
     load(script).unwrap_or_else(|fault| panic!("{fault}"))
 }
 
@@ -47,9 +48,9 @@ fn ticking() -> impl Fn() -> Duration {
     }
 }
 
-fn see(host: &mut Host, sees: &Sees) -> Answer {
+fn see(host: &mut ScriptHost, sees: &FrameInput) -> Answer {
     let json = serde_json::to_string(sees).expect("it is plain");
-    match host.frame(sees.number, sees.input, &json) {
+    match host.run_frame(sees.number, sees.input, &json) {
         FromScene::Frame { picture, acts, fault, .. } => {
             assert_eq!(picture.is_none(), fault.is_some(), "a picture, or a fault");
             Answer { picture, acts, fault }
@@ -58,8 +59,8 @@ fn see(host: &mut Host, sees: &Sees) -> Answer {
     }
 }
 
-fn at(now: f64) -> Sees {
-    Sees { now, dt: 1.0 / 60.0, ..Sees::default() }
+fn at(now: f64) -> FrameInput {
+    FrameInput { now, dt: 1.0 / 60.0, ..FrameInput::default() }
 }
 
 /// A scene whose third line is `line`, within `frame`.
@@ -69,21 +70,21 @@ fn scene(line: &str) -> String {
     )
 }
 
-fn picture(host: &mut Host, sees: &Sees) -> Picture {
+fn picture(host: &mut ScriptHost, sees: &FrameInput) -> DisplayList {
     let answer = see(host, sees);
     answer.picture.unwrap_or_else(|| panic!("{}", answer.fault.unwrap_or_default()))
 }
 
 /// What a script does wrong, when it is loaded or in its first frame.
-fn fault_of(script: &str) -> ScriptFault {
+fn fault_of(script: &str) -> SceneDiagnostic {
     match load(script) {
         Err(fault) => fault,
         Ok(mut host) => see(&mut host, &at(0.0)).fault.unwrap_or_else(|| panic!("no fault in:\n{script}")),
     }
 }
 
-fn logs(acts: &[Act]) -> Vec<&str> {
-    acts.iter().filter_map(|act| if let Act::Log(line) = act { Some(line.as_str()) } else { None }).collect()
+fn logs(acts: &[SceneAction]) -> Vec<&str> {
+    acts.iter().filter_map(|act| if let SceneAction::Log(line) = act { Some(line.as_str()) } else { None }).collect()
 }
 
 // (a)
@@ -113,41 +114,41 @@ export function frame({ now, dt, width, height }) {
     );
     let white = Colour([255; 4]);
     let plain = Paint { width: 1.0, ..Paint::default() };
-    let picture = picture(&mut host, &Sees { number: 12, input: 34, ..at(3.0) });
+    let picture = picture(&mut host, &FrameInput { number: 12, input: 34, ..at(3.0) });
     assert_eq!((picture.answers, picture.reflects), (12, 34));
     let [background, circle, rect, line, polyline, polygon, text, shader, inner, last] = &picture.items[..] else {
         panic!("{:?}", picture.items);
     };
-    assert_eq!(*background, Item::Background(Colour([0x10, 0x20, 0x30, 255])));
+    assert_eq!(*background, DrawItem::Background(Colour([0x10, 0x20, 0x30, 255])));
     let paint = Paint { fill: Colour([255, 0, 0, 255]), ..plain };
     let transform = [1.0, 0.0, 0.0, 1.0, 100.0, 50.0];
-    assert_eq!(*circle, Item::Shape { shape: Shape::Ellipse([10.0, 10.0]), transform, paint });
+    assert_eq!(*circle, DrawItem::Shape { shape: BasicShape::Ellipse([10.0, 10.0]), transform, paint });
     let paint = Paint { stroke: white, width: 3.0, ..plain };
     let transform = [1.0, 0.0, 0.0, 1.0, 1.0, 2.0];
-    assert_eq!(*rect, Item::Shape { shape: Shape::Rect([30.0, 40.0, 5.0]), transform, paint });
+    assert_eq!(*rect, DrawItem::Shape { shape: BasicShape::Rect([30.0, 40.0, 5.0]), transform, paint });
     // A line is a rectangle with round ends.
     let paint = Paint { fill: white, width: 0.0, ..plain };
     let transform = [1.0, 0.0, 0.0, 1.0, -0.5, -0.5];
-    assert_eq!(*line, Item::Shape { shape: Shape::Rect([11.0, 1.0, 0.5]), transform, paint });
-    let Item::Line { points, closed: true, .. } = polyline else { panic!("{polyline:?}") };
-    assert_eq!(points.of(&picture.points), [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]]);
-    let Item::Polygon { points, paint } = polygon else { panic!("{polygon:?}") };
-    assert_eq!(points.of(&picture.points), [[0.0, 0.0], [10.0, 0.0], [10.0, 10.0]]);
-    assert_eq!((paint.fill, paint.blend), (Colour([0, 0, 255, 255]), Blend::Add));
-    let Item::Text { text, size, align, language, weight, .. } = text else { panic!("{text:?}") };
-    assert_eq!((picture.text(*text), picture.text(*language)), ("深圳", "zh"));
-    assert_eq!((*size, *align, *weight), (20.0, Align::Center, 700));
-    let Item::Shader { index: 0, params, blend: Blend::Over } = shader else { panic!("{shader:?}") };
+    assert_eq!(*line, DrawItem::Shape { shape: BasicShape::Rect([11.0, 1.0, 0.5]), transform, paint });
+    let DrawItem::Line { points, closed: true, .. } = polyline else { panic!("{polyline:?}") };
+    assert_eq!(points.slice(&picture.points), [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]]);
+    let DrawItem::Polygon { points, paint } = polygon else { panic!("{polygon:?}") };
+    assert_eq!(points.slice(&picture.points), [[0.0, 0.0], [10.0, 0.0], [10.0, 10.0]]);
+    assert_eq!((paint.fill, paint.blend), (Colour([0, 0, 255, 255]), BlendMode::Add));
+    let DrawItem::Text { text, size, align, language, weight, .. } = text else { panic!("{text:?}") };
+    assert_eq!((picture.text_slice(*text), picture.text_slice(*language)), ("深圳", "zh"));
+    assert_eq!((*size, *align, *weight), (20.0, TextAlign::Center, 700));
+    let DrawItem::Shader { index: 0, params, blend: BlendMode::Over } = shader else { panic!("{shader:?}") };
     let params: Vec<f32> =
-        params.of(&picture.params).chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        params.slice(&picture.params).chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
     assert_eq!(params, [0.5, 0.0, 1.0, 2.0]);
     let paint = Paint { fill: Colour([255, 255, 255, 128]), ..plain };
     let transform = [2.0, 0.0, 0.0, 2.0, 12.0, 22.0];
-    assert_eq!(*inner, Item::Shape { shape: Shape::Ellipse([1.0, 1.0]), transform, paint });
+    assert_eq!(*inner, DrawItem::Shape { shape: BasicShape::Ellipse([1.0, 1.0]), transform, paint });
     let paint = Paint { fill: white, ..plain };
     let transform = [1.0, 0.0, 0.0, 1.0, 1920.0, 1080.0];
-    assert_eq!(*last, Item::Shape { shape: Shape::Ellipse([3.0, 3.0]), transform, paint });
-    assert_eq!(picture.clone().checked(&[16], 0), picture, "what a scene can say is within the bounds");
+    assert_eq!(*last, DrawItem::Shape { shape: BasicShape::Ellipse([3.0, 3.0]), transform, paint });
+    assert_eq!(picture.clone().validated(&[16], 0), picture, "what a scene can say is within the bounds");
 }
 
 #[test]
@@ -156,12 +157,12 @@ fn a_scene_knows_both_cities() {
         "console.log(here.city.latin, here.city.language, here.side, there.city.latin, there.side, here.clock.text, \
          here.sun.up, there.sun.up, there.linked, there.delay, here.lead, here.touches.length, canvas.width)",
     );
-    let mut sees = Sees { linked: true, delay: 0.125, lead: true, ..at(1.0) };
+    let mut sees = FrameInput { linked: true, delay: 0.125, lead: true, ..at(1.0) };
     sees.here.sun.altitude = 0.5;
     sees.there.sun.altitude = -0.5;
     sees.here.clock.hour = 9;
     sees.here.clock.second = 7;
-    sees.here.touches.push(TouchSeen { id: 1, x: 2.0, y: 3.0, by: "finger", began: 0.5 });
+    sees.here.touches.push(TouchState { id: 1, x: 2.0, y: 3.0, by: "finger", began: 0.5 });
     let answer = see(&mut good(&script), &sees);
     let language = common::setting().here.language;
     let line = format!("Shenzhen {language} 0 Dublin 1 09:00:07 true false true 0.125 true 1 1920");
@@ -304,7 +305,7 @@ fn files_that_cannot_be_used_are_named() {
 #[test]
 fn a_loop_without_an_end_ends_and_the_next_frame_is_drawn() {
     let (_dir, start) = folder(&scene("if (now === 1) { for (;;) {} } draw.circle(1, 2, 3);"));
-    let mut host = Host::load(&start, ticking()).unwrap_or_else(|fault| panic!("{fault}"));
+    let mut host = ScriptHost::load(&start, ticking()).unwrap_or_else(|fault| panic!("{fault}"));
     assert_eq!(picture(&mut host, &at(0.0)).items.len(), 1);
     for _ in 0..3 {
         let fault = see(&mut host, &at(1.0)).fault.expect("it does not end");
@@ -319,7 +320,8 @@ fn a_loop_without_an_end_ends_and_the_next_frame_is_drawn() {
 #[test]
 fn a_frame_is_stopped_after_all_of_its_budgets() {
     let (_dir, start) = folder(&scene("if (now === 1) { for (;;) {} } draw.circle(1, 2, 3);"));
-    let mut host = Host::load(&Start { budgets: 3, ..start }, ticking()).unwrap_or_else(|fault| panic!("{fault}"));
+    let mut host =
+        ScriptHost::load(&SceneInit { budgets: 3, ..start }, ticking()).unwrap_or_else(|fault| panic!("{fault}"));
     for limit in ["102 ms", "34 ms", "34 ms"] {
         let fault = see(&mut host, &at(1.0)).fault.expect("it does not end");
         assert!(fault.problem.contains(&format!("ran longer than {limit}")), "{fault}");
@@ -331,19 +333,19 @@ fn a_frame_is_stopped_after_all_of_its_budgets() {
 fn a_script_cannot_catch_its_own_end() {
     let (_dir, start) =
         folder(&scene("for (;;) { try { for (;;) {} } catch { draw.circle(1, 2, 3); } finally { now; } }"));
-    let mut host = Host::load(&start, ticking()).unwrap_or_else(|fault| panic!("{fault}"));
+    let mut host = ScriptHost::load(&start, ticking()).unwrap_or_else(|fault| panic!("{fault}"));
     let fault = see(&mut host, &at(0.0)).fault.expect("it does not end");
     assert!(fault.problem.contains("ran longer"), "{fault}");
     // Wherever it was stopped, it is one mistake, and no other.
-    let there = ScriptFault { place: Some((1, 1)), problem: "ran longer than 34 ms".into(), ..fault.clone() };
-    let other = ScriptFault { problem: "x is NaN".into(), ..there.clone() };
+    let there = SceneDiagnostic { place: Some((1, 1)), problem: "ran longer than 34 ms".into(), ..fault.clone() };
+    let other = SceneDiagnostic { problem: "x is NaN".into(), ..there.clone() };
     assert!(fault.is_same(&there) && !fault.is_same(&other), "{fault}");
 }
 
 #[test]
 fn a_loop_without_an_end_ends_while_loading() {
     let (_dir, start) = folder("export function frame() {}\nfor (;;) {}\n");
-    let fault = Host::load(&start, ticking()).err().expect("it does not end");
+    let fault = ScriptHost::load(&start, ticking()).err().expect("it does not end");
     assert!(fault.problem.contains("ran longer"), "{fault}");
 }
 
@@ -422,7 +424,7 @@ fn too_many_logs_never_stop_a_scene() {
     let answer =
         see(&mut good(&scene("for (let i = 0; i < 1000; i++) console.log(i); draw.circle(1, 2, 3);")), &at(0.0));
     assert!(answer.fault.is_none(), "{:?}", answer.fault);
-    assert_eq!(answer.acts.len(), moongate::scene::ACTS_MAX);
+    assert_eq!(answer.acts.len(), moongate::scene::ACTIONS_MAX);
 }
 
 #[test]
@@ -454,22 +456,22 @@ export function heard(name, data) {
 "#,
     );
     let acts = see(&mut host, &at(0.0)).acts;
-    let signal = |name: &str, data: &str| Act::Signal { name: name.into(), data: data.into() };
+    let signal = |name: &str, data: &str| SceneAction::Signal { name: name.into(), data: data.into() };
     assert_eq!(
         acts,
         [
             signal("hello", r#"{"a":[1,2],"name":"深圳 \"gate\""}"#),
             signal("bare", "null"),
-            Act::Play { name: "bell.wav".into(), volume: 0.5, pan: -1.0, rate: 2.0 },
+            SceneAction::Play { name: "bell.wav".into(), volume: 0.5, pan: -1.0, rate: 2.0 },
             signal("list", "[true,null]"),
         ]
     );
     // What one half says, the other half hears.
     let events = acts.into_iter().filter_map(|act| match act {
-        Act::Signal { name, data } => Some(Seen::Heard { name, data }),
+        SceneAction::Signal { name, data } => Some(SceneEvent::Heard { name, data }),
         _ => None,
     });
-    let answer = see(&mut host, &Sees { events: events.collect(), ..at(1.0) });
+    let answer = see(&mut host, &FrameInput { events: events.collect(), ..at(1.0) });
     assert_eq!(
         logs(&answer.acts),
         [r#"hello {"a":[1,2],"name":"深圳 \"gate\""}"#, "bare null", "list [true,null]"],
@@ -481,8 +483,8 @@ export function heard(name, data) {
 #[test]
 fn what_a_twin_says_that_is_no_json_is_not_heard() {
     let mut host = good("export function frame() {}\nexport function heard(name) { throw name; }\n");
-    let events = vec![Seen::Heard { name: "a".into(), data: "{".into() }];
-    assert!(see(&mut host, &Sees { events, ..at(0.0) }).fault.is_none());
+    let events = vec![SceneEvent::Heard { name: "a".into(), data: "{".into() }];
+    assert!(see(&mut host, &FrameInput { events, ..at(0.0) }).fault.is_none());
     assert!(see(&mut host, &at(1.0)).fault.is_none());
 }
 
@@ -496,7 +498,7 @@ fn random_and_noise_follow_from_the_seed() {
     let run = |seed| {
         let (_dir, mut start) = folder(&script);
         start.seed = seed;
-        let mut host = Host::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
+        let mut host = ScriptHost::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
         let answer = see(&mut host, &at(1.25));
         assert!(answer.fault.is_none(), "{:?}", answer.fault);
         logs(&answer.acts).join(" ")
@@ -532,21 +534,21 @@ export function heard(name, data) { console.log(\"heard\", name, data.n); }
 export function frame({ now, dt }) { console.log(\"frame\", now, dt); }
 ";
     let mut host = good(&script);
-    let touch = |id, began| TouchSeen { id, x: 10.5, y: 20.0, by: "finger", began };
-    let cast = TouchSeen { by: "cast", ..touch(9, 0.5) };
+    let touch = |id, began| TouchState { id, x: 10.5, y: 20.0, by: "finger", began };
+    let cast = TouchState { by: "cast", ..touch(9, 0.5) };
     let events = vec![
-        Seen::Linked,
-        Seen::Down(touch(7, 1.0)),
-        Seen::DownThere(cast),
-        Seen::Move(touch(7, 1.0)),
-        Seen::Heard { name: "n".into(), data: r#"{"n":3}"#.into() },
-        Seen::MoveThere(cast),
-        Seen::UpThere(cast),
-        Seen::Up(touch(7, 1.0)),
+        SceneEvent::Linked,
+        SceneEvent::Down(touch(7, 1.0)),
+        SceneEvent::DownThere(cast),
+        SceneEvent::Move(touch(7, 1.0)),
+        SceneEvent::Heard { name: "n".into(), data: r#"{"n":3}"#.into() },
+        SceneEvent::MoveThere(cast),
+        SceneEvent::UpThere(cast),
+        SceneEvent::Up(touch(7, 1.0)),
         // One that began later than now, by a clock that is slewed, is new and not from the future.
-        Seen::Down(touch(8, 99.0)),
+        SceneEvent::Down(touch(8, 99.0)),
     ];
-    let answer = see(&mut host, &Sees { linked: true, dt: 0.5, events, ..at(2.0) });
+    let answer = see(&mut host, &FrameInput { linked: true, dt: 0.5, events, ..at(2.0) });
     assert_eq!(
         logs(&answer.acts),
         [
@@ -566,7 +568,7 @@ export function frame({ now, dt }) { console.log(\"frame\", now, dt); }
         answer.fault
     );
     // `start` comes once.
-    let answer = see(&mut host, &Sees { dt: 0.5, events: vec![Seen::Parted], ..at(3.0) });
+    let answer = see(&mut host, &FrameInput { dt: 0.5, events: vec![SceneEvent::Parted], ..at(3.0) });
     assert_eq!(logs(&answer.acts), ["parted false", "frame 3 0.5"], "{:?}", answer.fault);
 }
 
@@ -576,21 +578,21 @@ fn what_a_script_keeps_is_an_object_and_fits_what_comes_after_it() {
     assert!(fault.problem.contains("`keep` is an int") && fault.remedy.contains("export const keep"), "{fault}");
     let before =
         good("export const keep = { a: 1, b: [2], c: \"x\", d: {}, e: null, f: 5 };\nexport function frame() {}");
-    let kept = before.keeps().expect("it is small").expect("there is some");
+    let kept = before.export_state().expect("it is small").expect("there is some");
     let script = "import { signal } from \"moongate\";
 export const keep = { a: 9.5, b: [], c: 7, e: 3, g: 8 };
 export function frame() { signal(\"keep\", keep); }";
     let mut after = good(script);
-    after.kept(&kept);
-    after.kept("no JSON");
-    after.kept("[1, 2]");
+    after.import_state(&kept);
+    after.import_state("no JSON");
+    after.import_state("[1, 2]");
     let acts = see(&mut after, &at(1.0)).acts;
     let data = r#"{"a":1,"b":[2],"c":7,"e":null,"g":8}"#.to_owned();
-    assert_eq!(acts, [Act::Signal { name: "keep".into(), data }]);
+    assert_eq!(acts, [SceneAction::Signal { name: "keep".into(), data }]);
     let large = good("export const keep = { a: \"x\".repeat(300000) };\nexport function frame() {}");
-    assert!(large.keeps().expect_err("it is large").problem.contains("292 KiB"));
+    assert!(large.export_state().expect_err("it is large").problem.contains("292 KiB"));
     let (_dir, start) = folder("export const keep = { get a() { for (;;); } };\nexport function frame() {}");
-    let wild = Host::load(&start, ticking()).unwrap_or_else(|fault| panic!("{fault}"));
-    assert!(wild.keeps().expect_err("it has no end").problem.contains("ran longer"));
-    assert_eq!(good("export function frame() {}").keeps(), Ok(None));
+    let wild = ScriptHost::load(&start, ticking()).unwrap_or_else(|fault| panic!("{fault}"));
+    assert!(wild.export_state().expect_err("it has no end").problem.contains("ran longer"));
+    assert_eq!(good("export function frame() {}").export_state(), Ok(None));
 }

@@ -4,39 +4,39 @@ mod common;
 
 use moongate::presence::Body;
 use moongate::scene::{
-    Act, BodySeen, CLIPS_MAX, Colour, FLOW, FromScene, Host, ITEMS_MAX, Item, Pattern, Picture, ScriptFault, Sees,
-    Shape, flow,
+    BasicShape, BodyState, CLIPS_MAX, Colour, DisplayList, DrawItem, FLOW_GRID, FillPattern, FrameInput, FromScene,
+    ITEMS_MAX, SceneAction, SceneDiagnostic, ScriptHost, encode_flow,
 };
 use std::path::Path;
 use std::time::Duration;
 
-fn load(script: &str) -> Result<Host, ScriptFault> {
+fn load(script: &str) -> Result<ScriptHost, SceneDiagnostic> {
     let dir = common::folder(script);
-    Host::load(&common::start(dir.path()), || Duration::ZERO)
+    ScriptHost::load(&common::start(dir.path()), || Duration::ZERO)
 }
 
-fn good(script: &str) -> Host {
+fn good(script: &str) -> ScriptHost {
     load(script).unwrap_or_else(|fault| panic!("{fault}"))
 }
 
-fn see(host: &mut Host, sees: &Sees) -> (Option<Picture>, Vec<Act>, Option<ScriptFault>) {
+fn see(host: &mut ScriptHost, sees: &FrameInput) -> (Option<DisplayList>, Vec<SceneAction>, Option<SceneDiagnostic>) {
     let json = serde_json::to_string(sees).expect("it is plain");
-    match host.frame(sees.number, sees.input, &json) {
+    match host.run_frame(sees.number, sees.input, &json) {
         FromScene::Frame { picture, acts, fault, .. } => (picture, acts, fault),
         other => panic!("{other:?} is no frame"),
     }
 }
 
-fn picture(host: &mut Host, sees: &Sees) -> Picture {
+fn picture(host: &mut ScriptHost, sees: &FrameInput) -> DisplayList {
     let (picture, _, fault) = see(host, sees);
     picture.unwrap_or_else(|| panic!("{}", fault.unwrap_or_default()))
 }
 
 /// What a script logs in a frame, line by line.
-fn told(host: &mut Host, sees: &Sees) -> Vec<String> {
+fn told(host: &mut ScriptHost, sees: &FrameInput) -> Vec<String> {
     let (_, acts, fault) = see(host, sees);
     assert_eq!(fault, None);
-    let line = |act| if let Act::Log(line) = act { Some(line) } else { None };
+    let line = |act| if let SceneAction::Log(line) = act { Some(line) } else { None };
     acts.into_iter().filter_map(line).collect()
 }
 
@@ -59,12 +59,12 @@ fn body(id: u16, x: f32) -> Body {
     }
 }
 
-fn seen(bodies: &[Body]) -> Vec<BodySeen> {
-    bodies.iter().map(|body| BodySeen::of(body, 1.0)).collect()
+fn seen(bodies: &[Body]) -> Vec<BodyState> {
+    bodies.iter().map(|body| BodyState::from_body(body, 1.0)).collect()
 }
 
-fn at(now: f64, here: &[Body], there: &[Body]) -> Sees {
-    let mut sees = Sees { now, dt: 1.0 / 60.0, ..Sees::default() };
+fn at(now: f64, here: &[Body], there: &[Body]) -> FrameInput {
+    let mut sees = FrameInput { now, dt: 1.0 / 60.0, ..FrameInput::default() };
     (sees.here.bodies, sees.there.bodies) = (seen(here), seen(there));
     sees
 }
@@ -137,7 +137,7 @@ fn a_body_is_drawn_round_in_its_citys_look() {
         .items
         .iter()
         .map(|item| match item {
-            Item::Polygon { points, paint } => (points.of(&picture.points), *paint),
+            DrawItem::Polygon { points, paint } => (points.slice(&picture.points), *paint),
             other => panic!("{other:?}"),
         })
         .collect();
@@ -148,12 +148,12 @@ fn a_body_is_drawn_round_in_its_citys_look() {
         assert!((off - 1.0).abs() < 0.01, "{x}, {y} is not on the outline");
     }
     let start = common::setting();
-    assert_eq!((Some(mine.1.fill), mine.1.pattern), (Colour::parse(&start.here.colour), Pattern::Plain));
-    assert_eq!((theirs.0.len(), theirs.1.pattern), (16, Pattern::Lines), "a few points become a few more");
+    assert_eq!((Some(mine.1.fill), mine.1.pattern), (Colour::parse(&start.here.colour), FillPattern::Plain));
+    assert_eq!((theirs.0.len(), theirs.1.pattern), (16, FillPattern::Lines), "a few points become a few more");
     assert_eq!((theirs.1.fill.0[3], theirs.1.stroke), (128, Colour([255, 255, 255, 128])));
     assert_eq!((copy.0, copy.1.fill), (mine.0, Colour([255; 4])));
     assert_eq!(kept.0.len(), 144, "an outline that was kept is as round");
-    assert_eq!(picture.clone().checked(&[], 0), picture, "what a scene can say is within the bounds");
+    assert_eq!(picture.clone().validated(&[], 0), picture, "what a scene can say is within the bounds");
 }
 
 #[test]
@@ -162,17 +162,17 @@ fn patterns_are_for_what_has_an_inside() {
                 draw.polygon([0, 0, 9, 0, 9, 9], { pattern: \"plain\" });";
     let picture = picture(&mut good(&scene(line)), &at(0.0, &[], &[]));
     let patterns = picture.items.iter().map(|item| match item {
-        Item::Shape { paint, .. } | Item::Polygon { paint, .. } => paint.pattern,
+        DrawItem::Shape { paint, .. } | DrawItem::Polygon { paint, .. } => paint.pattern,
         other => panic!("{other:?}"),
     });
-    assert_eq!(patterns.collect::<Vec<_>>(), [Pattern::Dots, Pattern::Lines, Pattern::Plain]);
+    assert_eq!(patterns.collect::<Vec<_>>(), [FillPattern::Dots, FillPattern::Lines, FillPattern::Plain]);
 }
 
 /// What a picture has: C and O for a clip and one that keeps outside, with its rings; U for its end; * for anything else.
-fn order(picture: &Picture) -> String {
-    let word = |item: &Item| match item {
-        Item::Clip { rings, inside } => format!("{}{}", if *inside { "C" } else { "O" }, rings.len()),
-        Item::Unclip => "U".into(),
+fn order(picture: &DisplayList) -> String {
+    let word = |item: &DrawItem| match item {
+        DrawItem::Clip { rings, inside } => format!("{}{}", if *inside { "C" } else { "O" }, rings.len()),
+        DrawItem::Unclip => "U".into(),
         _ => "*".into(),
     };
     picture.items.iter().map(word).collect::<Vec<_>>().join(" ")
@@ -202,7 +202,7 @@ fn a_clip_ends_with_its_function() {
         let script = scene(&format!("const dot = () => draw.circle(1, 2, 3); {line}"));
         let picture = picture(&mut good(&script), &at(0.0, &bodies, &[]));
         assert_eq!(order(&picture), expected, "{line}");
-        assert_eq!(picture.clone().checked(&[], 0), picture, "{line}");
+        assert_eq!(picture.clone().validated(&[], 0), picture, "{line}");
     }
 }
 
@@ -217,13 +217,17 @@ fn what_is_moved_within_a_clip_is_as_before_after_it() {
     assert_eq!(fault, None);
     assert!(format!("{acts:?}").contains("draw.pop without a draw.push"), "{acts:?}");
     let picture = picture.expect("no fault");
-    let [Item::Clip { rings, .. }, .., Item::Shape { transform: moved, paint, .. }, Item::Shape { transform, .. }] =
-        &picture.items[..]
+    let [
+        DrawItem::Clip { rings, .. },
+        ..,
+        DrawItem::Shape { transform: moved, paint, .. },
+        DrawItem::Shape { transform, .. },
+    ] = &picture.items[..]
     else {
         panic!("{:?}", picture.items)
     };
     assert_eq!((moved[4], moved[0], paint.fill.0[3], transform[4]), (10.0, 1.0, 255, 0.0));
-    assert_eq!(rings[0].of(&picture.points)[0], [60.0, 800.0], "an outline is moved as everything is");
+    assert_eq!(rings[0].slice(&picture.points)[0], [60.0, 800.0], "an outline is moved as everything is");
 }
 
 #[test]
@@ -234,7 +238,7 @@ fn clips_and_bodies_are_bounded() {
     // A full picture still ends its clip.
     let line = "try { draw.inside(here.bodies, () => { for (;;) draw.circle(1, 2, 3); }); } catch {}";
     let full = picture(&mut good(&scene(line)), &at(0.0, &[], &[]));
-    assert_eq!((full.items.len(), full.items.last()), (ITEMS_MAX, Some(&Item::Unclip)));
+    assert_eq!((full.items.len(), full.items.last()), (ITEMS_MAX, Some(&DrawItem::Unclip)));
     let line = "for (;;) draw.body(here.bodies[0]);";
     let many = [Body { outline: vec![[0.0, 0.0]; 5_000], ..body(1, 0.0) }];
     let fault = see(&mut good(&scene(line)), &at(0.0, &many, &[])).2.expect("too many");
@@ -247,11 +251,11 @@ fn motion_is_felt_in_both_cities() {
                 say(here.flow.at(30, 30)); say(here.flow.at(60, 30)); say(here.flow.at(-9e5, 9e5)); \
                 say(there.flow.at(500, 750)); say(there.flow.at(900, 750)); console.log(here.stir, there.stir);";
     let mut host = good(&scene(line));
-    let mut cells = vec![[0.0, 0.0]; FLOW[0] * FLOW[1]];
+    let mut cells = vec![[0.0, 0.0]; FLOW_GRID[0] * FLOW_GRID[1]];
     // Cells are 60 units wide and high: the middle of the first is at 30, 30.
-    (cells[0], cells[FLOW[0] * (FLOW[1] - 1)]) = ([100.0, -40.0], [7.0, 8.0]);
+    (cells[0], cells[FLOW_GRID[0] * (FLOW_GRID[1] - 1)]) = ([100.0, -40.0], [7.0, 8.0]);
     let mut sees = at(0.0, &[], &[body(1, 500.0)]);
-    (sees.here.flow, sees.here.stir, sees.there.stir) = (flow(&cells), 0.5, 0.25);
+    (sees.here.flow, sees.here.stir, sees.there.stir) = (encode_flow(&cells), 0.5, 0.25);
     assert_eq!(told(&mut host, &sees), ["100 -40", "50 -20", "7 8", "60 0", "0 0", "0.5 0.25"]);
     assert_eq!(told(&mut host, &at(1.0, &[], &[])), ["0 0", "0 0", "0 0", "0 0", "0 0", "0 0"], "no camera");
 }
@@ -280,7 +284,7 @@ fn a_beginners_mistake_with_bodies_is_told() {
         ("draw.insid(here.bodies, () => {});", "did you mean `draw.inside`?"),
     ];
     let mut sees = at(0.0, &[body(1, 100.0)], &[]);
-    sees.here.touches.push(moongate::scene::TouchSeen { id: 1, x: 2.0, y: 3.0, by: "reach", began: 0.0 });
+    sees.here.touches.push(moongate::scene::TouchState { id: 1, x: 2.0, y: 3.0, by: "reach", began: 0.0 });
     let mut wrong = Vec::new();
     for (line, said) in mistakes {
         let shown = match see(&mut good(&scene(line)), &sees).2 {
@@ -301,7 +305,9 @@ fn a_beginners_mistake_with_bodies_is_told() {
 fn a_background_within_a_clip_covers_every_canvas() {
     let line = "draw.translate(500, 500); draw.inside(here.bodies, () => draw.background(\"gold\"));";
     let picture = picture(&mut good(&scene(line)), &at(0.0, &[body(1, 100.0)], &[]));
-    let [_, Item::Shape { shape: Shape::Rect([w, h, _]), transform, .. }, Item::Unclip] = &picture.items[..] else {
+    let [_, DrawItem::Shape { shape: BasicShape::Rect([w, h, _]), transform, .. }, DrawItem::Unclip] =
+        &picture.items[..]
+    else {
         panic!("{:?}", picture.items)
     };
     assert!(transform[4] < 0.0 && transform[5] < 0.0 && w + transform[4] >= 8192.0 && h + transform[5] >= 8192.0);
@@ -309,25 +315,26 @@ fn a_background_within_a_clip_covers_every_canvas() {
 
 /// Runs an installation for some seconds; what it played, and its last picture.
 struct Evening {
-    host: Host,
+    host: ScriptHost,
     now: f64,
     frames: u64,
     played: Vec<String>,
 }
 
 impl Evening {
-    fn run(&mut self, seconds: f64, linked: bool, here: &[Body], there: &[Body]) -> Picture {
+    fn run(&mut self, seconds: f64, linked: bool, here: &[Body], there: &[Body]) -> DisplayList {
         let mut last = None;
         for _ in 0..(seconds * 60.0) as u64 {
             self.now += 1.0 / 60.0;
             self.frames += 1;
-            let mut sees = Sees { number: self.frames, linked, ..at(self.now, here, there) };
-            sees.here.flow = flow(&vec![[80.0, -20.0]; FLOW[0] * FLOW[1]]).filter(|_| !here.is_empty());
+            let mut sees = FrameInput { number: self.frames, linked, ..at(self.now, here, there) };
+            sees.here.flow =
+                encode_flow(&vec![[80.0, -20.0]; FLOW_GRID[0] * FLOW_GRID[1]]).filter(|_| !here.is_empty());
             let (picture, acts, fault) = see(&mut self.host, &sees);
             assert_eq!(fault, None, "{} bodies here, {} there", here.len(), there.len());
             last = picture;
             self.played.extend(acts.into_iter().filter_map(|act| match act {
-                Act::Play { name, .. } => Some(name),
+                SceneAction::Play { name, .. } => Some(name),
                 _ => None,
             }));
         }
@@ -341,9 +348,9 @@ impl Evening {
 }
 
 /// Filled bodies, and outlines without anything in them.
-fn shadows(picture: &Picture) -> [usize; 2] {
+fn shadows(picture: &DisplayList) -> [usize; 2] {
     let polygons = picture.items.iter().filter_map(|item| match item {
-        Item::Polygon { paint, .. } => Some(paint.fill.0[3] > 0),
+        DrawItem::Polygon { paint, .. } => Some(paint.fill.0[3] > 0),
         _ => None,
     });
     let (filled, hollow): (Vec<_>, Vec<_>) = polygons.partition(|filled| *filled);
@@ -353,7 +360,7 @@ fn shadows(picture: &Picture) -> [usize; 2] {
 #[test]
 fn shadows_is_whole_alone_in_a_crowd_and_without_its_twin() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("installations/shadows");
-    let host = Host::load(&common::start(&dir), || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
+    let host = ScriptHost::load(&common::start(&dir), || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
     let mut evening = Evening { host, now: 100.0, frames: 0, played: Vec::new() };
     let person = |id, x: f32| Body {
         head: [x, 420.0],

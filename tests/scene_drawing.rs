@@ -3,7 +3,8 @@
 mod common;
 
 use moongate::scene::{
-    Act, Along, Blend, Colour, FromScene, Gradient, Host, Item, Paint, Picture, ScriptFault, Sees, Shape,
+    BasicShape, BlendMode, Colour, DisplayList, DrawItem, FrameInput, FromScene, Gradient, GradientKind, Paint,
+    SceneAction, SceneDiagnostic, ScriptHost,
 };
 use std::time::Duration;
 
@@ -12,17 +13,17 @@ const IMPORT: &str =
 
 /// A scene whose folder has an image of 64 by 32 pixels.
 struct Scene {
-    host: Host,
+    host: ScriptHost,
     last: f64,
 }
 
 impl Scene {
-    fn new(body: &str) -> Result<Self, ScriptFault> {
+    fn new(body: &str) -> Result<Self, SceneDiagnostic> {
         let dir = common::folder(&format!("{IMPORT}\n{body}"));
         image::RgbaImage::new(64, 32).save(dir.path().join("moon.png")).expect("written");
         let manifest = "api = 1\nid = \"test\"\ncanvas = [1920, 1080]\n[dials.speed]\nvalue = 2\nto = 4\n";
         std::fs::write(dir.path().join("installation.toml"), manifest).expect("written");
-        let host = Host::load(&common::edition(dir.path())?, || Duration::ZERO)?;
+        let host = ScriptHost::load(&common::edition(dir.path())?, || Duration::ZERO)?;
         Ok(Self { host, last: 100.0 })
     }
 
@@ -30,46 +31,48 @@ impl Scene {
         Self::new(body).unwrap_or_else(|fault| panic!("{fault}"))
     }
 
-    fn see(&mut self, sees: &Sees) -> (Option<Picture>, Vec<Act>, Option<ScriptFault>) {
+    fn see(&mut self, sees: &FrameInput) -> (Option<DisplayList>, Vec<SceneAction>, Option<SceneDiagnostic>) {
         let json = serde_json::to_string(sees).expect("it is plain");
-        let FromScene::Frame { picture, acts, fault, .. } = self.host.frame(1, 0, &json) else { panic!("no frame") };
+        let FromScene::Frame { picture, acts, fault, .. } = self.host.run_frame(1, 0, &json) else {
+            panic!("no frame")
+        };
         if let Some(picture) = &picture {
-            assert_eq!(picture.clone().checked(&[], 1), *picture, "what a scene can say is within the bounds");
+            assert_eq!(picture.clone().validated(&[], 1), *picture, "what a scene can say is within the bounds");
         }
         (picture, acts, fault)
     }
 
     fn logs(&mut self, now: f64) -> Vec<String> {
         let dt = (now - std::mem::replace(&mut self.last, now)).max(0.0);
-        let (_, acts, fault) = self.see(&Sees { now, dt, ..Sees::default() });
+        let (_, acts, fault) = self.see(&FrameInput { now, dt, ..FrameInput::default() });
         assert_eq!(fault, None);
-        acts.into_iter().filter_map(|act| if let Act::Log(line) = act { Some(line) } else { None }).collect()
+        acts.into_iter().filter_map(|act| if let SceneAction::Log(line) = act { Some(line) } else { None }).collect()
     }
 }
 
 /// What one line within `frame` draws.
-fn drawn(line: &str) -> Picture {
-    let (picture, _, fault) =
-        Scene::good(&format!("export function frame() {{ {line} }}")).see(&Sees { now: 9.0, ..Sees::default() });
+fn drawn(line: &str) -> DisplayList {
+    let (picture, _, fault) = Scene::good(&format!("export function frame() {{ {line} }}"))
+        .see(&FrameInput { now: 9.0, ..FrameInput::default() });
     picture.unwrap_or_else(|| panic!("{}", fault.unwrap_or_default()))
 }
 
 fn fault(line: &str) -> String {
     let script = format!("export function frame() {{\n{line}\n}}");
     let fault = match Scene::new(&script) {
-        Ok(mut scene) => scene.see(&Sees::default()).2,
+        Ok(mut scene) => scene.see(&FrameInput::default()).2,
         Err(fault) => Some(fault),
     };
     fault.unwrap_or_else(|| panic!("no fault in {line}")).to_string()
 }
 
-fn paint(item: &Item) -> Paint {
+fn paint(item: &DrawItem) -> Paint {
     match item {
-        Item::Shape { paint, .. }
-        | Item::Line { paint, .. }
-        | Item::Polygon { paint, .. }
-        | Item::Text { paint, .. }
-        | Item::Image { paint, .. } => *paint,
+        DrawItem::Shape { paint, .. }
+        | DrawItem::Line { paint, .. }
+        | DrawItem::Polygon { paint, .. }
+        | DrawItem::Text { paint, .. }
+        | DrawItem::Image { paint, .. } => *paint,
         other => panic!("{other:?} has no paint"),
     }
 }
@@ -100,7 +103,7 @@ fn gradients_lie_where_they_are_said_to_and_move_with_what_is_drawn() {
         assert!((place(moved, [50.0 + 2.0 * x, 77.0])[0] - at).abs() < 1e-5);
     }
     let [x, y] = place(radial, [10.0, 50.0]);
-    assert!((x.hypot(y) - 1.0).abs() < 1e-5 && radial.along == Along::Radius, "{x} {y}");
+    assert!((x.hypot(y) - 1.0).abs() < 1e-5 && radial.along == GradientKind::Radius, "{x} {y}");
     // Clockwise as seen, y down, from where it begins.
     let turn = |at| {
         let [x, y] = place(conic, at);
@@ -123,16 +126,16 @@ fn images_are_as_large_as_is_said() {
         .items
         .iter()
         .map(|item| match item {
-            Item::Image { index: 0, part, size, transform, paint } => {
+            DrawItem::Image { index: 0, part, size, transform, paint } => {
                 (*size, [transform[4], transform[5]], *part, paint.fill.0[3], paint.blend)
             }
             other => panic!("{other:?}"),
         })
         .collect();
     let whole = [0.0, 0.0, 1.0, 1.0];
-    assert_eq!(images[0], ([64.0, 32.0], [10.0, 20.0], whole, 255, Blend::Over));
+    assert_eq!(images[0], ([64.0, 32.0], [10.0, 20.0], whole, 255, BlendMode::Over));
     assert_eq!(images[1].0, [200.0, 100.0]);
-    assert_eq!((images[2].0, images[2].3, images[2].4), ([200.0, 300.0], 128, Blend::Screen));
+    assert_eq!((images[2].0, images[2].3, images[2].4), ([200.0, 300.0], 128, BlendMode::Screen));
     assert_eq!((images[3].0, images[3].1), ([32.0, 32.0], [-6.0, 4.0]));
     assert_eq!(images[3].2, [0.25, 0.0, 0.75, 1.0]);
 }
@@ -145,15 +148,15 @@ fn shapes_that_are_round() {
          draw.curve([[0, 0], [100, 100], [200, 0]], { stroke: \"gold\" });
          draw.curve([[0, 0], [100, 100], [200, 0]], { fill: \"gold\" });",
     );
-    assert!(matches!(picture.items[0], Item::Shape { shape: Shape::Ellipse([30.0, 5.0]), .. }));
-    let Item::Line { points, closed: false, .. } = &picture.items[1] else { panic!("{:?}", picture.items[1]) };
-    let arc = points.of(&picture.points);
+    assert!(matches!(picture.items[0], DrawItem::Shape { shape: BasicShape::Ellipse([30.0, 5.0]), .. }));
+    let DrawItem::Line { points, closed: false, .. } = &picture.items[1] else { panic!("{:?}", picture.items[1]) };
+    let arc = points.slice(&picture.points);
     let near = |a: [f32; 2], b: [f32; 2]| (a[0] - b[0]).hypot(a[1] - b[1]) < 1e-3;
     // Clockwise from the right, downwards as seen.
     assert!(near(arc[0], [150.0, 100.0]) && near(arc[arc.len() - 1], [100.0, 150.0]), "{arc:?}");
     assert!(arc.iter().all(|[x, y]| ((x - 100.0).hypot(y - 100.0) - 50.0).abs() < 1e-3));
-    assert!(matches!(&picture.items[2], Item::Line { closed: false, points, .. } if points.count > 20));
-    assert!(matches!(&picture.items[3], Item::Polygon { points, .. } if points.count > 30));
+    assert!(matches!(&picture.items[2], DrawItem::Line { closed: false, points, .. } if points.count > 20));
+    assert!(matches!(&picture.items[3], DrawItem::Polygon { points, .. } if points.count > 30));
 }
 
 #[test]
@@ -162,13 +165,13 @@ fn text_is_as_large_as_can_be_read_from_there() {
         "draw.text(words({ en: \"moon\", zh: \"月\" }), 0, 0, { readable: 10, weight: 300, wrap: 400, leading: 1.5 });
          draw.text(\"a\", 0, 0);",
     );
-    let Item::Text { text, size, weight: 300, wrap: 400.0, leading: 1.5, .. } = &picture.items[0] else {
+    let DrawItem::Text { text, size, weight: 300, wrap: 400.0, leading: 1.5, .. } = &picture.items[0] else {
         panic!("{:?}", picture.items[0])
     };
     // 9 cm from ten metres away, on a screen of 4 metres and 1920 units; here is Shenzhen.
     assert!((size - 0.09 * 480.0).abs() < 0.01, "{size}");
-    assert_eq!(picture.text(*text), "月");
-    assert!(matches!(picture.items[1], Item::Text { size: 32.0, weight: 400, wrap: 0.0, .. }));
+    assert_eq!(picture.text_slice(*text), "月");
+    assert!(matches!(picture.items[1], DrawItem::Text { size: 32.0, weight: 400, wrap: 0.0, .. }));
 }
 
 #[test]
@@ -177,8 +180,8 @@ fn colours_meet_in_six_ways() {
         "for (const blend of [\"over\", \"add\", \"multiply\", \"screen\", \"lighten\", \"darken\"])
            draw.circle(1, 2, 3, { blend, fill: mix(\"black\", \"white\", 0.5) });",
     );
-    let blends: Vec<Blend> = picture.items.iter().map(|item| paint(item).blend).collect();
-    use Blend::{Add, Darken, Lighten, Multiply, Over, Screen};
+    let blends: Vec<BlendMode> = picture.items.iter().map(|item| paint(item).blend).collect();
+    use BlendMode::{Add, Darken, Lighten, Multiply, Over, Screen};
     assert_eq!(blends, [Over, Add, Multiply, Screen, Lighten, Darken]);
     assert_eq!(paint(&picture.items[0]).fill, Colour([99, 99, 99, 255]));
 }
@@ -240,7 +243,7 @@ fn a_timer_is_told_when_it_was_due() {
 
 #[test]
 fn a_rejected_promise_is_told_like_an_exception() {
-    let told = |body: &str| Scene::good(body).see(&Sees::default()).2;
+    let told = |body: &str| Scene::good(body).see(&FrameInput::default()).2;
     let fault =
         told("export async function frame() {\n  await null;\n  draw.circel(1, 2, 3);\n}").expect("it is rejected");
     assert_eq!(fault.place.map(|(line, _)| line), Some(4), "{fault}");
@@ -259,13 +262,13 @@ fn a_rejection_that_is_handled_is_not_told() {
         "export async function frame() { try { await Promise.reject(1); } catch {} }",
         "export async function frame() { const late = Promise.reject(1); await null; await null; late.catch(() => {}); }",
     ] {
-        assert_eq!(Scene::good(body).see(&Sees::default()).2, None, "{body}");
+        assert_eq!(Scene::good(body).see(&FrameInput::default()).2, None, "{body}");
     }
     // Reading the reason runs the script, which rejects another promise.
     let body = "export function frame() { Promise.reject({ toString() { Promise.reject(2); return \"odd\"; } }); }";
     let mut scene = Scene::good(body);
     for _ in 0..3 {
-        assert!(scene.see(&Sees::default()).2.is_some_and(|fault| fault.problem.starts_with("throws")));
+        assert!(scene.see(&FrameInput::default()).2.is_some_and(|fault| fault.problem.starts_with("throws")));
     }
 }
 
@@ -275,9 +278,9 @@ fn dials_stand_as_the_manifest_says_until_they_are_turned() {
         "export function frame() { console.log(dials.speed); try { dials.speed = 9; } catch { console.log(\"no\"); } }",
     );
     assert_eq!(scene.logs(1.0), ["2", "no"]);
-    let turned = Sees { dials: vec![("speed".into(), 3.5)], ..Sees::default() };
+    let turned = FrameInput { dials: vec![("speed".into(), 3.5)], ..FrameInput::default() };
     let (_, acts, _) = scene.see(&turned);
-    assert_eq!(acts[0], Act::Log("3.5".into()));
+    assert_eq!(acts[0], SceneAction::Log("3.5".into()));
     assert_eq!(scene.logs(2.0), ["3.5", "no"]);
 }
 

@@ -4,15 +4,15 @@ mod common;
 
 use moongate::presence::Body;
 use moongate::scene::{
-    Act, BodySeen, Edition, FromScene, Host, Item, KeptLayers, KeptNews, Picture, ScriptFault, Seen, Sees, Start,
-    TouchSeen,
+    BodyState, DisplayList, DrawItem, FrameInput, FromScene, RetainedLayerSet, RetainedUpdate, SceneAction,
+    SceneDiagnostic, SceneEvent, SceneInit, SceneRevision, ScriptHost, TouchState,
 };
 use std::time::Duration;
 
 const IMPORT: &str = "import { draw, here, there, particles, canvas } from \"moongate\";";
 
 struct Scene {
-    host: Host,
+    host: ScriptHost,
     now: f64,
 }
 
@@ -21,46 +21,49 @@ impl Scene {
         Self::with(body, "", |start| start.kit = [false; 4])
     }
 
-    fn with(body: &str, manifest: &str, change: impl FnOnce(&mut Start)) -> Self {
+    fn with(body: &str, manifest: &str, change: impl FnOnce(&mut SceneInit)) -> Self {
         let dir = common::folder(&format!("{IMPORT}\n{body}"));
         let head = "api = 1\nid = \"test\"\ncanvas = [1920, 1080]\n";
         std::fs::write(dir.path().join("installation.toml"), format!("{head}{manifest}")).expect("written");
-        let edition = Edition::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}"));
-        let mut start = edition.start(&common::setting());
+        let edition = SceneRevision::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}"));
+        let mut start = edition.scene_init(&common::setting());
         change(&mut start);
-        let host = Host::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
+        let host = ScriptHost::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
         Self { host, now: 100.0 }
     }
 
-    fn frame(&mut self, mut sees: Sees) -> (Option<Picture>, Vec<Act>, Vec<KeptNews>, Option<ScriptFault>) {
+    fn frame(
+        &mut self,
+        mut sees: FrameInput,
+    ) -> (Option<DisplayList>, Vec<SceneAction>, Vec<RetainedUpdate>, Option<SceneDiagnostic>) {
         self.now += 1.0 / 60.0;
         (sees.now, sees.dt) = (self.now, 1.0 / 60.0);
         let json = serde_json::to_string(&sees).expect("it is plain");
-        let FromScene::Frame { picture, acts, kept, fault, .. } = self.host.frame(1, 0, &json) else {
+        let FromScene::Frame { picture, acts, kept, fault, .. } = self.host.run_frame(1, 0, &json) else {
             panic!("no frame")
         };
         (picture, acts, kept, fault)
     }
 
-    fn good(&mut self, sees: Sees) -> (Picture, Vec<Act>, Vec<KeptNews>) {
+    fn good(&mut self, sees: FrameInput) -> (DisplayList, Vec<SceneAction>, Vec<RetainedUpdate>) {
         let (picture, acts, kept, fault) = self.frame(sees);
         let picture = picture.unwrap_or_else(|| panic!("{}", fault.unwrap_or_default()));
-        assert_eq!(picture.clone().checked(&[], 0), picture, "what a scene can say is within the bounds");
+        assert_eq!(picture.clone().validated(&[], 0), picture, "what a scene can say is within the bounds");
         (picture, acts, kept)
     }
 }
 
 fn fault(line: &str) -> String {
     let mut scene = Scene::new(&format!("const snow = particles();\nexport function frame() {{\n{line}\n}}"));
-    let fault = scene.frame(Sees::default()).3.unwrap_or_else(|| panic!("it is right: {line}"));
+    let fault = scene.frame(FrameInput::default()).3.unwrap_or_else(|| panic!("it is right: {line}"));
     assert_eq!(fault.place.map(|(line, _)| line), Some(4), "{fault}");
     fault.problem
 }
 
-fn body(id: u16, x: f32) -> BodySeen {
+fn body(id: u16, x: f32) -> BodyState {
     let outline = vec![[x - 60.0, 300.0], [x + 60.0, 300.0], [x + 60.0, 1_000.0], [x - 60.0, 1_000.0]];
     let body = Body { id, people: 1, foot: [x, 1_000.0], head: [x, 330.0], outline, ..Body::default() };
-    BodySeen::of(&body, 90.0)
+    BodyState::from_body(&body, 90.0)
 }
 
 #[test]
@@ -74,11 +77,11 @@ fn a_trail_holds_what_is_drawn_in_it_and_nothing_else() {
   draw.inside({ x: 1, y: 1, radius: 9 }, () => draw.trail(\"other\", () => draw.background(\"red\")));
 }",
     );
-    let (picture, ..) = scene.good(Sees::default());
+    let (picture, ..) = scene.good(FrameInput::default());
     let [
-        Item::Trail { slot: 0, trail, alpha, .. },
-        Item::Shape { paint, transform, .. },
-        Item::Untrail,
+        DrawItem::Trail { slot: 0, trail, alpha, .. },
+        DrawItem::Shape { paint, transform, .. },
+        DrawItem::Untrail,
         after,
         rest @ ..,
     ] = &picture.items[..]
@@ -87,12 +90,18 @@ fn a_trail_holds_what_is_drawn_in_it_and_nothing_else() {
     };
     assert_eq!((trail.fade, trail.round, *alpha), (2.0, [110.0, 60.0], 0.5));
     assert_eq!((paint.fill.0[3], transform[4]), (255, 105.0), "what goes into a trail is whole");
-    let Item::Shape { paint, transform, .. } = after else { panic!("{after:?}") };
+    let DrawItem::Shape { paint, transform, .. } = after else { panic!("{after:?}") };
     assert_eq!((paint.fill.0[3], transform[0], transform[4]), (128, 1.0, 105.0), "all is as before the trail");
     assert!(
         matches!(
             rest,
-            [Item::Clip { .. }, Item::Trail { slot: 1, .. }, Item::Shape { .. }, Item::Untrail, Item::Unclip]
+            [
+                DrawItem::Clip { .. },
+                DrawItem::Trail { slot: 1, .. },
+                DrawItem::Shape { .. },
+                DrawItem::Untrail,
+                DrawItem::Unclip
+            ]
         ),
         "{rest:?}"
     );
@@ -109,13 +118,13 @@ export function frame() {
   draw.kept(\"cloth\", things, ({ x }) => draw.circle(x, 0, 1), { alpha: 0.5 });
 }",
     );
-    let mut layers = KeptLayers::default();
+    let mut layers = RetainedLayerSet::default();
     let mut sent = Vec::new();
     for _ in 0..5 {
-        let (picture, _, kept) = scene.good(Sees::default());
-        assert!(matches!(picture.items[..], [Item::Kept { slot: 0, alpha: 0.5, .. }]), "{:?}", picture.items);
+        let (picture, _, kept) = scene.good(FrameInput::default());
+        assert!(matches!(picture.items[..], [DrawItem::Kept { slot: 0, alpha: 0.5, .. }]), "{:?}", picture.items);
         sent.push(kept.iter().map(|news| (news.anew, news.strokes.items.len())).collect::<Vec<_>>());
-        layers.take(kept, 0);
+        layers.apply(kept, 0);
     }
     assert_eq!(sent, [vec![(false, 2)], vec![(false, 1)], vec![], vec![(true, 2)], vec![]]);
     let shown = &layers.shown()[0];
@@ -130,7 +139,12 @@ export function frame() { draw.kept(\"stars\", things, ({ x }) => draw.circle(x,
     );
     let sent: Vec<_> = (0..4)
         .map(|_| {
-            scene.good(Sees::default()).2.iter().map(|news| (news.whole, news.strokes.items.len())).collect::<Vec<_>>()
+            scene
+                .good(FrameInput::default())
+                .2
+                .iter()
+                .map(|news| (news.whole, news.strokes.items.len()))
+                .collect::<Vec<_>>()
         })
         .collect();
     assert_eq!(sent, [vec![(false, 500)], vec![(false, 500)], vec![(true, 200)], vec![]]);
@@ -144,13 +158,16 @@ export function frame() {
   draw.kept(\"stars\", things, ({ i }) => { for (let n = 0; n < 2_500; n++) draw.circle(i, n, 1); });
 }",
     );
-    let (mut layers, mut said) = (KeptLayers::new(0), 0);
+    let (mut layers, mut said) = (RetainedLayerSet::new(0), 0);
     for _ in 0..12 {
-        let (_, acts, news) = scene.good(Sees::default());
+        let (_, acts, news) = scene.good(FrameInput::default());
         let items: usize = news.iter().map(|news| news.strokes.items.len()).sum();
         assert!(items <= 7_500, "{items} in one frame");
-        said += acts.iter().filter(|act| matches!(act, Act::Log(line) if line.contains("\"stars\" is full"))).count();
-        layers.take(news, 0);
+        said += acts
+            .iter()
+            .filter(|act| matches!(act, SceneAction::Log(line) if line.contains("\"stars\" is full")))
+            .count();
+        layers.apply(news, 0);
     }
     let kept: usize = layers.shown()[0].strokes.iter().map(|strokes| strokes.items.len()).sum();
     assert_eq!((said, kept), (1, 15_000), "a frame brings all of its news or none");
@@ -164,22 +181,22 @@ export function start() { snow.emit({ x: [950, 970], y: 0 }, { count: 60 }); }
 export function frame() { draw.particles(snow); }",
     );
     let sees = || {
-        let mut sees = Sees::default();
+        let mut sees = FrameInput::default();
         sees.there.bodies = vec![body(1, 960.0)];
         sees
     };
-    let mut last = Picture::default();
+    let mut last = DisplayList::default();
     for _ in 0..120 {
         last = scene.good(sees()).0;
     }
     assert_eq!(last.dots.len(), 50);
     assert!(last.dots.iter().all(|dot| (280.0..=300.0).contains(&dot.at[1])), "{:?}", last.dots[0]);
     for _ in 0..60 {
-        last = scene.good(Sees::default()).0;
+        last = scene.good(FrameInput::default()).0;
     }
     assert!(last.dots.iter().all(|dot| dot.at[1] > 350.0), "who carried them has gone");
     for _ in 0..240 {
-        last = scene.good(Sees::default()).0;
+        last = scene.good(FrameInput::default()).0;
     }
     assert!(last.items.is_empty() && last.dots.is_empty());
 }
@@ -217,7 +234,7 @@ fn a_mistake_is_told_with_its_remedy() {
     }
 }
 
-fn dots(picture: &Picture) -> usize {
+fn dots(picture: &DisplayList) -> usize {
     picture.items.len()
 }
 
@@ -227,26 +244,27 @@ fn the_engine_adds_what_the_manifest_does_not_switch_off() {
     let with = |manifest: &str| Scene::with(script, manifest, |_| {});
     let off = "[kit]\narrival = false\nmeeting = false\nsky = false\ntouch = false\n";
     let mut none = with(off);
-    assert_eq!(dots(&none.good(Sees { linked: true, ..Sees::default() }).0), 0);
+    assert_eq!(dots(&none.good(FrameInput { linked: true, ..FrameInput::default() }).0), 0);
     let mut scene = with("");
-    let linked = || Sees { linked: true, delay: 0.09, ..Sees::default() };
+    let linked = || FrameInput { linked: true, delay: 0.09, ..FrameInput::default() };
     let (calm, acts, _) = scene.good(linked());
     assert!(dots(&calm) >= 4 && acts.is_empty(), "their name, their clock and their sky: {:?}", calm.items);
     assert!(calm.text.contains("Baile Átha Cliath") || calm.text.contains("Dublin"), "{}", calm.text);
 
     let mut sees = linked();
     sees.there.bodies = vec![body(3, 400.0)];
-    sees.events = vec![Seen::Meet { x: 600.0, y: 500.0 }];
+    sees.events = vec![SceneEvent::Meet { x: 600.0, y: 500.0 }];
     let (busy, acts, _) = scene.good(sees);
     assert_eq!(dots(&busy), dots(&calm) + 4, "light for a warm place and for a meeting");
-    let played = |name: &str| acts.iter().any(|act| matches!(act, Act::Play { name: own, .. } if own == name));
+    let played = |name: &str| acts.iter().any(|act| matches!(act, SceneAction::Play { name: own, .. } if own == name));
     assert!(played("moongate:step") && played("moongate:bell"), "{acts:?}");
 
     // A touch is under way for as long as it takes, and then arrives.
     let mut scene = with("[kit]\nsky = false\n");
-    let touch = TouchSeen { id: 1, x: 100.0, y: 100.0, by: "finger", began: 100.0 };
-    let (first, ..) = scene.good(Sees { events: vec![Seen::Down(touch)], ..linked() });
-    let line = |picture: &Picture| picture.items.iter().filter(|item| matches!(item, Item::Shape { .. })).count();
+    let touch = TouchState { id: 1, x: 100.0, y: 100.0, by: "finger", began: 100.0 };
+    let (first, ..) = scene.good(FrameInput { events: vec![SceneEvent::Down(touch)], ..linked() });
+    let line =
+        |picture: &DisplayList| picture.items.iter().filter(|item| matches!(item, DrawItem::Shape { .. })).count();
     assert_eq!(line(&first), 0);
     let later: Vec<usize> = (0..12).map(|_| line(&scene.good(linked()).0)).collect();
     // Beads on their way, and then a light.
@@ -263,9 +281,9 @@ export function idle() { told += 1; }
 export function frame() { for (let i = 0; i < told; i++) draw.circle(0, 0, 1 + here.empty); }",
     );
     let count = |scene: &mut Scene, frames: usize, somebody: bool| {
-        let mut picture = Picture::default();
+        let mut picture = DisplayList::default();
         for _ in 0..frames {
-            let mut sees = Sees::default();
+            let mut sees = FrameInput::default();
             if somebody {
                 sees.here.bodies = vec![body(1, 500.0)];
             }
@@ -286,11 +304,12 @@ fn a_frame_that_fails_leaves_nothing_behind() {
 export function down(touch) { ours.rings.add(touch, { colour: \"goldd\" }); console.log(\"left\"); }
 export function frame() { for (const ring of ours.rings.all()) draw.circle(ring.x, ring.y, 9, { fill: ring.colour }); }";
     let mut scene = Scene::with(body, "[ours.rings]\nlost = \"alone\"\n", |start| start.kit = [false; 4]);
-    let touch = TouchSeen { id: 1, x: 5.0, y: 5.0, by: "finger", began: 1.0 };
-    let (picture, acts, _, fault) = scene.frame(Sees { events: vec![Seen::Down(touch)], ..Sees::default() });
+    let touch = TouchState { id: 1, x: 5.0, y: 5.0, by: "finger", began: 1.0 };
+    let (picture, acts, _, fault) =
+        scene.frame(FrameInput { events: vec![SceneEvent::Down(touch)], ..FrameInput::default() });
     assert!(picture.is_none() && fault.is_some_and(|fault| fault.problem.contains("goldd")));
-    assert!(matches!(&acts[..], [Act::Log(line)] if line == "left"), "{acts:?}");
+    assert!(matches!(&acts[..], [SceneAction::Log(line)] if line == "left"), "{acts:?}");
     // And the script itself has forgotten it: what the other city never had is not drawn here either.
-    let (picture, _, _, fault) = scene.frame(Sees::default());
+    let (picture, _, _, fault) = scene.frame(FrameInput::default());
     assert!(fault.is_none() && picture.is_some_and(|picture| picture.items.is_empty()), "{fault:?}");
 }

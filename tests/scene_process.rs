@@ -2,9 +2,9 @@
 
 mod common;
 
-use moongate::device::folder::{Folder, Watch};
-use moongate::device::scene_process::{SceneAlone, SceneCommand, SceneProcess};
-use moongate::scene::{Edition, FromScene, Picture, Sees};
+use moongate::device::scene_folder::{FolderWatcher, SceneFolder};
+use moongate::device::scene_process::{BlockingScene, SandboxCommand, SceneProcess};
+use moongate::scene::{DisplayList, FrameInput, FromScene, SceneRevision};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,30 +15,30 @@ const GOOD: &str = "import { draw } from \"moongate\";
 export function frame() { draw.circle(1, 2, 3); }
 ";
 
-fn moongate() -> SceneCommand {
-    SceneCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec!["scene".into()] }
+fn moongate() -> SandboxCommand {
+    SandboxCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec!["scene".into()] }
 }
 
 struct Show {
-    _folder: Watch,
+    _folder: FolderWatcher,
     process: Arc<SceneProcess>,
     dir: TempDir,
     number: u64,
 }
 
 impl Show {
-    fn start(command: SceneCommand, script: &str) -> Self {
+    fn start(command: SandboxCommand, script: &str) -> Self {
         let dir = common::folder(script);
         let process = Arc::new(SceneProcess::start(command, common::setting()).expect("a thread"));
         let weak = Arc::downgrade(&process);
-        let folder = Folder::new(dir.path().to_owned(), common::decoder());
+        let folder = SceneFolder::new(dir.path().to_owned(), common::decoder());
         let folder = folder.watch(
             None,
             |_| Ok(()),
             move |edition| {
                 let Some(process) = weak.upgrade() else { return };
                 match edition {
-                    Ok(edition) => process.offer(Arc::new(edition)),
+                    Ok(edition) => process.load(Arc::new(edition)),
                     Err(fault) => process.refuse(fault),
                 }
             },
@@ -65,21 +65,22 @@ impl Show {
     /// Asks for one frame, if the process is free.
     fn ask(&mut self, now: f64) -> bool {
         self.number += 1;
-        let sees = Sees { number: self.number, now, ..Sees::default() };
+        let sees = FrameInput { number: self.number, now, ..FrameInput::default() };
         let json = serde_json::to_string(&sees).expect("it is plain");
-        self.process.ask(self.number, 0, json, self.process.begins())
+        self.process.request_frame(self.number, 0, json, self.process.has_pending())
     }
 
     /// Asks until a picture comes, at most so long.
-    fn picture(&mut self, now: f64, at_most: Duration) -> Option<Arc<Picture>> {
+    fn picture(&mut self, now: f64, at_most: Duration) -> Option<Arc<DisplayList>> {
         let until = Instant::now() + at_most;
         while Instant::now() < until {
             if self.ask(now) {
                 // In small steps: a process that was started again answers no old frame.
-                while Instant::now() < until && !self.process.wait(self.number, SECOND / 50) && !self.process.is_free()
-                {
-                }
-                if let (Some((picture, _)), _) = self.process.take() {
+                while Instant::now() < until
+                    && !self.process.wait_answered(self.number, SECOND / 50)
+                    && !self.process.is_ready()
+                {}
+                if let (Some((picture, _)), _) = self.process.take_output() {
                     return Some(picture);
                 }
             }
@@ -122,7 +123,7 @@ export function frame({ now }) { if (now > 1 && now < 2) draw.circle(\"x\", 2, 3
     let mut show = Show::start(moongate(), script);
     assert!(show.picture(0.0, 5 * SECOND).is_some(), "{:?}", show.process.status());
     assert!(show.ask(1.5));
-    assert!(show.until(2 * SECOND, |show| show.process.is_free()));
+    assert!(show.until(2 * SECOND, |show| show.process.is_ready()));
     let status = show.process.status();
     let fault = status.fault.expect("it was wrong");
     assert_eq!((fault.file.as_str(), fault.place.map(|place| place.0)), ("scene.js", Some(2)), "{fault}");
@@ -197,7 +198,7 @@ fn a_script_that_is_mended_is_shown() {
 #[test]
 fn a_program_that_writes_garbage_is_a_fault() {
     let arguments = vec!["-c".into(), "head -c 100000 /dev/urandom; sleep 5".into()];
-    let mut show = Show::start(SceneCommand { program: "/bin/sh".into(), arguments }, GOOD);
+    let mut show = Show::start(SandboxCommand { program: "/bin/sh".into(), arguments }, GOOD);
     // Almost always at once; a length that happens to be possible is waited for.
     assert!(show.until(11 * SECOND, |show| show.process.status().fault.is_some()), "{:?}", show.process.status());
     assert!(show.picture(0.0, SECOND / 5).is_none());
@@ -205,7 +206,7 @@ fn a_program_that_writes_garbage_is_a_fault() {
 
 #[test]
 fn a_program_that_is_not_there_is_a_fault() {
-    let command = SceneCommand { program: "/nowhere/moongate".into(), arguments: vec![] };
+    let command = SandboxCommand { program: "/nowhere/moongate".into(), arguments: vec![] };
     let show = Show::start(command, GOOD);
     assert!(show.until(2 * SECOND, |show| show.process.status().fault.is_some()));
     let fault = show.process.status().fault.expect("just seen");
@@ -214,7 +215,7 @@ fn a_program_that_is_not_there_is_a_fault() {
 
 #[test]
 fn a_program_that_never_answers_is_let_go() {
-    let command = SceneCommand { program: "/bin/sleep".into(), arguments: vec!["100".into()] };
+    let command = SandboxCommand { program: "/bin/sleep".into(), arguments: vec!["100".into()] };
     let show = Show::start(command, GOOD);
     assert!(show.until(2 * SECOND, |show| show.process.status().pid.is_some()));
     let began = Instant::now();
@@ -246,7 +247,7 @@ fn what_is_saved_is_shown_and_what_is_kept_stays() {
     show.save(&circles(2, ""));
     assert!(show.shows(2, 2 * SECOND), "{:?}", show.process.status());
     let picture = show.picture(0.0, SECOND).expect("it runs");
-    let moongate::scene::Item::Shape { transform, .. } = picture.items[0] else { panic!("{:?}", picture.items) };
+    let moongate::scene::DrawItem::Shape { transform, .. } = picture.items[0] else { panic!("{:?}", picture.items) };
     assert!(transform[4] > 20.0, "{transform:?}: it began anew");
     let status = show.process.status();
     assert_eq!((status.editions, status.faults), (2, 0), "{status:?}");
@@ -307,18 +308,19 @@ fn a_process_that_sleeps_is_waited_for_in_virtual_time() {
     let dir = common::folder(GOOD);
     let mut bytes = [Vec::new(), Vec::new()];
     let frame =
-        FromScene::Frame { picture: Some(Picture::default()), acts: vec![], kept: vec![], fault: None, took_us: 1 };
+        FromScene::Frame { picture: Some(DisplayList::default()), acts: vec![], kept: vec![], fault: None, took_us: 1 };
     for (bytes, message) in bytes.iter_mut().zip([FromScene::Ready { unjailed: None }, frame]) {
-        moongate::scene::write(bytes, &message).expect("it can be written");
+        moongate::scene::write_message(bytes, &message).expect("it can be written");
     }
     for (bytes, name) in bytes.iter().zip(["ready", "frame"]) {
         std::fs::write(dir.path().join(name), bytes).expect("written");
     }
     let path = dir.path().display();
     let script = format!("cat '{path}/ready'; sleep 2.2; cat '{path}/frame'; sleep 20");
-    let command = SceneCommand { program: "/bin/sh".into(), arguments: vec!["-c".into(), script] };
-    let edition = Arc::new(Edition::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}")));
-    let mut scene = SceneAlone::start(&command, &common::setting(), edition).unwrap_or_else(|fault| panic!("{fault}"));
-    let answer = scene.ask(1, 0, "{}".into()).unwrap_or_else(|fault| panic!("{fault}"));
+    let command = SandboxCommand { program: "/bin/sh".into(), arguments: vec!["-c".into(), script] };
+    let edition = Arc::new(SceneRevision::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}")));
+    let mut scene =
+        BlockingScene::start(&command, &common::setting(), edition).unwrap_or_else(|fault| panic!("{fault}"));
+    let answer = scene.request_frame(1, 0, "{}".into()).unwrap_or_else(|fault| panic!("{fault}"));
     assert!(answer.picture.is_some());
 }

@@ -2,19 +2,19 @@
 
 mod common;
 
-use moongate::scene::{Act, FromScene, Host, MarkSeen, MarksSeen, Seen, Sees, Start};
-use moongate::works::{Draft, SEEN_MAX};
+use moongate::marks::{NewMark, VISIBLE_MAX};
+use moongate::scene::{FrameInput, FromScene, MarkState, MarksUpdate, SceneAction, SceneEvent, SceneInit, ScriptHost};
 use std::time::Duration;
 
 struct Scene {
-    host: Host,
+    host: ScriptHost,
     now: f64,
 }
 
 /// What a frame has logged, and what else it has done.
 struct Did {
     logs: Vec<String>,
-    marks: Vec<Draft>,
+    marks: Vec<NewMark>,
     shares: Vec<String>,
     fault: Option<String>,
 }
@@ -28,37 +28,37 @@ impl Scene {
         let script = format!("import {{ here, there, ours, noise }} from \"moongate\";\n{body}\n");
         let dir = common::folder(&script);
         let ours = ["lanterns", "words"].map(|name| (name.to_owned(), lost.to_owned())).to_vec();
-        let start = Start { ours, lost_share: lost_share.into(), ..common::start(dir.path()) };
-        Self { host: Host::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}")), now: 100.0 }
+        let start = SceneInit { ours, lost_share: lost_share.into(), ..common::start(dir.path()) };
+        Self { host: ScriptHost::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}")), now: 100.0 }
     }
 
-    fn frame(&mut self, sees: Sees) -> Did {
+    fn frame(&mut self, sees: FrameInput) -> Did {
         self.now += 1.0;
-        let json = serde_json::to_string(&Sees { now: self.now, ..sees }).expect("it is plain");
-        let FromScene::Frame { acts, fault, .. } = self.host.frame(1, 1, &json) else { panic!("no frame") };
+        let json = serde_json::to_string(&FrameInput { now: self.now, ..sees }).expect("it is plain");
+        let FromScene::Frame { acts, fault, .. } = self.host.run_frame(1, 1, &json) else { panic!("no frame") };
         let mut did = Did { logs: vec![], marks: vec![], shares: vec![], fault: fault.map(|fault| fault.to_string()) };
         for act in acts {
             match act {
-                Act::Log(line) => did.logs.push(line),
-                Act::Mark(draft) => did.marks.push(draft),
-                Act::Share(data) => did.shares.push(data),
+                SceneAction::Log(line) => did.logs.push(line),
+                SceneAction::Mark(draft) => did.marks.push(draft),
+                SceneAction::Share(data) => did.shares.push(data),
                 other => panic!("{other:?}"),
             }
         }
         did
     }
 
-    fn news(&mut self, news: Vec<MarkSeen>) -> Did {
+    fn news(&mut self, news: Vec<MarkState>) -> Did {
         self.frame(linked(news))
     }
 }
 
-fn linked(news: Vec<MarkSeen>) -> Sees {
-    Sees { linked: true, marks: MarksSeen { news, ..MarksSeen::default() }, ..Sees::default() }
+fn linked(news: Vec<MarkState>) -> FrameInput {
+    FrameInput { linked: true, marks: MarksUpdate { news, ..MarksUpdate::default() }, ..FrameInput::default() }
 }
 
-fn mark(place: u32, here: bool, began: f64, said: &str) -> MarkSeen {
-    MarkSeen {
+fn mark(place: u32, here: bool, began: f64, said: &str) -> MarkState {
+    MarkState {
         place: format!("{place:014x}"),
         name: "lanterns".into(),
         at: Some([place as f32, 50.0]),
@@ -79,18 +79,18 @@ fn a_mark_is_there_at_once_and_becomes_what_the_engine_makes_of_it() {
         export function frame() { const l = ours.lanterns; console.log(l.length, l.all()[0] === mine, mine?.x, mine?.hue,
           mine?.age, mine?.shared, mine?.kept, mine?.city.name, mine?.by, mine?.here); }",
     );
-    let touch = moongate::scene::TouchSeen { id: 1, x: 30.0, y: 40.0, by: "finger", began: 99.0 };
-    let did = scene.frame(Sees { events: vec![Seen::Down(touch)], ..linked(vec![]) });
+    let touch = moongate::scene::TouchState { id: 1, x: 30.0, y: 40.0, by: "finger", began: 99.0 };
+    let did = scene.frame(FrameInput { events: vec![SceneEvent::Down(touch)], ..linked(vec![]) });
     assert_eq!(did.fault, None);
     assert_eq!(did.logs, ["1 true 30 40 0 false false 深圳 undefined true"]);
-    let Draft { name, at, seed, said } = did.marks[0].clone();
+    let NewMark { name, at, seed, said } = did.marks[0].clone();
     assert_eq!((name.as_str(), at, said.as_str()), ("lanterns", Some([30.0, 40.0]), "{\"hue\":40}"));
     // The engine gives it its number; it stays the same object.
-    let settled = MarkSeen { seed, own: Some(3), began: 100.5, ..mark(9, true, 0.0, &said) };
+    let settled = MarkState { seed, own: Some(3), began: 100.5, ..mark(9, true, 0.0, &said) };
     let did = scene.news(vec![settled]);
     assert_eq!(did.logs, ["1 true 30 40 1.5 false false 深圳 undefined true"]);
-    let shared = MarksSeen { shared: 4, ..MarksSeen::default() };
-    let did = scene.frame(Sees { marks: shared, ..linked(vec![]) });
+    let shared = MarksUpdate { shared: 4, ..MarksUpdate::default() };
+    let did = scene.frame(FrameInput { marks: shared, ..linked(vec![]) });
     assert_eq!(did.logs, ["1 true 30 40 2.5 true false 深圳 undefined true"]);
 }
 
@@ -107,7 +107,7 @@ fn marks_stand_in_the_order_of_both_cities_and_can_be_asked_for() {
         mark(14, false, 40.0, "{\"age\":7,\"x\":99,\"__proto__\":{\"x\":1},\"constructor\":1,\"add\":2}"),
         mark(11, false, 99.0, "not JSON at all"),
         mark(11, false, 99.0, "told twice"),
-        MarkSeen { name: "toString".into(), ..mark(13, false, 99.0, "{}") },
+        MarkState { name: "toString".into(), ..mark(13, false, 99.0, "{}") },
     ]);
     assert_eq!(did.fault, None);
     assert_eq!(did.logs, ["10,11,12,14 | 10,11,12 | 11,12 | 10,11,12,14 | 10,11,12,14 | D,D,Shi,D"]);
@@ -126,7 +126,7 @@ fn what_is_lost_with_the_link_is_as_the_manifest_says() {
         let mut scene = Scene::with(frame, lost, "hide");
         let mut logs = scene.news(vec![mark(7, false, 90.0, "{}")]).logs;
         for _ in 0..3 {
-            logs.extend(scene.frame(Sees::default()).logs);
+            logs.extend(scene.frame(FrameInput::default()).logs);
         }
         assert_eq!(logs, expected, "{lost}");
         let back = scene.news(vec![]).logs;
@@ -140,7 +140,7 @@ fn what_is_lost_with_the_link_is_as_the_manifest_says() {
 fn comes_back(mut scene: Scene) -> String {
     scene.news(vec![mark(7, false, 90.0, "{}")]);
     for _ in 0..4 {
-        scene.frame(Sees::default());
+        scene.frame(FrameInput::default());
     }
     scene.news(vec![]).logs.concat()
 }
@@ -151,7 +151,8 @@ fn a_share_is_told_when_it_changes_and_goes_with_the_link() {
         export function frame({ now }) { here.share.tide = now < 103 ? 1 : 2; console.log(JSON.stringify(there.share)); }";
     for (lost, gone) in [("hide", "{}"), ("freeze", "{\"sea\":5}")] {
         let mut scene = Scene::with(script, "alone", lost);
-        let sea = |share: Option<&str>, linked| Sees { share: share.map(Into::into), linked, ..Sees::default() };
+        let sea =
+            |share: Option<&str>, linked| FrameInput { share: share.map(Into::into), linked, ..FrameInput::default() };
         let first = scene.frame(sea(None, true));
         assert_eq!((first.shares, first.logs), (vec!["{\"tide\":1}".to_owned()], vec!["{}".to_owned()]));
         let second = scene.frame(sea(Some("{\"sea\":5}"), true));
@@ -162,7 +163,7 @@ fn a_share_is_told_when_it_changes_and_goes_with_the_link() {
     let mut scene = Scene::new("export function frame() { here.share = { much: \"x\".repeat(900) }; }");
     assert!(
         scene
-            .frame(Sees::default())
+            .frame(FrameInput::default())
             .fault
             .is_some_and(|fault| fault.contains("here.share: 911 bytes are more than 800"))
     );
@@ -174,8 +175,8 @@ fn meetings_and_merges_are_told() {
         "export function meet(at) { console.log('met', at.x, at.y); }
         export function merged(count) { console.log('merged', count); }",
     );
-    let events = vec![Seen::Meet { x: 7.0, y: 8.0 }, Seen::Merged { marks: 3 }];
-    assert_eq!(scene.frame(Sees { events, ..linked(vec![]) }).logs, ["met 7 8", "merged 3"]);
+    let events = vec![SceneEvent::Meet { x: 7.0, y: 8.0 }, SceneEvent::Merged { marks: 3 }];
+    assert_eq!(scene.frame(FrameInput { events, ..linked(vec![]) }).logs, ["met 7 8", "merged 3"]);
 }
 
 #[test]
@@ -208,11 +209,11 @@ fn a_long_night_of_marks_is_bounded_and_quick() {
     for round in 0..80_u32 {
         let news = (0..250).map(|n| {
             let name = if n % 3 == 0 { "words" } else { "lanterns" };
-            MarkSeen { name: name.into(), ..mark(round * 250 + n, false, 1.0, "{\"text\":\"a word\"}") }
+            MarkState { name: name.into(), ..mark(round * 250 + n, false, 1.0, "{\"text\":\"a word\"}") }
         });
         let did = scene.news(news.collect());
         assert_eq!(did.fault, None);
         last = did.logs[0].parse().expect("a number");
     }
-    assert!((SEEN_MAX - 300..=SEEN_MAX).contains(&last), "{last}");
+    assert!((VISIBLE_MAX - 300..=VISIBLE_MAX).contains(&last), "{last}");
 }

@@ -1,8 +1,8 @@
 //! Sense as a whole, on the built-in street with its exact truth.
 
-use moongate::device::street::{Crowd, Frame, Street, StreetConfig, Truth, Weather};
-use moongate::sense::score::{Box, Judge, Tracks};
-use moongate::sense::{Luma, Seen, Sense};
+use moongate::device::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, SynthTruth, Weather};
+use moongate::vision::metrics::{MotBox, TrackingCounts, TrackingEvaluator};
+use moongate::vision::{Luma, VisionOutput, VisionPipeline};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ const SIZE: [usize; 2] = [320, 240];
 const RATE: f64 = 15.0;
 
 /// Plays a street for some seconds; `look` sees each frame's time, its truth and what was seen.
-fn watch(crowd: Crowd, weather: Weather, seconds: u64, mut look: impl FnMut(f64, &Truth, &Seen)) {
-    let mut street = Street::new(StreetConfig { size: SIZE, rate: RATE, seed: 7, crowd, weather, city: 1 });
-    let (mut sense, mut frame) = (Sense::new(), Frame::default());
+fn watch(crowd: CrowdType, weather: Weather, seconds: u64, mut look: impl FnMut(f64, &SynthTruth, &VisionOutput)) {
+    let mut street = SynthCamera::new(SynthConfig { size: SIZE, rate: RATE, seed: 7, crowd, weather, city: 1 });
+    let (mut sense, mut frame) = (VisionPipeline::new(), SynthFrame::default());
     for number in 0..seconds * RATE as u64 {
         let truth = street.draw(number, &mut frame);
         let luma = Luma::new(SIZE[0], SIZE[1], SIZE[0], &frame.y).expect("a frame of its size");
         let now = number as f64 / RATE;
-        look(now, truth, sense.see(Duration::from_secs_f64(now), &luma, frame.shown));
+        look(now, truth, sense.process(Duration::from_secs_f64(now), &luma, frame.screen_luminance));
     }
 }
 
 /// Tracks of whoever is at least half to be seen, after five seconds of learning.
-fn judged(crowd: Crowd, weather: Weather) -> Tracks {
-    let mut judge = Judge::default();
+fn judged(crowd: CrowdType, weather: Weather) -> TrackingCounts {
+    let mut judge = TrackingEvaluator::default();
     let mut number = 0;
     watch(crowd, weather, 20, |now, truth, seen| {
         number += 1;
@@ -32,17 +32,17 @@ fn judged(crowd: Crowd, weather: Weather) -> Tracks {
         }
         let people = truth.people.iter().map(|person| {
             let visibility = if person.visible >= 0.5 && person.pixels >= 60 { person.visible } else { -1.0 };
-            Box { visibility, ..Box::new(number, person.id, person.full) }
+            MotBox { visibility, ..MotBox::new(number, person.id, person.full) }
         });
-        let figures = seen.figures.iter().map(|figure| Box::new(number, u32::from(figure.id), figure.bounds));
-        judge.frame(&people.collect::<Vec<_>>(), &figures.collect::<Vec<_>>());
+        let figures = seen.people.iter().map(|figure| MotBox::new(number, u32::from(figure.id), figure.bounds));
+        judge.add_frame(&people.collect::<Vec<_>>(), &figures.collect::<Vec<_>>());
     });
-    judge.end()
+    judge.finish()
 }
 
 #[test]
 fn people_who_cross_at_dusk_are_followed() {
-    let tracks = judged(Crowd::Crossing, Weather::Dusk);
+    let tracks = judged(CrowdType::Crossing, Weather::Dusk);
     assert!(tracks.mota() > 0.4, "MOTA {:.2}", tracks.mota());
     assert!(tracks.idf1() > 0.4, "IDF1 {:.2}", tracks.idf1());
 }
@@ -51,8 +51,8 @@ fn people_who_cross_at_dusk_are_followed() {
 fn nobody_is_seen_where_nobody_is() {
     for weather in [Weather::Day, Weather::Dusk, Weather::Rain, Weather::Shake, Weather::Lamp] {
         let mut seen_frames = 0;
-        watch(Crowd::Nobody, weather, 20, |now, _, seen| {
-            seen_frames += u32::from(now > 5.0 && !seen.figures.is_empty())
+        watch(CrowdType::Nobody, weather, 20, |now, _, seen| {
+            seen_frames += u32::from(now > 5.0 && !seen.people.is_empty())
         });
         assert!(seen_frames < 15, "{weather}: somebody in {seen_frames} of 225 frames");
     }
@@ -63,11 +63,11 @@ fn who_stands_for_a_minute_keeps_the_id() {
     // For each person and id: since when, and when last, the one was seen as the other.
     let mut seen_as: BTreeMap<(u32, u16), [f64; 2]> = BTreeMap::new();
     let mut longest = 0.0_f64;
-    watch(Crowd::Still, Weather::Dusk, 100, |now, truth, seen| {
+    watch(CrowdType::Still, Weather::Dusk, 100, |now, truth, seen| {
         for person in &truth.people {
             let [x, y, width, height] = person.full;
             let (middle, foot) = (x + width / 2.0, y + height);
-            for figure in &seen.figures {
+            for figure in &seen.people {
                 let off = (figure.foot[0] - middle).hypot(0.5 * (figure.foot[1] - foot));
                 if off < 0.25 * height {
                     let times = seen_as.entry((person.id, figure.id)).or_insert([now; 2]);

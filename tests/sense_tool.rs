@@ -1,8 +1,8 @@
 //! `moongate sense`: what it writes of a clip, how it judges, and that nothing is ever written of a live camera.
 
-use moongate::device::camera::y4m::{Colours, Rate, Reader, Writer};
-use moongate::device::street::{Crowd, Frame, Street, StreetConfig, TruthWriter, Weather};
-use moongate::sense::{Luma, Sense};
+use moongate::device::camera::y4m::{ChromaFormat, FrameRate, Y4mReader, Y4mWriter};
+use moongate::device::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, TruthWriter, Weather};
+use moongate::vision::{Luma, VisionPipeline};
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -37,23 +37,24 @@ fn clip() -> &'static Clip {
     static CLIP: OnceLock<Clip> = OnceLock::new();
     CLIP.get_or_init(|| {
         let dir = tempfile::tempdir().expect("a folder for a while");
-        let (crowd, weather) = (Crowd::Few, Weather::OwnLight);
-        let mut street = Street::new(StreetConfig { size: SIZE, rate: RATE, seed: 5, crowd, weather, city: 0 });
+        let (crowd, weather) = (CrowdType::Few, Weather::OwnLight);
+        let mut street = SynthCamera::new(SynthConfig { size: SIZE, rate: RATE, seed: 5, crowd, weather, city: 0 });
         let file = BufWriter::new(File::create(dir.path().join("street.y4m")).expect("a file"));
-        let mut writer = Writer::new(file, SIZE, Rate::new(RATE), Colours::Half).expect("a header is written");
+        let mut writer =
+            Y4mWriter::new(file, SIZE, FrameRate::new(RATE), ChromaFormat::Yuv420).expect("a header is written");
         let mut truth = TruthWriter::create(&dir.path().join("truth"), SIZE, RATE).expect("a folder");
-        let (mut frame, mut sense, mut boxes) = (Frame::default(), Sense::new(), String::new());
+        let (mut frame, mut sense, mut boxes) = (SynthFrame::default(), VisionPipeline::new(), String::new());
         for number in 0..FRAMES {
             let real = street.draw(number, &mut frame);
-            truth.write(real, frame.shown).expect("it is written");
+            truth.write(real, frame.screen_luminance).expect("it is written");
             // A capture time that is not to be believed: a clip may have been drawn faster than it plays.
             writer.write(Duration::from_millis(number), &[&frame.y, &frame.u, &frame.v]).expect("it is written");
             let luma = Luma::new(SIZE[0], SIZE[1], SIZE[0], &frame.y).expect("it fits");
             // As it is written beside the clip.
-            let shown = format!("{:.4}", frame.shown).parse().expect("a number");
-            let seen = sense.see(Duration::from_secs_f64(number as f64 * 0.1), &luma, shown);
+            let shown = format!("{:.4}", frame.screen_luminance).parse().expect("a number");
+            let seen = sense.process(Duration::from_secs_f64(number as f64 * 0.1), &luma, shown);
             let [right, down] = seen.shift.map(|pixels| pixels as f32);
-            for figure in &seen.figures {
+            for figure in &seen.people {
                 let [x, y, w, h] = figure.bounds;
                 let (x, y) = (x + right, y + down);
                 boxes.push_str(&format!("{},{},{x:.1},{y:.1},{w:.1},{h:.1}\n", number + 1, figure.id));
@@ -197,7 +198,7 @@ fn an_overlay_is_the_clip_with_colours() {
         .arg(&pictures)
         .args(["--every", "30"]));
     let read = |file: &Path| {
-        let mut reader = Reader::new(File::open(file).expect("it is there")).expect("a header");
+        let mut reader = Y4mReader::new(File::open(file).expect("it is there")).expect("a header");
         let header = *reader.header();
         let frames = std::iter::from_fn(|| {
             let mut y = Vec::new();

@@ -2,13 +2,13 @@
 
 #![cfg(feature = "show")]
 
-use moongate::device::folder::digest;
-use moongate::device::introductions::pin;
-use moongate::device::key::SiteKey;
-use moongate::device::quic::LinkThread;
-use moongate::device::shelf::Shelf;
-use moongate::link::{Config, Showing, State};
-use moongate::manifest::{Installation, Twin, city};
+use moongate::config::{Installation, TrustedPeer, city_by_slug};
+use moongate::device::last_good::LastGoodStore;
+use moongate::device::net::LinkThread;
+use moongate::device::peers_file::trust;
+use moongate::device::scene_folder::digest;
+use moongate::device::site_key::SiteKey;
+use moongate::link::{LinkConfig, LinkState, NowShowing};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -322,7 +322,7 @@ fn site_that_keeps(script: &str) -> (tempfile::TempDir, String) {
     let dir = site(GOOD, None);
     let installation = dir.path().join("installation");
     let edition = digest(&installation);
-    Shelf::of(dir.path()).keep_scene(&installation, &edition).expect("our own folder");
+    LastGoodStore::new(dir.path()).save_scene(&installation, &edition).expect("our own folder");
     std::fs::write(installation.join("scene.js"), script).expect("our own folder");
     (dir, edition)
 }
@@ -452,21 +452,21 @@ fn the_twin_gets_its_goodbye_when_a_signal_ends_the_show() {
     std::fs::write(&manifest, text.replace("127.0.0.1:0", &here.to_string())).expect("our own folder");
     let [key, twin] =
         [SiteKey::read(&dir.path().join("site.key")).expect("just written"), SiteKey::generate().expect("randomness")];
-    let city = city("dublin").expect("a member city");
-    let known = Twin { key: twin.public(), city, name: "test".into(), addresses: vec![there], relay: None };
-    pin(dir.path(), known).expect("our own folder");
-    let declarations = Installation::read(&dir.path().join("installation")).expect("it is sound").declarations();
-    let config = Config {
+    let city = city_by_slug("dublin").expect("a member city");
+    let known = TrustedPeer { key: twin.public(), city, name: "test".into(), addresses: vec![there], relay: None };
+    trust(dir.path(), known).expect("our own folder");
+    let declarations = Installation::read(&dir.path().join("installation")).expect("it is sound").schema_hash();
+    let config = LinkConfig {
         key: twin.public(),
         twin: Some(key.public()),
         boot: 1,
         city: city.slug.clone(),
         name: "test".into(),
-        showing: Showing { installation: "test".into(), declarations },
+        showing: NowShowing { installation: "test".into(), schema_hash: declarations },
         canvas: [320.0, 180.0],
     };
     let (link, _told) = LinkThread::start(&twin, there, here, config).unwrap_or_else(|why| panic!("{why}"));
-    let is_linked = || link.sender().status().health.state == State::Linked;
+    let is_linked = || link.sender().status().health.state == LinkState::Linked;
     let mut show = Running::start(dir.path());
     show.wait(|line| {
         line["painted"].as_u64() > Some(0) && ["linked", "weak"].contains(&line["link"].as_str().unwrap_or_default())

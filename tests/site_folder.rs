@@ -1,11 +1,11 @@
 //! A site's folder after the commands: complete files, private to their owner, and true statements about the link.
 
-use moongate::device::contact::Notes;
-use moongate::device::introductions::pin;
-use moongate::device::key::SiteKey;
-use moongate::link::pairing::Secret;
-use moongate::link::{Card, Ticket};
-use moongate::manifest::{Twin, city};
+use moongate::config::{TrustedPeer, city_by_slug};
+use moongate::device::link_history::LinkRecorder;
+use moongate::device::peers_file::trust;
+use moongate::device::site_key::SiteKey;
+use moongate::link::pairing::PairingSecret;
+use moongate::link::{PeerInfo, Ticket};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -107,20 +107,20 @@ fn twins_says_what_is_known_of_the_link_and_no_more() {
     let dir = tempfile::tempdir().expect("a folder");
     init(dir.path());
     let site = dir.path().join("site");
-    let twin = Twin {
+    let twin = TrustedPeer {
         key: [7; 32],
-        city: city("dublin").expect("a member"),
+        city: city_by_slug("dublin").expect("a member"),
         name: "Barnardo Square".into(),
         addresses: vec![],
         relay: None,
     };
-    pin(&site, twin).expect("our own folder");
+    trust(&site, twin).expect("our own folder");
     let twins = || said(&moongate(dir.path(), &["twins", "--site", "site"]));
     let before = twins();
     assert!(before.contains("its twin is Barnardo Square") && before.contains("not linked yet"), "{before}");
     assert!(before.contains("no show runs here now") && !before.contains("linked with"), "{before}");
-    let mut notes = Notes::open(&site);
-    notes.note(Duration::from_secs(1), Some([7; 32])).expect("news")();
+    let mut notes = LinkRecorder::open(&site);
+    notes.record(Duration::from_secs(1), Some([7; 32])).expect("news")();
     let linked = twins();
     assert!(linked.contains("its show runs") && linked.contains("linked now"), "{linked}");
     drop(notes);
@@ -135,7 +135,9 @@ fn a_ticket_is_read_from_standard_input() {
     init(dir.path());
     let key = SiteKey::read(&dir.path().join("site/site.key")).expect("our own").public();
     // The site's own ticket, so that it is parsed but nobody is dialled.
-    let own = Ticket { key, secret: Secret([7; 16]), expires: Duration::from_secs(9), card: Card::default() }.line();
+    let own =
+        Ticket { key, secret: PairingSecret([7; 16]), expires: Duration::from_secs(9), peer: PeerInfo::default() }
+            .to_line();
     let (first, second) = own.split_at(40);
     let mut accept = Command::new(MOONGATE);
     accept.args(["accept", "--site", "site", "-"]).current_dir(dir.path());

@@ -7,26 +7,26 @@ use std::path::{Path, PathBuf};
 const CORE: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("escape", &[]),
-    ("allowance", &[]),
+    ("token_bucket", &[]),
     ("files", &[]),
     ("mix", &[]),
     ("presence", &["wire"]),
-    ("sense", &["presence"]),
-    ("works", &["wire"]),
-    ("link", &["works", "presence", "wire", "allowance", "escape"]),
-    ("guard", &["presence", "link"]),
-    ("manifest", &["presence", "works", "guard", "wire", "escape", "files"]),
-    ("scene", &["manifest", "presence", "works", "link", "wire", "escape", "mix", "files"]),
+    ("vision", &["presence"]),
+    ("marks", &["wire"]),
+    ("link", &["marks", "presence", "wire", "token_bucket", "escape"]),
+    ("policy", &["presence", "link"]),
+    ("config", &["presence", "marks", "policy", "wire", "escape", "files"]),
+    ("scene", &["config", "presence", "marks", "link", "wire", "escape", "mix", "files"]),
 ];
 
 /// The rooms above the core, from below, and the rooms each may use besides all of the core.
 const ABOVE: &[(&str, &[&str])] = &[
     ("device", &[]),
-    ("stage", &["device"]),
-    ("twin", &["device", "stage"]),
-    ("preview", &["device", "stage", "twin"]),
-    ("operator", &["device", "stage", "twin"]),
-    ("cli", &["device", "stage", "twin", "preview", "operator"]),
+    ("render", &["device"]),
+    ("show", &["device", "render"]),
+    ("preview", &["device", "render", "show"]),
+    ("operator", &["device", "render", "show"]),
+    ("cli", &["device", "render", "show", "preview", "operator"]),
 ];
 
 const LINES_MAX: usize = 600;
@@ -41,7 +41,7 @@ const UNFINISHED: &[(&str, &str)] = &[
 
 /// What the core must not touch, and where that belongs.
 const IMPURE: &[(&str, &str)] = &[
-    ("bevy", "what needs Bevy lives in stage or twin"),
+    ("bevy", "what needs Bevy lives in render or show"),
     ("std::thread", "threads live in device"),
     ("std::net", "sockets live in device; addresses are in core::net"),
     ("Instant::now", "take `now` from the caller"),

@@ -1,12 +1,12 @@
 //! Touches from sockets: real datagrams on loopback in, touches for the scene out; and the machines behind, fed by hand.
 
 use moongate::device::clock::monotonic;
-use moongate::device::fingers::packet::{DEPTH_MAX, decode};
-use moongate::device::fingers::{Listening, OscTouches, Packets, Surface, Tuio, hundred};
-use moongate::device::touch::{
-    OSC_DEVICE, REACH_DEVICE, TOUCH_DEVICE, TouchHub, Touched, VISITORS_CAMERA, WAITING_MAX,
+use moongate::device::touch_hub::{
+    LocalTouchEvent, OSC_DEVICE, PLAYBACK_CAMERA, REACH_DEVICE, TOUCH_DEVICE, TOUCH_QUEUE_MAX, TouchHub,
 };
-use moongate::presence::{Body, By, Phase, Point, TOUCHES_MAX, View, Word};
+use moongate::device::touch_sources::osc_packet::{DEPTH_MAX, decode};
+use moongate::device::touch_sources::{InputMapping, OscParser, PacketParser, TouchListener, TuioParser, load_test};
+use moongate::presence::{Body, CanvasRegion, Phase, Point, PointerKind, TOUCHES_MAX, TouchUpdate};
 use proptest::prelude::*;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType, encoder};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,12 +18,12 @@ const CANVAS: Point = [1920.0, 1080.0];
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const NOW: Duration = Duration::from_secs(1_000);
 
-fn whole() -> Surface {
-    Surface::new(View { origin: [0.0, 0.0], size: CANVAS }, 0, false)
+fn whole() -> InputMapping {
+    InputMapping::new(CanvasRegion { origin: [0.0, 0.0], size: CANVAS }, 0, false)
 }
 
-fn hub() -> (TouchHub, Receiver<Touched>) {
-    let (scene, touched) = sync_channel(WAITING_MAX);
+fn hub() -> (TouchHub, Receiver<LocalTouchEvent>) {
+    let (scene, touched) = sync_channel(TOUCH_QUEUE_MAX);
     (TouchHub::new(None, scene, CANVAS, Vec::new()), touched)
 }
 
@@ -79,22 +79,22 @@ fn osc(what: &str, id: i32, x: f32, y: f32) -> OscPacket {
 
 /// A socket that is listened on, a hub behind it, and who sends.
 struct Bench {
-    listening: Listening,
+    listening: TouchListener,
     hub: TouchHub,
-    touched: Receiver<Touched>,
+    touched: Receiver<LocalTouchEvent>,
     sender: UdpSocket,
 }
 
 impl Bench {
-    fn of(packets: impl Packets) -> Self {
+    fn of(packets: impl PacketParser) -> Self {
         let (hub, touched) = hub();
         let any = SocketAddr::new(LOCAL, 0);
-        let listening = Listening::start(any, packets, hub.clone()).expect("a free port");
+        let listening = TouchListener::start(any, packets, hub.clone()).expect("a free port");
         Self { listening, hub, touched, sender: UdpSocket::bind(any).expect("a free port") }
     }
 
     fn tuio() -> Self {
-        Self::of(Tuio::new(TOUCH_DEVICE, whole(), Vec::new()))
+        Self::of(TuioParser::new(TOUCH_DEVICE, whole(), Vec::new()))
     }
 
     fn send(&self, bytes: &[u8]) {
@@ -103,7 +103,8 @@ impl Bench {
 
     /// The next touch for the scene.
     fn next(&self) -> (Phase, u32, Point) {
-        let Touched { phase, touch, .. } = self.touched.recv_timeout(Duration::from_secs(5)).expect("a touch comes");
+        let LocalTouchEvent { phase, touch, .. } =
+            self.touched.recv_timeout(Duration::from_secs(5)).expect("a touch comes");
         (phase, touch.id, touch.at.map(f32::round))
     }
 
@@ -155,14 +156,14 @@ fn two_people_at_two_tables_do_not_end_each_other() {
     assert_eq!(bench.next().0, Phase::Down);
     bench.send(&cursors(Some("left"), 901, &[], &[]));
     assert_eq!(bench.next(), (Phase::Up, left.1, left.2));
-    assert_eq!(bench.hub.held().len(), 2);
+    assert_eq!(bench.hub.held_ids().len(), 2);
 }
 
 #[test]
 fn a_hundred_fingers_are_taken_within_bounds() {
     let bench = Bench::tuio();
     for frame in 1..=5 {
-        bench.send(&hundred::packet(frame));
+        bench.send(&load_test::tuio_packet(frame));
     }
     let mut seen = BTreeMap::new();
     for _ in 0..5 * TOUCHES_MAX {
@@ -178,10 +179,10 @@ fn a_hundred_fingers_are_taken_within_bounds() {
 #[test]
 fn a_second_of_a_hundred_fingers_costs_little() {
     let (hub, touched) = hub();
-    let took = (0..5).map(|_| hundred::one_second(&hub)).min().expect("five of them");
+    let took = (0..5).map(|_| load_test::time_one_second(&hub)).min().expect("five of them");
     // `benches` measures it; here, a tenth of the second is far too much on any machine.
     assert!(took < Duration::from_millis(100), "{took:?}");
-    assert!(hub.held().is_empty() && touched.try_iter().count() > TOUCHES_MAX);
+    assert!(hub.held_ids().is_empty() && touched.try_iter().count() > TOUCHES_MAX);
 }
 
 #[test]
@@ -200,14 +201,14 @@ fn a_socket_that_goes_takes_its_touches_with_it() {
 fn a_port_that_is_taken_is_told_with_its_remedy() {
     let taken = UdpSocket::bind(SocketAddr::new(LOCAL, 0)).expect("a free port");
     let address = taken.local_addr().expect("it is bound");
-    let tuio = Tuio::new(TOUCH_DEVICE, whole(), Vec::new());
-    let why = Listening::start(address, tuio, hub().0).err().expect("it is taken").to_string();
+    let tuio = TuioParser::new(TOUCH_DEVICE, whole(), Vec::new());
+    let why = TouchListener::start(address, tuio, hub().0).err().expect("it is taken").to_string();
     assert!(why.contains("in use") && why.contains("touch.tuio"), "{why}");
 }
 
 #[test]
 fn osc_touches_come_from_those_who_may() {
-    let bench = Bench::of(OscTouches::new(OSC_DEVICE, CANVAS, vec![LOCAL]));
+    let bench = Bench::of(OscParser::new(OSC_DEVICE, CANVAS, vec![LOCAL]));
     bench.send(&bytes(&osc("down", 5, 0.5, 0.5)));
     let (phase, id, at) = bench.next();
     assert_eq!((phase, at), (Phase::Down, [960.0, 540.0]));
@@ -222,22 +223,22 @@ fn osc_touches_come_from_those_who_may() {
 #[test]
 fn osc_from_a_stranger_is_not_even_read() {
     let someone = "192.0.2.7".parse().expect("an address");
-    let bench = Bench::of(OscTouches::new(OSC_DEVICE, CANVAS, vec![someone]));
+    let bench = Bench::of(OscParser::new(OSC_DEVICE, CANVAS, vec![someone]));
     bench.send(&bytes(&osc("down", 5, 0.5, 0.5)));
     bench.send(b"garbage");
-    bench.waits_for(|bench| bench.listening.refused().strangers == 2);
-    assert_eq!(bench.listening.refused().malformed, 0);
+    bench.waits_for(|bench| bench.listening.refused_counts().not_allowed == 2);
+    assert_eq!(bench.listening.refused_counts().malformed, 0);
     assert!(bench.touched.try_recv().is_err());
     // TUIO has such a list too, for whoever wants one.
-    let bench = Bench::of(Tuio::new(TOUCH_DEVICE, whole(), vec![someone]));
+    let bench = Bench::of(TuioParser::new(TOUCH_DEVICE, whole(), vec![someone]));
     bench.send(&cursors(None, 1, &[1], &[(1, 0.5, 0.5)]));
-    bench.waits_for(|bench| bench.listening.refused().strangers == 1);
+    bench.waits_for(|bench| bench.listening.refused_counts().not_allowed == 1);
     assert!(bench.touched.try_recv().is_err());
 }
 
 #[test]
 fn osc_is_taken_at_two_thousand_messages_a_second() {
-    let bench = Bench::of(OscTouches::new(OSC_DEVICE, CANVAS, vec![LOCAL]));
+    let bench = Bench::of(OscParser::new(OSC_DEVICE, CANVAS, vec![LOCAL]));
     bench.send(&bytes(&osc("down", 1, 0.5, 0.5)));
     let mut taken = 0;
     for packet in 0..50 {
@@ -246,19 +247,24 @@ fn osc_is_taken_at_two_thousand_messages_a_second() {
         std::thread::sleep(Duration::from_millis(2));
         taken += bench.touched.try_iter().count();
     }
-    bench.waits_for(|bench| bench.listening.refused().beyond > 20);
+    bench.waits_for(|bench| bench.listening.refused_counts().rate_limited > 20);
     taken += bench.touched.try_iter().count();
     // The sending takes less than a second on any machine; were it two, this would still tell.
     assert!((1_500..=4_000).contains(&taken), "{taken}");
 
     // To the message, with a clock of the test: whichever second is looked at.
-    let mut osc_touches = OscTouches::new(OSC_DEVICE, CANVAS, vec![LOCAL]);
+    let mut osc_touches = OscParser::new(OSC_DEVICE, CANVAS, vec![LOCAL]);
     let mut words = Vec::new();
     let packet = bytes(&bundle((0..30).map(|_| osc("move", 1, 0.5, 0.5)).collect()));
     let taken: Vec<usize> = (0..300)
         .map(|tick| {
             words.clear();
-            osc_touches.take(NOW + Duration::from_millis(tick * 10), SocketAddr::new(LOCAL, 1), &packet, &mut words);
+            osc_touches.handle_packet(
+                NOW + Duration::from_millis(tick * 10),
+                SocketAddr::new(LOCAL, 1),
+                &packet,
+                &mut words,
+            );
             words.len()
         })
         .collect();
@@ -268,7 +274,7 @@ fn osc_is_taken_at_two_thousand_messages_a_second() {
 
 #[test]
 fn nested_bundles_and_garbage_end_nothing() {
-    for bench in [Bench::tuio(), Bench::of(OscTouches::new(OSC_DEVICE, CANVAS, vec![LOCAL]))] {
+    for bench in [Bench::tuio(), Bench::of(OscParser::new(OSC_DEVICE, CANVAS, vec![LOCAL]))] {
         // 3,000 levels in one datagram: 20 bytes each.
         let mut bomb = Vec::new();
         let levels = 3_000_u32;
@@ -281,7 +287,7 @@ fn nested_bundles_and_garbage_end_nothing() {
         bench.send(&[0xff; 900]);
         bench.send(&bytes(&message("/tuio/2Dcur", vec![])));
         bench.send(&bytes(&osc("down", 1, f32::NAN, 0.5)));
-        bench.waits_for(|bench| bench.listening.refused().malformed >= 4);
+        bench.waits_for(|bench| bench.listening.refused_counts().malformed >= 4);
         bench.send(&cursors(None, 1, &[1], &[(1, 0.5, 0.5)]));
         bench.send(&bytes(&osc("down", 1, 0.5, 0.5)));
         assert_eq!(bench.next().0, Phase::Down, "it still listens");
@@ -292,62 +298,62 @@ fn nested_bundles_and_garbage_end_nothing() {
 fn reaches_and_fingers_and_bodies_are_one_presence() {
     let (hub, touched) = hub();
     let body = |id| Body { id, people: 1, foot: [900.0, 1000.0], ..Body::default() };
-    hub.bodies(monotonic(), 0, vec![body(4), body(5)]);
-    hub.bodies(monotonic(), 1, vec![body(4)]);
-    hub.take((REACH_DEVICE, 4), Phase::Down, [5.0, 5.0], By::Reach);
+    hub.set_bodies(monotonic(), 0, vec![body(4), body(5)]);
+    hub.set_bodies(monotonic(), 1, vec![body(4)]);
+    hub.handle_touch((REACH_DEVICE, 4), Phase::Down, [5.0, 5.0], PointerKind::Reach);
     let here = hub.presence();
-    assert_eq!((here.touches.len(), here.touches[0].by), (1, By::Reach));
+    assert_eq!((here.touches.len(), here.touches[0].kind), (1, PointerKind::Reach));
     assert_eq!(here.bodies.iter().map(|body| body.id).collect::<BTreeSet<_>>().len(), 3, "ids are unique");
     assert_eq!((here.bodies[0].id, here.bodies[1].id), (4, 5));
     assert_eq!(touched.try_iter().count(), 1);
     // An older picture of the same camera says nothing; cameras beyond the bound are not there.
-    hub.bodies(monotonic() - Duration::from_secs(1), 0, Vec::new());
-    hub.bodies(monotonic(), VISITORS_CAMERA + 1, vec![body(9)]);
+    hub.set_bodies(monotonic() - Duration::from_secs(1), 0, Vec::new());
+    hub.set_bodies(monotonic(), PLAYBACK_CAMERA + 1, vec![body(9)]);
     assert_eq!(hub.presence().bodies.len(), 3);
-    hub.bodies(monotonic(), 0, Vec::new());
+    hub.set_bodies(monotonic(), 0, Vec::new());
     assert_eq!(hub.presence().bodies.len(), 1);
-    let newest = hub.newest(0).expect("somebody is there");
+    let newest = hub.bodies_since(0).expect("somebody is there");
     assert_eq!((newest.version, &newest.bodies), (3, &hub.presence().bodies));
-    hub.bodies(monotonic(), 0, Vec::new());
-    assert_eq!(hub.newest(newest.version), None, "an empty square that stays empty is nothing new");
+    hub.set_bodies(monotonic(), 0, Vec::new());
+    assert_eq!(hub.bodies_since(newest.version), None, "an empty square that stays empty is nothing new");
     // A camera that tells nothing any more sees nobody.
-    hub.bodies(monotonic(), 2, (0..300).map(body).collect());
+    hub.set_bodies(monotonic(), 2, (0..300).map(body).collect());
     assert_eq!(hub.presence().bodies.len(), moongate::presence::BODIES_MAX);
     std::thread::sleep(Duration::from_millis(2_100));
-    hub.forget();
+    hub.expire();
     assert!(hub.presence().bodies.is_empty());
-    assert!(hub.newest(newest.version).is_some_and(|newest| newest.bodies.is_empty()));
+    assert!(hub.bodies_since(newest.version).is_some_and(|newest| newest.bodies.is_empty()));
 }
 
 /// The machine alone, with a clock of the test.
 struct Table {
-    tuio: Tuio,
-    words: Vec<Word>,
+    tuio: TuioParser,
+    words: Vec<TouchUpdate>,
 }
 
 impl Table {
     fn new() -> Self {
-        Self { tuio: Tuio::new(TOUCH_DEVICE, whole(), Vec::new()), words: Vec::new() }
+        Self { tuio: TuioParser::new(TOUCH_DEVICE, whole(), Vec::new()), words: Vec::new() }
     }
 
     fn take(&mut self, ms: u64, bytes: &[u8]) -> Vec<(u64, Phase)> {
         let from = SocketAddr::new(LOCAL, 40_000);
-        self.tuio.take(NOW + Duration::from_millis(ms), from, bytes, &mut self.words);
+        self.tuio.handle_packet(NOW + Duration::from_millis(ms), from, bytes, &mut self.words);
         self.said()
     }
 
     fn said(&mut self) -> Vec<(u64, Phase)> {
         let touches = self.words.drain(..).filter_map(|word| match word {
-            Word::Touch((_, finger), phase, ..) => Some((finger & 0xffff_ffff, phase)),
-            Word::Heard(_) => None,
+            TouchUpdate::Touch((_, finger), phase, ..) => Some((finger & 0xffff_ffff, phase)),
+            TouchUpdate::Alive(_) => None,
         });
         touches.collect()
     }
 
     fn heard(&mut self, ms: u64, bytes: &[u8]) -> usize {
         let from = SocketAddr::new(LOCAL, 40_000);
-        self.tuio.take(NOW + Duration::from_millis(ms), from, bytes, &mut self.words);
-        self.words.drain(..).filter(|word| matches!(word, Word::Heard(_))).count()
+        self.tuio.handle_packet(NOW + Duration::from_millis(ms), from, bytes, &mut self.words);
+        self.words.drain(..).filter(|word| matches!(word, TouchUpdate::Alive(_))).count()
     }
 }
 
@@ -358,7 +364,7 @@ fn a_late_frame_says_nothing() {
     assert_eq!(table.take(8, &cursors(None, 502, &[1], &[(1, 0.6, 0.5)])), [(1, Phase::Move)]);
     assert_eq!(table.take(9, &cursors(None, 501, &[], &[])), [], "it was overtaken");
     assert_eq!(table.take(9, &cursors(None, 402, &[], &[])), []);
-    assert_eq!(table.tuio.refused().stale, 2);
+    assert_eq!(table.tuio.refused_counts().stale, 2);
     assert_eq!(table.take(10, &cursors(None, 502, &[1, 2], &[(2, 0.1, 0.5)])), [(2, Phase::Down)], "in two datagrams");
     assert_eq!(table.take(11, &cursors(None, -1, &[1], &[])), [(2, Phase::Up)], "-1 always counts");
     assert_eq!(table.take(12, &cursors(None, 503, &[], &[])), [(1, Phase::Up)]);
@@ -388,12 +394,12 @@ fn a_resting_finger_is_heard_of_and_a_silent_sender_ends() {
     let mut words = Vec::new();
     for second in 1..30 {
         assert_eq!(table.heard(second * 1_000, &cursors(None, 1 + second as i32, &[1, 2], &[])), 2);
-        table.tuio.idle(NOW + Duration::from_secs(second), &mut words);
+        table.tuio.handle_timeout(NOW + Duration::from_secs(second), &mut words);
     }
     assert!(words.is_empty(), "{words:?}");
-    table.tuio.idle(NOW + Duration::from_secs(39), &mut table.words);
+    table.tuio.handle_timeout(NOW + Duration::from_secs(39), &mut table.words);
     assert_eq!(table.said(), []);
-    table.tuio.idle(NOW + Duration::from_secs(40), &mut table.words);
+    table.tuio.handle_timeout(NOW + Duration::from_secs(40), &mut table.words);
     assert_eq!(table.said(), [(1, Phase::Up), (2, Phase::Up)]);
     assert_eq!(table.take(41_000, &cursors(None, 60, &[1], &[(1, 0.5, 0.5)])), [(1, Phase::Down)], "it is back");
 }
@@ -442,8 +448,8 @@ fn things_and_blobs_are_touches_and_palms_are_not() {
         ]))
     };
     let from = SocketAddr::new(LOCAL, 40_000);
-    table.tuio.take(NOW, from, &bounded(1, 0.02), &mut table.words);
-    assert!(matches!(table.words.last(), Some(Word::Touch(_, Phase::Down, [0.0, 1080.0], By::Finger))));
+    table.tuio.handle_packet(NOW, from, &bounded(1, 0.02), &mut table.words);
+    assert!(matches!(table.words.last(), Some(TouchUpdate::Touch(_, Phase::Down, [0.0, 1080.0], PointerKind::Finger))));
     table.words.clear();
     assert_eq!(table.take(8, &bounded(2, 0.5)), [(6, Phase::Up)]);
 }
@@ -455,8 +461,8 @@ fn more_senders_than_sixteen_are_strangers_until_one_falls_silent() {
         let name = format!("sender {sender}");
         table.take(sender, &cursors(Some(&name), 1, &[1], &[(1, 0.5, 0.5)]));
     }
-    assert_eq!(table.tuio.refused().strangers, 4);
-    table.tuio.idle(NOW + Duration::from_secs(11), &mut table.words);
+    assert_eq!(table.tuio.refused_counts().not_allowed, 4);
+    table.tuio.handle_timeout(NOW + Duration::from_secs(11), &mut table.words);
     assert_eq!(table.said().len(), 16);
     assert_eq!(table.take(11_000, &cursors(Some("sender 19"), 2, &[1], &[(1, 0.5, 0.5)])), [(1, Phase::Down)]);
 }
@@ -516,11 +522,11 @@ proptest! {
         let good = [
             cursors(Some("a"), 3, &[1, 2], &[(1, 0.5, 0.5), (2, 0.2, 0.1)]),
             pointers(9, &[1, 5], &[(1, 0.5, 0.5), (5, 0.2, 0.1)]),
-            hundred::packet(2),
+            load_test::tuio_packet(2),
             bytes(&(0..DEPTH_MAX - 1).fold(osc("down", 1, 0.5, 0.5), |inner, _| bundle(vec![inner]))),
         ];
-        let mut tuio = Tuio::new(TOUCH_DEVICE, whole(), Vec::new());
-        let mut osc = OscTouches::new(OSC_DEVICE, CANVAS, vec![LOCAL]);
+        let mut tuio = TuioParser::new(TOUCH_DEVICE, whole(), Vec::new());
+        let mut osc = OscParser::new(OSC_DEVICE, CANVAS, vec![LOCAL]);
         let from = SocketAddr::new(LOCAL, 1);
         let (mut words, mut now) = (Vec::new(), NOW);
         for (which, at, value, ms) in packets {
@@ -528,13 +534,13 @@ proptest! {
             let at = usize::from(at) % packet.len();
             packet[at] = value;
             now += Duration::from_millis(ms);
-            osc.take(now, from, &packet, &mut Vec::new());
-            tuio.take(now, from, &packet, &mut words);
+            osc.handle_packet(now, from, &packet, &mut Vec::new());
+            tuio.handle_packet(now, from, &packet, &mut words);
         }
-        tuio.idle(now + Duration::from_secs(11), &mut words);
+        tuio.handle_timeout(now + Duration::from_secs(11), &mut words);
         let mut held = BTreeSet::new();
         for word in &words {
-            if let Word::Touch(contact, phase, at, _) = word {
+            if let TouchUpdate::Touch(contact, phase, at, _) = word {
                 prop_assert!(at.iter().zip(CANVAS).all(|(axis, size)| (0.0..=size).contains(axis)));
                 match phase {
                     Phase::Down => prop_assert!(held.insert(*contact)),

@@ -2,7 +2,7 @@
 
 mod common;
 
-use moongate::scene::{Act, FromScene, Host, Sees, Start, TouchSeen, nowhere};
+use moongate::scene::{FrameInput, FromScene, SceneAction, SceneInit, ScriptHost, TouchState, lint_script};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ fn exports() -> BTreeSet<String> {
     module.lines().filter_map(words).collect()
 }
 
-fn host(script: &str) -> Host {
+fn host(script: &str) -> ScriptHost {
     let dir = common::folder(script);
     std::fs::write(dir.path().join("bell.wav"), "only its name matters here").expect("written");
     let pixels = image::RgbaImage::new(64, 64);
@@ -76,20 +76,21 @@ fn host(script: &str) -> Host {
         "api = 1\nid = \"test\"\ncanvas = [1920, 1080]\n[ours.lanterns]\n[dials.speed]\nvalue = 1\n",
     )
     .expect("written");
-    let start: Start = common::start(dir.path());
-    Host::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}\n{script}"))
+    let start: SceneInit = common::start(dir.path());
+    ScriptHost::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}\n{script}"))
 }
 
 /// What a script logs in its first frame, in which somebody touches in both cities.
 fn logs(script: &str) -> Vec<String> {
-    let mut sees = Sees { now: 100.0, dt: 0.02, linked: true, ..Sees::default() };
-    let touch = TouchSeen { id: 1, x: 2.0, y: 3.0, by: "finger", began: 99.5 };
+    let mut sees = FrameInput { now: 100.0, dt: 0.02, linked: true, ..FrameInput::default() };
+    let touch = TouchState { id: 1, x: 2.0, y: 3.0, by: "finger", began: 99.5 };
     (sees.here.touches, sees.there.touches) = (vec![touch], vec![touch]);
     let json = serde_json::to_string(&sees).expect("it is plain");
-    match host(script).frame(1, 0, &json) {
-        FromScene::Frame { fault: None, acts, .. } => {
-            acts.into_iter().filter_map(|act| if let Act::Log(line) = act { Some(line) } else { None }).collect()
-        }
+    match host(script).run_frame(1, 0, &json) {
+        FromScene::Frame { fault: None, acts, .. } => acts
+            .into_iter()
+            .filter_map(|act| if let SceneAction::Log(line) = act { Some(line) } else { None })
+            .collect(),
         FromScene::Frame { fault, .. } => panic!("{}\n{script}", fault.unwrap_or_default()),
         other => panic!("{other:?}"),
     }
@@ -118,7 +119,7 @@ fn the_types_name_all_that_can_be_imported() {
     let import = format!("import {{ {} }} from \"moongate\";\nexport function frame() {{}}", said.join(", "));
     assert_eq!(logs(&import), Vec::<String>::new());
     let dir = common::folder("import { nothingSuch } from \"moongate\";\nexport function frame() {}");
-    let fault = Host::load(&common::start(dir.path()), || Duration::ZERO).err().expect("there is no such thing");
+    let fault = ScriptHost::load(&common::start(dir.path()), || Duration::ZERO).err().expect("there is no such thing");
     let known = fault.remedy.strip_prefix("\"moongate\" has ").unwrap_or_else(|| panic!("{fault}"));
     let known: BTreeSet<String> = known.split(", ").map(str::to_owned).collect();
     assert_eq!(known, exports());
@@ -131,10 +132,10 @@ fn what_the_language_has_is_known_to_whoever_reads_a_script() {
         format!("export function frame() {{ {}; }}", names.collect::<Vec<_>>().join("; "))
     };
     let plain = uses(&mut globals.iter().map(String::as_str));
-    assert_eq!(nowhere("scene.js", &plain, &[], &[]), []);
+    assert_eq!(lint_script("scene.js", &plain, &[], &[]), []);
     // And what a browser has is not here.
     for name in ["Date", "Proxy", "performance", "setTimeout", "window", "fetch", "eval", "Function", "Atomics"] {
-        let told = nowhere("scene.js", &uses(&mut [name].into_iter()), &[], &[]);
+        let told = lint_script("scene.js", &uses(&mut [name].into_iter()), &[], &[]);
         assert_eq!(told.len(), usize::from(!globals.contains(name)), "{name}: {told:?}");
     }
 }

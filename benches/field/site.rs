@@ -1,12 +1,12 @@
 //! A site without a screen: says a numbered signal ten times a second, and counts the twin's.
 
 use super::Failure;
+use moongate::config::{TrustStore, TrustedPeer, city_by_slug};
 use moongate::device::clock::monotonic;
-use moongate::device::introductions::pin;
-use moongate::device::key::SiteKey;
-use moongate::device::quic::{Home, LinkThread, Plan, Reach, transport};
-use moongate::link::{Card, Config, Happening, Output, Showing, State};
-use moongate::manifest::{Twin, Twins, city};
+use moongate::device::net::{LinkSetup, LinkThread, PeerAddrs, SiteProfile, transport_config};
+use moongate::device::peers_file::trust;
+use moongate::device::site_key::SiteKey;
+use moongate::link::{LinkConfig, LinkOutput, LinkState, NowShowing, PeerInfo, SiteEvent};
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -46,14 +46,14 @@ impl Site {
         for side in 0..2 {
             keys[side].write(&sites[side].dir.path().join("site.key"))?;
             let there = 1 - side;
-            let twin = Twin {
+            let twin = TrustedPeer {
                 key: keys[there].public(),
-                city: city(CITIES[there]).ok_or("a member city")?,
+                city: city_by_slug(CITIES[there]).ok_or("a member city")?,
                 name: CITIES[there].into(),
                 addresses: vec![SocketAddr::new(addresses[there].parse()?, 4_433)],
                 relay: relay.map(str::to_owned),
             };
-            pin(sites[side].dir.path(), twin)?;
+            trust(sites[side].dir.path(), twin)?;
         }
         Ok(sites)
     }
@@ -66,18 +66,24 @@ pub fn run(dir: &Path) -> Result<(), Failure> {
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     }
     let key = SiteKey::read(&dir.join("site.key"))?;
-    let twin = Twins::read(dir)?.latest().cloned().ok_or("it knows nobody")?;
-    let config = Config {
+    let twin = TrustStore::read(dir)?.latest().cloned().ok_or("it knows nobody")?;
+    let config = LinkConfig {
         key: key.public(),
         twin: Some(twin.key),
         boot: fastrand::u64(1..),
         city: "kobe".into(),
         name: "field".into(),
-        showing: Showing { installation: "field".into(), declarations: 1 },
+        showing: NowShowing { installation: "field".into(), schema_hash: 1 },
         canvas: [1920.0, 1080.0],
     };
-    let home = Home { dir: dir.to_owned(), card: Card { relay: twin.relay.clone(), ..Card::default() } };
-    let plan = Plan { key, config, reach: Reach::of(&twin, None), home: Some(home), transport: transport() };
+    let home = SiteProfile { dir: dir.to_owned(), info: PeerInfo { relay: twin.relay.clone(), ..PeerInfo::default() } };
+    let plan = LinkSetup {
+        key,
+        config,
+        peer_addrs: PeerAddrs::from_twin(&twin, None),
+        profile: Some(home),
+        transport: transport_config(),
+    };
     let (link, told) = LinkThread::open("0.0.0.0:4433".parse()?, plan)?;
     let (said, orders) = channel();
     std::thread::Builder::new().name("orders".into()).spawn(move || {
@@ -97,15 +103,15 @@ pub fn run(dir: &Path) -> Result<(), Failure> {
         }
         let sender = link.sender();
         let status = sender.status();
-        (state.linked, state.relayed) = (status.health.state == State::Linked, status.relayed);
+        (state.linked, state.relayed) = (status.health.state == LinkState::Linked, status.relayed);
         state.dialled = status.dialled;
         if state.linked && speaks {
-            let signal = Happening::Signal { name: "n".into(), data: state.made.to_string() };
-            sender.happening(monotonic(), signal);
+            let signal = SiteEvent::Signal { name: "n".into(), data: state.made.to_string() };
+            sender.send_event(monotonic(), signal);
             state.made += 1;
         }
         for told in told.try_iter() {
-            if let Output::Happened { what: Happening::Signal { data, .. }, .. } = told.output {
+            if let LinkOutput::Event { event: SiteEvent::Signal { data, .. }, .. } = told.output {
                 let number: u64 = data.parse()?;
                 state.wrong += u64::from(number < next);
                 (next, state.came) = (number + 1, state.came + 1);

@@ -3,7 +3,7 @@
 
 use super::Failure;
 use moongate::device::clock::monotonic;
-use moongate::link::ocean::{Ocean, Path};
+use moongate::link::netem::{Netem, PathProfile};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
@@ -27,7 +27,7 @@ pub struct Strait {
 
 impl Strait {
     /// Makes it.
-    pub fn new(path: Path, seed: u64) -> Result<Self, Failure> {
+    pub fn new(path: PathProfile, seed: u64) -> Result<Self, Failure> {
         let number = fastrand::u16(..);
         let spaces = [0, 1].map(|side| format!("mgl{number:04x}-{side}"));
         let mut strait = Self { spaces, over: Arc::default(), ocean: None };
@@ -70,8 +70,8 @@ impl Drop for Strait {
     }
 }
 
-fn carry(path: Path, seed: u64, devices: [SyncDevice; 2], over: &AtomicBool) {
-    let mut ocean = Ocean::new(path, seed);
+fn carry(path: PathProfile, seed: u64, devices: [SyncDevice; 2], over: &AtomicBool) {
+    let mut ocean = Netem::new(path, seed);
     let devices = devices.map(Arc::new);
     let (came, packets) = mpsc::sync_channel(4_096);
     for (side, device) in devices.iter().cloned().enumerate() {

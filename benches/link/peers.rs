@@ -3,10 +3,10 @@
 
 use super::{Failure, RATE, SIZE};
 use moongate::device::clock::monotonic;
-use moongate::device::key::SiteKey;
-use moongate::device::quic::{LinkThread, Plan, Told, limits};
+use moongate::device::net::{LinkEvent, LinkSetup, LinkThread, transport_limits};
+use moongate::device::site_key::SiteKey;
 use moongate::device::tls;
-use moongate::link::{Config, Happening, Output, Showing, State};
+use moongate::link::{LinkConfig, LinkOutput, LinkState, NowShowing, SiteEvent};
 use quinn::congestion::CubicConfig;
 use quinn::{Connection, Endpoint, EndpointConfig, ServerConfig};
 use std::collections::HashMap;
@@ -32,8 +32,10 @@ pub fn run(role: &str, transport: &str, seconds: u32, dir: &Path) -> Result<(), 
     let keys = [near?, far?];
     let count = seconds * RATE;
     let came = match transport {
-        "moongate" => over_link(side, &keys, count, moongate::device::quic::transport()),
-        "moongate, CUBIC" => over_link(side, &keys, count, Arc::new(limits(Arc::new(CubicConfig::default())))),
+        "moongate" => over_link(side, &keys, count, moongate::device::net::transport_config()),
+        "moongate, CUBIC" => {
+            over_link(side, &keys, count, Arc::new(transport_limits(Arc::new(CubicConfig::default()))))
+        }
         other => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(over_quinn(side, &keys, count, other))
@@ -70,20 +72,21 @@ fn over_link(
     transport: Arc<quinn::TransportConfig>,
 ) -> Result<Came, Failure> {
     const NAME: &str = "bench";
-    let config = Config {
+    let config = LinkConfig {
         key: keys[side].public(),
         twin: Some(keys[1 - side].public()),
         boot: 1 + side as u64,
         city: ["shenzhen", "dublin"][side].into(),
         name: NAME.into(),
-        showing: Showing { installation: NAME.into(), declarations: 1 },
+        showing: NowShowing { installation: NAME.into(), schema_hash: 1 },
         canvas: [1920.0, 1080.0],
     };
-    let plan = Plan { key: keys[side].clone(), config, reach: address(1 - side).into(), home: None, transport };
+    let plan =
+        LinkSetup { key: keys[side].clone(), config, peer_addrs: address(1 - side).into(), profile: None, transport };
     let (link, told) = LinkThread::open(address(side), plan)?;
     let began = monotonic();
     let sender = link.sender();
-    while sender.status().health.state != State::Linked {
+    while sender.status().health.state != LinkState::Linked {
         if monotonic() - began > PATIENCE {
             return Err("the two sites do not link".into());
         }
@@ -95,7 +98,7 @@ fn over_link(
             let due = begin + number * Duration::from_secs(1) / RATE;
             std::thread::sleep(due.saturating_sub(monotonic()));
             let data = message(number, SIZE - NAME.len());
-            sender.happening(monotonic(), Happening::Signal { name: NAME.into(), data });
+            sender.send_event(monotonic(), SiteEvent::Signal { name: NAME.into(), data });
         }
         std::thread::sleep(LINGER + Duration::from_secs(1));
         return Ok(Came::new());
@@ -104,7 +107,7 @@ fn over_link(
     let mut came = Came::new();
     loop {
         match told.recv_timeout(end.saturating_sub(monotonic())) {
-            Ok(Told { at, output: Output::Happened { what: Happening::Signal { data, .. }, .. } }) => {
+            Ok(LinkEvent { at, output: LinkOutput::Event { event: SiteEvent::Signal { data, .. }, .. } }) => {
                 let at = clock() - (monotonic() - at).as_micros() as i64;
                 let (number, latency) = read(&data, at).ok_or("an event that nobody made")?;
                 if came.insert(number, latency).is_some() {
@@ -125,7 +128,7 @@ async fn over_quinn(side: usize, keys: &[SiteKey; 2], count: u32, how: &str) -> 
         Ok(Endpoint::new(EndpointConfig::default(), server, socket, Arc::new(quinn::TokioRuntime))?)
     };
     if side == 1 {
-        let endpoint = endpoint(Some(tls::server(&keys[1], keys[0].public())?))?;
+        let endpoint = endpoint(Some(tls::server_config(&keys[1], keys[0].public())?))?;
         let incoming = tokio::time::timeout(PATIENCE, endpoint.accept()).await?.ok_or("the endpoint closed")?;
         let connection = incoming.accept()?.await?;
         let came = Arc::new(Mutex::new(Came::new()));
@@ -139,7 +142,7 @@ async fn over_quinn(side: usize, keys: &[SiteKey; 2], count: u32, how: &str) -> 
     let began = monotonic();
     let connection = loop {
         // Until the other end listens.
-        match endpoint.connect_with(tls::client(&keys[0], keys[1].public())?, address(1), "moongate")?.await {
+        match endpoint.connect_with(tls::client_config(&keys[0], keys[1].public())?, address(1), "moongate")?.await {
             Ok(connection) => break connection,
             Err(why) if monotonic() - began > PATIENCE => return Err(why.into()),
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,

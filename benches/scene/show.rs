@@ -1,7 +1,7 @@
 //! The same sketch in a show of Moongate, off-screen, as it runs in a venue.
 
 use super::{Failure, Measured, browser, installation};
-use moongate::device::key::SiteKey;
+use moongate::device::site_key::SiteKey;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! The baseline's process: `opencv.py` beside this file.
 
 use super::Failure;
-use moongate::device::camera::y4m::{Colours, Rate, Writer};
-use moongate::sense::score::{Box, Shape};
+use moongate::device::camera::y4m::{ChromaFormat, FrameRate, Y4mWriter};
+use moongate::vision::metrics::{MotBox, PixelMask};
 use serde::Deserialize;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -56,16 +56,21 @@ pub fn time(clip: &Path) -> Result<Times, Failure> {
 pub struct Tracker {
     child: Child,
     /// Gone only when dropped.
-    to: Option<Writer<ChildStdin>>,
+    to: Option<Y4mWriter<ChildStdin>>,
     from: BufReader<ChildStdout>,
     size: [usize; 2],
 }
 
 impl Tracker {
-    pub fn start(size: [usize; 2], rate: Rate) -> Result<Self, Failure> {
+    pub fn start(size: [usize; 2], rate: FrameRate) -> Result<Self, Failure> {
         let mut child = python(&["track"]).stdin(Stdio::piped()).spawn()?;
         let (to, from) = child.stdin.take().zip(child.stdout.take()).ok_or("its streams are not piped")?;
-        Ok(Self { child, to: Some(Writer::new(to, size, rate, Colours::Half)?), from: BufReader::new(from), size })
+        Ok(Self {
+            child,
+            to: Some(Y4mWriter::new(to, size, rate, ChromaFormat::Yuv420)?),
+            from: BufReader::new(from),
+            size,
+        })
     }
 
     pub fn give(&mut self, planes: &[&[u8]]) -> Result<(), Failure> {
@@ -74,7 +79,7 @@ impl Tracker {
     }
 
     /// Boxes in frame `frame`, and what their contours enclose.
-    pub fn take(&mut self, frame: u32) -> Result<Vec<(Box, Shape)>, Failure> {
+    pub fn take(&mut self, frame: u32) -> Result<Vec<(MotBox, PixelMask)>, Failure> {
         let count = u32::from_le_bytes(self.bytes()?);
         if count > FOUND_MAX {
             return Err(format!("opencv.py says that it found {count}").into());
@@ -82,7 +87,7 @@ impl Tracker {
         (0..count).map(|_| self.found(frame)).collect()
     }
 
-    fn found(&mut self, frame: u32) -> Result<(Box, Shape), Failure> {
+    fn found(&mut self, frame: u32) -> Result<(MotBox, PixelMask), Failure> {
         let mut numbers = [0_i32; 5];
         for number in &mut numbers {
             *number = i32::from_le_bytes(self.bytes()?);
@@ -95,7 +100,7 @@ impl Tracker {
         let mut mask = vec![0; size[0] * size[1]];
         self.from.read_exact(&mut mask)?;
         let bounds = [left, top, width, height].map(|number| number as f32);
-        Ok((Box::new(frame, u32::try_from(id)?, bounds), Shape::of_mask([left, top], size, &mask)))
+        Ok((MotBox::new(frame, u32::try_from(id)?, bounds), PixelMask::from_mask([left, top], size, &mask)))
     }
 
     fn bytes(&mut self) -> Result<[u8; 4], Failure> {

@@ -2,10 +2,12 @@
 
 use super::opencv::{self, Tracker};
 use super::{Failure, Options};
-use moongate::device::camera::y4m::Rate;
-use moongate::device::street::{Crowd, Frame, Kind, Street, StreetConfig, Truth, Weather};
-use moongate::sense::score::{Box, People, Report, Shape, Sum, Trial, found};
-use moongate::sense::{Luma, Sense};
+use moongate::device::camera::y4m::FrameRate;
+use moongate::device::synth::{Archetype, CrowdType, SynthCamera, SynthConfig, SynthFrame, SynthTruth, Weather};
+use moongate::vision::metrics::{
+    ClipEvaluator, EvaluationTotals, MotBox, PixelMask, TrackingReport, TruthFrame, output_boxes,
+};
+use moongate::vision::{Luma, VisionPipeline};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -15,15 +17,15 @@ use std::time::Duration;
 const SIZE: [usize; 2] = [640, 480];
 const RATE: f64 = 15.0;
 const SEED: u64 = 7;
-const CROWDS: [Crowd; 8] = [
-    Crowd::Few,
-    Crowd::Forty,
-    Crowd::Crossing,
-    Crowd::Still,
-    Crowd::Child,
-    Crowd::Wheelchair,
-    Crowd::Pram,
-    Crowd::Cane,
+const CROWDS: [CrowdType; 8] = [
+    CrowdType::Few,
+    CrowdType::Forty,
+    CrowdType::Crossing,
+    CrowdType::Still,
+    CrowdType::Child,
+    CrowdType::Wheelchair,
+    CrowdType::Pram,
+    CrowdType::Cane,
 ];
 /// What is promised over all scenes.
 const MOTA_MIN: f64 = 0.85;
@@ -31,7 +33,7 @@ const OUTLINE_MIN: f64 = 0.85;
 const BEYOND_MIN: f64 = 0.10;
 
 /// Sense and, if it is there, the baseline.
-type Both = (Sum, Option<Sum>);
+type Both = (EvaluationTotals, Option<EvaluationTotals>);
 
 /// Prints the tables; what does not hold.
 pub fn run(options: &Options) -> Result<Vec<String>, Failure> {
@@ -55,8 +57,8 @@ pub fn run(options: &Options) -> Result<Vec<String>, Failure> {
     let crowds = or_all(&options.crowds, &CROWDS);
     let pairs = weathers.iter().flat_map(|weather| crowds.iter().map(move |crowd| (*weather, *crowd)));
     let scenes = play(options, &pairs.collect::<Vec<_>>(), baseline.is_ok())?;
-    let sum = |of: &dyn Fn(Weather, Crowd) -> bool| {
-        let mut sum: Both = (Sum::default(), baseline.is_ok().then(Sum::default));
+    let sum = |of: &dyn Fn(Weather, CrowdType) -> bool| {
+        let mut sum: Both = (EvaluationTotals::default(), baseline.is_ok().then(EvaluationTotals::default));
         for (_, _, (own, other)) in scenes.iter().filter(|(weather, crowd, _)| of(*weather, *crowd)) {
             sum.0.add(own);
             if let Some((sum, other)) = sum.1.as_mut().zip(other.as_ref()) {
@@ -78,13 +80,17 @@ pub fn run(options: &Options) -> Result<Vec<String>, Failure> {
     println!("\nThe mean of the scenes, in which the few count as much as the forty:\n");
     alike("sense", scenes.iter().map(|(_, _, both)| &both.0));
     alike("MOG2", scenes.iter().filter_map(|(_, _, both)| both.1.as_ref()));
-    let (own, other) = (all.0.report(), all.1.as_ref().map(Sum::report));
+    let (own, other) = (all.0.report(), all.1.as_ref().map(EvaluationTotals::report));
     kinds(&own, other.as_ref());
     Ok(faults(&own, other.as_ref()))
 }
 
 /// Plays all scenes, a core each, and prints their rows in order.
-fn play(options: &Options, pairs: &[(Weather, Crowd)], baseline: bool) -> Result<Vec<(Weather, Crowd, Both)>, Failure> {
+fn play(
+    options: &Options,
+    pairs: &[(Weather, CrowdType)],
+    baseline: bool,
+) -> Result<Vec<(Weather, CrowdType, Both)>, Failure> {
     let next = AtomicUsize::new(0);
     let (tell, told) = mpsc::channel();
     thread::scope(|scope| {
@@ -120,12 +126,12 @@ fn or_all<T: Copy>(said: &[T], all: &[T]) -> Vec<T> {
     if said.is_empty() { all.to_vec() } else { said.to_vec() }
 }
 
-fn scene(options: &Options, weather: Weather, crowd: Crowd, baseline: bool) -> Result<Both, Failure> {
-    let mut street = Street::new(StreetConfig { size: SIZE, rate: RATE, seed: SEED, crowd, weather, city: 1 });
-    let mut tracker = baseline.then(|| Tracker::start(SIZE, Rate::new(RATE))).transpose()?;
-    let mut sense = Sense::default();
-    let (mut own, mut other) = (Trial::default(), Trial::default());
-    let mut frame = Frame::default();
+fn scene(options: &Options, weather: Weather, crowd: CrowdType, baseline: bool) -> Result<Both, Failure> {
+    let mut street = SynthCamera::new(SynthConfig { size: SIZE, rate: RATE, seed: SEED, crowd, weather, city: 1 });
+    let mut tracker = baseline.then(|| Tracker::start(SIZE, FrameRate::new(RATE))).transpose()?;
+    let mut sense = VisionPipeline::default();
+    let (mut own, mut other) = (ClipEvaluator::default(), ClipEvaluator::default());
+    let mut frame = SynthFrame::default();
     let lead = (options.lead * RATE) as u64;
     let end = lead + ((options.seconds * RATE) as u64).max(1);
     for number in 0..end {
@@ -135,36 +141,41 @@ fn scene(options: &Options, weather: Weather, crowd: Crowd, baseline: bool) -> R
         }
         // While the other side works.
         let luma = Luma::new(SIZE[0], SIZE[1], SIZE[0], &frame.y).ok_or("a frame is smaller than its size")?;
-        let seen = sense.see(Duration::from_secs_f64(number as f64 / RATE), &luma, frame.shown);
+        let seen = sense.process(Duration::from_secs_f64(number as f64 / RATE), &luma, frame.screen_luminance);
         let judged = (number >= lead).then(|| people(truth, number as u32));
         if let Some(people) = &judged {
-            own.frame(people, &found(seen, number as u32, SIZE));
+            own.add_frame(people, &output_boxes(seen, number as u32, SIZE));
         }
         if let Some(tracker) = &mut tracker {
             let contours = tracker.take(number as u32)?;
             if let Some(people) = &judged {
-                other.frame(people, &contours);
+                other.add_frame(people, &contours);
             }
         }
     }
-    Ok((own.end(), tracker.map(|_| other.end())))
+    Ok((own.finish(), tracker.map(|_| other.finish())))
 }
 
 /// Who is really in a frame.
-fn people(truth: &Truth, frame: u32) -> People {
-    let mut shapes = Shape::of_labels(&truth.labels, SIZE[0]);
-    let mut people = People::default();
+fn people(truth: &SynthTruth, frame: u32) -> TruthFrame {
+    let mut shapes = PixelMask::from_labels(&truth.labels, SIZE[0]);
+    let mut people = TruthFrame::default();
     for (at, person) in truth.people.iter().enumerate() {
         let shape = u8::try_from(at + 1).ok().and_then(|label| shapes.remove(&label)).unwrap_or_default();
         let (kind, visibility) = (person.kind.class(), person.visible);
-        people.add(Box { kind, visibility, ..Box::new(frame, person.id, person.full) }, Some(shape), person.still);
+        people.add(
+            MotBox { kind, visibility, ..MotBox::new(frame, person.id, person.full) },
+            Some(shape),
+            person.still,
+        );
     }
     people
 }
 
 fn row(name: &str, (own, other): &Both) {
-    let reports: Vec<Report> = [Some(own), other.as_ref()].into_iter().flatten().map(Sum::report).collect();
-    let both = |of: &dyn Fn(&Report) -> String| reports.iter().map(of).collect::<Vec<_>>().join(" / ");
+    let reports: Vec<TrackingReport> =
+        [Some(own), other.as_ref()].into_iter().flatten().map(EvaluationTotals::report).collect();
+    let both = |of: &dyn Fn(&TrackingReport) -> String| reports.iter().map(of).collect::<Vec<_>>().join(" / ");
     let some = |value: Option<f64>| value.map_or_else(|| "-".into(), |value| format!("{value:.2}"));
     println!(
         "| {name} | {} | {} | {} | {} | {} | {} | {} |",
@@ -174,14 +185,14 @@ fn row(name: &str, (own, other): &Both) {
         both(&|report| format!("{:.2}", report.precision)),
         both(&|report| report.switches.to_string()),
         both(&|report| some(report.outline_iou)),
-        both(&|report| some(report.jitter.map(|jitter| jitter.beyond()))),
+        both(&|report| some(report.jitter.map(|jitter| jitter.excess()))),
     );
 }
 
 /// Prints the mean of some scenes.
-fn alike<'a>(name: &str, scenes: impl Iterator<Item = &'a Sum>) {
-    let reports: Vec<Report> = scenes.map(Sum::report).collect();
-    let mean = |of: &dyn Fn(&Report) -> Option<f64>| {
+fn alike<'a>(name: &str, scenes: impl Iterator<Item = &'a EvaluationTotals>) {
+    let reports: Vec<TrackingReport> = scenes.map(EvaluationTotals::report).collect();
+    let mean = |of: &dyn Fn(&TrackingReport) -> Option<f64>| {
         let figures: Vec<f64> = reports.iter().filter_map(of).collect();
         figures.iter().sum::<f64>() / figures.len() as f64
     };
@@ -197,17 +208,17 @@ fn alike<'a>(name: &str, scenes: impl Iterator<Item = &'a Sum>) {
     }
 }
 
-fn kinds(own: &Report, other: Option<&Report>) {
+fn kinds(own: &TrackingReport, other: Option<&TrackingReport>) {
     println!("\n| recall of | sense | MOG2 |\n|---|---|---|");
-    for kind in Kind::ALL {
-        let of = |report: &Report| report.recall_of.get(&kind.class()).map(|recall| format!("{recall:.3}"));
+    for kind in Archetype::ALL {
+        let of = |report: &TrackingReport| report.recall_of.get(&kind.class()).map(|recall| format!("{recall:.3}"));
         if let Some(recall) = of(own) {
             println!("| {kind} | {recall} | {} |", other.and_then(of).unwrap_or_else(|| "-".into()));
         }
     }
     println!("\n| of {} boxes | sense | MOG2 |\n|---|---|---|", own.truth);
     for (what, of) in [
-        ("missed", (|report| report.misses) as fn(&Report) -> u64),
+        ("missed", (|report| report.misses) as fn(&TrackingReport) -> u64),
         ("where nobody is", |report| report.false_positives),
         ("id changed", |report| report.switches),
     ] {
@@ -215,7 +226,7 @@ fn kinds(own: &Report, other: Option<&Report>) {
     }
 }
 
-fn faults(own: &Report, other: Option<&Report>) -> Vec<String> {
+fn faults(own: &TrackingReport, other: Option<&TrackingReport>) -> Vec<String> {
     let mut faults = vec![];
     if own.mota < MOTA_MIN {
         faults.push(format!("MOTA is {:.3}, less than {MOTA_MIN}", own.mota));

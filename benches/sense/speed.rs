@@ -2,9 +2,9 @@
 
 use super::opencv::{self, Times, Took};
 use super::{Failure, Options};
-use moongate::device::camera::y4m::{Colours, Rate, Reader, Writer};
-use moongate::device::street::{Crowd, Frame, Street, StreetConfig, Weather};
-use moongate::sense::{Luma, Sense};
+use moongate::device::camera::y4m::{ChromaFormat, FrameRate, Y4mReader, Y4mWriter};
+use moongate::device::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, Weather};
+use moongate::vision::{Luma, VisionPipeline};
 use std::fs::File;
 use std::hint::black_box;
 use std::io::BufWriter;
@@ -100,10 +100,10 @@ fn scale(clip: &Path, [width, height]: [usize; 2], to: &Path) -> Result<(), Fail
 }
 
 fn draw(size: [usize; 2], file: &File) -> Result<(), Failure> {
-    let (crowd, weather) = (Crowd::Few, Weather::Day);
-    let mut street = Street::new(StreetConfig { size, rate: RATE, seed: 1, crowd, weather, city: 1 });
-    let mut frame = Frame::default();
-    let mut writer = Writer::new(BufWriter::new(file), size, Rate::new(RATE), Colours::Half)?;
+    let (crowd, weather) = (CrowdType::Few, Weather::Day);
+    let mut street = SynthCamera::new(SynthConfig { size, rate: RATE, seed: 1, crowd, weather, city: 1 });
+    let mut frame = SynthFrame::default();
+    let mut writer = Y4mWriter::new(BufWriter::new(file), size, FrameRate::new(RATE), ChromaFormat::Yuv420)?;
     for number in 0..FRAMES {
         street.draw(number, &mut frame);
         writer.write(Duration::from_secs_f64(number as f64 / RATE), &[&frame.y, &frame.u, &frame.v])?;
@@ -113,7 +113,7 @@ fn draw(size: [usize; 2], file: &File) -> Result<(), Failure> {
 
 /// All of its frames, brightness only.
 fn read(clip: &Path, size: [usize; 2]) -> Result<(Vec<Vec<u8>>, Duration), Failure> {
-    let mut reader = Reader::new(File::open(clip)?)?;
+    let mut reader = Y4mReader::new(File::open(clip)?)?;
     let header = *reader.header();
     if [header.width, header.height] != size {
         return Err(format!("the clip came as {} by {}", header.width, header.height).into());
@@ -132,13 +132,13 @@ fn read(clip: &Path, size: [usize; 2]) -> Result<(Vec<Vec<u8>>, Duration), Failu
 
 /// One turn, from a fresh start.
 fn sense(frames: &[Vec<u8>], period: Duration, [width, height]: [usize; 2]) -> Result<Took, Failure> {
-    let mut sense = Sense::default();
+    let mut sense = VisionPipeline::default();
     let mut took = Vec::with_capacity(frames.len());
     let mut now = Duration::ZERO;
     for frame in frames {
         let luma = Luma::new(width, height, width, frame).ok_or("a frame is smaller than its size")?;
         let begin = Instant::now();
-        black_box(sense.see(now, &luma, 0.0));
+        black_box(sense.process(now, &luma, 0.0));
         took.push(begin.elapsed().as_secs_f64() * 1e3);
         now += period;
     }

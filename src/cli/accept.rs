@@ -1,18 +1,18 @@
 //! `moongate accept TICKET`: introduces this site to the one that issued the ticket. `moongate accept -` reads the ticket from
 //! standard input, which keeps it out of process lists and shell history.
 
-use crate::device::introductions::since_1970;
-use crate::device::key::SiteKey;
-use crate::device::quic::{Home, accept_ticket};
+use crate::config::SiteConfig;
+use crate::device::net::{SiteProfile, accept_ticket};
+use crate::device::peers_file::unix_time;
+use crate::device::site_key::SiteKey;
 use crate::link::Ticket;
-use crate::manifest::Site;
 use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Arguments {
+pub struct AcceptArgs {
     /// The line that `moongate invite` printed at the other site; `-` reads it from standard input.
     #[arg(required = true, num_args = 1..)]
     pub ticket: Vec<String>,
@@ -28,34 +28,34 @@ const INPUT_MAX: u64 = 16 << 10;
 type Failure = Box<dyn std::error::Error>;
 
 /// Dials, proves, pins.
-pub fn run(arguments: &Arguments) -> ExitCode {
+pub fn run(arguments: &AcceptArgs) -> ExitCode {
     match accept(arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => super::failed("accept", why),
+        Err(why) => super::report_failure("accept", why),
     }
 }
 
-fn accept(arguments: &Arguments) -> Result<(), Failure> {
+fn accept(arguments: &AcceptArgs) -> Result<(), Failure> {
     let ticket = match &arguments.ticket[..] {
         [only] if only == "-" => {
             if std::io::stdin().is_terminal() {
                 eprintln!("Paste the ticket that `moongate invite` has printed at the other site, and press Enter:");
             }
-            read(std::io::stdin().lock())?
+            read_ticket(std::io::stdin().lock())?
         }
         // A line that was wrapped in an e-mail arrives as several words.
         words => Ticket::parse(&words.concat())?,
     };
-    let site = Site::read(&arguments.site)?;
+    let site = SiteConfig::read(&arguments.site)?;
     let key = SiteKey::read(&site.key)?;
     if ticket.key == key.public() {
         return Err("this is the site's own ticket; type it in at the other site".into());
     }
-    let mut home = Home::of(&site);
+    let mut home = SiteProfile::from_site(&site);
     // Both ask the same relay, whoever has named it.
-    home.card.relay = home.card.relay.or_else(|| ticket.card.relay.clone());
+    home.info.relay = home.info.relay.or_else(|| ticket.peer.relay.clone());
     let twin = accept_ticket(&home, &key, site.listen, &ticket).map_err(|why| {
-        let late = since_1970() > ticket.expires;
+        let late = unix_time() > ticket.expires;
         let late = if late { "\n(By this machine's clock the ticket's time is over.)" } else { "" };
         format!("{why}{late}")
     })?;
@@ -65,7 +65,7 @@ fn accept(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Reads lines until they form a ticket, or the input ends.
-fn read(input: impl BufRead) -> Result<Ticket, Failure> {
+fn read_ticket(input: impl BufRead) -> Result<Ticket, Failure> {
     let (mut said, mut input) = (String::new(), input.take(INPUT_MAX));
     while input.read_line(&mut said).map_err(|why| format!("standard input cannot be read ({why})"))? > 0 {
         if let Ok(ticket) = Ticket::parse(&said) {
@@ -78,17 +78,21 @@ fn read(input: impl BufRead) -> Result<Ticket, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::Card;
-    use crate::link::pairing::Secret;
+    use crate::link::PeerInfo;
+    use crate::link::pairing::PairingSecret;
     use std::time::Duration;
 
     #[test]
     fn a_ticket_is_read_from_standard_input_up_to_its_last_line() {
-        let ticket =
-            Ticket { key: [7; 32], secret: Secret([7; 16]), expires: Duration::from_secs(9), card: Card::default() };
-        let line = ticket.line();
+        let ticket = Ticket {
+            key: [7; 32],
+            secret: PairingSecret([7; 16]),
+            expires: Duration::from_secs(9),
+            peer: PeerInfo::default(),
+        };
+        let line = ticket.to_line();
         let (first, second) = line.split_at(40);
-        let read = |text: &str| read(text.as_bytes()).map_err(|why| why.to_string());
+        let read = |text: &str| read_ticket(text.as_bytes()).map_err(|why| why.to_string());
         assert_eq!(read(&line), Ok(ticket.clone()));
         assert_eq!(read(&format!("\n  {first}\r\n  {second}\n\nwhat comes after it")), Ok(ticket));
         assert!(read("").is_err() && read(&format!("{first}\n")).is_err());

@@ -3,7 +3,7 @@
 
 mod clip;
 mod device;
-mod pixels;
+mod luma;
 mod street;
 
 use crate::device::camera::y4m::SIDE_MAX;
@@ -18,7 +18,7 @@ use std::time::Duration;
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
 #[command(group(clap::ArgGroup::new("source").args(["list", "device", "file", "street"])))]
-pub struct Arguments {
+pub struct CameraArgs {
     /// Lists the cameras of this machine, with what they can give.
     #[arg(long)]
     list: bool,
@@ -30,7 +30,7 @@ pub struct Arguments {
     #[arg(long, value_name = "CLIP")]
     file: Option<PathBuf>,
     #[command(flatten)]
-    street: street::StreetArguments,
+    street: street::StreetArgs,
     /// Width and height in pixels; of a camera, the nearest that it has.
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x480", value_parser = size)]
     size: [usize; 2],
@@ -72,21 +72,21 @@ fn seconds(text: &str) -> Result<f64, String> {
 type Failure = Box<dyn std::error::Error>;
 
 /// Writes pictures until their source ends, the time is over, or nobody reads them any more, which is no failure.
-pub fn run(arguments: &Arguments) -> ExitCode {
-    match show(arguments) {
+pub fn run(arguments: &CameraArgs) -> ExitCode {
+    match stream(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) if why.downcast_ref().is_some_and(|why: &io::Error| why.kind() == io::ErrorKind::BrokenPipe) => {
             ExitCode::SUCCESS
         }
-        Err(why) => super::failed("camera", why),
+        Err(why) => super::report_failure("camera", why),
     }
 }
 
-fn show(arguments: &Arguments) -> Result<(), Failure> {
+fn stream(arguments: &CameraArgs) -> Result<(), Failure> {
     if arguments.list {
         return device::list();
     }
-    let output = output()?;
+    let output = open_output()?;
     match &arguments.file {
         Some(clip) => clip::run(arguments, clip, output),
         None if arguments.street.street => street::run(arguments, output),
@@ -95,7 +95,7 @@ fn show(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Standard output as it is: one write a picture, with nothing in between.
-fn output() -> Result<File, Failure> {
+fn open_output() -> Result<File, Failure> {
     let output = io::stdout();
     if output.is_terminal() {
         return Err("pictures are no text for a terminal; lead them into a program, such as \
@@ -113,19 +113,19 @@ fn output() -> Result<File, Failure> {
 }
 
 /// Says when each picture is due.
-struct Pace {
+struct FramePacer {
     period: Duration,
     /// The next one; none before the first, and where nothing is waited for.
-    due: Option<Duration>,
+    next_due: Option<Duration>,
     fast: bool,
     /// Pictures that are still to come; without a number, all.
     left: Option<u64>,
 }
 
-impl Pace {
-    fn new(period: Duration, arguments: &Arguments) -> Self {
+impl FramePacer {
+    fn new(period: Duration, arguments: &CameraArgs) -> Self {
         let left = arguments.time.map(|time| (time / period.as_secs_f64()).round() as u64);
-        Self { period, due: None, fast: arguments.fast, left }
+        Self { period, next_due: None, fast: arguments.fast, left }
     }
 
     /// True when there are to be no more.
@@ -134,7 +134,7 @@ impl Pace {
     }
 
     /// Waits until a picture is due; its time, or none when there are to be no more.
-    fn wait(&mut self) -> Option<Duration> {
+    fn wait_due(&mut self) -> Option<Duration> {
         if let Some(left) = &mut self.left {
             *left = left.checked_sub(1)?;
         }
@@ -143,9 +143,9 @@ impl Pace {
             return Some(now);
         }
         // One that is late by more than a picture does not hurry after what it has missed.
-        let due = self.due.filter(|&due| due + self.period >= now).unwrap_or(now);
+        let due = self.next_due.filter(|&due| due + self.period >= now).unwrap_or(now);
         std::thread::sleep(due.saturating_sub(now));
-        self.due = Some(due + self.period);
+        self.next_due = Some(due + self.period);
         Some(due)
     }
 }
@@ -168,13 +168,13 @@ mod tests {
     #[test]
     fn pictures_come_at_their_rate_and_end() {
         let period = Duration::from_millis(5);
-        let mut pace = Pace { period, due: None, fast: false, left: Some(10) };
-        let times: Vec<_> = std::iter::from_fn(|| pace.wait()).collect();
+        let mut pace = FramePacer { period, next_due: None, fast: false, left: Some(10) };
+        let times: Vec<_> = std::iter::from_fn(|| pace.wait_due()).collect();
         assert_eq!(times.len(), 10);
         let took = monotonic() - times[0];
         assert!(took >= period * 9, "{took:?}");
         assert!(times.windows(2).all(|two| two[1] - two[0] >= period), "{times:?}");
-        let mut fast = Pace { period: Duration::from_secs(9), due: None, fast: true, left: Some(3) };
-        assert_eq!(std::iter::from_fn(|| fast.wait()).count(), 3);
+        let mut fast = FramePacer { period: Duration::from_secs(9), next_due: None, fast: true, left: Some(3) };
+        assert_eq!(std::iter::from_fn(|| fast.wait_due()).count(), 3);
     }
 }

@@ -1,14 +1,14 @@
 //! `moongate check DIR`: what a reviewer would say of a scene before a city shows it.
 
-use super::say;
+use super::print_line;
+use crate::config::{Installation, city_by_slug};
 use crate::device::decode::Decoder;
-use crate::device::jail::UNJAILED;
-use crate::device::scene_process::SceneCommand;
-use crate::device::steps::AGAIN;
-use crate::files::{Files, Unread};
-use crate::manifest::{Installation, city};
-use crate::preview::{FRAMES, Plan, Scenario, Seen};
-use crate::scene::{Edition, STOP_MS};
+use crate::device::sandbox::UNSANDBOXED_WARNING;
+use crate::device::scene_process::SandboxCommand;
+use crate::device::virtual_steps::RETRIES;
+use crate::files::{ConfinedDir, FileError};
+use crate::preview::{FRAMES, Scenario, ScenarioReport, SimConfig};
+use crate::scene::{SCRIPT_STOP_MS, SceneRevision};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Arguments {
+pub struct CheckArgs {
     /// Name of an installation in ./installations, or its folder.
     #[arg(value_name = "DIR")]
     installation: String,
@@ -31,7 +31,7 @@ pub struct Arguments {
 }
 
 /// An evening in the first city, midday in the second.
-const WHEN: f64 = 1_790_164_800.0;
+const START_TIME: f64 = 1_790_164_800.0;
 const THREADS: usize = 2;
 const TYPES: &str = include_str!("../../assets/moongate.d.ts");
 /// Longest file of types, in bytes.
@@ -46,41 +46,41 @@ type Failure = Box<dyn std::error::Error>;
 
 /// What is said: refusals make the check fail, advice does not.
 #[derive(Debug, Default)]
-struct Review {
+struct CheckReport {
     refused: Vec<String>,
     advice: Vec<String>,
 }
 
 /// Judges the scene.
-pub fn run(arguments: &Arguments) -> ExitCode {
+pub fn run(arguments: &CheckArgs) -> ExitCode {
     match check(arguments) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(why) => super::failed("check", why),
+        Err(why) => super::report_failure("check", why),
     }
 }
 
-fn check(arguments: &Arguments) -> Result<bool, Failure> {
+fn check(arguments: &CheckArgs) -> Result<bool, Failure> {
     let dir = super::find_installation(&arguments.installation)?;
-    let command = SceneCommand::own().unjailed(true);
+    let command = SandboxCommand::own_scene().unjailed(true);
     let edition = Arc::new(Decoder::new(command.decoder()).read(&dir)?);
-    let mut review = Review::default();
-    review.folder(&dir, &edition.installation);
-    review.sounds(&edition);
-    let known = |slug: &str| city(slug).ok_or_else(|| format!("{slug} is no city"));
-    let plan = Plan {
+    let mut review = CheckReport::default();
+    review.check_folder(&dir, &edition.installation);
+    review.check_sounds(&edition);
+    let known = |slug: &str| city_by_slug(slug).ok_or_else(|| format!("{slug} is no city"));
+    let plan = SimConfig {
         edition: edition.clone(),
         command,
         cities: [known("shenzhen")?, known("dublin")?],
         scenario: Scenario::EMPTY,
         seed: arguments.seed,
-        unix: WHEN,
+        unix_start: START_TIME,
         rate: crate::preview::FRAME_RATE,
     };
     let all: Vec<Scenario> = Scenario::checked().collect();
     let seconds = arguments.frames / crate::preview::FRAME_RATE;
     eprintln!("{} situations of {seconds} s each; where no GPU draws that takes some minutes", all.len());
-    let seen = play(&plan, &all, arguments.frames);
+    let seen = run_scenarios(&plan, &all, arguments.frames);
     println!("\n{:<10} {:>9} {:>8} {:>8} {:>8} {:>8}", "", "ms median", "longest", "things", "people", "twin");
     for (scenario, seen) in all.iter().zip(&seen) {
         let percent = |frames: u64| format!("{:.0} %", 100.0 * frames as f64 / f64::from(arguments.frames));
@@ -88,29 +88,29 @@ fn check(arguments: &Arguments) -> Result<bool, Failure> {
         let (people, twin) = (percent(seen.people[0].max(seen.people[1])), percent(u64::from(seen.linked)));
         println!("{:<10} {median:>9.2} {longest:>8.2} {:>8} {people:>8} {twin:>8}", scenario.name, seen.items);
         let of = |what: String| format!("{}: {what}", scenario.name);
-        review.refused.extend(seen.refused().into_iter().map(of));
-        review.advice.extend(seen.advised().into_iter().map(of));
+        review.refused.extend(seen.refusals().into_iter().map(of));
+        review.advice.extend(seen.advice().into_iter().map(of));
     }
     println!("{COLUMNS}");
-    if let Some(missing) = seen.iter().find_map(|seen| seen.unjailed.as_ref()) {
-        review.advice.push(format!("this machine: scenes are {missing}; {UNJAILED}"));
+    if let Some(missing) = seen.iter().find_map(|seen| seen.missing_sandbox.as_ref()) {
+        review.advice.push(format!("this machine: scenes are {missing}; {UNSANDBOXED_WARNING}"));
     }
-    review.too_long(&all, &seen);
+    review.check_frame_times(&all, &seen);
     // A situation that was stopped cannot be compared.
     let whole = |name: &str| {
         let index = all.iter().position(|scenario| scenario.name == name);
-        index.map(|index| &seen[index]).filter(|seen| seen.stopped.is_none())
+        index.map(|index| &seen[index]).filter(|seen| seen.ended_early.is_none())
     };
-    review.refused.extend(script(&edition)?);
+    review.refused.extend(lint_script(&edition)?);
     let (empty, bodies, hands) = (whole("empty"), whole("bodies"), whole("hands"));
-    review.people(empty.zip(bodies), empty.zip(hands), whole("one").zip(whole("asleep")));
-    Ok(review.tell(&edition.installation))
+    review.check_participation(empty.zip(bodies), empty.zip(hands), whole("one").zip(whole("asleep")));
+    Ok(review.print(&edition.installation))
 }
 
 /// Plays all situations, some at once, in their order.
-fn play(plan: &Plan, all: &[Scenario], frames: u32) -> Vec<Seen> {
+fn run_scenarios(plan: &SimConfig, all: &[Scenario], frames: u32) -> Vec<ScenarioReport> {
     let next = AtomicUsize::new(0);
-    let done = Mutex::new(vec![Seen::default(); all.len()]);
+    let done = Mutex::new(vec![ScenarioReport::default(); all.len()]);
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
@@ -119,7 +119,7 @@ fn play(plan: &Plan, all: &[Scenario], frames: u32) -> Vec<Seen> {
                     all.get(index).map(|scenario| (index, scenario))
                 } {
                     eprintln!("{:>2} of {}: {} …", index + 1, all.len(), scenario.name);
-                    let seen = Seen::of(plan, *scenario, frames);
+                    let seen = ScenarioReport::run(plan, *scenario, frames);
                     done.lock().unwrap_or_else(PoisonError::into_inner)[index] = seen;
                 }
             });
@@ -129,8 +129,8 @@ fn play(plan: &Plan, all: &[Scenario], frames: u32) -> Vec<Seen> {
 }
 
 /// What the script names that is nowhere, in branches too that no situation came to.
-fn script(edition: &Edition) -> Result<Vec<String>, Failure> {
-    let told = edition.nowhere(|stack, read| {
+fn lint_script(edition: &SceneRevision) -> Result<Vec<String>, Failure> {
+    let told = edition.lint(|stack, read| {
         std::thread::scope(|scope| {
             let reader = std::thread::Builder::new().name("names".into()).stack_size(stack);
             reader.spawn_scoped(scope, read).map(|reader| reader.join())
@@ -139,9 +139,9 @@ fn script(edition: &Edition) -> Result<Vec<String>, Failure> {
     Ok(told.map_err(|_| "the script cannot be read")?.iter().map(ToString::to_string).collect())
 }
 
-impl Review {
+impl CheckReport {
     /// What the folder says of itself.
-    fn folder(&mut self, dir: &Path, installation: &Installation) {
+    fn check_folder(&mut self, dir: &Path, installation: &Installation) {
         let Installation { author, licence, title, id, .. } = installation;
         if author.is_empty() {
             self.refused.push("installation.toml: nobody is named; write `author = \"…\"`".into());
@@ -156,9 +156,9 @@ impl Review {
                 "installation.toml: its title is its id still; write what people read, as `title = \"…\"`".into(),
             );
         }
-        let types = Files::open(dir).map(|files| files.text("moongate.d.ts".as_ref(), TYPES_MAX));
+        let types = ConfinedDir::open(dir).map(|files| files.read_text("moongate.d.ts".as_ref(), TYPES_MAX));
         match types {
-            Ok(Err(why)) if !matches!(why, Unread::Missing) => {
+            Ok(Err(why)) if !matches!(why, FileError::Missing) => {
                 self.advice.push(format!("moongate.d.ts {}; {}", why.problem(), why.remedy()));
             }
             Ok(Ok(types)) if types != TYPES => self.advice.push(
@@ -170,21 +170,21 @@ impl Review {
     }
 
     /// Refuses sounds that cannot be played.
-    fn sounds(&mut self, edition: &Edition) {
-        let wrong = edition.sounds.iter().filter_map(|sound| sound.sample.as_ref().err());
+    fn check_sounds(&mut self, edition: &SceneRevision) {
+        let wrong = edition.sounds.iter().filter_map(|sound| sound.audio.as_ref().err());
         self.refused.extend(wrong.map(ToString::to_string));
     }
 
     /// Refuses a scene with too many frames that a show would have stopped; one or two may be due to a busy machine.
-    fn too_long(&mut self, all: &[Scenario], seen: &[Seen]) {
+    fn check_frame_times(&mut self, all: &[Scenario], seen: &[ScenarioReport]) {
         let count: usize = seen.iter().map(|seen| seen.too_long).sum();
-        let named = |(scenario, seen): (&Scenario, &Seen)| {
+        let named = |(scenario, seen): (&Scenario, &ScenarioReport)| {
             (seen.too_long > 0).then(|| format!("{} ({})", scenario.name, seen.too_long))
         };
-        if count > AGAIN {
+        if count > RETRIES {
             let named: Vec<String> = all.iter().zip(seen).filter_map(named).collect();
             self.refused.push(format!(
-                "{count} frames took longer than {STOP_MS} ms, in {}; a show stops such a frame and shows nothing of it: do less in \
+                "{count} frames took longer than {SCRIPT_STOP_MS} ms, in {}; a show stops such a frame and shows nothing of it: do less in \
                  one frame",
                 named.join(", ")
             ));
@@ -192,8 +192,13 @@ impl Review {
     }
 
     /// Whether everybody has something to do: who is only seen, who only touches, and the other city.
-    fn people(&mut self, bodies: Option<(&Seen, &Seen)>, hands: Option<(&Seen, &Seen)>, twin: Option<(&Seen, &Seen)>) {
-        let same = |pair: Option<(&Seen, &Seen)>| pair.is_some_and(|(a, b)| !a.differs_from(b));
+    fn check_participation(
+        &mut self,
+        bodies: Option<(&ScenarioReport, &ScenarioReport)>,
+        hands: Option<(&ScenarioReport, &ScenarioReport)>,
+        twin: Option<(&ScenarioReport, &ScenarioReport)>,
+    ) {
+        let same = |pair: Option<(&ScenarioReport, &ScenarioReport)>| pair.is_some_and(|(a, b)| !a.differs_from(b));
         if same(bodies) {
             self.refused.push(
                 "people who only stand and walk change nothing; most squares have no touch screen: draw here.bodies, or \
@@ -213,17 +218,17 @@ impl Review {
     }
 
     /// Prints it; true if nothing was refused.
-    fn tell(&self, installation: &Installation) -> bool {
+    fn print(&self, installation: &Installation) -> bool {
         println!();
         for what in &self.refused {
-            say(format_args!("✗ {what}"));
+            print_line(format_args!("✗ {what}"));
         }
         for what in &self.advice {
-            say(format_args!("· {what}"));
+            print_line(format_args!("· {what}"));
         }
         let fit = self.refused.is_empty();
         let title = &installation.title;
-        say(if fit {
+        print_line(if fit {
             format!("✓ {title} can be shown")
         } else {
             format!("✗ {title} is not to be shown like this")

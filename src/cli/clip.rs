@@ -8,15 +8,15 @@ use std::process::{Child, Command, Stdio};
 
 /// Which pictures of a clip come out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pictures {
+pub(super) enum ClipTiming {
     /// At an even rate: ffmpeg repeats or leaves out some where the clip's is not.
-    Even,
+    ConstantRate,
     /// Each one exactly once.
-    Each,
+    EveryFrame,
 }
 
 /// Where a clip's bytes come from.
-pub(super) enum Source {
+pub(super) enum ClipReader {
     /// The file itself.
     File(File),
     /// ffmpeg, which reads the file.
@@ -24,13 +24,13 @@ pub(super) enum Source {
 }
 
 /// Why a clip cannot be read, for people.
-pub(super) fn told(clip: &Path, why: &Y4mError) -> String {
+pub(super) fn clip_error(clip: &Path, why: &Y4mError) -> String {
     format!("{}: {why}; play it with ffplay to see what is wrong with it", clip.display())
 }
 
-impl Source {
+impl ClipReader {
     /// Opens a clip; why not, for people.
-    pub(super) fn open(clip: &Path, pictures: Pictures) -> Result<Self, String> {
+    pub(super) fn open(clip: &Path, pictures: ClipTiming) -> Result<Self, String> {
         let unread = |why: io::Error| format!("{}: {why}; name a clip", clip.display());
         let mut file = File::open(clip).map_err(unread)?;
         let mut start = [0; 9];
@@ -42,8 +42,8 @@ impl Source {
         // An absolute path is no option, whatever its name begins with.
         let mut command = Command::new("ffmpeg");
         command.args(["-nostdin", "-v", "error", "-i"]).arg(clip.canonicalize().map_err(unread)?);
-        if pictures == Pictures::Each {
-            command.args([if is_old() { "-vsync" } else { "-fps_mode" }, "passthrough"]);
+        if pictures == ClipTiming::EveryFrame {
+            command.args([if is_old_ffmpeg() { "-vsync" } else { "-fps_mode" }, "passthrough"]);
         }
         command.args(["-an", "-sn", "-f", "yuv4mpegpipe", "-pix_fmt", "yuv420p", "-"]);
         match command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn() {
@@ -60,7 +60,7 @@ impl Source {
 }
 
 /// Before 5.1 ffmpeg had another word for it, which later ones do not know any more.
-fn is_old() -> bool {
+fn is_old_ffmpeg() -> bool {
     let told = Command::new("ffmpeg").arg("-version").stdin(Stdio::null()).stderr(Stdio::null()).output();
     told.is_ok_and(|told| is_old_version(&String::from_utf8_lossy(&told.stdout)))
 }
@@ -72,7 +72,7 @@ fn is_old_version(told: &str) -> bool {
     next().is_some_and(|major| (major, next().unwrap_or(0)) < (5, 1))
 }
 
-impl Read for Source {
+impl Read for ClipReader {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::File(file) => file.read(bytes),
@@ -81,7 +81,7 @@ impl Read for Source {
     }
 }
 
-impl Drop for Source {
+impl Drop for ClipReader {
     fn drop(&mut self) {
         if let Self::Ffmpeg(child) = self {
             // It may have ended by itself, which is just as well.

@@ -11,11 +11,11 @@ use thiserror::Error;
 /// Port of display 0 on another machine.
 const X11_PORT: u16 = 6_000;
 /// Longest wait for a display on another machine to answer; after that it counts as absent.
-const REMOTE: Duration = Duration::from_secs(2);
+const REMOTE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Interval between looks for an absent display.
-const LOOK: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Interval between log messages about an absent display.
-const REMIND: Duration = Duration::from_secs(600);
+const REMIND_INTERVAL: Duration = Duration::from_secs(600);
 
 /// Reason why no window can be opened, with the remedy.
 #[derive(Debug, Error)]
@@ -58,11 +58,11 @@ pub fn check() -> Result<Option<u32>, NoDisplay> {
     }
     let (variable, value, answers) = match (set("WAYLAND_DISPLAY"), set("DISPLAY")) {
         (Some(socket), _) => {
-            let answers = wayland(Path::new(&socket), set("XDG_RUNTIME_DIR").map(PathBuf::from));
+            let answers = connect_wayland(Path::new(&socket), set("XDG_RUNTIME_DIR").map(PathBuf::from));
             ("WAYLAND_DISPLAY", socket, answers)
         }
         (None, Some(display)) => {
-            let answers = x11(&display.to_string_lossy());
+            let answers = connect_x11(&display.to_string_lossy());
             ("DISPLAY", display, answers)
         }
         (None, None) => return Err(NoDisplay::Unnamed),
@@ -72,12 +72,12 @@ pub fn check() -> Result<Option<u32>, NoDisplay> {
 
 /// Waits for a display each time the show needs one.
 #[derive(Default)]
-pub struct Watch {
+pub struct DisplayWaiter {
     /// True if the last display was served by an ancestor of this process.
-    is_ours: bool,
+    served_by_ancestor: bool,
 }
 
-impl Watch {
+impl DisplayWaiter {
     /// Waits until the display answers, and logs from time to time that it does not. Returns false if `over` comes first.
     ///
     /// A kiosk compositor such as cage ends when its last window closes, and waits for the program it started.
@@ -90,18 +90,18 @@ impl Watch {
                     if said.is_some() {
                         tracing::info!("the display is there");
                     }
-                    self.is_ours = server.is_some_and(is_ancestor);
+                    self.served_by_ancestor = server.is_some_and(is_ancestor);
                     return Ok(true);
                 }
-                Err(_) if self.is_ours => return Err(NoDisplay::Orphaned),
+                Err(_) if self.served_by_ancestor => return Err(NoDisplay::Orphaned),
                 Err(why) => why,
             };
-            if said.is_none_or(|said| said.elapsed() > REMIND) {
+            if said.is_none_or(|said| said.elapsed() > REMIND_INTERVAL) {
                 tracing::error!("{why}. It is tried again every second");
                 said = Some(Instant::now());
             }
             let looked = Instant::now();
-            while looked.elapsed() < LOOK && !over() {
+            while looked.elapsed() < CHECK_INTERVAL && !over() {
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
@@ -133,23 +133,23 @@ fn server(_: &UnixStream) -> Option<u32> {
 }
 
 /// Connects to a Wayland `socket`, which is relative to the runtime folder unless its path is absolute.
-fn wayland(socket: &Path, runtime: Option<PathBuf>) -> IoResult<Option<u32>> {
+fn connect_wayland(socket: &Path, runtime: Option<PathBuf>) -> IoResult<Option<u32>> {
     let path = match runtime {
         _ if socket.is_absolute() => socket.to_owned(),
         Some(runtime) => runtime.join(socket),
         None => return Err(Error::new(ErrorKind::NotFound, "XDG_RUNTIME_DIR is not set")),
     };
-    reach(&path)
+    connect_unix(&path)
 }
 
-fn reach(path: &Path) -> IoResult<Option<u32>> {
+fn connect_unix(path: &Path) -> IoResult<Option<u32>> {
     let stream =
         UnixStream::connect(path).map_err(|why| Error::new(why.kind(), format!("{}: {why}", path.display())))?;
     Ok(server(&stream))
 }
 
 /// Connects to the X11 display `name`: `HOST:NUMBER` or `HOST:NUMBER.SCREEN`, on this machine if the host is empty.
-fn x11(name: &str) -> IoResult<Option<u32>> {
+fn connect_x11(name: &str) -> IoResult<Option<u32>> {
     let number = |number: &str| number.split('.').next().and_then(|number| number.parse::<u16>().ok());
     let found = name.rsplit_once(':').and_then(|(host, rest)| Some((host, number(rest)?)));
     let Some((host, number)) = found else {
@@ -158,15 +158,15 @@ fn x11(name: &str) -> IoResult<Option<u32>> {
     // Some systems name the socket itself.
     if host.starts_with('/') {
         let path = Path::new(if Path::new(name).exists() { name } else { host });
-        return reach(path);
+        return connect_unix(path);
     }
     if !["", "unix"].contains(&host) {
         let port = X11_PORT.checked_add(number).ok_or(ErrorKind::InvalidInput)?;
         let address = (host.trim_matches(['[', ']']), port).to_socket_addrs()?.next().ok_or(ErrorKind::NotFound)?;
-        return TcpStream::connect_timeout(&address, REMOTE).map(|_| None);
+        return TcpStream::connect_timeout(&address, REMOTE_TIMEOUT).map(|_| None);
     }
     let path = PathBuf::from(format!("/tmp/.X11-unix/X{number}"));
-    reach(&path).or_else(|why| without_a_file(&path).map_err(|_| why))
+    connect_unix(&path).or_else(|why| without_a_file(&path).map_err(|_| why))
 }
 
 /// Connects to the abstract socket of a server, which also works in a container without the folder for socket files.
@@ -193,13 +193,14 @@ mod tests {
     fn a_compositor_is_reached_by_its_socket() {
         let runtime = tempfile::tempdir().expect("a folder");
         let path = runtime.path().join("wayland-7");
-        let why = wayland(Path::new("wayland-7"), Some(runtime.path().to_owned())).expect_err("it is not there");
+        let why =
+            connect_wayland(Path::new("wayland-7"), Some(runtime.path().to_owned())).expect_err("it is not there");
         assert!(why.to_string().contains("wayland-7: "), "{why}");
         let _listener = UnixListener::bind(&path).expect("our own folder");
-        let server = wayland(Path::new("wayland-7"), Some(runtime.path().to_owned())).expect("it listens");
+        let server = connect_wayland(Path::new("wayland-7"), Some(runtime.path().to_owned())).expect("it listens");
         assert!(server.is_none_or(|server| server == std::process::id()));
-        assert!(wayland(&path, None).is_ok());
-        let why = wayland(Path::new("wayland-7"), None).expect_err("nobody knows where that is");
+        assert!(connect_wayland(&path, None).is_ok());
+        let why = connect_wayland(Path::new("wayland-7"), None).expect_err("nobody knows where that is");
         assert!(why.to_string().contains("XDG_RUNTIME_DIR"), "{why}");
     }
 
@@ -214,19 +215,19 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("server:0");
         let name = path.to_str().expect("the folder's name is plain");
-        assert!(x11(name).is_err());
+        assert!(connect_x11(name).is_err());
         let _listener = UnixListener::bind(&path).expect("our own folder");
-        assert!(x11(name).is_ok());
+        assert!(connect_x11(name).is_ok());
         // A display on another machine is reached by its port.
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
         let port = listener.local_addr().expect("bound").port();
         if let Some(number) = port.checked_sub(X11_PORT) {
-            assert!(x11(&format!("127.0.0.1:{number}.0")).is_ok());
+            assert!(connect_x11(&format!("127.0.0.1:{number}.0")).is_ok());
         }
         for wrong in ["", "0", ":", ":x", "localhost", ":65536", "127.0.0.1:65000", "/nowhere:0", "\u{0}:1"] {
-            assert!(x11(wrong).is_err(), "{wrong}");
+            assert!(connect_x11(wrong).is_err(), "{wrong}");
         }
-        let why = x11(":64999").expect_err("nobody has so many");
+        let why = connect_x11(":64999").expect_err("nobody has so many");
         assert!(why.to_string().contains("/tmp/.X11-unix/X64999"), "{why}");
     }
 }

@@ -1,10 +1,10 @@
 //! `moongate import FILE`: a fragment of Shadertoy, or a file of ISF, becomes a scene that runs.
 
-use super::new::{EDITOR, make};
-use crate::device::jail::bound;
-use crate::device::program::own;
-use crate::files::named_text;
-use crate::scene::{Choices, Imported, Texture, import};
+use super::new::{EDITOR_FILES, create_scene_folder};
+use crate::device::sandbox::limit_cpu_and_memory;
+use crate::device::self_exe::own_path;
+use crate::files::read_text_file;
+use crate::scene::{ImportOptions, ImportedShader, TextureSource, import_shader};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,12 +18,12 @@ const FILE_MAX: u64 = 1 << 20;
 /// Stack of what reads GLSL, in bytes.
 const STACK: usize = 64 << 20;
 /// What a file may take of the processor, and of memory in bytes.
-const PROCESSOR: Duration = Duration::from_secs(20);
-const MEMORY: u64 = 1 << 30;
+const CPU_TIME_MAX: Duration = Duration::from_secs(20);
+const MEMORY_MAX: u64 = 1 << 30;
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Arguments {
+pub struct ImportArgs {
     /// GLSL with a `mainImage`, as Shadertoy has it, or a file of ISF.
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -33,7 +33,7 @@ pub struct Arguments {
     /// What stands in for a texture, such as iChannel0=noise: noise, previous (the picture before), here or there (people of a
     /// city), a to d (a buffer).
     #[arg(long, value_name = "NAME=WHAT", value_parser = texture)]
-    texture: Vec<(String, Texture)>,
+    texture: Vec<(String, TextureSource)>,
     /// Of Shadertoy: the file of a buffer, such as a=buffer-a.glsl.
     #[arg(long, value_name = "LETTER=FILE", value_parser = buffer)]
     buffer: Vec<(usize, PathBuf)>,
@@ -42,7 +42,7 @@ pub struct Arguments {
     bounded: bool,
 }
 
-fn texture(text: &str) -> Result<(String, Texture), String> {
+fn texture(text: &str) -> Result<(String, TextureSource), String> {
     let (name, what) = text.split_once('=').ok_or("say NAME=WHAT, such as iChannel0=noise")?;
     Ok((name.trim().into(), what.trim().parse()?))
 }
@@ -58,12 +58,12 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Makes the folder, or leaves everything as it is. Files come from strangers, and what reads GLSL takes what a file asks for: a
 /// few macros can ask for more than there is. So it is done in a process that has a bound.
-pub fn run(arguments: &Arguments) -> ExitCode {
+pub fn run(arguments: &ImportArgs) -> ExitCode {
     if arguments.bounded {
-        bound(PROCESSOR, MEMORY);
-        return import_here(arguments);
+        limit_cpu_and_memory(CPU_TIME_MAX, MEMORY_MAX);
+        return import_bounded(arguments);
     }
-    let again = own().and_then(|program| {
+    let again = own_path().and_then(|program| {
         std::process::Command::new(program).args(std::env::args_os().skip(1)).arg("--bounded").status()
     });
     match again.map(|status| status.code()) {
@@ -73,20 +73,20 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             let why = format!(
                 "{}: its macros or brackets ask for more than {} s or {} MiB; write them out",
                 arguments.file.display(),
-                PROCESSOR.as_secs(),
-                MEMORY >> 20
+                CPU_TIME_MAX.as_secs(),
+                MEMORY_MAX >> 20
             );
-            super::failed("import", why)
+            super::report_failure("import", why)
         }
-        Err(why) => super::failed("import", format_args!("it cannot be started again ({why})")),
+        Err(why) => super::report_failure("import", format_args!("it cannot be started again ({why})")),
     }
 }
 
-fn import_here(arguments: &Arguments) -> ExitCode {
-    match imported(arguments) {
+fn import_bounded(arguments: &ImportArgs) -> ExitCode {
+    match import_file(arguments) {
         Ok((dir, imported)) => {
             for note in &imported.notes {
-                super::say(format_args!("note: {note}"));
+                super::print_line(format_args!("note: {note}"));
             }
             let dir = dir.display();
             println!(
@@ -94,18 +94,19 @@ fn import_here(arguments: &Arguments) -> ExitCode {
             );
             ExitCode::SUCCESS
         }
-        Err(why) => super::failed("import", why),
+        Err(why) => super::report_failure("import", why),
     }
 }
 
 fn read(file: &Path) -> Result<String, Failure> {
-    named_text(file, FILE_MAX).map_err(|why| format!("{} {}; {}", file.display(), why.problem(), why.remedy()).into())
+    read_text_file(file, FILE_MAX)
+        .map_err(|why| format!("{} {}; {}", file.display(), why.problem(), why.remedy()).into())
 }
 
-fn imported(arguments: &Arguments) -> Result<(PathBuf, Imported), Failure> {
+fn import_file(arguments: &ImportArgs) -> Result<(PathBuf, ImportedShader), Failure> {
     let name = |file: &Path| file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let source = read(&arguments.file)?;
-    let mut choices = Choices { textures: arguments.texture.clone(), ..Choices::default() };
+    let mut choices = ImportOptions { textures: arguments.texture.clone(), ..ImportOptions::default() };
     let vertex = ["vs", "VS"].map(|ending| arguments.file.with_extension(ending));
     if let Some(vertex) = vertex.iter().find(|vertex| **vertex != arguments.file && vertex.is_file()) {
         choices.vertex = Some((name(vertex), read(vertex)?));
@@ -119,21 +120,21 @@ fn imported(arguments: &Arguments) -> Result<(PathBuf, Imported), Failure> {
     // The reader of GLSL goes as deep as the source, and gives up on some with a panic.
     let reader = std::thread::Builder::new().name("glsl".into()).stack_size(STACK);
     let file = from.clone();
-    let imported = reader.spawn(move || import(&file, &source, &choices))?.join();
+    let imported = reader.spawn(move || import_shader(&file, &source, &choices))?.join();
     let imported = imported
         .map_err(|_| format!("{from}: cannot be rewritten, its reader gives up on it; write it more simply"))??;
     let stem = arguments.file.file_stem().map(PathBuf::from);
     let into = arguments.into.clone().or(stem).ok_or("say a name: --into night-garden")?;
     let files = |id: &str, title: &str| {
         let mut files = vec![
-            ("installation.toml".to_owned(), manifest(id, title, &imported)),
-            ("scene.js".to_owned(), script(id, &from, &imported)),
+            ("installation.toml".to_owned(), write_manifest(id, title, &imported)),
+            ("scene.js".to_owned(), write_script(id, &from, &imported)),
             (format!("{id}.wgsl"), format!("// Rewritten from {from} by `moongate import`.\n\n{}", imported.shader)),
         ];
-        files.extend(EDITOR.map(|(file, text)| (file.to_owned(), text.to_owned())));
+        files.extend(EDITOR_FILES.map(|(file, text)| (file.to_owned(), text.to_owned())));
         files
     };
-    Ok((make(&into, files)?, imported))
+    Ok((create_scene_folder(&into, files)?, imported))
 }
 
 /// Part of the script for a shader that has points.
@@ -162,20 +163,20 @@ function point(i, rest) {
 "#;
 
 /// A text for TOML.
-fn quoted(text: &str) -> String {
+fn toml_quoted(text: &str) -> String {
     let plain: String =
         text.chars().filter(|letter| !letter.is_control() && !"\"\\".contains(*letter)).take(120).collect();
     format!("\"{plain}\"")
 }
 
-fn manifest(id: &str, title: &str, imported: &Imported) -> String {
+fn write_manifest(id: &str, title: &str, imported: &ImportedShader) -> String {
     let mut text = format!(
         "api = 1\nid = \"{id}\"\ntitle = {}\nauthor = {}\nlicence = {}  # an SPDX expression\ncanvas = [1920, 1080]\n",
-        quoted(title),
-        quoted(&imported.author),
-        quoted(&imported.licence)
+        toml_quoted(title),
+        toml_quoted(&imported.author),
+        toml_quoted(&imported.licence)
     );
-    for knob in &imported.knobs {
+    for knob in &imported.parameters {
         let [from, to] = knob.range;
         // Writing into a text does not fail.
         let _ = write!(text, "\n[dials.{}]\nvalue = {:?}\nfrom = {from:?}\nto = {to:?}\n", knob.name, knob.value);
@@ -183,30 +184,30 @@ fn manifest(id: &str, title: &str, imported: &Imported) -> String {
     text
 }
 
-fn script(id: &str, from: &str, imported: &Imported) -> String {
-    let touched = imported.given.iter().any(|(_, value)| value == "touched");
-    let dials = if imported.knobs.is_empty() { "" } else { ", dials" };
+fn write_script(id: &str, from: &str, imported: &ImportedShader) -> String {
+    let touched = imported.script_params.iter().any(|(_, value)| value == "touched");
+    let dials = if imported.parameters.is_empty() { "" } else { ", dials" };
     let mut text =
         format!("// {}: rewritten from {from}. Whoever is here or there acts on it.\n", id.replace('-', " "));
-    let canvas = if imported.points.is_empty() { "" } else { ", canvas" };
+    let canvas = if imported.point_params.is_empty() { "" } else { ", canvas" };
     text += &format!("import {{ here, there, draw{dials}{canvas} }} from \"moongate\";\n\n");
     if touched {
         text += "let touched = false; // somebody touches, in this frame\n\
                  export function down() { touched = true; }\nexport function downThere() { touched = true; }\n\n";
     }
-    if !imported.points.is_empty() {
-        text += &FOLLOW.replace("COUNT", &imported.points.len().to_string());
+    if !imported.point_params.is_empty() {
+        text += &FOLLOW.replace("COUNT", &imported.point_params.len().to_string());
     }
     text += "export function frame() {\n";
-    if !imported.points.is_empty() {
+    if !imported.point_params.is_empty() {
         text += "  follow();\n";
     }
-    let points = imported.points.iter().enumerate();
+    let points = imported.point_params.iter().enumerate();
     let params: Vec<String> = imported
-        .knobs
+        .parameters
         .iter()
         .map(|knob| format!("{0}: dials.{0}", knob.name))
-        .chain(imported.given.iter().map(|(name, value)| format!("{name}: {value}")))
+        .chain(imported.script_params.iter().map(|(name, value)| format!("{name}: {value}")))
         .chain(points.map(|(index, (name, rest))| format!("{name}: point({index}, {rest:?})")))
         .collect();
     text += &match &params[..] {
@@ -227,10 +228,12 @@ fn script(id: &str, from: &str, imported: &Imported) -> String {
 mod tests {
     use super::*;
     use crate::presence::Body;
-    use crate::scene::{BodySeen, CityCard, Edition, FromScene, Host, Sees, Setting, Start, TouchSeen};
+    use crate::scene::{
+        BodyState, CityInfo, FrameInput, FromScene, SceneInit, SceneRevision, ScriptHost, SiteContext, TouchState,
+    };
 
-    fn arguments(file: &Path) -> Arguments {
-        Arguments { file: file.into(), into: None, texture: Vec::new(), buffer: Vec::new(), bounded: true }
+    fn arguments(file: &Path) -> ImportArgs {
+        ImportArgs { file: file.into(), into: None, texture: Vec::new(), buffer: Vec::new(), bounded: true }
     }
 
     #[test]
@@ -241,18 +244,20 @@ mod tests {
 void main() { gl_FragColor = vec4(distance(gl_FragCoord.xy, place) * level, hit ? 1.0 : 0.0, TIME, 1.0); }";
         let file = dir.path().join("Some Light.fs");
         std::fs::write(&file, isf).expect("written");
-        let arguments = Arguments { into: Some(dir.path().join("Some Light")), ..arguments(&file) };
-        let (made, _) = imported(&arguments).unwrap_or_else(|why| panic!("{why}"));
-        let edition = Edition::read(&made).unwrap_or_else(|fault| panic!("{fault}"));
-        assert_eq!((edition.shaders.len(), edition.installation.dials.len()), (1, 1));
+        let arguments = ImportArgs { into: Some(dir.path().join("Some Light")), ..arguments(&file) };
+        let (made, _) = import_file(&arguments).unwrap_or_else(|why| panic!("{why}"));
+        let edition = SceneRevision::read(&made).unwrap_or_else(|fault| panic!("{fault}"));
+        assert_eq!((edition.shaders.len(), edition.installation.parameters.len()), (1, 1));
         assert!(made.ends_with("some-light"), "{}", made.display());
-        assert!(imported(&arguments).expect_err("it is there").to_string().contains("is left as it is"));
+        assert!(import_file(&arguments).expect_err("it is there").to_string().contains("is left as it is"));
     }
 
     /// Returns the parameters that the shader of a scene gets for its points in one frame.
-    fn points(host: &mut Host, frame: u64, sees: &Sees) -> Vec<f32> {
+    fn points(host: &mut ScriptHost, frame: u64, sees: &FrameInput) -> Vec<f32> {
         let json = serde_json::to_string(sees).expect("it is plain");
-        let FromScene::Frame { picture: Some(picture), .. } = host.frame(frame, 0, &json) else { panic!("no picture") };
+        let FromScene::Frame { picture: Some(picture), .. } = host.run_frame(frame, 0, &json) else {
+            panic!("no picture")
+        };
         picture.params[..].chunks(4).map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four"))).collect()
     }
 
@@ -269,21 +274,21 @@ void main() { gl_FragColor = vec4(distance(gl_FragCoord.xy, place) * level, hit 
         let file = dir.path().join("two.fs");
         std::fs::write(&file, isf).expect("written");
         std::fs::write(file.with_extension("vs"), "void main() { gl_Position = vec4(1.0); }").expect("written");
-        let (made, told) = imported(&Arguments { into: Some(dir.path().join("points")), ..arguments(&file) })
+        let (made, told) = import_file(&ImportArgs { into: Some(dir.path().join("points")), ..arguments(&file) })
             .unwrap_or_else(|why| panic!("{why}"));
         assert!(told.notes.iter().any(|note| note.starts_with("two.vs is left out")), "{:?}", told.notes);
-        let edition = Edition::read(&made).unwrap_or_else(|fault| panic!("{fault}"));
-        let card = |slug: &str| CityCard::of(crate::manifest::city(slug).expect("a member city"));
+        let edition = SceneRevision::read(&made).unwrap_or_else(|fault| panic!("{fault}"));
+        let card = |slug: &str| CityInfo::from_city(crate::config::city_by_slug(slug).expect("a member city"));
         let (here, there) = (card("shenzhen"), card("dublin"));
-        let setting = Setting { here, there, side: 0, seed: 7, metres: None };
-        let start = Start { kit: [false; 4], ..edition.start(&setting) };
-        let mut host = Host::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
-        let touch = |id: u32, x: f32| TouchSeen { id, x, y: 540.0, by: "finger", began: 0.0 };
+        let setting = SiteContext { here, there, side: 0, seed: 7, metres: None };
+        let start = SceneInit { kit: [false; 4], ..edition.scene_init(&setting) };
+        let mut host = ScriptHost::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
+        let touch = |id: u32, x: f32| TouchState { id, x, y: 540.0, by: "finger", began: 0.0 };
         let body = |id: u16, x: f32| {
             let (foot, head) = ([x, 1080.0], [x, 540.0]);
-            BodySeen::of(&Body { id, foot, head, ..Body::default() }, 0.0)
+            BodyState::from_body(&Body { id, foot, head, ..Body::default() }, 0.0)
         };
-        let mut sees = Sees { now: 1.0, dt: 0.02, ..Sees::default() };
+        let mut sees = FrameInput { now: 1.0, dt: 0.02, ..FrameInput::default() };
         assert_eq!(points(&mut host, 1, &sees), [0.25, 0.5, 0.75, 0.5]);
         // The first point follows a passer-by until somebody touches.
         sees.there.bodies = vec![body(4, 192.0)];
@@ -300,7 +305,7 @@ void main() { gl_FragColor = vec4(distance(gl_FragCoord.xy, place) * level, hit 
 
     #[test]
     fn what_is_said_wrongly_is_told() {
-        assert_eq!(texture("iChannel0=noise"), Ok(("iChannel0".into(), Texture::Noise)));
+        assert_eq!(texture("iChannel0=noise"), Ok(("iChannel0".into(), TextureSource::Noise)));
         assert!(texture("iChannel0").is_err() && texture("iChannel0=sea").is_err());
         assert_eq!(buffer("b=x.glsl"), Ok((1, "x.glsl".into())));
         assert!(buffer("e=x.glsl").is_err() && buffer("b").is_err());

@@ -1,9 +1,9 @@
 //! `moongate init`: a new site, as a manifest to be edited and a key to be kept.
 
 use super::cities;
-use crate::device::atomic::{self, PRIVATE};
-use crate::device::key::SiteKey;
-use crate::manifest::{City, Site};
+use crate::config::{City, SiteConfig};
+use crate::device::atomic_file::{self, PRIVATE_MODE};
+use crate::device::site_key::SiteKey;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Arguments {
+pub struct InitArgs {
     /// Folder of the new site; made if it is not there.
     #[arg(value_name = "DIR", default_value = ".")]
     pub dir: PathBuf,
@@ -36,7 +36,7 @@ pub struct Arguments {
 type Failure = Box<dyn std::error::Error>;
 
 /// Writes both files, or neither.
-pub fn run(arguments: &Arguments) -> ExitCode {
+pub fn run(arguments: &InitArgs) -> ExitCode {
     match init(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
@@ -46,15 +46,15 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn init(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { dir, city, name, .. } = arguments;
-    let manifest = manifest(arguments)?;
+fn init(arguments: &InitArgs) -> Result<(), Failure> {
+    let InitArgs { dir, city, name, .. } = arguments;
+    let manifest = manifest_text(arguments)?;
     // A relay that is none, say, is told before anything is written.
-    Site::parse(dir, &manifest)?;
+    SiteConfig::parse(dir, &manifest)?;
     std::fs::create_dir_all(dir).map_err(|why| format!("{}: the folder cannot be made ({why})", dir.display()))?;
     let (file, key_file) = (dir.join("site.toml"), dir.join("site.key"));
     for file in [&file, &key_file] {
-        if !atomic::is_free(file) {
+        if !atomic_file::is_free(file) {
             return Err(format!(
                 "{} is there already and is left as it is; name another folder, or delete it yourself if the site is to \
                  begin anew (its twin must then be introduced again)",
@@ -66,7 +66,7 @@ fn init(arguments: &Arguments) -> Result<(), Failure> {
     let key = SiteKey::generate()?;
     key.write(&key_file)?;
     // The file is private because it may come to hold a camera's password.
-    if let Err(why) = atomic::create_or_fill(&file, PRIVATE, manifest.as_bytes()) {
+    if let Err(why) = atomic_file::create_or_fill(&file, PRIVATE_MODE, manifest.as_bytes()) {
         let _ = std::fs::remove_file(&key_file);
         return Err(format!("{}: cannot be written ({why})", file.display()).into());
     }
@@ -79,8 +79,8 @@ fn init(arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn manifest(arguments: &Arguments) -> Result<String, Failure> {
-    let Arguments { city, name, installation, listen, relay, .. } = arguments;
+fn manifest_text(arguments: &InitArgs) -> Result<String, Failure> {
+    let InitArgs { city, name, installation, listen, relay, .. } = arguments;
     let quoted = |text: &str| toml::Value::from(text).to_string();
     let installation = super::find_installation(installation)?;
     let mut text = format!(

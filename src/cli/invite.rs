@@ -1,12 +1,12 @@
 //! `moongate invite`: prints a ticket, as a line and as a QR code, and waits for the one who uses it.
 
 use super::record::length;
-use crate::device::introductions::{Invitation, since_1970};
-use crate::device::key::SiteKey;
-use crate::device::quic::{Home, invite};
+use crate::config::{SiteConfig, is_host_and_port};
+use crate::device::net::{SiteProfile, invite};
+use crate::device::peers_file::{Invitation, unix_time};
+use crate::device::site_key::SiteKey;
 use crate::link::Ticket;
-use crate::link::pairing::Secret;
-use crate::manifest::{Site, is_host_and_port};
+use crate::link::pairing::PairingSecret;
 use crate::wire::ADDRESSES_MAX;
 use jiff::tz::TimeZone;
 use qrcode::render::unicode::Dense1x2;
@@ -23,7 +23,7 @@ const FOR_MAX: Duration = Duration::from_secs(7 * 86_400);
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Arguments {
+pub struct InviteArgs {
     /// Folder of the site.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub site: PathBuf,
@@ -47,27 +47,27 @@ fn relay(text: &str) -> Result<String, String> {
 type Failure = Box<dyn std::error::Error>;
 
 /// Invites until someone has come, or the time is over.
-pub fn run(arguments: &Arguments) -> ExitCode {
-    match wait(arguments) {
+pub fn run(arguments: &InviteArgs) -> ExitCode {
+    match run_invite(arguments) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(why) => super::failed("invite", why),
+        Err(why) => super::report_failure("invite", why),
     }
 }
 
-fn wait(arguments: &Arguments) -> Result<bool, Failure> {
+fn run_invite(arguments: &InviteArgs) -> Result<bool, Failure> {
     if arguments.length > FOR_MAX {
         return Err("a ticket is good for 7 days at most".into());
     }
-    let site = Site::read(&arguments.site)?;
+    let site = SiteConfig::read(&arguments.site)?;
     let key = SiteKey::read(&site.key)?;
-    let mut home = Home::of(&site);
-    home.card.addresses.splice(0..0, arguments.address.iter().copied());
-    home.card.addresses.truncate(ADDRESSES_MAX);
+    let mut home = SiteProfile::from_site(&site);
+    home.info.addresses.splice(0..0, arguments.address.iter().copied());
+    home.info.addresses.truncate(ADDRESSES_MAX);
     if let Some(relay) = &arguments.relay {
-        home.card.relay = Some(relay.clone());
+        home.info.relay = Some(relay.clone());
     }
-    if home.card.addresses.is_empty() && home.card.relay.is_none() {
+    if home.info.addresses.is_empty() && home.info.relay.is_none() {
         return Err(
             "this machine has no address and site.toml no relay; connect it to the network, or say --address".into()
         );
@@ -75,23 +75,23 @@ fn wait(arguments: &Arguments) -> Result<bool, Failure> {
     let mut secret = [0; 16];
     SystemRandom::new().fill(&mut secret).map_err(|_| "the system gives no randomness")?;
     // Whole seconds, which is what the ticket tells.
-    let expires = Duration::from_secs((since_1970() + arguments.length).as_secs());
-    let invitation = Invitation { secret: Secret(secret), expires };
-    let ticket = Ticket { key: key.public(), secret: invitation.secret, expires, card: home.card.clone() }.line();
+    let expires = Duration::from_secs((unix_time() + arguments.length).as_secs());
+    let invitation = Invitation { secret: PairingSecret(secret), expires };
+    let ticket = Ticket { key: key.public(), secret: invitation.secret, expires, peer: home.info.clone() }.to_line();
     invitation.write(&site.dir)?;
     if std::io::stdout().is_terminal() {
-        println!("{}", picture(&ticket)?);
+        println!("{}", qr_code(&ticket)?);
     }
     println!("{ticket}\n");
     println!("At the other site: moongate accept -, and then that line; or moongate accept {}…", &ticket[..24]);
     println!(
         "The ticket is good once, until {}. Whoever has it can be introduced: send it to nobody else.",
-        clock(expires, "%H:%M on %e %B")
+        format_local(expires, "%H:%M on %e %B")
     );
     let twin = invite(&home, &key, site.listen, invitation);
     // Another one, which was written over it, stands.
     if Invitation::read(&site.dir) == Some(invitation) {
-        Invitation::void(&site.dir);
+        Invitation::revoke(&site.dir);
     }
     match twin? {
         Some(twin) => {
@@ -107,14 +107,14 @@ fn wait(arguments: &Arguments) -> Result<bool, Failure> {
 }
 
 /// As a QR code of letters, two lines of squares in each.
-fn picture(ticket: &str) -> Result<String, Failure> {
+fn qr_code(ticket: &str) -> Result<String, Failure> {
     let code = QrCode::with_error_correction_level(ticket, EcLevel::L)?;
     // Dark on light also on a dark terminal.
     Ok(code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
 }
 
 /// Formats a time in the local time zone according to `form`.
-pub(super) fn clock(since_1970: Duration, form: &str) -> String {
+pub(super) fn format_local(since_1970: Duration, form: &str) -> String {
     let at = jiff::Timestamp::from_second(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX));
     at.map_or_else(|_| "its time".into(), |at| at.to_zoned(TimeZone::system()).strftime(form).to_string())
 }

@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 /// Site and twin named on every line; unset in commands without a site.
-static BETWEEN: OnceLock<String> = OnceLock::new();
+static SITE_NAMES: OnceLock<String> = OnceLock::new();
 
 /// Starts the log. `MOONGATE_LOG` filters it.
 pub fn start() {
@@ -21,22 +21,22 @@ pub fn start() {
     let ansi = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
     // A failure to write the log must not end the process: reporting it on standard error, where the log is, would panic.
-    log.log_internal_errors(false).event_format(Line).init();
+    log.log_internal_errors(false).event_format(LogFormat).init();
 }
 
 /// Names the site and its twin on every line from now on.
 #[cfg(feature = "show")]
-pub fn name(site: &str, twin: Option<&str>) {
+pub fn set_site_names(site: &str, twin: Option<&str>) {
     // A show has one site and one twin; it is restarted for another twin.
-    let _ = BETWEEN.set(match twin {
+    let _ = SITE_NAMES.set(match twin {
         Some(twin) => format!("[{site}, twin {twin}] "),
         None => format!("[{site}, no twin] "),
     });
 }
 
-struct Line;
+struct LogFormat;
 
-impl<S, N> FormatEvent<S, N> for Line
+impl<S, N> FormatEvent<S, N> for LogFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -45,17 +45,17 @@ where
         let now = jiff::Timestamp::now();
         let level = *event.metadata().level();
         if to.has_ansi_escapes() {
-            write!(to, "\x1b[2m{now:.0}\x1b[0m \x1b[{}m{level:>5}\x1b[0m ", colour(level))?;
+            write!(to, "\x1b[2m{now:.0}\x1b[0m \x1b[{}m{level:>5}\x1b[0m ", ansi_colour(level))?;
         } else {
             write!(to, "{now:.0} {level:>5} ")?;
         }
-        let between = BETWEEN.get().map_or("", String::as_str);
-        writeln!(to, "{}", Indented(format_args!("{between}{}", Message(event))))
+        let between = SITE_NAMES.get().map_or("", String::as_str);
+        writeln!(to, "{}", Indented(format_args!("{between}{}", EventMessage(event))))
     }
 }
 
 /// Returns the ANSI colour of a level.
-fn colour(level: Level) -> u8 {
+fn ansi_colour(level: Level) -> u8 {
     match level {
         Level::ERROR => 31,
         Level::WARN => 33,
@@ -65,9 +65,9 @@ fn colour(level: Level) -> u8 {
 }
 
 /// Displays the message of an event, then its other fields.
-struct Message<'a, 'b>(&'a Event<'b>);
+struct EventMessage<'a, 'b>(&'a Event<'b>);
 
-impl fmt::Display for Message<'_, '_> {
+impl fmt::Display for EventMessage<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         struct Fields<'a, 'b>(&'a mut fmt::Formatter<'b>, fmt::Result);
         impl Visit for Fields<'_, '_> {
@@ -109,7 +109,7 @@ mod tests {
     fn a_line_has_a_time_and_a_stranger_forges_none() {
         let kept = Kept::default();
         let to = kept.clone();
-        let log = tracing_subscriber::fmt().with_writer(move || to.clone()).with_ansi(false).event_format(Line);
+        let log = tracing_subscriber::fmt().with_writer(move || to.clone()).with_ansi(false).event_format(LogFormat);
         tracing::subscriber::with_default(log.finish(), || {
             tracing::warn!("scene: {}", "a\u{1b}[1Ab\n2026-11-30T18:00:00Z  INFO key 00ff");
         });

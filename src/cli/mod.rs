@@ -16,8 +16,6 @@ mod log;
 mod new;
 #[cfg(feature = "show")]
 mod preview;
-#[cfg(feature = "show")]
-mod process;
 mod record;
 #[cfg(feature = "show")]
 mod rehearse;
@@ -28,10 +26,12 @@ mod scene;
 mod sense;
 #[cfg(feature = "show")]
 mod show;
+#[cfg(feature = "show")]
+mod show_process;
 mod survey;
 mod twins;
 
-use crate::device::secrecy::{close_memory, no_core_dumps};
+use crate::device::process_hardening::{disable_core_dumps, make_undumpable};
 use crate::escape::Indented;
 use clap::{Parser, Subcommand};
 use std::fmt::Display;
@@ -44,7 +44,7 @@ use std::time::Duration;
 /// Two city squares, one scene.
 #[derive(Debug, Parser)]
 #[command(name = "moongate", version, about, arg_required_else_help = true)]
-struct Arguments {
+struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -53,54 +53,54 @@ struct Arguments {
 enum Command {
     /// Two cities on this machine: two shows, with an ocean between them.
     #[cfg(feature = "show")]
-    Rehearse(rehearse::Arguments),
+    Rehearse(rehearse::RehearseArgs),
     /// A new scene in a folder of its own: it runs, and is yours to change.
-    New(new::Arguments),
+    New(new::NewArgs),
     /// A fragment of Shadertoy or a file of ISF as a scene that runs.
-    Import(import::Arguments),
+    Import(import::ImportArgs),
     /// Pictures of a scene in situations that a venue will have, without waiting for them.
     #[cfg(feature = "show")]
-    Preview(preview::Arguments),
+    Preview(preview::PreviewArgs),
     /// Says what keeps a scene from being shown: mistakes, bounds, flashing, nothing to do for somebody.
     #[cfg(feature = "show")]
-    Check(check::Arguments),
+    Check(check::CheckArgs),
     /// Sets a new site up: site.toml and its key.
-    Init(init::Arguments),
+    Init(init::InitArgs),
     /// Prints a ticket for the twin, and waits for it.
-    Invite(invite::Arguments),
+    Invite(invite::InviteArgs),
     /// Introduces this site to the one whose ticket it is.
-    Accept(accept::Arguments),
+    Accept(accept::AcceptArgs),
     /// Lists the sites that this one knows.
-    Twins(twins::Arguments),
+    Twins(twins::TwinsArgs),
     /// Forgets a site at once, also one that is linked.
-    Forget(twins::Forget),
+    Forget(twins::ForgetArgs),
     /// Runs a site, and starts its show again whenever it ends by itself.
     #[cfg(feature = "show")]
-    Run(run::Arguments),
+    Run(run::RunArgs),
     /// Brings two sites together that cannot reach each other; sees nothing of what they say.
-    Relay(relay::Arguments),
+    Relay(relay::RelayArgs),
     /// Finds out what a venue's line can carry, before anything is shipped.
-    Survey(survey::Arguments),
+    Survey(survey::SurveyArgs),
     /// One site's show; a line of its state a second on standard output, commands on standard input.
     #[cfg(feature = "show")]
-    Show(show::Arguments),
+    Show(show::ShowArgs),
     /// A camera, a clip or an invented street as YUV4MPEG2 on standard output.
-    Camera(camera::Arguments),
+    Camera(camera::CameraArgs),
     /// Records who comes by, as shapes and touches and never pictures, for `rehearse --visitors`.
-    Record(record::Arguments),
+    Record(record::RecordArgs),
     /// Shows what is made of a clip or a camera: picture, mask, outlines, ids, motion, and how long a frame takes.
-    Sense(sense::Arguments),
+    Sense(sense::SenseArgs),
     /// A scene in a process of its own; a show starts it.
     #[command(hide = true)]
-    Scene(scene::Arguments),
+    Scene(scene::SceneArgs),
     /// Decodes the sounds and images of a scene in a separate process; started by a show.
     #[command(hide = true)]
-    Decode(decode::Arguments),
+    Decode(decode::DecodeArgs),
 }
 
 impl Command {
     /// Pixels of a camera come into this process, or may.
-    fn holds_pictures(&self) -> bool {
+    fn handles_camera_frames(&self) -> bool {
         match self {
             // Its show watches how much of the processor it uses.
             Self::Scene(_) | Self::Decode(_) | Self::New(_) | Self::Import(_) => false,
@@ -113,11 +113,11 @@ impl Command {
 
 /// Runs what the command line says.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Cli::parse();
     log::start();
-    no_core_dumps();
-    if arguments.command.holds_pictures() {
-        close_memory();
+    disable_core_dumps();
+    if arguments.command.handles_camera_frames() {
+        make_undumpable();
     }
     match arguments.command {
         #[cfg(feature = "show")]
@@ -149,19 +149,19 @@ pub fn run() -> ExitCode {
 
 /// Prints a line on standard output, escaped so that untrusted text cannot forge another line. Errors, such as a full disk,
 /// are ignored.
-fn say(line: impl Display) {
+fn print_line(line: impl Display) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{}", Indented(line)).and_then(|()| out.flush());
 }
 
 /// Prints an error on standard error, escaped in the same way.
-fn complain(line: impl Display) {
+fn print_error(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{}", Indented(line));
 }
 
 /// Reports why a command failed and returns its exit status.
-fn failed(command: &str, why: impl Display) -> ExitCode {
-    complain(format_args!("moongate {command}: {why}"));
+fn report_failure(command: &str, why: impl Display) -> ExitCode {
+    print_error(format_args!("moongate {command}: {why}"));
     ExitCode::FAILURE
 }
 
@@ -190,7 +190,7 @@ fn find_installation(name: &str) -> Result<PathBuf, Box<dyn std::error::Error>> 
     let known: Vec<String> = std::fs::read_dir(&built_in)
         .map(|entries| entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
         .unwrap_or_default();
-    let meant = crate::manifest::nearest(name, known.iter().map(String::as_str));
+    let meant = crate::config::closest_match(name, known.iter().map(String::as_str));
     let meant =
         meant.map_or_else(|| format!("there are {}", known.join(", ")), |meant| format!("did you mean {meant}?"));
     let own = if Path::new("installation.toml").is_file() { "; the folder you are in is one: write `.`" } else { "" };

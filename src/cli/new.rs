@@ -1,12 +1,12 @@
 //! `moongate new NAME`: an artist's folder with a scene that runs, and what an editor needs to help with it.
 
-use crate::scene::Edition;
+use crate::scene::SceneRevision;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Arguments {
+pub struct NewArgs {
     /// Name of the scene, or the folder to make: "night garden", scenes/loom.
     #[arg(value_name = "NAME")]
     name: PathBuf,
@@ -19,7 +19,7 @@ const FILES: [(&str, &str); 3] = [
     ("README.md", include_str!("../../assets/new/README.md")),
 ];
 /// What an editor needs to help.
-pub(super) const EDITOR: [(&str, &str); 2] = [
+pub(super) const EDITOR_FILES: [(&str, &str); 2] = [
     ("jsconfig.json", include_str!("../../assets/new/jsconfig.json")),
     ("moongate.d.ts", include_str!("../../assets/moongate.d.ts")),
 ];
@@ -27,22 +27,22 @@ pub(super) const EDITOR: [(&str, &str); 2] = [
 type Failure = Box<dyn std::error::Error>;
 
 /// Makes the folder, or leaves everything as it is.
-pub fn run(arguments: &Arguments) -> ExitCode {
+pub fn run(arguments: &NewArgs) -> ExitCode {
     match new(&arguments.name) {
         Ok(dir) => {
             let dir = dir.display();
             println!("{dir} is made. See it, and change {dir}/scene.js while it runs:\n\n    ./x rehearse {dir}\n");
             ExitCode::SUCCESS
         }
-        Err(why) => super::failed("new", why),
+        Err(why) => super::report_failure("new", why),
     }
 }
 
 fn new(name: &Path) -> Result<PathBuf, Failure> {
-    let dir = name.with_file_name(id(&title(name)?)?);
-    make(name, |id, title| {
-        let filled = FILES.map(|(file, text)| (file.to_owned(), fill(text, id, title, &dir)));
-        filled.into_iter().chain(EDITOR.map(|(file, text)| (file.to_owned(), text.to_owned()))).collect()
+    let dir = name.with_file_name(scene_id(&title(name)?)?);
+    create_scene_folder(name, |id, title| {
+        let filled = FILES.map(|(file, text)| (file.to_owned(), fill_template(text, id, title, &dir)));
+        filled.into_iter().chain(EDITOR_FILES.map(|(file, text)| (file.to_owned(), text.to_owned()))).collect()
     })
 }
 
@@ -52,9 +52,12 @@ fn title(name: &Path) -> Result<String, Failure> {
 
 /// Makes a folder for a scene of this name, with the files that `files` gives for its id and its title; what is there is left
 /// as it is.
-pub(super) fn make(name: &Path, files: impl FnOnce(&str, &str) -> Vec<(String, String)>) -> Result<PathBuf, Failure> {
+pub(super) fn create_scene_folder(
+    name: &Path,
+    files: impl FnOnce(&str, &str) -> Vec<(String, String)>,
+) -> Result<PathBuf, Failure> {
     let title = title(name)?;
-    let id = id(&title)?;
+    let id = scene_id(&title)?;
     let dir = name.with_file_name(&id);
     if dir.exists() {
         return Err(format!("{} is there already and is left as it is; choose another name", dir.display()).into());
@@ -65,7 +68,7 @@ pub(super) fn make(name: &Path, files: impl FnOnce(&str, &str) -> Vec<(String, S
         std::fs::write(&file, text).map_err(|why| format!("{}: cannot be written ({why})", file.display()))?;
     }
     // It runs, or this is a mistake of ours; then nothing of it stays.
-    match Edition::read(&dir) {
+    match SceneRevision::read(&dir) {
         Ok(_) => Ok(dir),
         Err(fault) => {
             std::fs::remove_dir_all(&dir)?;
@@ -75,7 +78,7 @@ pub(super) fn make(name: &Path, files: impl FnOnce(&str, &str) -> Vec<(String, S
 }
 
 /// What both sites compare: small letters of ASCII, digits and hyphens.
-fn id(title: &str) -> Result<String, Failure> {
+fn scene_id(title: &str) -> Result<String, Failure> {
     let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
     let id: String = title.chars().map(letter).collect();
     let id = id.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
@@ -90,7 +93,7 @@ fn id(title: &str) -> Result<String, Failure> {
     Ok(id.to_owned())
 }
 
-fn fill(text: &str, id: &str, title: &str, dir: &Path) -> String {
+fn fill_template(text: &str, id: &str, title: &str, dir: &Path) -> String {
     let title: String = title.chars().filter(|letter| !letter.is_control() && !"\"\\".contains(*letter)).collect();
     text.replace("\"NAME\"", &format!("\"{id}\""))
         .replace("TITLE", &title)
@@ -100,8 +103,8 @@ fn fill(text: &str, id: &str, title: &str, dir: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{Installation, city};
-    use crate::scene::{CityCard, FromScene, Host, Seen, Sees, Setting, TouchSeen};
+    use crate::config::{Installation, city_by_slug};
+    use crate::scene::{CityInfo, FrameInput, FromScene, SceneEvent, ScriptHost, SiteContext, TouchState};
     use std::time::Duration;
 
     #[test]
@@ -109,21 +112,22 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let made = new(&dir.path().join("scenes/Night \"Garden\" 2")).unwrap_or_else(|why| panic!("{why}"));
         assert!(made.ends_with("scenes/night-garden-2"), "{}", made.display());
-        let Installation { id, title, ours, dials, .. } =
+        let Installation { id, title, collections: ours, parameters: dials, .. } =
             Installation::read(&made).unwrap_or_else(|fault| panic!("{fault}"));
         assert_eq!((id.as_str(), title.as_str()), ("night-garden-2", "Night Garden 2"));
         assert_eq!((ours.len(), dials.len()), (1, 1));
-        let card = |slug| CityCard::of(city(slug).expect("it is a member"));
-        let setting = Setting { here: card("shenzhen"), there: card("dublin"), side: 0, seed: 1, metres: None };
-        let edition = Edition::read(&made).unwrap_or_else(|fault| panic!("{fault}"));
-        let mut host =
-            Host::load(&edition.start(&setting), || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
-        let touch = TouchSeen { id: 1, x: 50.0, y: 50.0, by: "finger", began: 1.0 };
+        let card = |slug| CityInfo::from_city(city_by_slug(slug).expect("it is a member"));
+        let setting = SiteContext { here: card("shenzhen"), there: card("dublin"), side: 0, seed: 1, metres: None };
+        let edition = SceneRevision::read(&made).unwrap_or_else(|fault| panic!("{fault}"));
+        let mut host = ScriptHost::load(&edition.scene_init(&setting), || Duration::ZERO)
+            .unwrap_or_else(|fault| panic!("{fault}"));
+        let touch = TouchState { id: 1, x: 50.0, y: 50.0, by: "finger", began: 1.0 };
         for number in 1..30 {
-            let (now, events) = (number as f64, vec![Seen::Down(touch), Seen::Meet { x: 5.0, y: 9.0 }, Seen::Parted]);
-            let sees = Sees { number, now, linked: number % 2 == 0, events, ..Sees::default() };
+            let (now, events) =
+                (number as f64, vec![SceneEvent::Down(touch), SceneEvent::Meet { x: 5.0, y: 9.0 }, SceneEvent::Parted]);
+            let sees = FrameInput { number, now, linked: number % 2 == 0, events, ..FrameInput::default() };
             let json = serde_json::to_string(&sees).expect("it is plain");
-            let FromScene::Frame { picture, fault, .. } = host.frame(number, 0, &json) else { panic!("no frame") };
+            let FromScene::Frame { picture, fault, .. } = host.run_frame(number, 0, &json) else { panic!("no frame") };
             assert_eq!(fault, None);
             assert!(picture.is_some_and(|picture| picture.items.len() > 3));
         }

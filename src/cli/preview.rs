@@ -1,14 +1,14 @@
 //! `moongate preview DIR`: pictures of a scene in situations that a venue will have, without waiting for them.
 
-mod film;
-mod sheet;
+mod contact_sheet;
+mod player;
 
+use crate::config::City;
 use crate::device::decode::Decoder;
-use crate::device::scene_process::SceneCommand;
-use crate::manifest::City;
+use crate::device::scene_process::SandboxCommand;
 use crate::preview::Scenario;
-use film::{Film, MOVING};
 use image::RgbaImage;
+use player::{MOVING_FORMAT, ScenarioPlayer};
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Arguments {
+pub struct PreviewArgs {
     /// Name of an installation in ./installations, or its folder.
     #[arg(value_name = "DIR")]
     installation: String,
@@ -65,43 +65,43 @@ fn unix(text: &str) -> Result<f64, String> {
 }
 
 /// Makes the pictures.
-pub fn run(arguments: &Arguments) -> ExitCode {
+pub fn run(arguments: &PreviewArgs) -> ExitCode {
     match preview(arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => super::failed("preview", why),
+        Err(why) => super::report_failure("preview", why),
     }
 }
 
-fn preview(arguments: &Arguments) -> Result<(), Failure> {
+fn preview(arguments: &PreviewArgs) -> Result<(), Failure> {
     let dir = super::find_installation(&arguments.installation)?;
-    let command = SceneCommand::own().unjailed(true);
+    let command = SandboxCommand::own_scene().unjailed(true);
     let edition = Arc::new(Decoder::new(command.decoder()).read(&dir)?);
-    for fault in edition.sounds.iter().filter_map(|sound| sound.sample.as_ref().err()) {
-        super::complain(format_args!("it is not heard: {fault}"));
+    for fault in edition.sounds.iter().filter_map(|sound| sound.audio.as_ref().err()) {
+        super::print_error(format_args!("it is not heard: {fault}"));
     }
     if let Some(file) = &arguments.sheet {
-        return sheet::sheet(arguments, &edition, file);
+        return contact_sheet::save_sheet(arguments, &edition, file);
     }
     std::fs::create_dir_all(&arguments.pictures)
         .map_err(|why| format!("{}: the folder cannot be made ({why})", arguments.pictures.display()))?;
     let meeting = ["meeting".to_owned()];
     let names = if arguments.scenario.is_empty() { &meeting[..] } else { &arguments.scenario };
     for scenario in scenarios(names)? {
-        let mut film = Film::new(arguments, &edition, scenario, arguments.width)?;
+        let mut film = ScenarioPlayer::new(arguments, &edition, scenario, arguments.width)?;
         let mut moving = Vec::new();
-        for at in sorted(&arguments.at) {
+        for at in sorted_times(&arguments.at) {
             if arguments.moving {
-                moving.extend(film.run_to(at, Some(1.0 / MOVING.1))?);
+                moving.extend(film.run_to(at, Some(1.0 / MOVING_FORMAT.1))?);
             }
             let name = format!("{}-{}s.png", scenario.name, at.as_secs_f64());
             let file = arguments.pictures.join(name);
-            save(&film.picture(at)?, &file)?;
-            println!("{}  ({})", file.display(), film.people());
+            save_png(&film.render_at(at)?, &file)?;
+            println!("{}  ({})", file.display(), film.crowd_caption());
         }
-        film.tell();
+        film.print_shader_faults();
         if !moving.is_empty() {
             let file = arguments.pictures.join(format!("{}.png", scenario.name));
-            animate(&moving, &file)?;
+            save_apng(&moving, &file)?;
             println!("{}", file.display());
         }
     }
@@ -124,13 +124,13 @@ fn scenarios(names: &[String]) -> Result<Vec<Scenario>, Failure> {
     Ok(all)
 }
 
-fn sorted(times: &[Duration]) -> Vec<Duration> {
+fn sorted_times(times: &[Duration]) -> Vec<Duration> {
     let mut times = times.to_vec();
     times.sort();
     times
 }
 
-fn save(picture: &RgbaImage, file: &Path) -> Result<(), Failure> {
+fn save_png(picture: &RgbaImage, file: &Path) -> Result<(), Failure> {
     let told = |why: image::ImageError| format!("{}: cannot be written ({why})", file.display());
     let jpeg = file.extension().is_some_and(|ending| ending == "jpg" || ending == "jpeg");
     if jpeg {
@@ -143,13 +143,13 @@ fn save(picture: &RgbaImage, file: &Path) -> Result<(), Failure> {
 }
 
 /// An animated PNG, as browsers and READMEs show it.
-fn animate(pictures: &[RgbaImage], file: &Path) -> Result<(), Failure> {
+fn save_apng(pictures: &[RgbaImage], file: &Path) -> Result<(), Failure> {
     let (width, height) = pictures[0].dimensions();
     let mut encoder = png::Encoder::new(BufWriter::new(File::create(file)?), width, height);
     encoder.set_color(png::ColorType::Rgba);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_animated(pictures.len() as u32, 0)?;
-    encoder.set_frame_delay(2, (2.0 * MOVING.1) as u16)?;
+    encoder.set_frame_delay(2, (2.0 * MOVING_FORMAT.1) as u16)?;
     let mut writer = encoder.write_header()?;
     for picture in pictures {
         writer.write_image_data(picture)?;

@@ -1,12 +1,12 @@
 //! `moongate record --site DIR FILE`: who comes by, as shapes and touches, without a screen. For `rehearse --visitors`.
 
+use crate::config::{Installation, SiteConfig};
+use crate::device::camera_pipeline::{CameraPipelines, ScreenLuminanceFn};
 use crate::device::clock::monotonic;
-use crate::device::fingers::Fingers;
-use crate::device::record::{KEEP_MAX, Recorder};
-use crate::device::sight::{Shown, Sights};
-use crate::device::touch::TouchHub;
-use crate::manifest::{Installation, Site};
-use crate::presence::{Point, View};
+use crate::device::recording_file::{RETENTION_MAX, Recorder};
+use crate::device::touch_hub::TouchHub;
+use crate::device::touch_sources::TouchSources;
+use crate::presence::{CanvasRegion, Point};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 /// How often it is looked who is there.
-const STEP: Duration = Duration::from_millis(16);
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(16);
 /// Longest that can be recorded in one file.
 const FOR_MAX: Duration = Duration::from_secs(7 * 86_400);
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Arguments {
+pub struct RecordArgs {
     /// Folder of the site: site.toml, its cameras and touch sources.
     #[arg(long, value_name = "DIR")]
     pub site: PathBuf,
@@ -38,16 +38,16 @@ pub struct Arguments {
 type Failure = Box<dyn std::error::Error>;
 
 /// Records until the time is over. Ended before, the file holds all but the last second.
-pub fn run(arguments: &Arguments) -> ExitCode {
+pub fn run(arguments: &RecordArgs) -> ExitCode {
     match record(arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => super::failed("record", why),
+        Err(why) => super::report_failure("record", why),
     }
 }
 
-fn record(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { site, file, length, keep } = arguments;
-    let site = Site::read(site)?;
+fn record(arguments: &RecordArgs) -> Result<(), Failure> {
+    let RecordArgs { site, file, length, keep } = arguments;
+    let site = SiteConfig::read(site)?;
     let canvas = Installation::read(&site.installation)?.canvas_size();
     if site.cameras.is_empty() && site.touches.is_empty() && site.osc.is_none() {
         return Err("site.toml names nothing that sees anyone; add a [[camera]], a [[touch]] or [osc]".into());
@@ -55,28 +55,33 @@ fn record(arguments: &Arguments) -> Result<(), Failure> {
     if *length > FOR_MAX {
         return Err(format!("`--for` is {} days at most; record several files", FOR_MAX.as_secs() / 86_400).into());
     }
-    let recorder = create(file, &site, canvas, *keep)?;
+    let recorder = create_recording(file, &site, canvas, *keep)?;
     // There is no scene: what is meant for it goes nowhere.
     let (scene, _) = sync_channel(1);
-    let views = site.screens.iter().map(|screen| View::of(canvas, screen.part)).collect();
+    let views = site.screens.iter().map(|screen| CanvasRegion::from_fractions(canvas, screen.part)).collect();
     let hub = TouchHub::new(None, scene, canvas, views);
-    let _fingers = Fingers::start(&site, canvas, &hub);
+    let _fingers = TouchSources::start(&site, canvas, &hub);
     // Without a screen of ours nothing lights the square.
-    let shown: Shown = Arc::new(|| 0.0);
-    let _sights = Sights::start(&site, canvas, &hub, &shown)?;
+    let shown: ScreenLuminanceFn = Arc::new(|| 0.0);
+    let _sights = CameraPipelines::start(&site, canvas, &hub, &shown)?;
 
     let began = monotonic();
-    write_down(recorder, &hub, |now| {
-        hub.forget();
+    record_until(recorder, &hub, |now| {
+        hub.expire();
         now.saturating_sub(began) >= *length
     });
     Ok(())
 }
 
 /// Begins a new recording of a site, or says in words for people why not.
-pub(super) fn create(file: &Path, site: &Site, canvas: Point, keep: Duration) -> Result<Recorder, String> {
-    if keep > KEEP_MAX {
-        return Err(format!("`--keep` is {} days at most", KEEP_MAX.as_secs() / 86_400));
+pub(super) fn create_recording(
+    file: &Path,
+    site: &SiteConfig,
+    canvas: Point,
+    keep: Duration,
+) -> Result<Recorder, String> {
+    if keep > RETENTION_MAX {
+        return Err(format!("`--keep` is {} days at most", RETENTION_MAX.as_secs() / 86_400));
     }
     Recorder::create(file, &site.city.slug, canvas, keep).map_err(|why| match why.kind() {
         std::io::ErrorKind::AlreadyExists => {
@@ -87,17 +92,17 @@ pub(super) fn create(file: &Path, site: &Site, canvas: Point, keep: Duration) ->
 }
 
 /// Writes down who is there until `over`.
-pub(super) fn write_down(mut recorder: Recorder, hub: &TouchHub, mut over: impl FnMut(Duration) -> bool) {
+pub(super) fn record_until(mut recorder: Recorder, hub: &TouchHub, mut over: impl FnMut(Duration) -> bool) {
     loop {
         let now = monotonic();
-        recorder.note(now, &hub.presence());
+        recorder.record(now, &hub.presence());
         if over(now) {
             break;
         }
-        std::thread::sleep(STEP);
+        std::thread::sleep(SAMPLE_INTERVAL);
     }
-    if recorder.lost() > 0 {
-        tracing::warn!("{} instants were lost: the disk was too slow or too full for them", recorder.lost());
+    if recorder.dropped() > 0 {
+        tracing::warn!("{} instants were lost: the disk was too slow or too full for them", recorder.dropped());
     }
 }
 

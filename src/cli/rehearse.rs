@@ -1,23 +1,23 @@
 //! `moongate rehearse`: two cities on one machine. Two sites with fresh keys, two shows, an ocean between them.
 
-mod guests;
-mod keys;
-mod pictures;
+mod actions;
 mod report;
+mod screenshots;
 mod sites;
+mod street_camera;
 
 use super::cities;
 use super::display;
-use super::process::{Options, Show};
-use crate::device::asked::on_asked;
-use crate::device::ocean::OceanThread;
-use crate::device::record::Playback;
-use crate::link::ocean::Path as Sea;
-use crate::manifest::{City, Installation, words};
-use crate::operator::Key;
-use crate::preview::Guests;
-use keys::Wish;
-use report::Report;
+use super::show_process::{ShowOptions, ShowProcess};
+use crate::config::{City, Installation, split_command};
+use crate::device::netem_proxy::NetemProxy;
+use crate::device::recording_file::Playback;
+use crate::device::signals::on_termination_signal;
+use crate::link::netem::PathProfile as Sea;
+use crate::operator::RehearsalKey;
+use crate::preview::SimVisitors;
+use actions::RehearsalAction;
+use report::RehearsalReport;
 
 use std::io::{IsTerminal, Write};
 use std::net::{SocketAddr, UdpSocket};
@@ -29,7 +29,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Arguments {
+pub struct RehearseArgs {
     /// Name of an installation in ./installations, or its folder.
     #[arg(default_value = "ripples")]
     installation: String,
@@ -57,7 +57,7 @@ pub struct Arguments {
     /// Invented visitors, one cast for both cities or one for each: nobody, one, shy, few, forty, vandal,
     /// cleaner; some are only seen: child, wheelchair, pram, cane, dancers, dog, still, reach, crossing. A few if nothing is said.
     #[arg(long, num_args = 1..=2, value_name = "CAST")]
-    cast: Vec<Guests>,
+    cast: Vec<SimVisitors>,
     /// Recorded visitors instead: a file that `moongate record` wrote, from its beginning here, from its middle there.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["cast", "camera"])]
     visitors: Option<PathBuf>,
@@ -91,11 +91,11 @@ fn within<const FROM: i32, const TO: i32>(text: &str) -> Result<f64, String> {
     }
 }
 
-impl Arguments {
+impl RehearseArgs {
     /// Who comes in city `index`.
-    fn guests(&self, index: usize) -> Guests {
+    fn visitors_of(&self, index: usize) -> SimVisitors {
         let said = self.cast.get(index).or(self.cast.last()).copied();
-        said.unwrap_or(if self.visitors.is_some() { Guests::NOBODY } else { Guests::default() })
+        said.unwrap_or(if self.visitors.is_some() { SimVisitors::NOBODY } else { SimVisitors::default() })
     }
 
     /// What everything that is invented in city `index` follows from.
@@ -109,9 +109,9 @@ impl Arguments {
             return Ok(String::new());
         }
         match self.camera.get(index).or(self.camera.last()) {
-            None => Ok(guests::street(self.guests(index).seen, self.seed_of(index), city)),
+            None => Ok(street_camera::street_command(self.visitors_of(index).seen, self.seed_of(index), city)),
             Some(command) => {
-                words(command).map_err(|why| format!("--camera: {why}"))?;
+                split_command(command).map_err(|why| format!("--camera: {why}"))?;
                 Ok(format!("\n[[camera]]\nname = \"camera\"\ncommand = {}\n", serde_json::to_string(command)?))
             }
         }
@@ -121,11 +121,11 @@ impl Arguments {
 type Failure = Box<dyn std::error::Error>;
 
 /// Rehearses until the time is over, a window is closed, or someone presses Ctrl-C.
-pub fn run(arguments: &Arguments) -> ExitCode {
+pub fn run(arguments: &RehearseArgs) -> ExitCode {
     match rehearse(arguments) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(why) => super::failed("rehearse", why),
+        Err(why) => super::report_failure("rehearse", why),
     }
 }
 
@@ -134,12 +134,13 @@ fn free_port() -> Result<SocketAddr, Failure> {
     Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
+fn rehearse(arguments: &RehearseArgs) -> Result<bool, Failure> {
     let dir = super::find_installation(&arguments.installation)?;
     let installation = Installation::read(&dir)?;
     let cities: [&'static City; 2] = [arguments.between[0], arguments.between[1]];
     let km = cities[0].distance_km(cities[1]);
-    let one_way = arguments.one_way.map_or_else(|| Sea::one_way_for(km), |ms| Duration::from_secs_f64(ms / 1e3));
+    let one_way =
+        arguments.one_way.map_or_else(|| Sea::one_way_for_distance(km), |ms| Duration::from_secs_f64(ms / 1e3));
     let sea = Sea {
         one_way,
         jitter: Duration::from_secs_f64(arguments.jitter / 1e3),
@@ -156,12 +157,12 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
     }
 
     let addresses = [free_port()?, free_port()?];
-    let ocean = OceanThread::start(sea, arguments.seed, addresses)?;
-    let folder = sites::Folder::new()?;
-    let names = sites::names(cities);
-    let guests = [0, 1].map(|index| arguments.guests(index));
+    let ocean = NetemProxy::start(sea, arguments.seed, addresses)?;
+    let folder = sites::TempFolder::new()?;
+    let names = sites::site_names(cities);
+    let guests = [0, 1].map(|index| arguments.visitors_of(index));
     let cameras = [arguments.camera_of(0, cities[0])?, arguments.camera_of(1, cities[1])?];
-    let sites = sites::make_sites(&folder, cities, &names, &dir, addresses, ocean.shores(), &cameras)?;
+    let sites = sites::make_sites(&folder, cities, &names, &dir, addresses, ocean.endpoints(), &cameras)?;
     println!(
         "{} between {} and {}: {:.0} km, {:.1} ms one way, jitter {} ms, loss {} %",
         installation.title,
@@ -181,10 +182,10 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
 
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
-    on_asked(move || asked.store(true, Ordering::Relaxed))?;
+    on_termination_signal(move || asked.store(true, Ordering::Relaxed))?;
     let began = Instant::now();
     let start_show = |index: usize| {
-        let options = Options {
+        let options = ShowOptions {
             cast: guests[index].touch,
             seed: arguments.seed_of(index),
             // The middle of an evening meets its beginning.
@@ -197,51 +198,51 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
             unjailed: true,
             program: None,
             manifest: None,
-            aside: &[],
+            excluded: &[],
         };
-        Show::start(&sites[index], &names[index], &options)
+        ShowProcess::start(&sites[index], &names[index], &options)
     };
     let mut shows = [Some(start_show(0)?), Some(start_show(1)?)];
-    let mut report = Report::new(&installation.id, &names, one_way);
+    let mut report = RehearsalReport::new(&installation.id, &names, one_way);
     let into = arguments.pictures.clone().unwrap_or_else(|| PathBuf::from("out"));
-    let mut pictures = pictures::Pictures::new(&into, &names, arguments.pictures.is_some());
-    let mut keys = keys::Keys::new(cities, one_way);
-    let typed = keys::typed()?;
-    println!("keys, in a window or here with Enter: {}", Key::help());
-    let mut live = Live { began, last: Instant::now(), terminal: std::io::stdout().is_terminal() };
+    let mut pictures = screenshots::Screenshots::new(&into, &names, arguments.pictures.is_some());
+    let mut keys = actions::RehearsalState::new(cities, one_way);
+    let typed = actions::spawn_line_reader()?;
+    println!("keys, in a window or here with Enter: {}", RehearsalKey::help());
+    let mut live = StatusLine { began, last: Instant::now(), terminal: std::io::stdout().is_terminal() };
     let mut ended = false;
 
     while !stop.load(Ordering::Relaxed) && arguments.time.is_none_or(|time| began.elapsed() < time) && !ended {
         std::thread::sleep(Duration::from_millis(20));
-        let mut pressed: Vec<(Key, usize)> = Vec::new();
+        let mut pressed: Vec<(RehearsalKey, usize)> = Vec::new();
         for line in typed.try_iter().filter(|line| !line.trim().is_empty()) {
-            match Key::parse(&line) {
+            match RehearsalKey::parse(&line) {
                 Some(key) => pressed.push((key, 0)),
-                None => println!("there is no key {:?}; there are {}", line.trim(), Key::help()),
+                None => println!("there is no key {:?}; there are {}", line.trim(), RehearsalKey::help()),
             }
         }
         for (index, place) in shows.iter_mut().enumerate() {
             let Some(show) = place else { continue };
-            for line in show.lines() {
-                report.take(index, &line, began.elapsed());
+            for line in show.take_lines() {
+                report.handle_status(index, &line, began.elapsed());
             }
-            pressed.extend(show.keys().into_iter().map(|key| (key, index)));
-            match show.ended()? {
+            pressed.extend(show.take_keys().into_iter().map(|key| (key, index)));
+            match show.exit_status()? {
                 None => {}
                 Some(status) if status.success() => {
                     println!("{}: its window was closed", names[index]);
                     ended = true;
                 }
-                Some(status) if status.code() == Some(i32::from(super::show::AGAIN)) => {
+                Some(status) if status.code() == Some(i32::from(super::show::EXIT_RESTART)) => {
                     println!("{}: another canvas; starting it again", names[index]);
                     *show = start_show(index)?;
-                    keys.state().iter().for_each(|word| show.say(word));
+                    keys.startup_commands().iter().for_each(|word| show.send_command(word));
                 }
-                Some(status) if show.lived() => {
+                Some(status) if show.survived_startup() => {
                     println!("{}: its show ended ({status}); starting it again", names[index]);
-                    report.restarted(index);
+                    report.handle_restart(index);
                     *show = start_show(index)?;
-                    keys.state().iter().for_each(|word| show.say(word));
+                    keys.startup_commands().iter().for_each(|word| show.send_command(word));
                 }
                 Some(_) => {
                     return Err(format!("the show of {} cannot run; what it said stands above", names[index]).into());
@@ -250,47 +251,49 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
         }
         for (key, index) in pressed {
             let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
-            let (wish, mut words) = keys.press(key, index, unix);
+            let (wish, mut words) = keys.handle_key(key, index, unix);
             match wish {
-                Wish::Cut(cut) => {
-                    ocean.cut(cut);
-                    report.interrupted();
+                RehearsalAction::Cut(cut) => {
+                    ocean.set_cut(cut);
+                    report.handle_interruption();
                 }
-                Wish::Far(one_way) => ocean.change(Sea { one_way, ..sea }),
-                Wish::Tell(word) => shows.iter_mut().flatten().for_each(|show| show.say(&word)),
-                Wish::Sleep(index, true) => {
-                    for line in shows[index].take().map(Show::end).unwrap_or_default() {
-                        report.take(index, &line, began.elapsed());
+                RehearsalAction::OneWayDelay(one_way) => ocean.set_path(Sea { one_way, ..sea }),
+                RehearsalAction::Broadcast(word) => {
+                    shows.iter_mut().flatten().for_each(|show| show.send_command(&word))
+                }
+                RehearsalAction::Sleep(index, true) => {
+                    for line in shows[index].take().map(ShowProcess::stop).unwrap_or_default() {
+                        report.handle_status(index, &line, began.elapsed());
                     }
-                    report.sleeps(index);
+                    report.handle_sleep(index);
                 }
-                Wish::Sleep(index, false) => {
-                    report.restarted(index);
+                RehearsalAction::Sleep(index, false) => {
+                    report.handle_restart(index);
                     let show = shows[index].insert(start_show(index)?);
-                    keys.state().iter().for_each(|word| show.say(word));
+                    keys.startup_commands().iter().for_each(|word| show.send_command(word));
                 }
-                Wish::Picture => {
+                RehearsalAction::Picture => {
                     std::fs::create_dir_all(&into).map_err(|why| format!("{}: {why}", into.display()))?;
-                    words = pictures.ask(&mut shows, began.elapsed().as_secs()).display().to_string();
+                    words = pictures.request(&mut shows, began.elapsed().as_secs()).display().to_string();
                 }
             }
             live.note(&words);
             // A picture is kept without words on it.
-            if key != Key::Picture {
-                shows.iter_mut().flatten().for_each(|show| show.say(&format!("say {words}")));
+            if key != RehearsalKey::Picture {
+                shows.iter_mut().flatten().for_each(|show| show.send_command(&format!("say {words}")));
             }
         }
-        pictures.turn(&mut shows, began.elapsed());
-        live.say(&report);
+        pictures.poll(&mut shows, began.elapsed());
+        live.print(&report);
     }
 
     live.end();
-    report.memory([0, 1].map(|index| shows[index].as_ref().map_or([None; 2], Show::memory)));
+    report.record_memory([0, 1].map(|index| shows[index].as_ref().map_or([None; 2], ShowProcess::memory)));
     report.finish(began.elapsed(), ocean.counts());
-    let lines = shows.map(|show| show.map(Show::end).unwrap_or_default());
+    let lines = shows.map(|show| show.map(ShowProcess::stop).unwrap_or_default());
     for (index, lines) in lines.into_iter().enumerate() {
         for line in lines {
-            report.take(index, &line, began.elapsed());
+            report.handle_status(index, &line, began.elapsed());
         }
     }
     pictures.finish();
@@ -303,25 +306,25 @@ fn rehearse(arguments: &Arguments) -> Result<bool, Failure> {
     std::fs::write(&file, serde_json::to_string_pretty(&summary)?)
         .map_err(|why| format!("{}: {why}", file.display()))?;
     println!("{} is written", file.display());
-    Ok(summary.is_sound())
+    Ok(summary.passed())
 }
 
 /// The line that tells how things stand, once a second on a terminal, now and then in a log.
-struct Live {
+struct StatusLine {
     began: Instant,
     last: Instant,
     terminal: bool,
 }
 
-impl Live {
-    fn say(&mut self, report: &Report) {
+impl StatusLine {
+    fn print(&mut self, report: &RehearsalReport) {
         let pause = if self.terminal { Duration::from_secs(1) } else { Duration::from_secs(5) };
         if self.last.elapsed() < pause {
             return;
         }
         self.last = Instant::now();
         let seconds = self.began.elapsed().as_secs();
-        let line = format!("{:02}:{:02}  {}", seconds / 60, seconds % 60, report.live());
+        let line = format!("{:02}:{:02}  {}", seconds / 60, seconds % 60, report.status_line());
         if self.terminal {
             print!("\r\x1b[2K{line}");
             // A terminal that is gone is no reason to stop.

@@ -3,37 +3,37 @@
 //! A clip is taken as fast as it goes, each picture once, in the time that its rate tells: the same clip gives the same.
 //! Of a live camera nothing is ever written, whatever is asked for.
 
+mod annotations;
 mod clip;
-mod files;
+mod console;
 mod font;
-mod judge;
-mod lines;
+mod ground_truth;
 mod live;
-mod marks;
-mod paint;
-mod tally;
+mod outputs;
+mod overlay;
+mod stats;
 #[cfg(feature = "show")]
 mod window;
 
-use crate::device::camera::blinds::Blinds;
-use crate::device::secrecy::open_password;
-use crate::manifest::{Camera, Site};
+use crate::config::{CameraConfig, SiteConfig};
+use crate::device::camera::privacy_mask::PrivacyMask;
+use crate::device::process_hardening::exposed_password;
 use crate::presence::Point;
-use crate::sense::{Luma, Seen, Sense};
-use clip::Clip;
-use files::Files;
-use lines::Lines;
-use live::Live;
+use crate::vision::{Luma, VisionOutput, VisionPipeline};
+use clip::ClipSource;
+use console::ConsoleStatus;
+use live::LiveSource;
+use outputs::ClipOutputs;
+use stats::SenseStats;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use tally::Tally;
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
 #[command(group(clap::ArgGroup::new("from").args(["clip", "site", "command"]).multiple(true).required(true)))]
-pub struct Arguments {
+pub struct SenseArgs {
     /// A clip: YUV4MPEG2, or what ffmpeg reads; - for YUV4MPEG2 on standard input.
     clip: Option<PathBuf>,
     /// A live camera of a site, by the folder of its site.toml. Beside a clip: the clip stands in for that camera, and
@@ -88,7 +88,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Shows, writes or measures, until the clip ends, the time is over, or someone has seen enough.
-pub fn run(arguments: &Arguments) -> ExitCode {
+pub fn run(arguments: &SenseArgs) -> ExitCode {
     match sense(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) if why.downcast_ref().is_some_and(|why: &io::Error| why.kind() == io::ErrorKind::BrokenPipe) => {
@@ -101,18 +101,18 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn sense(arguments: &Arguments) -> Result<(), Failure> {
-    arguments.keep_nothing_of_the_living()?;
+fn sense(arguments: &SenseArgs) -> Result<(), Failure> {
+    arguments.refuse_live_output()?;
     let (camera, dir) = camera(arguments)?;
-    let setup = Setup::new(camera.as_ref());
+    let setup = CameraSetup::new(camera.as_ref());
     let source = match (&arguments.clip, camera) {
-        (Some(clip), camera) => Source::Clip(Clip::open(arguments, clip, camera.as_ref())?),
-        (None, Some(camera)) => Source::Live(Live::new(camera, dir)),
+        (Some(clip), camera) => FrameSource::Clip(ClipSource::open(arguments, clip, camera.as_ref())?),
+        (None, Some(camera)) => FrameSource::Live(LiveSource::new(camera, dir)),
         (None, None) => return Err("name a clip or a camera".into()),
     };
     let mut files = match &source {
-        Source::Clip(clip) => Files::create(arguments, clip, &setup)?,
-        Source::Live(_) => Files::default(),
+        FrameSource::Clip(clip) => ClipOutputs::create(arguments, clip, &setup)?,
+        FrameSource::Live(_) => ClipOutputs::default(),
     };
     #[cfg(feature = "show")]
     if !arguments.offscreen && !arguments.json && files.is_empty() {
@@ -122,23 +122,23 @@ fn sense(arguments: &Arguments) -> Result<(), Failure> {
             Err(why) => eprintln!("moongate sense: no window: {why}"),
         }
     }
-    let mut lines = Lines::new(source.name(), !arguments.json && files.is_empty());
-    let tally = source.watch(arguments.time, &mut |told| {
+    let mut lines = ConsoleStatus::new(source.name(), !arguments.json && files.is_empty());
+    let tally = source.run(arguments.time, &mut |told| {
         match told {
-            Told::Look(look) => {
-                files.take(&look)?;
-                lines.look(&look)?;
+            SenseEvent::Frame(look) => {
+                files.write_frame(&look)?;
+                lines.print_frame(&look)?;
             }
-            Told::Blind(why) => lines.blind(&why)?,
+            SenseEvent::NoFrames(why) => lines.print_no_frames(&why)?,
         }
         Ok(true)
     })?;
-    tally.say(arguments.json, files.finish()?.as_ref())
+    tally.print(arguments.json, files.finish()?.as_ref())
 }
 
-impl Arguments {
+impl SenseArgs {
     /// Refuses to write anything of a live camera, or of what may be one.
-    fn keep_nothing_of_the_living(&self) -> Result<(), Failure> {
+    fn refuse_live_output(&self) -> Result<(), Failure> {
         let asked = [("--overlay", &self.overlay), ("--pictures", &self.pictures), ("--boxes", &self.boxes)];
         let mut asked = asked.iter().filter(|(_, file)| file.is_some()).map(|(word, _)| *word);
         let Some(word) = asked.next() else { return Ok(()) };
@@ -165,13 +165,13 @@ fn is_file(input: &io::Stdin) -> bool {
 }
 
 /// The camera that was named, and the folder that its program runs in.
-fn camera(arguments: &Arguments) -> Result<(Option<Camera>, PathBuf), Failure> {
+fn camera(arguments: &SenseArgs) -> Result<(Option<CameraConfig>, PathBuf), Failure> {
     if let Some(command) = &arguments.command {
-        return Ok((Some(Camera { command: command.clone(), ..unnamed() }), PathBuf::new()));
+        return Ok((Some(CameraConfig { command: command.clone(), ..default_camera() }), PathBuf::new()));
     }
     let Some(dir) = &arguments.site else { return Ok((None, PathBuf::new())) };
-    let site = Site::read(dir)?;
-    open_password(&site).iter().for_each(|why| tracing::warn!("{why}"));
+    let site = SiteConfig::read(dir)?;
+    exposed_password(&site).iter().for_each(|why| tracing::warn!("{why}"));
     let names = || site.cameras.iter().map(|camera| camera.name.as_str()).collect::<Vec<_>>().join(", ");
     let camera = match (&arguments.camera, &site.cameras[..]) {
         (_, []) => return Err(format!("{}: no [[camera]] in site.toml; add one", dir.display()).into()),
@@ -186,8 +186,8 @@ fn camera(arguments: &Arguments) -> Result<(Option<Camera>, PathBuf), Failure> {
 }
 
 /// A camera of which nothing is said.
-fn unnamed() -> Camera {
-    Camera {
+fn default_camera() -> CameraConfig {
+    CameraConfig {
         name: "camera".into(),
         command: String::new(),
         corners: [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]],
@@ -199,54 +199,54 @@ fn unnamed() -> Camera {
 
 /// What the site says of the picture, in fractions of it.
 #[derive(Debug, Clone, Default)]
-struct Setup {
+struct CameraSetup {
     /// Where the canvas's corners lie, top left first, clockwise; none without a site.
     corners: Option<[Point; 4]>,
     /// What must not be looked at.
     mask: Vec<Vec<Point>>,
 }
 
-impl Setup {
-    fn new(camera: Option<&Camera>) -> Self {
-        let of = |camera: &Camera| Self { corners: Some(camera.corners), mask: camera.mask.clone() };
+impl CameraSetup {
+    fn new(camera: Option<&CameraConfig>) -> Self {
+        let of = |camera: &CameraConfig| Self { corners: Some(camera.corners), mask: camera.mask.clone() };
         camera.map(of).unwrap_or_default()
     }
 }
 
 /// A picture, and what was made of it.
-struct Look<'a> {
+struct AnalyzedFrame<'a> {
     /// Counts from 1.
     number: u64,
     /// Since the first picture.
     at: Duration,
     y: &'a [u8],
     size: [usize; 2],
-    seen: &'a Seen,
+    vision: &'a VisionOutput,
     /// Milliseconds that sense took.
     ms: f32,
 }
 
 /// What there is to tell.
-enum Told<'a> {
-    Look(Look<'a>),
+enum SenseEvent<'a> {
+    Frame(AnalyzedFrame<'a>),
     /// No pictures come, and why.
-    Blind(String),
+    NoFrames(String),
 }
 
 /// Who is told; false when there is to be no more.
-type Each<'a> = &'a mut dyn FnMut(Told) -> Result<bool, Failure>;
+type EventHandler<'a> = &'a mut dyn FnMut(SenseEvent) -> Result<bool, Failure>;
 
-enum Source {
-    Clip(Clip),
-    Live(Live),
+enum FrameSource {
+    Clip(ClipSource),
+    Live(LiveSource),
 }
 
-impl Source {
+impl FrameSource {
     /// Looks until there is no more, or for so many seconds.
-    fn watch(self, time: Option<f64>, each: Each) -> Result<Tally, Failure> {
+    fn run(self, time: Option<f64>, each: EventHandler) -> Result<SenseStats, Failure> {
         match self {
-            Self::Clip(clip) => clip.watch(time, each),
-            Self::Live(live) => live.watch(time, each),
+            Self::Clip(clip) => clip.run(time, each),
+            Self::Live(live) => live.run(time, each),
         }
     }
 
@@ -260,36 +260,43 @@ impl Source {
 
 /// Makes sense of one picture after another.
 #[derive(Default)]
-struct Eye {
-    sense: Sense,
-    blinds: Blinds,
-    tally: Tally,
+struct SenseRunner {
+    sense: VisionPipeline,
+    blinds: PrivacyMask,
+    stats: SenseStats,
     time: Option<Duration>,
 }
 
-impl Eye {
+impl SenseRunner {
     fn new(mask: &[Vec<Point>], time: Option<f64>) -> Self {
         let time = time.map(Duration::from_secs_f64);
-        Self { blinds: Blinds::new(mask.to_vec()), time, ..Self::default() }
+        Self { blinds: PrivacyMask::new(mask.to_vec()), time, ..Self::default() }
     }
 
     /// Takes a picture that was captured `at` after the first one; `shown` is the luminance of the site's screen. False
     /// when there is to be no more.
-    fn see(&mut self, at: Duration, y: &mut [u8], size: [usize; 2], shown: f32, each: Each) -> Result<bool, Failure> {
+    fn process_frame(
+        &mut self,
+        at: Duration,
+        y: &mut [u8],
+        size: [usize; 2],
+        shown: f32,
+        each: EventHandler,
+    ) -> Result<bool, Failure> {
         if self.time.is_some_and(|time| at >= time) {
             return Ok(false);
         }
-        self.blinds.close(y, size);
+        self.blinds.apply(y, size);
         let [width, height] = size;
         let luma = Luma::new(width, height, width, y).ok_or_else(|| {
             let [least, most] = [Luma::SIDES.start(), Luma::SIDES.end()];
             format!("pictures of {width} by {height}, where sides of {least} to {most} pixels can be made sense of")
         })?;
         let began = Instant::now();
-        let seen = self.sense.see(at, &luma, shown);
+        let seen = self.sense.process(at, &luma, shown);
         let ms = began.elapsed().as_secs_f32() * 1e3;
-        let number = self.tally.take(at, size, seen, ms);
-        each(Told::Look(Look { number, at, y, size, seen, ms }))
+        let number = self.stats.record_frame(at, size, seen, ms);
+        each(SenseEvent::Frame(AnalyzedFrame { number, at, y, size, vision: seen, ms }))
     }
 }
 
@@ -307,10 +314,10 @@ mod tests {
     #[derive(Debug, Parser)]
     struct Line {
         #[command(flatten)]
-        arguments: Arguments,
+        arguments: SenseArgs,
     }
 
-    fn line(words: &str) -> Result<Arguments, clap::Error> {
+    fn line(words: &str) -> Result<SenseArgs, clap::Error> {
         Line::try_parse_from(format!("sense {words}").split(' ')).map(|line| line.arguments)
     }
 
@@ -345,11 +352,11 @@ mod tests {
     fn of_a_live_camera_nothing_is_written() {
         for words in ["--overlay o", "--pictures p", "--boxes b"] {
             for camera in ["--site s", "--command c"] {
-                let why = line(&format!("{camera} {words}")).map(|line| line.keep_nothing_of_the_living());
+                let why = line(&format!("{camera} {words}")).map(|line| line.refuse_live_output());
                 let why = why.expect("it is said well").expect_err("it is a live camera").to_string();
                 assert!(why.contains("live camera") && why.starts_with(&words[..6]), "{why}");
             }
-            let clip = line(&format!("a.y4m --site s {words}")).map(|line| line.keep_nothing_of_the_living());
+            let clip = line(&format!("a.y4m --site s {words}")).map(|line| line.refuse_live_output());
             assert!(clip.expect("it is said well").is_ok(), "a clip, set up as a camera of a site");
         }
     }

@@ -1,35 +1,35 @@
 //! `moongate show --site DIR`: one site's show. Its contract with who starts it stands in `docs/show.md`.
 
-mod choice;
-mod ending;
+mod control;
+mod edition_choice;
 pub(super) mod graphics;
-mod guests;
-mod line;
-mod seen;
-mod state;
+mod shutdown;
+mod status;
+mod visibility;
+mod visitors;
 
-pub use line::{CameraLine, Line, Said, is_linked};
-pub use state::memory;
+pub use control::memory;
+pub use status::{CameraHealth, ShowMessage, ShowStatus, is_linked};
 
-use super::complain;
 use super::display::{self, NoDisplay};
+use super::print_error;
 use super::record::length;
+use crate::config::{SiteConfig, TrustStore};
 use crate::device::audio::Audio;
-use crate::device::cast::Cast;
-use crate::device::clock::yield_to_others;
-use crate::device::fingers::Fingers;
-use crate::device::key::SiteKey;
-use crate::device::quic::{Home, LinkSender, LinkThread, Plan, Reach, transport};
-use crate::device::scene_process::{SceneCommand, SceneProcess};
-use crate::device::sight::{Shown, Sights};
-use crate::device::touch::{TouchHub, WAITING_MAX};
-use crate::link::Config;
-use crate::manifest::{Site, Twins};
+use crate::device::bots::BotPreset;
+use crate::device::camera_pipeline::{CameraPipelines, ScreenLuminanceFn};
+use crate::device::clock::lower_priority;
+use crate::device::net::{LinkHandle, LinkSetup, LinkThread, PeerAddrs, SiteProfile, transport_config};
+use crate::device::scene_process::{SandboxCommand, SceneProcess};
+use crate::device::site_key::SiteKey;
+use crate::device::touch_hub::{TOUCH_QUEUE_MAX, TouchHub};
+use crate::device::touch_sources::TouchSources;
+use crate::link::LinkConfig;
 use crate::operator::OperatorPlugin;
-use crate::presence::View;
-use crate::scene::{BUDGET_MS, CityCard, Setting};
-use crate::stage::{Capture, Drawn, Easel, ScreensGone, StagePlugin, pace};
-use crate::twin::{Rehearsal, Trace, TwinParts, showing, there_of};
+use crate::presence::CanvasRegion;
+use crate::render::{AllScreensClosed, CanvasPlugin, CanvasQueue, Capture, FrameStats, limit_frame_rate};
+use crate::scene::{CityInfo, SCRIPT_BUDGET_MS, SiteContext};
+use crate::show::{Rehearsal, ShowParts, Trace, now_showing, other_city};
 use bevy::app::PluginsState;
 use bevy::prelude::*;
 use std::collections::VecDeque;
@@ -46,34 +46,34 @@ const SOFTWARE_WIDTH: u32 = 640;
 const SOFTWARE_FRAMES: f64 = 30.0;
 const FRAMES: f64 = 60.0;
 /// Such frames are long: to wait a little more for the scene's picture shows it a whole frame sooner.
-const SOFTWARE_PATIENCE: Duration = Duration::from_millis(12);
+const SOFTWARE_SCENE_WAIT: Duration = Duration::from_millis(12);
 /// A GPU that is not done after so long is not waited for.
-const GPU_PATIENCE: Duration = Duration::from_millis(200);
+const GPU_WAIT_MAX: Duration = Duration::from_millis(200);
 
 /// What an artist's shader may take of the GPU for a picture: three frames. What takes longer is nothing to act on.
-const SHADER_MOST: Duration = Duration::from_millis(50);
+const SHADER_TIME_MAX: Duration = Duration::from_millis(50);
 /// A rasteriser is no GPU, and whoever has none has to see something.
-const SOFTWARE_SHADER_MOST: Duration = Duration::from_secs(2);
+const SOFTWARE_SHADER_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Keys that wait to be told.
 const KEYS_MAX: usize = 16;
 
 /// Exit status of a show that lost its graphics device or its windows.
-const LOST: u8 = 70;
+const EXIT_LOST: u8 = 70;
 /// How a show ends whose twin or whose canvas is another one now: it is to be started again.
-pub(super) const AGAIN: u8 = 3;
+pub(super) const EXIT_RESTART: u8 = 3;
 /// Exit status of a show without a display for its windows, missing or lost: it is to be restarted once there is one.
-pub(super) const NO_DISPLAY: u8 = 4;
+pub(super) const EXIT_NO_DISPLAY: u8 = 4;
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Arguments {
+pub struct ShowArgs {
     /// Folder of the site: site.toml and its key.
     #[arg(long, value_name = "DIR")]
     pub site: PathBuf,
     /// Invented visitors who touch: nobody, one, shy, forty, vandal, cleaner.
     #[arg(long, default_value = "nobody")]
-    pub cast: Cast,
+    pub cast: BotPreset,
     /// Plays recorded visitors: a file that `moongate record` or `--record` wrote.
     #[arg(long, value_name = "FILE")]
     pub visitors: Option<PathBuf>,
@@ -116,72 +116,78 @@ pub struct Arguments {
 type Failure = Box<dyn std::error::Error>;
 
 /// Runs the show until standard input closes or its last window does.
-pub fn run(arguments: &Arguments) -> ExitCode {
+pub fn run(arguments: &ShowArgs) -> ExitCode {
     match start(arguments) {
         Ok(code) => code,
         Err(why) => {
-            complain(format_args!("moongate show: {why}"));
-            if why.is::<NoDisplay>() { ExitCode::from(NO_DISPLAY) } else { ExitCode::FAILURE }
+            print_error(format_args!("moongate show: {why}"));
+            if why.is::<NoDisplay>() { ExitCode::from(EXIT_NO_DISPLAY) } else { ExitCode::FAILURE }
         }
     }
 }
 
-fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
+fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
     let site = match &arguments.manifest {
-        Some(file) => Site::read_file(&arguments.site, file)?,
-        None => Site::read(&arguments.site)?,
+        Some(file) => SiteConfig::read_file(&arguments.site, file)?,
+        None => SiteConfig::read(&arguments.site)?,
     };
     let key = SiteKey::read(&site.key)?;
-    let visitors = guests::visitors(arguments)?;
+    let visitors = visitors::open_recording(arguments)?;
     if !arguments.offscreen {
         display::check()?;
     }
-    let command = SceneCommand::own().unjailed(arguments.unjailed);
-    let choice = choice::choose(&site, &arguments.aside, &command);
-    let installation = choice.begun.clone();
+    let command = SandboxCommand::own_scene().unjailed(arguments.unjailed);
+    let choice = edition_choice::choose(&site, &arguments.aside, &command);
+    let installation = choice.initial.clone();
     let canvas = installation.canvas_size();
 
     // The link starts before the screen, which may be slow to open, or hang.
-    let (touched_in, touched) = sync_channel(WAITING_MAX);
-    let twin = Twins::read(&site.dir)?.latest().cloned();
-    super::log::name(&site.name, twin.as_ref().map(|twin| twin.name.as_str()));
-    let there = there_of(site.city, twin.as_ref());
+    let (touched_in, touched) = sync_channel(TOUCH_QUEUE_MAX);
+    let twin = TrustStore::read(&site.dir)?.latest().cloned();
+    super::log::set_site_names(&site.name, twin.as_ref().map(|twin| twin.name.as_str()));
+    let there = other_city(site.city, twin.as_ref());
     let side = u8::from(twin.as_ref().is_some_and(|twin| key.public() > twin.key));
-    let config = Config {
+    let config = LinkConfig {
         key: key.public(),
         twin: twin.as_ref().map(|twin| twin.key),
         boot: fastrand::u64(1..),
         city: site.city.slug.clone(),
         name: site.name.clone(),
-        showing: showing(&installation),
+        showing: now_showing(&installation),
         canvas,
     };
     let public = key.public();
-    let reach = twin.as_ref().map_or_else(Reach::default, |twin| Reach::of(twin, site.relay.as_deref()));
-    let plan = Plan { key, config, reach, home: Some(Home::of(&site)), transport: transport() };
+    let reach = twin.as_ref().map_or_else(PeerAddrs::default, |twin| PeerAddrs::from_twin(twin, site.relay.as_deref()));
+    let plan = LinkSetup {
+        key,
+        config,
+        peer_addrs: reach,
+        profile: Some(SiteProfile::from_site(&site)),
+        transport: transport_config(),
+    };
     let (link_thread, told) = LinkThread::open(site.listen, plan)?;
     let sender = link_thread.sender();
-    sender.set_openness(site.openness);
+    sender.set_sharing_policy(site.openness);
     // No picture is in view yet.
-    sender.set_in_view(Duration::ZERO);
+    sender.set_in_view_until(Duration::ZERO);
     let over = Arc::new(AtomicBool::new(false));
-    ending::watch(&over, sender.clone())?;
-    let captures = Captures::default();
+    shutdown::spawn_watchdog(&over, sender.clone())?;
+    let captures = CaptureQueue::default();
     let rehearsal = arguments.rehearsal.then(Arc::<Rehearsal>::default);
-    state::listen(over.clone(), captures.clone(), sender.clone(), rehearsal.clone())?;
-    let views = site.screens.iter().map(|screen| View::of(canvas, screen.part)).collect();
+    control::spawn_command_reader(over.clone(), captures.clone(), sender.clone(), rehearsal.clone())?;
+    let views = site.screens.iter().map(|screen| CanvasRegion::from_fractions(canvas, screen.part)).collect();
     let hub = TouchHub::new(Some(sender.clone()), touched_in, canvas, views);
-    let fingers = Fingers::start(&site, canvas, &hub);
-    let drawn = Drawn::default();
-    let light = drawn.shown();
-    let shown: Shown = Arc::new(move || light.luminance());
-    let sights = Arc::new(Sights::start(&site, canvas, &hub, &shown)?);
+    let fingers = TouchSources::start(&site, canvas, &hub);
+    let drawn = FrameStats::default();
+    let light = drawn.luminance();
+    let shown: ScreenLuminanceFn = Arc::new(move || light.luminance());
+    let sights = Arc::new(CameraPipelines::start(&site, canvas, &hub, &shown)?);
     let audio = Arc::new(Audio::start());
     let scene = SceneProcess::start(
         command,
-        Setting {
-            here: CityCard::of(site.city),
-            there: CityCard::of(there),
+        SiteContext {
+            here: CityInfo::from_city(site.city),
+            there: CityInfo::from_city(there),
             side,
             // Two cities are not to throw the same dice.
             seed: arguments.seed.wrapping_mul(2).wrapping_add(u64::from(side)),
@@ -190,11 +196,11 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
     )?;
     let scene = Arc::new(scene);
     let again = Arc::new(AtomicBool::new(false));
-    let standing = choice.standing();
-    let folder = choice.show(&scene, &audio, &again)?;
+    let standing = choice.status();
+    let folder = choice.start(&scene, &audio, &again)?;
 
-    yield_to_others();
-    let graphics = graphics::find(arguments.offscreen)?;
+    lower_priority();
+    let graphics = graphics::find_graphics(arguments.offscreen)?;
     let trace = Trace::default();
     let frames = Arc::new(AtomicU64::new(0));
     let [width, height] = installation.canvas;
@@ -204,21 +210,21 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         [width, height]
     };
 
-    let mut app = graphics::app(&graphics, arguments.pipelined)?;
-    app.add_plugins(StagePlugin {
+    let mut app = graphics::create_app(&graphics, arguments.pipelined)?;
+    app.add_plugins(CanvasPlugin {
         canvas: installation.canvas,
         pixels,
         screens: if graphics.offscreen { Vec::new() } else { site.screens.clone() },
         pointer: arguments.rehearsal,
         title: format!("{} · {}", installation.title, site.city.latin),
-        drawn: drawn.clone(),
-        shader_most: if graphics.software { SOFTWARE_SHADER_MOST } else { SHADER_MOST },
+        frame_stats: drawn.clone(),
+        shader_time_max: if graphics.software { SOFTWARE_SHADER_TIME_MAX } else { SHADER_TIME_MAX },
     });
     let (pressed, keys) = sync_channel(KEYS_MAX);
     if !graphics.offscreen && (arguments.rehearsal || site.panel) {
-        app.add_plugins(OperatorPlugin { drawn: drawn.clone(), keys: arguments.rehearsal.then_some(pressed) });
+        app.add_plugins(OperatorPlugin { frame_stats: drawn.clone(), keys: arguments.rehearsal.then_some(pressed) });
     }
-    TwinParts {
+    ShowParts {
         city: site.city,
         twin: twin.clone(),
         key: public,
@@ -226,13 +232,13 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         link: (sender.clone(), told),
         scene: scene.clone(),
         audio: audio.clone(),
-        sights: sights.clone(),
+        cameras: sights.clone(),
         touches: hub.clone(),
-        touched,
-        drawn: drawn.clone(),
+        touch_events: touched,
+        frame_stats: drawn.clone(),
         trace: trace.clone(),
         frames: frames.clone(),
-        patience: if graphics.software { SOFTWARE_PATIENCE } else { Duration::from_millis(BUDGET_MS) },
+        scene_wait: if graphics.software { SOFTWARE_SCENE_WAIT } else { Duration::from_millis(SCRIPT_BUDGET_MS) },
         rehearsal: rehearsal.clone(),
     }
     .plug(&mut app);
@@ -242,40 +248,40 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         (false, true) => Some(FRAMES),
         (false, false) => None,
     };
-    seen::plug(&mut app, graphics.offscreen, &drawn, &sender);
-    app.insert_resource(Ends {
+    visibility::plug(&mut app, graphics.offscreen, &drawn, &sender);
+    app.insert_resource(ExitConditions {
         over: over.clone(),
         again,
         captures: captures.clone(),
         last: Duration::ZERO,
         limit,
-        drawn: drawn.clone(),
+        frame_stats: drawn.clone(),
         link: sender.clone(),
         twin: twin.map(|twin| twin.key),
     })
-    .add_systems(First, ends);
+    .add_systems(First, check_exit);
 
-    let source = state::Source {
+    let source = control::StatusSource {
         city: site.city.slug.clone(),
         installation: installation.id.clone(),
         offscreen: graphics.offscreen,
         adapter: graphics.name.clone(),
         pixels,
         link: sender,
-        standing,
+        edition_status: standing,
         scene: Arc::downgrade(&scene),
-        sights: Arc::downgrade(&sights),
+        cameras: Arc::downgrade(&sights),
         hub: hub.clone(),
         audio,
-        drawn,
+        frame_stats: drawn,
         trace: arguments.trace.then_some(trace),
         frames,
     };
-    state::speak(source, keys, over.clone())?;
-    let recording = guests::record(arguments, &site, canvas, &hub, over.clone());
-    guests::come(arguments, visitors, canvas, &hub)?;
+    control::spawn_status_writer(source, keys, over.clone())?;
+    let recording = visitors::spawn_recorder(arguments, &site, canvas, &hub, over.clone());
+    visitors::spawn_visitors(arguments, visitors, canvas, &hub)?;
 
-    let exit = drive(&mut app, graphics.offscreen);
+    let exit = run_app(&mut app, graphics.offscreen);
     over.store(true, Ordering::Relaxed);
     // Scene, cameras, recording and twin are told before this process ends.
     drop(folder);
@@ -292,17 +298,17 @@ fn start(arguments: &Arguments) -> Result<ExitCode, Failure> {
         AppExit::Success => ExitCode::SUCCESS,
         // winit's event loop ends with its display.
         AppExit::Error(_) if !graphics.offscreen && display::check().is_err() => {
-            complain("moongate show: the display is gone");
-            ExitCode::from(NO_DISPLAY)
+            print_error("moongate show: the display is gone");
+            ExitCode::from(EXIT_NO_DISPLAY)
         }
         // Status 1 is reserved for a show that could not start.
-        AppExit::Error(code) if code.get() == 1 => ExitCode::from(LOST),
+        AppExit::Error(code) if code.get() == 1 => ExitCode::from(EXIT_LOST),
         AppExit::Error(code) => ExitCode::from(code.get()),
     })
 }
 
 /// Windows have a loop of their own; without them this is the loop.
-fn drive(app: &mut App, offscreen: bool) -> AppExit {
+fn run_app(app: &mut App, offscreen: bool) -> AppExit {
     if !offscreen {
         return app.run();
     }
@@ -319,25 +325,25 @@ fn drive(app: &mut App, offscreen: bool) -> AppExit {
     }
 }
 
-type Captures = Arc<Mutex<VecDeque<PathBuf>>>;
+type CaptureQueue = Arc<Mutex<VecDeque<PathBuf>>>;
 
 /// How the show ends, how often it turns, and which picture is to be kept.
 #[derive(Resource)]
-struct Ends {
+struct ExitConditions {
     over: Arc<AtomicBool>,
     again: Arc<AtomicBool>,
-    captures: Captures,
+    captures: CaptureQueue,
     last: Duration,
     limit: Option<f64>,
-    drawn: Drawn,
-    link: LinkSender,
+    frame_stats: FrameStats,
+    link: LinkHandle,
     twin: Option<[u8; 32]>,
 }
 
-fn ends(
-    mut ends: ResMut<Ends>,
-    gone: Option<Res<ScreensGone>>,
-    mut easel: ResMut<Easel>,
+fn check_exit(
+    mut ends: ResMut<ExitConditions>,
+    gone: Option<Res<AllScreensClosed>>,
+    mut easel: ResMut<CanvasQueue>,
     mut exit: MessageWriter<AppExit>,
 ) {
     if ends.over.load(Ordering::Relaxed) || gone.is_some_and(|gone| gone.0) {
@@ -347,17 +353,17 @@ fn ends(
     // What the scene knows of the other city was said at its start.
     let other_twin = ends.link.status().at > Duration::ZERO && ends.link.status().twin != ends.twin;
     if other_twin || ends.again.load(Ordering::Relaxed) {
-        exit.write(AppExit::from_code(AGAIN));
+        exit.write(AppExit::from_code(EXIT_RESTART));
         return;
     }
     if easel.can_capture()
         && let Some(file) = ends.captures.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     {
-        easel.capture(Capture { file });
+        easel.request_capture(Capture { file });
     }
     // Before the devices are read, not between what they say and the picture of it.
     if let Some(limit) = ends.limit {
-        pace(&mut ends.last, limit);
-        ends.drawn.free(GPU_PATIENCE);
+        limit_frame_rate(&mut ends.last, limit);
+        ends.frame_stats.wait_idle(GPU_WAIT_MAX);
     }
 }

@@ -1,8 +1,8 @@
 //! `moongate survey`: what a venue's line can carry, before anything is shipped.
 
 use super::record::length;
-use crate::device::survey::{answer, ask};
-use crate::link::survey::{Finding, LARGEST, Load, NEEDED, Span, Verdict};
+use crate::device::netcheck::{probe, respond};
+use crate::link::netcheck::{LineCapacity, NetcheckReport, NetcheckSpan, PROBE_MAX, ProbeLoad, REQUIRED_DATAGRAM};
 use serde_json::json;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// What can be said on the command line.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Arguments {
+pub struct SurveyArgs {
     /// Where someone answers: a relay, or `moongate survey --listen` at the other venue. Host and port.
     #[arg(required_unless_present = "listen", value_name = "ADDRESS")]
     pub address: Option<String>,
@@ -29,10 +29,10 @@ pub struct Arguments {
 }
 
 /// Asks, or answers, until the time is over or Ctrl-C.
-pub fn run(arguments: &Arguments) -> ExitCode {
+pub fn run(arguments: &SurveyArgs) -> ExitCode {
     let done = match (&arguments.listen, &arguments.address) {
-        (Some(listen), _) => listens(*listen),
-        (None, Some(address)) => asks(address, arguments),
+        (Some(listen), _) => run_responder(*listen),
+        (None, Some(address)) => run_survey(address, arguments),
         (None, None) => Err("say whom to ask: moongate survey HOST:PORT".into()),
     };
     done.unwrap_or_else(|why| {
@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 
 type Failure = Box<dyn std::error::Error>;
 
-fn listens(listen: SocketAddr) -> Result<ExitCode, Failure> {
+fn run_responder(listen: SocketAddr) -> Result<ExitCode, Failure> {
     let socket = UdpSocket::bind(listen)
         .map_err(|why| format!("UDP {listen} cannot be opened ({why}); say another with --listen"))?;
     println!(
@@ -51,11 +51,11 @@ fn listens(listen: SocketAddr) -> Result<ExitCode, Failure> {
         socket.local_addr()?,
         listen.port()
     );
-    answer(&socket, until_interrupted()?.as_ref())?;
+    respond(&socket, until_interrupted()?.as_ref())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn asks(address: &str, arguments: &Arguments) -> Result<ExitCode, Failure> {
+fn run_survey(address: &str, arguments: &SurveyArgs) -> Result<ExitCode, Failure> {
     let found = address.to_socket_addrs().map_err(|why| {
         format!("\"{address}\" is not found ({why}); write a host and a port, such as relay.example.org:4434")
     })?;
@@ -66,15 +66,15 @@ fn asks(address: &str, arguments: &Arguments) -> Result<ExitCode, Failure> {
         "Asks {to}; about {:.0} MB go each way in all. Ctrl-C ends it sooner and tells what was found.",
         37.0 * hours
     );
-    let finding = ask(to, arguments.length, until_interrupted()?.as_ref(), |passed, finding| {
-        println!("{:>4} min  {}", passed.as_secs() / 60, line(&finding.all()));
+    let finding = probe(to, arguments.length, until_interrupted()?.as_ref(), |passed, finding| {
+        println!("{:>4} min  {}", passed.as_secs() / 60, span_line(&finding.total()));
     })?;
     if let Some(file) = &arguments.report {
-        std::fs::write(file, format!("{:#}\n", report(&finding)))
+        std::fs::write(file, format!("{:#}\n", report_json(&finding)))
             .map_err(|why| format!("{} cannot be written ({why})", file.display()))?;
     }
-    print(to, &finding);
-    Ok(if finding.verdict() >= Some(Verdict::Few) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    print_finding(to, &finding);
+    Ok(if finding.capacity() >= Some(LineCapacity::Few) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// True from Ctrl-C on.
@@ -89,35 +89,35 @@ fn until_interrupted() -> Result<Arc<AtomicBool>, Failure> {
     Ok(over)
 }
 
-fn share(lost: Option<[f64; 2]>) -> String {
+fn percent_lost(lost: Option<[f64; 2]>) -> String {
     lost.map_or("–".into(), |[there, back]| format!("{:.1} / {:.1} %", there * 100.0, back * 100.0))
 }
 
-fn line(span: &Span) -> String {
+fn span_line(span: &NetcheckSpan) -> String {
     let Some(median) = span.round_trip(50) else { return "no answer".into() };
     let slow = span.round_trip(99).unwrap_or(median);
-    let queue = |load| span.queue(load).map_or("–".into(), |queue| format!("{queue:.0}"));
+    let queue = |load| span.queue_delay(load).map_or("–".into(), |queue| format!("{queue:.0}"));
     format!(
         "round trip {median:.0} ms, {slow:.0} at worst; lost {}; a few people: lost {}, +{} ms; forty: lost {}, +{} ms; {} gaps, \
          longest {:.0} s: {}",
-        share(span.lost(Load::Calm)),
-        share(span.lost(Load::Few)),
-        queue(Load::Few),
-        share(span.lost(Load::Crowd)),
-        queue(Load::Crowd),
+        percent_lost(span.loss(ProbeLoad::Calm)),
+        percent_lost(span.loss(ProbeLoad::Few)),
+        queue(ProbeLoad::Few),
+        percent_lost(span.loss(ProbeLoad::Crowd)),
+        queue(ProbeLoad::Crowd),
         span.gaps,
         span.longest_gap.as_secs_f64(),
-        span.verdict().map_or("nothing", Verdict::word),
+        span.capacity().map_or("nothing", LineCapacity::label),
     )
 }
 
-fn print(to: SocketAddr, finding: &Finding) {
+fn print_finding(to: SocketAddr, finding: &NetcheckReport) {
     println!("\nHour by hour (lost there / back; queue of a load in ms):");
     for (hour, span) in finding.spans.iter().enumerate() {
-        println!("{hour:>4}  {}", line(span));
+        println!("{hour:>4}  {}", span_line(span));
     }
     println!();
-    let Some(verdict) = finding.verdict() else {
+    let Some(verdict) = finding.capacity() else {
         let why = if finding.full { "it answers too many others; try later" } else { "nothing came back" };
         println!(
             "Nobody answers at {to}: {why}. Is `moongate relay` or `moongate survey --listen` running there, and does this \
@@ -125,37 +125,39 @@ fn print(to: SocketAddr, finding: &Finding) {
         );
         return;
     };
-    if let Some(seen) = finding.seen {
-        println!("This line is seen as {seen}; its address changed {} times.", finding.moves);
+    if let Some(seen) = finding.external_address {
+        println!("This line is seen as {seen}; its address changed {} times.", finding.address_changes);
     }
-    if finding.largest < NEEDED {
-        println!("Datagrams of {NEEDED} bytes do not pass: the link cannot be made. Ask for an MTU of 1,280 or more.");
+    if finding.largest_received < REQUIRED_DATAGRAM {
+        println!(
+            "Datagrams of {REQUIRED_DATAGRAM} bytes do not pass: the link cannot be made. Ask for an MTU of 1,280 or more."
+        );
     } else {
         println!(
-            "The largest datagram that passed has {} bytes of {LARGEST}; the link needs {NEEDED}.",
-            finding.largest
+            "The largest datagram that passed has {} bytes of {PROBE_MAX}; the link needs {REQUIRED_DATAGRAM}.",
+            finding.largest_received
         );
     }
-    println!("In its worst hour this line carries: {}.", verdict.word());
+    println!("In its worst hour this line carries: {}.", verdict.label());
 }
 
-fn report(finding: &Finding) -> serde_json::Value {
-    let span = |span: &Span| {
+fn report_json(finding: &NetcheckReport) -> serde_json::Value {
+    let span = |span: &NetcheckSpan| {
         json!({
             "round_trip_ms": { "p50": span.round_trip(50), "p95": span.round_trip(95), "p99": span.round_trip(99) },
-            "lost": { "small": span.lost(Load::Calm), "few": span.lost(Load::Few), "forty": span.lost(Load::Crowd) },
-            "queue_ms": { "few": span.queue(Load::Few), "forty": span.queue(Load::Crowd) },
+            "lost": { "small": span.loss(ProbeLoad::Calm), "few": span.loss(ProbeLoad::Few), "forty": span.loss(ProbeLoad::Crowd) },
+            "queue_ms": { "few": span.queue_delay(ProbeLoad::Few), "forty": span.queue_delay(ProbeLoad::Crowd) },
             "gaps": span.gaps,
             "longest_gap_s": span.longest_gap.as_secs_f64(),
-            "carries": span.verdict().map(Verdict::word),
+            "carries": span.capacity().map(LineCapacity::label),
         })
     };
     json!({
         "api": 1,
-        "carries": finding.verdict().map(Verdict::word),
-        "seen_as": finding.seen.map(|seen| seen.to_string()),
-        "address_changes": finding.moves,
-        "largest_datagram": finding.largest,
+        "carries": finding.capacity().map(LineCapacity::label),
+        "seen_as": finding.external_address.map(|seen| seen.to_string()),
+        "address_changes": finding.address_changes,
+        "largest_datagram": finding.largest_received,
         "hours": finding.spans.iter().map(span).collect::<Vec<_>>(),
     })
 }

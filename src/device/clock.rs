@@ -5,12 +5,12 @@ use std::time::Duration;
 
 /// Time since the machine's own origin; never goes back, knows nothing of the wall clock.
 pub fn monotonic() -> Duration {
-    since(clock_gettime(ClockId::Monotonic))
+    to_duration(clock_gettime(ClockId::Monotonic))
 }
 
 /// CPU time that the calling thread has used.
 pub fn thread_cpu() -> Duration {
-    since(clock_gettime(ClockId::ThreadCPUTime))
+    to_duration(clock_gettime(ClockId::ThreadCPUTime))
 }
 
 /// Returns the CPU time that a process has used; none if the system does not tell.
@@ -22,16 +22,16 @@ pub fn process_cpu_of(process: u32) -> Option<Duration> {
 
 /// Returns the CPU time that all threads of this process have used.
 pub fn process_cpu() -> Duration {
-    since(clock_gettime(ClockId::ProcessCPUTime))
+    to_duration(clock_gettime(ClockId::ProcessCPUTime))
 }
 
-fn since(Timespec { tv_sec, tv_nsec }: Timespec) -> Duration {
+fn to_duration(Timespec { tv_sec, tv_nsec }: Timespec) -> Duration {
     Duration::new(tv_sec.max(0) as u64, tv_nsec.clamp(0, 999_999_999) as u32)
 }
 
 /// Asks for less of the processor for the calling thread and all that it starts, so that the link and the sound,
 /// which were started before, come first. Without effect where the system does not let us.
-pub fn yield_to_others() {
+pub fn lower_priority() {
     // `nice` is the value for the calling thread only, on Linux.
     let _ = rustix::process::nice(5);
 }

@@ -1,6 +1,6 @@
 //! Mutual TLS 1.3 with pinned raw public keys (RFC 7250): who does not hold a pinned key never gets past the handshake.
 
-use super::key::SiteKey;
+use super::site_key::SiteKey;
 use crate::link::pairing::PAIR_ALPN;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -16,11 +16,11 @@ use std::sync::Arc;
 /// The application protocol of the link.
 pub const ALPN: &[u8] = b"moongate/1";
 /// A SubjectPublicKeyInfo of Ed25519 is this and 32 bytes of key (RFC 8410).
-const SPKI_HEAD: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 /// Whose handshake is taken for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whom {
+pub enum PeerPolicy {
     /// Who holds this key.
     Pinned([u8; 32]),
     /// Who holds the key that he shows, whichever it is: he has knocked with a ticket, and proves it afterwards.
@@ -31,16 +31,16 @@ pub enum Whom {
 
 /// Checks the keys that others show.
 #[derive(Debug)]
-struct Keys {
-    whom: Whom,
+struct RawKeyVerifier {
+    policy: PeerPolicy,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl Keys {
-    fn check(&self, key: &CertificateDer, chain: &[CertificateDer]) -> Result<(), Error> {
-        let good = match (raw_key(key).filter(|_| chain.is_empty()), self.whom) {
-            (Some(key), Whom::Pinned(twin)) => key == twin,
-            (Some(_), Whom::Anyone) => true,
+impl RawKeyVerifier {
+    fn check_key(&self, key: &CertificateDer, chain: &[CertificateDer]) -> Result<(), Error> {
+        let good = match (raw_key(key).filter(|_| chain.is_empty()), self.policy) {
+            (Some(key), PeerPolicy::Pinned(twin)) => key == twin,
+            (Some(_), PeerPolicy::Anyone) => true,
             _ => false,
         };
         if good { Ok(()) } else { Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)) }
@@ -60,11 +60,11 @@ impl Keys {
     }
 }
 
-fn no_older_tls<T>() -> Result<T, Error> {
+fn reject_tls12<T>() -> Result<T, Error> {
     Err(Error::General("only TLS 1.3 is spoken".into()))
 }
 
-impl ServerCertVerifier for Keys {
+impl ServerCertVerifier for RawKeyVerifier {
     fn verify_server_cert(
         &self,
         key: &CertificateDer,
@@ -73,7 +73,7 @@ impl ServerCertVerifier for Keys {
         _ocsp: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.check(key, chain).map(|()| ServerCertVerified::assertion())
+        self.check_key(key, chain).map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -82,7 +82,7 @@ impl ServerCertVerifier for Keys {
         _: &CertificateDer,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        no_older_tls()
+        reject_tls12()
     }
 
     fn verify_tls13_signature(
@@ -103,7 +103,7 @@ impl ServerCertVerifier for Keys {
     }
 }
 
-impl ClientCertVerifier for Keys {
+impl ClientCertVerifier for RawKeyVerifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -114,7 +114,7 @@ impl ClientCertVerifier for Keys {
         chain: &[CertificateDer],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.check(key, chain).map(|()| ClientCertVerified::assertion())
+        self.check_key(key, chain).map(|()| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -123,7 +123,7 @@ impl ClientCertVerifier for Keys {
         _: &CertificateDer,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        no_older_tls()
+        reject_tls12()
     }
 
     fn verify_tls13_signature(
@@ -148,33 +148,33 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-fn keys(whom: Whom) -> Arc<Keys> {
-    Arc::new(Keys { whom, algorithms: provider().signature_verification_algorithms })
+fn verifier(whom: PeerPolicy) -> Arc<RawKeyVerifier> {
+    Arc::new(RawKeyVerifier { policy: whom, algorithms: provider().signature_verification_algorithms })
 }
 
 /// The Ed25519 key within what a peer has shown.
 pub fn raw_key(shown: &CertificateDer) -> Option<[u8; 32]> {
-    shown.as_ref().strip_prefix(&SPKI_HEAD[..])?.try_into().ok()
+    shown.as_ref().strip_prefix(&SPKI_PREFIX[..])?.try_into().ok()
 }
 
 /// A key whose public half is shown as it is; `shown` is that half.
-fn certified(key: &SiteKey, shown: [u8; 32]) -> Result<Arc<CertifiedKey>, Error> {
+fn certified_key(key: &SiteKey, shown: [u8; 32]) -> Result<Arc<CertifiedKey>, Error> {
     let secret = rustls::crypto::ring::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(key.pkcs8().to_vec()))?;
-    let public: Vec<u8> = SPKI_HEAD.into_iter().chain(shown).collect();
+    let public: Vec<u8> = SPKI_PREFIX.into_iter().chain(shown).collect();
     Ok(Arc::new(CertifiedKey::new(vec![CertificateDer::from(public)], secret)))
 }
 
 /// The accepting side of a link: shows our key, wants the twin's. No resumption, no early data.
-pub fn server(key: &SiteKey, twin: [u8; 32]) -> Result<quinn::ServerConfig, Error> {
-    server_for(key, Whom::Pinned(twin), ALPN)
+pub fn server_config(key: &SiteKey, twin: [u8; 32]) -> Result<quinn::ServerConfig, Error> {
+    server_config_for(key, PeerPolicy::Pinned(twin), ALPN)
 }
 
 /// The same for whoever is wanted, and for what is spoken then.
-pub fn server_for(key: &SiteKey, whom: Whom, alpn: &[u8]) -> Result<quinn::ServerConfig, Error> {
+pub fn server_config_for(key: &SiteKey, whom: PeerPolicy, alpn: &[u8]) -> Result<quinn::ServerConfig, Error> {
     let mut tls = rustls::ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_client_cert_verifier(keys(whom))
-        .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(certified(key, key.public())?)));
+        .with_client_cert_verifier(verifier(whom))
+        .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(certified_key(key, key.public())?)));
     tls.alpn_protocols = vec![alpn.to_vec()];
     tls.send_tls13_tickets = 0;
     tls.session_storage = Arc::new(NoServerSessionStorage {});
@@ -187,27 +187,32 @@ pub fn server_for(key: &SiteKey, whom: Whom, alpn: &[u8]) -> Result<quinn::Serve
 }
 
 /// The dialling side of a link: shows our key, wants the twin's. Tells no name.
-pub fn client(key: &SiteKey, twin: [u8; 32]) -> Result<quinn::ClientConfig, Error> {
-    client_for(key, key.public(), twin, ALPN)
+pub fn client_config(key: &SiteKey, twin: [u8; 32]) -> Result<quinn::ClientConfig, Error> {
+    client_config_for(key, key.public(), twin, ALPN)
 }
 
 /// The same for a key that shows another public half than its own: what an impostor would do.
 #[doc(hidden)]
-pub fn client_showing(key: &SiteKey, shown: [u8; 32], twin: [u8; 32]) -> Result<quinn::ClientConfig, Error> {
-    client_for(key, shown, twin, ALPN)
+pub fn client_config_showing(key: &SiteKey, shown: [u8; 32], twin: [u8; 32]) -> Result<quinn::ClientConfig, Error> {
+    client_config_for(key, shown, twin, ALPN)
 }
 
 /// The dialling side with a ticket: wants the key that is on it.
-pub fn pairing_client(key: &SiteKey, inviting: [u8; 32]) -> Result<quinn::ClientConfig, Error> {
-    client_for(key, key.public(), inviting, PAIR_ALPN)
+pub fn pairing_client_config(key: &SiteKey, inviting: [u8; 32]) -> Result<quinn::ClientConfig, Error> {
+    client_config_for(key, key.public(), inviting, PAIR_ALPN)
 }
 
-fn client_for(key: &SiteKey, shown: [u8; 32], twin: [u8; 32], alpn: &[u8]) -> Result<quinn::ClientConfig, Error> {
+fn client_config_for(
+    key: &SiteKey,
+    shown: [u8; 32],
+    twin: [u8; 32],
+    alpn: &[u8],
+) -> Result<quinn::ClientConfig, Error> {
     let mut tls = rustls::ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .dangerous()
-        .with_custom_certificate_verifier(keys(Whom::Pinned(twin)))
-        .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(certified(key, shown)?)));
+        .with_custom_certificate_verifier(verifier(PeerPolicy::Pinned(twin)))
+        .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(certified_key(key, shown)?)));
     tls.alpn_protocols = vec![alpn.to_vec()];
     tls.resumption = Resumption::disabled();
     tls.enable_early_data = false;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 /// What a session waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deadline {
+pub(super) enum LinkDeadline {
     /// The next instant of presence may go out.
     Tick,
     /// An event that is not acknowledged is sent again.
-    Repeat,
+    Resend,
     /// Events that came in are acknowledged, if nothing carried that earlier.
     Acknowledge,
     /// Who we are is said again, until the twin shows that it knows.
@@ -18,28 +18,28 @@ pub(super) enum Deadline {
     /// Something is sent although nothing happens, so that silence means loss.
     Heartbeat,
     /// What visitors here have left is signed.
-    Seal,
+    Sign,
     /// Something of marks is to be said.
     Marks,
     /// What this site says of itself is said again.
-    Share,
+    SharedState,
     /// A meeting that was proposed is due.
     Meet,
     /// The twin has been silent too long and counts as gone.
     Silence,
 }
 
-impl Deadline {
+impl LinkDeadline {
     pub const ALL: [Self; 11] = [
         Self::Tick,
-        Self::Repeat,
+        Self::Resend,
         Self::Acknowledge,
         Self::Greet,
         Self::Ping,
         Self::Heartbeat,
-        Self::Seal,
+        Self::Sign,
         Self::Marks,
-        Self::Share,
+        Self::SharedState,
         Self::Meet,
         Self::Silence,
     ];
@@ -48,21 +48,21 @@ impl Deadline {
 /// When each deadline is due; none is by default.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
-    due: [Option<Duration>; Deadline::ALL.len()],
+    due: [Option<Duration>; LinkDeadline::ALL.len()],
 }
 
 impl Deadlines {
-    pub fn set(&mut self, which: Deadline, at: Duration) {
+    pub fn set(&mut self, which: LinkDeadline, at: Duration) {
         self.due[which as usize] = Some(at);
     }
 
     /// Sets it unless it is due earlier already.
-    pub fn set_by(&mut self, which: Deadline, at: Duration) {
+    pub fn set_earliest(&mut self, which: LinkDeadline, at: Duration) {
         let due = &mut self.due[which as usize];
         *due = Some(due.map_or(at, |earlier| earlier.min(at)));
     }
 
-    pub fn stop(&mut self, which: Deadline) {
+    pub fn cancel(&mut self, which: LinkDeadline) {
         self.due[which as usize] = None;
     }
 
@@ -71,9 +71,9 @@ impl Deadlines {
     }
 
     /// One that is due at `now`; it is taken off the table.
-    pub fn expire(&mut self, now: Duration) -> Option<Deadline> {
-        let which = Deadline::ALL.into_iter().find(|d| self.due[*d as usize].is_some_and(|at| at <= now))?;
-        self.stop(which);
+    pub fn pop_expired(&mut self, now: Duration) -> Option<LinkDeadline> {
+        let which = LinkDeadline::ALL.into_iter().find(|d| self.due[*d as usize].is_some_and(|at| at <= now))?;
+        self.cancel(which);
         Some(which)
     }
 }

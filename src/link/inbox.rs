@@ -1,6 +1,6 @@
 //! Events from the twin: each delivered once, in order, however they come.
 
-use super::frame::Event;
+use super::frame::EventEnvelope;
 use std::collections::BTreeMap;
 
 /// How far ahead of the next event one may be and still be held.
@@ -11,27 +11,27 @@ const AHEAD_MAX: u64 = 256;
 pub(super) struct Inbox {
     /// All below have been delivered; unknown until the first events come.
     next: Option<u64>,
-    held: BTreeMap<u64, Event>,
+    reordered: BTreeMap<u64, EventEnvelope>,
 }
 
 impl Inbox {
     /// Takes events in, returns those that can be delivered now. `oldest`: none below it will come again.
-    pub fn take(&mut self, oldest: u64, events: Vec<Event>) -> Vec<Event> {
+    pub fn receive(&mut self, oldest: u64, events: Vec<EventEnvelope>) -> Vec<EventEnvelope> {
         let mut ready = Vec::new();
         let next = self.next.get_or_insert(oldest);
         if oldest > *next {
             // The sender gave these up: what was held of them is delivered, the rest is lost.
-            let kept = self.held.split_off(&oldest);
-            ready.extend(std::mem::replace(&mut self.held, kept).into_values());
+            let kept = self.reordered.split_off(&oldest);
+            ready.extend(std::mem::replace(&mut self.reordered, kept).into_values());
             *next = oldest;
         }
         for event in events {
             // The last number of all is never made; taking it in would leave no next one.
             if event.number >= *next && event.number - *next < AHEAD_MAX && event.number != u64::MAX {
-                self.held.insert(event.number, event);
+                self.reordered.insert(event.number, event);
             }
         }
-        while let Some(event) = self.held.remove(next) {
+        while let Some(event) = self.reordered.remove(next) {
             *next += 1;
             ready.push(event);
         }
@@ -39,55 +39,56 @@ impl Inbox {
     }
 
     /// For the acknowledgement: all below the number have come, and those after it whose bit is set.
-    pub fn state(&self) -> Option<(u64, u64)> {
+    pub fn ack_state(&self) -> Option<(u64, u64)> {
         let next = self.next?;
-        let later = self.held.keys().map(|n| n - next).filter(|bit| *bit < 64).fold(0, |bits, bit| bits | 1 << bit);
+        let later =
+            self.reordered.keys().map(|n| n - next).filter(|bit| *bit < 64).fold(0, |bits, bit| bits | 1 << bit);
         Some((next, later))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::Happening;
+    use super::super::frame::SiteEvent;
     use super::*;
     use std::time::Duration;
 
-    fn event(number: u64) -> Event {
-        Event { number, made: Duration::ZERO, what: Happening::Unknown }
+    fn event(number: u64) -> EventEnvelope {
+        EventEnvelope { number, made: Duration::ZERO, event: SiteEvent::Unknown }
     }
 
-    fn numbers(events: &[Event]) -> Vec<u64> {
+    fn numbers(events: &[EventEnvelope]) -> Vec<u64> {
         events.iter().map(|e| e.number).collect()
     }
 
     #[test]
     fn late_and_double_events_come_once_and_in_order() {
         let mut inbox = Inbox::default();
-        assert_eq!(numbers(&inbox.take(5, vec![event(6), event(6)])), [] as [u64; 0]);
-        assert_eq!(inbox.state(), Some((5, 0b10)));
-        assert_eq!(numbers(&inbox.take(5, vec![event(5)])), [5, 6]);
-        assert_eq!(numbers(&inbox.take(5, vec![event(5), event(6), event(7)])), [7]);
-        assert_eq!(inbox.state(), Some((8, 0)));
+        assert_eq!(numbers(&inbox.receive(5, vec![event(6), event(6)])), [] as [u64; 0]);
+        assert_eq!(inbox.ack_state(), Some((5, 0b10)));
+        assert_eq!(numbers(&inbox.receive(5, vec![event(5)])), [5, 6]);
+        assert_eq!(numbers(&inbox.receive(5, vec![event(5), event(6), event(7)])), [7]);
+        assert_eq!(inbox.ack_state(), Some((8, 0)));
     }
 
     #[test]
     fn what_the_sender_gave_up_is_not_awaited() {
         let mut inbox = Inbox::default();
-        inbox.take(0, vec![event(2)]);
-        assert_eq!(numbers(&inbox.take(4, vec![event(4)])), [2, 4]);
+        inbox.receive(0, vec![event(2)]);
+        assert_eq!(numbers(&inbox.receive(4, vec![event(4)])), [2, 4]);
     }
 
     #[test]
     fn the_last_number_of_all_is_no_panic() {
         let mut inbox = Inbox::default();
-        assert!(inbox.take(u64::MAX, vec![event(u64::MAX)]).is_empty());
-        assert!(inbox.take(u64::MAX - 1, vec![event(u64::MAX - 1)]).is_empty());
+        assert!(inbox.receive(u64::MAX, vec![event(u64::MAX)]).is_empty());
+        assert!(inbox.receive(u64::MAX - 1, vec![event(u64::MAX - 1)]).is_empty());
     }
 
     #[test]
     fn a_number_far_ahead_is_not_held() {
         let mut inbox = Inbox::default();
-        inbox.take(0, vec![event(1_000_000)]);
-        assert_eq!(inbox.state(), Some((0, 0)));
+        inbox.receive(0, vec![event(1_000_000)]);
+        assert_eq!(inbox.ack_state(), Some((0, 0)));
     }
 }

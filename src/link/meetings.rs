@@ -4,10 +4,10 @@
 //! trip and a margin. Both keep to it, or neither does. That is not certain and cannot be (two generals): a line that is
 //! cut while the answer is on its way leaves one of them alone.
 
-use super::deadline::Deadline;
-use super::frame::Happening;
+use super::deadline::LinkDeadline;
+use super::frame::SiteEvent;
 use super::session::Link;
-use super::terms::{Output, State};
+use super::types::{LinkOutput, LinkState};
 use crate::presence::Point;
 use std::time::Duration;
 
@@ -16,15 +16,15 @@ const MARGIN: Duration = Duration::from_millis(90);
 /// Nothing is proposed farther ahead: by then who met has parted.
 const AHEAD_MAX: Duration = Duration::from_millis(1_500);
 /// Who has been silent for longer than this while somebody is there is not asked.
-const FRESH: Duration = Duration::from_millis(200);
+const SILENCE_MAX: Duration = Duration::from_millis(200);
 /// Nor is anything proposed while the twin's clock may be wrong by more than this, in seconds.
-const WRONG_MAX: f64 = 0.012;
+const CLOCK_ERROR_MAX: f64 = 0.012;
 /// Most proposals at once, and a second of the twin's.
-pub(super) const PROPOSED_MAX: usize = 64;
+pub(super) const PROPOSALS_MAX: usize = 64;
 
 /// A meeting that the twin is not known to know of.
 #[derive(Debug)]
-pub(super) struct Proposal {
+pub(super) struct MeetingProposal {
     number: u64,
     at: Duration,
     place: Point,
@@ -34,8 +34,8 @@ impl Link {
     /// People of the two cities meet at `place`, in canvas units of this site. The leading site proposes it to both; what
     /// the other one sees of it is left to that. An [`Output::Meet`] follows when it is agreed.
     pub fn handle_meeting(&mut self, now: Duration, place: Point) {
-        let heard = now.saturating_sub(self.heard_at) < FRESH;
-        if !self.can_propose() || !heard || self.proposals.len() >= PROPOSED_MAX {
+        let heard = now.saturating_sub(self.last_heard) < SILENCE_MAX;
+        if !self.can_propose() || !heard || self.proposals.len() >= PROPOSALS_MAX {
             return;
         }
         let health = self.health(now);
@@ -46,19 +46,22 @@ impl Link {
             return;
         }
         // Said by the other one's clock, so that only one of the two is wrong about the other.
-        let offset = self.twin.as_ref().and_then(|twin| twin.clock.agreed(WRONG_MAX)).unwrap_or(clock.offset);
+        let offset =
+            self.twin.as_ref().and_then(|twin| twin.clock.stable_offset(CLOCK_ERROR_MAX)).unwrap_or(clock.offset);
         let there = (now + ahead).as_secs_f64() + offset;
         let Ok(at) = Duration::try_from_secs_f64(there) else { return };
-        if let Some(number) = self.handle_happening(now, Happening::Meet { at, place }) {
-            self.proposals.push(Proposal { number, at: now + ahead, place });
-            self.deadlines.set_by(Deadline::Meet, now + ahead);
+        if let Some(number) = self.handle_event(now, SiteEvent::Meet { at, place }) {
+            self.proposals.push(MeetingProposal { number, at: now + ahead, place });
+            self.deadlines.set_earliest(LinkDeadline::Meet, now + ahead);
         }
     }
 
     /// Whether meetings are this site's to propose, and can be: the twin's clock is known well enough.
     pub fn can_propose(&self) -> bool {
         let clock = self.twin.as_ref().map(|twin| &twin.clock);
-        self.state == State::Linked && self.side() == 0 && clock.is_some_and(|clock| clock.agreed(WRONG_MAX).is_some())
+        self.state == LinkState::Linked
+            && self.side() == 0
+            && clock.is_some_and(|clock| clock.stable_offset(CLOCK_ERROR_MAX).is_some())
     }
 
     /// What the twin has acknowledged is agreed; what it has not in time is not.
@@ -66,29 +69,29 @@ impl Link {
         let outbox = &self.outbox;
         let mut agreed = vec![];
         self.proposals.retain(|proposal| {
-            let known = outbox.is_taken(proposal.number);
+            let known = outbox.is_acknowledged(proposal.number);
             if known && now <= proposal.at {
-                agreed.push(Output::Meet { at: proposal.at, place: proposal.place });
+                agreed.push(LinkOutput::Meet { at: proposal.at, place: proposal.place });
             }
             !known && now < proposal.at
         });
         self.outputs.extend(agreed);
         match self.proposals.iter().map(|proposal| proposal.at).min() {
-            Some(at) => self.deadlines.set(Deadline::Meet, at),
-            None => self.deadlines.stop(Deadline::Meet),
+            Some(at) => self.deadlines.set(LinkDeadline::Meet, at),
+            None => self.deadlines.cancel(LinkDeadline::Meet),
         }
     }
 
     /// The leading site proposes to meet at `at`.
-    pub(super) fn take_meeting(&mut self, now: Duration, at: Duration, place: Point) {
+    pub(super) fn handle_proposal(&mut self, now: Duration, at: Duration, place: Point) {
         // Not the leading site's to say, or more than ever meet at once.
-        if self.side() == 0 || !self.meetings_allowed.take(now, 1.0) {
+        if self.side() == 0 || !self.meeting_limit.try_take(now, 1.0) {
             return;
         }
         // So late that the answer cannot be there in time: it will not keep to it either.
         let one_way = self.health(now).clock.map_or(0.0, |clock| clock.round_trip / 2.0);
         if now + Duration::from_secs_f64(one_way.clamp(0.0, 1.0)) <= at && at <= now + AHEAD_MAX {
-            self.outputs.push_back(Output::Meet { at, place });
+            self.outputs.push_back(LinkOutput::Meet { at, place });
         }
     }
 }

@@ -3,37 +3,37 @@
 //! Its owner calls `handle_*` with the time and what happened, then `poll_*` until there is nothing more to do. Time
 //! is the machine's monotonic clock as a [`std::time::Duration`] since its own origin. A failure replays from a seed.
 
-mod clock;
+mod batch_sync;
 mod deadline;
-mod epoch;
-mod exchange;
 mod frame;
+mod heartbeat;
 mod inbox;
 mod marks;
 mod meetings;
-pub mod ocean;
+pub mod netcheck;
+pub mod netem;
+mod network_quota;
 mod outbox;
-mod pace;
 pub mod pairing;
+mod peer_clock;
+mod peer_touches;
 mod pieces;
 pub mod relay;
 mod session;
-mod share;
-mod shares;
-pub mod survey;
-mod terms;
+mod shared_clock;
+mod shared_state;
 mod ticket;
-mod touches;
 mod transmit;
+mod types;
 
-pub use clock::ClockReading;
-pub use frame::{DATA_MAX, Goodbye, Happening, Hello, NAME_MAX};
-pub use marks::Works;
+pub use frame::{DATA_MAX, Goodbye, NAME_MAX, PeerHello, SiteEvent};
+pub use marks::MarkReplica;
+pub use peer_clock::ClockReading;
 pub use session::Link;
-pub use terms::{Config, Health, Output, Parted, Showing, State};
-pub use ticket::{Card, Ticket, TicketError};
+pub use ticket::{PeerInfo, Ticket, TicketError};
+pub use types::{DisconnectReason, LinkConfig, LinkHealth, LinkOutput, LinkState, NowShowing};
 
 /// Most bytes in one datagram of the link; fits every path that QUIC accepts, with room for its own headers.
 pub const DATAGRAM_MAX: usize = 1_150;
 /// The version of the link that this engine speaks.
-pub const PROTOCOL: u8 = 1;
+pub const PROTOCOL_VERSION: u8 = 1;

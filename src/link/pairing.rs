@@ -5,8 +5,8 @@
 //! whoever stands between the two has none. Strangers do not get as far: who dials says so by a connection id that only
 //! the secret makes, and anyone else meets the link's own handshake, which wants a pinned key.
 
-use super::ticket::Card;
-use crate::wire::{Reader, WireError, Write};
+use super::ticket::PeerInfo;
+use crate::wire::{WireError, WireReader, WireWrite};
 use ring::hmac;
 
 /// Its application protocol.
@@ -16,16 +16,16 @@ pub const PAIR_LABEL: &[u8] = b"EXPORTER moongate-pair/1";
 /// Most bytes of an introduction.
 pub const INTRODUCTION_MAX: usize = 2_048;
 /// Bytes of a connection id of QUIC, at most; the first are chance.
-const ID: usize = 20;
+const CONNECTION_ID_BYTES: usize = 20;
 const NONCE: usize = 8;
 
 const INTRODUCTION: u8 = 1;
 
 /// What only the holders of a ticket know.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Secret(pub [u8; 16]);
+pub struct PairingSecret(pub [u8; 16]);
 
-impl core::fmt::Debug for Secret {
+impl core::fmt::Debug for PairingSecret {
     fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
         f.write_str("Secret(…)")
     }
@@ -33,14 +33,14 @@ impl core::fmt::Debug for Secret {
 
 /// Which of the two speaks; a proof of one is none of the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum PairingRole {
     /// Printed the ticket.
     Inviting,
     /// Typed it in.
     Accepting,
 }
 
-impl Secret {
+impl PairingSecret {
     fn mac(&self, of: &[&[u8]]) -> hmac::Tag {
         let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &self.0));
         of.iter().for_each(|part| mac.update(part));
@@ -48,38 +48,38 @@ impl Secret {
     }
 
     /// A first connection id that says: I have the ticket. `nonce` is random.
-    pub fn knock(&self, nonce: [u8; NONCE]) -> [u8; ID] {
-        let mut id = [0; ID];
+    pub fn preauth_id(&self, nonce: [u8; NONCE]) -> [u8; CONNECTION_ID_BYTES] {
+        let mut id = [0; CONNECTION_ID_BYTES];
         id[..NONCE].copy_from_slice(&nonce);
-        id[NONCE..].copy_from_slice(&self.mac(&[b"knock", &nonce]).as_ref()[..ID - NONCE]);
+        id[NONCE..].copy_from_slice(&self.mac(&[b"knock", &nonce]).as_ref()[..CONNECTION_ID_BYTES - NONCE]);
         id
     }
 
     /// Whether a connection id says so.
-    pub fn is_knock(&self, id: &[u8]) -> bool {
-        let Some(nonce) = id.first_chunk::<NONCE>().filter(|_| id.len() == ID) else { return false };
+    pub fn is_preauth_id(&self, id: &[u8]) -> bool {
+        let Some(nonce) = id.first_chunk::<NONCE>().filter(|_| id.len() == CONNECTION_ID_BYTES) else { return false };
         // In the same time whatever is wrong.
-        self.knock(*nonce).iter().zip(id).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+        self.preauth_id(*nonce).iter().zip(id).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
     }
 
     /// What stands for the ticket where strangers see it: at a relay, which brings those together who say the same.
-    pub fn meeting_point(&self) -> [u8; 32] {
+    pub fn rendezvous_id(&self) -> [u8; 32] {
         self.mac(&[b"relay"]).as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
 
     /// The proof of one side, over what TLS exports on this connection.
-    pub fn proof(&self, role: Role, exported: &[u8; 32]) -> [u8; 32] {
-        self.mac(&[role.word(), exported]).as_ref().try_into().expect("SHA-256 has 32 bytes")
+    pub fn proof(&self, role: PairingRole, exported: &[u8; 32]) -> [u8; 32] {
+        self.mac(&[role.label(), exported]).as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
 
-    fn proves(&self, role: Role, exported: &[u8; 32], proof: &[u8; 32]) -> bool {
-        let message = [role.word(), &exported[..]].concat();
+    fn proves(&self, role: PairingRole, exported: &[u8; 32], proof: &[u8; 32]) -> bool {
+        let message = [role.label(), &exported[..]].concat();
         hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, &self.0), &message, proof).is_ok()
     }
 }
 
-impl Role {
-    fn word(self) -> &'static [u8] {
+impl PairingRole {
+    fn label(self) -> &'static [u8] {
         match self {
             Self::Inviting => b"inviting",
             Self::Accepting => b"accepting",
@@ -88,7 +88,7 @@ impl Role {
 }
 
 /// Says who this site is, with the proof.
-pub fn introduce(secret: &Secret, role: Role, exported: &[u8; 32], card: &Card) -> Vec<u8> {
+pub fn encode_introduction(secret: &PairingSecret, role: PairingRole, exported: &[u8; 32], card: &PeerInfo) -> Vec<u8> {
     let mut inner = Vec::with_capacity(256);
     inner.extend_from_slice(&secret.proof(role, exported));
     card.encode(&mut inner);
@@ -98,16 +98,21 @@ pub fn introduce(secret: &Secret, role: Role, exported: &[u8; 32], card: &Card) 
 }
 
 /// What the other one says of itself; `None` when its proof is wrong.
-pub fn introduced(secret: &Secret, role: Role, exported: &[u8; 32], said: &[u8]) -> Result<Option<Card>, WireError> {
-    let mut frames = Reader::new(said);
+pub fn verify_introduction(
+    secret: &PairingSecret,
+    role: PairingRole,
+    exported: &[u8; 32],
+    said: &[u8],
+) -> Result<Option<PeerInfo>, WireError> {
+    let mut frames = WireReader::new(said);
     while let Some((kind, mut inner)) = frames.frame()? {
         if kind == INTRODUCTION {
             let proof = inner.array()?;
-            let card = Card::decode(&mut inner)?;
+            let card = PeerInfo::decode(&mut inner)?;
             return Ok(secret.proves(role, exported, &proof).then_some(card));
         }
     }
-    Err(WireError::Short)
+    Err(WireError::Truncated)
 }
 
 #[cfg(test)]
@@ -115,32 +120,32 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const SECRET: Secret = Secret([7; 16]);
+    const SECRET: PairingSecret = PairingSecret([7; 16]);
 
-    fn card() -> Card {
-        Card { city: "kobe".into(), name: "Pier".into(), addresses: vec![], relay: None }
+    fn card() -> PeerInfo {
+        PeerInfo { city: "kobe".into(), name: "Pier".into(), addresses: vec![], relay: None }
     }
 
     #[test]
     fn only_who_has_the_ticket_is_believed_and_only_on_this_connection() {
         let exported = [3; 32];
-        let said = introduce(&SECRET, Role::Accepting, &exported, &card());
-        let hear = |secret: Secret, role, exported| introduced(&secret, role, &exported, &said);
-        assert_eq!(hear(SECRET, Role::Accepting, exported), Ok(Some(card())));
-        assert_eq!(hear(Secret([8; 16]), Role::Accepting, exported), Ok(None));
-        assert_eq!(hear(SECRET, Role::Inviting, exported), Ok(None), "a proof sent back");
-        assert_eq!(hear(SECRET, Role::Accepting, [4; 32]), Ok(None), "a proof of another connection");
+        let said = encode_introduction(&SECRET, PairingRole::Accepting, &exported, &card());
+        let hear = |secret: PairingSecret, role, exported| verify_introduction(&secret, role, &exported, &said);
+        assert_eq!(hear(SECRET, PairingRole::Accepting, exported), Ok(Some(card())));
+        assert_eq!(hear(PairingSecret([8; 16]), PairingRole::Accepting, exported), Ok(None));
+        assert_eq!(hear(SECRET, PairingRole::Inviting, exported), Ok(None), "a proof sent back");
+        assert_eq!(hear(SECRET, PairingRole::Accepting, [4; 32]), Ok(None), "a proof of another connection");
     }
 
     #[test]
     fn only_who_has_the_ticket_can_knock() {
-        let id = SECRET.knock([1, 2, 3, 4, 5, 6, 7, 8]);
-        assert!(SECRET.is_knock(&id) && !Secret([8; 16]).is_knock(&id));
-        assert!(!SECRET.is_knock(&id[..19]) && !SECRET.is_knock(&[]));
+        let id = SECRET.preauth_id([1, 2, 3, 4, 5, 6, 7, 8]);
+        assert!(SECRET.is_preauth_id(&id) && !PairingSecret([8; 16]).is_preauth_id(&id));
+        assert!(!SECRET.is_preauth_id(&id[..19]) && !SECRET.is_preauth_id(&[]));
         for at in 0..id.len() {
             let mut other = id;
             other[at] ^= 1;
-            assert!(!SECRET.is_knock(&other), "byte {at}");
+            assert!(!SECRET.is_preauth_id(&other), "byte {at}");
         }
     }
 
@@ -152,11 +157,11 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_panics(said in prop::collection::vec(any::<u8>(), 0..400), place in any::<prop::sample::Index>(), byte: u8) {
-            let _ = introduced(&SECRET, Role::Accepting, &[3; 32], &said);
-            let mut said = introduce(&SECRET, Role::Accepting, &[3; 32], &card());
+            let _ = verify_introduction(&SECRET, PairingRole::Accepting, &[3; 32], &said);
+            let mut said = encode_introduction(&SECRET, PairingRole::Accepting, &[3; 32], &card());
             let at = place.index(said.len());
             said[at] = byte;
-            let _ = introduced(&SECRET, Role::Accepting, &[3; 32], &said);
+            let _ = verify_introduction(&SECRET, PairingRole::Accepting, &[3; 32], &said);
         }
     }
 }

@@ -1,33 +1,33 @@
 //! How marks are told: what a site has, and batches in pieces that fit between all else.
 
-use crate::wire::{Reader, WireError, Write};
-use crate::works::{BATCH_MAX, WRITERS_MAX};
+use crate::marks::{BATCH_BYTES_MAX, WRITERS_MAX};
+use crate::wire::{WireError, WireReader, WireWrite};
 use std::time::Duration;
 
 /// Bytes of a batch in one datagram.
-pub(super) const PIECE: usize = 960;
+pub(super) const PIECE_BYTES: usize = 960;
 /// Most pieces of a batch; each is a bit of an acknowledgement.
-pub(super) const PIECES_MAX: usize = BATCH_MAX.div_ceil(PIECE);
+pub(super) const PIECES_MAX: usize = BATCH_BYTES_MAX.div_ceil(PIECE_BYTES);
 /// Most writers in one frame.
-pub(super) const ENTRIES: usize = 32;
+pub(super) const HAVE_ENTRIES_MAX: usize = 32;
 /// Most frames that a site's whole knowledge takes.
-pub(super) const PARTS_MAX: u8 = (WRITERS_MAX / ENTRIES) as u8;
+pub(super) const HAVE_PARTS_MAX: u8 = (WRITERS_MAX / HAVE_ENTRIES_MAX) as u8;
 /// Most batches at once on their way, and half come.
-pub(super) const FLIGHTS: usize = 64;
+pub(super) const IN_FLIGHT_MAX: usize = 64;
 
 const _: () = assert!(PIECES_MAX <= 32);
 
 /// A writer as the two sites name it: whether its site is the one that speaks, and its store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Who {
-    pub speaker: bool,
+pub(super) struct WriterRef {
+    pub of_sender: bool,
     pub store: u64,
 }
 
 /// What a site has of one writer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Known {
-    pub who: Who,
+pub(super) struct HaveEntry {
+    pub writer: WriterRef,
     /// All below.
     pub next: u64,
     /// And of batches after that: by the number of their first mark, a bit for each piece.
@@ -38,19 +38,19 @@ pub(super) struct Known {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Have {
     /// Which work: a hash of the installation's id.
-    pub work: u64,
+    pub log: u64,
     /// The other site is to say all that it has.
     pub asks: bool,
     pub part: u8,
     pub parts: u8,
-    pub known: Vec<Known>,
+    pub entries: Vec<HaveEntry>,
 }
 
 /// A piece of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Piece<'a> {
-    pub work: u64,
-    pub who: Who,
+    pub log: u64,
+    pub writer: WriterRef,
     /// The number of the batch's first mark.
     pub first: u64,
     /// Of this writer nothing below will come any more.
@@ -65,84 +65,84 @@ pub(super) struct Piece<'a> {
 }
 
 /// The bytes of a batch of `size` that its piece `index` has; none when it has no such piece.
-pub(super) fn span(size: usize, index: usize) -> Option<std::ops::Range<usize>> {
-    let begin = index.checked_mul(PIECE).filter(|begin| *begin < size)?;
-    Some(begin..(begin + PIECE).min(size))
+pub(super) fn piece_range(size: usize, index: usize) -> Option<std::ops::Range<usize>> {
+    let begin = index.checked_mul(PIECE_BYTES).filter(|begin| *begin < size)?;
+    Some(begin..(begin + PIECE_BYTES).min(size))
 }
 
-impl Who {
+impl WriterRef {
     fn encode(self, out: &mut Vec<u8>) {
-        out.put_u8(u8::from(self.speaker));
+        out.put_u8(u8::from(self.of_sender));
         out.put_u64(self.store);
     }
 
-    fn decode(from: &mut Reader) -> Result<Self, WireError> {
-        Ok(Self { speaker: from.u8()? & 1 == 1, store: from.u64()? })
+    fn decode(from: &mut WireReader) -> Result<Self, WireError> {
+        Ok(Self { of_sender: from.u8()? & 1 == 1, store: from.u64()? })
     }
 }
 
 impl Have {
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.put_u64(self.work);
+        out.put_u64(self.log);
         out.put_u8(self.part | u8::from(self.asks) << 7);
         out.put_u8(self.parts);
-        out.put_var(self.known.len() as u64);
-        for Known { who, next, pieces } in &self.known {
+        out.put_varint(self.entries.len() as u64);
+        for HaveEntry { writer: who, next, pieces } in &self.entries {
             who.encode(out);
-            out.put_var(*next);
-            out.put_var(pieces.len() as u64);
+            out.put_varint(*next);
+            out.put_varint(pieces.len() as u64);
             for (first, bits) in pieces {
-                out.put_var(first.saturating_sub(*next));
-                out.put_var(u64::from(*bits));
+                out.put_varint(first.saturating_sub(*next));
+                out.put_varint(u64::from(*bits));
             }
         }
     }
 
-    pub fn decode(from: &mut Reader) -> Result<Self, WireError> {
+    pub fn decode(from: &mut WireReader) -> Result<Self, WireError> {
         let (work, part, parts) = (from.u64()?, from.u8()?, from.u8()?);
         let (asks, part) = (part & 0x80 != 0, part & 0x7f);
-        if parts > PARTS_MAX || part > parts {
-            return Err(WireError::Range);
+        if parts > HAVE_PARTS_MAX || part > parts {
+            return Err(WireError::OutOfRange);
         }
         let mut known = Vec::new();
-        for _ in 0..from.count(ENTRIES)? {
-            let who = Who::decode(from)?;
-            let next = from.var()?;
+        for _ in 0..from.count(HAVE_ENTRIES_MAX)? {
+            let who = WriterRef::decode(from)?;
+            let next = from.varint()?;
             let mut pieces = Vec::new();
-            for _ in 0..from.count(FLIGHTS)? {
-                let first = next.checked_add(from.var()?).ok_or(WireError::Range)?;
-                pieces.push((first, u32::try_from(from.var()?).map_err(|_| WireError::Range)?));
+            for _ in 0..from.count(IN_FLIGHT_MAX)? {
+                let first = next.checked_add(from.varint()?).ok_or(WireError::OutOfRange)?;
+                pieces.push((first, u32::try_from(from.varint()?).map_err(|_| WireError::OutOfRange)?));
             }
-            known.push(Known { who, next, pieces });
+            known.push(HaveEntry { writer: who, next, pieces });
         }
-        Ok(Self { work, asks, part, parts, known })
+        Ok(Self { log: work, asks, part, parts, entries: known })
     }
 }
 
 impl<'a> Piece<'a> {
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.put_u64(self.work);
-        self.who.encode(out);
-        out.put_var(self.first);
-        out.put_var(self.oldest);
-        out.put_var(self.size as u64);
-        out.put_var(self.index as u64);
-        out.put_var(self.sent.as_micros() as u64);
-        out.put_var(self.age.as_micros() as u64);
+        out.put_u64(self.log);
+        self.writer.encode(out);
+        out.put_varint(self.first);
+        out.put_varint(self.oldest);
+        out.put_varint(self.size as u64);
+        out.put_varint(self.index as u64);
+        out.put_varint(self.sent.as_micros() as u64);
+        out.put_varint(self.age.as_micros() as u64);
         out.extend_from_slice(self.bytes);
     }
 
-    pub fn decode(from: &mut Reader<'a>) -> Result<Self, WireError> {
-        let (work, who) = (from.u64()?, Who::decode(from)?);
-        let (first, oldest) = (from.var()?, from.var()?);
-        let size = from.count(BATCH_MAX)?;
+    pub fn decode(from: &mut WireReader<'a>) -> Result<Self, WireError> {
+        let (work, who) = (from.u64()?, WriterRef::decode(from)?);
+        let (first, oldest) = (from.varint()?, from.varint()?);
+        let size = from.count(BATCH_BYTES_MAX)?;
         let index = from.count(PIECES_MAX)?;
-        let (sent, age) = (Duration::from_micros(from.var()?), Duration::from_micros(from.var()?));
-        let bytes = from.take(from.left())?;
-        let span = span(size, index).ok_or(WireError::Range)?;
+        let (sent, age) = (Duration::from_micros(from.varint()?), Duration::from_micros(from.varint()?));
+        let bytes = from.bytes(from.remaining())?;
+        let span = piece_range(size, index).ok_or(WireError::OutOfRange)?;
         if bytes.len() != span.len() {
-            return Err(WireError::Range);
+            return Err(WireError::OutOfRange);
         }
-        Ok(Self { work, who, first, oldest, size, index, sent, age, bytes })
+        Ok(Self { log: work, writer: who, first, oldest, size, index, sent, age, bytes })
     }
 }

@@ -1,34 +1,34 @@
 //! Sound as a pure function: what is to be heard goes in, frames come out. No device, no clock.
 
-mod own;
+mod builtin;
 
-pub use own::{bell, step};
+pub use builtin::{bell, footstep};
 
 use std::sync::Arc;
 
 /// Voices at once; one more, and the oldest goes.
 const VOICES_MAX: usize = 32;
 /// A voice that goes early fades out over this many frames, so that nothing clicks.
-const FADE: u32 = 256;
+const FADE_FRAMES: u32 = 256;
 
 /// A left and a right value, -1 to 1.
-pub type Frame = [f32; 2];
+pub type StereoFrame = [f32; 2];
 
 /// Slowest and fastest sample rate of a playable recording, in frames per second.
-pub const RATES: std::ops::RangeInclusive<u32> = 4_000..=192_000;
+pub const SAMPLE_RATES: std::ops::RangeInclusive<u32> = 4_000..=192_000;
 /// Maximum number of channels of a recording; only the first two are heard.
 pub const CHANNELS_MAX: u16 = 8;
 
 /// A recorded sound.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sample {
+pub struct AudioBuffer {
     /// Frames.
-    pub frames: Vec<Frame>,
+    pub frames: Vec<StereoFrame>,
     /// Frames a second.
     pub rate: u32,
 }
 
-impl Sample {
+impl AudioBuffer {
     /// Returns the memory it takes, in bytes.
     pub fn bytes(&self) -> usize {
         size_of_val(&*self.frames)
@@ -37,9 +37,9 @@ impl Sample {
 
 /// A sound that is to be heard.
 #[derive(Debug, Clone)]
-pub struct Play {
+pub struct PlayRequest {
     /// What.
-    pub sample: Arc<Sample>,
+    pub sample: Arc<AudioBuffer>,
     /// 0 to 1.
     pub volume: f32,
     /// -1 is left, 1 is right.
@@ -52,13 +52,13 @@ pub struct Play {
 
 #[derive(Debug)]
 struct Voice {
-    play: Play,
+    request: PlayRequest,
     /// Frames of the sample that have been played, and the step for one output frame.
-    place: f64,
+    position: f64,
     step: f64,
-    gains: Frame,
+    gains: StereoFrame,
     /// Frames left before it has faded out.
-    fading: Option<u32>,
+    fade_left: Option<u32>,
 }
 
 /// All voices, and the frames that they make.
@@ -75,14 +75,14 @@ impl Mixer {
     }
 
     /// Adds a voice; one whose numbers are none is not heard.
-    pub fn play(&mut self, play: Play) {
+    pub fn play(&mut self, play: PlayRequest) {
         if !(play.volume + play.pan + play.rate).is_finite() {
             return;
         }
-        if self.voices.iter().filter(|voice| voice.fading.is_none()).count() >= VOICES_MAX
-            && let Some(oldest) = self.voices.iter_mut().find(|voice| voice.fading.is_none())
+        if self.voices.iter().filter(|voice| voice.fade_left.is_none()).count() >= VOICES_MAX
+            && let Some(oldest) = self.voices.iter_mut().find(|voice| voice.fade_left.is_none())
         {
-            oldest.fading = Some(FADE);
+            oldest.fade_left = Some(FADE_FRAMES);
         }
         if self.voices.len() >= 2 * VOICES_MAX {
             self.voices.remove(0);
@@ -91,15 +91,15 @@ impl Mixer {
         let angle = (play.pan.clamp(-1.0, 1.0) + 1.0) * std::f32::consts::FRAC_PI_4;
         let gains = [angle.cos(), angle.sin()].map(|gain| gain * play.volume.clamp(0.0, 1.0));
         let step = f64::from(play.sample.rate) / f64::from(self.rate) * f64::from(play.rate.clamp(0.05, 8.0));
-        self.voices.push(Voice { play, place: 0.0, step, gains, fading: None });
+        self.voices.push(Voice { request: play, position: 0.0, step, gains, fade_left: None });
     }
 
     /// Fills `out`, whose first frame is the output's frame `at`.
-    pub fn render(&mut self, out: &mut [Frame], at: u64) {
+    pub fn render(&mut self, out: &mut [StereoFrame], at: u64) {
         out.fill([0.0; 2]);
         self.voices.retain_mut(|voice| {
-            let skip = voice.play.at.saturating_sub(at).min(out.len() as u64) as usize;
-            out[skip..].iter_mut().all(|frame| voice.add(frame))
+            let skip = voice.request.at.saturating_sub(at).min(out.len() as u64) as usize;
+            out[skip..].iter_mut().all(|frame| voice.mix_into(frame))
         });
         for sample in out.iter_mut().flatten() {
             // Linear up to where it matters, then bent: many voices never crackle.
@@ -115,24 +115,24 @@ impl Mixer {
 
 impl Voice {
     /// Adds one frame; false when the voice is over.
-    fn add(&mut self, out: &mut Frame) -> bool {
-        let index = self.place as usize;
-        let frames = &self.play.sample.frames;
+    fn mix_into(&mut self, out: &mut StereoFrame) -> bool {
+        let index = self.position as usize;
+        let frames = &self.request.sample.frames;
         let Some(now) = frames.get(index) else { return false };
         let next = frames.get(index + 1).unwrap_or(&[0.0; 2]);
-        let between = (self.place - index as f64) as f32;
-        let fade = match &mut self.fading {
+        let between = (self.position - index as f64) as f32;
+        let fade = match &mut self.fade_left {
             None => 1.0,
             Some(0) => return false,
             Some(left) => {
                 *left -= 1;
-                *left as f32 / FADE as f32
+                *left as f32 / FADE_FRAMES as f32
             }
         };
         for side in 0..2 {
             out[side] += (now[side] + (next[side] - now[side]) * between) * self.gains[side] * fade;
         }
-        self.place += self.step;
+        self.position += self.step;
         true
     }
 }
@@ -147,12 +147,12 @@ fn soft_clip(sample: f32) -> f32 {
 mod tests {
     use super::*;
 
-    fn tone(frames: usize) -> Arc<Sample> {
-        Arc::new(Sample { frames: vec![[0.5; 2]; frames], rate: 48_000 })
+    fn tone(frames: usize) -> Arc<AudioBuffer> {
+        Arc::new(AudioBuffer { frames: vec![[0.5; 2]; frames], rate: 48_000 })
     }
 
-    fn play(sample: Arc<Sample>, at: u64) -> Play {
-        Play { sample, volume: 1.0, pan: 0.0, rate: 1.0, at }
+    fn play(sample: Arc<AudioBuffer>, at: u64) -> PlayRequest {
+        PlayRequest { sample, volume: 1.0, pan: 0.0, rate: 1.0, at }
     }
 
     #[test]
@@ -171,8 +171,10 @@ mod tests {
 
     #[test]
     fn pieces_of_any_size_make_the_same_sound() {
-        let sample =
-            Arc::new(Sample { frames: (0..999).map(|i| [(i as f32 * 0.1).sin() * 0.3; 2]).collect(), rate: 44_100 });
+        let sample = Arc::new(AudioBuffer {
+            frames: (0..999).map(|i| [(i as f32 * 0.1).sin() * 0.3; 2]).collect(),
+            rate: 44_100,
+        });
         let whole = {
             let mut mixer = Mixer::new(48_000);
             mixer.play(play(sample.clone(), 100));

@@ -5,7 +5,7 @@ use std::sync::mpsc::SyncSender;
 
 /// What an artist can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
+pub enum RehearsalKey {
     /// Cuts the link, or mends it.
     Link,
     /// Puts the other city's show to sleep, or wakes it.
@@ -17,12 +17,12 @@ pub enum Key {
     /// The next distance between the cities.
     Distance,
     /// What the engine knows is drawn over the picture, or not.
-    Knows,
+    DebugOverlay,
     /// Keeps a picture of both cities.
     Picture,
 }
 
-impl Key {
+impl RehearsalKey {
     /// All of them: which key, its letter, its word, what it does.
     pub const ALL: [(Self, KeyCode, char, &'static str, &'static str); 7] = [
         (Self::Link, KeyCode::KeyL, 'l', "link", "cuts and mends the link"),
@@ -30,7 +30,7 @@ impl Key {
         (Self::Noon, KeyCode::KeyN, 'n', "noon", "noon here, and now again"),
         (Self::Midnight, KeyCode::KeyM, 'm', "midnight", "midnight here, and now again"),
         (Self::Distance, KeyCode::KeyD, 'd', "distance", "another distance"),
-        (Self::Knows, KeyCode::KeyK, 'k', "knows", "what the engine knows"),
+        (Self::DebugOverlay, KeyCode::KeyK, 'k', "knows", "what the engine knows"),
         (Self::Picture, KeyCode::KeyP, 'p', "picture", "a picture of both"),
     ];
 
@@ -55,11 +55,11 @@ impl Key {
 
 /// Where keys are told.
 #[derive(Resource)]
-pub(super) struct Told(pub SyncSender<Key>);
+pub(super) struct KeySender(pub SyncSender<RehearsalKey>);
 
 /// Tells what was pressed. A rehearsal that does not keep up is not waited for.
-pub(super) fn tell(keys: Res<ButtonInput<KeyCode>>, told: Res<Told>) {
-    for (key, code, ..) in Key::ALL {
+pub(super) fn send_keys(keys: Res<ButtonInput<KeyCode>>, told: Res<KeySender>) {
+    for (key, code, ..) in RehearsalKey::ALL {
         if keys.just_pressed(code) {
             let _ = told.0.try_send(key);
         }
@@ -72,9 +72,12 @@ mod tests {
 
     #[test]
     fn each_key_has_a_word_and_a_letter_of_its_own() {
-        for (key, _, letter, word, _) in Key::ALL {
-            assert_eq!((Key::parse(word), Key::parse(&letter.to_uppercase().to_string())), (Some(key), Some(key)));
+        for (key, _, letter, word, _) in RehearsalKey::ALL {
+            assert_eq!(
+                (RehearsalKey::parse(word), RehearsalKey::parse(&letter.to_uppercase().to_string())),
+                (Some(key), Some(key))
+            );
         }
-        assert_eq!(Key::parse("x"), None);
+        assert_eq!(RehearsalKey::parse("x"), None);
     }
 }

@@ -2,34 +2,34 @@
 
 mod keys;
 
-pub use keys::Key;
+pub use keys::RehearsalKey;
 
 use crate::device::camera::CameraState;
-use crate::device::quic::Status;
-use crate::device::sight::SightStatus;
-use crate::link::{Health, State};
-use crate::stage::{Drawn, PaneCamera, ScreenOf};
-use crate::twin::Backstage;
+use crate::device::camera_pipeline::CameraPipelineStatus;
+use crate::device::net::LinkStatus;
+use crate::link::{LinkHealth, LinkState};
+use crate::render::{FrameStats, ScreenCamera, ScreenWindow};
+use crate::show::OperatorContext;
 use bevy::prelude::*;
 use bevy::window::CursorOptions;
 use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, PrimaryEguiContext, egui};
 use std::sync::mpsc::SyncSender;
 
 /// What is at fault.
-const ORANGE: egui::Color32 = egui::Color32::from_rgb(255, 170, 90);
+const FAULT_COLOUR: egui::Color32 = egui::Color32::from_rgb(255, 170, 90);
 
 /// Plugin for the panel, in rehearsals and at sites whose operator enables it.
 pub struct OperatorPlugin {
     /// What the stage tells of its shaders.
-    pub drawn: Drawn,
+    pub frame_stats: FrameStats,
     /// In a rehearsal: where keys are told.
-    pub keys: Option<SyncSender<Key>>,
+    pub keys: Option<SyncSender<RehearsalKey>>,
 }
 
 #[derive(Resource)]
 struct Panel {
     open: bool,
-    drawn: Drawn,
+    frame_stats: FrameStats,
     rehearsal: bool,
 }
 
@@ -37,26 +37,30 @@ impl Plugin for OperatorPlugin {
     fn build(&self, app: &mut App) {
         app.add_plugins(EguiPlugin::default())
             .insert_resource(EguiGlobalSettings { auto_create_primary_context: false, ..default() })
-            .insert_resource(Panel { open: false, drawn: self.drawn.clone(), rehearsal: self.keys.is_some() })
-            .add_systems(Update, (attach, toggle))
-            .add_systems(EguiPrimaryContextPass, panel);
+            .insert_resource(Panel {
+                open: false,
+                frame_stats: self.frame_stats.clone(),
+                rehearsal: self.keys.is_some(),
+            })
+            .add_systems(Update, (attach_panel, toggle_panel))
+            .add_systems(EguiPrimaryContextPass, draw_panel);
         if let Some(keys) = &self.keys {
-            app.insert_resource(keys::Told(keys.clone())).add_systems(Update, keys::tell);
+            app.insert_resource(keys::KeySender(keys.clone())).add_systems(Update, keys::send_keys);
         }
     }
 }
 
 /// The first screen carries the panel.
-fn attach(mut commands: Commands, cameras: Query<(Entity, &PaneCamera), Without<PrimaryEguiContext>>) {
+fn attach_panel(mut commands: Commands, cameras: Query<(Entity, &ScreenCamera), Without<PrimaryEguiContext>>) {
     for (entity, _) in cameras.iter().filter(|(_, camera)| camera.first) {
         commands.entity(entity).insert(PrimaryEguiContext);
     }
 }
 
-fn toggle(
+fn toggle_panel(
     keys: Res<ButtonInput<KeyCode>>,
     mut panel: ResMut<Panel>,
-    mut pointers: Query<&mut CursorOptions, With<ScreenOf>>,
+    mut pointers: Query<&mut CursorOptions, With<ScreenWindow>>,
 ) {
     if keys.just_pressed(KeyCode::F1) {
         panel.open = !panel.open;
@@ -66,14 +70,14 @@ fn toggle(
 }
 
 /// How the link is, and what to do about it.
-fn link(status: &Status) -> String {
-    let (word, why) = status.word();
-    if !matches!(status.health.state, State::Linked | State::Apart) {
+fn link_summary(status: &LinkStatus) -> String {
+    let (word, why) = status.summary();
+    if !matches!(status.health.state, LinkState::Linked | LinkState::Incompatible) {
         return format!("link: {word}; {why}");
     }
     let way = if status.relayed { "through a relay" } else { "direct" };
     let ms = |seconds: Option<f64>| seconds.map_or("–".into(), |seconds| format!("{:.0}", seconds * 1e3));
-    let Health { round_trip, jitter, buffer, .. } = status.health;
+    let LinkHealth { round_trip, jitter, playout_delay: buffer, .. } = status.health;
     let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
     format!(
         "link: {word}{why}, {way}, round trip {} ms, jitter {} ms, buffer {} ms, {:.1} % lost",
@@ -84,46 +88,46 @@ fn link(status: &Status) -> String {
     )
 }
 
-fn panel(mut contexts: EguiContexts, panel: Res<Panel>, backstage: Res<Backstage>) -> Result {
+fn draw_panel(mut contexts: EguiContexts, panel: Res<Panel>, backstage: Res<OperatorContext>) -> Result {
     if !panel.open {
         return Ok(());
     }
     let scene = backstage.scene.status();
     egui::Window::new("Moongate").default_pos([16.0, 16.0]).resizable(false).show(contexts.ctx_mut()?, |ui| {
-        ui.label(link(&backstage.link.status()));
+        ui.label(link_summary(&backstage.link.status()));
         ui.label(format!("sound: {}", backstage.audio.device().unwrap_or_else(|| "none; the show is silent".into())));
         let process =
             scene.pid.map_or("starting".into(), |pid| format!("process {pid}, started {} times", scene.starts));
         ui.label(format!("scene: {process}, {:.1} ms a frame", scene.took_us as f64 / 1e3));
-        for camera in backstage.sights.status() {
-            let SightStatus { name, camera, bodies, took_ms, .. } = camera;
+        for camera in backstage.cameras.status() {
+            let CameraPipelineStatus { name, camera, bodies, took_ms, .. } = camera;
             let [width, height] = camera.size;
-            let state = camera.state.word();
+            let state = camera.state.name();
             ui.label(format!(
                 "camera {name}: {state}, {width} × {height}, {:.0} a second, {bodies} bodies, {took_ms:.1} ms",
-                camera.rate
+                camera.frame_rate
             ));
-            if let Some(fault) = camera.last_fault.filter(|_| camera.state != CameraState::Seeing) {
-                ui.colored_label(ORANGE, fault);
+            if let Some(fault) = camera.last_fault.filter(|_| camera.state != CameraState::Streaming) {
+                ui.colored_label(FAULT_COLOUR, fault);
             }
         }
         if panel.rehearsal {
-            for (_, _, letter, _, help) in Key::ALL {
+            for (_, _, letter, _, help) in RehearsalKey::ALL {
                 ui.label(format!("{}: {help}", letter.to_uppercase()));
             }
         }
-        for (dial, mut value) in backstage.dials.all() {
+        for (dial, mut value) in backstage.parameters.all() {
             let slider = egui::Slider::new(&mut value, dial.range[0]..=dial.range[1]).text(&dial.name);
             if ui.add(slider).changed() {
-                backstage.dials.turn(&dial.name, value);
+                backstage.parameters.set(&dial.name, value);
             }
         }
         if let Some(fault) = scene.fault.or(scene.last_fault) {
             ui.separator();
-            ui.colored_label(ORANGE, fault.to_string());
+            ui.colored_label(FAULT_COLOUR, fault.to_string());
         }
-        for fault in panel.drawn.faults() {
-            ui.colored_label(ORANGE, format!("{}: {}", fault.shader, fault.why));
+        for fault in panel.frame_stats.faults() {
+            ui.colored_label(FAULT_COLOUR, format!("{}: {}", fault.shader, fault.why));
         }
     });
     Ok(())

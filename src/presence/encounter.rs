@@ -4,19 +4,19 @@ use super::{Body, Point, Presence};
 use std::time::Duration;
 
 /// Who has parted for this long meets anew.
-const PARTED: Duration = Duration::from_secs(2);
+const SEPARATION_TIMEOUT: Duration = Duration::from_secs(2);
 /// Two fingers meet when they are as near as this, as a part of the canvas's height.
-const FINGERS: f32 = 0.03;
+const FINGER_DISTANCE: f32 = 0.03;
 /// Outlines that are held against each other in one frame, at most: the rest comes in the next ones.
 const TESTS_MAX: usize = 200;
 /// Most who meet in one frame: a crowd that comes all at once meets over some frames, and a scene has room to answer.
-const MET_MAX: usize = 8;
+const ENCOUNTERS_MAX: usize = 8;
 /// Most pairs that are remembered.
 const PAIRS_MAX: usize = 1_024;
 
 /// Someone of a site: a body or a touch, by its id there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Someone {
+enum Participant {
     Body(u16),
     Touch(u32),
 }
@@ -24,18 +24,18 @@ enum Someone {
 /// Who is together now, and when they were last.
 #[derive(Debug, Default)]
 pub struct Encounters {
-    pairs: Vec<([Someone; 2], Duration)>,
+    pairs: Vec<([Participant; 2], Duration)>,
     /// Where the next frame begins.
-    turn: usize,
+    next_test: usize,
 }
 
 impl Encounters {
     /// Who is at both sites at `now`, on one canvas of `height` units: where someone of here meets someone of there that
     /// it was not with.
-    pub fn turn(&mut self, now: Duration, height: f32, here: &Presence, there: &Presence) -> Vec<Point> {
+    pub fn update(&mut self, now: Duration, height: f32, here: &Presence, there: &Presence) -> Vec<Point> {
         let mut met = vec![];
-        for (ours, theirs, at) in self.together(height, here, there) {
-            let room = self.pairs.len() < PAIRS_MAX && met.len() < MET_MAX;
+        for (ours, theirs, at) in self.overlapping_pairs(height, here, there) {
+            let room = self.pairs.len() < PAIRS_MAX && met.len() < ENCOUNTERS_MAX;
             match self.pairs.iter_mut().find(|(pair, _)| *pair == [ours, theirs]) {
                 Some((_, last)) => *last = now,
                 None if room => {
@@ -45,35 +45,40 @@ impl Encounters {
                 None => {}
             }
         }
-        self.pairs.retain(|(_, last)| now.saturating_sub(*last) < PARTED);
+        self.pairs.retain(|(_, last)| now.saturating_sub(*last) < SEPARATION_TIMEOUT);
         met
     }
 
-    fn together(&mut self, height: f32, here: &Presence, there: &Presence) -> Vec<(Someone, Someone, Point)> {
+    fn overlapping_pairs(
+        &mut self,
+        height: f32,
+        here: &Presence,
+        there: &Presence,
+    ) -> Vec<(Participant, Participant, Point)> {
         let mut all = vec![];
         let boxes = |presence: &Presence| -> Vec<Option<[f32; 4]>> { presence.bodies.iter().map(bounds).collect() };
         let (boxes_here, boxes_there) = (boxes(here), boxes(there));
         let pairs = (0..here.bodies.len()).flat_map(|ours| (0..there.bodies.len()).map(move |theirs| (ours, theirs)));
         let near = pairs.filter_map(|(ours, theirs)| {
-            let both = common(boxes_here[ours].as_ref()?, boxes_there[theirs].as_ref()?)?;
+            let both = intersection(boxes_here[ours].as_ref()?, boxes_there[theirs].as_ref()?)?;
             // Who fades away is not there any more.
             (there.bodies[theirs].faded == 0.0).then_some((&here.bodies[ours], &there.bodies[theirs], both))
         });
         let near: Vec<_> = near.collect();
         for step in 0..near.len().min(TESTS_MAX) {
-            let (ours, theirs, [x0, y0, x1, y1]) = near[(self.turn + step) % near.len()];
-            if overlap(&ours.outline, &theirs.outline) {
+            let (ours, theirs, [x0, y0, x1, y1]) = near[(self.next_test + step) % near.len()];
+            if outlines_overlap(&ours.outline, &theirs.outline) {
                 let at = [(x0 + x1) / 2.0, (y0 + y1) / 2.0];
-                all.push((Someone::Body(ours.id), Someone::Body(theirs.id), at));
+                all.push((Participant::Body(ours.id), Participant::Body(theirs.id), at));
             }
         }
-        self.turn = if near.len() > TESTS_MAX { (self.turn + TESTS_MAX) % near.len() } else { 0 };
+        self.next_test = if near.len() > TESTS_MAX { (self.next_test + TESTS_MAX) % near.len() } else { 0 };
         for ours in &here.touches {
             for theirs in &there.touches {
                 let (dx, dy) = (ours.at[0] - theirs.at[0], ours.at[1] - theirs.at[1]);
-                if dx.hypot(dy) < FINGERS * height {
+                if dx.hypot(dy) < FINGER_DISTANCE * height {
                     let at = [(ours.at[0] + theirs.at[0]) / 2.0, (ours.at[1] + theirs.at[1]) / 2.0];
-                    all.push((Someone::Touch(ours.id), Someone::Touch(theirs.id), at));
+                    all.push((Participant::Touch(ours.id), Participant::Touch(theirs.id), at));
                 }
             }
         }
@@ -88,18 +93,20 @@ fn bounds(body: &Body) -> Option<[f32; 4]> {
     Some(body.outline.iter().fold(start, |b, p| [b[0].min(p[0]), b[1].min(p[1]), b[2].max(p[0]), b[3].max(p[1])]))
 }
 
-fn common(a: &[f32; 4], b: &[f32; 4]) -> Option<[f32; 4]> {
+fn intersection(a: &[f32; 4], b: &[f32; 4]) -> Option<[f32; 4]> {
     let both = [a[0].max(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].min(b[3])];
     (both[0] <= both[2] && both[1] <= both[3]).then_some(both)
 }
 
 /// Whether two closed outlines have any point in common.
-fn overlap(a: &[Point], b: &[Point]) -> bool {
+fn outlines_overlap(a: &[Point], b: &[Point]) -> bool {
     fn edges(ring: &[Point]) -> impl Iterator<Item = (Point, Point)> + Clone {
         ring.iter().copied().zip(ring.iter().copied().cycle().skip(1))
     }
     let inside = |point: Option<&Point>, ring| point.is_some_and(|point| contains(ring, *point));
-    inside(a.first(), b) || inside(b.first(), a) || edges(a).any(|(p, q)| edges(b).any(|(r, s)| cross(p, q, r, s)))
+    inside(a.first(), b)
+        || inside(b.first(), a)
+        || edges(a).any(|(p, q)| edges(b).any(|(r, s)| segments_cross(p, q, r, s)))
 }
 
 /// On which side of the line from `p` to `q` a point lies.
@@ -107,11 +114,11 @@ fn side(p: Point, q: Point, point: Point) -> f32 {
     (q[0] - p[0]) * (point[1] - p[1]) - (q[1] - p[1]) * (point[0] - p[0])
 }
 
-fn cross(p: Point, q: Point, r: Point, s: Point) -> bool {
+fn segments_cross(p: Point, q: Point, r: Point, s: Point) -> bool {
     side(p, q, r) * side(p, q, s) <= 0.0 && side(r, s, p) * side(r, s, q) <= 0.0 && {
         // Edges on one line are apart all the same, unless their boxes touch.
         let of = |a: Point, b: Point| [a[0].min(b[0]), a[1].min(b[1]), a[0].max(b[0]), a[1].max(b[1])];
-        common(&of(p, q), &of(r, s)).is_some()
+        intersection(&of(p, q), &of(r, s)).is_some()
     }
 }
 
@@ -135,7 +142,7 @@ mod tests {
     }
 
     fn met(here: &Presence, there: &Presence) -> usize {
-        Encounters::default().turn(Duration::ZERO, 1_000.0, here, there).len()
+        Encounters::default().update(Duration::ZERO, 1_000.0, here, there).len()
     }
 
     #[test]
@@ -168,7 +175,7 @@ mod tests {
             Presence { touches: vec![], bodies }
         };
         let (mut all, here, there) = (Encounters::default(), crowd(5), crowd(4));
-        let mut turn = |frame: u64| all.turn(Duration::from_millis(16 * frame), 1_000.0, &here, &there).len();
+        let mut turn = |frame: u64| all.update(Duration::from_millis(16 * frame), 1_000.0, &here, &there).len();
         assert_eq!([0, 1, 2, 3].map(&mut turn), [8, 8, 4, 0]);
     }
 
@@ -178,7 +185,7 @@ mod tests {
         let (near, far) = (square(1, 0.0, 0.0, 50.0), square(1, 500.0, 0.0, 50.0));
         let turns = [&near, &near, &far, &near, &far, &far, &far, &near];
         let met: Vec<usize> =
-            (0..).zip(turns).map(|(at, there)| all.turn(at * second, 1_000.0, &near, there).len()).collect();
+            (0..).zip(turns).map(|(at, there)| all.update(at * second, 1_000.0, &near, there).len()).collect();
         assert_eq!(met, [1, 0, 0, 0, 0, 0, 0, 1]);
     }
 

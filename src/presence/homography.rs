@@ -3,10 +3,10 @@
 use super::Point;
 
 /// Points whose projective weight is below this part of that at the middle lie at the horizon, where nothing can be told.
-const HORIZON: f64 = 1e-6;
+const HORIZON_WEIGHT: f64 = 1e-6;
 
 /// Three points of about one unit that span less than this lie on a line.
-const ON_A_LINE: f64 = 1e-6;
+const COLLINEAR: f64 = 1e-6;
 
 /// A projective map between two planes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,7 +23,7 @@ impl Homography {
     ///
     /// The direct linear transform, solved for just four points after their normalisation: Hartley and Zisserman,
     /// *Multiple View Geometry in Computer Vision*, second edition, sections 4.1 and 4.4.
-    pub fn between(from: [Point; 4], to: [Point; 4]) -> Option<Self> {
+    pub fn from_points(from: [Point; 4], to: [Point; 4]) -> Option<Self> {
         let (from, into_unit) = normalise(from)?;
         let (to, unit_of_to) = normalise(to)?;
         // The weight of the middle is 1, so that eight numbers are left to find, two equations for each point.
@@ -33,15 +33,18 @@ impl Homography {
             equations[2 * at + 1] = [0.0, 0.0, 0.0, x, y, 1.0, -v * x, -v * y, v];
         }
         let [a, b, c, d, e, f, g, h] = solve(equations)?;
-        let rows = times(&unit_of_to.back(), &times(&[[a, b, c], [d, e, f], [g, h, 1.0]], &into_unit.there()));
-        Self { rows, middle: into_unit.middle }.scaled()
+        let rows = multiply(
+            &unit_of_to.inverse_matrix(),
+            &multiply(&[[a, b, c], [d, e, f], [g, h, 1.0]], &into_unit.matrix()),
+        );
+        Self { rows, middle: into_unit.middle }.normalised()
     }
 
     /// Where a point lies. `None` at the horizon and beyond, and for a point that is none.
     pub fn map(&self, at: Point) -> Option<Point> {
-        let [x, y, weight] = self.weighted(at.map(f64::from));
+        let [x, y, weight] = self.apply(at.map(f64::from));
         let point = [(x / weight) as f32, (y / weight) as f32];
-        (weight > HORIZON && point.iter().all(|part| part.is_finite())).then_some(point)
+        (weight > HORIZON_WEIGHT && point.iter().all(|part| part.is_finite())).then_some(point)
     }
 
     /// The way back.
@@ -52,17 +55,17 @@ impl Homography {
             [f * g - d * i, a * i - c * g, c * d - a * f],
             [d * h - e * g, b * g - a * h, a * e - b * d],
         ];
-        let [x, y, weight] = self.weighted(self.middle);
-        Self { rows: adjugate, middle: [x / weight, y / weight] }.scaled()
+        let [x, y, weight] = self.apply(self.middle);
+        Self { rows: adjugate, middle: [x / weight, y / weight] }.normalised()
     }
 
-    fn weighted(&self, [x, y]: [f64; 2]) -> [f64; 3] {
+    fn apply(&self, [x, y]: [f64; 2]) -> [f64; 3] {
         self.rows.map(|[a, b, c]| a * x + b * y + c)
     }
 
     /// The same map with the weight of 1 in the middle.
-    fn scaled(self) -> Option<Self> {
-        let [_, _, weight] = self.weighted(self.middle);
+    fn normalised(self) -> Option<Self> {
+        let [_, _, weight] = self.apply(self.middle);
         let rows = self.rows.map(|row| row.map(|part| part / weight));
         rows.iter().flatten().all(|part| part.is_finite()).then_some(Self { rows, ..self })
     }
@@ -80,24 +83,24 @@ pub fn is_convex(corners: &[Point; 4], least: f32) -> bool {
 }
 
 /// How points were moved and scaled so that they lie around the origin, about one unit from it.
-struct Unit {
+struct Normalisation {
     middle: [f64; 2],
     scale: f64,
 }
 
-impl Unit {
-    fn there(&self) -> [[f64; 3]; 3] {
+impl Normalisation {
+    fn matrix(&self) -> [[f64; 3]; 3] {
         let Self { middle: [x, y], scale } = self;
         [[*scale, 0.0, -x * scale], [0.0, *scale, -y * scale], [0.0, 0.0, 1.0]]
     }
 
-    fn back(&self) -> [[f64; 3]; 3] {
+    fn inverse_matrix(&self) -> [[f64; 3]; 3] {
         let Self { middle: [x, y], scale } = self;
         [[1.0 / scale, 0.0, *x], [0.0, 1.0 / scale, *y], [0.0, 0.0, 1.0]]
     }
 }
 
-fn normalise(points: [Point; 4]) -> Option<([[f64; 2]; 4], Unit)> {
+fn normalise(points: [Point; 4]) -> Option<([[f64; 2]; 4], Normalisation)> {
     let points = points.map(|point| point.map(f64::from));
     let middle = [0, 1].map(|axis| points.iter().map(|point| point[axis]).sum::<f64>() / 4.0);
     let around = points.map(|[x, y]| [x - middle[0], y - middle[1]]);
@@ -110,12 +113,12 @@ fn normalise(points: [Point; 4]) -> Option<([[f64; 2]; 4], Unit)> {
     // Any three of them span something: each is left out once.
     let spans = |out: usize| {
         let [a, b, c] = [1, 2, 3].map(|next| points[(out + next) % 4]);
-        ((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])).abs() > ON_A_LINE
+        ((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])).abs() > COLLINEAR
     };
-    (0..4).all(spans).then_some((points, Unit { middle, scale }))
+    (0..4).all(spans).then_some((points, Normalisation { middle, scale }))
 }
 
-fn times(left: &[[f64; 3]; 3], right: &[[f64; 3]; 3]) -> [[f64; 3]; 3] {
+fn multiply(left: &[[f64; 3]; 3], right: &[[f64; 3]; 3]) -> [[f64; 3]; 3] {
     left.map(|row| [0, 1, 2].map(|at| row[0] * right[0][at] + row[1] * right[1][at] + row[2] * right[2][at]))
 }
 
@@ -153,7 +156,7 @@ mod tests {
     #[test]
     fn a_picture_is_stretched_to_the_canvas() {
         let canvas = [[0.0, 0.0], [1920.0, 0.0], [1920.0, 1080.0], [0.0, 1080.0]];
-        let map = Homography::between(UNIT, canvas).expect("a rectangle");
+        let map = Homography::from_points(UNIT, canvas).expect("a rectangle");
         assert!(close(map.map([0.25, 0.5]), [480.0, 540.0], 1e-3));
         assert!(close(map.map([1.5, -1.0]), [2880.0, -1080.0], 1e-2), "outside of the four points too");
     }
@@ -161,7 +164,7 @@ mod tests {
     #[test]
     fn a_mirrored_order_mirrors() {
         let corners = [[1.0, 0.0], [0.0, 0.0], [0.0, 1.0], [1.0, 1.0]];
-        let map = Homography::between(corners, UNIT).expect("a rectangle");
+        let map = Homography::from_points(corners, UNIT).expect("a rectangle");
         assert!(close(map.map([0.25, 0.5]), [0.75, 0.5], 1e-6));
     }
 
@@ -169,7 +172,7 @@ mod tests {
     fn beyond_the_horizon_nothing_is_told() {
         // A road: its far side is a tenth as wide. Its edges meet above the picture.
         let road = [[0.45, 0.5], [0.55, 0.5], [1.0, 1.0], [0.0, 1.0]];
-        let map = Homography::between(road, UNIT).expect("convex");
+        let map = Homography::from_points(road, UNIT).expect("convex");
         assert!(close(map.map([0.5, 0.5]), [0.5, 0.0], 1e-5));
         let horizon = 0.5 - 0.5 / 9.0;
         assert_eq!(map.map([0.5, horizon]), None);
@@ -183,11 +186,11 @@ mod tests {
     #[test]
     fn points_on_a_line_make_no_map() {
         let line = [[0.0, 0.0], [0.5, 0.0], [1.0, 0.0], [0.0, 1.0]];
-        assert_eq!(Homography::between(line, UNIT), None);
-        assert_eq!(Homography::between(UNIT, line), None);
-        assert_eq!(Homography::between([[0.5; 2]; 4], UNIT), None);
-        assert_eq!(Homography::between([[f32::NAN; 2]; 4], UNIT), None);
-        assert_eq!(Homography::between([[f32::INFINITY; 2]; 4], UNIT), None);
+        assert_eq!(Homography::from_points(line, UNIT), None);
+        assert_eq!(Homography::from_points(UNIT, line), None);
+        assert_eq!(Homography::from_points([[0.5; 2]; 4], UNIT), None);
+        assert_eq!(Homography::from_points([[f32::NAN; 2]; 4], UNIT), None);
+        assert_eq!(Homography::from_points([[f32::INFINITY; 2]; 4], UNIT), None);
     }
 
     #[test]
@@ -216,7 +219,7 @@ mod tests {
     proptest! {
         #[test]
         fn there_and_back_is_where_it_was(from in quad(1.0), to in quad(1_000.0), x in 0.0_f32..1.0, y in 0.0_f32..1.0) {
-            let map = Homography::between(from, to).expect("convex");
+            let map = Homography::from_points(from, to).expect("convex");
             for (a, b) in from.into_iter().zip(to) {
                 prop_assert!(close(map.map(a), b, 0.2), "{:?} {:?}", map.map(a), b);
             }
@@ -232,7 +235,7 @@ mod tests {
         fn no_four_points_make_it_panic(numbers in proptest::array::uniform16(any::<f32>()), at in any::<[f32; 2]>()) {
             let point = |index: usize| [numbers[index], numbers[index + 1]];
             let quad = |first: usize| [point(first), point(first + 2), point(first + 4), point(first + 6)];
-            if let Some(map) = Homography::between(quad(0), quad(8)) {
+            if let Some(map) = Homography::from_points(quad(0), quad(8)) {
                 prop_assert!(map.map(at).is_none_or(|at| at.iter().all(|part| part.is_finite())));
                 let _ = map.inverse();
             }

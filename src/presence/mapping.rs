@@ -4,16 +4,16 @@ use super::{Body, Point, Presence};
 
 /// The part of the canvas that a screen shows, in canvas units.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct View {
+pub struct CanvasRegion {
     /// Top left corner.
     pub origin: Point,
     /// Width and height, both above 0.
     pub size: Point,
 }
 
-impl View {
+impl CanvasRegion {
     /// A part of a canvas of `canvas` units: `part` is left, top, width, height as fractions of it.
-    pub fn of(canvas: Point, part: [f32; 4]) -> Self {
+    pub fn from_fractions(canvas: Point, part: [f32; 4]) -> Self {
         Self { origin: [part[0] * canvas[0], part[1] * canvas[1]], size: [part[2] * canvas[0], part[3] * canvas[1]] }
     }
 
@@ -27,7 +27,7 @@ impl View {
 
     /// A point of the window as a point of the canvas, held inside of the part that the window shows.
     /// `None` for a window without a size, or a point that is no number.
-    pub fn canvas(&self, window: Point, at: Point) -> Option<Point> {
+    pub fn to_canvas(&self, window: Point, at: Point) -> Option<Point> {
         let [left, top, width, height] = self.fit(window);
         let x = (at[0] - left) / width;
         let y = (at[1] - top) / height;
@@ -39,7 +39,7 @@ impl View {
 
 /// How two cities share one stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Meeting {
+pub enum TwinLayout {
     /// Side by side: x as it is.
     #[default]
     Beside,
@@ -47,9 +47,9 @@ pub enum Meeting {
     Facing,
 }
 
-impl Meeting {
+impl TwinLayout {
     /// A point of the twin's canvas as it lies on ours.
-    pub fn turn(self, width: f32, at: Point) -> Point {
+    pub fn map_point(self, width: f32, at: Point) -> Point {
         match self {
             Self::Beside => at,
             Self::Facing => [width - at[0], at[1]],
@@ -57,17 +57,17 @@ impl Meeting {
     }
 
     /// The same for everything in the twin's presence.
-    pub fn turn_all(self, width: f32, there: &mut Presence) {
+    pub fn map_presence(self, width: f32, there: &mut Presence) {
         if self == Self::Beside {
             return;
         }
         for touch in &mut there.touches {
-            touch.at = self.turn(width, touch.at);
+            touch.at = self.map_point(width, touch.at);
         }
         for Body { foot, head, reach, velocity, outline, .. } in &mut there.bodies {
             velocity[0] = -velocity[0];
             for point in [foot, head].into_iter().chain(reach).chain(outline) {
-                *point = self.turn(width, *point);
+                *point = self.map_point(width, *point);
             }
         }
     }
@@ -79,24 +79,24 @@ mod tests {
 
     #[test]
     fn a_window_of_another_shape_shows_all_with_bleed() {
-        let view = View::of([1920.0, 1080.0], [0.0, 0.0, 1.0, 1.0]);
+        let view = CanvasRegion::from_fractions([1920.0, 1080.0], [0.0, 0.0, 1.0, 1.0]);
         assert_eq!(view.fit([960.0, 960.0]), [0.0, 210.0, 960.0, 540.0]);
-        assert_eq!(view.canvas([960.0, 960.0], [480.0, 480.0]), Some([960.0, 540.0]));
-        assert_eq!(view.canvas([960.0, 960.0], [480.0, 0.0]), Some([960.0, 0.0]), "bleed belongs to the edge");
+        assert_eq!(view.to_canvas([960.0, 960.0], [480.0, 480.0]), Some([960.0, 540.0]));
+        assert_eq!(view.to_canvas([960.0, 960.0], [480.0, 0.0]), Some([960.0, 0.0]), "bleed belongs to the edge");
     }
 
     #[test]
     fn the_second_of_two_screens_shows_the_right_half() {
-        let view = View::of([1920.0, 1080.0], [0.5, 0.0, 0.5, 1.0]);
-        assert_eq!(view.canvas([960.0, 1080.0], [0.0, 0.0]), Some([960.0, 0.0]));
-        assert_eq!(view.canvas([960.0, 1080.0], [960.0, 1080.0]), Some([1920.0, 1080.0]));
+        let view = CanvasRegion::from_fractions([1920.0, 1080.0], [0.5, 0.0, 0.5, 1.0]);
+        assert_eq!(view.to_canvas([960.0, 1080.0], [0.0, 0.0]), Some([960.0, 0.0]));
+        assert_eq!(view.to_canvas([960.0, 1080.0], [960.0, 1080.0]), Some([1920.0, 1080.0]));
     }
 
     #[test]
     fn a_window_without_a_size_yields_no_point() {
-        let view = View::of([1920.0, 1080.0], [0.0, 0.0, 1.0, 1.0]);
-        assert_eq!(view.canvas([0.0, 0.0], [0.0, 0.0]), None);
-        assert_eq!(view.canvas([10.0, 10.0], [f32::NAN, 0.0]), None);
+        let view = CanvasRegion::from_fractions([1920.0, 1080.0], [0.0, 0.0, 1.0, 1.0]);
+        assert_eq!(view.to_canvas([0.0, 0.0], [0.0, 0.0]), None);
+        assert_eq!(view.to_canvas([10.0, 10.0], [f32::NAN, 0.0]), None);
     }
 
     #[test]
@@ -104,10 +104,10 @@ mod tests {
         let body = Body { foot: [100.0, 9.0], velocity: [5.0, 0.0], reach: Some([7.0, 7.0]), ..Body::default() };
         let before = Presence { touches: vec![], bodies: vec![body] };
         let mut there = before.clone();
-        Meeting::Facing.turn_all(1920.0, &mut there);
+        TwinLayout::Facing.map_presence(1920.0, &mut there);
         assert_eq!(there.bodies[0].foot, [1820.0, 9.0]);
         assert_eq!(there.bodies[0].velocity, [-5.0, 0.0]);
-        Meeting::Facing.turn_all(1920.0, &mut there);
+        TwinLayout::Facing.map_presence(1920.0, &mut there);
         assert_eq!(there, before);
     }
 }

@@ -1,19 +1,19 @@
 //! Who is in front of a site right now: touches and bodies, in canvas units. Shapes, never pixels.
 
-mod board;
+mod codec;
 mod encounter;
 mod homography;
+mod jitter_buffer;
 mod mapping;
-mod playout;
 pub mod recording;
-mod wire;
+mod touch_tracker;
 
-pub use board::{Board, Changes, Contact, FORGOTTEN, Phase, Word};
+pub use codec::{OutlineDetail, PresenceAssembler, PresencePart, encode_presence};
 pub use encounter::Encounters;
 pub use homography::{Homography, is_convex};
-pub use mapping::{Meeting, View};
-pub use playout::Playout;
-pub use wire::{Assembled, Detail, Part, encode};
+pub use jitter_buffer::JitterBuffer;
+pub use mapping::{CanvasRegion, TwinLayout};
+pub use touch_tracker::{ContactId, Phase, TOUCH_TIMEOUT, TouchChanges, TouchTracker, TouchUpdate};
 
 /// Most touches a site has at one instant; what is beyond is not taken in.
 pub const TOUCHES_MAX: usize = 64;
@@ -27,7 +27,7 @@ pub type Point = [f32; 2];
 
 /// What makes a touch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum By {
+pub enum PointerKind {
     /// A finger on a touch screen.
     #[default]
     Finger,
@@ -39,7 +39,7 @@ pub enum By {
     Cast,
 }
 
-impl By {
+impl PointerKind {
     /// As the wire has it; what is not known is a finger.
     pub(crate) fn from_code(code: u8) -> Self {
         match code {
@@ -51,7 +51,7 @@ impl By {
     }
 
     /// The word that a scene reads.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Finger => "finger",
             Self::Mouse => "mouse",
@@ -69,7 +69,7 @@ pub struct Touch {
     /// Where, in canvas units.
     pub at: Point,
     /// What makes it.
-    pub by: By,
+    pub kind: PointerKind,
 }
 
 /// A person as an outline, or a knot of people that cannot be told apart.

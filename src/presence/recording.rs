@@ -15,8 +15,8 @@
 //! it in microseconds, then the parts of its presence as on the link, each with its size. Lines and frames of other
 //! names are of a later version and are skipped.
 
-use super::{Assembled, Detail, Part, Point, Presence, encode};
-use crate::wire::{Reader, WireError, Write};
+use super::{OutlineDetail, Point, Presence, PresenceAssembler, PresencePart, encode_presence};
+use crate::wire::{WireError, WireReader, WireWrite};
 use jiff::Timestamp;
 use std::time::Duration;
 use thiserror::Error;
@@ -24,11 +24,11 @@ use thiserror::Error;
 /// The version of recordings that this engine writes and reads.
 pub const API: u32 = 1;
 /// Most bytes of a head.
-pub const HEAD_MAX: usize = 1_024;
+pub const HEADER_MAX: usize = 1_024;
 /// Most bytes of one frame's payload.
 const FRAME_MAX: usize = 64 << 10;
 /// The frame that is an instant.
-const INSTANT: u8 = 1;
+const FRAME_KIND: u8 = 1;
 /// Longest silence between two instants that is played as it was: a night at a closed square.
 const GAP_MAX: Duration = Duration::from_secs(86_400);
 /// Largest side of a canvas, in its units.
@@ -38,7 +38,7 @@ const CITY_MAX: usize = 64;
 
 /// What a recording says of itself.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Head {
+pub struct RecordingHeader {
     /// The city that it was made in, by its short name.
     pub city: String,
     /// Size of the canvas, in its units.
@@ -51,10 +51,10 @@ pub struct Head {
 
 /// Why a file is no recording that can be played.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum HeadError {
+pub enum RecordingError {
     /// Something else.
     #[error("it is no recording of Moongate; name a file that `moongate record` wrote")]
-    NoRecording,
+    NotARecording,
     /// Of a later version.
     #[error("it is of version {0}, and this engine reads {API}; update Moongate on this machine")]
     Newer(u32),
@@ -63,12 +63,12 @@ pub enum HeadError {
     Line(&'static str),
 }
 
-impl Head {
+impl RecordingHeader {
     /// The head as bytes. What is not within the bounds is brought there.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub fn encode(&self) -> Vec<u8> {
         let city: String = self.city.chars().filter(|letter| !letter.is_control()).take(CITY_MAX).collect();
         let [width, height] = self.canvas;
-        let [began, expires] = [self.began, self.expires].map(date);
+        let [began, expires] = [self.began, self.expires].map(format_date);
         format!(
             "moongate recording {API}\nholds shapes and touches, no pictures\ncity {city}\ncanvas {width} {height}\n\
              began {began}\nexpires {expires}\n\n"
@@ -77,23 +77,23 @@ impl Head {
     }
 
     /// Reads a head from the first bytes of a file; also, how many of them it took.
-    pub fn read(bytes: &[u8]) -> Result<(Self, usize), HeadError> {
-        let bytes = &bytes[..bytes.len().min(HEAD_MAX)];
-        let end = bytes.windows(2).position(|pair| pair == b"\n\n").ok_or(HeadError::NoRecording)?;
-        let text = std::str::from_utf8(&bytes[..end]).map_err(|_| HeadError::NoRecording)?;
+    pub fn decode(bytes: &[u8]) -> Result<(Self, usize), RecordingError> {
+        let bytes = &bytes[..bytes.len().min(HEADER_MAX)];
+        let end = bytes.windows(2).position(|pair| pair == b"\n\n").ok_or(RecordingError::NotARecording)?;
+        let text = std::str::from_utf8(&bytes[..end]).map_err(|_| RecordingError::NotARecording)?;
         let mut lines = text.lines();
         let version = lines.next().and_then(|line| line.strip_prefix("moongate recording "));
         match version.and_then(|version| version.parse::<u32>().ok()) {
             Some(API) => {}
-            Some(newer) if newer > API => return Err(HeadError::Newer(newer)),
-            _ => return Err(HeadError::NoRecording),
+            Some(newer) if newer > API => return Err(RecordingError::Newer(newer)),
+            _ => return Err(RecordingError::NotARecording),
         }
         let find = |key: &'static str| {
             let mut values = text.lines().filter_map(move |line| line.strip_prefix(key)?.strip_prefix(' '));
-            values.next_back().ok_or(HeadError::Line(key))
+            values.next_back().ok_or(RecordingError::Line(key))
         };
         let date = |key: &'static str| {
-            let date: Timestamp = find(key)?.parse().map_err(|_| HeadError::Line(key))?;
+            let date: Timestamp = find(key)?.parse().map_err(|_| RecordingError::Line(key))?;
             Ok(date.as_second())
         };
         let side = |text: Option<&str>| {
@@ -101,7 +101,7 @@ impl Head {
             (1.0..=SIDE_MAX).contains(&side).then_some(side)
         };
         let mut sides = find("canvas")?.split(' ');
-        let canvas = side(sides.next()).zip(side(sides.next())).ok_or(HeadError::Line("canvas"))?;
+        let canvas = side(sides.next()).zip(side(sides.next())).ok_or(RecordingError::Line("canvas"))?;
         let head = Self {
             city: find("city")?.chars().take(CITY_MAX).collect(),
             canvas: [canvas.0, canvas.1],
@@ -112,31 +112,31 @@ impl Head {
     }
 
     /// The day and second from which on it must not be played, as people read it.
-    pub fn until(&self) -> String {
-        date(self.expires)
+    pub fn expires_text(&self) -> String {
+        format_date(self.expires)
     }
 }
 
 /// Seconds since 1970 as people read them.
-fn date(seconds: i64) -> String {
+fn format_date(seconds: i64) -> String {
     let held = seconds.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
     Timestamp::from_second(held).unwrap_or_default().to_string()
 }
 
 /// Appends one instant: `since` the one before it, who is there.
-pub fn put_instant(out: &mut Vec<u8>, canvas: Point, since: Duration, presence: &Presence) {
+pub fn put_recorded_frame(out: &mut Vec<u8>, canvas: Point, since: Duration, presence: &Presence) {
     let mut payload = Vec::new();
-    payload.put_var(u64::try_from(since.as_micros()).unwrap_or(u64::MAX));
-    for part in encode(presence, canvas, 0, Duration::ZERO, Detail::for_bodies(presence.bodies.len())) {
-        payload.put_var(part.len() as u64);
+    payload.put_varint(u64::try_from(since.as_micros()).unwrap_or(u64::MAX));
+    for part in encode_presence(presence, canvas, 0, Duration::ZERO, OutlineDetail::for_bodies(presence.bodies.len())) {
+        payload.put_varint(part.len() as u64);
         payload.extend_from_slice(&part);
     }
-    out.put_frame(INSTANT, &payload);
+    out.put_frame(FRAME_KIND, &payload);
 }
 
 /// One instant of a recording.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Instant {
+pub struct RecordedFrame {
     /// Since the one before it.
     pub since: Duration,
     /// Who was there.
@@ -145,19 +145,19 @@ pub struct Instant {
 
 /// Reads instants from bytes that come piece by piece: everything after the head.
 #[derive(Debug)]
-pub struct Tape {
+pub struct RecordingReader {
     canvas: Point,
     bytes: Vec<u8>,
     read: usize,
 }
 
-impl Tape {
+impl RecordingReader {
     /// Nothing read yet. `canvas` as the head has it.
     pub fn new(canvas: Point) -> Self {
         Self { canvas, bytes: Vec::new(), read: 0 }
     }
 
-    /// The bytes that follow those before. To be given only when [`Tape::next`] has no more instant; then what is held
+    /// The bytes that follow those before. To be given only when [`RecordingReader::next`] has no more instant; then what is held
     /// is at most one frame and `bytes`.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.read);
@@ -168,35 +168,35 @@ impl Tape {
     /// The next instant; `None` when more bytes are needed, which at the end of a file is its end, torn or not. After an
     /// error nothing more can be read.
     #[expect(clippy::should_implement_trait, reason = "it can fail, and more may come after `None`")]
-    pub fn next(&mut self) -> Result<Option<Instant>, WireError> {
+    pub fn next(&mut self) -> Result<Option<RecordedFrame>, WireError> {
         loop {
             let left = self.bytes.get(self.read..).unwrap_or_default();
-            let mut reader = Reader::new(left);
-            let (kind, size) = match head_of_frame(&mut reader) {
+            let mut reader = WireReader::new(left);
+            let (kind, size) = match read_frame_header(&mut reader) {
                 Ok(head) => head,
-                Err(WireError::Short) => return Ok(None),
+                Err(WireError::Truncated) => return Ok(None),
                 Err(why) => return Err(why),
             };
-            let Ok(payload) = reader.take(size) else { return Ok(None) };
-            self.read += left.len() - reader.left();
-            if kind == INSTANT {
-                return instant(payload, self.canvas).map(Some);
+            let Ok(payload) = reader.bytes(size) else { return Ok(None) };
+            self.read += left.len() - reader.remaining();
+            if kind == FRAME_KIND {
+                return decode_frame(payload, self.canvas).map(Some);
             }
         }
     }
 }
 
-fn head_of_frame(reader: &mut Reader) -> Result<(u8, usize), WireError> {
+fn read_frame_header(reader: &mut WireReader) -> Result<(u8, usize), WireError> {
     Ok((reader.u8()?, reader.count(FRAME_MAX)?))
 }
 
-fn instant(payload: &[u8], canvas: Point) -> Result<Instant, WireError> {
-    let mut reader = Reader::new(payload);
-    let since = Duration::from_micros(reader.var()?).min(GAP_MAX);
-    let mut presence = Assembled::default();
-    while reader.left() > 0 {
+fn decode_frame(payload: &[u8], canvas: Point) -> Result<RecordedFrame, WireError> {
+    let mut reader = WireReader::new(payload);
+    let since = Duration::from_micros(reader.varint()?).min(GAP_MAX);
+    let mut presence = PresenceAssembler::default();
+    while reader.remaining() > 0 {
         let size = reader.count(FRAME_MAX)?;
-        presence.take(Part::decode(&mut Reader::new(reader.take(size)?), canvas)?);
+        presence.push(PresencePart::decode(&mut WireReader::new(reader.bytes(size)?), canvas)?);
     }
-    Ok(Instant { since, presence: presence.presence().clone() })
+    Ok(RecordedFrame { since, presence: presence.presence().clone() })
 }

@@ -22,7 +22,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A place where it flashes too much.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Flashing {
+pub struct FlashViolation {
     /// When, since the first picture.
     pub at: Duration,
     /// The middle of the field, in fractions of the picture.
@@ -35,10 +35,10 @@ pub struct Flashing {
 
 /// One value of a cell, as it goes up and down.
 #[derive(Debug, Clone, Default)]
-struct Course {
+struct CellSignal {
     /// The last turn, the value since that is farthest from it, and whether each is of saturated red.
-    turn: (f32, bool),
-    far: (f32, bool),
+    last_extreme: (f32, bool),
+    peak: (f32, bool),
     known: bool,
     /// Changes that counted, within the last second.
     changes: VecDeque<Duration>,
@@ -46,72 +46,73 @@ struct Course {
 
 /// Watches pictures one after the other.
 #[derive(Debug)]
-pub struct FlashWatch {
+pub struct FlashDetector {
     /// Of each cell, luminance and red.
-    cells: Vec<[Course; 2]>,
-    worst: Option<Flashing>,
+    cells: Vec<[CellSignal; 2]>,
+    worst: Option<FlashViolation>,
 }
 
-impl Course {
+impl CellSignal {
     /// Takes the next value in; `counts` tells of two states whether their difference is a change.
-    fn take(&mut self, at: Duration, value: (f32, bool), counts: impl Fn((f32, bool), (f32, bool)) -> bool) {
+    fn push(&mut self, at: Duration, value: (f32, bool), counts: impl Fn((f32, bool), (f32, bool)) -> bool) {
         while self.changes.front().is_some_and(|before| at.saturating_sub(*before) >= SECOND) {
             self.changes.pop_front();
         }
         if !std::mem::replace(&mut self.known, true) {
-            (self.turn, self.far) = (value, value);
+            (self.last_extreme, self.peak) = (value, value);
             return;
         }
-        let onwards = (self.far.0 - self.turn.0) * (value.0 - self.far.0) >= 0.0;
+        let onwards = (self.peak.0 - self.last_extreme.0) * (value.0 - self.peak.0) >= 0.0;
         if onwards {
-            self.far = value;
+            self.peak = value;
             return;
         }
         // It has turned; the way so far counts once the way back does.
-        if counts(self.far, value) {
-            if counts(self.turn, self.far) {
+        if counts(self.peak, value) {
+            if counts(self.last_extreme, self.peak) {
                 self.changes.push_back(at);
             }
-            (self.turn, self.far) = (self.far, value);
+            (self.last_extreme, self.peak) = (self.peak, value);
         }
     }
 
     /// Pairs of changes, up and down, within the last second; the change under way is one.
-    fn flashes(&self) -> usize {
+    fn flash_count(&self) -> usize {
         self.changes.len().div_ceil(2)
     }
 }
 
-impl Default for FlashWatch {
+impl Default for FlashDetector {
     fn default() -> Self {
         Self { cells: vec![Default::default(); CELLS[0] * CELLS[1]], worst: None }
     }
 }
 
-impl FlashWatch {
+impl FlashDetector {
     /// The next picture, shown at a time since the first.
-    pub fn see(&mut self, at: Duration, picture: &RgbaImage) {
-        for (cell, colour) in self.cells.iter_mut().zip(means(picture)) {
+    pub fn push_frame(&mut self, at: Duration, picture: &RgbaImage) {
+        for (cell, colour) in self.cells.iter_mut().zip(cell_means(picture)) {
             let [r, g, b] = colour;
             let luminance = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-            cell[0].take(at, (luminance, false), |a, b| (a.0 - b.0).abs() >= STEP && a.0.min(b.0) < DARK);
+            cell[0].push(at, (luminance, false), |a, b| (a.0 - b.0).abs() >= STEP && a.0.min(b.0) < DARK);
             let saturated = r + g + b > 0.0 && r / (r + g + b) >= SATURATED;
             let red = ((r - g - b) * 320.0).max(0.0);
-            cell[1].take(at, (red, saturated), |a, b| (a.0 - b.0).abs() > RED_STEP && (a.1 || b.1));
+            cell[1].push(at, (red, saturated), |a, b| (a.0 - b.0).abs() > RED_STEP && (a.1 || b.1));
         }
         for red in [false, true] {
-            self.judge(at, red);
+            self.check_fields(at, red);
         }
     }
 
     /// The worst that was seen, if anything was too much.
-    pub fn worst(&self) -> Option<Flashing> {
+    pub fn worst(&self) -> Option<FlashViolation> {
         self.worst
     }
 
-    fn judge(&mut self, at: Duration, red: bool) {
+    fn check_fields(&mut self, at: Duration, red: bool) {
         let [columns, rows] = CELLS;
-        let too_many: Vec<bool> = self.cells.iter().map(|cell| cell[usize::from(red)].flashes() >= TOO_MANY).collect();
+        let too_many: Vec<bool> =
+            self.cells.iter().map(|cell| cell[usize::from(red)].flash_count() >= TOO_MANY).collect();
         if !too_many.contains(&true) {
             return;
         }
@@ -124,7 +125,7 @@ impl FlashWatch {
                 if share > 0.25 && self.worst.is_none_or(|worst| share > worst.share) {
                     let middle = |from: usize, side: usize, all: usize| (from as f32 + side as f32 / 2.0) / all as f32;
                     let place = [middle(left, wide, columns), middle(top, high, rows)];
-                    self.worst = Some(Flashing { at, place, share, red });
+                    self.worst = Some(FlashViolation { at, place, share, red });
                 }
             }
         }
@@ -132,13 +133,13 @@ impl FlashWatch {
 }
 
 /// The mean colour of each cell, in linear light.
-fn means(picture: &RgbaImage) -> Vec<[f32; 3]> {
+fn cell_means(picture: &RgbaImage) -> Vec<[f32; 3]> {
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let mut sums = vec![[0.0_f32; 4]; CELLS[0] * CELLS[1]];
     for (x, y, pixel) in picture.enumerate_pixels() {
         let sum = &mut sums[(y as usize * CELLS[1] / height) * CELLS[0] + x as usize * CELLS[0] / width];
         let [r, g, b, _] = pixel.0;
-        for (part, value) in sum.iter_mut().zip([linear(r), linear(g), linear(b), 1.0]) {
+        for (part, value) in sum.iter_mut().zip([srgb_to_linear(r), srgb_to_linear(g), srgb_to_linear(b), 1.0]) {
             *part += value;
         }
     }
@@ -146,7 +147,7 @@ fn means(picture: &RgbaImage) -> Vec<[f32; 3]> {
 }
 
 /// sRGB to linear light.
-fn linear(value: u8) -> f32 {
+fn srgb_to_linear(value: u8) -> f32 {
     static ALL: LazyLock<[f32; 256]> = LazyLock::new(|| {
         std::array::from_fn(|value| {
             let value = value as f32 / 255.0;
@@ -162,15 +163,15 @@ mod tests {
     use image::Rgba;
 
     /// Two seconds at 60 pictures a second, in which a part of the picture alternates `times` a second.
-    fn watched(times: f64, share: f32, colours: [[u8; 3]; 2]) -> Option<Flashing> {
-        let mut watch = FlashWatch::default();
+    fn watched(times: f64, share: f32, colours: [[u8; 3]; 2]) -> Option<FlashViolation> {
+        let mut watch = FlashDetector::default();
         for frame in 0..120 {
             let on = (f64::from(frame) / 60.0 * times).fract() < 0.5;
             let [r, g, b] = colours[usize::from(on)];
             let picture = RgbaImage::from_fn(96, 54, |x, _| {
                 if (x as f32) < 96.0 * share { Rgba([r, g, b, 255]) } else { Rgba([30, 30, 30, 255]) }
             });
-            watch.see(Duration::from_secs_f64(f64::from(frame) / 60.0), &picture);
+            watch.push_frame(Duration::from_secs_f64(f64::from(frame) / 60.0), &picture);
         }
         watch.worst()
     }

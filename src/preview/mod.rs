@@ -10,16 +10,16 @@
 //! judge      what is to be said of a scene
 //! ```
 
-mod eyes;
+mod camera;
 mod flash;
-mod judge;
+mod review;
 mod scenario;
-mod town;
+mod site;
 mod world;
 
-pub use eyes::{RATE, SIZE, WALL};
-pub use flash::{FlashWatch, Flashing};
-pub use judge::{FRAME_RATE, FRAMES, Seen};
-pub use scenario::{Guests, Scenario};
-pub use town::{Shot, Town};
-pub use world::{Plan, World};
+pub use camera::{FRAME_SIZE, RATE, WALL_WIDTH};
+pub use flash::{FlashDetector, FlashViolation};
+pub use review::{FRAME_RATE, FRAMES, ScenarioReport};
+pub use scenario::{Scenario, SimVisitors};
+pub use site::{SimSite, SimSnapshot};
+pub use world::{SimConfig, SimWorld};

@@ -1,44 +1,44 @@
 //! Who comes, and what becomes of the link: the situations that a scene is looked at in.
 
-use crate::device::cast::Cast;
-use crate::device::street::{Crowd, Weather};
-use crate::manifest::nearest;
+use crate::config::closest_match;
+use crate::device::bots::BotPreset;
+use crate::device::synth::{CrowdType, Weather};
 use std::str::FromStr;
 use std::time::Duration;
 
 /// A cast in front of a site: who touches, and who is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Guests {
+pub struct SimVisitors {
     /// On the screen.
-    pub touch: Cast,
+    pub touch: BotPreset,
     /// On the street.
-    pub seen: Crowd,
+    pub seen: CrowdType,
 }
 
-impl Guests {
+impl SimVisitors {
     /// An empty square.
-    pub const NOBODY: Self = Self { touch: Cast::Nobody, seen: Crowd::Nobody };
+    pub const NOBODY: Self = Self { touch: BotPreset::Nobody, seen: CrowdType::Nobody };
 }
 
-impl Default for Guests {
+impl Default for SimVisitors {
     /// A few who walk, and one of them tries it out.
     fn default() -> Self {
-        Self { touch: Cast::One, seen: Crowd::Few }
+        Self { touch: BotPreset::One, seen: CrowdType::Few }
     }
 }
 
-impl FromStr for Guests {
+impl FromStr for SimVisitors {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
         match (word.parse(), word.parse()) {
             (Ok(touch), Ok(seen)) => Ok(Self { touch, seen }),
-            (Err(_), Ok(Crowd::Few)) => Ok(Self::default()),
+            (Err(_), Ok(CrowdType::Few)) => Ok(Self::default()),
             // Who is only seen touches nothing, but for a hand held out.
-            (Err(_), Ok(seen)) => Ok(Self { touch: Cast::Nobody, seen }),
+            (Err(_), Ok(seen)) => Ok(Self { touch: BotPreset::Nobody, seen }),
             (_, Err(_)) => {
-                let known = Crowd::ALL.map(|crowd| crowd.to_string());
-                let meant = nearest(word, known.iter().map(String::as_str));
+                let known = CrowdType::ALL.map(|crowd| crowd.to_string());
+                let meant = closest_match(word, known.iter().map(String::as_str));
                 let help = meant.map_or_else(
                     || format!("there are {}", known.join(", ")),
                     |meant| format!("did you mean {meant}?"),
@@ -55,7 +55,7 @@ pub struct Scenario {
     /// As a command line and a file name say it.
     pub name: &'static str,
     /// Who comes, here and there.
-    pub guests: [Guests; 2],
+    pub visitors: [SimVisitors; 2],
     /// What the sky does.
     pub weather: Weather,
     /// When the link is cut, and when it is mended again.
@@ -64,14 +64,14 @@ pub struct Scenario {
     pub asleep: bool,
 }
 
-const NOBODY: Guests = Guests::NOBODY;
-const ONE: Guests = Guests { touch: Cast::One, seen: Crowd::One };
-const FEW: Guests = Guests { touch: Cast::One, seen: Crowd::Few };
-const FORTY: Guests = Guests { touch: Cast::Forty, seen: Crowd::Forty };
-const VANDAL: Guests = Guests { touch: Cast::Vandal, seen: Crowd::Vandal };
+const NOBODY: SimVisitors = SimVisitors::NOBODY;
+const ONE: SimVisitors = SimVisitors { touch: BotPreset::One, seen: CrowdType::One };
+const FEW: SimVisitors = SimVisitors { touch: BotPreset::One, seen: CrowdType::Few };
+const FORTY: SimVisitors = SimVisitors { touch: BotPreset::Forty, seen: CrowdType::Forty };
+const VANDAL: SimVisitors = SimVisitors { touch: BotPreset::Vandal, seen: CrowdType::Vandal };
 
-const fn plain(name: &'static str, guests: [Guests; 2]) -> Scenario {
-    Scenario { name, guests, weather: Weather::Day, cut: None, asleep: false }
+const fn plain(name: &'static str, guests: [SimVisitors; 2]) -> Scenario {
+    Scenario { name, visitors: guests, weather: Weather::Day, cut: None, asleep: false }
 }
 
 impl Scenario {
@@ -87,11 +87,15 @@ impl Scenario {
     ];
 
     /// People who walk by and stand, and no hand that touches; the twin's site is not there.
-    pub const BODIES: Self =
-        Self { asleep: true, ..plain("bodies", [Guests { touch: Cast::Nobody, seen: Crowd::Few }, NOBODY]) };
+    pub const BODIES: Self = Self {
+        asleep: true,
+        ..plain("bodies", [SimVisitors { touch: BotPreset::Nobody, seen: CrowdType::Few }, NOBODY])
+    };
     /// Hands, and nobody whom a camera sees; the twin's site is not there.
-    pub const HANDS: Self =
-        Self { asleep: true, ..plain("hands", [Guests { touch: Cast::One, seen: Crowd::Nobody }, NOBODY]) };
+    pub const HANDS: Self = Self {
+        asleep: true,
+        ..plain("hands", [SimVisitors { touch: BotPreset::One, seen: CrowdType::Nobody }, NOBODY])
+    };
     /// Nobody, and the twin's site is not there: what the two above are compared with.
     pub const EMPTY: Self = Self { asleep: true, ..plain("empty", [NOBODY, NOBODY]) };
 
@@ -112,11 +116,11 @@ mod tests {
 
     #[test]
     fn one_word_says_who_touches_and_who_is_seen() {
-        let guests = |word: &str| word.parse::<Guests>();
-        assert_eq!(guests("nobody"), Ok(Guests::NOBODY));
-        assert_eq!(guests("few"), Ok(Guests::default()));
-        assert_eq!(guests("forty"), Ok(Guests { touch: Cast::Forty, seen: Crowd::Forty }));
-        assert_eq!(guests("wheelchair"), Ok(Guests { touch: Cast::Nobody, seen: Crowd::Wheelchair }));
+        let guests = |word: &str| word.parse::<SimVisitors>();
+        assert_eq!(guests("nobody"), Ok(SimVisitors::NOBODY));
+        assert_eq!(guests("few"), Ok(SimVisitors::default()));
+        assert_eq!(guests("forty"), Ok(SimVisitors { touch: BotPreset::Forty, seen: CrowdType::Forty }));
+        assert_eq!(guests("wheelchair"), Ok(SimVisitors { touch: BotPreset::Nobody, seen: CrowdType::Wheelchair }));
         assert!(guests("fourty").is_err_and(|why| why.contains("did you mean forty?")));
         // Whoever touches can be seen too.
         for cast in ["nobody", "one", "shy", "forty", "vandal"] {
@@ -126,7 +130,7 @@ mod tests {
 
     #[test]
     fn situations_have_names() {
-        assert_eq!(Scenario::named("forty").map(|scenario| scenario.guests[1].seen), Some(Crowd::Forty));
+        assert_eq!(Scenario::named("forty").map(|scenario| scenario.visitors[1].seen), Some(CrowdType::Forty));
         assert_eq!(Scenario::named("hands"), Some(Scenario::HANDS));
         assert_eq!(Scenario::named("fourty"), None);
     }

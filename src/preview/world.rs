@@ -1,23 +1,23 @@
 //! Two towns and an ocean between them, on one virtual clock.
 
 use super::scenario::Scenario;
-use super::town::{Site, Town};
-use crate::device::key::SiteKey;
-use crate::device::scene_process::SceneCommand;
-use crate::device::steps::beside;
-use crate::link::ocean::{Ocean, Path};
-use crate::manifest::City;
-use crate::scene::Edition;
+use super::site::{SimSite, SimSiteConfig};
+use crate::config::City;
+use crate::device::scene_process::SandboxCommand;
+use crate::device::site_key::SiteKey;
+use crate::device::virtual_steps::run_shared;
+use crate::link::netem::{Netem, PathProfile};
+use crate::scene::SceneRevision;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What a world is made from.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct SimConfig {
     /// What is shown in both cities.
-    pub edition: Arc<Edition>,
+    pub edition: Arc<SceneRevision>,
     /// The program that runs scenes.
-    pub command: SceneCommand,
+    pub command: SandboxCommand,
     /// The cities; pictures are of the first.
     pub cities: [&'static City; 2],
     /// Who comes, and what becomes of the link.
@@ -25,15 +25,15 @@ pub struct Plan {
     /// Everything follows from it.
     pub seed: u64,
     /// What time it is, in seconds since 1970.
-    pub unix: f64,
+    pub unix_start: f64,
     /// Frames a second.
     pub rate: u32,
 }
 
 /// Two towns.
-pub struct World {
-    towns: Vec<Town>,
-    ocean: Ocean,
+pub struct SimWorld {
+    sites: Vec<SimSite>,
+    netem: Netem,
     /// Since the beginning.
     now: Duration,
     frame: u32,
@@ -44,10 +44,10 @@ pub struct World {
 /// The towns' monotonic clocks at the beginning: two machines were not switched on at once.
 const ORIGIN: [Duration; 2] = [Duration::from_secs(1_000), Duration::from_secs(77_777)];
 
-impl World {
+impl SimWorld {
     /// Two sites that know each other; in the first second they link. The error says what is wrong.
-    pub fn new(plan: &Plan) -> Result<Self, String> {
-        let Plan { edition, command, cities, scenario, seed, unix, rate } = plan;
+    pub fn new(plan: &SimConfig) -> Result<Self, String> {
+        let SimConfig { edition, command, cities, scenario, seed, unix_start: unix, rate } = plan;
         let mut keys = [(); 2]
             .map(|()| SiteKey::generate())
             .into_iter()
@@ -57,25 +57,25 @@ impl World {
         keys.sort_by_key(SiteKey::public);
         let site = |side: usize| {
             let asleep = scenario.asleep;
-            let site = Site {
+            let site = SimSiteConfig {
                 city: cities[side],
                 there: cities[1 - side],
                 key: &keys[side],
                 twin: (!asleep).then(|| keys[1 - side].public()),
-                guests: scenario.guests[side],
+                visitors: scenario.visitors[side],
                 weather: scenario.weather,
                 seed: seed * 2 + side as u64,
                 began: ORIGIN[side],
                 unix: *unix,
             };
-            Town::new(&site, edition, command)
+            SimSite::new(&site, edition, command)
         };
         let sides = if scenario.asleep { 0..1 } else { 0..2 };
         let km = cities[0].distance_km(cities[1]);
-        let path = Path { one_way: Path::one_way_for(km), ..Path::default() };
+        let path = PathProfile { one_way: PathProfile::one_way_for_distance(km), ..PathProfile::default() };
         Ok(Self {
-            towns: sides.map(site).collect::<Result<_, _>>()?,
-            ocean: Ocean::new(path, *seed),
+            sites: sides.map(site).collect::<Result<_, _>>()?,
+            netem: Netem::new(path, *seed),
             now: Duration::ZERO,
             frame: 0,
             cut: scenario.cut,
@@ -84,13 +84,13 @@ impl World {
     }
 
     /// The towns: the first, and the second unless it is asleep.
-    pub fn towns(&self) -> &[Town] {
-        &self.towns
+    pub fn sites(&self) -> &[SimSite] {
+        &self.sites
     }
 
     /// True while the first town is linked.
     pub fn is_linked(&self) -> bool {
-        self.towns[0].is_linked(ORIGIN[0] + self.now)
+        self.sites[0].is_linked(ORIGIN[0] + self.now)
     }
 
     /// Since the beginning.
@@ -99,54 +99,53 @@ impl World {
     }
 
     /// One frame in both towns. An error is a scene that cannot go on.
-    pub fn turn(&mut self) -> Result<(), String> {
+    pub fn step(&mut self) -> Result<(), String> {
         self.frame += 1;
         let until = Duration::from_secs_f64(f64::from(self.frame) / f64::from(self.rate));
         if let Some([from, to]) = self.cut {
-            self.ocean.cut((from..to).contains(&until));
+            self.netem.set_cut((from..to).contains(&until));
         }
-        beside(|| {
-            self.links(until);
-            for (town, origin) in self.towns.iter_mut().zip(ORIGIN) {
-                town.visit(origin + until);
+        run_shared(|| {
+            self.run_links(until);
+            for (town, origin) in self.sites.iter_mut().zip(ORIGIN) {
+                town.handle_devices(origin + until);
             }
-            self.links(until);
+            self.run_links(until);
         });
         // Each frame of a scene is a separate step.
-        for (town, origin) in self.towns.iter_mut().zip(ORIGIN) {
-            town.hear();
-            town.frame(origin + until)?;
+        for (town, origin) in self.sites.iter_mut().zip(ORIGIN) {
+            town.handle_link_outputs();
+            town.update_scene(origin + until)?;
         }
         Ok(())
     }
 
     /// Lets the links speak until then.
-    fn links(&mut self, until: Duration) {
+    fn run_links(&mut self, until: Duration) {
         loop {
-            for (side, town) in self.towns.iter().enumerate() {
+            for (side, town) in self.sites.iter().enumerate() {
                 let now = ORIGIN[side] + self.now;
-                town.link(|link| {
+                town.with_link(|link| {
                     link.handle_timeout(now);
                     while let Some(datagram) = link.poll_transmit(now) {
-                        self.ocean.send(self.now, side, &datagram);
+                        self.netem.send(self.now, side, &datagram);
                     }
                 });
             }
-            let due = self
-                .towns
-                .iter()
-                .zip(ORIGIN)
-                .filter_map(|(town, origin)| Some(town.link(|link| link.poll_timeout())?.saturating_sub(origin)));
-            let next = due.chain(self.ocean.next()).min().unwrap_or(until);
+            let due =
+                self.sites.iter().zip(ORIGIN).filter_map(|(town, origin)| {
+                    Some(town.with_link(|link| link.poll_timeout())?.saturating_sub(origin))
+                });
+            let next = due.chain(self.netem.next()).min().unwrap_or(until);
             if next > until {
                 self.now = until;
                 return;
             }
             self.now = self.now.max(next);
-            while let Some((from, bytes)) = self.ocean.receive(self.now) {
-                if let Some(town) = self.towns.get(1 - from) {
+            while let Some((from, bytes)) = self.netem.receive(self.now) {
+                if let Some(town) = self.sites.get(1 - from) {
                     let now = ORIGIN[1 - from] + self.now;
-                    town.link(|link| link.handle_datagram(now, &bytes));
+                    town.with_link(|link| link.handle_datagram(now, &bytes));
                 }
             }
         }

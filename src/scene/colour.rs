@@ -18,7 +18,7 @@ impl Colour {
     }
 
     /// This and `other`, `t` of it, mixed in OKLab: what the eye takes for the colour between.
-    pub fn mixed(self, other: Self, t: f32) -> Self {
+    pub fn mix_oklab(self, other: Self, t: f32) -> Self {
         // A colour that is not seen has the hue of the other.
         let [one, two] = match (self.0[3], other.0[3]) {
             (0, _) => [Self([other.0[0], other.0[1], other.0[2], 0]), other],
@@ -29,7 +29,7 @@ impl Colour {
     }
 
     /// This and `other`, `t` of it, mixed in OKLCH: round the colour circle by the shorter way.
-    pub fn turned(self, other: Self, t: f32) -> Self {
+    pub fn mix_oklch(self, other: Self, t: f32) -> Self {
         let t = t.clamp(0.0, 1.0);
         let [[l, c, h, a], [l2, c2, h2, a2]] = [self, other].map(|colour| colour.css().to_oklcha());
         // A grey has no hue of its own.
@@ -52,12 +52,12 @@ impl Colour {
     }
 
     /// As CSS writes it.
-    pub fn text(self) -> String {
+    pub fn to_css(self) -> String {
         self.css().to_css_hex().to_string()
     }
 
     /// The same with its alpha multiplied.
-    pub fn faded(self, alpha: f32) -> Self {
+    pub fn scale_alpha(self, alpha: f32) -> Self {
         let [r, g, b, a] = self.0;
         Self([r, g, b, (f32::from(a) * alpha.clamp(0.0, 1.0)).round() as u8])
     }
@@ -71,15 +71,15 @@ mod tests {
     fn colours_are_mixed_as_they_are_seen() {
         let [red, blue, white, black] =
             ["red", "blue", "white", "black"].map(|name| Colour::parse(name).expect("it is one"));
-        assert_eq!([red.mixed(blue, 0.0), red.mixed(blue, 1.0)], [red, blue]);
-        assert_eq!([red.turned(blue, 0.0), red.turned(blue, 1.0)], [red, blue]);
+        assert_eq!([red.mix_oklab(blue, 0.0), red.mix_oklab(blue, 1.0)], [red, blue]);
+        assert_eq!([red.mix_oklch(blue, 0.0), red.mix_oklch(blue, 1.0)], [red, blue]);
         // CSS Color 4: color-mix(in oklab, white, black) is #636363, in sRGB it would be #808080.
-        assert_eq!(white.mixed(black, 0.5), Colour([99, 99, 99, 255]));
+        assert_eq!(white.mix_oklab(black, 0.5), Colour([99, 99, 99, 255]));
         // By the shorter way, red to blue passes magenta and not green.
-        let Colour([r, g, b, _]) = red.turned(blue, 0.5);
+        let Colour([r, g, b, _]) = red.mix_oklch(blue, 0.5);
         assert!(r > 150 && b > 150 && g < 80, "{r} {g} {b}");
-        assert_eq!(red.mixed(Colour::CLEAR, 0.5), Colour([255, 0, 0, 128]));
-        assert_eq!(Colour([16, 32, 48, 255]).text(), "#102030");
+        assert_eq!(red.mix_oklab(Colour::CLEAR, 0.5), Colour([255, 0, 0, 128]));
+        assert_eq!(Colour([16, 32, 48, 255]).to_css(), "#102030");
     }
 
     #[test]

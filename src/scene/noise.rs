@@ -2,11 +2,11 @@
 
 /// Smooth noise from a seed.
 #[derive(Debug)]
-pub(super) struct Noise {
+pub(super) struct GradientNoise {
     permutation: [u8; 256],
 }
 
-impl Noise {
+impl GradientNoise {
     pub fn new(seed: u64) -> Self {
         let mut permutation = std::array::from_fn(|i| i as u8);
         fastrand::Rng::with_seed(seed).shuffle(&mut permutation);
@@ -32,7 +32,7 @@ impl Noise {
             let corner_cell = [0, 1, 2].map(|i| cell[i].wrapping_add(step[i] as i64));
             let away = [0, 1, 2].map(|i| inner[i] - step[i] as f64);
             let weight: f64 = (0..3).map(|i| if step[i] == 1 { fade[i] } else { 1.0 - fade[i] }).product();
-            sum += weight * gradient(self.hash(corner_cell), away);
+            sum += weight * corner_gradient(self.hash(corner_cell), away);
         }
         // The largest sum of the twelve directions is a little above 1 (1.0363).
         sum * 0.964_9
@@ -40,7 +40,7 @@ impl Noise {
 }
 
 /// The dot product with one of the twelve directions to a cube's edges.
-fn gradient(hash: u8, [x, y, z]: [f64; 3]) -> f64 {
+fn corner_gradient(hash: u8, [x, y, z]: [f64; 3]) -> f64 {
     let hash = hash & 15;
     let u = if hash < 8 { x } else { y };
     let v = match hash {
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn it_is_smooth_bounded_and_the_same_for_a_seed() {
-        let (a, b) = (Noise::new(7), Noise::new(7));
+        let (a, b) = (GradientNoise::new(7), GradientNoise::new(7));
         let mut last = a.at([0.0, 3.3, 0.0]);
         let mut farthest: f64 = 0.0;
         for i in 0..20_000 {

@@ -1,32 +1,32 @@
 //! What every shader of an artist can read besides its own parameters: time, and both cities as numbers.
 
 use super::colour::Colour;
-use super::message::{CityCard, Sees, SiteSeen};
+use super::protocol::{CityInfo, FrameInput, SiteState};
 
 /// Touches and bodies of each city that a shader is told of.
-const TOUCHES: usize = 16;
-const BODIES: usize = 32;
+const SHADER_TOUCHES_MAX: usize = 16;
+const SHADER_BODIES_MAX: usize = 32;
 /// Bytes of the uniforms, as `ENGINE` declares them.
 pub const ENGINE_UNIFORM_SIZE: usize = HEAD_SIZE + 2 * CITY_SIZE;
 /// Bytes before the first city.
 const HEAD_SIZE: usize = 48;
-const CITY_SIZE: usize = 48 + 16 * (TOUCHES + BODIES);
+const CITY_SIZE: usize = 48 + 16 * (SHADER_TOUCHES_MAX + SHADER_BODIES_MAX);
 /// `now` begins again after so many seconds, since a shader's numbers lose their fractions after days.
-const WRAP: f64 = 3_600.0;
+const NOW_WRAP_SECONDS: f64 = 3_600.0;
 /// And the count of hours after so many, for the same reason.
-const HOURS: f64 = 4_096.0;
+const HOURS_WRAP: f64 = 4_096.0;
 /// Number of distinct frame numbers: a float is exact below it.
-const FRAMES: u32 = 1 << 24;
+const FRAME_WRAP: u32 = 1 << 24;
 
 /// It stands before every artist's source.
-pub(super) const ENGINE: &str = "struct City { colour: vec4f, sun: vec2f, stir: f32, hour: f32, touches: u32, bodies: u32, unused: vec2f, touch: array<vec4f, 16>, body: array<vec4f, 32> }
+pub(super) const ENGINE_WGSL: &str = "struct City { colour: vec4f, sun: vec2f, stir: f32, hour: f32, touches: u32, bodies: u32, unused: vec2f, touch: array<vec4f, 16>, body: array<vec4f, 32> }
 struct Engine { canvas: vec2f, now: f32, pixel: f32, dt: f32, hours: f32, linked: f32, delay: f32, resolution: vec2f, frame: u32, here: City, there: City }
 @group(0) @binding(0) var<uniform> engine: Engine;
 ";
 
 /// What shaders are told of one frame.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Uniforms {
+pub struct EngineUniforms {
     /// The shared clock, in seconds.
     pub now: f64,
     /// Seconds since the frame before.
@@ -41,17 +41,17 @@ pub struct Uniforms {
 
 /// Size of a shader's target, and the number of times it was drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Pass {
+pub struct ShaderPass {
     /// Size of its target in pixels: the canvas, or one of its buffers.
     pub resolution: [u32; 2],
     /// Number of draws since its buffers were created.
     pub frame: u32,
 }
 
-impl Pass {
+impl ShaderPass {
     /// Returns the number of the next frame. A float holds each exactly, and 0 does not recur: counting resumes halfway.
-    pub fn after(frame: u32) -> u32 {
-        if frame + 1 < FRAMES { frame + 1 } else { FRAMES / 2 }
+    pub fn next_frame(frame: u32) -> u32 {
+        if frame + 1 < FRAME_WRAP { frame + 1 } else { FRAME_WRAP / 2 }
     }
 }
 
@@ -66,15 +66,15 @@ pub struct CityUniforms {
     bodies: Vec<[f32; 4]>,
 }
 
-impl Uniforms {
+impl EngineUniforms {
     /// At `now` on the shared clock, and nothing else.
-    pub fn at(now: f64) -> Self {
+    pub fn at_time(now: f64) -> Self {
         Self { now, ..Self::default() }
     }
 
     /// Of what a scene sees.
-    pub fn of(sees: &Sees, cards: [&CityCard; 2]) -> Self {
-        let city = |site: &SiteSeen, card: &CityCard| CityUniforms::of(site, card, sees.now);
+    pub fn from_input(sees: &FrameInput, cards: [&CityInfo; 2]) -> Self {
+        let city = |site: &SiteState, card: &CityInfo| CityUniforms::from_site(site, card, sees.now);
         Self {
             now: sees.now,
             dt: sees.dt,
@@ -85,12 +85,12 @@ impl Uniforms {
     }
 
     /// As a shader reads them; `canvas` in its units, and how many pixels one of them is.
-    pub fn bytes(&self, canvas: [f32; 2], pixel: f32, pass: Pass) -> Vec<u8> {
+    pub fn to_bytes(&self, canvas: [f32; 2], pixel: f32, pass: ShaderPass) -> Vec<u8> {
         let mut words: Vec<[u8; 4]> = Vec::with_capacity(ENGINE_UNIFORM_SIZE / 4);
         let mut put = |numbers: &[f32]| words.extend(numbers.iter().map(|number| number.to_le_bytes()));
         let now = self.now.max(0.0);
-        put(&[canvas[0], canvas[1], (now % WRAP) as f32, pixel]);
-        let hours = (now / WRAP).floor() % HOURS;
+        put(&[canvas[0], canvas[1], (now % NOW_WRAP_SECONDS) as f32, pixel]);
+        let hours = (now / NOW_WRAP_SECONDS).floor() % HOURS_WRAP;
         put(&[self.dt as f32, hours as f32, f32::from(u8::from(self.linked)), self.delay as f32]);
         let [width, height] = pass.resolution.map(|side| side as f32);
         // The shader reads the frame as an integer.
@@ -101,7 +101,7 @@ impl Uniforms {
             // Counts are whole numbers to a shader.
             let counts = [city.touches.len(), city.bodies.len(), 0, 0].map(|count| f32::from_bits(count as u32));
             put(&counts);
-            for (list, most) in [(&city.touches, TOUCHES), (&city.bodies, BODIES)] {
+            for (list, most) in [(&city.touches, SHADER_TOUCHES_MAX), (&city.bodies, SHADER_BODIES_MAX)] {
                 for i in 0..most {
                     put(list.get(i).unwrap_or(&[0.0; 4]));
                 }
@@ -112,11 +112,11 @@ impl Uniforms {
 }
 
 impl CityUniforms {
-    fn of(site: &SiteSeen, card: &CityCard, now: f64) -> Self {
+    fn from_site(site: &SiteState, card: &CityInfo, now: f64) -> Self {
         let Colour(colour) = Colour::parse(&card.colour).unwrap_or_default();
-        let touches = site.touches.iter().take(TOUCHES);
+        let touches = site.touches.iter().take(SHADER_TOUCHES_MAX);
         let touches = touches.map(|touch| [touch.x, touch.y, (now - touch.began).max(0.0) as f32, touch.id as f32]);
-        let bodies = site.bodies.iter().take(BODIES);
+        let bodies = site.bodies.iter().take(SHADER_BODIES_MAX);
         let bodies = bodies.map(|body| [0, 1, 2, 3].map(|i| body.at[i] as f32 / 10.0));
         Self {
             colour: colour.map(|part| f32::from(part) / 255.0),
@@ -132,16 +132,16 @@ impl CityUniforms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scene::TouchSeen;
+    use crate::scene::TouchState;
 
-    fn card(colour: &str) -> CityCard {
+    fn card(colour: &str) -> CityInfo {
         let text = || String::from("x");
-        CityCard { name: text(), latin: text(), domain: text(), colour: colour.into(), language: text() }
+        CityInfo { name: text(), latin: text(), domain: text(), colour: colour.into(), language: text() }
     }
 
     #[test]
     fn they_lie_as_the_shader_reads_them() {
-        let module = naga::front::wgsl::parse_str(ENGINE).expect("it is WGSL");
+        let module = naga::front::wgsl::parse_str(ENGINE_WGSL).expect("it is WGSL");
         let of =
             |name: &str| module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).map(|(_, ty)| &ty.inner);
         let Some(naga::TypeInner::Struct { span, .. }) = of("Engine") else { panic!("it is declared") };
@@ -151,10 +151,14 @@ mod tests {
         let place = |name: &str| members.iter().find(|m| m.name.as_deref() == Some(name)).map(|m| m.offset);
         assert_eq!(["stir", "touches", "touch", "body"].map(place), [Some(24), Some(32), Some(48), Some(48 + 256)]);
 
-        let mut sees = Sees { now: 2.0 * 3_600.0 + 5.0, linked: true, ..Sees::default() };
-        sees.there.touches = vec![TouchSeen { id: 7, x: 10.0, y: 20.0, by: "finger", began: 7_204.0 }];
-        let pass = Pass { resolution: [640, 360], frame: 3 };
-        let bytes = Uniforms::of(&sees, [&card("#ff0000"), &card("#0000ff")]).bytes([1_920.0, 1_080.0], 2.0, pass);
+        let mut sees = FrameInput { now: 2.0 * 3_600.0 + 5.0, linked: true, ..FrameInput::default() };
+        sees.there.touches = vec![TouchState { id: 7, x: 10.0, y: 20.0, by: "finger", began: 7_204.0 }];
+        let pass = ShaderPass { resolution: [640, 360], frame: 3 };
+        let bytes = EngineUniforms::from_input(&sees, [&card("#ff0000"), &card("#0000ff")]).to_bytes(
+            [1_920.0, 1_080.0],
+            2.0,
+            pass,
+        );
         assert_eq!(bytes.len(), ENGINE_UNIFORM_SIZE);
         let word = |at: usize| bytes[at..at + 4].try_into().expect("four");
         let number = |at: usize| f32::from_le_bytes(word(at));
@@ -168,8 +172,8 @@ mod tests {
 
     #[test]
     fn a_float_holds_every_frame_and_the_first_does_not_come_again() {
-        assert_eq!([0, 1, FRAMES - 2].map(Pass::after), [1, 2, FRAMES - 1]);
-        assert_eq!(Pass::after(FRAMES - 1), FRAMES / 2);
-        assert_eq!((FRAMES - 1) as f32 as u32, FRAMES - 1);
+        assert_eq!([0, 1, FRAME_WRAP - 2].map(ShaderPass::next_frame), [1, 2, FRAME_WRAP - 1]);
+        assert_eq!(ShaderPass::next_frame(FRAME_WRAP - 1), FRAME_WRAP / 2);
+        assert_eq!((FRAME_WRAP - 1) as f32 as u32, FRAME_WRAP - 1);
     }
 }

@@ -1,42 +1,42 @@
 //! What the tests of scenes share: an artist's folder for a while, and what its scene starts with.
 
+use moongate::config::city_by_slug;
 use moongate::device::decode::Decoder;
-use moongate::device::scene_process::SceneCommand;
-use moongate::manifest::city;
-use moongate::scene::{CityCard, Edition, ScriptFault, Setting, Start};
+use moongate::device::scene_process::SandboxCommand;
+use moongate::scene::{CityInfo, SceneDiagnostic, SceneInit, SceneRevision, SiteContext};
 use std::path::Path;
 use tempfile::TempDir;
 
-fn card(slug: &str) -> CityCard {
-    CityCard::of(city(slug).expect("a member city"))
+fn card(slug: &str) -> CityInfo {
+    CityInfo::from_city(city_by_slug(slug).expect("a member city"))
 }
 
 /// Shenzhen, with Dublin at the other end.
-pub fn setting() -> Setting {
-    Setting { here: card("shenzhen"), there: card("dublin"), side: 0, seed: 7, metres: None }
+pub fn setting() -> SiteContext {
+    SiteContext { here: card("shenzhen"), there: card("dublin"), side: 0, seed: 7, metres: None }
 }
 
 /// Returns the decoder for images and sounds in these tests: a separate process, as in a show.
 #[allow(dead_code, reason = "not every test of scenes reads images and sounds")]
 pub fn decoder() -> Decoder {
-    Decoder::new(SceneCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec!["decode".into()] })
+    Decoder::new(SandboxCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec!["decode".into()] })
 }
 
 /// Reads a folder in the same way as a show.
 #[allow(dead_code, reason = "not every test of scenes reads images and sounds")]
-pub fn read(dir: &Path) -> Result<Edition, ScriptFault> {
+pub fn read(dir: &Path) -> Result<SceneRevision, SceneDiagnostic> {
     decoder().read(dir)
 }
 
 /// The scene of a folder, without what the engine adds: a picture is what the script draws and nothing else.
 #[allow(dead_code, reason = "not every test of scenes loads one")]
-pub fn edition(dir: &Path) -> Result<Start, ScriptFault> {
-    read(dir).map(|edition| Start { kit: [false; 4], ..edition.start(&setting()) })
+pub fn edition(dir: &Path) -> Result<SceneInit, SceneDiagnostic> {
+    read(dir).map(|edition| SceneInit { kit: [false; 4], ..edition.scene_init(&setting()) })
 }
 
 /// The scene of a folder that is sound.
 #[allow(dead_code, reason = "not every test of scenes loads one")]
-pub fn start(dir: &Path) -> Start {
+pub fn start(dir: &Path) -> SceneInit {
     edition(dir).unwrap_or_else(|fault| panic!("{fault}"))
 }
 

@@ -3,8 +3,8 @@
 // Each test takes some of it.
 #![allow(dead_code, reason = "shared by tests that use parts of it")]
 
-use moongate::device::camera::Timing;
-use moongate::manifest::Camera;
+use moongate::config::CameraConfig;
+use moongate::device::camera::CameraTiming;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -40,7 +40,7 @@ impl Devices {
     }
 
     /// A camera whose program is this script, which runs in the folder. `good` in it writes pictures for ever.
-    pub fn script(&self, name: &str, script: &str) -> Camera {
+    pub fn script(&self, name: &str, script: &str) -> CameraConfig {
         // The folder's name among the arguments tells which processes are ours.
         let head = format!("here='{}'\n", self.dir().display());
         let good = "good() { cat \"$here/head\"; while :; do cat \"$here/frame\"; sleep 0.02; done; }\n";
@@ -49,7 +49,7 @@ impl Devices {
     }
 
     /// The same for one that does something else at its first start, and is good after that.
-    pub fn at_first(&self, name: &str, script: &str) -> Camera {
+    pub fn at_first(&self, name: &str, script: &str) -> CameraConfig {
         self.script(name, &format!("if [ ! -e {name}.was ]; then : > {name}.was\n{script}\nexit\nfi\ngood"))
     }
 
@@ -71,8 +71,8 @@ pub fn picture(width: usize, height: usize, first: u8) -> Vec<u8> {
 }
 
 /// A camera with nothing said but its name and its program.
-pub fn camera(name: &str, command: &str) -> Camera {
-    Camera {
+pub fn camera(name: &str, command: &str) -> CameraConfig {
+    CameraConfig {
         name: name.into(),
         command: command.into(),
         corners: [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]],
@@ -83,12 +83,12 @@ pub fn camera(name: &str, command: &str) -> Camera {
 }
 
 /// Short times, so that tests are; long enough for a shell on a busy machine.
-pub fn quick() -> Timing {
-    Timing {
-        silence: Duration::from_millis(700),
-        patience: Duration::from_millis(700),
+pub fn quick() -> CameraTiming {
+    CameraTiming {
+        frame_timeout: Duration::from_millis(700),
+        first_frame_timeout_max: Duration::from_millis(700),
         backoff: [Duration::from_millis(20), Duration::from_millis(100)],
-        settled: Duration::from_millis(300),
+        recovered_after: Duration::from_millis(300),
         grace: Duration::from_millis(100),
     }
 }

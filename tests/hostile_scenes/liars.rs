@@ -2,40 +2,41 @@
 
 use super::*;
 use moongate::scene::{
-    Act, Along, Blend, Colour, FromScene, Gradient, Item, Paint, Picture, Range, ScriptFault, Shape, write,
+    BasicShape, BlendMode, Colour, DisplayList, DrawItem, FromScene, Gradient, GradientKind, IndexRange, Paint,
+    SceneAction, SceneDiagnostic, write_message,
 };
 
 /// A program that says this and then waits.
-fn says(messages: &[FromScene]) -> (tempfile::TempDir, SceneCommand) {
+fn says(messages: &[FromScene]) -> (tempfile::TempDir, SandboxCommand) {
     let dir = tempfile::tempdir().expect("a folder");
     let mut bytes = Vec::new();
     for message in messages {
-        write(&mut bytes, message).expect("it can be written");
+        write_message(&mut bytes, message).expect("it can be written");
     }
     let file = dir.path().join("said");
     std::fs::write(&file, bytes).expect("written");
     let script = format!("cat '{}'; sleep 20", file.display());
-    (dir, SceneCommand { program: "/bin/sh".into(), arguments: vec!["-c".into(), script] })
+    (dir, SandboxCommand { program: "/bin/sh".into(), arguments: vec!["-c".into(), script] })
 }
 
-fn frame(picture: Picture, acts: Vec<Act>) -> FromScene {
+fn frame(picture: DisplayList, acts: Vec<SceneAction>) -> FromScene {
     FromScene::Frame { picture: Some(picture), acts, kept: Vec::new(), fault: None, took_us: u64::MAX }
 }
 
 #[test]
 fn pictures_that_cannot_be_are_made_into_ones_that_can() {
-    let far = Range { start: u32::MAX, count: u32::MAX };
+    let far = IndexRange { start: u32::MAX, count: u32::MAX };
     let paint = Paint { fill: Colour([255; 4]), gradients: [200, 200], ..Paint::default() };
     let nan = [f32::NAN; 6];
     let items = vec![
-        Item::Unclip,
-        Item::Clip { rings: vec![far; 1_000], inside: false },
-        Item::Clip { rings: vec![], inside: true },
-        Item::Shape { shape: Shape::Ellipse([f32::INFINITY; 2]), transform: nan, paint },
-        Item::Line { points: far, closed: true, paint },
-        Item::Image { index: 9, part: [f32::NAN; 4], size: [-1.0; 2], transform: nan, paint },
-        Item::Shader { index: 5, params: far, blend: Blend::Darken },
-        Item::Text {
+        DrawItem::Unclip,
+        DrawItem::Clip { rings: vec![far; 1_000], inside: false },
+        DrawItem::Clip { rings: vec![], inside: true },
+        DrawItem::Shape { shape: BasicShape::Ellipse([f32::INFINITY; 2]), transform: nan, paint },
+        DrawItem::Line { points: far, closed: true, paint },
+        DrawItem::Image { index: 9, part: [f32::NAN; 4], size: [-1.0; 2], transform: nan, paint },
+        DrawItem::Shader { index: 5, params: far, blend: BlendMode::Darken },
+        DrawItem::Text {
             text: far,
             size: f32::NAN,
             align: Default::default(),
@@ -47,18 +48,18 @@ fn pictures_that_cannot_be_are_made_into_ones_that_can() {
             paint,
         },
     ];
-    let gradient = Gradient { along: Along::Angle, place: nan, stops: vec![(f32::NAN, Colour::CLEAR); 100] };
-    let wild = Picture {
+    let gradient = Gradient { along: GradientKind::Angle, place: nan, stops: vec![(f32::NAN, Colour::CLEAR); 100] };
+    let wild = DisplayList {
         answers: u64::MAX,
         items,
         gradients: vec![gradient; 300],
         points: vec![[f32::NAN; 2]; 10],
-        ..Picture::default()
+        ..DisplayList::default()
     };
     let acts = vec![
-        Act::Log("x".repeat(100_000)),
-        Act::Share("{".into()),
-        Act::Signal { name: String::new(), data: "no".into() },
+        SceneAction::Log("x".repeat(100_000)),
+        SceneAction::Share("{".into()),
+        SceneAction::Signal { name: String::new(), data: "no".into() },
     ];
     let (_dir, command) =
         says(&[FromScene::Ready { unjailed: None }, frame(wild.clone(), acts.clone()), frame(wild, acts)]);
@@ -71,10 +72,10 @@ fn pictures_that_cannot_be_are_made_into_ones_that_can() {
 
 #[test]
 fn answers_that_nobody_asked_for_are_not_believed() {
-    let fault = ScriptFault::new("scene.js", "x".repeat(200_000), "");
+    let fault = SceneDiagnostic::new("scene.js", "x".repeat(200_000), "");
     for messages in [
         vec![FromScene::Keeps(Ok(Some("{}".into()))), FromScene::Ready { unjailed: None }],
-        vec![frame(Picture::default(), vec![])],
+        vec![frame(DisplayList::default(), vec![])],
         vec![FromScene::Ready { unjailed: Some("\u{1b}[2J".repeat(10_000)) }, FromScene::Failed(fault.clone())],
         vec![FromScene::Ready { unjailed: None }, FromScene::Ready { unjailed: None }],
         vec![FromScene::Failed(fault)],

@@ -5,8 +5,8 @@
 mod common;
 mod liars;
 
-use moongate::device::scene_process::{SceneCommand, SceneProcess};
-use moongate::scene::{Edition, ITEMS_MAX, Seen, Sees, TouchSeen};
+use moongate::device::scene_process::{SandboxCommand, SceneProcess};
+use moongate::scene::{FrameInput, ITEMS_MAX, SceneEvent, SceneRevision, TouchState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,8 +24,8 @@ const WORKS: Duration = Duration::from_millis(1_100);
 /// Scripts by what they try. `FRAME`: in each frame; `LATER`: in the fifth; otherwise as it stands.
 const SCRIPTS: &str = include_str!("scripts.txt");
 
-fn moongate() -> SceneCommand {
-    SceneCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec!["scene".into()] }
+fn moongate() -> SandboxCommand {
+    SandboxCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec!["scene".into()] }
 }
 
 /// A show with a good scene, played as the frame loop plays it.
@@ -39,7 +39,7 @@ struct Show {
 }
 
 impl Show {
-    fn start(command: SceneCommand) -> Self {
+    fn start(command: SandboxCommand) -> Self {
         let process = SceneProcess::start(command, common::setting()).expect("a thread");
         Self { process, number: 0, last: Instant::now(), longest: Duration::ZERO, items: Vec::new() }
     }
@@ -48,25 +48,31 @@ impl Show {
         let dir = common::folder(script);
         let manifest = "api = 1\nid = \"test\"\ncanvas = [1920, 1080]\n[ours.lanterns]\n";
         std::fs::write(dir.path().join("installation.toml"), manifest).expect("written");
-        match Edition::read(dir.path()) {
-            Ok(edition) => self.process.offer(Arc::new(edition)),
+        match SceneRevision::read(dir.path()) {
+            Ok(edition) => self.process.load(Arc::new(edition)),
             Err(fault) => self.process.refuse(fault),
         }
     }
 
     /// One turn of the frame loop.
     fn turn(&mut self) {
-        if self.process.is_free() {
+        if self.process.is_ready() {
             self.number += 1;
-            let touch = TouchSeen { id: self.number as u32, x: 5.0, y: 5.0, by: "finger", began: 0.0 };
+            let touch = TouchState { id: self.number as u32, x: 5.0, y: 5.0, by: "finger", began: 0.0 };
             let now = self.number as f64 / 60.0;
-            let sees = Sees { number: self.number, now, dt: 0.02, events: vec![Seen::Down(touch)], ..Sees::default() };
+            let sees = FrameInput {
+                number: self.number,
+                now,
+                dt: 0.02,
+                events: vec![SceneEvent::Down(touch)],
+                ..FrameInput::default()
+            };
             let json = serde_json::to_string(&sees).expect("it is plain");
-            if self.process.ask(self.number, 0, json, self.process.begins()) {
-                self.process.wait(self.number, Duration::from_millis(4));
+            if self.process.request_frame(self.number, 0, json, self.process.has_pending()) {
+                self.process.wait_answered(self.number, Duration::from_millis(4));
             }
         }
-        let (painting, acts) = self.process.take();
+        let (painting, acts) = self.process.take_output();
         assert!(acts.len() <= 1_024, "{} acts at once", acts.len());
         if let Some((picture, _)) = painting {
             assert!(picture.items.len() <= ITEMS_MAX);

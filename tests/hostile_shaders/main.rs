@@ -12,7 +12,7 @@ mod common;
 mod drawn;
 mod generated;
 
-use moongate::scene::Shader;
+use moongate::scene::SceneShader;
 use std::path::Path;
 
 /// Most memory that reading one shader may take, in KiB.
@@ -52,11 +52,11 @@ fn peak() -> usize {
 }
 
 /// Reads one shader. Fails with a complaint if the outcome is not the expected one.
-fn read(case: &Case) -> Result<Option<Shader>, String> {
+fn read(case: &Case) -> Result<Option<SceneShader>, String> {
     let Case { name, becomes, source } = case;
     let file = format!("{name}.wgsl");
     let said = |what: String| format!("{name}: {what}, and not {becomes}");
-    match (becomes.strip_prefix("refused"), Shader::parse(&file, source)) {
+    match (becomes.strip_prefix("refused"), SceneShader::parse(&file, source)) {
         (None, Ok(shader)) => Ok(Some(shader)),
         (Some(_), Ok(_)) => Err(said("drawn".into())),
         (None, Err(fault)) => Err(said(format!("refused: {fault}"))),

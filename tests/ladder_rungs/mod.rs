@@ -1,6 +1,6 @@
 //! The ladder: six paths, each as it is and in five bad tempers.
 
-use moongate::link::ocean::Path;
+use moongate::link::netem::PathProfile;
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
@@ -8,7 +8,7 @@ const MS: Duration = Duration::from_millis(1);
 /// One path.
 #[derive(Debug, Clone, Copy)]
 pub struct Rung {
-    pub path: Path,
+    pub path: PathProfile,
     /// A cut is of one way only.
     pub one_way_cut: bool,
 }
@@ -22,19 +22,22 @@ impl Rung {
 /// Loss in per cent and round trip in milliseconds, times temper.
 pub fn rungs() -> Vec<Rung> {
     let ladder = [(0.1, 16), (1.0, 40), (2.0, 90), (3.0, 200), (5.0, 300), (8.0, 450)];
-    let plain =
-        ladder.map(|(loss, round_trip)| Path { one_way: MS * round_trip / 2, loss: loss / 100.0, ..Path::default() });
+    let plain = ladder.map(|(loss, round_trip)| PathProfile {
+        one_way: MS * round_trip / 2,
+        loss: loss / 100.0,
+        ..PathProfile::default()
+    });
     plain
         .into_iter()
         .flat_map(|path| {
             let rung = |path| Rung { path, one_way_cut: false };
             [
                 rung(path),
-                rung(Path { burst: 4.0, ..path }),
-                rung(Path { reorder: 0.05, jitter: 3 * MS, ..path }),
-                rung(Path { duplicate: 0.05, ..path }),
+                rung(PathProfile { burst: 4.0, ..path }),
+                rung(PathProfile { reorder: 0.05, jitter: 3 * MS, ..path }),
+                rung(PathProfile { duplicate: 0.05, ..path }),
                 Rung { path, one_way_cut: true },
-                rung(Path { largest: 1_200, ..path }),
+                rung(PathProfile { max_datagram: 1_200, ..path }),
             ]
         })
         .collect()

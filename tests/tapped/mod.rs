@@ -1,11 +1,11 @@
 //! A twin in the test itself: a relay before it keeps every packet as it was sent, and itself each datagram in plain.
 
+use moongate::config::Installation;
 use moongate::device::clock::monotonic;
-use moongate::device::key::SiteKey;
-use moongate::device::quic::transport;
+use moongate::device::net::transport_config;
+use moongate::device::site_key::SiteKey;
 use moongate::device::tls;
-use moongate::link::{Config, Link, Showing};
-use moongate::manifest::Installation;
+use moongate::link::{Link, LinkConfig, NowShowing};
 use quinn::{Endpoint, EndpointConfig};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -43,13 +43,13 @@ impl Tapped {
         }
         let installation = Installation::read(dir).unwrap_or_else(|fault| panic!("{fault}"));
         let key = SiteKey::generate().expect("randomness");
-        let config = Config {
+        let config = LinkConfig {
             key: key.public(),
             twin: Some(of),
             boot: 7,
             city: "lyon".into(),
             name: "tap".into(),
-            showing: Showing { installation: installation.id.clone(), declarations: installation.declarations() },
+            showing: NowShowing { installation: installation.id.clone(), schema_hash: installation.schema_hash() },
             canvas: installation.canvas_size(),
         };
         let public = key.public();
@@ -123,9 +123,9 @@ fn relay(shores: &[UdpSocket; 2], twin: SocketAddr, heard: &Heard) {
 }
 
 /// Answers as a twin does, and keeps what it is told.
-async fn answer(socket: UdpSocket, key: &SiteKey, config: Config, heard: &Heard) {
-    let mut server = tls::server(key, config.twin.expect("it has one")).expect("a fresh key");
-    server.transport_config(transport());
+async fn answer(socket: UdpSocket, key: &SiteKey, config: LinkConfig, heard: &Heard) {
+    let mut server = tls::server_config(key, config.twin.expect("it has one")).expect("a fresh key");
+    server.transport_config(transport_config());
     let runtime = Arc::new(quinn::TokioRuntime);
     let endpoint = Endpoint::new(EndpointConfig::default(), Some(server), socket, runtime).expect("a bound socket");
     let mut link = Link::new(monotonic(), config);
@@ -139,7 +139,7 @@ async fn answer(socket: UdpSocket, key: &SiteKey, config: Config, heard: &Heard)
                 let _ = connection.send_datagram(datagram.into());
             }
             while link.poll_output().is_some() {}
-            heard.bodies.store(link.there().bodies.len(), Ordering::Relaxed);
+            heard.bodies.store(link.remote_presence().bodies.len(), Ordering::Relaxed);
             let next = tokio::time::timeout(Duration::from_millis(5), connection.read_datagram()).await;
             if let Ok(Ok(datagram)) = next {
                 keep(&heard.plain, &datagram);

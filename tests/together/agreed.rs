@@ -2,8 +2,8 @@
 
 use crate::ladder_rungs::{rungs, seeds};
 use crate::world::{MS, SECOND, World};
-use moongate::link::ocean::Path;
-use moongate::link::{DATA_MAX, Output, State};
+use moongate::link::netem::PathProfile;
+use moongate::link::{DATA_MAX, LinkOutput, LinkState};
 use std::time::Duration;
 
 /// Both see a meeting within this of each other.
@@ -26,9 +26,9 @@ fn meetings(seed: u64) -> [usize; 2] {
         }
         if !cut && rung.one_way_cut && world.now > 30 * SECOND {
             cut = true;
-            world.ocean.cut_one(0, true);
+            world.ocean.set_direction_cut(0, true);
         } else if cut && world.now > 34 * SECOND {
-            world.ocean.cut(false);
+            world.ocean.set_cut(false);
         }
         if world.now < 57 * SECOND {
             let now = world.local(0);
@@ -58,7 +58,7 @@ fn a_meeting_is_at_the_same_instant_in_both_cities() {
 
 #[test]
 fn who_does_not_lead_or_is_alone_proposes_nothing() {
-    let mut world = World::new(Path { one_way: 20 * MS, ..Path::default() }, 1);
+    let mut world = World::new(PathProfile { one_way: 20 * MS, ..PathProfile::default() }, 1);
     let now = world.local(0);
     world.links[0].handle_meeting(now, [1.0, 0.0]);
     world.run(2 * SECOND);
@@ -71,29 +71,30 @@ fn who_does_not_lead_or_is_alone_proposes_nothing() {
 #[test]
 fn what_a_site_says_of_itself_is_there_at_once_and_goes_with_it() {
     for seed in seeds(20) {
-        let mut world = World::new(Path { one_way: 50 * MS, loss: 0.3, reorder: 0.1, ..Path::default() }, seed);
+        let mut world =
+            World::new(PathProfile { one_way: 50 * MS, loss: 0.3, reorder: 0.1, ..PathProfile::default() }, seed);
         world.run(4 * SECOND);
         for number in 0..40 {
             let now = world.local(0);
-            assert!(world.links[0].handle_share(now, &format!("{{\"tide\":{number}}}")));
+            assert!(world.links[0].handle_shared_state(now, &format!("{{\"tide\":{number}}}")));
             world.run(world.now + 7 * MS);
         }
         world.run(world.now + 3 * SECOND);
-        let there = |world: &World| world.links[1].share_there().map(|(_, data)| data.to_owned());
+        let there = |world: &World| world.links[1].remote_shared_state().map(|(_, data)| data.to_owned());
         assert_eq!(there(&world).as_deref(), Some("{\"tide\":39}"), "the newest, MOONGATE_SEED={seed}");
-        assert_eq!(world.links[0].share_there(), None, "each says its own");
+        assert_eq!(world.links[0].remote_shared_state(), None, "each says its own");
         let now = world.local(0);
-        assert!(!world.links[0].handle_share(now, &"x".repeat(DATA_MAX + 1)));
-        world.ocean.cut(true);
+        assert!(!world.links[0].handle_shared_state(now, &"x".repeat(DATA_MAX + 1)));
+        world.ocean.set_cut(true);
         world.run(world.now + 3 * SECOND);
         assert_eq!(there(&world), None, "gone with the link");
-        world.ocean.cut(false);
+        world.ocean.set_cut(false);
         world.run(world.now + 3 * SECOND);
         assert_eq!(there(&world).as_deref(), Some("{\"tide\":39}"), "and back, MOONGATE_SEED={seed}");
         // One side alone has lost the other for a while.
-        world.ocean.cut_one(0, true);
+        world.ocean.set_direction_cut(0, true);
         world.run(world.now + 2 * SECOND);
-        world.ocean.cut(false);
+        world.ocean.set_cut(false);
         world.run(world.now + 3 * SECOND);
         assert_eq!(there(&world).as_deref(), Some("{\"tide\":39}"), "still there, MOONGATE_SEED={seed}");
         for (open, expected) in [(false, Some("")), (true, Some("{\"tide\":39}"))] {
@@ -106,7 +107,7 @@ fn what_a_site_says_of_itself_is_there_at_once_and_goes_with_it() {
         let now = world.local(1);
         world.links[1].handle_sharing(now, false);
         let now = world.local(0);
-        world.links[0].handle_share(now, "{}");
+        world.links[0].handle_shared_state(now, "{}");
         world.run(world.now + 2 * SECOND);
         assert_eq!(there(&world), None);
         let now = world.local(1);
@@ -118,7 +119,7 @@ fn what_a_site_says_of_itself_is_there_at_once_and_goes_with_it() {
 
 #[test]
 fn something_else_can_be_shown_while_linked() {
-    let mut world = World::new(Path { one_way: 40 * MS, loss: 0.05, ..Path::default() }, 2);
+    let mut world = World::new(PathProfile { one_way: 40 * MS, loss: 0.05, ..PathProfile::default() }, 2);
     world.run(2 * SECOND);
     world.show(0, "shadows");
     world.run(4 * SECOND);
@@ -126,9 +127,15 @@ fn something_else_can_be_shown_while_linked() {
     assert!(world.is_linked());
     world.declare(1, 7);
     world.run(world.now + SECOND);
-    let apart = |world: &World| (0..2).all(|side| world.links[side].health(world.local(side)).state == State::Apart);
+    let apart =
+        |world: &World| (0..2).all(|side| world.links[side].health(world.local(side)).state == LinkState::Incompatible);
     assert!(apart(&world), "each plays alone");
-    assert!(world.outputs.iter().all(|all| all.iter().any(|one| matches!(one, Output::Showing { apart: true, .. }))));
+    assert!(
+        world
+            .outputs
+            .iter()
+            .all(|all| all.iter().any(|one| matches!(one, LinkOutput::NowShowing { incompatible: true, .. })))
+    );
     world.declare(1, 1);
     world.run(world.now + SECOND);
     assert!(world.is_linked(), "and together again");

@@ -3,10 +3,10 @@
 
 use crate::ladder_rungs::{rungs, seeds};
 use crate::world::{FakeSeal, MS, SECOND, World, draft, signed_by};
-use moongate::link::ocean::Path;
-use moongate::link::{Output, Parted};
+use moongate::link::netem::PathProfile;
+use moongate::link::{DisconnectReason, LinkOutput};
+use moongate::marks::{MarkBatch, MarkLog, MarkOrder, MemoryStore, MergeOutcome, Signer, WriterId};
 use moongate::presence::{Body, Presence};
-use moongate::works::{Batch, Memory, Place, Seal, Taken, Work, Writer};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -24,11 +24,11 @@ fn play(seed: u64) {
         world.run(world.now + Duration::from_millis(random.u64(5..200)));
         if !was_cut && world.now >= 20 * SECOND {
             was_cut = true;
-            if rung.one_way_cut { world.ocean.cut_one(0, true) } else { world.ocean.cut(true) }
+            if rung.one_way_cut { world.ocean.set_direction_cut(0, true) } else { world.ocean.set_cut(true) }
         }
         if !was_mended && world.now >= 30 * SECOND {
             was_mended = true;
-            world.ocean.cut(false);
+            world.ocean.set_cut(false);
         }
         if !anew && world.now >= 45 * SECOND {
             anew = true;
@@ -47,7 +47,7 @@ fn play(seed: u64) {
     let [here, there] = [0, 1].map(|side| world.marks(side));
     assert_eq!(here.len(), made as usize, "{of}: marks at site 0");
     assert!(here == there, "{of}: both have the same, in the same order: {} and {}", here.len(), there.len());
-    let once: HashSet<Place> = here.iter().map(|(place, ..)| *place).collect();
+    let once: HashSet<MarkOrder> = here.iter().map(|(place, ..)| *place).collect();
     assert_eq!(once.len(), here.len(), "{of}: each once");
     for (place, _, after) in &here {
         assert!(after.is_none_or(|after| place.stamp > after), "{of}: an answer stands before what it answers");
@@ -66,16 +66,16 @@ fn both_cities_end_with_the_same_marks_in_an_order_that_respects_cause() {
 
 #[test]
 fn what_was_made_apart_is_merged_once_and_told() {
-    let mut world = World::new(Path { one_way: 92 * MS, loss: 0.02, ..Path::default() }, 3);
+    let mut world = World::new(PathProfile { one_way: 92 * MS, loss: 0.02, ..PathProfile::default() }, 3);
     world.run(2 * SECOND);
     assert!(world.merged.iter().all(Vec::is_empty), "nothing was made apart");
-    world.ocean.cut(true);
+    world.ocean.set_cut(true);
     world.run(8 * SECOND);
     for number in 0..500 {
         world.leave(0, number, None, 40);
         world.run(world.now + 10 * MS);
     }
-    world.ocean.cut(false);
+    world.ocean.set_cut(false);
     world.run(world.now + 10 * SECOND);
     assert_eq!((world.marks(1).len(), &world.merged), (500, &[vec![], vec![500]]));
     // A show that starts anew, without what it had, is given all of it back.
@@ -90,7 +90,7 @@ fn what_was_made_apart_is_merged_once_and_told() {
 fn a_mark_is_there_soon_although_datagrams_are_lost() {
     let mut late = vec![];
     for seed in seeds(4) {
-        let mut world = World::new(Path { one_way: 50 * MS, loss: 0.05, ..Path::default() }, seed);
+        let mut world = World::new(PathProfile { one_way: 50 * MS, loss: 0.05, ..PathProfile::default() }, seed);
         world.run(2 * SECOND);
         for number in 0..600 {
             world.leave(0, number, None, 30);
@@ -107,7 +107,7 @@ fn a_mark_is_there_soon_although_datagrams_are_lost() {
 
 #[test]
 fn a_backlog_does_not_hold_presence_back() {
-    let path = Path { one_way: 50 * MS, rate: 125_000.0, queue: 300 * MS, ..Path::default() };
+    let path = PathProfile { one_way: 50 * MS, rate: 125_000.0, queue: 300 * MS, ..PathProfile::default() };
     let mut ages = [false, true].map(|backlog| {
         let mut world = World::new(path, 5);
         if backlog {
@@ -139,12 +139,14 @@ fn a_backlog_does_not_hold_presence_back() {
 #[test]
 fn a_mark_in_another_name_is_refused_and_its_sender_dropped() {
     let (here, there) = (FakeSeal::of(0), FakeSeal::of(1));
-    let mut store = Memory::new(7);
-    let mut work = Work::open("ripples", there.public(), &mut store).expect("memory");
+    let mut store = MemoryStore::new(7);
+    let mut work = MarkLog::open("ripples", there.public_key(), &mut store).expect("memory");
     work.add(SECOND, 0, draft("lantern", 1, None, 10));
-    let (_, batches) = work.seal(&there);
+    let (_, batches) = work.sign_pending(&there);
     let sealed = batches[0].bytes.clone();
-    let open = |bytes: Vec<u8>, work: &str| Batch::open(work, bytes, 0, &here).map(|(batch, _)| batch.writer.site);
+    let open = |bytes: Vec<u8>, work: &str| {
+        MarkBatch::decode_verified(work, bytes, 0, &here).map(|(batch, _)| batch.writer.site)
+    };
     assert_eq!(open(sealed.clone(), "ripples"), Ok([1; 32]));
     assert!(open(sealed.clone(), "shadows").is_err(), "what is signed for one work is not of another");
     // In this site's name, and every other bit changed in turn.
@@ -155,7 +157,7 @@ fn a_mark_in_another_name_is_refused_and_its_sender_dropped() {
         assert!(open(bytes, "ripples").is_err(), "byte {at}");
     }
 
-    let mut world = World::new(Path { one_way: 20 * MS, ..Path::default() }, 1);
+    let mut world = World::new(PathProfile { one_way: 20 * MS, ..PathProfile::default() }, 1);
     // It says that its marks are site 0's.
     world.seals[1] = FakeSeal { public: [0; 32], key: [1; 32] };
     world.restart(1);
@@ -166,7 +168,11 @@ fn a_mark_in_another_name_is_refused_and_its_sender_dropped() {
     while world.parted[0].is_empty() && world.now < before + 2 * SECOND {
         world.run(world.now + 10 * MS);
     }
-    assert!(matches!(&world.parted[0][..], [Parted::Hostile(why)] if why.contains("another")), "{:?}", world.parted);
+    assert!(
+        matches!(&world.parted[0][..], [DisconnectReason::Hostile(why)] if why.contains("another")),
+        "{:?}",
+        world.parted
+    );
     assert!(world.now - before < SECOND);
     assert!(world.marks(0).is_empty());
     // When it is let in again it is linked again, whatever boot it is.
@@ -179,44 +185,44 @@ fn a_mark_in_another_name_is_refused_and_its_sender_dropped() {
 #[test]
 fn a_work_in_memory_forgets_its_oldest_and_waits_for_none() {
     let seal = FakeSeal::of(3);
-    let mut store = Memory::new(1);
-    let mut work = Work::open("ripples", seal.public(), &mut store).expect("memory");
+    let mut store = MemoryStore::new(1);
+    let mut work = MarkLog::open("ripples", seal.public_key(), &mut store).expect("memory");
     let mut kept = 0;
     while work.batches().next().is_none_or(|batch| batch.first == 0) && kept < 1_000_000 {
         kept += 1;
         work.add(SECOND, 0, draft("stroke", kept, None, 4_000));
-        work.seal(&seal);
-        work.forget();
+        work.sign_pending(&seal);
+        work.evict_oldest();
     }
-    assert!(work.bytes() <= moongate::works::WORK_MAX && kept > 5_000, "{kept}");
+    assert!(work.bytes() <= moongate::marks::LOG_BYTES_MAX && kept > 5_000, "{kept}");
     // Another site begins where this one's memory does.
-    let mut other = Work::open("ripples", [4; 32], &mut Memory::new(2)).expect("memory");
-    let writer = Writer { site: seal.public(), store: 1 };
-    let first = work.after(writer, 0).expect("there are marks").clone();
-    let second = work.after(writer, first.next()).expect("there are more").clone();
-    let oldest = work.oldest(writer, second.first);
-    assert_eq!((oldest, work.oldest(writer, first.first)), (first.first, first.first));
-    let take = |other: &mut Work, batch: &Batch, oldest| {
-        let taken = other.take((writer, batch.first, oldest), batch.bytes.clone(), 0, &seal).expect("signed");
-        matches!(taken, (Taken::New(_), Some(_)))
+    let mut other = MarkLog::open("ripples", [4; 32], &mut MemoryStore::new(2)).expect("memory");
+    let writer = WriterId { site: seal.public_key(), store: 1 };
+    let first = work.batch_from(writer, 0).expect("there are marks").clone();
+    let second = work.batch_from(writer, first.end()).expect("there are more").clone();
+    let oldest = work.oldest_reachable(writer, second.first);
+    assert_eq!((oldest, work.oldest_reachable(writer, first.first)), (first.first, first.first));
+    let take = |other: &mut MarkLog, batch: &MarkBatch, oldest| {
+        let taken = other.merge((writer, batch.first, oldest), batch.bytes.clone(), 0, &seal).expect("signed");
+        matches!(taken, (MergeOutcome::New(_), Some(_)))
     };
     assert!(!take(&mut other, &second, oldest), "the one before it is still to come");
     assert!(take(&mut other, &first, oldest) && take(&mut other, &second, oldest));
-    assert_eq!(other.oldest(writer, second.first), first.first, "and it tells it on in the same way");
+    assert_eq!(other.oldest_reachable(writer, second.first), first.first, "and it tells it on in the same way");
     // What this site has left itself it does not forget for another one's.
-    let (own, theirs) = (Writer { site: [4; 32], store: 2 }, FakeSeal::of(4));
+    let (own, theirs) = (WriterId { site: [4; 32], store: 2 }, FakeSeal::of(4));
     other.add(SECOND, 0, draft("stroke", 1, None, 100));
-    other.seal(&theirs);
+    other.sign_pending(&theirs);
     for batch in work.batches().skip(2).cloned().collect::<Vec<_>>() {
         take(&mut other, &batch, oldest);
-        other.forget();
+        other.evict_oldest();
     }
-    assert!(other.after(own, 0).is_some());
+    assert!(other.batch_from(own, 0).is_some());
 }
 
 #[test]
 fn another_installation_has_a_work_of_its_own() {
-    let mut world = World::new(Path { one_way: 20 * MS, ..Path::default() }, 1);
+    let mut world = World::new(PathProfile { one_way: 20 * MS, ..PathProfile::default() }, 1);
     world.run(SECOND);
     world.leave(0, 0, None, 30);
     world.run(2 * SECOND);
@@ -233,12 +239,12 @@ fn another_installation_has_a_work_of_its_own() {
     }
     world.run(7 * SECOND);
     assert_eq!([0, 1].map(|side| world.marks(side)[0].1), [0, 0], "what was left before is there again");
-    assert!(world.outputs[0].iter().any(|output| matches!(output, Output::NewWork)));
+    assert!(world.outputs[0].iter().any(|output| matches!(output, LinkOutput::MarksReset)));
 }
 
 #[test]
 fn a_closed_site_tells_and_takes_no_marks() {
-    let mut world = World::new(Path { one_way: 20 * MS, ..Path::default() }, 1);
+    let mut world = World::new(PathProfile { one_way: 20 * MS, ..PathProfile::default() }, 1);
     world.run(SECOND);
     let now = world.local(0);
     world.links[0].handle_sharing(now, false);

@@ -1,9 +1,9 @@
 //! Two sessions with works, an ocean between them, and what each has been told of marks.
 
-use moongate::link::ocean::{Ocean, Path};
-use moongate::link::{Config, Link, Output, Parted, Showing, State, Works};
+use moongate::link::netem::{Netem, PathProfile};
+use moongate::link::{DisconnectReason, Link, LinkConfig, LinkOutput, LinkState, MarkReplica, NowShowing};
+use moongate::marks::{Mark, MarkOrder, MemoryStore, NewMark, RecentMarks, Signer};
 use moongate::presence::{Body, Presence};
-use moongate::works::{Draft, Mark, Memory, Place, Recent, Seal};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,8 +35,8 @@ fn hash(public: &[u8; 32], message: &[u8]) -> [u8; 64] {
     core::array::from_fn(|at| (word.rotate_left(at as u32) >> 8) as u8)
 }
 
-impl Seal for FakeSeal {
-    fn public(&self) -> [u8; 32] {
+impl Signer for FakeSeal {
+    fn public_key(&self) -> [u8; 32] {
         self.public
     }
 
@@ -58,23 +58,23 @@ pub fn signed_by(seal: &FakeSeal, sealed: &[u8], site: [u8; 32]) -> Vec<u8> {
     [seal.sign(&message).to_vec(), body].concat()
 }
 
-pub fn draft(name: &str, seed: u32, after: Option<u64>, said: usize) -> Draft {
+pub fn draft(name: &str, seed: u32, after: Option<u64>, said: usize) -> NewMark {
     let said = format!("{{\"after\":{},\"text\":\"{}\"}}", after.unwrap_or_default(), "x".repeat(said));
-    Draft { name: name.into(), at: Some([seed as f32, 20.0]), seed, said }
+    NewMark { name: name.into(), at: Some([seed as f32, 20.0]), seed, said }
 }
 
 pub struct World {
     pub now: Duration,
-    pub ocean: Ocean,
+    pub ocean: Netem,
     pub links: [Link; 2],
     pub seals: [FakeSeal; 2],
-    pub recent: [Recent; 2],
+    pub recent: [RecentMarks; 2],
     /// Of each site the marks as they came.
-    pub seen: [Vec<Place>; 2],
+    pub seen: [Vec<MarkOrder>; 2],
     pub merged: [Vec<usize>; 2],
     pub shared: [u64; 2],
-    pub parted: [Vec<Parted>; 2],
-    pub outputs: [Vec<Output>; 2],
+    pub parted: [Vec<DisconnectReason>; 2],
+    pub outputs: [Vec<LinkOutput>; 2],
     /// When people meet, by the true clock and as it is known at each site; by where.
     pub met: [HashMap<u32, Duration>; 2],
     /// How long marks of site 0 took to site 1.
@@ -87,14 +87,14 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(path: Path, seed: u64) -> Self {
+    pub fn new(path: PathProfile, seed: u64) -> Self {
         let seals = [FakeSeal::of(0), FakeSeal::of(1)];
         Self {
             now: Duration::ZERO,
-            ocean: Ocean::new(path, seed),
+            ocean: Netem::new(path, seed),
             links: [0, 1].map(|side| link(side, seals[side], 0, ORIGIN[side])),
             seals,
-            recent: [0, 1].map(|_| Recent::new(1_000_000, 1 << 30)),
+            recent: [0, 1].map(|_| RecentMarks::new(1_000_000, 1 << 30)),
             seen: Default::default(),
             merged: Default::default(),
             shared: [0; 2],
@@ -117,7 +117,7 @@ impl World {
     pub fn restart(&mut self, side: usize) {
         self.boots += 1;
         self.links[side] = link(side, self.seals[side], self.boots, self.local(side));
-        (self.recent[side], self.shared[side]) = (Recent::new(1_000_000, 1 << 30), 0);
+        (self.recent[side], self.shared[side]) = (RecentMarks::new(1_000_000, 1 << 30), 0);
         self.seen[side].clear();
     }
 
@@ -145,12 +145,12 @@ impl World {
     /// What a site shows is declared otherwise.
     pub fn declare(&mut self, side: usize, declarations: u64) {
         let now = self.local(side);
-        self.links[side].handle_showing(now, Showing { installation: "shadows".into(), declarations });
+        self.links[side].handle_showing(now, NowShowing { installation: "shadows".into(), schema_hash: declarations });
     }
 
     pub fn show(&mut self, side: usize, installation: &str) {
         let now = self.local(side);
-        let showing = Showing { installation: installation.into(), declarations: 1 };
+        let showing = NowShowing { installation: installation.into(), schema_hash: 1 };
         self.links[side].handle_showing(now, showing);
     }
 
@@ -177,7 +177,7 @@ impl World {
             while let Some((from, bytes)) = self.ocean.receive(self.now) {
                 let now = self.local(1 - from);
                 self.links[1 - from].handle_datagram(now, &bytes);
-                let walker = self.links[1].there().bodies.first().map(|body| body.foot[0]);
+                let walker = self.links[1].remote_presence().bodies.first().map(|body| body.foot[0]);
                 while let Some((_, made)) =
                     walker.and_then(|at| self.walked.get(self.came.len()).filter(|(step, _)| *step <= at + 0.5))
                 {
@@ -187,47 +187,48 @@ impl World {
         }
     }
 
-    fn told(&mut self, side: usize, output: Output) {
+    fn told(&mut self, side: usize, output: LinkOutput) {
         match &output {
-            Output::Marked(marks) => {
+            LinkOutput::Marks(marks) => {
                 for mark in marks {
-                    assert!(self.recent[side].take(Arc::new(mark.clone())), "told once");
-                    self.seen[side].push(mark.place);
-                    if side == 1 && mark.place.writer.site == self.seals[0].public {
+                    assert!(self.recent[side].insert(Arc::new(mark.clone())), "told once");
+                    self.seen[side].push(mark.order);
+                    if side == 1 && mark.order.writer.site == self.seals[0].public {
                         self.took.push(self.now - self.made[&mark.seed]);
                     }
                 }
             }
-            Output::NewWork => self.recent[side] = Recent::new(1_000_000, 1 << 30),
-            Output::Merged { marks } => self.merged[side].push(*marks),
-            Output::Shared { below } => self.shared[side] = *below,
-            Output::Meet { at, place } => {
+            LinkOutput::MarksReset => self.recent[side] = RecentMarks::new(1_000_000, 1 << 30),
+            LinkOutput::Merged { marks } => self.merged[side].push(*marks),
+            LinkOutput::Replicated { below } => self.shared[side] = *below,
+            LinkOutput::Meet { at, place } => {
                 assert!(*at >= self.local(side), "known before it is so");
                 self.met[side].insert(place[0] as u32, at.saturating_sub(ORIGIN[side]));
             }
-            Output::Parted(why) => self.parted[side].push(why.clone()),
+            LinkOutput::Disconnected(why) => self.parted[side].push(why.clone()),
             _ => {}
         }
         self.outputs[side].push(output);
     }
 
     pub fn is_linked(&self) -> bool {
-        (0..2).all(|side| self.links[side].health(self.local(side)).state == State::Linked)
+        (0..2).all(|side| self.links[side].health(self.local(side)).state == LinkState::Linked)
     }
 
     pub fn garbled(&self) -> u64 {
-        (0..2).map(|side| self.links[side].health(self.local(side)).garbled).sum()
+        (0..2).map(|side| self.links[side].health(self.local(side)).malformed).sum()
     }
 
     /// What a site has, in its order: place, number, and the stamp of what it answers to.
-    pub fn marks(&self, side: usize) -> Vec<(Place, u32, Option<u64>)> {
-        let after = |mark: &Mark| mark.said["{\"after\":".len()..].split(',').next()?.parse().ok().filter(|n| *n > 0);
-        self.recent[side].after(None).map(|mark| (mark.place, mark.seed, after(mark))).collect()
+    pub fn marks(&self, side: usize) -> Vec<(MarkOrder, u32, Option<u64>)> {
+        let after =
+            |mark: &Mark| mark.payload["{\"after\":".len()..].split(',').next()?.parse().ok().filter(|n| *n > 0);
+        self.recent[side].after(None).map(|mark| (mark.order, mark.seed, after(mark))).collect()
     }
 
     /// By how much a mark's age differs between the two sites, at most, in seconds.
     pub fn ages(&self) -> f64 {
-        let age = |side: usize, mark: &Mark| self.local(side).as_secs_f64() - mark.born as f64 / 1e6;
+        let age = |side: usize, mark: &Mark| self.local(side).as_secs_f64() - mark.created_us as f64 / 1e6;
         let pairs = self.recent[0].after(None).zip(self.recent[1].after(None));
         pairs.map(|(here, there)| (age(0, here) - age(1, there)).abs()).fold(0.0, f64::max)
     }
@@ -239,18 +240,18 @@ impl World {
 }
 
 fn link(side: usize, seal: FakeSeal, boot: u64, now: Duration) -> Link {
-    let config = Config {
+    let config = LinkConfig {
         key: [side as u8; 32],
         twin: Some([1 - side as u8; 32]),
         boot: 100 + side as u64 + 2 * boot,
         city: ["shenzhen", "dublin"][side].into(),
         name: "test".into(),
-        showing: Showing { installation: "ripples".into(), declarations: 1 },
+        showing: NowShowing { installation: "ripples".into(), schema_hash: 1 },
         canvas: [1920.0, 1080.0],
     };
-    let store = Memory::new(1_000 * (1 + side as u64) + boot);
-    let works = Works::open("ripples", Box::new(seal), Box::new(store)).expect("memory");
-    let mut link = Link::new(now, config).with_works(works);
+    let store = MemoryStore::new(1_000 * (1 + side as u64) + boot);
+    let works = MarkReplica::open("ripples", Box::new(seal), Box::new(store)).expect("memory");
+    let mut link = Link::new(now, config).with_replica(works);
     link.handle_path(now);
     link
 }

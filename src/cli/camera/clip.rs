@@ -1,17 +1,17 @@
 //! A clip that stands in for a camera: played at its rate, over and over.
 
-use super::super::clip::{Pictures, Source, told};
-use super::{Arguments, Failure, Pace};
-use crate::device::camera::y4m::{Colours, Reader, Writer, Y4mError, mirror};
+use super::super::clip::{ClipReader, ClipTiming, clip_error};
+use super::{CameraArgs, Failure, FramePacer};
+use crate::device::camera::y4m::{ChromaFormat, Y4mError, Y4mReader, Y4mWriter, flip_horizontal};
 use std::fs::File;
 use std::path::Path;
 
-pub(super) fn run(arguments: &Arguments, clip: &Path, output: File) -> Result<(), Failure> {
-    let told = |why: Y4mError| told(clip, &why);
-    let mut reader = Reader::new(Source::open(clip, Pictures::Even)?).map_err(told)?;
+pub(super) fn run(arguments: &CameraArgs, clip: &Path, output: File) -> Result<(), Failure> {
+    let told = |why: Y4mError| clip_error(clip, &why);
+    let mut reader = Y4mReader::new(ClipReader::open(clip, ClipTiming::ConstantRate)?).map_err(told)?;
     let header = *reader.header();
-    let mut pace = Pace::new(header.rate.period(), arguments);
-    let mut writer = Writer::new(output, [header.width, header.height], header.rate, Colours::Mono)?;
+    let mut pace = FramePacer::new(header.rate.period(), arguments);
+    let mut writer = Y4mWriter::new(output, [header.width, header.height], header.rate, ChromaFormat::Mono)?;
     let mut y = Vec::new();
     loop {
         let mut shown = 0_u64;
@@ -19,20 +19,20 @@ pub(super) fn run(arguments: &Arguments, clip: &Path, output: File) -> Result<()
             match reader.read(&mut y) {
                 Ok(_) => {}
                 // A recording that was cut off is as good as one that ends.
-                Err(Y4mError::Ended | Y4mError::BrokeOff) if shown > 0 => break,
+                Err(Y4mError::Ended | Y4mError::Truncated) if shown > 0 => break,
                 Err(why) => return Err(told(why).into()),
             }
             shown += 1;
             if arguments.mirror {
-                mirror(&mut y, header.width);
+                flip_horizontal(&mut y, header.width);
             }
-            let Some(captured) = pace.wait() else { return Ok(()) };
+            let Some(captured) = pace.wait_due() else { return Ok(()) };
             writer.write(captured, &[&y])?;
         }
         if arguments.once {
             return Ok(());
         }
-        reader = Reader::new(Source::open(clip, Pictures::Even)?).map_err(told)?;
+        reader = Y4mReader::new(ClipReader::open(clip, ClipTiming::ConstantRate)?).map_err(told)?;
         if (reader.header().width, reader.header().height) != (header.width, header.height) {
             return Err(format!("{} has become one of another size; start it again", clip.display()).into());
         }

@@ -4,9 +4,9 @@
 //! that is silent, and its enumeration panics at what it does not expect. So a camera is never dropped, a panic becomes
 //! a message, and whoever started this process kills it when nothing comes.
 
-use super::pixels::{FORMATS, brightness};
-use super::{Arguments, Failure, Pace};
-use crate::device::camera::y4m::{Colours, Rate, SIDE_MAX, Writer, mirror};
+use super::luma::{PREFERRED_FORMATS, decode_luma};
+use super::{CameraArgs, Failure, FramePacer};
+use crate::device::camera::y4m::{ChromaFormat, FrameRate, SIDE_MAX, Y4mWriter, flip_horizontal};
 use crate::device::clock::monotonic;
 use nokhwa::utils::{ApiBackend, CameraFormat, CameraInfo, RequestedFormat, RequestedFormatType, Resolution};
 use nokhwa::{Camera, NokhwaError};
@@ -23,7 +23,7 @@ const BAD_MAX: u32 = 60;
 const TRIES: usize = 6;
 
 /// Does something with nokhwa; a panic in there is an error like others.
-fn guarded<T>(act: impl FnOnce() -> Result<T, NokhwaError>) -> Result<T, String> {
+fn catch_panic<T>(act: impl FnOnce() -> Result<T, NokhwaError>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(act)) {
         Ok(done) => done.map_err(|why| why.to_string()),
         Err(_) => Err("its driver says what cannot be understood".into()),
@@ -33,7 +33,7 @@ fn guarded<T>(act: impl FnOnce() -> Result<T, NokhwaError>) -> Result<T, String>
 fn cameras() -> Result<Vec<CameraInfo>, Failure> {
     // What a panic has to say is told in our own words.
     std::panic::set_hook(Box::new(|_| {}));
-    let mut cameras = guarded(|| nokhwa::query(ApiBackend::Auto))?;
+    let mut cameras = catch_panic(|| nokhwa::query(ApiBackend::Auto))?;
     cameras.sort_by_key(|camera| camera.index().as_index().unwrap_or(u32::MAX));
     Ok(cameras)
 }
@@ -46,7 +46,7 @@ pub(super) fn list() -> Result<(), Failure> {
     }
     for info in &cameras {
         text.push_str(&format!("{}  \"{}\"  {}\n", info.index(), info.human_name(), info.description()));
-        match open(info).and_then(|mut camera| guarded(|| camera.compatible_camera_formats())) {
+        match open(info).and_then(|mut camera| catch_panic(|| camera.compatible_camera_formats())) {
             Ok(formats) => text.push_str(&describe(&formats)),
             Err(why) => text.push_str(&format!("    cannot be read ({why})\n")),
         }
@@ -59,7 +59,7 @@ pub(super) fn list() -> Result<(), Failure> {
 /// A line for each kind and size, with its rates.
 fn describe(formats: &[CameraFormat]) -> String {
     let mut sizes: BTreeMap<_, Vec<u32>> = BTreeMap::new();
-    for format in formats.iter().filter(|format| FORMATS.contains(&format.format())) {
+    for format in formats.iter().filter(|format| PREFERRED_FORMATS.contains(&format.format())) {
         sizes.entry((format.format(), format.width(), format.height())).or_default().push(format.frame_rate());
     }
     let mut text = String::new();
@@ -73,7 +73,7 @@ fn describe(formats: &[CameraFormat]) -> String {
 }
 
 /// The cameras that a word means, the best first.
-fn meant<'a>(cameras: &'a [CameraInfo], word: Option<&str>) -> Vec<&'a CameraInfo> {
+fn matching_cameras<'a>(cameras: &'a [CameraInfo], word: Option<&str>) -> Vec<&'a CameraInfo> {
     let Some(word) = word else { return cameras.iter().collect() };
     // /dev/video0, or a link to it that is the same after a restart.
     let path = std::fs::canonicalize(word).ok().filter(|_| word.starts_with('/'));
@@ -96,66 +96,66 @@ fn meant<'a>(cameras: &'a [CameraInfo], word: Option<&str>) -> Vec<&'a CameraInf
 }
 
 fn open(info: &CameraInfo) -> Result<ManuallyDrop<Camera>, String> {
-    let any = RequestedFormat::with_formats(RequestedFormatType::None, &FORMATS);
-    guarded(|| Camera::new(info.index().clone(), any)).map(ManuallyDrop::new)
+    let any = RequestedFormat::with_formats(RequestedFormatType::None, &PREFERRED_FORMATS);
+    catch_panic(|| Camera::new(info.index().clone(), any)).map(ManuallyDrop::new)
 }
 
 /// What a camera can give, nearest to what is wanted first: size, then rate, then the kind.
 fn nearest_first(mut formats: Vec<CameraFormat>, [width, height]: [usize; 2], rate: f64) -> Vec<CameraFormat> {
     formats.retain(|format| {
         let sides = [format.width() as usize, format.height() as usize];
-        FORMATS.contains(&format.format()) && sides.iter().all(|side| (1..=SIDE_MAX).contains(side))
+        PREFERRED_FORMATS.contains(&format.format()) && sides.iter().all(|side| (1..=SIDE_MAX).contains(side))
     });
     formats.sort_by_key(|format| {
         let apart = (format.width() as usize).abs_diff(width) + (format.height() as usize).abs_diff(height);
         let over = f64::from(format.frame_rate()) - rate;
         // Too slow is worse than too fast.
         let rate = if over < -0.5 { 1_000.0 - over } else { over.abs() };
-        let kind = FORMATS.iter().position(|kind| *kind == format.format());
+        let kind = PREFERRED_FORMATS.iter().position(|kind| *kind == format.format());
         (apart, rate as u32, kind)
     });
     formats
 }
 
 /// Opens a camera with the format that is nearest to what is wanted and that it really takes.
-fn prepare(info: &CameraInfo, arguments: &Arguments) -> Result<ManuallyDrop<Camera>, String> {
+fn open_nearest(info: &CameraInfo, arguments: &CameraArgs) -> Result<ManuallyDrop<Camera>, String> {
     let [width, height] = arguments.size.map(|side| side as u32);
     let mut camera = match open(info) {
         Ok(camera) => camera,
         // One that lists nothing may take what it is told.
-        Err(why) => FORMATS
+        Err(why) => PREFERRED_FORMATS
             .iter()
             .find_map(|&kind| {
                 let format = CameraFormat::new(Resolution::new(width, height), kind, arguments.rate as u32);
-                let exactly = RequestedFormat::with_formats(RequestedFormatType::Exact(format), &FORMATS);
-                guarded(|| Camera::new(info.index().clone(), exactly)).ok()
+                let exactly = RequestedFormat::with_formats(RequestedFormatType::Exact(format), &PREFERRED_FORMATS);
+                catch_panic(|| Camera::new(info.index().clone(), exactly)).ok()
             })
             .map(ManuallyDrop::new)
             .ok_or(why)?,
     };
-    let formats = guarded(|| camera.compatible_camera_formats()).unwrap_or_default();
+    let formats = catch_panic(|| camera.compatible_camera_formats()).unwrap_or_default();
     for format in nearest_first(formats, arguments.size, arguments.rate).into_iter().take(TRIES) {
-        let exactly = RequestedFormat::with_formats(RequestedFormatType::Exact(format), &FORMATS);
-        if camera.camera_format() == format || guarded(|| camera.set_camera_requset(exactly)).is_ok() {
+        let exactly = RequestedFormat::with_formats(RequestedFormatType::Exact(format), &PREFERRED_FORMATS);
+        if camera.camera_format() == format || catch_panic(|| camera.set_camera_requset(exactly)).is_ok() {
             break;
         }
     }
     // It may have changed its mind; what it says now is what comes.
-    let _ = guarded(|| camera.refresh_camera_format());
-    if !FORMATS.contains(&camera.frame_format()) {
+    let _ = catch_panic(|| camera.refresh_camera_format());
+    if !PREFERRED_FORMATS.contains(&camera.frame_format()) {
         return Err(format!("gives {}, which cannot be read", camera.frame_format()));
     }
-    guarded(|| camera.open_stream())?;
+    catch_panic(|| camera.open_stream())?;
     Ok(camera)
 }
 
-pub(super) fn run(arguments: &Arguments, output: File) -> Result<(), Failure> {
+pub(super) fn run(arguments: &CameraArgs, output: File) -> Result<(), Failure> {
     let cameras = cameras()?;
     let word = arguments.device.as_deref();
-    let meant = meant(&cameras, word);
+    let meant = matching_cameras(&cameras, word);
     let mut whys = Vec::new();
     let opened = meant.iter().find_map(|info| {
-        prepare(info, arguments).map_err(|why| whys.push(format!("\"{}\": {why}", info.human_name()))).ok()
+        open_nearest(info, arguments).map_err(|why| whys.push(format!("\"{}\": {why}", info.human_name()))).ok()
     });
     let Some(mut camera) = opened else {
         let problem = match (word, whys.is_empty()) {
@@ -171,19 +171,19 @@ pub(super) fn run(arguments: &Arguments, output: File) -> Result<(), Failure> {
     };
     let format = camera.camera_format();
     let size = [format.width() as usize, format.height() as usize];
-    let rate = Rate::new(f64::from(format.frame_rate()));
+    let rate = FrameRate::new(f64::from(format.frame_rate()));
     // The camera itself says when; only the number of pictures is kept.
-    let mut pace = Pace { fast: true, ..Pace::new(rate.period(), arguments) };
-    let mut writer = Writer::new(output, size, rate, Colours::Mono)?;
+    let mut pace = FramePacer { fast: true, ..FramePacer::new(rate.period(), arguments) };
+    let mut writer = Y4mWriter::new(output, size, rate, ChromaFormat::Mono)?;
     let (mut y, mut spare) = (Vec::new(), Vec::new());
     let mut bad = 0;
     loop {
-        let picture = guarded(|| camera.frame()).map_err(|why| {
+        let picture = catch_panic(|| camera.frame()).map_err(|why| {
             format!("\"{}\" gives no more pictures ({why}); is it plugged in?", camera.info().human_name())
         })?;
         let now = monotonic();
         let captured = picture.capture_timestamp().and_then(|at| as_monotonic(at, now)).unwrap_or(now);
-        let read = || brightness(picture.buffer(), format.format(), size, &mut y, &mut spare);
+        let read = || decode_luma(picture.buffer(), format.format(), size, &mut y, &mut spare);
         let read = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("cannot be taken apart".into()));
         if let Err(why) = read {
             // A cable that is shaken breaks a picture now and then.
@@ -195,9 +195,9 @@ pub(super) fn run(arguments: &Arguments, output: File) -> Result<(), Failure> {
         }
         bad = 0;
         if arguments.mirror {
-            mirror(&mut y, size[0]);
+            flip_horizontal(&mut y, size[0]);
         }
-        if pace.wait().is_none() {
+        if pace.wait_due().is_none() {
             return Ok(());
         }
         writer.write(captured, &[&y])?;
@@ -222,7 +222,8 @@ mod tests {
     #[test]
     fn a_camera_is_meant_by_its_name_part_of_it_or_number() {
         let cameras = [camera(0, "HD Webcam"), camera(1, "HD Webcam"), camera(2, "HD Webcam Pro"), camera(12, "2")];
-        let meant = |word| meant(&cameras, word).iter().map(|info| info.index().as_string()).collect::<Vec<_>>();
+        let meant =
+            |word| matching_cameras(&cameras, word).iter().map(|info| info.index().as_string()).collect::<Vec<_>>();
         assert_eq!(meant(None), ["0", "1", "2", "12"]);
         assert_eq!(meant(Some("hd webcam")), ["0", "1", "2"]);
         assert_eq!(meant(Some("pro")), ["2"]);

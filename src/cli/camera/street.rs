@@ -1,21 +1,21 @@
 //! The built-in street as a camera, and exactly who is on it, beside the picture.
 
-use super::{Arguments, Failure, Pace};
-use crate::device::camera::y4m::{Colours, Rate, Writer, mirror};
-use crate::device::street::{Crowd, Frame, Street, StreetConfig, TruthWriter, Weather};
+use super::{CameraArgs, Failure, FramePacer};
+use crate::device::camera::y4m::{ChromaFormat, FrameRate, Y4mWriter, flip_horizontal};
+use crate::device::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, TruthWriter, Weather};
 use std::fs::File;
 use std::path::PathBuf;
 
 /// What can be said of a street on the command line.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct StreetArguments {
+pub(super) struct StreetArgs {
     /// Draws a square with people on it instead of looking through a camera.
     #[arg(long)]
     pub(super) street: bool,
     /// Who is on the street: nobody, one, shy, few, forty, child, wheelchair, pram, cane, dancers, still, reach,
     /// crossing, vandal.
     #[arg(long, requires = "street", default_value = "few")]
-    cast: Crowd,
+    cast: CrowdType,
     /// What its light does: day, dusk, rain, low-sun, shake, lamp, own-light, bus.
     #[arg(long, requires = "street", default_value = "day")]
     weather: Weather,
@@ -30,10 +30,10 @@ pub(super) struct StreetArguments {
     truth: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: &Arguments, output: File) -> Result<(), Failure> {
-    let StreetArguments { cast, weather, seed, city, truth, .. } = &arguments.street;
-    let (size, rate) = (arguments.size, Rate::new(arguments.rate));
-    let config = StreetConfig { size, rate: arguments.rate, seed: *seed, crowd: *cast, weather: *weather, city: *city };
+pub(super) fn run(arguments: &CameraArgs, output: File) -> Result<(), Failure> {
+    let StreetArgs { cast, weather, seed, city, truth, .. } = &arguments.street;
+    let (size, rate) = (arguments.size, FrameRate::new(arguments.rate));
+    let config = SynthConfig { size, rate: arguments.rate, seed: *seed, crowd: *cast, weather: *weather, city: *city };
     let in_folder = |why: std::io::Error| match truth {
         Some(folder) => format!("{}: {why}; name a folder that can be written", folder.display()),
         None => why.to_string(),
@@ -43,10 +43,10 @@ pub(super) fn run(arguments: &Arguments, output: File) -> Result<(), Failure> {
         .map(|folder| TruthWriter::create(folder, size, arguments.rate))
         .transpose()
         .map_err(in_folder)?;
-    let mut street = Street::new(config);
-    let mut writer = Writer::new(output, size, rate, Colours::Half)?;
-    let mut pace = Pace::new(rate.period(), arguments);
-    let mut frame = Frame::default();
+    let mut street = SynthCamera::new(config);
+    let mut writer = Y4mWriter::new(output, size, rate, ChromaFormat::Yuv420)?;
+    let mut pace = FramePacer::new(rate.period(), arguments);
+    let mut frame = SynthFrame::default();
     for number in 0.. {
         if pace.is_over() {
             break;
@@ -54,16 +54,16 @@ pub(super) fn run(arguments: &Arguments, output: File) -> Result<(), Failure> {
         // Drawn before it is due, so that drawing takes no time.
         let real = street.draw(number, &mut frame);
         if let Some(truth) = &mut truth {
-            truth.write(real, frame.shown).map_err(in_folder)?;
+            truth.write(real, frame.screen_luminance).map_err(in_folder)?;
         }
         if arguments.mirror {
             for (plane, width) in
                 [(&mut frame.y, size[0]), (&mut frame.u, size[0].div_ceil(2)), (&mut frame.v, size[0].div_ceil(2))]
             {
-                mirror(plane, width);
+                flip_horizontal(plane, width);
             }
         }
-        let Some(captured) = pace.wait() else { break };
+        let Some(captured) = pace.wait_due() else { break };
         writer.write(captured, &[&frame.y, &frame.u, &frame.v])?;
     }
     truth.map_or(Ok(()), TruthWriter::finish).map_err(in_folder)?;

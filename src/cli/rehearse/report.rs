@@ -2,26 +2,26 @@
 //! seen, here and there, and how old the own outline is when it is drawn.
 
 mod bodies;
-mod table;
+mod summary;
 
-pub use table::Summary;
+pub use summary::RehearsalSummary;
 
-use crate::cli::show::{Line, is_linked};
-use crate::link::ocean::Counts;
-use crate::twin::TraceLine;
-use bodies::Bodies;
+use crate::cli::show::{ShowStatus, is_linked};
+use crate::link::netem::NetemStats;
+use crate::show::TraceLine;
+use bodies::BodyRecords;
 use std::collections::HashMap;
 use std::time::Duration;
 
 /// A touch made this close to the end may still be under way.
-const UNDER_WAY: Duration = Duration::from_millis(2_500);
+const IN_FLIGHT_MAX: Duration = Duration::from_millis(2_500);
 
 /// Which event: how often its site's show was started before, the touch, whether it began or ended.
-type Key = (u32, u32, bool);
+type EventKey = (u32, u32, bool);
 
 /// What is known of an event.
 #[derive(Debug, Default, Clone)]
-struct Event {
+struct TouchRecord {
     made: Option<u64>,
     arrived: Vec<u64>,
     drawn: Option<u64>,
@@ -30,37 +30,37 @@ struct Event {
 
 /// One site's part.
 #[derive(Debug, Default)]
-struct Site {
-    latest: Option<Line>,
+struct SiteRecord {
+    latest_status: Option<ShowStatus>,
     /// Before the latest, for counting by the second.
-    earlier: Option<Line>,
+    previous_status: Option<ShowStatus>,
     restarts: u32,
     asleep: bool,
     linked_after: Option<Duration>,
     memory: [Option<f64>; 2],
     /// Events made here, by what is known of them anywhere.
-    events: HashMap<Key, Event>,
-    bodies: Bodies,
-    first: Option<Line>,
+    events: HashMap<EventKey, TouchRecord>,
+    bodies: BodyRecords,
+    first_status: Option<ShowStatus>,
     link_at_end: String,
 }
 
 /// Gathers what both shows say.
-pub struct Report {
+pub struct RehearsalReport {
     installation: String,
     names: [String; 2],
     one_way: Duration,
-    sites: [Site; 2],
+    sites: [SiteRecord; 2],
     length: Duration,
     interrupted: bool,
-    ocean: Counts,
+    datagrams: NetemStats,
     /// Events made before this are judged; monotonic nanoseconds.
     judged_until: Option<u64>,
     /// Only events made after this are judged: both sites were linked, and a picture was in view.
     judged_from: Option<u64>,
 }
 
-impl Report {
+impl RehearsalReport {
     /// Nothing measured yet.
     pub fn new(installation: &str, names: &[String; 2], one_way: Duration) -> Self {
         Self {
@@ -70,14 +70,14 @@ impl Report {
             sites: Default::default(),
             length: Duration::ZERO,
             interrupted: false,
-            ocean: Counts::default(),
+            datagrams: NetemStats::default(),
             judged_until: None,
             judged_from: None,
         }
     }
 
     /// A line that the show of site `index` said, so long after the start.
-    pub fn take(&mut self, index: usize, line: &Line, elapsed: Duration) {
+    pub fn handle_status(&mut self, index: usize, line: &ShowStatus, elapsed: Duration) {
         let restarts = [self.sites[0].restarts, self.sites[1].restarts];
         for event in &line.events {
             let (maker, id, down) = match event {
@@ -86,11 +86,11 @@ impl Report {
                 TraceLine::Drawn { id, down, own, .. } => (if *own { index } else { 1 - index }, *id, *down),
                 TraceLine::Body { id, own, came, at } => {
                     let seer = if *own { index } else { 1 - index };
-                    self.sites[seer].bodies.take((restarts[seer], *id), *own, *came, *at);
+                    self.sites[seer].bodies.record_body((restarts[seer], *id), *own, *came, *at);
                     continue;
                 }
                 TraceLine::Outline { made, frames, submitted } => {
-                    self.sites[index].bodies.outline(*made, *frames, *submitted);
+                    self.sites[index].bodies.record_outline(*made, *frames, *submitted);
                     continue;
                 }
             };
@@ -107,65 +107,68 @@ impl Report {
         if is_linked(&line.link) && site.linked_after.is_none() {
             site.linked_after = Some(elapsed);
         }
-        site.first.get_or_insert_with(|| line.clone());
-        let mut line = Line { events: Vec::new(), ..line.clone() };
-        if let Some(before) = site.latest.as_mut().filter(|_| line.cameras.is_empty()) {
+        site.first_status.get_or_insert_with(|| line.clone());
+        let mut line = ShowStatus { events: Vec::new(), ..line.clone() };
+        if let Some(before) = site.latest_status.as_mut().filter(|_| line.cameras.is_empty()) {
             // The last line is said when its cameras have ended already.
             line.cameras = std::mem::take(&mut before.cameras);
         }
-        site.earlier = site.latest.replace(line);
-        let is_told =
-            |site: &Site| site.linked_after.is_some() && site.latest.as_ref().is_some_and(|line| line.in_view);
+        site.previous_status = site.latest_status.replace(line);
+        let is_told = |site: &SiteRecord| {
+            site.linked_after.is_some() && site.latest_status.as_ref().is_some_and(|line| line.in_view)
+        };
         match self.judged_from {
             None if self.sites.iter().all(is_told) => self.judged_from = Some(now()),
             // This city's window is no longer in view, so the other city is not told who is there.
-            Some(_) if !self.sites[index].latest.as_ref().is_some_and(|line| line.in_view) => self.interrupted = true,
+            Some(_) if !self.sites[index].latest_status.as_ref().is_some_and(|line| line.in_view) => {
+                self.interrupted = true
+            }
             _ => {}
         }
     }
 
     /// The show of site `index` is started again; its touches count anew.
-    pub fn restarted(&mut self, index: usize) {
+    pub fn handle_restart(&mut self, index: usize) {
         let site = &mut self.sites[index];
         (site.restarts, site.asleep) = (site.restarts + 1, false);
-        (site.latest, site.earlier, site.first) = (None, None, None);
+        (site.latest_status, site.previous_status, site.first_status) = (None, None, None);
     }
 
     /// The link is cut by hand: what is lost or late then is nobody's fault, and is not judged.
-    pub fn interrupted(&mut self) {
+    pub fn handle_interruption(&mut self) {
         self.interrupted = true;
     }
 
     /// The site of this index is put to sleep, until it is started again.
-    pub fn sleeps(&mut self, index: usize) {
+    pub fn handle_sleep(&mut self, index: usize) {
         self.sites[index].asleep = true;
     }
 
     /// Memory of each show and scene process, in MiB.
-    pub fn memory(&mut self, memory: [[Option<f64>; 2]; 2]) {
+    pub fn record_memory(&mut self, memory: [[Option<f64>; 2]; 2]) {
         for (site, memory) in self.sites.iter_mut().zip(memory) {
             site.memory = memory;
         }
     }
 
     /// The rehearsal is over; what is under way now is not judged.
-    pub fn finish(&mut self, length: Duration, ocean: Counts) {
-        (self.length, self.ocean) = (length, ocean);
+    pub fn finish(&mut self, length: Duration, ocean: NetemStats) {
+        (self.length, self.datagrams) = (length, ocean);
         for site in &mut self.sites {
-            site.link_at_end = site.latest.as_ref().map_or_else(|| "none".into(), |line| line.link.clone());
+            site.link_at_end = site.latest_status.as_ref().map_or_else(|| "none".into(), |line| line.link.clone());
         }
-        let under_way = UNDER_WAY + self.one_way;
+        let under_way = IN_FLIGHT_MAX + self.one_way;
         self.judged_until = Some(now().saturating_sub(under_way.as_nanos() as u64));
     }
 
     /// How things stand, in one line.
-    pub fn live(&self) -> String {
+    pub fn status_line(&self) -> String {
         let site = |index: usize| {
             let site = &self.sites[index];
             if site.asleep {
                 return format!("{} asleep", self.names[index]);
             }
-            let Some(line) = &site.latest else { return format!("{} starting", self.names[index]) };
+            let Some(line) = &site.latest_status else { return format!("{} starting", self.names[index]) };
             let round_trip = line.round_trip_ms.map_or("–".into(), |ms| format!("{ms:.0} ms"));
             let state = match line.link.as_str() {
                 "alone" => "alone, the twin is gone",
@@ -185,21 +188,21 @@ impl Report {
     }
 
     /// Everything, for the table and the file.
-    pub fn summary(&self) -> Summary {
-        Summary::of(self)
+    pub fn summary(&self) -> RehearsalSummary {
+        RehearsalSummary::of(self)
     }
 }
 
-impl Site {
+impl SiteRecord {
     /// Pictures that were finished between the last two lines, a second.
     fn frames_per_second(&self) -> f64 {
-        let (Some(before), Some(now)) = (&self.earlier, &self.latest) else { return 0.0 };
+        let (Some(before), Some(now)) = (&self.previous_status, &self.latest_status) else { return 0.0 };
         (now.painted.saturating_sub(before.painted)) as f64 / (now.uptime_s - before.uptime_s).max(0.001)
     }
 
     /// The same over all of the show.
     fn mean_frames_per_second(&self) -> f64 {
-        let (Some(first), Some(last)) = (&self.first, &self.latest) else { return 0.0 };
+        let (Some(first), Some(last)) = (&self.first_status, &self.latest_status) else { return 0.0 };
         (last.painted.saturating_sub(first.painted)) as f64 / (last.uptime_s - first.uptime_s).max(0.001)
     }
 }

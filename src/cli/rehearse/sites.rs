@@ -1,9 +1,9 @@
 //! A rehearsal's two sites, in a folder that goes with it.
 
-use crate::device::atomic::{self, PRIVATE};
-use crate::device::introductions::pin;
-use crate::device::key::SiteKey;
-use crate::manifest::{City, Twin};
+use crate::config::{City, TrustedPeer};
+use crate::device::atomic_file::{self, PRIVATE_MODE};
+use crate::device::peers_file::trust;
+use crate::device::site_key::SiteKey;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 const WINDOW: [u32; 2] = [960, 540];
 
 /// A folder that goes with the rehearsal.
-pub struct Folder(PathBuf);
+pub struct TempFolder(PathBuf);
 
-impl Folder {
+impl TempFolder {
     /// A new one among the system's temporary files.
     pub fn new() -> io::Result<Self> {
         let dir =
@@ -25,7 +25,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for TempFolder {
     fn drop(&mut self) {
         // Left over at worst: two throw-away keys.
         let _ = std::fs::remove_dir_all(&self.0);
@@ -33,14 +33,14 @@ impl Drop for Folder {
 }
 
 /// What each site is called; two sites of one city are told apart.
-pub fn names([a, b]: [&City; 2]) -> [String; 2] {
+pub fn site_names([a, b]: [&City; 2]) -> [String; 2] {
     if a.slug == b.slug { [format!("{}-1", a.slug), format!("{}-2", b.slug)] } else { [a.slug.clone(), b.slug.clone()] }
 }
 
 /// Two throw-away sites that have pinned each other's fresh keys. Each finds its twin at its shore of the ocean, and has
 /// the camera that `cameras` adds to its manifest.
 pub fn make_sites(
-    folder: &Folder,
+    folder: &TempFolder,
     cities: [&'static City; 2],
     names: &[String; 2],
     installation: &Path,
@@ -67,15 +67,15 @@ pub fn make_sites(
             WINDOW[1],
             index as u32 * WINDOW[0],
         );
-        atomic::create(&dirs[index].join("site.toml"), PRIVATE, (manifest + &cameras[index]).as_bytes())?;
-        let twin = Twin {
+        atomic_file::create(&dirs[index].join("site.toml"), PRIVATE_MODE, (manifest + &cameras[index]).as_bytes())?;
+        let twin = TrustedPeer {
             key: keys[1 - index].public(),
             city: cities[1 - index],
             name: names[1 - index].clone(),
             addresses: vec![shores[index]],
             relay: None,
         };
-        pin(&dirs[index], twin)?;
+        trust(&dirs[index], twin)?;
     }
     Ok(dirs)
 }

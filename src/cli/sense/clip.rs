@@ -1,31 +1,31 @@
 //! A clip: every picture once, in the time that its rate tells.
 
-use super::super::clip::{Pictures, Source, told};
-use super::{Arguments, Each, Eye, Failure, Tally};
-use crate::device::camera::y4m::{Header, Rate, Reader, Y4mError, mirror};
-use crate::device::street::read_light;
-use crate::manifest::Camera;
+use super::super::clip::{ClipReader, ClipTiming, clip_error};
+use super::{EventHandler, Failure, SenseArgs, SenseRunner, SenseStats};
+use crate::config::CameraConfig;
+use crate::device::camera::y4m::{FrameRate, Y4mError, Y4mHeader, Y4mReader, flip_horizontal};
+use crate::device::synth::read_light;
 use crate::presence::Point;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(super) struct Clip {
-    reader: Reader<Box<dyn Read + Send>>,
+pub(super) struct ClipSource {
+    reader: Y4mReader<Box<dyn Read + Send>>,
     path: PathBuf,
     mirror: bool,
     mask: Vec<Vec<Point>>,
     /// What the screen showed at each picture; 0 beyond its end.
-    light: Vec<f32>,
+    screen_luminance: Vec<f32>,
 }
 
-impl Clip {
+impl ClipSource {
     /// Opens a clip; `camera` is the one that it stands in for.
-    pub(super) fn open(arguments: &Arguments, path: &Path, camera: Option<&Camera>) -> Result<Self, Failure> {
+    pub(super) fn open(arguments: &SenseArgs, path: &Path, camera: Option<&CameraConfig>) -> Result<Self, Failure> {
         let reader = if path.as_os_str() == "-" {
             let input: Box<dyn Read + Send> = Box::new(io::stdin());
-            Reader::new(input).map_err(|why| format!("standard input: {why}; lead YUV4MPEG2 into it"))?
+            Y4mReader::new(input).map_err(|why| format!("standard input: {why}; lead YUV4MPEG2 into it"))?
         } else {
             // A device or a pipe may be a camera.
             if path.exists() && !path.is_file() {
@@ -33,15 +33,21 @@ impl Clip {
                     format!("{} is no file; name a clip, or lead it into `moongate sense -`", path.display()).into()
                 );
             }
-            let source: Box<dyn Read + Send> = Box::new(Source::open(path, Pictures::Each)?);
-            Reader::new(source).map_err(|why| told(path, &why))?
+            let source: Box<dyn Read + Send> = Box::new(ClipReader::open(path, ClipTiming::EveryFrame)?);
+            Y4mReader::new(source).map_err(|why| clip_error(path, &why))?
         };
         let mask = camera.map(|camera| camera.mask.clone()).unwrap_or_default();
         let mirror = camera.is_some_and(|camera| camera.mirror);
-        Ok(Self { reader, path: path.to_owned(), mirror, mask, light: light(arguments, path)? })
+        Ok(Self {
+            reader,
+            path: path.to_owned(),
+            mirror,
+            mask,
+            screen_luminance: read_screen_luminance(arguments, path)?,
+        })
     }
 
-    pub(super) fn header(&self) -> &Header {
+    pub(super) fn header(&self) -> &Y4mHeader {
         self.reader.header()
     }
 
@@ -53,38 +59,38 @@ impl Clip {
         if self.path.as_os_str() == "-" { "standard input".into() } else { self.path.display().to_string() }
     }
 
-    pub(super) fn watch(mut self, time: Option<f64>, each: Each) -> Result<Tally, Failure> {
+    pub(super) fn run(mut self, time: Option<f64>, each: EventHandler) -> Result<SenseStats, Failure> {
         let header = *self.reader.header();
         let size = [header.width, header.height];
-        let Rate { num, den } = header.rate;
+        let FrameRate { num, den } = header.rate;
         // Within the bounds of a period.
         let period = (f64::from(den.max(1)) / f64::from(num.max(1))).clamp(1e-3, 10.0);
-        let mut eye = Eye::new(&self.mask, time);
+        let mut eye = SenseRunner::new(&self.mask, time);
         let mut y = Vec::new();
         for number in 0_u64.. {
             match self.reader.read(&mut y) {
                 Ok(_) => {}
                 // A recording that was cut off is as good as one that ends.
-                Err(Y4mError::Ended | Y4mError::BrokeOff) if number > 0 => break,
-                Err(why) => return Err(told(&self.path, &why).into()),
+                Err(Y4mError::Ended | Y4mError::Truncated) if number > 0 => break,
+                Err(why) => return Err(clip_error(&self.path, &why).into()),
             }
             if self.mirror {
-                mirror(&mut y, header.width);
+                flip_horizontal(&mut y, header.width);
             }
             // Not a sum of periods, which would gather what each is rounded by.
             let at = Duration::from_secs_f64(number as f64 * period);
-            let shown = usize::try_from(number).ok().and_then(|number| self.light.get(number)).copied();
-            if !eye.see(at, &mut y, size, shown.unwrap_or(0.0), each)? {
+            let shown = usize::try_from(number).ok().and_then(|number| self.screen_luminance.get(number)).copied();
+            if !eye.process_frame(at, &mut y, size, shown.unwrap_or(0.0), each)? {
                 break;
             }
         }
-        eye.tally.rate = 1.0 / period;
-        Ok(eye.tally)
+        eye.stats.rate = 1.0 / period;
+        Ok(eye.stats)
     }
 }
 
 /// What the screen showed: as it is said, or as it lies beside truth or clip.
-fn light(arguments: &Arguments, clip: &Path) -> Result<Vec<f32>, Failure> {
+fn read_screen_luminance(arguments: &SenseArgs, clip: &Path) -> Result<Vec<f32>, Failure> {
     let beside = |folder: &Path| Some(folder.join("light.txt")).filter(|file| file.is_file());
     let of_truth = arguments.truth.as_deref().and_then(beside);
     let of_clip = || clip.parent().filter(|_| clip.as_os_str() != "-").and_then(beside);

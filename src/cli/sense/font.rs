@@ -1,10 +1,10 @@
 //! Letters of three by five dots: enough for numbers on a picture that is written to a file.
 
 /// Columns and rows of a letter.
-pub(super) const SIZE: [usize; 2] = [3, 5];
+pub(super) const GLYPH_SIZE: [usize; 2] = [3, 5];
 
 /// Five rows of three dots each, the upper row first; a box for what is not known.
-const LETTERS: &[(char, [u8; 5])] = &[
+const GLYPHS: &[(char, [u8; 5])] = &[
     ('0', [0b111, 0b101, 0b101, 0b101, 0b111]),
     ('1', [0b010, 0b110, 0b010, 0b010, 0b111]),
     ('2', [0b111, 0b001, 0b111, 0b100, 0b111]),
@@ -24,7 +24,7 @@ const LETTERS: &[(char, [u8; 5])] = &[
 ];
 
 /// The dots of a letter, row by row.
-pub(super) fn dots(letter: char) -> [u8; 5] {
-    let known = LETTERS.iter().find(|(known, _)| *known == letter);
+pub(super) fn glyph_dots(letter: char) -> [u8; 5] {
+    let known = GLYPHS.iter().find(|(known, _)| *known == letter);
     known.map_or([0b111, 0b101, 0b101, 0b101, 0b111], |(_, dots)| *dots)
 }

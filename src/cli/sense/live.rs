@@ -1,25 +1,25 @@
 //! A live camera, as a show looks through it. What it shows is in memory, and nowhere else.
 
-use super::{Each, Eye, Failure, Tally, Told};
-use crate::device::camera::{Camera, CameraState, Timing};
+use super::{EventHandler, Failure, SenseEvent, SenseRunner, SenseStats};
+use crate::config;
+use crate::device::camera::{CameraHandle, CameraState, CameraTiming};
 use crate::device::clock::monotonic;
-use crate::manifest;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long a picture is waited for before it is told that none comes.
-const WAIT: Duration = Duration::from_millis(500);
+const FRAME_TIMEOUT: Duration = Duration::from_millis(500);
 /// How much longer than asked for is waited for a camera that shows nothing.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(super) struct Live {
-    camera: manifest::Camera,
+pub(super) struct LiveSource {
+    camera: config::CameraConfig,
     dir: PathBuf,
 }
 
-impl Live {
+impl LiveSource {
     /// A camera whose program runs in `dir`.
-    pub(super) fn new(camera: manifest::Camera, dir: PathBuf) -> Self {
+    pub(super) fn new(camera: config::CameraConfig, dir: PathBuf) -> Self {
         Self { camera, dir }
     }
 
@@ -27,23 +27,23 @@ impl Live {
         self.camera.name.clone()
     }
 
-    pub(super) fn watch(self, time: Option<f64>, each: Each) -> Result<Tally, Failure> {
-        let mut camera = Camera::start(&self.camera, &self.dir, Timing::default())?;
+    pub(super) fn run(self, time: Option<f64>, each: EventHandler) -> Result<SenseStats, Failure> {
+        let mut camera = CameraHandle::start(&self.camera, &self.dir, CameraTiming::default())?;
         // What must not be looked at is black already.
-        let mut eye = Eye::new(&[], time);
+        let mut eye = SenseRunner::new(&[], time);
         let mut y = Vec::new();
         let began = monotonic();
         let mut first = None;
         loop {
-            let Some(frame) = camera.next(WAIT) else {
+            let Some(frame) = camera.next_frame(FRAME_TIMEOUT) else {
                 let status = camera.status();
-                let why = status.last_fault.filter(|_| status.state != CameraState::Seeing);
+                let why = status.last_fault.filter(|_| status.state != CameraState::Streaming);
                 let why = why.unwrap_or_else(|| "no picture comes".into());
                 let late = eye.time.is_some_and(|time| monotonic().saturating_sub(began) >= time + PATIENCE);
                 if late && first.is_none() {
                     return Err(format!("camera {}: {why}", self.camera.name).into());
                 }
-                if late || !each(Told::Blind(why))? {
+                if late || !each(SenseEvent::NoFrames(why))? {
                     break;
                 }
                 continue;
@@ -54,12 +54,12 @@ impl Live {
             let at = frame.captured.saturating_sub(first);
             let size = [frame.width, frame.height];
             // The show does not run: nothing is known of what its screen shows.
-            if !eye.see(at, &mut y, size, 0.0, each)? {
+            if !eye.process_frame(at, &mut y, size, 0.0, each)? {
                 break;
             }
-            eye.tally.rate = camera.status().rate;
+            eye.stats.rate = camera.status().frame_rate;
         }
         y.fill(0);
-        Ok(eye.tally)
+        Ok(eye.stats)
     }
 }

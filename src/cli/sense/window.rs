@@ -2,15 +2,15 @@
 
 use super::super::display;
 use super::super::show::graphics::{self, Graphics};
-use super::marks::{Mark, marks};
-use super::paint::Painter;
-use super::tally::Tally;
-use super::{Arguments, Failure, Look, Setup, Source, Told};
-use crate::device::asked::on_asked;
+use super::annotations::{Annotation, annotate};
+use super::overlay::OverlayPainter;
+use super::stats::SenseStats;
+use super::{AnalyzedFrame, CameraSetup, Failure, FrameSource, SenseArgs, SenseEvent};
 use crate::device::clock::monotonic;
+use crate::device::signals::on_termination_signal;
 use crate::presence::Point;
-use crate::sense::Seen;
-use crate::stage::pace;
+use crate::render::limit_frame_rate;
+use crate::vision::VisionOutput;
 use bevy::asset::RenderAssetUsages;
 use bevy::camera::RenderTarget;
 use bevy::core_pipeline::tonemapping::Tonemapping;
@@ -33,7 +33,7 @@ const SOFTWARE_FRAMES: f64 = 30.0;
 /// Longest side of a picture that is given to the graphics card as it is, in pixels.
 const SIDE_MAX: usize = 2_048;
 /// How long the eye has to end, which may wait for a picture.
-const GRACE: Duration = Duration::from_secs(3);
+const END_TIMEOUT: Duration = Duration::from_secs(3);
 const DARK: egui::Color32 = egui::Color32::from_rgb(11, 16, 32);
 
 /// What there is to draw with, if there is a display.
@@ -41,17 +41,17 @@ pub(super) fn graphics() -> Result<Option<Graphics>, String> {
     if display::check().is_err() {
         return Ok(None);
     }
-    graphics::find(false).map(Some)
+    graphics::find_graphics(false).map(Some)
 }
 
 /// A picture with what was made of it. There are three, which go round.
 #[derive(Default)]
-struct Shot {
+struct WindowFrame {
     number: u64,
     at: Duration,
     y: Vec<u8>,
     size: [usize; 2],
-    seen: Seen,
+    vision: VisionOutput,
     ms: f32,
     /// Why there is none.
     blind: Option<String>,
@@ -59,24 +59,31 @@ struct Shot {
 
 /// Between the eye and the window.
 #[derive(Default)]
-struct Board {
+struct WindowShared {
     /// The newest, and whether the window has not had it yet.
-    newest: Mutex<(Shot, bool)>,
+    newest: Mutex<(WindowFrame, bool)>,
     over: AtomicBool,
     paused: AtomicBool,
     /// The eye has ended, well or not.
     ended: AtomicBool,
 }
 
-impl Shot {
-    fn look(&self) -> Look<'_> {
-        Look { number: self.number, at: self.at, y: &self.y, size: self.size, seen: &self.seen, ms: self.ms }
+impl WindowFrame {
+    fn analyzed(&self) -> AnalyzedFrame<'_> {
+        AnalyzedFrame {
+            number: self.number,
+            at: self.at,
+            y: &self.y,
+            size: self.size,
+            vision: &self.vision,
+            ms: self.ms,
+        }
     }
 }
 
-impl Board {
+impl WindowShared {
     // What is on it is whole after each statement, so a poisoned lock is as good as any.
-    fn newest(&self) -> MutexGuard<'_, (Shot, bool)> {
+    fn newest(&self) -> MutexGuard<'_, (WindowFrame, bool)> {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -86,14 +93,19 @@ impl Board {
 }
 
 /// Shows until someone ends it, or the time that was asked for is over.
-pub(super) fn run(graphics: &Graphics, arguments: &Arguments, source: Source, setup: Setup) -> Result<(), Failure> {
-    let board = Arc::new(Board::default());
+pub(super) fn run(
+    graphics: &Graphics,
+    arguments: &SenseArgs,
+    source: FrameSource,
+    setup: CameraSetup,
+) -> Result<(), Failure> {
+    let board = Arc::new(WindowShared::default());
     let title = format!("moongate sense · {}", source.name());
-    let is_clip = matches!(source, Source::Clip(_));
+    let is_clip = matches!(source, FrameSource::Clip(_));
     let (told, tally) = sync_channel(1);
     let (time, eye) = (arguments.time, board.clone());
     std::thread::Builder::new().name("sense".into()).spawn(move || {
-        let tally = watch(source, time, is_clip, &eye);
+        let tally = run_source(source, time, is_clip, &eye);
         eye.ended.store(true, Ordering::Relaxed);
         // Nobody waits any more for one that ends too late.
         let _ = told.send(tally);
@@ -101,57 +113,62 @@ pub(super) fn run(graphics: &Graphics, arguments: &Arguments, source: Source, se
 
     let limit = if graphics.software { SOFTWARE_FRAMES } else { FRAMES };
     let asked = board.clone();
-    on_asked(move || asked.over.store(true, Ordering::Relaxed))?;
-    let mut app = graphics::app(graphics, false)?;
+    on_termination_signal(move || asked.over.store(true, Ordering::Relaxed))?;
+    let mut app = graphics::create_app(graphics, false)?;
     app.add_plugins(EguiPlugin::default())
         .insert_resource(EguiGlobalSettings { auto_create_primary_context: false, ..default() })
         .insert_resource(ClearColor(Color::srgb_u8(DARK.r(), DARK.g(), DARK.b())))
-        .insert_resource(View {
+        .insert_resource(SenseWindow {
             board: board.clone(),
             setup,
             title,
-            shot: Shot::default(),
-            painter: Painter::default(),
+            frame: WindowFrame::default(),
+            painter: OverlayPainter::default(),
             texture: None,
             tint: true,
-            stale: false,
+            needs_repaint: false,
             is_clip,
-            stays: is_clip && time.is_none(),
+            keeps_last_frame: is_clip && time.is_none(),
             last: Duration::ZERO,
             limit,
         })
-        .add_systems(Startup, open)
-        .add_systems(Update, (ends, upload))
-        .add_systems(EguiPrimaryContextPass, draw);
+        .add_systems(Startup, open_window)
+        .add_systems(Update, (handle_exit, upload_frame))
+        .add_systems(EguiPrimaryContextPass, draw_window);
     let exit = app.run();
     board.over.store(true, Ordering::Relaxed);
-    match tally.recv_timeout(GRACE) {
-        Ok(tally) => tally?.say(false, None)?,
+    match tally.recv_timeout(END_TIMEOUT) {
+        Ok(tally) => tally?.print(false, None)?,
         Err(_) => return Ok(()),
     }
     if exit.is_success() { Ok(()) } else { Err("the graphics device was lost; start it again".into()) }
 }
 
 /// Looks, and puts what it sees on the board; a clip at its own rate.
-fn watch(source: Source, time: Option<f64>, is_clip: bool, board: &Board) -> Result<Tally, Failure> {
-    let mut spare = Shot::default();
+fn run_source(
+    source: FrameSource,
+    time: Option<f64>,
+    is_clip: bool,
+    board: &WindowShared,
+) -> Result<SenseStats, Failure> {
+    let mut spare = WindowFrame::default();
     let (mut due, mut before) = (monotonic(), Duration::ZERO);
-    source.watch(time, &mut |told| {
+    source.run(time, &mut |told| {
         match told {
-            Told::Look(look) => {
+            SenseEvent::Frame(look) => {
                 spare.y.clear();
                 spare.y.extend_from_slice(look.y);
-                spare.seen.clone_from(look.seen);
+                spare.vision.clone_from(look.vision);
                 (spare.number, spare.at, spare.size, spare.ms) = (look.number, look.at, look.size, look.ms);
                 spare.blind = None;
                 if is_clip {
-                    due = wait(board, due + look.at.saturating_sub(before));
+                    due = wait_due(board, due + look.at.saturating_sub(before));
                     before = look.at;
                 }
             }
-            Told::Blind(why) => {
+            SenseEvent::NoFrames(why) => {
                 spare.y.fill(0);
-                spare.seen.figures.clear();
+                spare.vision.people.clear();
                 spare.blind = Some(why);
             }
         }
@@ -163,7 +180,7 @@ fn watch(source: Source, time: Option<f64>, is_clip: bool, board: &Board) -> Res
 }
 
 /// Waits until it is due, and while the window is paused; when it was due.
-fn wait(board: &Board, due: Duration) -> Duration {
+fn wait_due(board: &WindowShared, due: Duration) -> Duration {
     let step = Duration::from_millis(10);
     let mut due = due;
     while !board.is(&board.over) {
@@ -180,24 +197,24 @@ fn wait(board: &Board, due: Duration) -> Duration {
 }
 
 #[derive(Resource)]
-struct View {
-    board: Arc<Board>,
-    setup: Setup,
+struct SenseWindow {
+    board: Arc<WindowShared>,
+    setup: CameraSetup,
     title: String,
-    shot: Shot,
-    painter: Painter,
+    frame: WindowFrame,
+    painter: OverlayPainter,
     texture: Option<(Handle<Image>, egui::TextureId)>,
     tint: bool,
     /// The picture is to be painted anew.
-    stale: bool,
+    needs_repaint: bool,
     is_clip: bool,
     /// What was seen last stays when the eye has ended.
-    stays: bool,
+    keeps_last_frame: bool,
     last: Duration,
     limit: f64,
 }
 
-fn open(mut commands: Commands, view: Res<View>) {
+fn open_window(mut commands: Commands, view: Res<SenseWindow>) {
     let window = Window {
         title: view.title.clone(),
         resolution: WindowResolution::new(1280, 800),
@@ -214,13 +231,13 @@ fn open(mut commands: Commands, view: Res<View>) {
     ));
 }
 
-fn ends(
-    mut view: ResMut<View>,
+fn handle_exit(
+    mut view: ResMut<SenseWindow>,
     keys: Res<ButtonInput<KeyCode>>,
     mut closed: MessageReader<WindowCloseRequested>,
     mut exit: MessageWriter<AppExit>,
 ) {
-    let ended = view.board.is(&view.board.ended) && !view.stays;
+    let ended = view.board.is(&view.board.ended) && !view.keeps_last_frame;
     // A clip that could not be read to its end says so in the terminal.
     if ended || view.board.is(&view.board.over) || closed.read().next().is_some() || keys.just_pressed(KeyCode::Escape)
     {
@@ -229,30 +246,34 @@ fn ends(
     if keys.just_pressed(KeyCode::KeyM) {
         view.tint = !view.tint;
         // Painted anew, also while it is paused.
-        view.stale = true;
+        view.needs_repaint = true;
     }
     if keys.just_pressed(KeyCode::Space) && view.is_clip {
         view.board.paused.fetch_xor(true, Ordering::Relaxed);
     }
     let limit = view.limit;
-    pace(&mut view.last, limit);
+    limit_frame_rate(&mut view.last, limit);
 }
 
 /// Brings the newest picture to the graphics card. Not as a texture of egui's own: of these every change is another
 /// texture, which is there a frame later.
-fn upload(mut view: ResMut<View>, mut images: ResMut<Assets<Image>>, mut textures: ResMut<EguiUserTextures>) {
+fn upload_frame(
+    mut view: ResMut<SenseWindow>,
+    mut images: ResMut<Assets<Image>>,
+    mut textures: ResMut<EguiUserTextures>,
+) {
     let view = &mut *view;
     let mut newest = view.board.newest();
     if std::mem::take(&mut newest.1) {
-        std::mem::swap(&mut newest.0, &mut view.shot);
-        view.stale = true;
+        std::mem::swap(&mut newest.0, &mut view.frame);
+        view.needs_repaint = true;
     }
     drop(newest);
-    if !std::mem::take(&mut view.stale) || view.shot.number == 0 || view.shot.blind.is_some() {
+    if !std::mem::take(&mut view.needs_repaint) || view.frame.number == 0 || view.frame.blind.is_some() {
         return;
     }
-    view.painter.begin(&view.shot.look(), view.tint);
-    let image = image(&view.painter);
+    view.painter.begin(&view.frame.analyzed(), view.tint);
+    let image = frame_image(&view.painter);
     match view.texture.as_ref().map(|(handle, _)| handle) {
         // Only one that was removed could not be replaced.
         Some(handle) => _ = images.insert(handle.id(), image),
@@ -264,17 +285,17 @@ fn upload(mut view: ResMut<View>, mut images: ResMut<Assets<Image>>, mut texture
     }
 }
 
-fn draw(mut contexts: EguiContexts, view: Res<View>) -> Result {
+fn draw_window(mut contexts: EguiContexts, view: Res<SenseWindow>) -> Result {
     let context = contexts.ctx_mut()?;
-    let look = view.shot.look();
-    let Look { at, size, ms, .. } = look;
+    let look = view.frame.analyzed();
+    let AnalyzedFrame { at, size, ms, .. } = look;
     let painter = context.layer_painter(egui::LayerId::background());
     let room = context.content_rect();
     let font = egui::FontId::proportional(15.0);
     let line = |text: String| {
         painter.text(room.min + egui::vec2(10.0, 8.0), egui::Align2::LEFT_TOP, text, font.clone(), egui::Color32::WHITE)
     };
-    if let Some(why) = &view.shot.blind {
+    if let Some(why) = &view.frame.blind {
         line(why.clone());
         return Ok(());
     }
@@ -289,8 +310,8 @@ fn draw(mut contexts: EguiContexts, view: Res<View>) -> Result {
     let all = egui::Rect::from_min_max(egui::Pos2::ZERO, egui::pos2(1.0, 1.0));
     painter.image(*texture, picture, all, egui::Color32::WHITE);
     let place = |[x, y]: Point| picture.min + egui::vec2(x, y) * scale;
-    for mark in marks(&look, &view.setup) {
-        paint(&painter, mark, &place);
+    for mark in annotate(&look, &view.setup) {
+        draw_annotation(&painter, mark, &place);
     }
     let pause = if view.is_clip { "   Space pause" } else { "" };
     let paused = if view.board.is(&view.board.paused) { " · paused" } else { "" };
@@ -299,16 +320,16 @@ fn draw(mut contexts: EguiContexts, view: Res<View>) -> Result {
         "{:02}:{:02} · {width}×{height} · {} bodies · {:.0} % moves · {ms:.2} ms{paused}{over}     M mask{pause}   Esc end",
         at.as_secs() / 60,
         at.as_secs() % 60,
-        look.seen.figures.len(),
-        look.seen.motion.stir * 100.0,
+        look.vision.people.len(),
+        look.vision.motion.energy * 100.0,
     ));
     Ok(())
 }
 
-fn paint(painter: &egui::Painter, mark: Mark, place: &dyn Fn(Point) -> egui::Pos2) {
+fn draw_annotation(painter: &egui::Painter, mark: Annotation, place: &dyn Fn(Point) -> egui::Pos2) {
     let of = |[r, g, b]: [u8; 3]| egui::Color32::from_rgb(r, g, b);
     match mark {
-        Mark::Line { points, closed, wide, colour } => {
+        Annotation::Line { points, closed, wide, colour } => {
             let points: Vec<_> = points.into_iter().map(place).collect();
             let stroke = egui::Stroke::new(if wide { 2.5 } else { 1.5 }, of(colour));
             painter.add(if closed {
@@ -317,8 +338,8 @@ fn paint(painter: &egui::Painter, mark: Mark, place: &dyn Fn(Point) -> egui::Pos
                 egui::Shape::line(points, stroke)
             });
         }
-        Mark::Dot { at, radius, colour } => _ = painter.circle_filled(place(at), radius * 1.5, of(colour)),
-        Mark::Text { at, text, colour } => {
+        Annotation::Dot { at, radius, colour } => _ = painter.circle_filled(place(at), radius * 1.5, of(colour)),
+        Annotation::Text { at, text, colour } => {
             let font = egui::FontId::proportional(15.0);
             let under = egui::vec2(1.0, 1.0);
             painter.text(place(at) + under, egui::Align2::CENTER_BOTTOM, &text, font.clone(), egui::Color32::BLACK);
@@ -328,7 +349,7 @@ fn paint(painter: &egui::Painter, mark: Mark, place: &dyn Fn(Point) -> egui::Pos
 }
 
 /// What was painted, for the graphics card; every second pixel, or fewer, of what is too large for it.
-fn image(painter: &Painter) -> Image {
+fn frame_image(painter: &OverlayPainter) -> Image {
     let step = painter.size.iter().max().map_or(1, |side| side.div_ceil(SIDE_MAX)).max(1);
     let rows = painter.rgb.chunks_exact((3 * painter.size[0]).max(1)).step_by(step);
     let pixels = rows.flat_map(|row| row.chunks_exact(3).step_by(step));

@@ -1,7 +1,7 @@
 //! What this machine can draw with, found before Bevy is asked, which would panic without it.
 
 use crate::cli::display::NoDisplay;
-use crate::stage::adapter;
+use crate::render::find_adapter;
 use bevy::app::{App, TerminalCtrlCHandlerPlugin};
 use bevy::ecs::error::{FallbackErrorHandler, warn};
 use bevy::prelude::*;
@@ -25,18 +25,18 @@ pub struct Graphics {
 }
 
 /// Looks for a graphics adapter.
-pub fn find(offscreen: bool) -> Result<Graphics, String> {
-    let info = adapter()?.get_info();
+pub fn find_graphics(offscreen: bool) -> Result<Graphics, String> {
+    let info = find_adapter()?.get_info();
     Ok(Graphics { software: info.device_type == wgpu::DeviceType::Cpu, name: info.name, offscreen })
 }
 
 /// Creates an app with Bevy's plugins, with or without windows.
-pub fn app(graphics: &Graphics, pipelined: bool) -> Result<App, NoDisplay> {
+pub fn create_app(graphics: &Graphics, pipelined: bool) -> Result<App, NoDisplay> {
     // winit's plugin panics on a display that answers but refuses the connection; the message is in the log.
-    catch_unwind(AssertUnwindSafe(|| plugged(graphics, pipelined))).map_err(|_| NoDisplay::Refused)
+    catch_unwind(AssertUnwindSafe(|| build_app(graphics, pipelined))).map_err(|_| NoDisplay::Refused)
 }
 
-fn plugged(graphics: &Graphics, pipelined: bool) -> App {
+fn build_app(graphics: &Graphics, pipelined: bool) -> App {
     let mut plugins = DefaultPlugins
         .build()
         .set(WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() })
@@ -67,7 +67,7 @@ fn plugged(graphics: &Graphics, pipelined: bool) -> App {
             ErrorType::Validation | ErrorType::Internal => RenderErrorPolicy::Ignore,
             // The device is lost: who starts shows starts this one again.
             _ => {
-                main.write_message(AppExit::from_code(super::LOST));
+                main.write_message(AppExit::from_code(super::EXIT_LOST));
                 RenderErrorPolicy::StopRendering
             }
         }));

@@ -1,7 +1,7 @@
 //! A camera's program: started in a process group of its own, read with a limit to its silence, stopped for certain.
 
 use super::super::clock::monotonic;
-use super::super::program::named;
+use super::super::self_exe::resolve_program;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::convert::Infallible;
 use std::io::{self, Read};
@@ -16,26 +16,26 @@ use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
 /// How long a program whose output ended has for ending by itself, so that its status can be told.
-const LAST_BREATH: Duration = Duration::from_millis(50);
+const EXIT_WAIT: Duration = Duration::from_millis(50);
 /// How long a killed process may take to be gone; one that sits in its driver is left behind, and collected later.
-const REAP: Duration = Duration::from_millis(500);
+const KILL_WAIT: Duration = Duration::from_millis(500);
 /// How often a process that is to end is looked at.
-const LOOK: Duration = Duration::from_millis(2);
+const EXIT_POLL: Duration = Duration::from_millis(2);
 /// Longest line of a program's that is told, in bytes.
-const SAID_MAX: usize = 200;
+const STDERR_LINE_MAX: usize = 200;
 
 /// Tells a camera's thread to stop.
 #[derive(Default)]
-pub(super) struct Over {
+pub(super) struct StopSignal {
     set: AtomicBool,
-    told: Notify,
+    notify: Notify,
 }
 
-impl Over {
+impl StopSignal {
     pub(super) fn set(&self) {
         self.set.store(true, Ordering::Relaxed);
         // Kept for the thread if it is not waiting now.
-        self.told.notify_one();
+        self.notify.notify_one();
     }
 
     pub(super) fn is_set(&self) -> bool {
@@ -50,27 +50,27 @@ impl Over {
         runtime.block_on(async {
             tokio::select! {
                 () = tokio::time::sleep(time) => {}
-                () = self.told.notified() => {}
+                () = self.notify.notified() => {}
             }
         });
     }
 }
 
 /// A program that runs, or that was killed and is not gone yet.
-pub(super) struct Process {
+pub(super) struct CaptureProcess {
     child: Child,
     group: Pid,
-    lifeline: Option<Child>,
-    output: Option<Receiver>,
-    errors: Option<Receiver>,
-    said: Said,
+    watchdog: Option<Child>,
+    stdout: Option<Receiver>,
+    stderr: Option<Receiver>,
+    last_line: LastLine,
 }
 
-impl Process {
-    /// Starts a program, in `dir`. It reads nothing; what it writes is to be read with [`Self::output`].
+impl CaptureProcess {
+    /// Starts a program, in `dir`. It reads nothing; what it writes is to be read with [`Self::reader`].
     pub(super) fn start(words: &[String], dir: &Path, runtime: &Runtime) -> io::Result<Self> {
         let (program, arguments) = words.split_first().ok_or_else(|| io::Error::other("no program is named"))?;
-        let mut command = Command::new(named(program.into())?);
+        let mut command = Command::new(resolve_program(program.into())?);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // An empty path is no folder to the system.
         if !dir.as_os_str().is_empty() {
@@ -80,17 +80,23 @@ impl Process {
         let mut child = command.process_group(0).spawn()?;
         let group = Pid::from_child(&child);
         let pipes = child.stdout.take().zip(child.stderr.take());
-        let mut process =
-            Self { child, group, lifeline: lifeline(group).ok(), output: None, errors: None, said: Said::default() };
+        let mut process = Self {
+            child,
+            group,
+            watchdog: spawn_watchdog(group).ok(),
+            stdout: None,
+            stderr: None,
+            last_line: LastLine::default(),
+        };
         let _inside = runtime.enter();
         let received = |fd: OwnedFd| Receiver::from_owned_fd(fd);
         let opened = pipes.ok_or_else(|| io::Error::other("it has no pipes")).and_then(|(output, errors)| {
-            process.output = Some(received(output.into())?);
-            process.errors = Some(received(errors.into())?);
+            process.stdout = Some(received(output.into())?);
+            process.stderr = Some(received(errors.into())?);
             Ok(())
         });
         if let Err(why) = opened {
-            process.end(runtime, false, Duration::ZERO);
+            process.terminate(runtime, false, Duration::ZERO);
             return Err(why);
         }
         Ok(process)
@@ -101,78 +107,83 @@ impl Process {
     }
 
     /// Its standard output, which fails when nothing is read to the end before the deadline.
-    pub(super) fn output<'a>(&'a mut self, runtime: &'a Runtime, over: &'a Over, deadline: Duration) -> Output<'a> {
-        Output { process: self, runtime, over, deadline }
+    pub(super) fn reader<'a>(
+        &'a mut self,
+        runtime: &'a Runtime,
+        over: &'a StopSignal,
+        deadline: Duration,
+    ) -> CaptureOutput<'a> {
+        CaptureOutput { process: self, runtime, stop: over, deadline }
     }
 
     /// The last line that it wrote to its standard error.
-    pub(super) fn said(&self) -> Option<String> {
-        self.said.line()
+    pub(super) fn last_stderr_line(&self) -> Option<String> {
+        self.last_line.line()
     }
 
     /// Ends it and all that it started: asks, waits for `grace`, kills. Its status, if it ended by itself; only one
     /// whose output ended is waited for.
-    pub(super) fn end(&mut self, runtime: &Runtime, ended: bool, grace: Duration) -> Option<ExitStatus> {
-        let by_itself = if ended { self.is_gone_within(LAST_BREATH.min(grace)) } else { self.is_gone() };
-        if let Some(errors) = self.errors.as_ref().filter(|_| by_itself) {
+    pub(super) fn terminate(&mut self, runtime: &Runtime, ended: bool, grace: Duration) -> Option<ExitStatus> {
+        let by_itself = if ended { self.wait_exited(EXIT_WAIT.min(grace)) } else { self.has_exited() };
+        if let Some(errors) = self.stderr.as_ref().filter(|_| by_itself) {
             // What it said last may not be read yet. Something it started may hold the pipe open: not for ever.
-            let said = &mut self.said;
+            let said = &mut self.last_line;
             runtime.block_on(async {
-                let last_words = listen(errors, said);
-                let _ = tokio::time::timeout(LAST_BREATH, last_words).await;
+                let last_words = read_stderr(errors, said);
+                let _ = tokio::time::timeout(EXIT_WAIT, last_words).await;
             });
         }
         // A program that is stuck writing notices by this.
-        (self.output, self.errors) = (None, None);
+        (self.stdout, self.stderr) = (None, None);
         // As long as nobody has collected the leader, no other group can have its number.
         if !by_itself && kill_process_group(self.group, Signal::TERM).is_ok() {
-            self.is_gone_within(grace);
+            self.wait_exited(grace);
         }
         let _ = kill_process_group(self.group, Signal::KILL);
-        self.is_gone_within(REAP);
-        if let Some(mut lifeline) = self.lifeline.take() {
+        self.wait_exited(KILL_WAIT);
+        if let Some(mut lifeline) = self.watchdog.take() {
             // It is of the group, and waits for nothing but its pipe.
             let _ = lifeline.kill();
             let _ = lifeline.wait();
         }
-        let status = if self.is_gone() { self.child.wait().ok() } else { None };
+        let status = if self.has_exited() { self.child.wait().ok() } else { None };
         status.filter(|_| by_itself)
     }
 
     /// True when it has ended, and nothing of it is left in the system.
-    pub(super) fn is_collected(&mut self) -> bool {
+    pub(super) fn is_reaped(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Waits for its end, however long that takes.
-    pub(super) fn collect(mut self) {
+    pub(super) fn reap(mut self) {
         let _ = self.child.wait();
     }
 
     /// True when it has ended. Does not collect it.
-    fn is_gone(&self) -> bool {
+    fn has_exited(&self) -> bool {
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         // An error means that there is no such child.
         !matches!(waitid(WaitId::Pid(self.group), look), Ok(None))
     }
 
-    fn is_gone_within(&self, time: Duration) -> bool {
+    fn wait_exited(&self, time: Duration) -> bool {
         let began = monotonic();
         loop {
-            if self.is_gone() {
+            if self.has_exited() {
                 return true;
             }
             if monotonic() - began >= time {
                 return false;
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(EXIT_POLL);
         }
     }
 }
 
 /// Kills a group when the show is gone, however it went: a shell within the group that waits for the end of a pipe which
 /// only the show holds. A show that is killed at once would otherwise leave programs behind that never write again.
-fn lifeline(group: Pid) -> io::Result<Child> {
+fn spawn_watchdog(group: Pid) -> io::Result<Child> {
     let kill = ["-c", "read -r _; kill -9 -\"$0\""];
     let mut command = Command::new("sh");
     command.args(kill).arg(group.as_raw_nonzero().to_string()).process_group(group.as_raw_nonzero().get());
@@ -180,24 +191,27 @@ fn lifeline(group: Pid) -> io::Result<Child> {
 }
 
 /// A program's standard output for a reader that knows nothing of deadlines.
-pub(super) struct Output<'a> {
-    process: &'a mut Process,
+pub(super) struct CaptureOutput<'a> {
+    process: &'a mut CaptureProcess,
     runtime: &'a Runtime,
-    over: &'a Over,
+    stop: &'a StopSignal,
     /// Monotonic.
     pub(super) deadline: Duration,
 }
 
-impl Read for Output<'_> {
+impl Read for CaptureOutput<'_> {
     /// Fails with `TimedOut` after the deadline, and with `ConnectionAborted` when it is over.
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         loop {
-            if self.over.is_set() {
+            if self.stop.is_set() {
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
             // Also where something comes: a byte now and then is no picture.
             let left = self.deadline.checked_sub(monotonic()).ok_or(io::ErrorKind::TimedOut)?;
-            let Process { output: Some(output), errors, said, .. } = &mut *self.process else { return Ok(0) };
+            let CaptureProcess { stdout: Some(output), stderr: errors, last_line: said, .. } = &mut *self.process
+            else {
+                return Ok(0);
+            };
             match output.try_read(bytes) {
                 Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
                 Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
@@ -206,14 +220,14 @@ impl Read for Output<'_> {
             self.runtime.block_on(async {
                 let silent = async {
                     if let Some(errors) = errors.as_ref() {
-                        listen(errors, said).await;
+                        read_stderr(errors, said).await;
                     }
                     // It has closed its standard error, which is no reason to stop.
                     std::future::pending::<Infallible>().await
                 };
                 tokio::select! {
                     ready = output.readable() => ready,
-                    () = self.over.told.notified() => Err(io::ErrorKind::ConnectionAborted.into()),
+                    () = self.stop.notify.notified() => Err(io::ErrorKind::ConnectionAborted.into()),
                     () = tokio::time::sleep(left) => Err(io::ErrorKind::TimedOut.into()),
                     never = silent => match never {},
                 }
@@ -223,12 +237,12 @@ impl Read for Output<'_> {
 }
 
 /// Reads what a program says until it says no more.
-async fn listen(errors: &Receiver, said: &mut Said) {
+async fn read_stderr(errors: &Receiver, said: &mut LastLine) {
     let mut bytes = [0; 4_096];
     loop {
         match errors.try_read(&mut bytes) {
             Ok(0) => return,
-            Ok(some) => said.take(&bytes[..some]),
+            Ok(some) => said.push(&bytes[..some]),
             Err(why) if why.kind() == io::ErrorKind::WouldBlock => {
                 if errors.readable().await.is_err() {
                     return;
@@ -244,13 +258,13 @@ async fn listen(errors: &Receiver, said: &mut Said) {
 
 /// The last line of what a program says.
 #[derive(Default)]
-struct Said {
+struct LastLine {
     line: Vec<u8>,
     last: Vec<u8>,
 }
 
-impl Said {
-    fn take(&mut self, bytes: &[u8]) {
+impl LastLine {
+    fn push(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             match byte {
                 b'\n' | b'\r' if self.line.is_empty() => {}
@@ -258,7 +272,7 @@ impl Said {
                     std::mem::swap(&mut self.line, &mut self.last);
                     self.line.clear();
                 }
-                _ if self.line.len() < SAID_MAX => self.line.push(byte),
+                _ if self.line.len() < STDERR_LINE_MAX => self.line.push(byte),
                 _ => {}
             }
         }
@@ -284,20 +298,20 @@ mod tests {
 
     #[test]
     fn the_last_line_that_is_text_is_told() {
-        let mut said = Said::default();
+        let mut said = LastLine::default();
         assert_eq!(said.line(), None);
-        said.take(b"one\ntwo");
+        said.push(b"one\ntwo");
         assert_eq!(said.line().as_deref(), Some("two"));
-        said.take(b" and a half\r\n\n");
+        said.push(b" and a half\r\n\n");
         assert_eq!(said.line().as_deref(), Some("two and a half"));
-        said.take(&[b'x'; 10_000]);
-        assert_eq!(said.line().map(|line| line.len()), Some(SAID_MAX));
-        said.take(b"\n");
-        said.take("城".repeat(200).as_bytes());
-        assert_eq!(said.line().map(|line| line.chars().count()), Some(SAID_MAX / 3));
-        said.take(b"\n\x10\x80\xff\n");
+        said.push(&[b'x'; 10_000]);
+        assert_eq!(said.line().map(|line| line.len()), Some(STDERR_LINE_MAX));
+        said.push(b"\n");
+        said.push("城".repeat(200).as_bytes());
+        assert_eq!(said.line().map(|line| line.chars().count()), Some(STDERR_LINE_MAX / 3));
+        said.push(b"\n\x10\x80\xff\n");
         assert_eq!(said.line(), None, "pixels are no text");
-        said.take(b"\x10\x11\x12\n");
+        said.push(b"\x10\x11\x12\n");
         assert_eq!(said.line(), None);
     }
 }

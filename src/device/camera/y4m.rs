@@ -13,9 +13,9 @@ pub const SIDE_MAX: usize = 4_096;
 const HEADER_MAX: usize = 1_024;
 const FRAME_MAX: usize = 256;
 /// Read ahead for the headers only: pixels go past it, straight to where they belong.
-const AHEAD: usize = 512;
+const READ_AHEAD: usize = 512;
 /// How much of the colours is thrown away at a time.
-const SKIP: usize = 64 << 10;
+const SKIP_CHUNK: usize = 64 << 10;
 
 /// Why a stream cannot be read on. None of it mends itself: the program is started again.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum Y4mError {
     Ended,
     /// It ended in the middle of a header or a picture.
     #[error("its output broke off")]
-    BrokeOff,
+    Truncated,
     /// What it says of its pictures is not what can be read.
     #[error("it does not write what is to be read: {0}")]
     Header(String),
@@ -39,22 +39,22 @@ pub enum Y4mError {
 
 /// Frames a second, as a fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
+pub struct FrameRate {
     /// Numerator, above 0.
     pub num: u32,
     /// Denominator, above 0.
     pub den: u32,
 }
 
-impl Rate {
+impl FrameRate {
     /// What is taken where a stream does not tell, as other readers do.
-    const UNTOLD: Self = Self { num: 25, den: 1 };
+    const DEFAULT: Self = Self { num: 25, den: 1 };
 
     /// A rate a second, to a thousandth; what is no rate is taken for 25.
     pub fn new(a_second: f64) -> Self {
         let thousandths = (a_second * 1e3).round();
         if !(1.0..=1e6).contains(&thousandths) {
-            return Self::UNTOLD;
+            return Self::DEFAULT;
         }
         let thousandths = thousandths as u32;
         if thousandths.is_multiple_of(1_000) {
@@ -73,21 +73,21 @@ impl Rate {
 
 /// What a stream says of its pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header {
+pub struct Y4mHeader {
     /// Columns, 1 to [`SIDE_MAX`].
     pub width: usize,
     /// Rows, 1 to [`SIDE_MAX`].
     pub height: usize,
     /// Frames a second; 25 where the stream does not tell.
-    pub rate: Rate,
+    pub rate: FrameRate,
     /// Bytes of colour that follow each picture's brightness.
-    colour: usize,
+    chroma_bytes: usize,
 }
 
-impl Header {
+impl Y4mHeader {
     /// Bytes of a whole picture, colours included.
-    pub fn bytes(&self) -> usize {
-        self.width * self.height + self.colour
+    pub fn frame_bytes(&self) -> usize {
+        self.width * self.height + self.chroma_bytes
     }
 
     /// Reads the first line of a stream, without its end.
@@ -98,12 +98,16 @@ impl Header {
             .filter(|rest| rest.first().is_none_or(|&next| next == b' '))
             .ok_or_else(|| wrong("it does not begin with YUV4MPEG2"))?;
         let [mut width, mut height] = [0; 2];
-        let mut rate = Rate::UNTOLD;
+        let mut rate = FrameRate::DEFAULT;
         let mut space: &[u8] = b"420";
         for parameter in parameters.split(|&byte| byte == b' ') {
             match parameter.split_first() {
-                Some((b'W', value)) => width = number(value).ok_or_else(|| wrong("its width is no number"))? as usize,
-                Some((b'H', value)) => height = number(value).ok_or_else(|| wrong("its height is no number"))? as usize,
+                Some((b'W', value)) => {
+                    width = parse_number(value).ok_or_else(|| wrong("its width is no number"))? as usize
+                }
+                Some((b'H', value)) => {
+                    height = parse_number(value).ok_or_else(|| wrong("its height is no number"))? as usize
+                }
                 Some((b'F', value)) => rate = parse_rate(value).ok_or_else(|| wrong("its rate is no fraction"))?,
                 Some((b'C', value)) => space = value,
                 // The shape of a pixel, fields and comments: nothing that a brightness needs.
@@ -124,50 +128,50 @@ impl Header {
             b"mono" => 0,
             _ => return Err(wrong("its colours are none of 420, 422, 411, 444 and mono with 8 bits")),
         };
-        Ok(Self { width, height, rate, colour })
+        Ok(Self { width, height, rate, chroma_bytes: colour })
     }
 }
 
 /// A decimal number of at most nine digits.
-fn number(text: &[u8]) -> Option<u32> {
+fn parse_number(text: &[u8]) -> Option<u32> {
     if !(1..=9).contains(&text.len()) || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }
     Some(text.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
 }
 
-fn parse_rate(text: &[u8]) -> Option<Rate> {
+fn parse_rate(text: &[u8]) -> Option<FrameRate> {
     let colon = text.iter().position(|&byte| byte == b':')?;
-    let [num, den] = [number(&text[..colon])?, number(&text[colon + 1..])?];
+    let [num, den] = [parse_number(&text[..colon])?, parse_number(&text[colon + 1..])?];
     // 0:0 is how a stream says that it does not know.
-    Some(if num == 0 || den == 0 { Rate::UNTOLD } else { Rate { num, den } })
+    Some(if num == 0 || den == 0 { FrameRate::DEFAULT } else { FrameRate { num, den } })
 }
 
 /// Reads the brightness of one picture after another. Never panics, never takes more memory than a picture of
 /// [`SIDE_MAX`] squared, whatever the bytes are.
-pub struct Reader<R> {
+pub struct Y4mReader<R> {
     from: BufReader<R>,
-    header: Header,
+    header: Y4mHeader,
     line: Vec<u8>,
     skipped: Box<[u8]>,
-    read: u64,
+    frames_read: u64,
 }
 
-impl<R: Read> Reader<R> {
+impl<R: Read> Y4mReader<R> {
     /// Reads the header of a stream.
     pub fn new(from: R) -> Result<Self, Y4mError> {
-        let mut from = BufReader::with_capacity(AHEAD, from);
+        let mut from = BufReader::with_capacity(READ_AHEAD, from);
         let mut line = Vec::new();
         if !read_line(&mut from, &mut line, HEADER_MAX)? {
             return Err(Y4mError::Header("there is no header in its first 1024 bytes".into()));
         }
-        let header = Header::parse(&line)?;
-        let skipped = vec![0; header.colour.min(SKIP)].into_boxed_slice();
-        Ok(Self { from, header, line, skipped, read: 0 })
+        let header = Y4mHeader::parse(&line)?;
+        let skipped = vec![0; header.chroma_bytes.min(SKIP_CHUNK)].into_boxed_slice();
+        Ok(Self { from, header, line, skipped, frames_read: 0 })
     }
 
     /// What the stream says of its pictures.
-    pub fn header(&self) -> &Header {
+    pub fn header(&self) -> &Y4mHeader {
         &self.header
     }
 
@@ -182,26 +186,26 @@ impl<R: Read> Reader<R> {
     pub fn read(&mut self, y: &mut Vec<u8>) -> Result<Option<Duration>, Y4mError> {
         let whole = read_line(&mut self.from, &mut self.line, FRAME_MAX)?;
         let parameters = self.line.strip_prefix(b"FRAME").filter(|rest| rest.first().is_none_or(|&next| next == b' '));
-        let Some(parameters) = parameters.filter(|_| whole) else { return Err(Y4mError::Frame(self.read)) };
+        let Some(parameters) = parameters.filter(|_| whole) else { return Err(Y4mError::Frame(self.frames_read)) };
         let captured = parameters.split(|&byte| byte == b' ').find_map(capture_time);
         let pixels = self.header.width * self.header.height;
         if y.len() != pixels {
             *y = vec![0; pixels];
         }
-        self.from.read_exact(y).map_err(broken_off)?;
-        let mut colour = self.header.colour;
+        self.from.read_exact(y).map_err(map_read_error)?;
+        let mut colour = self.header.chroma_bytes;
         while colour > 0 {
-            let some = colour.min(SKIP);
-            self.from.read_exact(&mut self.skipped[..some]).map_err(broken_off)?;
+            let some = colour.min(SKIP_CHUNK);
+            self.from.read_exact(&mut self.skipped[..some]).map_err(map_read_error)?;
             colour -= some;
         }
-        self.read += 1;
+        self.frames_read += 1;
         Ok(captured)
     }
 }
 
-fn broken_off(why: io::Error) -> Y4mError {
-    if why.kind() == io::ErrorKind::UnexpectedEof { Y4mError::BrokeOff } else { Y4mError::Read(why) }
+fn map_read_error(why: io::Error) -> Y4mError {
+    if why.kind() == io::ErrorKind::UnexpectedEof { Y4mError::Truncated } else { Y4mError::Read(why) }
 }
 
 /// Reads a line of at most `most` bytes, and takes its end off; false when it is longer.
@@ -211,7 +215,7 @@ fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>, most: usize) -> Result
     match line.pop() {
         None => Err(Y4mError::Ended),
         Some(b'\n') => Ok(true),
-        Some(_) if line.len() + 1 < most => Err(Y4mError::BrokeOff),
+        Some(_) if line.len() + 1 < most => Err(Y4mError::Truncated),
         Some(_) => Ok(false),
     }
 }
@@ -228,28 +232,28 @@ fn capture_time(parameter: &[u8]) -> Option<Duration> {
 
 /// How colours are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colours {
+pub enum ChromaFormat {
     /// None: brightness only.
     Mono,
     /// Two planes of half the width and half the height.
-    Half,
+    Yuv420,
 }
 
 /// Writes a stream: one write and one flush a picture.
-pub struct Writer<W> {
+pub struct Y4mWriter<W> {
     to: W,
     /// A frame's header and planes together.
     bytes: Vec<u8>,
 }
 
-impl<W: Write> Writer<W> {
+impl<W: Write> Y4mWriter<W> {
     /// Writes the header.
-    pub fn new(mut to: W, [width, height]: [usize; 2], rate: Rate, colours: Colours) -> io::Result<Self> {
+    pub fn new(mut to: W, [width, height]: [usize; 2], rate: FrameRate, colours: ChromaFormat) -> io::Result<Self> {
         let space = match colours {
-            Colours::Mono => "mono",
-            Colours::Half => "420jpeg",
+            ChromaFormat::Mono => "mono",
+            ChromaFormat::Yuv420 => "420jpeg",
         };
-        let Rate { num, den } = rate;
+        let FrameRate { num, den } = rate;
         to.write_all(format!("YUV4MPEG2 W{width} H{height} F{num}:{den} Ip A1:1 C{space}\n").as_bytes())?;
         to.flush()?;
         Ok(Self { to, bytes: Vec::new() })
@@ -268,7 +272,7 @@ impl<W: Write> Writer<W> {
 }
 
 /// Turns a plane left to right, as a mirror does.
-pub fn mirror(plane: &mut [u8], width: usize) {
+pub fn flip_horizontal(plane: &mut [u8], width: usize) {
     for row in plane.chunks_exact_mut(width.max(1)) {
         row.reverse();
     }
@@ -291,7 +295,7 @@ mod tests {
 
     fn why(bytes: &[u8]) -> String {
         let mut y = Vec::new();
-        match Reader::new(bytes) {
+        match Y4mReader::new(bytes) {
             Err(why) => why.to_string(),
             Ok(mut reader) => loop {
                 if let Err(why) = reader.read(&mut y) {
@@ -316,9 +320,9 @@ mod tests {
             (" Cmono", 15),
         ] {
             let stream = stream(&format!("W5 H3 F30000:1001 Ip A1:1{space}"), bytes);
-            let mut reader = Reader::new(&stream[..]).unwrap_or_else(|why| panic!("{space}: {why}"));
-            assert_eq!((reader.header().width, reader.header().height, reader.header().bytes()), (5, 3, bytes));
-            assert_eq!(reader.header().rate, Rate { num: 30_000, den: 1_001 });
+            let mut reader = Y4mReader::new(&stream[..]).unwrap_or_else(|why| panic!("{space}: {why}"));
+            assert_eq!((reader.header().width, reader.header().height, reader.header().frame_bytes()), (5, 3, bytes));
+            assert_eq!(reader.header().rate, FrameRate { num: 30_000, den: 1_001 });
             let mut y = Vec::new();
             assert_eq!(reader.read(&mut y).expect("a picture"), None);
             assert_eq!(y, [7; 15], "{space}");
@@ -351,10 +355,11 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let mut stream = Vec::new();
-        let mut writer = Writer::new(&mut stream, [4, 2], Rate::new(29.97), Colours::Half).expect("memory");
+        let mut writer =
+            Y4mWriter::new(&mut stream, [4, 2], FrameRate::new(29.97), ChromaFormat::Yuv420).expect("memory");
         writer.write(Duration::from_micros(123_456_789), &[&[1; 8], &[2; 2], &[3; 2]]).expect("memory");
-        let mut reader = Reader::new(&stream[..]).expect("a header");
-        assert_eq!(reader.header().rate, Rate { num: 29_970, den: 1_000 });
+        let mut reader = Y4mReader::new(&stream[..]).expect("a header");
+        assert_eq!(reader.header().rate, FrameRate { num: 29_970, den: 1_000 });
         let mut y = Vec::new();
         assert_eq!(reader.read(&mut y).expect("a picture"), Some(Duration::from_micros(123_456_789)));
         assert_eq!(y, [1; 8]);
@@ -362,13 +367,14 @@ mod tests {
 
     #[test]
     fn a_rate_that_is_none_has_a_period_all_the_same() {
-        for rate in [Rate::new(f64::NAN), Rate::new(-3.0), Rate::new(f64::INFINITY), Rate::new(0.0)] {
-            assert_eq!(rate, Rate::UNTOLD);
+        for rate in [FrameRate::new(f64::NAN), FrameRate::new(-3.0), FrameRate::new(f64::INFINITY), FrameRate::new(0.0)]
+        {
+            assert_eq!(rate, FrameRate::DEFAULT);
         }
-        assert_eq!(parse_rate(b"0:0"), Some(Rate::UNTOLD));
-        assert_eq!(Rate { num: 999_999_999, den: 1 }.period(), Duration::from_millis(1));
-        assert_eq!(Rate { num: 1, den: 999_999_999 }.period(), Duration::from_secs(10));
-        assert_eq!(Rate::new(50.0).period(), Duration::from_millis(20));
+        assert_eq!(parse_rate(b"0:0"), Some(FrameRate::DEFAULT));
+        assert_eq!(FrameRate { num: 999_999_999, den: 1 }.period(), Duration::from_millis(1));
+        assert_eq!(FrameRate { num: 1, den: 999_999_999 }.period(), Duration::from_secs(10));
+        assert_eq!(FrameRate::new(50.0).period(), Duration::from_millis(20));
     }
 
     proptest! {
@@ -389,7 +395,7 @@ mod tests {
                 stream[at] = *byte;
             }
             let mut y = Vec::new();
-            if let Ok(mut reader) = Reader::new(&stream[..]) {
+            if let Ok(mut reader) = Y4mReader::new(&stream[..]) {
                 while reader.read(&mut y).is_ok() {
                     prop_assert_eq!(y.len(), reader.header().width * reader.header().height);
                 }
@@ -411,7 +417,7 @@ mod tests {
             for parameters in [None, Some(b"Xt=5".to_vec())] {
                 theirs.write_frame(&y4m::Frame::new([&y, &u, &v], parameters)).expect("memory");
             }
-            let mut ours = Reader::new(&stream[..]).expect("a header");
+            let mut ours = Y4mReader::new(&stream[..]).expect("a header");
             let mut read = Vec::new();
             for captured in [None, Some(Duration::from_micros(5))] {
                 prop_assert_eq!(ours.read(&mut read).expect("a picture"), captured);
@@ -419,8 +425,8 @@ mod tests {
             }
             if kind < 2 {
                 let mut stream = Vec::new();
-                let colours = [Colours::Mono, Colours::Half][kind];
-                let mut ours = Writer::new(&mut stream, [width, height], Rate::new(25.0), colours).expect("memory");
+                let colours = [ChromaFormat::Mono, ChromaFormat::Yuv420][kind];
+                let mut ours = Y4mWriter::new(&mut stream, [width, height], FrameRate::new(25.0), colours).expect("memory");
                 ours.write(Duration::from_secs(1), &[&y, &u, &v]).expect("memory");
                 let mut theirs = y4m::decode(&stream[..]).expect("a header");
                 let frame = theirs.read_frame().expect("a picture");
@@ -432,8 +438,8 @@ mod tests {
     #[test]
     fn a_mirror_turns_rows() {
         let mut plane = [1, 2, 3, 4, 5, 6];
-        mirror(&mut plane, 3);
+        flip_horizontal(&mut plane, 3);
         assert_eq!(plane, [3, 2, 1, 6, 5, 4]);
-        mirror(&mut plane, 0);
+        flip_horizontal(&mut plane, 0);
     }
 }

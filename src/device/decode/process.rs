@@ -1,11 +1,11 @@
 //! The decoding process, as the show sees it: started, given files, watched, ended.
 
-use super::talk::{Answer, Ask, FRAME, Hello, Kind};
+use super::protocol::{DecodeReply, DecodeRequest, DecoderHello, FRAME_BYTES, MediaKind};
 use crate::device::clock::{monotonic, process_cpu_of};
-use crate::device::scene_process::SceneCommand;
+use crate::device::scene_process::SandboxCommand;
 use crate::escape;
-use crate::mix::{RATES, Sample};
-use crate::scene::{IMAGE_SIDE_MAX, PIXELS_MAX, SAMPLES_MAX, read, write};
+use crate::mix::{AudioBuffer, SAMPLE_RATES};
+use crate::scene::{IMAGE_PIXELS_MAX, IMAGE_SIDE_MAX, SOUND_BYTES_MAX, read_message, write_message};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout};
 use std::sync::Arc;
@@ -13,28 +13,28 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 /// Interval at which a working process is checked.
-const WATCH: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// Longest reason that the process may give, in characters.
-const REASON_MAX: usize = 160;
+const REASON_CHARS_MAX: usize = 160;
 /// Loudest sample; 1 is full scale.
-const LOUDEST: f32 = 8.0;
+const SAMPLE_MAX: f32 = 8.0;
 
 /// Most CPU time, and most wall-clock time, for one file.
-pub(super) type Deadline = [Duration; 2];
+pub(super) type TimeLimits = [Duration; 2];
 
 /// A file, decoded.
 #[derive(Debug, Clone)]
-pub(super) enum Array {
+pub(super) enum DecodedMedia {
     Image([u32; 2], Arc<Vec<u8>>),
-    Sound(Arc<Sample>),
+    Sound(Arc<AudioBuffer>),
 }
 
-impl Array {
+impl DecodedMedia {
     /// Returns the size that is bounded: pixels of an image, bytes of a sound. None if it is not of that kind.
-    pub fn size(&self, kind: Kind) -> Option<usize> {
+    pub fn size(&self, kind: MediaKind) -> Option<usize> {
         match (self, kind) {
-            (Self::Image(_, pixels), Kind::Image) => Some(pixels.len() / 4),
-            (Self::Sound(sample), Kind::Sound) => Some(sample.bytes()),
+            (Self::Image(_, pixels), MediaKind::Image) => Some(pixels.len() / 4),
+            (Self::Sound(sample), MediaKind::Sound) => Some(sample.bytes()),
             _ => None,
         }
     }
@@ -42,91 +42,91 @@ impl Array {
 
 /// Reason why there is no array.
 #[derive(Debug, Clone)]
-pub(super) enum Failure {
+pub(super) enum DecodeFailure {
     /// Larger than allowed.
     TooLarge,
     /// Cannot be decoded; the reason.
-    Wrong(String),
+    Undecodable(String),
     /// The process ended.
-    Ended,
+    Exited,
     /// The process did not answer for this long.
-    Hung(Duration),
+    TimedOut(Duration),
     /// The process gave an impossible answer.
-    Lied,
+    InvalidReply,
     /// There is no process; the reason.
-    Absent(String),
+    NotStarted(String),
     /// The process may read nothing, because it is not jailed; the missing parts.
-    Unjailed(String),
+    NotSandboxed(String),
 }
 
 /// Message from the process.
-enum Told {
-    Hello(Hello),
-    Array(Array),
-    Refused(Failure),
+enum DecoderMessage {
+    Hello(DecoderHello),
+    Array(DecodedMedia),
+    Failed(DecodeFailure),
 }
 
 /// A process that waits for files.
-pub(super) struct Process {
+pub(super) struct DecoderProcess {
     child: Child,
     /// Channel to the thread that writes: a process that does not read must not block the thread that watches it.
-    asks: SyncSender<(Ask, Vec<u8>)>,
-    told: Receiver<io::Result<Told>>,
-    deadline: Deadline,
+    requests: SyncSender<(DecodeRequest, Vec<u8>)>,
+    messages: Receiver<io::Result<DecoderMessage>>,
+    limits: TimeLimits,
 }
 
-impl Process {
+impl DecoderProcess {
     /// Starts the process, and waits until it is ready.
-    pub fn start(command: &SceneCommand, deadline: Deadline) -> Result<Self, Failure> {
-        let mut process = Self::spawn(command, deadline).map_err(|why| Failure::Absent(why.to_string()))?;
-        match process.wait()? {
-            Told::Hello(Hello { unjailed: Some(missing) }) if !command.may_be_unjailed() => {
-                Err(Failure::Unjailed(plain(&missing)))
+    pub fn start(command: &SandboxCommand, deadline: TimeLimits) -> Result<Self, DecodeFailure> {
+        let mut process = Self::spawn(command, deadline).map_err(|why| DecodeFailure::NotStarted(why.to_string()))?;
+        match process.wait_message()? {
+            DecoderMessage::Hello(DecoderHello { unjailed: Some(missing) }) if !command.may_be_unjailed() => {
+                Err(DecodeFailure::NotSandboxed(printable(&missing)))
             }
-            Told::Hello(_) => Ok(process),
-            _ => Err(Failure::Lied),
+            DecoderMessage::Hello(_) => Ok(process),
+            _ => Err(DecodeFailure::InvalidReply),
         }
     }
 
-    fn spawn(command: &SceneCommand, deadline: Deadline) -> io::Result<Self> {
+    fn spawn(command: &SandboxCommand, deadline: TimeLimits) -> io::Result<Self> {
         let mut child = command.spawn()?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("it has no pipes"));
         };
         let ((asks, asked), (tell, told)) = (sync_channel(1), sync_channel(1));
         // From here on the process ends when this is dropped, whatever fails.
-        let process = Self { child, asks, told, deadline };
-        std::thread::Builder::new().name("decode in".into()).spawn(move || feed(input, &asked))?;
-        std::thread::Builder::new().name("decode out".into()).spawn(move || listen(output, &tell))?;
+        let process = Self { child, requests: asks, messages: told, limits: deadline };
+        std::thread::Builder::new().name("decode in".into()).spawn(move || write_requests(input, &asked))?;
+        std::thread::Builder::new().name("decode out".into()).spawn(move || read_messages(output, &tell))?;
         Ok(process)
     }
 
     /// Has the process decode a file.
-    pub fn decode(&mut self, ask: Ask, bytes: Vec<u8>) -> Result<Array, Failure> {
+    pub fn decode(&mut self, ask: DecodeRequest, bytes: Vec<u8>) -> Result<DecodedMedia, DecodeFailure> {
         let (kind, most) = (ask.kind, ask.most);
-        self.asks.send((ask, bytes)).map_err(|_| Failure::Ended)?;
-        match self.wait()? {
-            Told::Array(array) if array.size(kind).is_some_and(|size| size as u64 <= most) => Ok(array),
-            Told::Refused(why) => Err(why),
-            Told::Array(_) | Told::Hello(_) => Err(Failure::Lied),
+        self.requests.send((ask, bytes)).map_err(|_| DecodeFailure::Exited)?;
+        match self.wait_message()? {
+            DecoderMessage::Array(array) if array.size(kind).is_some_and(|size| size as u64 <= most) => Ok(array),
+            DecoderMessage::Failed(why) => Err(why),
+            DecoderMessage::Array(_) | DecoderMessage::Hello(_) => Err(DecodeFailure::InvalidReply),
         }
     }
 
-    fn wait(&mut self) -> Result<Told, Failure> {
+    fn wait_message(&mut self) -> Result<DecoderMessage, DecodeFailure> {
         let (began, used) = (monotonic(), process_cpu_of(self.child.id()));
         loop {
-            match self.told.recv_timeout(WATCH) {
+            match self.messages.recv_timeout(POLL_INTERVAL) {
                 Ok(Ok(told)) => return Ok(told),
-                Ok(Err(why)) if why.kind() != io::ErrorKind::UnexpectedEof => return Err(Failure::Lied),
-                Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => return Err(Failure::Ended),
+                Ok(Err(why)) if why.kind() != io::ErrorKind::UnexpectedEof => return Err(DecodeFailure::InvalidReply),
+                Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => return Err(DecodeFailure::Exited),
                 Err(RecvTimeoutError::Timeout) => {
-                    let [processor, wall] = self.deadline;
+                    let [processor, wall] = self.limits;
                     let spent = process_cpu_of(self.child.id()).zip(used).map(|(now, then)| now.saturating_sub(then));
                     if let Some(spent) = spent.filter(|spent| *spent > processor) {
-                        return Err(Failure::Hung(spent));
+                        return Err(DecodeFailure::TimedOut(spent));
                     }
                     if monotonic() - began > wall {
-                        return Err(Failure::Hung(wall));
+                        return Err(DecodeFailure::TimedOut(wall));
                     }
                 }
             }
@@ -134,7 +134,7 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for DecoderProcess {
     fn drop(&mut self) {
         // Fails only if the process has already ended, which does no harm.
         let _ = self.child.kill();
@@ -142,61 +142,61 @@ impl Drop for Process {
     }
 }
 
-fn feed(input: ChildStdin, asked: &Receiver<(Ask, Vec<u8>)>) {
+fn write_requests(input: ChildStdin, asked: &Receiver<(DecodeRequest, Vec<u8>)>) {
     let mut input = BufWriter::new(input);
     while let Ok((ask, bytes)) = asked.recv() {
-        if write(&mut input, &ask).is_err() || input.write_all(&bytes).is_err() || input.flush().is_err() {
+        if write_message(&mut input, &ask).is_err() || input.write_all(&bytes).is_err() || input.flush().is_err() {
             return;
         }
     }
 }
 
-fn listen(output: ChildStdout, tell: &SyncSender<io::Result<Told>>) {
+fn read_messages(output: ChildStdout, tell: &SyncSender<io::Result<DecoderMessage>>) {
     let mut output = BufReader::with_capacity(256 << 10, output);
-    let mut told = read(&mut output).map(Told::Hello);
+    let mut told = read_message(&mut output).map(DecoderMessage::Hello);
     loop {
         let over = told.is_err();
         if tell.send(told).is_err() || over {
             return;
         }
-        told = receive(&mut output);
+        told = read_reply(&mut output);
     }
 }
 
 /// Receives one answer. Allocates nothing for one that claims to be larger than any request allows.
-fn receive(output: &mut impl Read) -> io::Result<Told> {
-    let told = match read(output)? {
-        Answer::Image(size) => {
+fn read_reply(output: &mut impl Read) -> io::Result<DecoderMessage> {
+    let told = match read_message(output)? {
+        DecodeReply::Image(size) => {
             let pixels = size.map(|side| side as usize).iter().product::<usize>();
-            if size.iter().any(|side| !(1..=IMAGE_SIDE_MAX).contains(side)) || pixels > PIXELS_MAX {
+            if size.iter().any(|side| !(1..=IMAGE_SIDE_MAX).contains(side)) || pixels > IMAGE_PIXELS_MAX {
                 return Err(io::Error::other("an image that cannot be"));
             }
             let mut bytes = vec![0; pixels * 4];
             output.read_exact(&mut bytes)?;
-            Told::Array(Array::Image(size, Arc::new(bytes)))
+            DecoderMessage::Array(DecodedMedia::Image(size, Arc::new(bytes)))
         }
-        Answer::Sound { rate, frames } => {
-            if !RATES.contains(&rate) || frames > (SAMPLES_MAX / FRAME) as u64 {
+        DecodeReply::Sound { rate, frames } => {
+            if !SAMPLE_RATES.contains(&rate) || frames > (SOUND_BYTES_MAX / FRAME_BYTES) as u64 {
                 return Err(io::Error::other("a sound that cannot be"));
             }
-            let mut bytes = vec![0; frames as usize * FRAME];
+            let mut bytes = vec![0; frames as usize * FRAME_BYTES];
             output.read_exact(&mut bytes)?;
             let value = |bytes: [u8; 4]| {
                 let value = f32::from_le_bytes(bytes);
                 // A single NaN or infinity, mixed with other samples, would silence them all.
-                if value.is_finite() { value.clamp(-LOUDEST, LOUDEST) } else { 0.0 }
+                if value.is_finite() { value.clamp(-SAMPLE_MAX, SAMPLE_MAX) } else { 0.0 }
             };
-            let frame = |[a, b, c, d, e, f, g, h]: [u8; FRAME]| [value([a, b, c, d]), value([e, f, g, h])];
-            let frames = bytes.as_chunks::<FRAME>().0.iter().copied().map(frame).collect();
-            Told::Array(Array::Sound(Arc::new(Sample { frames, rate })))
+            let frame = |[a, b, c, d, e, f, g, h]: [u8; FRAME_BYTES]| [value([a, b, c, d]), value([e, f, g, h])];
+            let frames = bytes.as_chunks::<FRAME_BYTES>().0.iter().copied().map(frame).collect();
+            DecoderMessage::Array(DecodedMedia::Sound(Arc::new(AudioBuffer { frames, rate })))
         }
-        Answer::TooLarge => Told::Refused(Failure::TooLarge),
-        Answer::Wrong(why) => Told::Refused(Failure::Wrong(plain(&why))),
+        DecodeReply::TooLarge => DecoderMessage::Failed(DecodeFailure::TooLarge),
+        DecodeReply::Wrong(why) => DecoderMessage::Failed(DecodeFailure::Undecodable(printable(&why))),
     };
     Ok(told)
 }
 
 /// Returns a message of the process in printable form.
-fn plain(said: &str) -> String {
-    escape::plain(said).chars().take(REASON_MAX).collect()
+fn printable(said: &str) -> String {
+    escape::strip_controls(said).chars().take(REASON_CHARS_MAX).collect()
 }

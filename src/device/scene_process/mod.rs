@@ -1,105 +1,111 @@
 //! The scene process as the show sees it: started, fed, watched, killed when it runs away, started again. A new edition
 //! runs beside the one that is shown, and takes its place once it has drawn a picture.
 
-mod alone;
-mod board;
+mod blocking;
 mod child;
 mod command;
-mod keeper;
+mod state;
+mod supervisor;
 
-pub use alone::SceneAlone;
-pub use board::{Painting, SceneStatus};
-pub use command::SceneCommand;
-pub use keeper::Answered;
+pub use blocking::BlockingScene;
+pub use command::SandboxCommand;
+pub use state::{SceneFrame, SceneStatus};
+pub use supervisor::FrameReply;
 
-use crate::scene::{Act, Edition, ScriptFault, Setting};
-use board::Shared;
-use keeper::{Frame, Keeper, Order};
+use crate::scene::{SceneAction, SceneDiagnostic, SceneRevision, SiteContext};
+use state::SupervisorShared;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
+use supervisor::{FrameRequest, SceneSupervisor, SupervisorCommand};
 
 /// A scene in a process of its own.
 pub struct SceneProcess {
-    shared: Arc<Shared>,
-    orders: Option<Sender<Order>>,
+    shared: Arc<SupervisorShared>,
+    commands: Option<Sender<SupervisorCommand>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl SceneProcess {
     /// Waits for an edition, and keeps a process running until this is dropped.
-    pub fn start(command: SceneCommand, setting: Setting) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared::new());
+    pub fn start(command: SandboxCommand, setting: SiteContext) -> std::io::Result<Self> {
+        let shared = Arc::new(SupervisorShared::new());
         let (orders, taken) = channel();
         let kept = shared.clone();
-        let keeper = move || Keeper::new(command, setting, &kept).keep(&taken);
+        let keeper = move || SceneSupervisor::new(command, setting, &kept).run(&taken);
         let thread = std::thread::Builder::new().name("scene".into()).spawn(keeper)?;
-        Ok(Self { shared, orders: Some(orders), thread: Some(thread) })
+        Ok(Self { shared, commands: Some(orders), thread: Some(thread) })
     }
 
     /// An edition is to be shown as soon as it runs; one that does not is told of, and what was shown stays.
-    pub fn offer(&self, edition: Arc<Edition>) {
-        if let Some(orders) = &self.orders {
+    pub fn load(&self, edition: Arc<SceneRevision>) {
+        if let Some(orders) = &self.commands {
             // A keeper that is gone has no show any more.
-            let _ = orders.send(Order::Edition(edition));
+            let _ = orders.send(SupervisorCommand::Edition(edition));
         }
     }
 
     /// The folder is not fit to be shown; what was shown stays.
-    pub fn refuse(&self, fault: ScriptFault) {
+    pub fn refuse(&self, fault: SceneDiagnostic) {
         self.shared.refuse(fault);
     }
 
     /// True when a frame can be asked for.
-    pub fn is_free(&self) -> bool {
-        self.shared.board().free
+    pub fn is_ready(&self) -> bool {
+        self.shared.state().ready_for_frame
     }
 
     /// True when a scene begins that knows nothing: the next frame is to tell it all.
-    pub fn begins(&self) -> bool {
-        self.shared.board().begins.is_some()
+    pub fn has_pending(&self) -> bool {
+        self.shared.state().pending.is_some()
     }
 
     /// Returns the edition that begins with the next frame that tells it all. Until then, the previous edition goes on.
-    pub fn coming(&self) -> Option<Arc<Edition>> {
-        self.shared.board().begins.clone()
+    pub fn pending_edition(&self) -> Option<Arc<SceneRevision>> {
+        self.shared.state().pending.clone()
     }
 
     /// Asks for a frame; `whole` if it tells all that a scene must know which begins. To be called when it is free; false
     /// when it is not after all, or when no scene is shown that could answer a frame that does not tell all.
-    pub fn ask(&self, number: u64, input: u64, json: String, whole: bool) -> bool {
-        let mut board = self.shared.board();
-        let Some(orders) = self.orders.as_ref().filter(|_| board.free && (whole || board.shown)) else { return false };
-        board.free = orders.send(Order::Frame(Frame { number, input, json, whole })).is_err();
-        !board.free
+    pub fn request_frame(&self, number: u64, input: u64, json: String, whole: bool) -> bool {
+        let mut board = self.shared.state();
+        let Some(orders) = self.commands.as_ref().filter(|_| board.ready_for_frame && (whole || board.is_showing))
+        else {
+            return false;
+        };
+        board.ready_for_frame =
+            orders.send(SupervisorCommand::Frame(FrameRequest { number, input, json, is_full: whole })).is_err();
+        !board.ready_for_frame
     }
 
     /// Waits until frame `number` is answered, at most so long; true when it was.
-    pub fn wait(&self, number: u64, at_most: Duration) -> bool {
-        let board = self.shared.board();
-        let waited =
-            self.shared.answered.wait_timeout_while(board, at_most, |board| board.answered < number && !board.free);
+    pub fn wait_answered(&self, number: u64, at_most: Duration) -> bool {
+        let board = self.shared.state();
+        let waited = self
+            .shared
+            .answered
+            .wait_timeout_while(board, at_most, |board| board.answered_number < number && !board.ready_for_frame);
         let (board, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        board.answered >= number
+        board.answered_number >= number
     }
 
     /// The newest picture, if there is a new one, and what is to be done.
-    pub fn take(&self) -> (Option<Painting>, Vec<Act>) {
-        let mut board = self.shared.board();
-        (board.painting.take(), std::mem::take(&mut board.acts))
+    pub fn take_output(&self) -> (Option<SceneFrame>, Vec<SceneAction>) {
+        let mut board = self.shared.state();
+        (board.latest_frame.take(), std::mem::take(&mut board.acts))
     }
 
     /// How the scene is.
     pub fn status(&self) -> SceneStatus {
-        self.shared.board().status.clone()
+        self.shared.state().status.clone()
     }
 }
 
 impl Drop for SceneProcess {
     fn drop(&mut self) {
-        self.orders = None;
-        self.shared.over.store(true, Ordering::Relaxed);
+        self.commands = None;
+        self.shared.stopping.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

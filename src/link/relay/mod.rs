@@ -8,23 +8,23 @@
 //! A question carries a nonce where older sites send zeros, and a relay that supports nonces ends its answer with the same
 //! bytes: without seeing the question, nobody can answer it.
 
-mod asking;
-mod forwarder;
+mod client;
 mod rooms;
+mod server;
 
-pub use asking::{Asking, NAMED_IN, NAMED_MAX, Placed};
-pub use forwarder::{Counts, Forwarder, Limits, Turn};
+pub use client::{NEW_ADDRESSES_MAX, NEW_ADDRESSES_PERIOD, RelayAllocation, RelayClient};
+pub use server::{RelayAction, RelayLimits, RelayServer, RelayStats};
 
-use crate::wire::{Reader, WireError, Write, read_address, write_address};
+use crate::wire::{WireError, WireReader, WireWrite, read_address, write_address};
 use core::net::SocketAddr;
 use ring::digest::{Context, SHA256};
 
 /// Every datagram to and from a relay begins so: the last byte is the version.
 const HEAD: [u8; 4] = [0x1d, b'm', b'g', 1];
 /// All questions are as long as the longest, so that no answer is longer.
-const ASK: usize = 160;
-const COOKIE: usize = 16;
-const SIGNATURE: usize = 64;
+const REQUEST_BYTES: usize = 160;
+const COOKIE_BYTES: usize = 16;
+const SIGNATURE_BYTES: usize = 64;
 
 /// Nonce of a question, in bytes that older versions fill with zeros and do not read.
 type Nonce = [u8; 8];
@@ -32,13 +32,13 @@ type Nonce = [u8; 8];
 const NO_NONCE: Nonce = [0; 8];
 
 /// Returns the nonce of a relay's unasked message to the site whose last question had this one.
-fn unasked(nonce: Nonce) -> Nonce {
+fn unsolicited_nonce(nonce: Nonce) -> Nonce {
     if nonce == NO_NONCE { NO_NONCE } else { nonce.map(|byte| !byte) }
 }
 
 /// For whom a site asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Other {
+pub enum Rendezvous {
     /// A twin, by its public key.
     Twin([u8; 32]),
     /// Whoever says the same; for two who have a ticket in common.
@@ -46,32 +46,32 @@ pub enum Other {
 }
 
 /// True for what is between a site and a relay, and not between two sites.
-pub fn is_of_relay(datagram: &[u8]) -> bool {
+pub fn is_relay_message(datagram: &[u8]) -> bool {
     datagram.first().is_some_and(|first| first & 0x40 == 0)
 }
 
 /// A question: may I meet the other one here?
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Ask {
+struct RelayRequest {
     who: [u8; 32],
-    other: Other,
-    cookie: [u8; COOKIE],
-    signature: [u8; SIGNATURE],
+    other: Rendezvous,
+    cookie: [u8; COOKIE_BYTES],
+    signature: [u8; SIGNATURE_BYTES],
     nonce: Nonce,
 }
 
 /// What a relay answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Answer {
+enum RelayReply {
     /// Ask again with this.
-    Cookie([u8; COOKIE]),
+    Cookie([u8; COOKIE_BYTES]),
     /// You are known here, seen at `you`; and the other one, too, if it is there.
-    Here { you: SocketAddr, other: Option<SocketAddr> },
+    Allocated { you: SocketAddr, other: Option<SocketAddr> },
     /// There is no room.
     Full,
 }
 
-impl Other {
+impl Rendezvous {
     fn parts(&self) -> (u8, &[u8; 32]) {
         match self {
             Self::Twin(key) => (0, key),
@@ -80,7 +80,7 @@ impl Other {
     }
 
     /// What stands for both, whoever of them asks.
-    fn room(&self, who: &[u8; 32]) -> [u8; 32] {
+    fn room_id(&self, who: &[u8; 32]) -> [u8; 32] {
         let mut hash = Context::new(&SHA256);
         match self {
             Self::Twin(key) => {
@@ -97,15 +97,15 @@ impl Other {
     }
 }
 
-impl Ask {
+impl RelayRequest {
     /// What the signature is over.
-    fn signed(&self) -> Vec<u8> {
+    fn signed_message(&self) -> Vec<u8> {
         let (kind, other) = self.other.parts();
         [b"moongate-relay/1", &self.cookie[..], &self.who, &[kind], other].concat()
     }
 
     fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(ASK);
+        let mut out = Vec::with_capacity(REQUEST_BYTES);
         let (kind, other) = self.other.parts();
         out.extend_from_slice(&HEAD);
         out.put_u8(1);
@@ -115,26 +115,26 @@ impl Ask {
         out.extend_from_slice(&self.cookie);
         out.extend_from_slice(&self.signature);
         out.extend_from_slice(&self.nonce);
-        out.resize(ASK, 0);
+        out.resize(REQUEST_BYTES, 0);
         out
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, WireError> {
-        let mut from = said(bytes)?;
-        if bytes.len() < ASK || from.u8()? != 1 {
-            return Err(WireError::Short);
+        let mut from = read_payload(bytes)?;
+        if bytes.len() < REQUEST_BYTES || from.u8()? != 1 {
+            return Err(WireError::Truncated);
         }
         let who = from.array()?;
         let other = match from.u8()? {
-            0 => Other::Twin(from.array()?),
-            1 => Other::Meeting(from.array()?),
-            _ => return Err(WireError::Range),
+            0 => Rendezvous::Twin(from.array()?),
+            1 => Rendezvous::Meeting(from.array()?),
+            _ => return Err(WireError::OutOfRange),
         };
         Ok(Self { who, other, cookie: from.array()?, signature: from.array()?, nonce: from.array()? })
     }
 }
 
-impl Answer {
+impl RelayReply {
     /// Encodes the answer to the question with this nonce.
     fn encode(&self, nonce: Nonce) -> Vec<u8> {
         let mut out = Vec::with_capacity(56);
@@ -144,7 +144,7 @@ impl Answer {
                 out.put_u8(2);
                 out.extend_from_slice(cookie);
             }
-            Self::Here { you, other } => {
+            Self::Allocated { you, other } => {
                 out.put_u8(3);
                 write_address(&mut out, *you);
                 out.put_u8(u8::from(other.is_some()));
@@ -160,25 +160,25 @@ impl Answer {
 
     /// Decodes an answer, and the nonce that it echoes.
     fn decode(bytes: &[u8]) -> Result<(Self, Nonce), WireError> {
-        let mut from = said(bytes)?;
+        let mut from = read_payload(bytes)?;
         let answer = match from.u8()? {
             2 => Self::Cookie(from.array()?),
             3 => {
                 let you = read_address(&mut from)?;
                 let other = if from.u8()? == 1 { Some(read_address(&mut from)?) } else { None };
-                Self::Here { you, other }
+                Self::Allocated { you, other }
             }
             4 => Self::Full,
-            _ => return Err(WireError::Range),
+            _ => return Err(WireError::OutOfRange),
         };
         Ok((answer, from.array().unwrap_or(NO_NONCE)))
     }
 }
 
 /// What follows the head.
-fn said(bytes: &[u8]) -> Result<Reader<'_>, WireError> {
-    let mut from = Reader::new(bytes);
-    if from.array()? == HEAD { Ok(from) } else { Err(WireError::Range) }
+fn read_payload(bytes: &[u8]) -> Result<WireReader<'_>, WireError> {
+    let mut from = WireReader::new(bytes);
+    if from.array()? == HEAD { Ok(from) } else { Err(WireError::OutOfRange) }
 }
 
 #[cfg(test)]

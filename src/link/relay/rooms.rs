@@ -3,23 +3,23 @@
 //! A room is for two sites that ask for each other. Each network has a limit of seats, and the relay a limit of rooms. When
 //! either is reached, a room with a single waiting site gives way; two that have found each other never do.
 
-use super::super::shares::{Network, Shares, networks};
-use super::{Ask, Nonce, Other};
-use crate::allowance::Allowance;
+use super::super::network_quota::{Network, NetworkQuota, networks};
+use super::{Nonce, RelayRequest, Rendezvous};
+use crate::token_bucket::TokenBucket;
 use core::net::SocketAddr;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
 
 /// Timeout after which a site that has not asked is gone.
-const SEAT: Duration = Duration::from_secs(30);
+const SEAT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Identifier of two sites that ask for each other.
-type Room = [u8; 32];
+type RoomId = [u8; 32];
 
 /// Reason why a site has no seat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Denied {
+pub(super) enum SeatDenied {
     /// Two other sites meet there.
     Taken,
     /// The site's network has reached its limit of seats, all held by sites that have found each other.
@@ -33,35 +33,41 @@ pub(super) struct Seated {
     /// The other site, if it is there: its address, and the nonce of its last question.
     pub other: Option<(SocketAddr, Nonce)>,
     /// True if the other site does not know of this yet.
-    pub news: bool,
+    pub is_new: bool,
     /// True if a room gave way.
-    pub gave_way: bool,
+    pub evicted: bool,
 }
 
 #[derive(Debug)]
 struct Seat {
     who: [u8; 32],
     address: SocketAddr,
-    asked: Duration,
+    last_asked: Duration,
     nonce: Nonce,
-    allowance: Allowance,
+    bucket: TokenBucket,
 }
 
 /// All rooms of a relay.
 #[derive(Debug)]
 pub(super) struct Rooms {
-    most: usize,
+    rooms_max: usize,
     /// Initial allowance of a site to send.
-    allowance: Allowance,
-    rooms: HashMap<Room, [Option<Seat>; 2]>,
-    seats: HashMap<SocketAddr, (Room, usize)>,
-    shares: Shares,
+    initial_bucket: TokenBucket,
+    rooms: HashMap<RoomId, [Option<Seat>; 2]>,
+    seats: HashMap<SocketAddr, (RoomId, usize)>,
+    quota: NetworkQuota,
 }
 
 impl Rooms {
     /// Returns an empty set of at most `most` rooms, with `each` seats for a narrow network.
-    pub fn new(most: usize, each: usize, allowance: Allowance) -> Self {
-        Self { most, allowance, rooms: HashMap::new(), seats: HashMap::new(), shares: Shares::new(each) }
+    pub fn new(most: usize, each: usize, allowance: TokenBucket) -> Self {
+        Self {
+            rooms_max: most,
+            initial_bucket: allowance,
+            rooms: HashMap::new(),
+            seats: HashMap::new(),
+            quota: NetworkQuota::new(each),
+        }
     }
 
     /// Returns the number of pairs with both sites present, and of sites that wait.
@@ -75,40 +81,40 @@ impl Rooms {
         let &(room, side) = self.seats.get(&from)?;
         let seats = self.rooms.get_mut(&room)?;
         let to = seats[1 - side].as_ref().map(|other| other.address);
-        let fits = seats[side].as_mut().is_some_and(|seat| seat.allowance.take(now, size as f64));
+        let fits = seats[side].as_mut().is_some_and(|seat| seat.bucket.try_take(now, size as f64));
         to.filter(|_| fits)
     }
 
     /// Seats a site that asks from this address and has proved its key.
-    pub fn sit(&mut self, now: Duration, from: SocketAddr, ask: &Ask) -> Result<Seated, Denied> {
-        let room = ask.other.room(&ask.who);
-        let side = self.side(&room, ask).ok_or(Denied::Taken)?;
+    pub fn join(&mut self, now: Duration, from: SocketAddr, ask: &RelayRequest) -> Result<Seated, SeatDenied> {
+        let room = ask.other.room_id(&ask.who);
+        let side = self.side(&room, ask).ok_or(SeatDenied::Taken)?;
         let (mut news, mut gave_way) = (false, false);
         let known = self.rooms.get_mut(&room).and_then(|seats| seats[side].as_mut());
         if let Some(seat) = known.filter(|seat| seat.address == from) {
-            (seat.asked, seat.who, seat.nonce) = (now, ask.who, ask.nonce);
+            (seat.last_asked, seat.who, seat.nonce) = (now, ask.who, ask.nonce);
         } else {
             // A site that moves keeps the rest of its rate. From now on this address belongs to this pair.
-            let allowance = self.leave(&room, side).map_or(self.allowance, |old| old.allowance);
+            let allowance = self.leave(&room, side).map_or(self.initial_bucket, |old| old.bucket);
             if let Some((old, side)) = self.seats.get(&from).copied() {
                 self.leave(&old, side);
             }
             gave_way = self.make_room(from, &room)?;
-            let seat = Seat { who: ask.who, address: from, asked: now, nonce: ask.nonce, allowance };
+            let seat = Seat { who: ask.who, address: from, last_asked: now, nonce: ask.nonce, bucket: allowance };
             self.rooms.entry(room).or_default()[side] = Some(seat);
             self.seats.insert(from, (room, side));
-            self.shares.take(from.ip());
+            self.quota.acquire(from.ip());
             news = true;
         }
         let other = self.rooms.get(&room).and_then(|seats| seats[1 - side].as_ref());
-        Ok(Seated { other: other.map(|other| (other.address, other.nonce)), news, gave_way })
+        Ok(Seated { other: other.map(|other| (other.address, other.nonce)), is_new: news, evicted: gave_way })
     }
 
     /// Returns which of the two seats belongs to the question; none if two others meet.
-    fn side(&self, room: &Room, ask: &Ask) -> Option<usize> {
+    fn side(&self, room: &RoomId, ask: &RelayRequest) -> Option<usize> {
         match &ask.other {
-            Other::Twin(key) => Some(usize::from(ask.who > *key)),
-            Other::Meeting(_) => {
+            Rendezvous::Twin(key) => Some(usize::from(ask.who > *key)),
+            Rendezvous::Meeting(_) => {
                 let Some(seats) = self.rooms.get(room) else { return Some(0) };
                 let own = seats.iter().position(|seat| seat.as_ref().is_some_and(|seat| seat.who == ask.who));
                 own.or_else(|| seats.iter().position(Option::is_none))
@@ -117,19 +123,19 @@ impl Rooms {
     }
 
     /// Makes space for a site at `from` in `room`; returns true when another room gave way for it.
-    fn make_room(&mut self, from: SocketAddr, room: &Room) -> Result<bool, Denied> {
-        if let Some(network) = self.shares.exhausted(from.ip()) {
-            return self.give_way(room, Some(network)).then_some(true).ok_or(Denied::Network);
+    fn make_room(&mut self, from: SocketAddr, room: &RoomId) -> Result<bool, SeatDenied> {
+        if let Some(network) = self.quota.exhausted(from.ip()) {
+            return self.evict_waiting(room, Some(network)).then_some(true).ok_or(SeatDenied::Network);
         }
-        if self.rooms.contains_key(room) || self.rooms.len() < self.most {
+        if self.rooms.contains_key(room) || self.rooms.len() < self.rooms_max {
             return Ok(false);
         }
-        self.give_way(room, None).then_some(true).ok_or(Denied::Relay)
+        self.evict_waiting(room, None).then_some(true).ok_or(SeatDenied::Relay)
     }
 
     /// Clears a room with a single waiting site, but not `kept`: of this network, or of the network that holds most. Of these, it
     /// chooses the one that has not asked for longest.
-    fn give_way(&mut self, kept: &Room, of: Option<Network>) -> bool {
+    fn evict_waiting(&mut self, kept: &RoomId, of: Option<Network>) -> bool {
         let waiting = self.rooms.iter().filter(|(room, seats)| *room != kept && seats.iter().flatten().count() == 1);
         let alone = waiting.filter_map(|(room, seats)| {
             let side = seats.iter().position(Option::is_some)?;
@@ -137,15 +143,15 @@ impl Rooms {
             let ip = seat.address.ip();
             let held = match of {
                 Some(network) => networks(ip).contains(&network).then_some(0)?,
-                None => self.shares.held(ip),
+                None => self.quota.held(ip),
             };
-            Some(((held, Reverse(seat.asked)), *room, side))
+            Some(((held, Reverse(seat.last_asked)), *room, side))
         });
         let Some((_, room, side)) = alone.max_by_key(|(rank, ..)| *rank) else { return false };
         self.leave(&room, side).is_some()
     }
 
-    fn leave(&mut self, room: &Room, side: usize) -> Option<Seat> {
+    fn leave(&mut self, room: &RoomId, side: usize) -> Option<Seat> {
         let seats = self.rooms.get_mut(room)?;
         let gone = seats[side].take();
         if seats.iter().all(Option::is_none) {
@@ -153,13 +159,14 @@ impl Rooms {
         }
         let gone = gone?;
         self.seats.remove(&gone.address);
-        self.shares.free(gone.address.ip());
+        self.quota.release(gone.address.ip());
         Some(gone)
     }
 
     /// Clears the seats of sites that are gone.
     pub fn sweep(&mut self, now: Duration) {
-        let late = |seat: &Option<Seat>| seat.as_ref().is_some_and(|seat| now.saturating_sub(seat.asked) > SEAT);
+        let late =
+            |seat: &Option<Seat>| seat.as_ref().is_some_and(|seat| now.saturating_sub(seat.last_asked) > SEAT_TIMEOUT);
         let rooms = self.rooms.iter().flat_map(|(room, seats)| [0, 1].map(|side| (*room, side, late(&seats[side]))));
         let gone: Vec<_> = rooms.filter(|(.., late)| *late).collect();
         for (room, side, _) in gone {

@@ -1,16 +1,16 @@
 //! GLSL as WGSL, by naga: it reads the one and writes the other.
 
-use super::super::fault::ScriptFault;
-use super::super::pointers;
-use super::super::shader::too_deep;
-use super::initial::{Begun, begun};
-use super::texture::letters;
+use super::super::diagnostic::SceneDiagnostic;
+use super::super::pointer_args;
+use super::super::shader::too_deep_line;
+use super::global_init::{GlobalInit, extract_global_init};
+use super::texture::to_letters;
 use naga::back::wgsl::{WriterFlags, write_string};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{Module, ShaderStage, Span};
 
 /// Names that the engine and what is added have for themselves.
-const TAKEN: [&str; 26] = [
+const RESERVED_NAMES: [&str; 26] = [
     "City",
     "Engine",
     "engine",
@@ -40,41 +40,41 @@ const TAKEN: [&str; 26] = [
 ];
 
 /// A source in GLSL: what stands before it, which is ours, and the artist's.
-pub(super) struct Glsl<'a> {
+pub(super) struct GlslSource<'a> {
     pub file: &'a str,
     pub head: String,
     pub body: &'a str,
     /// What all of its names begin with, where several are put together.
     pub prefix: &'a str,
-    /// Variables that are set before it is called: in WGSL each is called as [`global`] has it, whatever else has its name.
+    /// Variables that are set before it is called: in WGSL each is called as [`global_name`] has it, whatever else has its name.
     pub globals: &'a [String],
 }
 
 /// A source translated to WGSL.
-pub(super) struct Written {
+pub(super) struct WgslSource {
     /// The whole source, without an entry point.
     pub wgsl: String,
     /// Calls that set its own variables to their initial values. They come after the variables that are set from outside.
-    pub begin: String,
+    pub init_calls: String,
 }
 
 /// What a variable that is set from outside is called in WGSL.
-pub(super) fn global(prefix: &str, index: usize, name: &str) -> String {
+pub(super) fn global_name(prefix: &str, index: usize, name: &str) -> String {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    format!("moongate_{prefix}{plain}_{}", letters(index))
+    format!("moongate_{prefix}{plain}_{}", to_letters(index))
 }
 
-impl Glsl<'_> {
+impl GlslSource<'_> {
     /// Translates the source. The fault names the line in the artist's source.
-    pub fn wgsl(&self) -> Result<Written, ScriptFault> {
+    pub fn to_wgsl(&self) -> Result<WgslSource, SceneDiagnostic> {
         let (file, body) = (self.file, self.body);
         let fault = |line: Option<u32>, problem: String, remedy: &str| {
-            ScriptFault::new(file, problem, remedy).at(line.map(|line| (line, 1)), body)
+            SceneDiagnostic::new(file, problem, remedy).with_location(line.map(|line| (line, 1)), body)
         };
-        if let Some(line) = too_deep(body) {
+        if let Some(line) = too_deep_line(body) {
             return Err(fault(Some(line), "this is too deep".into(), "take it apart"));
         }
-        let Begun { source, functions } = begun(body, self.globals, self.prefix);
+        let GlobalInit { source, init_functions: functions } = extract_global_init(body, self.globals, self.prefix);
         // The reader wants an entry point; what it makes of it is taken out again.
         let whole = format!("#version 450\n{}\n{source}\nvoid main() {{ }}\n", self.head);
         let before = 1 + self.head.lines().count().max(1) as u32;
@@ -88,11 +88,11 @@ impl Glsl<'_> {
         let mut module = read(&whole).map_err(|(span, problem)| {
             let line = span.map(|span| span.location(&whole).line_number.saturating_sub(before));
             let lines = body.lines().count() as u32;
-            fault(line.filter(|line| (1..=lines).contains(line)), plain(&problem), remedy(&problem))
+            fault(line.filter(|line| (1..=lines).contains(line)), parser_message(&problem), suggest_fix(&problem))
         })?;
         module.entry_points.clear();
-        self.rename(&mut module);
-        pointers::copy(&mut module);
+        self.rename_conflicts(&mut module);
+        pointer_args::copy_pointer_args(&mut module);
         let broken = |why: String| fault(None, format!("cannot be rewritten ({why})"), "write it more simply");
         let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).map_err(|why| {
             broken(std::error::Error::source(why.as_inner()).map_or(why.to_string(), |why| why.to_string()))
@@ -100,16 +100,16 @@ impl Glsl<'_> {
         let wgsl = write_string(&module, &info, WriterFlags::empty()).map_err(|why| broken(why.to_string()))?;
         let is_there = |function: &&String| wgsl.contains(&format!("fn {function}("));
         let begin = functions.iter().filter(is_there).map(|function| format!("    {function}();\n")).collect();
-        let Some(start) = wgsl.find("fn moongate_nothing(") else { return Ok(Written { wgsl, begin }) };
+        let Some(start) = wgsl.find("fn moongate_nothing(") else { return Ok(WgslSource { wgsl, init_calls: begin }) };
         let end = wgsl[start..].find("\n}\n").map_or(wgsl.len(), |end| start + end + 3);
-        Ok(Written { wgsl: format!("{}{}", &wgsl[..start], &wgsl[end..]), begin })
+        Ok(WgslSource { wgsl: format!("{}{}", &wgsl[..start], &wgsl[end..]), init_calls: begin })
     }
 
     /// Nothing has a name that is taken, or that another file's may have.
-    fn rename(&self, module: &mut Module) {
+    fn rename_conflicts(&self, module: &mut Module) {
         let rename = |name: &mut Option<String>| {
             if let Some(known) = name {
-                if TAKEN.contains(&known.as_str()) || known.starts_with("read_") {
+                if RESERVED_NAMES.contains(&known.as_str()) || known.starts_with("read_") {
                     known.insert_str(0, "own_");
                 }
                 if !known.starts_with("moongate_") {
@@ -126,7 +126,7 @@ impl Glsl<'_> {
         for (_, variable) in module.global_variables.iter_mut() {
             let known = variable.name.as_ref().and_then(|name| self.globals.iter().position(|known| known == name));
             match known {
-                Some(index) => variable.name = Some(global(self.prefix, index, &self.globals[index])),
+                Some(index) => variable.name = Some(global_name(self.prefix, index, &self.globals[index])),
                 None => rename(&mut variable.name),
             }
         }
@@ -144,14 +144,14 @@ impl Glsl<'_> {
 }
 
 /// What the reader says, for people.
-fn plain(problem: &str) -> String {
+fn parser_message(problem: &str) -> String {
     let problem = problem.replace("Identifier(", "(").replace("TokenValue::", "");
     let mut letters = problem.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 /// What to do about what the reader says, where that is known.
-fn remedy(problem: &str) -> &'static str {
+fn suggest_fix(problem: &str) -> &'static str {
     let known = [
         (
             "sampler",

@@ -1,6 +1,6 @@
 //! Just enough of GLSL's words to change some of them: names, and calls with a texture as their first argument.
 
-use super::super::fault::{place, word_after};
+use super::super::diagnostic::{find_word, line_and_column};
 
 /// A source with spaces in place of its comments; lines stay where they are.
 pub(super) fn without_comments(source: &str) -> String {
@@ -23,7 +23,7 @@ pub(super) fn without_comments(source: &str) -> String {
 }
 
 /// The word that a text begins with, if it begins with one.
-pub(super) fn word(text: &str) -> Option<&str> {
+pub(super) fn leading_word(text: &str) -> Option<&str> {
     let end = text.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(text.len());
     let begins = text.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_');
     begins.then(|| &text[..end])
@@ -31,13 +31,13 @@ pub(super) fn word(text: &str) -> Option<&str> {
 
 /// Goes through all words; where `change` gives something for a word and what follows it, that takes the place of the word
 /// and of so many bytes that follow.
-pub(super) fn change(source: &str, mut change: impl FnMut(&str, &str) -> Option<(String, usize)>) -> String {
+pub(super) fn replace_words(source: &str, mut change: impl FnMut(&str, &str) -> Option<(String, usize)>) -> String {
     let mut changed = String::with_capacity(source.len());
     let mut rest = source;
     // A number's letters are no word: 1e5, 0x1f, 2u.
     let mut number = false;
     while let Some(letter) = rest.chars().next() {
-        let Some(word) = word(rest).filter(|_| !number) else {
+        let Some(word) = leading_word(rest).filter(|_| !number) else {
             number = letter.is_ascii_digit() || number && (letter.is_ascii_alphanumeric() || "_.".contains(letter));
             changed.push(letter);
             rest = &rest[letter.len_utf8()..];
@@ -56,9 +56,9 @@ pub(super) fn change(source: &str, mut change: impl FnMut(&str, &str) -> Option<
 }
 
 /// True where a source has this word.
-pub(super) fn has(source: &str, name: &str) -> bool {
+pub(super) fn has_word(source: &str, name: &str) -> bool {
     let mut found = false;
-    change(source, |word, _| {
+    replace_words(source, |word, _| {
         found |= word == name;
         None
     });
@@ -69,7 +69,7 @@ pub(super) fn has(source: &str, name: &str) -> bool {
 /// behind them and the brackets that are then empty.
 pub(super) fn first_argument(rest: &str) -> Option<(&str, usize)> {
     let open = rest.trim_start().strip_prefix('(')?.trim_start();
-    let name = word(open)?;
+    let name = leading_word(open)?;
     let after = open[name.len()..].trim_start();
     let after = match after.strip_prefix(',') {
         Some(more) => more,
@@ -80,8 +80,8 @@ pub(super) fn first_argument(rest: &str) -> Option<(&str, usize)> {
 }
 
 /// The line and the column, from 1, at which a word stands first.
-pub(super) fn place_of(source: &str, name: &str) -> Option<(u32, u32)> {
-    word_after(source, name, 0).map(|at| place(source, at))
+pub(super) fn word_location(source: &str, name: &str) -> Option<(u32, u32)> {
+    find_word(source, name, 0).map(|at| line_and_column(source, at))
 }
 
 #[cfg(test)]
@@ -90,9 +90,9 @@ mod tests {
 
     #[test]
     fn words_are_found_and_numbers_are_none() {
-        let loud = |source: &str| change(source, |word, _| (word == "e5").then(|| ("E".into(), 0)));
+        let loud = |source: &str| replace_words(source, |word, _| (word == "e5").then(|| ("E".into(), 0)));
         assert_eq!(loud("1e5 + e5 - x_e5 * e5x + 0xe5 + 2.e5"), "1e5 + E - x_e5 * e5x + 0xe5 + 2.e5");
-        assert!(has("texture(iChannel0, uv)", "iChannel0") && !has("iChannel01", "iChannel0"));
+        assert!(has_word("texture(iChannel0, uv)", "iChannel0") && !has_word("iChannel01", "iChannel0"));
     }
 
     #[test]

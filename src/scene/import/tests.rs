@@ -2,12 +2,12 @@
 
 use super::*;
 
-fn of(source: &str) -> Imported {
-    import("x.glsl", source, &Choices::default()).unwrap_or_else(|fault| panic!("{fault}"))
+fn of(source: &str) -> ImportedShader {
+    import_shader("x.glsl", source, &ImportOptions::default()).unwrap_or_else(|fault| panic!("{fault}"))
 }
 
-fn refused(source: &str) -> ScriptFault {
-    import("x.glsl", source, &Choices::default()).expect_err("it cannot be rewritten")
+fn refused(source: &str) -> SceneDiagnostic {
+    import_shader("x.glsl", source, &ImportOptions::default()).expect_err("it cannot be rewritten")
 }
 
 const PLASMA: &str = "// A plasma.
@@ -56,13 +56,14 @@ fn textures_have_something_in_their_place() {
     let fault = refused(source);
     assert_eq!(fault.place, Some((3, 15)));
     assert!(fault.remedy.contains("--texture iChannel0=noise"), "{fault}");
-    let textures = vec![("iChannel0".into(), Texture::Noise), ("iChannel1".into(), Texture::Buffer(0))];
-    let missing = import("x.glsl", source, &Choices { textures: textures.clone(), ..Choices::default() });
+    let textures = vec![("iChannel0".into(), TextureSource::Noise), ("iChannel1".into(), TextureSource::Buffer(0))];
+    let missing =
+        import_shader("x.glsl", source, &ImportOptions { textures: textures.clone(), ..ImportOptions::default() });
     assert!(missing.expect_err("there is no buffer").remedy.contains("--buffer a=FILE"));
     let buffer = "float wave(float x) { return x; }
 void mainImage(out vec4 c, in vec2 p) { c = 0.9 * texture(iChannel1, p / iResolution.xy) + wave(0.01); }";
     let buffers = vec![(0, "a.glsl".into(), buffer.into())];
-    let imported = import("x.glsl", source, &Choices { textures, buffers, ..Choices::default() })
+    let imported = import_shader("x.glsl", source, &ImportOptions { textures, buffers, ..ImportOptions::default() })
         .unwrap_or_else(|fault| panic!("{fault}"));
     let looks = ["return moongate_noise(at);", "return read_a("];
     assert!(looks.iter().all(|look| imported.shader.contains(look)), "{}", imported.shader);
@@ -71,7 +72,7 @@ void mainImage(out vec4 c, in vec2 p) { c = 0.9 * texture(iChannel1, p / iResolu
         "{}",
         imported.shader
     );
-    assert_eq!(Shader::parse("x.wgsl", &imported.shader).expect("it is sound").buffers, [0]);
+    assert_eq!(SceneShader::parse("x.wgsl", &imported.shader).expect("it is sound").buffers, [0]);
 }
 
 #[test]
@@ -118,12 +119,12 @@ void main() {
 fn a_file_of_isf_is_a_shader_with_dials() {
     let imported = of(ISF);
     let knobs: Vec<(&str, f64, [f64; 2])> =
-        imported.knobs.iter().map(|k| (k.name.as_str(), k.value, k.range)).collect();
+        imported.parameters.iter().map(|k| (k.name.as_str(), k.value, k.range)).collect();
     assert_eq!(knobs, [("level", 0.25, [0.0, 2.0]), ("flip", 1.0, [0.0, 1.0]), ("mode", 1.0, [0.0, 2.0])]);
     assert!(imported.shader.contains(" = params.ink2;"), "{}", imported.shader);
-    assert_eq!(imported.given[0], ("ink2".into(), "[1.0, 0.5, 0.0, 1.0]".into()));
+    assert_eq!(imported.script_params[0], ("ink2".into(), "[1.0, 0.5, 0.0, 1.0]".into()));
     assert_eq!(imported.author, "somebody");
-    let shader = Shader::parse("x.wgsl", &imported.shader).expect("it is sound");
+    let shader = SceneShader::parse("x.wgsl", &imported.shader).expect("it is sound");
     assert_eq!((shader.buffers, shader.buffer_scale), (vec![0], 0.5));
 }
 
@@ -133,10 +134,10 @@ fn frames_and_pixels_are_those_of_what_is_painted() {
   vec4 was = texelFetch(iChannel1, ivec2(p), 0) + texelFetch(iChannel0, textureSize(iChannel0, 0) / 2, 0);
   c = iFrame == 0 ? vec4(p / iResolution.xy, iChannelResolution[1].xy) : was;
 }";
-    let textures = vec![("iChannel0".into(), Texture::Noise), ("iChannel1".into(), Texture::Buffer(1))];
+    let textures = vec![("iChannel0".into(), TextureSource::Noise), ("iChannel1".into(), TextureSource::Buffer(1))];
     let buffers = vec![(1, "b.glsl".into(), source.into())];
-    let choices = Choices { textures, buffers, ..Choices::default() };
-    let shader = import("x.glsl", source, &choices).unwrap_or_else(|fault| panic!("{fault}")).shader;
+    let choices = ImportOptions { textures, buffers, ..ImportOptions::default() };
+    let shader = import_shader("x.glsl", source, &choices).unwrap_or_else(|fault| panic!("{fault}")).shader;
     for part in [
         " = i32(engine.frame);",
         " = vec3f(engine.resolution, 1.0);",
@@ -223,26 +224,27 @@ fn each_point_is_another_visitor_and_rests_where_the_file_says() {
     let imported = of(&source);
     for (index, (name, _, set, rest)) in inputs.into_iter().enumerate() {
         // A name that WGSL reserves is replaced.
-        let param = &imported.points[index].0;
+        let param = &imported.point_params[index].0;
         let set = set.replace(&format!("params.{name}"), &format!("params.{param}"));
         assert!(imported.shader.contains(&format!(" = {set}")), "{set}: {}", imported.shader);
-        assert_eq!(imported.points[index].1, rest, "{name}");
+        assert_eq!(imported.point_params[index].1, rest, "{name}");
     }
     assert!(imported.notes.iter().any(|note| note.starts_with("side is where somebody else touches")), "{imported:?}");
 }
 
 #[test]
 fn a_vertex_shader_that_is_left_out_is_said_to_be() {
-    let vertex = |source: &str| Choices { vertex: Some(("x.vs".into(), source.into())), ..Choices::default() };
+    let vertex =
+        |source: &str| ImportOptions { vertex: Some(("x.vs".into(), source.into())), ..ImportOptions::default() };
     let plain = "/*{}*/ void main() { gl_FragColor = vec4(1.0); }";
     let moves = vertex("void main() { isf_vertShaderInit(); gl_Position.x *= TIME; }");
-    let imported = import("x.fs", plain, &moves).unwrap_or_else(|fault| panic!("{fault}"));
+    let imported = import_shader("x.fs", plain, &moves).unwrap_or_else(|fault| panic!("{fault}"));
     assert!(imported.notes.iter().any(|note| note.starts_with("x.vs is left out: it moves")), "{:?}", imported.notes);
-    let passes = import("x.fs", plain, &vertex("void main() { isf_vertShaderInit(); }")).expect("it is sound");
+    let passes = import_shader("x.fs", plain, &vertex("void main() { isf_vertShaderInit(); }")).expect("it is sound");
     assert!(passes.notes.is_empty(), "{:?}", passes.notes);
     let takes = "/*{}*/\n#if __VERSION__ <= 120\nvarying vec2 left_coord;\n#else\nin vec2 left_coord;\n#endif
 void main() { gl_FragColor = vec4(left_coord, 0.0, 1.0); }";
-    let fault = import("x.fs", takes, &moves).expect_err("there is no such thing");
+    let fault = import_shader("x.fs", takes, &moves).expect_err("there is no such thing");
     assert!(fault.problem.contains("`left_coord` from x.vs") && fault.place == Some((3, 14)), "{fault}");
 }
 
@@ -281,8 +283,8 @@ void mainImage(out vec4 c, in vec2 p) { c = vec4(map(vec3(p, 1.0), iTime) * imag
         json.join(",")
     );
     let imported = of(&source);
-    assert_eq!(imported.knobs.len(), inputs.len());
-    for knob in &imported.knobs {
+    assert_eq!(imported.parameters.len(), inputs.len());
+    for knob in &imported.parameters {
         assert!(knob.name.len() <= 32 && knob.name.starts_with(|letter: char| letter.is_ascii_lowercase()), "{knob:?}");
         assert!(imported.shader.contains(&format!(" = params.{};", knob.name)), "{knob:?} {}", imported.shader);
     }
@@ -296,9 +298,9 @@ fn many_textures_do_not_meet() {
 void main() {{ gl_FragColor = IMG_THIS_PIXEL(pic) + IMG_THIS_PIXEL(t0) + IMG_THIS_PIXEL(t1) + IMG_THIS_PIXEL(t2) + IMG_THIS_PIXEL(t3); }}",
         passes.join(",")
     );
-    let choices = Choices { textures: vec![("pic".into(), Texture::Here)], ..Choices::default() };
-    let imported = import("x.fs", &source, &choices).unwrap_or_else(|fault| panic!("{fault}"));
-    assert_eq!(Shader::parse("x.wgsl", &imported.shader).expect("it is sound").buffers, [0, 1, 2, 3]);
+    let choices = ImportOptions { textures: vec![("pic".into(), TextureSource::Here)], ..ImportOptions::default() };
+    let imported = import_shader("x.fs", &source, &choices).unwrap_or_else(|fault| panic!("{fault}"));
+    assert_eq!(SceneShader::parse("x.wgsl", &imported.shader).expect("it is sound").buffers, [0, 1, 2, 3]);
     assert!(
         refused("void mainImage(out vec4 c, in vec2 p) { c = vec4(gl_PointCoord, 0.0, 1.0); }")
             .problem

@@ -1,12 +1,12 @@
 //! What stands in for a texture of elsewhere: a scene's shader has none of its own, and can look at other things.
 
-use super::super::fault::ScriptFault;
-use super::Choices;
-use super::lexer::{change, first_argument, has};
+use super::super::diagnostic::SceneDiagnostic;
+use super::ImportOptions;
+use super::lexer::{first_argument, has_word, replace_words};
 
 /// What a shader can look at in place of a texture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Texture {
+pub enum TextureSource {
     /// Smooth noise, in four channels.
     Noise,
     /// The picture before.
@@ -20,41 +20,41 @@ pub enum Texture {
 }
 
 /// By their names; a buffer by its letter.
-const NAMES: [(&str, Texture); 8] = [
-    ("noise", Texture::Noise),
-    ("previous", Texture::Previous),
-    ("here", Texture::Here),
-    ("there", Texture::There),
-    ("a", Texture::Buffer(0)),
-    ("b", Texture::Buffer(1)),
-    ("c", Texture::Buffer(2)),
-    ("d", Texture::Buffer(3)),
+const SOURCE_NAMES: [(&str, TextureSource); 8] = [
+    ("noise", TextureSource::Noise),
+    ("previous", TextureSource::Previous),
+    ("here", TextureSource::Here),
+    ("there", TextureSource::There),
+    ("a", TextureSource::Buffer(0)),
+    ("b", TextureSource::Buffer(1)),
+    ("c", TextureSource::Buffer(2)),
+    ("d", TextureSource::Buffer(3)),
 ];
 
 /// The letter of a buffer.
-pub(super) fn letter(buffer: usize) -> char {
+pub(super) fn buffer_letter(buffer: usize) -> char {
     char::from(b'a' + buffer.min(3) as u8)
 }
 
 /// A number as letters, behind which a writer of WGSL puts nothing: a, b, … z, ba, bb …
-pub(super) fn letters(number: usize) -> String {
+pub(super) fn to_letters(number: usize) -> String {
     let last = char::from(b'a' + (number % 26) as u8);
-    if number < 26 { last.into() } else { letters(number / 26) + &last.to_string() }
+    if number < 26 { last.into() } else { to_letters(number / 26) + &last.to_string() }
 }
 
-impl std::str::FromStr for Texture {
+impl std::str::FromStr for TextureSource {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        let found = NAMES.iter().find(|(name, _)| *name == word).map(|(_, texture)| *texture);
+        let found = SOURCE_NAMES.iter().find(|(name, _)| *name == word).map(|(_, texture)| *texture);
         found.ok_or_else(|| {
-            format!("\"{word}\" is nothing to look at; there are {}", NAMES.map(|(name, _)| name).join(", "))
+            format!("\"{word}\" is nothing to look at; there are {}", SOURCE_NAMES.map(|(name, _)| name).join(", "))
         })
     }
 }
 
 /// Functions of GLSL and of ISF that look at a texture, by what they are asked in: fractions, pixels, or where the pixel is.
-const READS: [(&str, &str); 12] = [
+const SAMPLING_FUNCTIONS: [(&str, &str); 12] = [
     ("texture", "unit"),
     ("textureLod", "unit"),
     ("textureGrad", "unit"),
@@ -72,21 +72,21 @@ const READS: [(&str, &str); 12] = [
 /// Width and height of the noise texture, in pixels.
 const NOISE_SIDE: &str = "256.0";
 
-impl Texture {
+impl TextureSource {
     /// Returns the WGSL body that samples a colour at fractions of the texture. In the imported source y points up.
-    fn look(self) -> String {
+    fn sample_body(self) -> String {
         let at = "vec2f(at.x, 1.0 - at.y) * engine.canvas";
         match self {
             Self::Noise => "    return moongate_noise(at);".to_owned(),
             Self::Previous => format!("    return previous({at});"),
             Self::Here => format!("    return vec4f(vec3f(body_here({at})), 1.0);"),
             Self::There => format!("    return vec4f(vec3f(body_there({at})), 1.0);"),
-            Self::Buffer(buffer) => format!("    return read_{}({at});", letter(buffer)),
+            Self::Buffer(buffer) => format!("    return read_{}({at});", buffer_letter(buffer)),
         }
     }
 
     /// Returns the WGSL body that fetches one texel. Outside a buffer or a picture it is 0, as in a browser.
-    fn fetch(self, look: &str, extent: &str) -> String {
+    fn fetch_body(self, look: &str, extent: &str) -> String {
         let within = format!("    let place = (vec2f(at) + 0.5) / {extent}();");
         match self {
             Self::Noise => format!("{within}\n    return {look}(place);"),
@@ -95,41 +95,41 @@ impl Texture {
                  return {look}(place);"
             ),
             Self::Buffer(buffer) => {
-                let letter = letter(buffer);
+                let letter = buffer_letter(buffer);
                 format!("    return texel_{letter}(vec2i(at.x, i32(size_{letter}().y) - 1 - at.y));")
             }
         }
     }
 
     /// Returns the WGSL body that gives its size in pixels.
-    fn extent(self) -> String {
+    fn size_body(self) -> String {
         match self {
             Self::Noise => format!("    return vec2f({NOISE_SIDE});"),
             Self::Previous | Self::Here | Self::There => "    return round(engine.canvas * engine.pixel);".to_owned(),
-            Self::Buffer(buffer) => format!("    return size_{}();", letter(buffer)),
+            Self::Buffer(buffer) => format!("    return size_{}();", buffer_letter(buffer)),
         }
     }
 }
 
 /// The textures of one file, and the sources in which they are looked at.
-pub(super) struct Textures {
+pub(super) struct TextureMap {
     /// By their names in the file.
-    known: Vec<(String, Texture)>,
+    known: Vec<(String, TextureSource)>,
     /// What their functions begin with, where two files are put together.
     prefix: String,
 }
 
-impl Textures {
+impl TextureMap {
     /// `names` are those that a file may have; `own` are those that it says itself.
     pub fn new(
         (file, source): (&str, &str),
         names: &[String],
-        own: &[(String, Texture)],
-        choices: &Choices,
+        own: &[(String, TextureSource)],
+        choices: &ImportOptions,
         prefix: &str,
-    ) -> Result<Self, ScriptFault> {
+    ) -> Result<Self, SceneDiagnostic> {
         let (mut known, mut unsaid) = (Vec::new(), Vec::new());
-        for name in names.iter().filter(|name| has(source, name)) {
+        for name in names.iter().filter(|name| has_word(source, name)) {
             match own.iter().chain(&choices.textures).find(|(known, _)| known == name) {
                 Some((_, texture)) => known.push((name.clone(), *texture)),
                 None => unsaid.push(name.as_str()),
@@ -142,35 +142,36 @@ impl Textures {
             "say what stands in for it, with the same command and{said}; in place of noise also previous (the picture \
              before), here or there (people of a city), a to d (a buffer)"
         );
-        Err(ScriptFault::new(file, problem, remedy).at(super::lexer::place_of(source, first), source))
+        Err(SceneDiagnostic::new(file, problem, remedy)
+            .with_location(super::lexer::word_location(source, first), source))
     }
 
     /// The function of a texture, for a way to ask. No digit at its end, and nothing else that a writer would change.
-    fn function(&self, index: usize, way: &str) -> String {
-        format!("moongate_{}{way}_{}", self.prefix, letters(index))
+    fn function_name(&self, index: usize, way: &str) -> String {
+        format!("moongate_{}{way}_{}", self.prefix, to_letters(index))
     }
 
     /// Returns the WGSL call that gives a texture's size in pixels; none if the name is not a texture.
-    pub fn extent(&self, name: &str) -> Option<String> {
+    pub fn size_call(&self, name: &str) -> Option<String> {
         let index = self.known.iter().position(|(known, _)| known == name)?;
-        Some(format!("{}()", self.function(index, "extent")))
+        Some(format!("{}()", self.function_name(index, "extent")))
     }
 
     /// The buffers that are looked at.
     pub fn buffers(&self) -> impl Iterator<Item = usize> {
         self.known
             .iter()
-            .filter_map(|(_, texture)| if let Texture::Buffer(index) = texture { Some(*index) } else { None })
+            .filter_map(|(_, texture)| if let TextureSource::Buffer(index) = texture { Some(*index) } else { None })
     }
 
     /// The source, with calls of functions that GLSL has in place of those that look at textures. A texture that is used
     /// otherwise stays, and is then not known.
     pub fn rewrite(&self, source: &str) -> String {
-        change(source, |word, rest| {
-            let (_, way) = READS.iter().find(|(read, _)| *read == word)?;
+        replace_words(source, |word, rest| {
+            let (_, way) = SAMPLING_FUNCTIONS.iter().find(|(read, _)| *read == word)?;
             let (name, bytes) = first_argument(rest)?;
             let index = self.known.iter().position(|(known, _)| known == name)?;
-            Some((format!("{}(", self.function(index, way)), bytes))
+            Some((format!("{}(", self.function_name(index, way)), bytes))
         })
     }
 
@@ -180,9 +181,9 @@ impl Textures {
     pub fn declarations(&self, size: &str, coord: Option<&str>) -> String {
         let mut glsl = String::new();
         for index in 0..self.known.len() {
-            let [look, fetch, extent] = ["look", "fetch", "extent"].map(|way| self.function(index, way));
+            let [look, fetch, extent] = ["look", "fetch", "extent"].map(|way| self.function_name(index, way));
             let [unit, pixel, texel, this, sized] =
-                ["unit", "pixel", "texel", "this", "size"].map(|way| self.function(index, way));
+                ["unit", "pixel", "texel", "this", "size"].map(|way| self.function_name(index, way));
             glsl += &format!(
                 "vec4 {look}(vec2 at) {{ return vec4(at, 0.0, 1.0); }} vec4 {fetch}(ivec2 at) {{ return vec4(at, 0.0, 1.0); }} \
                  vec2 {extent}() {{ return vec2(1.0); }} \
@@ -200,14 +201,14 @@ impl Textures {
     }
 
     /// Returns the WGSL with each texture's functions reading its replacement.
-    pub fn look(&self, wgsl: &str) -> String {
+    pub fn substitute(&self, wgsl: &str) -> String {
         let mut wgsl = wgsl.to_owned();
         for (index, (name, texture)) in self.known.iter().enumerate() {
-            let [look, fetch, extent] = ["look", "fetch", "extent"].map(|way| self.function(index, way));
+            let [look, fetch, extent] = ["look", "fetch", "extent"].map(|way| self.function_name(index, way));
             let functions = [
-                (&look, "at: vec2f) -> vec4f", texture.look()),
-                (&fetch, "at: vec2i) -> vec4f", texture.fetch(&look, &extent)),
-                (&extent, ") -> vec2f", texture.extent()),
+                (&look, "at: vec2f) -> vec4f", texture.sample_body()),
+                (&fetch, "at: vec2i) -> vec4f", texture.fetch_body(&look, &extent)),
+                (&extent, ") -> vec2f", texture.size_body()),
             ];
             for (function, signature, body) in functions {
                 let head = format!("fn {function}(");
@@ -221,13 +222,13 @@ impl Textures {
     }
 
     /// True where noise is looked at.
-    pub fn have_noise(&self) -> bool {
-        self.known.iter().any(|(_, texture)| *texture == Texture::Noise)
+    pub fn uses_noise(&self) -> bool {
+        self.known.iter().any(|(_, texture)| *texture == TextureSource::Noise)
     }
 }
 
 /// Centre of the pixel being painted, measured from the left and from below as elsewhere.
-pub(super) const PIXEL: &str = "
+pub(super) const PIXEL_WGSL: &str = "
 fn moongate_pixel(at: vec2f) -> vec2f {
     let pixel = floor(at / engine.canvas * engine.resolution) + 0.5;
     return vec2f(pixel.x, engine.resolution.y - pixel.y);
@@ -235,7 +236,7 @@ fn moongate_pixel(at: vec2f) -> vec2f {
 ";
 
 /// What `noise` looks at: as smooth as a texture of 256 by 256 random colours that repeats.
-pub(super) const NOISE: &str = "
+pub(super) const NOISE_WGSL: &str = "
 fn moongate_hash(cell: vec2f) -> vec4f {
     let wrapped = cell - 256.0 * floor(cell / 256.0);
     let sines = sin(vec4f(dot(wrapped, vec2f(127.1, 311.7)), dot(wrapped, vec2f(269.5, 183.3)), dot(wrapped, vec2f(419.2, 371.9)), dot(wrapped, vec2f(89.3, 157.7))));

@@ -1,23 +1,23 @@
 //! Vertex shader beside an ISF file: a scene has none, so the import reports the parts that are left out.
 
-use super::lexer::{change, without_comments};
+use super::lexer::{replace_words, without_comments};
 
 /// Tokens of a plain vertex shader, without spaces.
-const PLAIN: [&str; 4] = ["isf_vertShaderInit();", "vv_vertShaderInit();", "void", "main"];
+const TRIVIAL_TOKENS: [&str; 4] = ["isf_vertShaderInit();", "vv_vertShaderInit();", "void", "main"];
 
 /// Qualifiers that may come first in a declaration.
 const QUALIFIERS: [&str; 6] = ["flat", "smooth", "centroid", "highp", "mediump", "lowp"];
 
 /// Returns a notice of the vertex shader's work that a scene drops; none if it only covers the canvas.
-pub(super) fn lost(file: &str, source: &str) -> Option<String> {
+pub(super) fn dropped_notice(file: &str, source: &str) -> Option<String> {
     let plain = without_comments(source);
     let body: String = plain.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
     let squeezed: String = body.chars().filter(|letter| !letter.is_whitespace()).collect();
-    let left = PLAIN.iter().fold(squeezed, |left, word| left.replace(word, ""));
+    let left = TRIVIAL_TOKENS.iter().fold(squeezed, |left, word| left.replace(word, ""));
     if left.chars().all(|letter| "(){};".contains(letter)) {
         return None;
     }
-    let does = match (sets(&plain, "gl_Position"), handed(&plain, ["varying", "out"])) {
+    let does = match (assigns(&plain, "gl_Position"), varyings(&plain, ["varying", "out"])) {
         (true, names) if names.is_empty() => "moves the corners of the picture".to_owned(),
         (true, names) => format!("moves the corners of the picture, and hands on {}", names.join(", ")),
         (false, names) if names.is_empty() => "does more than to cover the picture".to_owned(),
@@ -27,9 +27,9 @@ pub(super) fn lost(file: &str, source: &str) -> Option<String> {
 }
 
 /// True if the source assigns to the variable.
-fn sets(plain: &str, name: &str) -> bool {
+fn assigns(plain: &str, name: &str) -> bool {
     let mut found = false;
-    change(plain, |word, rest| {
+    replace_words(plain, |word, rest| {
         if word == name {
             let rest = rest.trim_start();
             let rest = rest.strip_prefix('.').map_or(rest, |rest| rest.trim_start_matches(char::is_alphanumeric));
@@ -42,7 +42,7 @@ fn sets(plain: &str, name: &str) -> bool {
 }
 
 /// Returns the names passed from one shader to the other, declared after one of these keywords.
-pub(super) fn handed(plain: &str, behind: [&str; 2]) -> Vec<String> {
+pub(super) fn varyings(plain: &str, behind: [&str; 2]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for statement in plain.split([';', '{', '}']) {
         // A directive ends with its line.
@@ -74,12 +74,15 @@ mod tests {
             "#version 120\n// nothing\nvoid main(void)\n{\n\tvv_vertShaderInit();\n}\n",
             "",
         ] {
-            assert_eq!(lost("a.vs", plain), None);
+            assert_eq!(dropped_notice("a.vs", plain), None);
         }
         let moves = "void main() { isf_vertShaderInit(); gl_Position.xy *= 2.0; }";
-        assert!(lost("a.vs", moves).is_some_and(|said| said.starts_with("a.vs is left out: it moves the corners")));
+        assert!(
+            dropped_notice("a.vs", moves)
+                .is_some_and(|said| said.starts_with("a.vs is left out: it moves the corners"))
+        );
         let hands = "#if __VERSION__ <= 120\nvarying vec2 left, right;\nvarying vec2 offsets[5];\n#else\nout vec2 left;\n#endif\n\
                      void main() { isf_vertShaderInit(); left = isf_FragNormCoord - 0.1; }";
-        assert!(lost("a.vs", hands).is_some_and(|said| said.contains("it hands on left, right, offsets,")));
+        assert!(dropped_notice("a.vs", hands).is_some_and(|said| said.contains("it hands on left, right, offsets,")));
     }
 }

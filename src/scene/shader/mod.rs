@@ -1,42 +1,42 @@
 //! An artist's WGSL: a function `paint`, and optionally a `struct Params`. It is checked completely before a GPU sees it.
 
-mod allowed;
-mod caught;
-mod memory;
+mod allowlist;
+mod catch_panic;
+mod memory_limits;
 mod params;
-mod rewritten;
-mod sizes;
+mod rewrite;
+mod size_limits;
+mod source_text;
 mod spirv;
-mod text;
 
-pub use params::Params;
-pub(super) use params::Slot;
-pub(super) use text::too_deep;
+pub(super) use params::ParamField;
+pub use params::ShaderParams;
+pub(super) use source_text::too_deep_line;
 
-use super::fault::ScriptFault;
-use super::harness::{Harness, Looks};
-use caught::caught;
+use super::diagnostic::SceneDiagnostic;
+use super::shader_prelude::{ShaderInputs, ShaderPrelude};
+use catch_panic::catch_panic;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use params::{params_size, slots};
-use rewritten::rewritten;
-use text::without_comments;
+use params::{param_fields, params_size};
+use rewrite::rewrite;
+use source_text::without_comments;
 
 /// Longest source, in bytes.
 const SOURCE_MAX: usize = 64 << 10;
 /// Largest `Params`, in bytes.
-const PARAMS_MAX: u32 = 16 << 10;
+const PARAMS_BYTES_MAX: u32 = 16 << 10;
 
 /// A shader that has been found sound.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shader {
+pub struct SceneShader {
     /// Its name, and what it is told.
-    pub params: Params,
+    pub params: ShaderParams,
     /// The whole module, ready for a GPU: `moongate_vertex` and `moongate_fragment`.
     pub source: String,
     /// A number for this source: shaders with the same are the same.
-    pub key: u64,
+    pub content_hash: u64,
     /// What it looks at.
-    pub looks: Looks,
+    pub inputs: ShaderInputs,
     /// The buffers that it paints before itself, in this order, each by its entry point; they stay from picture to picture.
     pub buffers: Vec<usize>,
     /// Their sides, as a fraction of the canvas.
@@ -45,41 +45,41 @@ pub struct Shader {
 
 /// A construct that is not allowed, at a line of the text that was checked if the line is known.
 #[derive(Debug, Clone, PartialEq)]
-struct Refusal {
+struct ShaderError {
     line: Option<u32>,
     problem: String,
     remedy: String,
 }
 
-impl Shader {
+impl SceneShader {
     /// Checks an artist's source.
-    pub fn parse(name: &str, source: &str) -> Result<Self, ScriptFault> {
+    pub fn parse(name: &str, source: &str) -> Result<Self, SceneDiagnostic> {
         // Some editors start a file with a byte order mark.
         let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-        let artist = Artist { name, source };
+        let artist = ShaderSource { name, source };
         if source.len() > SOURCE_MAX {
-            return Err(artist.fault(None, format!("is longer than {} KiB; make it shorter", SOURCE_MAX >> 10)));
+            return Err(artist.diagnostic(None, format!("is longer than {} KiB; make it shorter", SOURCE_MAX >> 10)));
         }
         let plain = without_comments(source);
-        if let Some(line) = too_deep(&plain) {
-            return Err(artist.fault(Some(line), text::too_deep_problem()));
+        if let Some(line) = too_deep_line(&plain) {
+            return Err(artist.diagnostic(Some(line), source_text::too_deep_problem()));
         }
-        if let Some(refusal) = sizes::too_large(&plain) {
-            return Err(artist.refused(refusal));
+        if let Some(refusal) = size_limits::too_large(&plain) {
+            return Err(artist.error_diagnostic(refusal));
         }
-        let harness = Harness::of(&plain);
-        caught(|| artist.compiled(harness)).unwrap_or_else(|panic| Err(artist.gave_up(None, &panic)))
+        let harness = ShaderPrelude::for_source(&plain);
+        catch_panic(|| artist.compile(harness)).unwrap_or_else(|panic| Err(artist.compiler_failure(None, &panic)))
     }
 }
 
 /// The source to check, and its name.
-struct Artist<'a> {
+struct ShaderSource<'a> {
     name: &'a str,
     source: &'a str,
 }
 
 /// The artist's source with the text before and after it.
-struct Whole {
+struct FullSource {
     text: String,
     /// Lines before the artist's.
     before: u32,
@@ -87,95 +87,96 @@ struct Whole {
     lines: u32,
 }
 
-impl Whole {
+impl FullSource {
     /// Returns the artist's line; none for engine code. A fault there is a fault of the function that it calls: `paint`.
-    fn line(&self, line: u32) -> Option<u32> {
+    fn artist_line(&self, line: u32) -> Option<u32> {
         Some(line.saturating_sub(self.before)).filter(|line| (1..=self.lines).contains(line))
     }
 }
 
-impl Artist<'_> {
-    fn fault(&self, line: Option<u32>, problem: String) -> ScriptFault {
-        self.refused(Refusal { line, problem, remedy: String::new() })
+impl ShaderSource<'_> {
+    fn diagnostic(&self, line: Option<u32>, problem: String) -> SceneDiagnostic {
+        self.error_diagnostic(ShaderError { line, problem, remedy: String::new() })
     }
 
-    fn refused(&self, Refusal { line, problem, remedy }: Refusal) -> ScriptFault {
-        ScriptFault::new(self.name, problem, remedy).at(line.map(|line| (line, 1)), self.source)
+    fn error_diagnostic(&self, ShaderError { line, problem, remedy }: ShaderError) -> SceneDiagnostic {
+        SceneDiagnostic::new(self.name, problem, remedy).with_location(line.map(|line| (line, 1)), self.source)
     }
 
     /// Returns the fault for source that naga accepts but cannot compile.
-    fn gave_up(&self, line: Option<u32>, why: &str) -> ScriptFault {
+    fn compiler_failure(&self, line: Option<u32>, why: &str) -> SceneDiagnostic {
         let remedy = "the compiler is at fault; write it another way, and take lines out until you have found the one";
         let problem = format!("the compiler of shaders gave up on this ({why})");
-        self.refused(Refusal { line, problem, remedy: remedy.into() })
+        self.error_diagnostic(ShaderError { line, problem, remedy: remedy.into() })
     }
 
-    fn compiled(&self, harness: Harness) -> Result<Shader, ScriptFault> {
+    fn compile(&self, harness: ShaderPrelude) -> Result<SceneShader, SceneDiagnostic> {
         let Self { name, source } = *self;
-        let Harness { head, tail, looks, buffers, scale } = harness;
-        let whole = Whole {
+        let ShaderPrelude { head, tail, inputs: looks, buffers, scale } = harness;
+        let whole = FullSource {
             text: format!("{head}{source}{tail}"),
             before: head.lines().count() as u32,
             lines: source.lines().count() as u32,
         };
-        let refused = |refusal: Refusal| {
-            let line = refusal.line.and_then(|line| whole.line(line));
-            self.refused(Refusal { line, ..refusal })
+        let refused = |refusal: ShaderError| {
+            let line = refusal.line.and_then(|line| whole.artist_line(line));
+            self.error_diagnostic(ShaderError { line, ..refusal })
         };
-        let module = naga::front::wgsl::parse_str(&whole.text).map_err(|error| self.unread(&error, &whole))?;
+        let module = naga::front::wgsl::parse_str(&whole.text).map_err(|error| self.parse_error(&error, &whole))?;
         let artists = head.len()..head.len() + source.len();
-        if let Some(refusal) = allowed::refused(&module, (&whole.text, artists), &tail) {
+        if let Some(refusal) = allowlist::find_disallowed(&module, (&whole.text, artists), &tail) {
             return Err(refused(refusal));
         }
         let entries: usize = ["@vertex fn ", "@fragment fn "].map(|word| tail.matches(word).count()).iter().sum();
         if module.entry_points.len() != entries {
             let problem = "has a comment `/*` without an end; close it with `*/`";
-            return Err(self.fault(None, problem.into()));
+            return Err(self.diagnostic(None, problem.into()));
         }
-        memory::kept(&module, &whole.text, 0).map_err(refused)?;
-        let info = self.valid(&module, &whole)?;
-        memory::moved(&module, &info, &whole.text).map_err(refused)?;
-        let slots = slots(&module).map_err(|problem| self.fault(None, problem))?;
+        memory_limits::check_variables(&module, &whole.text, 0).map_err(refused)?;
+        let info = self.validate(&module, &whole)?;
+        memory_limits::check_functions(&module, &info, &whole.text).map_err(refused)?;
+        let slots = param_fields(&module).map_err(|problem| self.diagnostic(None, problem))?;
         let size = params_size(&module);
-        if size > PARAMS_MAX {
-            return Err(self.fault(None, format!("`Params` takes {size} bytes; {PARAMS_MAX} are allowed")));
+        if size > PARAMS_BYTES_MAX {
+            return Err(self.diagnostic(None, format!("`Params` takes {size} bytes; {PARAMS_BYTES_MAX} are allowed")));
         }
-        let other = rewritten(module.clone()).map_err(|problem| self.fault(None, problem))?;
+        let other = rewrite(module.clone()).map_err(|problem| self.diagnostic(None, problem))?;
         let source = match other {
             None => {
-                self.writable(&module, &info)?;
+                self.check_spirv(&module, &info)?;
                 whole.text
             }
             Some(text) => {
-                self.rewritten(&text, &slots)?;
+                self.check_rewritten(&text, &slots)?;
                 text
             }
         };
-        let key = crate::wire::hash(source.bytes());
-        let params = Params { name: name.into(), size: size as usize, slots };
-        Ok(Shader { params, source, key, looks, buffers, buffer_scale: scale })
+        let key = crate::wire::fnv1a(source.bytes());
+        let params = ShaderParams { name: name.into(), size: size as usize, slots };
+        Ok(SceneShader { params, source, content_hash: key, inputs: looks, buffers, buffer_scale: scale })
     }
 
     /// Turns an error of naga's reader into a fault.
-    fn unread(&self, error: &naga::front::wgsl::ParseError, whole: &Whole) -> ScriptFault {
+    fn parse_error(&self, error: &naga::front::wgsl::ParseError, whole: &FullSource) -> SceneDiagnostic {
         let problem = error.message().to_owned();
         if problem.starts_with("no definition in scope") && problem.contains("`paint`") {
             let problem = "has no `fn paint(at: vec2f) -> vec4f`; add it: the engine calls it for each pixel";
-            return self.fault(None, problem.into());
+            return self.diagnostic(None, problem.into());
         }
-        let line = error.location(&whole.text).and_then(|at| whole.line(at.line_number));
+        let line = error.location(&whole.text).and_then(|at| whole.artist_line(at.line_number));
         let of_engine =
             line.and_then(|line| self.source.lines().nth(line as usize - 1)).is_some_and(|l| l.contains("engine."));
         if problem.starts_with("invalid field accessor") && of_engine {
             let has = "canvas, now, pixel, dt, linked, delay, resolution, frame, here and there";
-            return self.fault(line, format!("{problem}; `engine` has {has}"));
+            return self.diagnostic(line, format!("{problem}; `engine` has {has}"));
         }
-        self.fault(line, problem)
+        self.diagnostic(line, problem)
     }
 
-    fn valid(&self, module: &naga::Module, whole: &Whole) -> Result<ModuleInfo, ScriptFault> {
+    fn validate(&self, module: &naga::Module, whole: &FullSource) -> Result<ModuleInfo, SceneDiagnostic> {
         validator().validate(module).map_err(|error| {
-            let line = error.spans().next().and_then(|(span, _)| whole.line(span.location(&whole.text).line_number));
+            let line =
+                error.spans().next().and_then(|(span, _)| whole.artist_line(span.location(&whole.text).line_number));
             let mut problem = error.to_string();
             let mut cause: &dyn std::error::Error = error.as_inner();
             while let Some(deeper) = cause.source() {
@@ -185,30 +186,30 @@ impl Artist<'_> {
             if problem.contains("array stride") {
                 problem.push_str("; use array<vec4f, N> in `Params`");
             }
-            self.fault(line, problem)
+            self.diagnostic(line, problem)
         })
     }
 
     /// Checks a rewritten source like the original; a script's numbers must still be where the shader reads them.
-    fn rewritten(&self, text: &str, slots: &[Slot]) -> Result<(), ScriptFault> {
-        let module = naga::front::wgsl::parse_str(text).map_err(|why| self.fault(None, why.message().into()))?;
-        let written = self::slots(&module).map_err(|problem| self.fault(None, problem))?;
-        if written.len() != slots.len() || written.iter().zip(slots).any(|(a, b)| !a.lies_as(b)) {
-            return Err(self.fault(None, "has `Params` with @align or @size and loops; leave those out".into()));
+    fn check_rewritten(&self, text: &str, slots: &[ParamField]) -> Result<(), SceneDiagnostic> {
+        let module = naga::front::wgsl::parse_str(text).map_err(|why| self.diagnostic(None, why.message().into()))?;
+        let written = self::param_fields(&module).map_err(|problem| self.diagnostic(None, problem))?;
+        if written.len() != slots.len() || written.iter().zip(slots).any(|(a, b)| !a.same_layout(b)) {
+            return Err(self.diagnostic(None, "has `Params` with @align or @size and loops; leave those out".into()));
         }
-        let nowhere = |refusal: Refusal| self.refused(Refusal { line: None, ..refusal });
-        memory::kept(&module, text, rewritten::COUNTER).map_err(nowhere)?;
-        let info = validator().validate(&module).map_err(|why| self.gave_up(None, &why.to_string()))?;
-        memory::moved(&module, &info, text).map_err(nowhere)?;
-        self.writable(&module, &info)
+        let nowhere = |refusal: ShaderError| self.error_diagnostic(ShaderError { line: None, ..refusal });
+        memory_limits::check_variables(&module, text, rewrite::COUNTER_BYTES).map_err(nowhere)?;
+        let info = validator().validate(&module).map_err(|why| self.compiler_failure(None, &why.to_string()))?;
+        memory_limits::check_functions(&module, &info, text).map_err(nowhere)?;
+        self.check_spirv(&module, &info)
     }
 
     /// Tries the next step that wgpu takes.
-    fn writable(&self, module: &naga::Module, info: &ModuleInfo) -> Result<(), ScriptFault> {
-        spirv::written(module, info).map_err(|why| {
-            let name = spirv::broken_function(module);
-            let line = name.and_then(|name| text::line_of_function(self.source, &name));
-            self.gave_up(line, &why)
+    fn check_spirv(&self, module: &naga::Module, info: &ModuleInfo) -> Result<(), SceneDiagnostic> {
+        spirv::check_writable(module, info).map_err(|why| {
+            let name = spirv::first_unwritable_function(module);
+            let line = name.and_then(|name| source_text::line_of_function(self.source, &name));
+            self.compiler_failure(line, &why)
         })
     }
 }

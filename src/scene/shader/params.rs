@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// One member of `Params`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(in crate::scene) struct Slot {
+pub(in crate::scene) struct ParamField {
     pub name: String,
     offset: usize,
     /// Numbers in one element: 1 to 4.
@@ -13,12 +13,12 @@ pub(in crate::scene) struct Slot {
     /// Elements, and bytes from one to the next.
     count: usize,
     stride: usize,
-    kind: Number,
+    kind: NumberType,
 }
 
 /// How a number of `Params` is written.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-enum Number {
+enum NumberType {
     F32,
     I32,
     U32,
@@ -26,34 +26,34 @@ enum Number {
 
 /// What a script has to know of a shader.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Params {
+pub struct ShaderParams {
     /// The shader's file within the installation.
     pub name: String,
     /// Bytes of its `Params`; 0 if it has none.
     pub size: usize,
     /// The members of its `Params`, in order.
-    pub(in crate::scene) slots: Vec<Slot>,
+    pub(in crate::scene) slots: Vec<ParamField>,
 }
-impl Slot {
+impl ParamField {
     /// How many numbers it takes.
-    pub fn numbers(&self) -> usize {
+    pub fn number_count(&self) -> usize {
         self.width * self.count
     }
 
     /// True if both take the same numbers from the same offset, whatever their names: in a rewritten source a name that ends in a
     /// digit gets a suffix.
-    pub(super) fn lies_as(&self, other: &Self) -> bool {
+    pub(super) fn same_layout(&self, other: &Self) -> bool {
         Self { name: String::new(), ..self.clone() } == Self { name: String::new(), ..other.clone() }
     }
 
     /// Writes numbers into the bytes of `Params`; what is missing stays 0, what is too much is left out.
-    pub fn fill(&self, params: &mut [u8], numbers: &[f32]) {
-        for (i, number) in numbers.iter().take(self.numbers()).enumerate() {
+    pub fn write_numbers(&self, params: &mut [u8], numbers: &[f32]) {
+        for (i, number) in numbers.iter().take(self.number_count()).enumerate() {
             let at = self.offset + i / self.width * self.stride + i % self.width * 4;
             let bytes = match self.kind {
-                Number::I32 => (*number as i32).to_le_bytes(),
-                Number::U32 => (*number as u32).to_le_bytes(),
-                Number::F32 => number.to_le_bytes(),
+                NumberType::I32 => (*number as i32).to_le_bytes(),
+                NumberType::U32 => (*number as u32).to_le_bytes(),
+                NumberType::F32 => number.to_le_bytes(),
             };
             if let Some(place) = params.get_mut(at..at + 4) {
                 place.copy_from_slice(&bytes);
@@ -75,7 +75,7 @@ pub(super) fn params_size(module: &naga::Module) -> u32 {
     }
 }
 
-pub(super) fn slots(module: &naga::Module) -> Result<Vec<Slot>, String> {
+pub(super) fn param_fields(module: &naga::Module) -> Result<Vec<ParamField>, String> {
     let Some(TypeInner::Struct { members, .. }) = params_type(module) else { return Ok(Vec::new()) };
     members
         .iter()
@@ -88,22 +88,22 @@ pub(super) fn slots(module: &naga::Module) -> Result<Vec<Slot>, String> {
                 }
                 other => (other, 1, 0),
             };
-            let (width, scalar) = plain(element).ok_or_else(|| {
+            let (width, scalar) = number_type(element).ok_or_else(|| {
                 format!(
                     "`Params.{name}` cannot be set from a script; use f32, i32, u32, their vectors, or arrays of vec4f"
                 )
             })?;
             let kind = match scalar.kind {
-                ScalarKind::Sint => Number::I32,
-                ScalarKind::Uint => Number::U32,
-                _ => Number::F32,
+                ScalarKind::Sint => NumberType::I32,
+                ScalarKind::Uint => NumberType::U32,
+                _ => NumberType::F32,
             };
-            Ok(Slot { name, offset: member.offset as usize, width, count, stride, kind })
+            Ok(ParamField { name, offset: member.offset as usize, width, count, stride, kind })
         })
         .collect()
 }
 
-fn plain(inner: &TypeInner) -> Option<(usize, Scalar)> {
+fn number_type(inner: &TypeInner) -> Option<(usize, Scalar)> {
     let (width, scalar) = match inner {
         TypeInner::Scalar(scalar) => (1, *scalar),
         TypeInner::Vector { size, scalar } => (

@@ -1,6 +1,6 @@
 //! Trial run of the last step before the driver: writes the SPIR-V that wgpu will write, with the same options.
 
-use super::caught::caught;
+use super::catch_panic::catch_panic;
 use naga::back::pipeline_constants::process_overrides;
 use naga::back::spv::{
     BindingInfo, Capability, Options, PipelineOptions, WriterFlags, ZeroInitializeWorkgroupMemoryMode, write_vec,
@@ -47,7 +47,7 @@ fn options(module: &Module) -> Options<'static> {
 }
 
 /// Writes each entry point separately, as wgpu does. The error is the writer's message, or its panic.
-pub(super) fn written(module: &Module, info: &ModuleInfo) -> Result<(), String> {
+pub(super) fn check_writable(module: &Module, info: &ModuleInfo) -> Result<(), String> {
     let options = options(module);
     for entry in &module.entry_points {
         let write = || -> Result<(), String> {
@@ -57,13 +57,13 @@ pub(super) fn written(module: &Module, info: &ModuleInfo) -> Result<(), String> 
             let pipeline = PipelineOptions { shader_stage: entry.stage, entry_point: entry.name.clone() };
             write_vec(&module, &info, &options, Some(&pipeline)).map(drop).map_err(|why| why.to_string())
         };
-        caught(write)??;
+        catch_panic(write)??;
     }
     Ok(())
 }
 
 /// Returns the name of the first function that cannot be written.
-pub(super) fn broken_function(module: &Module) -> Option<String> {
+pub(super) fn first_unwritable_function(module: &Module) -> Option<String> {
     let functions: Vec<_> = module.functions.iter().map(|(handle, function)| (handle, function.name.clone())).collect();
     // Every prefix that ends before the broken function can be written, and no longer one can.
     let well = |count: usize| {
@@ -77,7 +77,7 @@ pub(super) fn broken_function(module: &Module) -> Option<String> {
             let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&part).ok()?;
             write_vec(&part, &info, &options(&part), None).ok().map(drop)
         };
-        caught(write).is_ok_and(|written| written.is_some())
+        catch_panic(write).is_ok_and(|written| written.is_some())
     };
     let counts: Vec<usize> = (1..=functions.len()).collect();
     let first = counts.partition_point(|count| well(*count));

@@ -5,14 +5,14 @@ use std::ops::Range;
 use std::time::Duration;
 
 /// A body that was there this long must have been seen at the twin.
-const SEEN: Duration = Duration::from_secs(1);
+const VISIBLE_MIN: Duration = Duration::from_secs(1);
 
 /// Which body: how often its site's show was started before, and its number there.
-type Key = (u32, u16);
+type BodyKey = (u32, u16);
 
 /// What is known of a body. All times are monotonic nanoseconds.
 #[derive(Debug, Default, Clone, Copy)]
-struct Body {
+struct BodyRecord {
     /// When it came and, if it has gone, went; the first time.
     came: Option<u64>,
     went: Option<u64>,
@@ -21,18 +21,18 @@ struct Body {
 }
 
 /// A camera's picture that became the own outline: captured, starts of frames until it was submitted, submitted.
-type Outline = (u64, u32, u64);
+type OutlineSample = (u64, u32, u64);
 
 /// One site's bodies.
 #[derive(Debug, Default)]
-pub(super) struct Bodies {
-    bodies: HashMap<Key, Body>,
-    outlines: Vec<Outline>,
+pub(super) struct BodyRecords {
+    bodies: HashMap<BodyKey, BodyRecord>,
+    outlines: Vec<OutlineSample>,
 }
 
 /// How many there were.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(super) struct BodyTotals {
     /// Different ones, seen at their own site.
     pub here: usize,
     /// Of those, how many the twin saw.
@@ -41,9 +41,9 @@ pub(super) struct Counts {
     pub unseen: usize,
 }
 
-impl Bodies {
+impl BodyRecords {
     /// A body of this site came or went: `own` when its own site says so, else its twin.
-    pub fn take(&mut self, key: Key, own: bool, came: bool, at: u64) {
+    pub fn record_body(&mut self, key: BodyKey, own: bool, came: bool, at: u64) {
         let body = self.bodies.entry(key).or_default();
         match (own, came) {
             (true, true) => _ = body.came.get_or_insert(at),
@@ -54,13 +54,13 @@ impl Bodies {
     }
 
     /// A picture of the own camera was drawn.
-    pub fn outline(&mut self, made: u64, frames: u32, submitted: u64) {
+    pub fn record_outline(&mut self, made: u64, frames: u32, submitted: u64) {
         self.outlines.push((made, frames, submitted));
     }
 
     /// Counts the bodies that were present within `judged`.
-    pub fn counts(&self, judged: &Range<u64>) -> Counts {
-        let mut counts = Counts::default();
+    pub fn totals(&self, judged: &Range<u64>) -> BodyTotals {
+        let mut counts = BodyTotals::default();
         for body in self.bodies.values() {
             let Some(came) = body.came.filter(|came| *came < judged.end) else { continue };
             let went = body.went.unwrap_or(judged.end);
@@ -71,13 +71,13 @@ impl Bodies {
             let stayed = went.saturating_sub(came.max(judged.start));
             counts.here += 1;
             counts.there += usize::from(body.seen);
-            counts.unseen += usize::from(!body.seen && u128::from(stayed) >= SEEN.as_nanos());
+            counts.unseen += usize::from(!body.seen && u128::from(stayed) >= VISIBLE_MIN.as_nanos());
         }
         counts
     }
 
     /// Of each picture within `judged`: milliseconds from when it was captured to its submission, and starts of frames.
-    pub fn outlines(&self, judged: &Range<u64>) -> (Vec<f64>, Vec<f64>) {
+    pub fn outline_latencies(&self, judged: &Range<u64>) -> (Vec<f64>, Vec<f64>) {
         let judged = self.outlines.iter().filter(|(made, ..)| judged.contains(made));
         judged.map(|(made, frames, at)| (at.saturating_sub(*made) as f64 / 1e6, f64::from(*frames))).unzip()
     }
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn who_stays_and_is_never_seen_is_told() {
-        let mut bodies = Bodies::default();
+        let mut bodies = BodyRecords::default();
         // Seen, gone at once, never seen, never seen despite a restart, present before both sites were linked, gone by then.
         for (id, came, went) in [
             (1, 10 * S, None),
@@ -100,16 +100,16 @@ mod tests {
             (5, S, None),
             (6, S, Some(4 * S)),
         ] {
-            bodies.take((0, id), true, true, came);
+            bodies.record_body((0, id), true, true, came);
             if let Some(went) = went {
-                bodies.take((0, id), true, false, went);
+                bodies.record_body((0, id), true, false, went);
             }
         }
-        bodies.take((1, 1), true, true, 11 * S);
-        bodies.take((0, 1), false, true, 10 * S + 1);
-        assert_eq!(bodies.counts(&(5 * S..20 * S)), Counts { here: 5, there: 1, unseen: 3 });
-        bodies.outline(4 * S, 9, 9 * S);
-        bodies.outline(6 * S, 2, 6 * S + 50_000_000);
-        assert_eq!(bodies.outlines(&(5 * S..20 * S)), (vec![50.0], vec![2.0]));
+        bodies.record_body((1, 1), true, true, 11 * S);
+        bodies.record_body((0, 1), false, true, 10 * S + 1);
+        assert_eq!(bodies.totals(&(5 * S..20 * S)), BodyTotals { here: 5, there: 1, unseen: 3 });
+        bodies.record_outline(4 * S, 9, 9 * S);
+        bodies.record_outline(6 * S, 2, 6 * S + 50_000_000);
+        assert_eq!(bodies.outline_latencies(&(5 * S..20 * S)), (vec![50.0], vec![2.0]));
     }
 }

@@ -1,0 +1,171 @@
+//! What the keys of a rehearsal do: to the link, to the shows, to the hour.
+
+use crate::config::City;
+use crate::operator::RehearsalKey;
+use crate::scene::time_of_day;
+use std::io::BufRead;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Duration;
+
+/// Distances to try, besides that of the two cities: what they are called, and one way in milliseconds.
+const DISTANCES: [(&str, u64); 4] =
+    [("next door", 2), ("on one continent", 25), ("across an ocean", 75), ("at the antipodes", 150)];
+/// Lines of a terminal that wait.
+const LINES_MAX: usize = 16;
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RehearsalAction {
+    /// The link is cut, or whole.
+    Cut(bool),
+    /// One way between the cities takes this long.
+    OneWayDelay(Duration),
+    /// Both shows are told this.
+    Broadcast(String),
+    /// The show of a city sleeps, or does not.
+    Sleep(usize, bool),
+    /// A picture of both is kept.
+    Picture,
+}
+
+/// What was asked for so far.
+pub struct RehearsalState {
+    cities: [&'static City; 2],
+    own_delay: Duration,
+    cut: bool,
+    asleep: [bool; 2],
+    distance: usize,
+    debug_overlay: bool,
+    /// The hour that it is, in which city.
+    hour: Option<(u8, usize)>,
+    shift_s: i64,
+}
+
+impl RehearsalState {
+    /// For two cities that are `one_way` from each other.
+    pub fn new(cities: [&'static City; 2], one_way: Duration) -> Self {
+        let asleep = [false; 2];
+        Self {
+            cities,
+            own_delay: one_way,
+            cut: false,
+            asleep,
+            distance: 0,
+            debug_overlay: false,
+            hour: None,
+            shift_s: 0,
+        }
+    }
+
+    /// What a show has to be told that begins anew.
+    pub fn startup_commands(&self) -> [String; 2] {
+        [format!("shift {}", self.shift_s), format!("knows {}", if self.debug_overlay { "on" } else { "off" })]
+    }
+
+    /// A key is pressed in city `side`, when it is `unix` seconds since 1970: what is to be done, and what is to be said of it.
+    pub fn handle_key(&mut self, key: RehearsalKey, side: usize, unix: f64) -> (RehearsalAction, String) {
+        let other = 1 - side;
+        match key {
+            RehearsalKey::Link => {
+                self.cut = !self.cut;
+                (RehearsalAction::Cut(self.cut), if self.cut { "the link is cut" } else { "the link is mended" }.into())
+            }
+            RehearsalKey::Twin => {
+                // Who wakes it may be anywhere.
+                let which = if self.asleep[side] { side } else { other };
+                self.asleep[which] = !self.asleep[which];
+                let what = if self.asleep[which] { "sleeps" } else { "wakes up" };
+                (RehearsalAction::Sleep(which, self.asleep[which]), format!("{} {what}", self.cities[which].latin))
+            }
+            RehearsalKey::Noon => self.set_hour((12, side), unix),
+            RehearsalKey::Midnight => self.set_hour((0, side), unix),
+            RehearsalKey::Distance => {
+                self.distance = (self.distance + 1) % (DISTANCES.len() + 1);
+                let (name, one_way) = match self.distance.checked_sub(1).and_then(|index| DISTANCES.get(index)) {
+                    Some((name, ms)) => (*name, Duration::from_millis(*ms)),
+                    None => ("where they are", self.own_delay),
+                };
+                (
+                    RehearsalAction::OneWayDelay(one_way),
+                    format!("{name}: {:.0} ms one way", one_way.as_secs_f64() * 1e3),
+                )
+            }
+            RehearsalKey::DebugOverlay => {
+                self.debug_overlay = !self.debug_overlay;
+                let words = if self.debug_overlay { "what the engine knows" } else { "the scene alone" };
+                (RehearsalAction::Broadcast(self.startup_commands()[1].clone()), words.into())
+            }
+            RehearsalKey::Picture => (RehearsalAction::Picture, "a picture of both".into()),
+        }
+    }
+
+    fn set_hour(&mut self, hour: (u8, usize), unix: f64) -> (RehearsalAction, String) {
+        self.hour = if self.hour == Some(hour) { None } else { Some(hour) };
+        let (shift, words) = match self.hour {
+            None => (0, "it is now again".to_owned()),
+            Some((hour, side)) => {
+                let city = self.cities[side];
+                let clock = time_of_day(&city.zone, unix);
+                let minutes = 60 * i64::from(hour) - 60 * i64::from(clock.hour) - i64::from(clock.minute);
+                // The nearest one, before or behind.
+                let minutes = (minutes + 720).rem_euclid(1_440) - 720;
+                (60 * minutes, format!("it is {} in {}", if hour == 0 { "midnight" } else { "noon" }, city.latin))
+            }
+        };
+        self.shift_s = shift;
+        (RehearsalAction::Broadcast(self.startup_commands()[0].clone()), words)
+    }
+}
+
+/// Lines that are typed into the terminal, or come through a pipe, from a thread of its own.
+pub fn spawn_line_reader() -> std::io::Result<Receiver<String>> {
+    let (tell, told) = sync_channel(LINES_MAX);
+    if is_background_job() {
+        return Ok(told);
+    }
+    std::thread::Builder::new().name("keys".into()).spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            if tell.send(line).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(told)
+}
+
+/// Who reads from a terminal in the background is stopped. Where it is not known it is not so.
+fn is_background_job() -> bool {
+    // Fields of proc(5) behind the name, which ends with a bracket: state, parent, group, session, terminal, its group.
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<i64> = stat.rsplit(')').next().unwrap_or("").split_whitespace().flat_map(str::parse).collect();
+    matches!(fields[..], [_, group, _, terminal, foreground, ..] if terminal != 0 && group != foreground)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::city_by_slug;
+
+    #[test]
+    fn a_key_does_and_undoes() {
+        let cities = ["shenzhen", "dublin"].map(|slug| city_by_slug(slug).expect("it is one of ours"));
+        let mut keys = RehearsalState::new(cities, Duration::from_millis(73));
+        // 2026-11-23 17:30 in Dublin, 1:30 in Shenzhen.
+        let unix = 1_795_455_000.0;
+        let mut press = |key, side| keys.handle_key(key, side, unix);
+        assert_eq!(press(RehearsalKey::Link, 0), (RehearsalAction::Cut(true), "the link is cut".into()));
+        assert_eq!(press(RehearsalKey::Link, 1).0, RehearsalAction::Cut(false));
+        assert_eq!(press(RehearsalKey::Twin, 0).0, RehearsalAction::Sleep(1, true));
+        assert_eq!(press(RehearsalKey::Twin, 0), (RehearsalAction::Sleep(1, false), "Dublin wakes up".into()));
+        assert_eq!(
+            press(RehearsalKey::Noon, 1).0,
+            RehearsalAction::Broadcast(format!("shift {}", -(5 * 60 + 30) * 60))
+        );
+        assert_eq!(press(RehearsalKey::Midnight, 0).0, RehearsalAction::Broadcast(format!("shift {}", -90 * 60)));
+        assert_eq!(press(RehearsalKey::Midnight, 0).0, RehearsalAction::Broadcast("shift 0".into()));
+        assert_eq!(press(RehearsalKey::DebugOverlay, 0).0, RehearsalAction::Broadcast("knows on".into()));
+        let far: Vec<RehearsalAction> = (0..5).map(|_| press(RehearsalKey::Distance, 0).0).collect();
+        assert_eq!(far[4], RehearsalAction::OneWayDelay(Duration::from_millis(73)));
+        assert_eq!(far[0], RehearsalAction::OneWayDelay(Duration::from_millis(2)));
+    }
+}

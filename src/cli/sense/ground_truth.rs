@@ -1,0 +1,146 @@
+//! Who is really in a clip, out of files: boxes in MOT format, and masks where the built-in street wrote them.
+
+use super::Failure;
+use crate::device::camera::y4m::Y4mHeader;
+use crate::device::synth::{TruthMaskReader, mask_byte};
+use crate::vision::metrics::{MotBox, MotBoxes, PixelMask, TruthFrame};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Half of the time over which someone must not move to stand still, in seconds …
+const STILL_SPAN: f64 = 0.5;
+/// … and how far the box may move in it, as a fraction of its height.
+const STILL_TOLERANCE: f32 = 0.02;
+/// Longest file of boxes that is read, in bytes.
+const BYTES_MAX: u64 = 256 << 20;
+
+/// Read frame by frame, in order.
+pub(super) struct TruthSource {
+    boxes: MotBoxes,
+    masks: Option<TruthMasks>,
+    /// The first frame that is judged, from 1.
+    first: u32,
+    /// Frames in half of the time in which one stands still.
+    still_frames: u32,
+}
+
+struct TruthMasks {
+    reader: TruthMaskReader<File>,
+    file: PathBuf,
+    labels: Vec<u8>,
+    over: bool,
+}
+
+impl TruthSource {
+    /// Opens a folder with boxes.txt and, if it is there, masks.y4m; or a file of boxes. `lead`: seconds of the clip that
+    /// are not judged.
+    pub(super) fn open(path: &Path, clip: &Y4mHeader, lead: f64) -> Result<Self, Failure> {
+        let (boxes, masks) = if path.is_dir() {
+            (path.join("boxes.txt"), Some(path.join("masks.y4m")))
+        } else {
+            (path.to_owned(), None)
+        };
+        let in_boxes = |why: String| {
+            format!("{}: {why}; name a folder with boxes.txt, or a file of frame,id,x,y,w,h", boxes.display())
+        };
+        let long = std::fs::metadata(&boxes).map_err(|why| in_boxes(why.to_string()))?.len();
+        if long > BYTES_MAX {
+            return Err(in_boxes(format!("it has more than {} MiB", BYTES_MAX >> 20)).into());
+        }
+        let text = std::fs::read_to_string(&boxes).map_err(|why| in_boxes(why.to_string()))?;
+        let all = MotBoxes::read(&text).map_err(|why| in_boxes(why.to_string()))?;
+        let masks = masks.filter(|file| file.is_file()).map(|file| TruthMasks::open(file, clip)).transpose()?;
+        let rate = 1.0 / clip.rate.period().as_secs_f64();
+        // Conversion saturates.
+        let (first, still) = ((lead * rate).ceil() as u32, (STILL_SPAN * rate).round().max(1.0) as u32);
+        Ok(Self { boxes: all, masks, first: first.saturating_add(1), still_frames: still })
+    }
+
+    /// Who is in a frame, from 1 and each in turn; none if it is not judged, or the masks have ended before.
+    pub(super) fn people(&mut self, frame: u32) -> Result<Option<TruthFrame>, Failure> {
+        if let Some(masks) = &mut self.masks
+            && !masks.read_next()?
+        {
+            return Ok(None);
+        }
+        if frame < self.first {
+            return Ok(None);
+        }
+        let width = self.masks.as_ref().map_or(1, |masks| masks.reader.size()[0]);
+        let mut shapes = self.masks.as_ref().map(|masks| PixelMask::from_labels(&masks.labels, width));
+        let mut people = TruthFrame::default();
+        for person in self.boxes.frame(frame) {
+            let shape = shapes.as_mut().map(|shapes| shapes.remove(&mask_byte(person.id)).unwrap_or_default());
+            people.add(*person, shape, self.stands_still(person));
+        }
+        Ok(Some(people))
+    }
+
+    /// Half a second before and after, as far as there is any, the box is where it is now.
+    fn stands_still(&self, person: &MotBox) -> bool {
+        let near = |other: &MotBox| {
+            let foot = |place: &MotBox| [place.x + place.w / 2.0, place.y + place.h];
+            let ([x, y], [other_x, other_y]) = (foot(person), foot(other));
+            (x - other_x).abs() <= STILL_TOLERANCE * person.h && (y - other_y).abs() <= STILL_TOLERANCE * person.h
+        };
+        let frames = [person.frame.checked_sub(self.still_frames), person.frame.checked_add(self.still_frames)];
+        let others = frames.into_iter().flatten();
+        let mut others = others.filter_map(|frame| self.boxes.frame(frame).iter().find(|other| other.id == person.id));
+        others.next().is_some_and(&near) && others.next().is_none_or(near)
+    }
+}
+
+impl TruthMasks {
+    fn open(file: PathBuf, clip: &Y4mHeader) -> Result<Self, Failure> {
+        let opened = File::open(&file).map_err(|why| format!("{}: {why}", file.display()))?;
+        let reader = TruthMaskReader::new(opened).map_err(|why| format!("{}: {why}", file.display()))?;
+        let [width, height] = reader.size();
+        if [width, height] != [clip.width, clip.height] {
+            return Err(format!(
+                "{}: masks of {width} by {height} for a clip of {} by {}; name the truth that was written beside it",
+                file.display(),
+                clip.width,
+                clip.height
+            )
+            .into());
+        }
+        Ok(Self { reader, file, labels: Vec::new(), over: false })
+    }
+
+    /// Reads the next one; false when there are no more.
+    fn read_next(&mut self) -> Result<bool, Failure> {
+        let there = !self.over
+            && self.reader.read_frame(&mut self.labels).map_err(|why| format!("{}: {why}", self.file.display()))?;
+        self.over |= !there;
+        Ok(there)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_move_for_a_second_stands_still() {
+        let mut boxes = MotBoxes::default();
+        for frame in 1..=40 {
+            // Walks until frame 20; the other one sways all the time.
+            let x = 3.0 * frame.min(20) as f32;
+            boxes.add(MotBox::new(frame, 1, [x, 10.0, 20.0, 50.0])).expect("sound");
+            boxes.add(MotBox::new(frame, 2, [200.0 + (frame % 2) as f32, 10.0, 20.0, 50.0])).expect("sound");
+        }
+        boxes.add(MotBox::new(3, 9, [0.0, 0.0, 5.0, 5.0])).expect("sound");
+        let truth = TruthSource { boxes, masks: None, first: 1, still_frames: 5 };
+        let still = |frame, id: u32| {
+            truth
+                .boxes
+                .frame(frame)
+                .iter()
+                .find(|person| person.id == id)
+                .is_some_and(|person| truth.stands_still(person))
+        };
+        assert!(!still(10, 1) && !still(21, 1) && still(25, 1) && still(40, 1));
+        assert!((1..=40).all(|frame| still(frame, 2)));
+        assert!(!still(3, 9), "seen once");
+    }
+}

@@ -1,0 +1,204 @@
+//! What was seen in all: frames, how long each took, bodies, ids.
+
+use super::Failure;
+use crate::vision::VisionOutput;
+use crate::vision::metrics::TrackingReport;
+use serde::Serialize;
+use std::collections::HashMap;
+use std::fmt;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// Hundredths of a millisecond that are told apart; what took longer is as long as the last.
+const HISTOGRAM_BUCKETS: usize = 100_000;
+
+/// Counts as it goes; its size does not grow with time.
+#[derive(Debug, Clone)]
+pub(super) struct SenseStats {
+    frames: u64,
+    size: [usize; 2],
+    /// Frames a second.
+    pub(super) rate: f64,
+    last: Duration,
+    /// How many frames took how many hundredths of a millisecond.
+    time_histogram: Vec<u32>,
+    bodies: u64,
+    most: usize,
+    ids: u64,
+    /// Ages of those whose id was given again, in seconds.
+    ages: f64,
+    /// The latest age under each id.
+    known: HashMap<u16, f32>,
+}
+
+impl Default for SenseStats {
+    fn default() -> Self {
+        Self {
+            frames: 0,
+            size: [0; 2],
+            rate: 0.0,
+            last: Duration::ZERO,
+            time_histogram: vec![0; HISTOGRAM_BUCKETS],
+            bodies: 0,
+            most: 0,
+            ids: 0,
+            ages: 0.0,
+            known: HashMap::new(),
+        }
+    }
+}
+
+impl SenseStats {
+    /// Counts a frame; its number, from 1.
+    pub(super) fn record_frame(&mut self, at: Duration, size: [usize; 2], seen: &VisionOutput, ms: f32) -> u64 {
+        self.frames += 1;
+        (self.last, self.size) = (at, size);
+        let step = ((ms * 100.0) as usize).min(HISTOGRAM_BUCKETS - 1);
+        self.time_histogram[step] = self.time_histogram[step].saturating_add(1);
+        self.bodies += seen.people.len() as u64;
+        self.most = self.most.max(seen.people.len());
+        for figure in &seen.people {
+            let before = self.known.insert(figure.id, figure.age);
+            // One who has become younger is another.
+            if let Some(before) = before.filter(|before| figure.age < *before) {
+                self.ages += f64::from(before);
+                self.ids += 1;
+            } else if before.is_none() {
+                self.ids += 1;
+            }
+        }
+        self.frames
+    }
+
+    /// The time within which so many percent of the frames were done, in milliseconds.
+    fn time_percentile(&self, percent: u64) -> f64 {
+        let wanted = (self.frames * percent).div_ceil(100).max(1);
+        let mut sum = 0;
+        let step = self.time_histogram.iter().position(|count| {
+            sum += u64::from(*count);
+            sum >= wanted
+        });
+        (step.unwrap_or(0) as f64 + 0.5) / 100.0
+    }
+
+    fn summary<'a>(&self, report: Option<&'a TrackingReport>) -> SenseSummary<'a> {
+        let ages: f64 = self.known.values().map(|age| f64::from(*age)).sum();
+        SenseSummary {
+            frames: self.frames,
+            size: self.size,
+            rate: self.rate,
+            seconds: self.last.as_secs_f64(),
+            ms_median: if self.frames > 0 { self.time_percentile(50) } else { 0.0 },
+            ms_p99: if self.frames > 0 { self.time_percentile(99) } else { 0.0 },
+            bodies: self.bodies,
+            ids: self.ids,
+            at_once: self.bodies as f64 / self.frames.max(1) as f64,
+            at_once_most: self.most,
+            age_mean: (self.ages + ages) / self.ids.max(1) as f64,
+            report,
+        }
+    }
+
+    /// Prints it on standard output.
+    pub(super) fn print(&self, json: bool, report: Option<&TrackingReport>) -> Result<(), Failure> {
+        let summary = self.summary(report);
+        let text = if json { serde_json::to_string_pretty(&summary)? } else { summary.to_string() };
+        Ok(writeln!(io::stdout(), "{text}")?)
+    }
+}
+
+/// What programs read with `--json`, and people without.
+#[derive(Debug, Serialize)]
+struct SenseSummary<'a> {
+    frames: u64,
+    /// Columns and rows.
+    size: [usize; 2],
+    /// Frames a second.
+    rate: f64,
+    seconds: f64,
+    ms_median: f64,
+    ms_p99: f64,
+    /// In all frames together.
+    bodies: u64,
+    ids: u64,
+    /// Bodies in a frame, in the mean.
+    at_once: f64,
+    at_once_most: usize,
+    /// How long one id was followed, in seconds.
+    age_mean: f64,
+    /// How well that agrees with who was really there.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    report: Option<&'a TrackingReport>,
+}
+
+impl fmt::Display for SenseSummary<'_> {
+    fn fmt(&self, to: &mut fmt::Formatter) -> fmt::Result {
+        let Self { frames, size: [width, height], rate, ms_median, ms_p99, .. } = self;
+        writeln!(
+            to,
+            "{frames} frames of {width}×{height}, {rate:.2} a second: {ms_median:.2} ms a frame (median), {ms_p99:.2} (p99)"
+        )?;
+        let Self { bodies, ids, at_once, at_once_most, age_mean, .. } = self;
+        write!(
+            to,
+            "{bodies} bodies in all, {at_once:.1} at once ({at_once_most} at most); {ids} ids, followed for {age_mean:.1} s in \
+             the mean"
+        )?;
+        let Some(report) = self.report else { return Ok(()) };
+        write!(
+            to,
+            "\n{}\n{report}\nof {} boxes: {} missed, {} where nobody is",
+            TrackingReport::HEAD,
+            report.truth,
+            report.misses,
+            report.false_positives
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vision::TrackedPerson;
+
+    fn seen(ids: &[(u16, f32)]) -> VisionOutput {
+        let figures =
+            ids.iter().map(|(id, age)| TrackedPerson { id: *id, age: *age, ..TrackedPerson::default() }).collect();
+        VisionOutput { people: figures, ..VisionOutput::default() }
+    }
+
+    #[test]
+    fn ids_and_ages_are_counted_once() {
+        let mut tally = SenseStats::default();
+        let frames = [
+            seen(&[(1, 0.2)]),
+            seen(&[(1, 1.0), (2, 0.5)]),
+            // Hidden for a while, and back.
+            seen(&[(2, 1.5)]),
+            seen(&[(1, 3.0), (2, 2.0)]),
+            // The number came round.
+            seen(&[(2, 0.2)]),
+        ];
+        for (at, seen) in frames.iter().enumerate() {
+            let number = tally.record_frame(Duration::from_secs(at as u64), [64, 48], seen, at as f32);
+            assert_eq!(number, at as u64 + 1);
+        }
+        let summary = tally.summary(None);
+        assert_eq!((summary.frames, summary.bodies, summary.ids, summary.at_once_most), (5, 7, 3, 2));
+        assert!((summary.age_mean - (3.0 + 2.0 + 0.2) / 3.0).abs() < 1e-6, "{}", summary.age_mean);
+        assert_eq!((summary.at_once, summary.seconds), (1.4, 4.0));
+    }
+
+    #[test]
+    fn times_are_told_to_a_hundredth_of_a_millisecond() {
+        let mut tally = SenseStats::default();
+        for ms in 1..=200 {
+            tally.record_frame(Duration::ZERO, [64, 48], &seen(&[]), ms as f32 * 0.01 + 0.001);
+        }
+        assert!((tally.time_percentile(50) - 1.005).abs() < 1e-6 && (tally.time_percentile(99) - 1.985).abs() < 1e-6);
+        tally.record_frame(Duration::ZERO, [64, 48], &seen(&[]), f32::MAX);
+        tally.record_frame(Duration::ZERO, [64, 48], &seen(&[]), f32::NAN);
+        assert_eq!(tally.summary(None).frames, 202);
+        assert_eq!(SenseStats::default().summary(None).ms_median, 0.0);
+    }
+}

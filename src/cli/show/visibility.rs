@@ -1,0 +1,44 @@
+//! Tracks when a picture is in view: on a window, or painted by a show without windows. While none is in view, the twin is not
+//! told who is here.
+
+use crate::device::clock::monotonic;
+use crate::device::net::LinkHandle;
+use crate::render::{FrameStats, ScreenWindow};
+use bevy::prelude::*;
+use std::time::Duration;
+
+/// Time for which the last picture counts as in view; a frame loop that hangs shows nothing new.
+const IN_VIEW_FOR: Duration = Duration::from_secs(3);
+
+#[derive(Resource)]
+struct ViewTracker {
+    offscreen: bool,
+    frame_stats: FrameStats,
+    link: LinkHandle,
+    /// Number of pictures painted before this frame.
+    painted: u64,
+    /// Last time given to the link, until which a picture is in view.
+    until: Duration,
+}
+
+/// Tells the link from now on until when a picture is in view.
+pub fn plug(app: &mut App, offscreen: bool, drawn: &FrameStats, link: &LinkHandle) {
+    let (drawn, link) = (drawn.clone(), link.clone());
+    // The system runs at the end of a frame, when its effect on the windows is known.
+    app.insert_resource(ViewTracker { offscreen, frame_stats: drawn, link, painted: 0, until: Duration::ZERO })
+        .add_systems(Last, update_view);
+}
+
+fn update_view(mut seen: ResMut<ViewTracker>, windows: Query<(), With<ScreenWindow>>) {
+    let painted = seen.frame_stats.painted_count();
+    let is_new = std::mem::replace(&mut seen.painted, painted) != painted;
+    let until = match seen.frame_stats.shown_at() {
+        _ if seen.offscreen && is_new => monotonic() + IN_VIEW_FOR,
+        _ if seen.offscreen => seen.until,
+        Some(at) if !windows.is_empty() => at + IN_VIEW_FOR,
+        _ => Duration::ZERO,
+    };
+    if std::mem::replace(&mut seen.until, until) != until {
+        seen.link.set_in_view_until(until);
+    }
+}

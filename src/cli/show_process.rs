@@ -1,0 +1,264 @@
+//! A show as a process of its own: how it is started, what it says, and how it ends. For `rehearse` and `run`.
+
+use super::show::{ShowMessage, ShowStatus, memory};
+use super::{print_error, print_line};
+use crate::device::bots::BotPreset;
+use crate::device::self_exe;
+use crate::escape::Escaped;
+use crate::operator::RehearsalKey;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
+
+/// Lines that wait to be read.
+const LINES_MAX: usize = 64;
+/// A show that ended sooner than this could not run at all.
+const STARTUP_MIN: Duration = Duration::from_secs(3);
+/// Time for a show to end after it was asked to; normally it takes at most 2 s.
+const STOP_TIMEOUT: Duration = Duration::from_millis(2_300);
+/// Time for a killed process to go away. One that does not is stuck in a driver and is left behind.
+const KILL_TIMEOUT: Duration = Duration::from_millis(200);
+/// Longest line of state, and of a show's log, in bytes.
+const LINE_MAX: u64 = 16 << 20;
+const LOG_MAX: u64 = 8 << 10;
+/// Longest wait for the remaining output of a show that has ended.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// How a show is started.
+pub struct ShowOptions<'a> {
+    pub cast: BotPreset,
+    /// Recorded visitors, and how far into the recording they begin.
+    pub visitors: Option<(&'a Path, f64)>,
+    pub seed: u64,
+    pub offscreen: bool,
+    pub pipelined: bool,
+    /// Tells of each touch and body.
+    pub trace: bool,
+    /// Mistakes of the artist are shown.
+    pub rehearsal: bool,
+    /// Runs scenes even where this system cannot jail them.
+    pub unjailed: bool,
+    /// Program to run in place of this one.
+    pub program: Option<&'a Path>,
+    /// Manifest to read in place of the folder's site.toml.
+    pub manifest: Option<PathBuf>,
+    /// Digests of editions of the scene that must not be shown.
+    pub excluded: &'a [String],
+}
+
+/// A show's process.
+pub struct ShowProcess {
+    child: Child,
+    input: Option<ChildStdin>,
+    messages: Receiver<ShowMessage>,
+    /// What was pressed in its window and is not asked for yet.
+    keys: Vec<RehearsalKey>,
+    /// What it says of its own memory, which nobody else may look at, and the scene process.
+    memory: Option<f64>,
+    scene: Option<u32>,
+    /// Edition that is shown, or is being read.
+    edition: Option<String>,
+    started: Instant,
+}
+
+impl ShowProcess {
+    /// Starts the show of a site's folder.
+    pub fn start(site: &Path, name: &str, options: &ShowOptions) -> io::Result<Self> {
+        let program = options.program.map_or_else(self_exe::own_path, |program| Ok(program.into()))?;
+        let mut command = Command::new(program);
+        command.args(["show", "--site"]).arg(site);
+        if options.rehearsal {
+            command.arg("--rehearsal");
+        }
+        if options.unjailed {
+            command.arg("--unjailed");
+        }
+        if options.trace {
+            command.arg("--trace");
+        }
+        command.args(["--cast", &options.cast.to_string(), "--seed", &options.seed.to_string()]);
+        if let Some((file, part)) = options.visitors {
+            command.arg("--visitors").arg(file).args(["--visitors-at", &part.to_string()]);
+        }
+        if options.offscreen {
+            command.arg("--offscreen");
+        }
+        if options.pipelined {
+            command.arg("--pipelined");
+        }
+        if let Some(file) = &options.manifest {
+            command.arg("--manifest").arg(file);
+        }
+        for edition in options.excluded {
+            command.args(["--aside", edition]);
+        }
+        // Two software rasterisers with a thread a core each would starve everything else.
+        if std::env::var_os("LP_NUM_THREADS").is_none()
+            && std::thread::available_parallelism().is_ok_and(|n| n.get() <= 4)
+        {
+            command.env("LP_NUM_THREADS", "1");
+        }
+        // Graphics drivers look for it and complain aloud; a site's folder is as private as it has to be.
+        if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+            command.env("XDG_RUNTIME_DIR", site);
+        }
+        // A group of its own: Ctrl-C is for the rehearsal, which then ends its shows.
+        let mut child =
+            command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let (Some(input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(io::Error::other("a show has no pipes"));
+        };
+        print_line(format_args!("{name}: its show is process {}", child.id()));
+        let (tell, said) = sync_channel(LINES_MAX);
+        std::thread::Builder::new().name("show out".into()).spawn(move || {
+            each_line(output, LINE_MAX, |line| match serde_json::from_str::<ShowMessage>(line) {
+                Ok(line) => tell.send(line).is_ok(),
+                Err(why) => {
+                    tracing::debug!("not a state line ({why}): {line}");
+                    true
+                }
+            });
+        })?;
+        let name = name.to_owned();
+        std::thread::Builder::new().name("show errors".into()).spawn(move || {
+            // The pipe is drained whatever happens, because a show must never block on its log.
+            each_line(errors, LOG_MAX, |line| {
+                print_error(format_args!("{name} | {}", Escaped(line)));
+                true
+            });
+        })?;
+        let keys = Vec::new();
+        let (memory, scene, edition, began) = (None, None, None, Instant::now());
+        Ok(Self { child, input: Some(input), messages: said, keys, memory, scene, edition, started: began })
+    }
+
+    /// What it has said since the last call.
+    pub fn take_lines(&mut self) -> Vec<ShowStatus> {
+        let mut lines = Vec::new();
+        while let Ok(said) = self.messages.try_recv() {
+            self.handle_message(said, &mut lines);
+        }
+        lines
+    }
+
+    fn handle_message(&mut self, said: ShowMessage, lines: &mut Vec<ShowStatus>) {
+        match said {
+            ShowMessage::State(line) => {
+                self.scene = line.scene.pid;
+                self.memory = line.memory_mib;
+                self.edition.clone_from(&line.scene.edition);
+                lines.push(*line);
+            }
+            ShowMessage::Key { key } => self.keys.extend(RehearsalKey::parse(&key)),
+            ShowMessage::Edition { edition } => self.edition = Some(edition),
+        }
+    }
+
+    /// Returns the lines that are still unread after the show has ended.
+    pub fn drain_lines(&mut self) -> Vec<ShowStatus> {
+        let (until, mut lines) = (Instant::now() + DRAIN_TIMEOUT, Vec::new());
+        loop {
+            // A child process of the show may hold its output open, so the wait is limited.
+            match self.messages.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(said) => self.handle_message(said, &mut lines),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return lines,
+            }
+        }
+    }
+
+    /// Returns the digest of the edition that is shown, or is being read.
+    pub fn edition(&self) -> Option<&str> {
+        self.edition.as_deref()
+    }
+
+    /// What was pressed in its window since the last call, as far as its lines are read.
+    pub fn take_keys(&mut self) -> Vec<RehearsalKey> {
+        std::mem::take(&mut self.keys)
+    }
+
+    /// Says a command to it; one that is gone hears nothing.
+    pub fn send_command(&mut self, command: &str) {
+        if let Some(input) = &mut self.input {
+            let _ = writeln!(input, "{command}").and_then(|()| input.flush());
+        }
+    }
+
+    /// Its exit status, once it has one.
+    pub fn exit_status(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+
+    /// It ran for a while.
+    pub fn survived_startup(&self) -> bool {
+        self.age() > STARTUP_MIN
+    }
+
+    /// Returns the time since the show was started.
+    pub fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Memory of the show and of its scene process, in MiB (proportional set size where the system tells it).
+    pub fn memory(&self) -> [Option<f64>; 2] {
+        [self.memory, self.scene.and_then(|pid| memory(&pid.to_string()))]
+    }
+
+    /// Asks it to end, and waits; what it still had to say.
+    pub fn stop(mut self) -> Vec<ShowStatus> {
+        self.input = None;
+        if !self.is_gone_within(STOP_TIMEOUT) {
+            self.kill();
+        }
+        self.drain_lines()
+    }
+
+    /// Kills the show at once; nothing of it is kept.
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        if !self.is_gone_within(KILL_TIMEOUT) {
+            print_error(format_args!("process {} cannot be killed; its driver may be stuck", self.child.id()));
+        }
+    }
+
+    fn is_gone_within(&mut self, time: Duration) -> bool {
+        let began = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if began.elapsed() >= time {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        true
+    }
+}
+
+impl Drop for ShowProcess {
+    fn drop(&mut self) {
+        // After `end` there is nobody to kill; after a failure nobody is left behind.
+        if !self.is_gone_within(Duration::ZERO) {
+            self.kill();
+        }
+    }
+}
+
+/// Calls `each` with every line of a pipe until it ends or `each` returns false. Longer lines are split.
+fn each_line(pipe: impl Read, most: u64, mut each: impl FnMut(&str) -> bool) {
+    let mut pipe = BufReader::new(pipe);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match pipe.by_ref().take(most).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {
+                let text = String::from_utf8_lossy(&line);
+                if !each(text.trim_end_matches(['\n', '\r'])) {
+                    return;
+                }
+            }
+        }
+    }
+}

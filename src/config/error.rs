@@ -1,0 +1,190 @@
+//! What is wrong with a manifest, told so that its author can mend it: file, line, key, remedy.
+
+use crate::escape::{Escaped, is_plain};
+use crate::marks::NAME_MAX;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// A mistake in a manifest, or a manifest that cannot be read. Its author mends it; trying again does not help.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file that it is in.
+    pub file: PathBuf,
+    /// The line, from 1, where one is to blame.
+    pub line: Option<usize>,
+    /// The key, such as `screen.size`, where one is to blame.
+    pub key: Option<String>,
+    /// What is wrong.
+    pub problem: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}", Escaped(self.file.display()))?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": ")?;
+        if let Some(key) = &self.key {
+            write!(f, "`{}`: ", Escaped(key))?;
+        }
+        // One line, whatever was quoted from the manifest.
+        write!(f, "{}; {}", Escaped(&self.problem), Escaped(&self.remedy))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// A manifest's text together with its place, from which faults are made.
+pub(super) struct TomlSource<'a> {
+    pub file: &'a Path,
+    pub text: &'a str,
+}
+
+impl TomlSource<'_> {
+    /// Whether a table's name can be a name in a script; `such` is one that can.
+    pub fn check_script_name(&self, name: &toml::Spanned<String>, key: &str, such: &str) -> Result<(), ConfigError> {
+        let word = name.get_ref();
+        let letters = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        if word.len() <= NAME_MAX && word.starts_with(|c: char| c.is_ascii_lowercase()) && word.bytes().all(letters) {
+            return Ok(());
+        }
+        let problem = format!("\"{word}\" cannot be a name in a script");
+        let remedy = format!("use a small letter, then letters and digits, at most {NAME_MAX}: {such}");
+        Err(self.error(name.span(), key, problem, remedy))
+    }
+
+    /// Reads a name or a title. It must not hold control characters, because other sites display it.
+    pub fn plain_text(&self, text: toml::Spanned<String>, key: &str) -> Result<String, ConfigError> {
+        if is_plain(text.get_ref()) {
+            return Ok(text.into_inner());
+        }
+        let problem = format!("{:?} has control characters", text.get_ref());
+        Err(self.error(text.span(), key, problem, "write it with letters, digits and spaces"))
+    }
+
+    /// Something is wrong with the value at `span`, which belongs to `key`.
+    pub fn error(
+        &self,
+        span: Range<usize>,
+        key: &str,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> ConfigError {
+        ConfigError {
+            file: self.file.to_owned(),
+            line: Some(self.line_number(span.start)),
+            key: Some(key.to_owned()),
+            problem: problem.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// The numbers of an array that must have just so many.
+    pub fn fixed_array<T: Copy, const N: usize>(
+        &self,
+        array: &toml::Spanned<Vec<T>>,
+        key: &str,
+    ) -> Result<[T; N], ConfigError> {
+        array.get_ref()[..].try_into().map_err(|_| {
+            let problem = format!("has {} numbers", array.get_ref().len());
+            self.error(array.span(), key, problem, format!("give {N} of them"))
+        })
+    }
+
+    /// What one of the `known` words stands for. What is said `besides` ends the remedy.
+    pub fn keyword<T: Copy>(
+        &self,
+        word: &toml::Spanned<String>,
+        key: &str,
+        known: &[(&str, T)],
+        besides: &str,
+    ) -> Result<T, ConfigError> {
+        let said = word.get_ref();
+        if let Some((_, meaning)) = known.iter().find(|(one, _)| one == said) {
+            return Ok(*meaning);
+        }
+        let words = known.iter().map(|(one, _)| *one);
+        let remedy = match closest_match(said, words.clone()) {
+            Some(meant) => format!("did you mean \"{meant}\"?"),
+            None => format!("use {}{besides}", words.map(|one| format!("\"{one}\"")).collect::<Vec<_>>().join(" or ")),
+        };
+        Err(self.error(word.span(), key, format!("\"{said}\" is not among the words that may stand here"), remedy))
+    }
+
+    fn line_number(&self, at: usize) -> usize {
+        self.text.bytes().take(at).filter(|&b| b == b'\n').count() + 1
+    }
+
+    /// Reads the text into `T`; what TOML or serde has to say becomes a fault with a remedy.
+    pub fn deserialize<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConfigError> {
+        toml::from_str(self.text).map_err(|error| {
+            let message = error.message().trim_end_matches('.').to_owned();
+            let (problem, remedy) = explain(&message);
+            ConfigError {
+                file: self.file.to_owned(),
+                line: error.span().map(|span| self.line_number(span.start)),
+                key: first_quoted(&message).filter(|_| message.contains("field")),
+                problem,
+                remedy,
+            }
+        })
+    }
+}
+
+fn first_quoted(message: &str) -> Option<String> {
+    message.split('`').nth(1).map(str::to_owned)
+}
+
+fn explain(message: &str) -> (String, String) {
+    let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match words.split_first() {
+        Some((unknown, known)) if message.starts_with("unknown field") => {
+            let remedy = match closest_match(unknown, known.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("what may stand here: {}", known.join(", ")),
+            };
+            ("there is no such key".into(), remedy)
+        }
+        Some((missing, _)) if message.starts_with("missing field") => {
+            ("is missing".into(), format!("add a line `{missing} = …`"))
+        }
+        _ if message.starts_with("duplicate key") => {
+            ("stands here for the second time".into(), "keep one of the two".into())
+        }
+        _ if message.starts_with("invalid type") => (message.into(), "change the value to that kind".into()),
+        _ => (message.into(), "write it as TOML has it: key = value, text in \"quotes\"".into()),
+    }
+}
+
+/// The word of `known` that someone who wrote `word` most likely meant: at most a third of its letters differ.
+pub fn closest_match<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| (levenshtein(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|(far, candidate)| {
+            // Half of a short word is another word, unless it begins alike.
+            let alike = candidate.len() > 4 || word.chars().next().is_some_and(|first| candidate.starts_with(first));
+            *far <= if alike { 1 + candidate.len() / 4 } else { 1 }
+        })
+        .min_by_key(|(far, _)| *far)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein's distance between two words.
+fn levenshtein(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(64).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().take(64).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let cost = (diagonal + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
+            diagonal = std::mem::replace(&mut row[j + 1], cost);
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,103 @@
+//! What an installation has together with its other half, and what becomes of it when the link is lost.
+
+use super::error::{ConfigError, TomlSource};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use toml::Spanned;
+
+/// Most kinds of marks of one installation.
+const COLLECTIONS_MAX: usize = 16;
+
+/// What becomes of something that is shared when the link is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LinkLossPolicy {
+    /// It stays as it was, and nothing is added.
+    Freeze,
+    /// What the other city has of it fades away.
+    Fade,
+    /// What the other city has of it is gone at once.
+    Hide,
+    /// It goes on alone; what is added is merged later.
+    Alone,
+}
+
+impl LinkLossPolicy {
+    /// Its word.
+    pub fn keyword(self) -> &'static str {
+        match self {
+            Self::Freeze => "freeze",
+            Self::Fade => "fade",
+            Self::Hide => "hide",
+            Self::Alone => "alone",
+        }
+    }
+}
+
+/// One kind of mark: `[ours.lanterns]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarkCollection {
+    /// `ours.NAME` in the script.
+    pub name: String,
+    /// What becomes of it when the link is lost.
+    pub link_loss: LinkLossPolicy,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawMarkCollection {
+    lost: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLinkLoss {
+    presence: Option<Spanned<String>>,
+    share: Option<Spanned<String>>,
+}
+
+pub(super) fn read_collections(
+    source: &TomlSource,
+    raw: BTreeMap<Spanned<String>, RawMarkCollection>,
+) -> Result<Vec<MarkCollection>, ConfigError> {
+    let mut all = vec![];
+    for (name, RawMarkCollection { lost }) in raw {
+        let key = format!("ours.{}", name.get_ref());
+        let word = name.get_ref();
+        source.check_script_name(&name, &key, "[ours.lanterns]")?;
+        if all.len() == COLLECTIONS_MAX {
+            let problem = format!("more than {COLLECTIONS_MAX} kinds of marks");
+            return Err(source.error(name.span(), &key, problem, "tell them apart by what is said of each instead"));
+        }
+        let all_of_it = [LinkLossPolicy::Alone, LinkLossPolicy::Freeze, LinkLossPolicy::Fade, LinkLossPolicy::Hide];
+        let lost = read_policy(source, lost.as_ref(), &format!("{key}.lost"), &all_of_it, "")?;
+        all.push(MarkCollection { name: word.clone(), link_loss: lost });
+    }
+    Ok(all)
+}
+
+/// Of the other city's people, and of what it says of itself.
+pub(super) fn read_link_loss(source: &TomlSource, raw: &RawLinkLoss) -> Result<[LinkLossPolicy; 2], ConfigError> {
+    let people = "; people who stand as if they were there are never shown when they are not";
+    Ok([
+        read_policy(
+            source,
+            raw.presence.as_ref(),
+            "lost.presence",
+            &[LinkLossPolicy::Fade, LinkLossPolicy::Hide],
+            people,
+        )?,
+        read_policy(source, raw.share.as_ref(), "lost.share", &[LinkLossPolicy::Hide, LinkLossPolicy::Freeze], "")?,
+    ])
+}
+
+/// One of `known`; the first of them where nothing is said.
+fn read_policy(
+    source: &TomlSource,
+    word: Option<&Spanned<String>>,
+    key: &str,
+    known: &[LinkLossPolicy],
+    besides: &str,
+) -> Result<LinkLossPolicy, ConfigError> {
+    let known: Vec<_> = known.iter().map(|lost| (lost.keyword(), *lost)).collect();
+    word.map_or(Ok(known[0].1), |word| source.keyword(word, key, &known, besides))
+}

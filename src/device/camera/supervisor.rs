@@ -1,0 +1,295 @@
+//! Keeps a camera's program running, whatever it does, and its pictures coming.
+
+use super::super::clock::monotonic;
+use super::privacy_mask::PrivacyMask;
+use super::process::{CaptureProcess, StopSignal};
+use super::triple_buffer::{CameraFrame, TripleBuffer};
+use super::y4m::{Y4mError, Y4mReader, flip_horizontal};
+use super::{CameraShared, CameraState, SupervisorConfig};
+use std::io;
+use std::process::ExitStatus;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// A picture that says that it was captured longer ago than this is not believed.
+const CAPTURE_AGE_MAX: Duration = Duration::from_secs(2);
+/// No two pictures are read within this time, or faster than so many bytes a second: a program that floods is held
+/// back by its own pipe.
+const FRAME_INTERVAL_MIN: Duration = Duration::from_millis(4);
+const BYTES_PER_SECOND_MAX: usize = 1 << 30;
+/// Killed processes that sit in their driver; with so many, none is started until one of them is gone.
+const STUCK_MAX: usize = 4;
+/// How much a new interval weighs in the rate.
+const RATE_WEIGHT: f64 = 0.1;
+
+/// What ended a run of the program.
+enum Outage {
+    /// It did not run at all.
+    Start(io::Error),
+    /// Nothing came in this time.
+    Silence(Duration),
+    /// Its output ended; its status, if it ended too.
+    Ended(Option<ExitStatus>),
+    /// What came was no picture.
+    BadStream(Y4mError),
+    /// Too many of its processes cannot be killed.
+    Stuck,
+}
+
+impl Outage {
+    /// What is wrong, and what to do about it.
+    fn describe(&self, words: &[String]) -> (String, &'static str) {
+        let program = words.first().map_or("", String::as_str);
+        match self {
+            Self::Start(why) => (
+                format!("its program \"{program}\" cannot be started ({why})"),
+                "install it, or name another as `command` in site.toml",
+            ),
+            Self::Silence(time) => (
+                format!("no picture for {:.1} s", time.as_secs_f64()),
+                "look at the camera's cable and power, or run its command by hand",
+            ),
+            Self::Ended(Some(status)) => {
+                (format!("its program \"{program}\" ended ({status})"), "run its command by hand to see why")
+            }
+            Self::Ended(None) => {
+                (format!("its program \"{program}\" closed its output"), "run its command by hand to see why")
+            }
+            Self::BadStream(why) => {
+                (why.to_string(), "let it write YUV4MPEG2, such as with `-f yuv4mpegpipe -pix_fmt yuv420p -` of ffmpeg")
+            }
+            Self::Stuck => (
+                "its driver does not let its program end".into(),
+                "unplug the camera and plug it in again, or restart this machine",
+            ),
+        }
+    }
+}
+
+/// One camera's thread.
+pub(super) struct CameraSupervisor<'a> {
+    config: &'a SupervisorConfig,
+    shared: &'a CameraShared,
+    runtime: &'a Runtime,
+    /// The picture that is being filled.
+    frame: CameraFrame,
+    privacy_mask: PrivacyMask,
+    frames: u64,
+    /// How long a program may take to its first picture: more each time that was too short, for a camera far away.
+    first_frame_timeout: Duration,
+    /// Failures in a row; told once.
+    in_outage: bool,
+}
+
+impl<'a> CameraSupervisor<'a> {
+    pub(super) fn new(plan: &'a SupervisorConfig, shared: &'a CameraShared, runtime: &'a Runtime) -> Self {
+        let patience = plan.timing.frame_timeout;
+        let (picture, blinds) = (CameraFrame::default(), plan.privacy_mask.clone());
+        Self {
+            config: plan,
+            shared,
+            runtime,
+            frame: picture,
+            privacy_mask: blinds,
+            frames: 0,
+            first_frame_timeout: patience,
+            in_outage: false,
+        }
+    }
+
+    fn stop(&self) -> &'a StopSignal {
+        &self.shared.stop
+    }
+
+    fn buffer(&self) -> &'a TripleBuffer {
+        &self.shared.buffer
+    }
+
+    /// Runs the program until it is over.
+    pub(super) fn supervise(mut self) {
+        let [first, longest] = self.config.timing.backoff;
+        let mut backoff = first;
+        let mut stuck: Vec<CaptureProcess> = Vec::new();
+        while !self.stop().is_set() {
+            stuck.retain_mut(|process| !process.is_reaped());
+            let mut settled = false;
+            let (outage, said) =
+                if stuck.len() < STUCK_MAX { self.run_once(&mut settled, &mut stuck) } else { (Outage::Stuck, None) };
+            // Nobody who was before the camera stays in memory while there is nothing to see.
+            self.frame.wipe();
+            self.buffer().wipe();
+            if self.stop().is_set() {
+                break;
+            }
+            self.report_outage(&outage, said);
+            if settled {
+                backoff = first;
+            }
+            self.stop().sleep(self.runtime, backoff);
+            backoff = (backoff * 2).min(longest);
+        }
+        let mut board = self.shared.lock_record();
+        (board.status.state, board.status.pid) = (CameraState::Backoff, None);
+        drop(board);
+        self.buffer().close();
+        stuck.retain_mut(|process| !process.is_reaped());
+        if !stuck.is_empty() {
+            // Nobody waits for a driver; what it holds is collected when it lets go.
+            let collect = || stuck.into_iter().for_each(CaptureProcess::reap);
+            let _ = std::thread::Builder::new().name("camera-leftovers".into()).spawn(collect);
+        }
+    }
+
+    /// Runs the program once. `settled`: its pictures were good for long enough.
+    fn run_once(&mut self, settled: &mut bool, stuck: &mut Vec<CaptureProcess>) -> (Outage, Option<String>) {
+        {
+            let status = &mut self.shared.lock_record().status;
+            status.state = CameraState::Starting;
+            status.starts += 1;
+        }
+        let mut process = match CaptureProcess::start(&self.config.command, &self.config.dir, self.runtime) {
+            Ok(process) => process,
+            Err(why) => return (Outage::Start(why), None),
+        };
+        self.shared.lock_record().status.pid = Some(process.id());
+        let mut outage = self.read_frames(&mut process, settled);
+        let ended = matches!(outage, Outage::Ended(_));
+        let status = process.terminate(self.runtime, ended, self.config.timing.grace);
+        // Where it has ended, its pipe may still be held by something that it started: then it is silence that is seen.
+        if let Outage::Ended(_) | Outage::Silence(_) = outage
+            && status.is_some()
+        {
+            outage = Outage::Ended(status);
+        }
+        let said = process.last_stderr_line();
+        if !process.is_reaped() {
+            stuck.push(process);
+        }
+        (outage, said)
+    }
+
+    /// Reads pictures until something is wrong.
+    fn read_frames(&mut self, process: &mut CaptureProcess, settled: &mut bool) -> Outage {
+        let timing = &self.config.timing;
+        let began = monotonic();
+        let output = process.reader(self.runtime, self.stop(), began + self.first_frame_timeout);
+        let mut first = None;
+        let why = match Y4mReader::new(output) {
+            Err(why) => why,
+            Ok(mut reader) => loop {
+                let captured = match reader.read(&mut self.frame.y) {
+                    Ok(captured) => captured,
+                    Err(why) => break why,
+                };
+                let now = monotonic();
+                reader.source_mut().deadline = now + timing.frame_timeout;
+                self.frame.captured = plausible_capture_time(captured, now);
+                let header = *reader.header();
+                (self.frame.width, self.frame.height) = (header.width, header.height);
+                let first = *first.get_or_insert(now);
+                if !*settled && now - first >= timing.recovered_after {
+                    *settled = true;
+                    self.mark_recovered();
+                }
+                self.publish(now);
+                let least = Duration::from_secs_f64(header.frame_bytes() as f64 / BYTES_PER_SECOND_MAX as f64)
+                    .max(FRAME_INTERVAL_MIN);
+                std::thread::sleep(least.saturating_sub(monotonic() - now));
+            },
+        };
+        match why {
+            Y4mError::Read(why) if why.kind() == io::ErrorKind::TimedOut => {
+                let silence = if first.is_some() { timing.frame_timeout } else { self.first_frame_timeout };
+                if first.is_none() {
+                    self.first_frame_timeout =
+                        (self.first_frame_timeout * 2).min(timing.first_frame_timeout_max.max(timing.frame_timeout));
+                }
+                Outage::Silence(silence)
+            }
+            Y4mError::Ended | Y4mError::Truncated => Outage::Ended(None),
+            why => Outage::BadStream(why),
+        }
+    }
+
+    /// Puts the picture out.
+    fn publish(&mut self, now: Duration) {
+        self.frames += 1;
+        self.frame.number = self.frames;
+        if self.config.mirror {
+            flip_horizontal(&mut self.frame.y, self.frame.width);
+        }
+        self.privacy_mask.apply(&mut self.frame.y, [self.frame.width, self.frame.height]);
+        let mut board = self.shared.lock_record();
+        // The mean interval, not the mean rate: two pictures in one go are no high rate.
+        board.interval = if board.status.state == CameraState::Streaming {
+            let interval = (now - board.at).as_secs_f64();
+            let mean = if board.interval > 0.0 { board.interval } else { interval };
+            mean + (interval - mean) * RATE_WEIGHT
+        } else {
+            0.0
+        };
+        board.at = now;
+        board.status.state = CameraState::Streaming;
+        board.status.frames = self.frames;
+        board.status.size = [self.frame.width, self.frame.height];
+        drop(board);
+        self.buffer().publish(&mut self.frame);
+    }
+
+    /// Says that the camera is gone, once until it is back.
+    fn report_outage(&mut self, outage: &Outage, said: Option<String>) {
+        let (mut problem, remedy) = outage.describe(&self.config.command);
+        if let Some(said) = said {
+            problem.push_str(&format!(", and said \"{said}\""));
+        }
+        let name = &self.config.name;
+        if self.in_outage {
+            tracing::debug!("camera \"{name}\": {problem}; {remedy}");
+        } else {
+            tracing::warn!("camera \"{name}\": {problem}; {remedy}. It is tried again until it is back");
+        }
+        self.in_outage = true;
+        let status = &mut self.shared.lock_record().status;
+        status.state = CameraState::Backoff;
+        status.pid = None;
+        status.last_fault = Some(format!("{problem}; {remedy}"));
+    }
+
+    /// Its pictures have been good for so long that what comes next is a new outage.
+    fn mark_recovered(&mut self) {
+        if std::mem::take(&mut self.in_outage) {
+            tracing::info!("camera \"{}\" is back", self.config.name);
+        }
+    }
+}
+
+/// The capture time that a picture tells, if that can be, and else the time at which it came.
+fn plausible_capture_time(told: Option<Duration>, now: Duration) -> Duration {
+    told.filter(|&told| told <= now && now - told <= CAPTURE_AGE_MAX).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_capture_time_that_can_be_is_believed() {
+        let now = Duration::from_secs(100);
+        assert_eq!(plausible_capture_time(Some(Duration::from_millis(99_960)), now), Duration::from_millis(99_960));
+        for told in [None, Some(Duration::ZERO), Some(Duration::MAX), Some(Duration::from_millis(100_001))] {
+            assert_eq!(plausible_capture_time(told, now), now);
+        }
+    }
+
+    #[test]
+    fn every_outage_has_a_remedy() {
+        let words = ["ffmpeg".to_owned()];
+        let (problem, remedy) = Outage::Start(io::ErrorKind::NotFound.into()).describe(&words);
+        assert!(problem.contains("\"ffmpeg\"") && remedy.contains("site.toml"), "{problem}");
+        assert_eq!(Outage::Silence(Duration::from_secs(2)).describe(&words).0, "no picture for 2.0 s");
+        for outage in [Outage::Ended(None), Outage::Stuck, Outage::BadStream(Y4mError::Frame(3))] {
+            let (problem, remedy) = outage.describe(&[]);
+            assert!(!problem.is_empty() && !remedy.is_empty());
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Who dials this site: the twin, someone with a ticket, or strangers.
+
+use super::admission::{Admission, AdmissionControl};
+use super::driver::{DriverEvent, OpenConnection};
+use super::pairing::PairingServer;
+use crate::device::clock::monotonic;
+use quinn::{Connection, Endpoint};
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// A handshake that takes longer has failed.
+pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Where the twin is known to be.
+#[derive(Clone, Default)]
+pub(super) struct KnownAddrs(Arc<Mutex<HashSet<IpAddr>>>);
+
+impl KnownAddrs {
+    /// These, from now on.
+    pub fn set(&self, addresses: impl Iterator<Item = IpAddr>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = addresses.map(|ip| ip.to_canonical()).collect();
+    }
+
+    fn contains(&self, address: IpAddr) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&address.to_canonical())
+    }
+}
+
+/// Takes connections in. Whoever gets here holds the pinned key, since the handshake has seen to that, or knocked with a
+/// ticket.
+pub(super) async fn accept_loop(
+    endpoint: Endpoint,
+    incoming: mpsc::Sender<DriverEvent>,
+    guests: PairingServer,
+    known: KnownAddrs,
+) {
+    let door = AdmissionControl::default();
+    while let Some(arriving) = endpoint.accept().await {
+        let (from, proved) = (arriving.remote_address().ip(), arriving.remote_address_validated());
+        let pass = match door.decide(monotonic(), from, proved, known.contains(from)) {
+            Admission::Admit(pass) => pass,
+            Admission::Retry => {
+                // Cannot fail, since the address is not validated yet.
+                let _ = arriving.retry();
+                continue;
+            }
+            Admission::Ignore => {
+                arriving.ignore();
+                continue;
+            }
+        };
+        if let Some(welcome) = guests.begin_session(&arriving.orig_dst_cid()) {
+            tokio::spawn(async move {
+                let _pass = pass;
+                welcome.run(arriving).await;
+            });
+            continue;
+        }
+        let incoming = incoming.clone();
+        tokio::spawn(async move {
+            let _pass = pass;
+            let Ok(connecting) = arriving.accept() else { return };
+            match tokio::time::timeout(HANDSHAKE_TIMEOUT, connecting).await {
+                Ok(Ok(connection)) => {
+                    let since = monotonic();
+                    let open = OpenConnection { connection, dialled: false, opened_at: since, last_heard: since };
+                    let _ = incoming.send(DriverEvent::Opened(open)).await;
+                }
+                Ok(Err(why)) => tracing::debug!("a stranger was refused: {why}"),
+                Err(_) => tracing::debug!("a handshake took too long"),
+            }
+        });
+    }
+}
+
+/// Reads a connection's datagrams until it closes.
+pub(super) async fn read_datagrams(connection: Connection, incoming: mpsc::Sender<DriverEvent>) {
+    let id = connection.stable_id();
+    while let Ok(bytes) = connection.read_datagram().await {
+        // A full queue drops the newest, as a full socket would.
+        let _ = incoming.try_send(DriverEvent::Datagram(id, bytes));
+    }
+    let _ = incoming.send(DriverEvent::Closed(id)).await;
+}

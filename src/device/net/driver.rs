@@ -1,0 +1,551 @@
+//! The link thread at work: connections that come and go, relays that are asked, and the session that outlives them all.
+
+mod dial;
+
+use super::abuse_limit::AbuseLimit;
+use super::acceptor::{KnownAddrs, accept_loop, read_datagrams};
+use super::candidates::{Candidates, PeerAddrs, Reachability};
+use super::demux_socket::{DemuxSocket, RelayDatagram, canonical};
+use super::pairing::{PairingServer, new_endpoint, peer_key};
+use super::relay_clients::RelayClients;
+use super::site_folder::SiteFolder;
+use super::stats::{LinkStats, PacketStats};
+use super::{LinkCommand, LinkError, LinkEvent, LinkSetup, LinkShared, LinkStatus};
+use crate::device::clock::monotonic;
+use crate::device::congestion_controller::breaker_level;
+use crate::device::site_key::SiteKey;
+use crate::device::tls::{self, ALPN, PeerPolicy};
+use crate::link::{DisconnectReason, Link, LinkConfig, LinkOutput, LinkState, MarkReplica, SiteEvent};
+use crate::marks::MemoryStore;
+use crate::policy::{OutgoingPolicy, SharingPolicy};
+use crate::presence::Presence;
+use bytes::Bytes;
+use quinn::{Connection, ConnectionClose, ConnectionError, Endpoint, VarInt};
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, mpsc as std_mpsc};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// What waits behind what the frame loop has not read; beyond it datagrams are dropped unread, and the twin says its
+/// events again.
+const UNDELIVERED_MAX: usize = 1_024;
+/// Datagrams that wait for the link thread.
+const INCOMING_MAX: usize = 1_024;
+/// Answers of relays that wait for it.
+const RELAY_REPLIES_MAX: usize = 64;
+/// Connections at once; a twin has two at most, a moment more while it moves.
+const CONNECTIONS_MAX: usize = 4;
+/// A connection that lived this long makes the next pause short again.
+const STABLE_AFTER: Duration = Duration::from_secs(10);
+/// Addresses that the twin had lately.
+const RECENT_ADDRS_MAX: usize = 8;
+
+pub(super) enum DriverEvent {
+    Opened(OpenConnection),
+    Datagram(usize, Bytes),
+    Closed(usize),
+    /// An attempt to dial is over; true when the twin does not want us.
+    Dialled(SocketAddr, bool),
+    /// What a relay's name stands for.
+    Resolved(String, Vec<SocketAddr>),
+}
+
+pub(super) struct OpenConnection {
+    pub connection: Connection,
+    pub dialled: bool,
+    pub opened_at: Duration,
+    pub last_heard: Duration,
+}
+
+pub(super) struct LinkDriver {
+    link: Link,
+    key: SiteKey,
+    config: LinkConfig,
+    endpoint: Endpoint,
+    socket: Arc<DemuxSocket>,
+    transport: Arc<quinn::TransportConfig>,
+    client_config: Option<quinn::ClientConfig>,
+    peer_addrs: PeerAddrs,
+    candidates: Candidates,
+    relays: RelayClients,
+    pairing: PairingServer,
+    known_addrs: KnownAddrs,
+    /// Where the twin was last.
+    recent_addrs: VecDeque<IpAddr>,
+    site_folder: Option<SiteFolder>,
+    own_relay: Option<String>,
+    shared: Arc<LinkShared>,
+    events: std_mpsc::SyncSender<LinkEvent>,
+    /// What the frame loop has no room for yet.
+    undelivered: VecDeque<LinkEvent>,
+    connections: Vec<OpenConnection>,
+    event_sender: mpsc::Sender<DriverEvent>,
+    event_receiver: Option<mpsc::Receiver<DriverEvent>>,
+    relay_replies: Option<mpsc::Receiver<RelayDatagram>>,
+    refused: bool,
+    abuse: AbuseLimit,
+    stats: LinkStats,
+    /// Bytes that came through relays on connections that are now closed.
+    closed_relayed_bytes: u64,
+    /// People who are here, as last reported.
+    local_presence: Presence,
+    /// Data that was allowed to leave at the last turn.
+    outgoing: OutgoingPolicy,
+    opened_total: u64,
+    random: fastrand::Rng,
+}
+
+impl LinkDriver {
+    /// To be called on the runtime that will run it.
+    pub fn new(
+        plan: LinkSetup,
+        socket: std::net::UdpSocket,
+        shared: Arc<LinkShared>,
+        told: std_mpsc::SyncSender<LinkEvent>,
+    ) -> Result<Self, LinkError> {
+        let setup = |why: &dyn std::fmt::Display| LinkError::Setup(why.to_string());
+        let (incoming, arrivals) = mpsc::channel(INCOMING_MAX);
+        let (relays, answers) = mpsc::channel(RELAY_REPLIES_MAX);
+        let shore = DemuxSocket::new(socket, relays).map_err(|why| setup(&why))?;
+        let endpoint = new_endpoint(&shore).map_err(|why| setup(&why))?;
+        let LinkSetup { key, config, peer_addrs: reach, profile: home, transport } = plan;
+        let now = monotonic();
+        let store = Box::new(MemoryStore::new(fastrand::u64(..)));
+        let works =
+            MarkReplica::open(&config.showing.installation, Box::new(key.clone()), store).map_err(|why| setup(&why))?;
+        shared.mark_feed.lock().unwrap_or_else(PoisonError::into_inner).local_writer = Some(works.log().local_writer());
+        let mut driver = Self {
+            link: Link::new(now, config.clone()).with_replica(works),
+            pairing: PairingServer::new(&key, home.clone()),
+            known_addrs: KnownAddrs::default(),
+            recent_addrs: VecDeque::new(),
+            site_folder: home.as_ref().map(|home| SiteFolder::new(&home.dir, now)),
+            own_relay: home.and_then(|home| home.info.relay),
+            key,
+            config,
+            endpoint,
+            socket: shore,
+            transport,
+            client_config: None,
+            peer_addrs: reach,
+            candidates: Candidates::default(),
+            relays: RelayClients::default(),
+            shared,
+            events: told,
+            undelivered: VecDeque::new(),
+            connections: Vec::new(),
+            event_sender: incoming,
+            event_receiver: Some(arrivals),
+            relay_replies: Some(answers),
+            refused: false,
+            abuse: AbuseLimit::default(),
+            stats: LinkStats::default(),
+            closed_relayed_bytes: 0,
+            local_presence: Presence::default(),
+            outgoing: OutgoingPolicy { policy: SharingPolicy::default(), in_view: true },
+            opened_total: 0,
+            random: fastrand::Rng::new(),
+        };
+        driver.trust_peer().map_err(|why| setup(&why))?;
+        Ok(driver)
+    }
+
+    /// Takes nobody but the twin, and dials nobody else.
+    fn trust_peer(&mut self) -> Result<(), rustls::Error> {
+        let whom = self.config.twin.map_or(PeerPolicy::Nobody, PeerPolicy::Pinned);
+        let mut server = tls::server_config_for(&self.key, whom, ALPN)?;
+        server.transport_config(self.transport.clone());
+        self.endpoint.set_server_config(Some(server));
+        self.client_config = match self.config.twin {
+            None => None,
+            Some(twin) => {
+                let mut client = tls::client_config(&self.key, twin)?;
+                client.transport_config(self.transport.clone());
+                Some(client)
+            }
+        };
+        self.relays.set_peer(monotonic(), &self.key, self.config.twin, &self.peer_addrs.relays);
+        self.candidates.update(&self.peer_addrs, self.relays.allocations());
+        self.update_known_addrs();
+        Ok(())
+    }
+
+    pub async fn run(mut self, mut commands: mpsc::Receiver<LinkCommand>) {
+        let accepting = tokio::spawn(accept_loop(
+            self.endpoint.clone(),
+            self.event_sender.clone(),
+            self.pairing.clone(),
+            self.known_addrs.clone(),
+        ));
+        let (Some(mut arrivals), Some(mut answers)) = (self.event_receiver.take(), self.relay_replies.take()) else {
+            return;
+        };
+        while !self.shared.stopping.load(Ordering::Relaxed) {
+            let now = monotonic();
+            self.update(now);
+            // At least ten turns a second, so that who watches the counter sees it move.
+            let due = self.link.poll_timeout().into_iter().chain(self.next_dial(now)).chain(self.relays.poll_timeout());
+            let sleep = due
+                .min()
+                .map_or(Duration::from_millis(100), |at| at.saturating_sub(now).min(Duration::from_millis(100)));
+            tokio::select! {
+                    biased;
+                    command = commands.recv() => match command {
+                        Some(LinkCommand::Event(made, what)) => {
+                            if self.shared.outgoing(monotonic()).allows(&what) {
+                                self.link.handle_event(made, what);
+                            }
+                        }
+                        Some(LinkCommand::Mark(made, utc_ms, draft)) => self.link.handle_mark(made, utc_ms, draft),
+                        Some(LinkCommand::Meeting(now, place)) => {
+                            if self.shared.outgoing(now).allows(&SiteEvent::Meet { at: now, place }) {
+                                self.link.handle_meeting(now, place);
+                            }
+                        }
+                        Some(LinkCommand::SharedState(data)) => _ = self.link.handle_shared_state(monotonic(), &data),
+                        Some(LinkCommand::NowShowing(showing)) => {
+                            self.config.showing = showing.clone();
+                            self.link.handle_showing(monotonic(), showing);
+                        }
+                        Some(LinkCommand::SceneStart) => self.link.handle_scene_start(monotonic()),
+                        None => break,
+                    },
+                    Some(arrival) = arrivals.recv() => {
+                        self.handle_event(arrival);
+                        // Whatever else has come belongs to the same turn.
+                        while let Ok(arrival) = arrivals.try_recv() {
+                            self.handle_event(arrival);
+                        }
+                    }
+                    Some((from, answer)) = answers.recv() => {
+                        if self.relays.handle_reply(monotonic(), from, &answer) {
+                            self.candidates.update(&self.peer_addrs, self.relays.allocations());
+            self.update_known_addrs();
+                        }
+                    }
+                    () = self.shared.wake.notified() => {}
+                    () = tokio::time::sleep(sleep) => {}
+                }
+        }
+        accepting.abort();
+        self.link.handle_close();
+        self.update(monotonic());
+        // Lets the goodbye leave before the connections close.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        self.endpoint.close(VarInt::from_u32(0), b"closing");
+        let _ = tokio::time::timeout(Duration::from_millis(200), self.endpoint.wait_idle()).await;
+    }
+
+    /// One turn: time, presence, what is to be sent, what is to be told, who is to be dialled or asked.
+    fn update(&mut self, now: Duration) {
+        self.poll_site_folder(now);
+        self.link.handle_timeout(now);
+        let openness = self.shared.sharing_policy();
+        let outgoing = self.shared.outgoing(now);
+        let told = self.shared.local_presence.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let changed = std::mem::replace(&mut self.outgoing, outgoing) != outgoing;
+        if changed {
+            self.link.redact_queue(|what| outgoing.allows(what));
+            self.undelivered
+                .retain(|told| !matches!(&told.output, LinkOutput::Event { event, .. } if !openness.allows(event)));
+        }
+        self.link.handle_sharing(now, openness == SharingPolicy::Open);
+        if changed || told.is_some() {
+            // Needed even if the frame loop has stalled and reports nothing: people who may no longer be seen must disappear.
+            self.local_presence = told.unwrap_or_else(|| std::mem::take(&mut self.local_presence));
+            self.link.handle_presence(now, outgoing.filter_presence(self.local_presence.clone()));
+            self.link.handle_timeout(now);
+        }
+        self.transmit(now);
+        self.deliver_events(now);
+        let (change, playout) = self.link.playout();
+        let playout = playout.filter(|_| openness != SharingPolicy::Closed);
+        // Closing and opening is a change of who is there, too.
+        let change = change * 4 + openness as u64;
+        let mut there = self.shared.remote_presence.lock().unwrap_or_else(PoisonError::into_inner);
+        if there.0 != change {
+            *there = (change, playout.cloned().unwrap_or_default());
+        }
+        drop(there);
+        self.publish_remote_state();
+        let status = self.status(now);
+        if let Some(folder) = &mut self.site_folder {
+            folder.record_link(now, status.twin.filter(|_| status.health.state == LinkState::Linked));
+        }
+        *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
+        self.shared.updates.fetch_add(1, Ordering::Relaxed);
+        self.close_spare(now);
+        self.dial_due(now);
+        if self.reachability(now) == Reachability::Unreachable {
+            self.relays.retry_now(now);
+        }
+        for host in self.relays.send_due(now, &self.key, &self.socket) {
+            let incoming = self.event_sender.clone();
+            tokio::spawn(async move {
+                let found = tokio::net::lookup_host(&host).await.map_or_else(|_| vec![], |all| all.collect());
+                let _ = incoming.send(DriverEvent::Resolved(host, found)).await;
+            });
+        }
+    }
+
+    /// Checks if the operator has introduced another site, or forgotten one.
+    fn poll_site_folder(&mut self, now: Duration) {
+        match self.site_folder.as_mut().and_then(|folder| folder.poll(now)) {
+            Some(Ok(twins)) => {
+                let twin = twins.latest();
+                let reach =
+                    twin.map_or_else(PeerAddrs::default, |twin| PeerAddrs::from_twin(twin, self.own_relay.as_deref()));
+                self.set_peer(now, twin.map(|twin| twin.key), reach);
+            }
+            // What was pinned stays pinned until the file can be read again.
+            Some(Err(why)) => tracing::error!("{why}"),
+            None => {}
+        }
+    }
+
+    /// The twin is this one now.
+    fn set_peer(&mut self, now: Duration, twin: Option<[u8; 32]>, reach: PeerAddrs) {
+        let other = twin != self.config.twin;
+        if !other && reach == self.peer_addrs {
+            return;
+        }
+        self.peer_addrs = reach;
+        if other {
+            tracing::info!("{}", if twin.is_some() { "another twin is pinned" } else { "the twin is forgotten" });
+            self.link.handle_close();
+            self.transmit(now);
+            self.close_all(b"forgotten");
+            self.connections.clear();
+            self.config.twin = twin;
+            let link = std::mem::replace(&mut self.link, Link::new(now, self.config.clone()));
+            let share = link.local_shared_state().to_owned();
+            if let Some(works) = link.into_replica() {
+                let link = Link::new(now, self.config.clone()).with_replica(works);
+                self.shared
+                    .mark_feed
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .handle_output(&mut LinkOutput::MarksReset);
+                self.link = link;
+                self.link.handle_shared_state(now, &share);
+            }
+            self.abuse = AbuseLimit::default();
+            self.refused = false;
+            self.undelivered
+                .push_back(LinkEvent { at: now, output: LinkOutput::Disconnected(DisconnectReason::Forgotten) });
+        }
+        if let Err(why) = self.trust_peer() {
+            tracing::error!("the twin cannot be pinned ({why}); restart the show");
+        }
+    }
+
+    fn deliver_events(&mut self, now: Duration) {
+        while let Some(mut output) = self.link.poll_output() {
+            if self.shared.mark_feed.lock().unwrap_or_else(PoisonError::into_inner).handle_output(&mut output) {
+                continue;
+            }
+            let openness = self.shared.sharing_policy();
+            if matches!(&output, LinkOutput::Event { event, .. } if !openness.allows(event))
+                || (openness == SharingPolicy::Closed && matches!(output, LinkOutput::Meet { .. }))
+            {
+                continue;
+            }
+            match &output {
+                LinkOutput::Linked(hello) => tracing::info!("linked: {} in {}", hello.name, hello.city),
+                LinkOutput::Disconnected(DisconnectReason::Overwhelmed) => self.close_all(b"overwhelmed"),
+                LinkOutput::Disconnected(DisconnectReason::Hostile(why)) => self.ban_peer(now, why),
+                LinkOutput::StoreFailed(why) => tracing::error!("{why}"),
+                LinkOutput::Disconnected(DisconnectReason::Goodbye(_)) => {
+                    tracing::info!("alone: the twin's show has ended")
+                }
+                LinkOutput::Disconnected(DisconnectReason::Silence) => {
+                    tracing::info!("alone: no packets from the twin")
+                }
+                LinkOutput::Disconnected(DisconnectReason::Restarted) => {
+                    tracing::info!("alone: the twin's show starts again")
+                }
+                _ => {}
+            }
+            self.undelivered.push_back(LinkEvent { at: now, output });
+        }
+        while let Some(told) = self.undelivered.pop_front() {
+            if let Err(std_mpsc::TrySendError::Full(told)) = self.events.try_send(told) {
+                // The frame loop is stuck. Nothing is lost: the twin's next events wait at the twin.
+                self.undelivered.push_front(told);
+                break;
+            }
+        }
+    }
+
+    /// What the twin says of itself, if that has changed.
+    fn publish_remote_state(&self) {
+        let there = self.link.remote_shared_state();
+        let mut share = self.shared.remote_state.lock().unwrap_or_else(PoisonError::into_inner);
+        if share.as_ref().map(|(number, _)| *number) != there.map(|(number, _)| number) {
+            *share = there.map(|(number, data)| (number, data.into()));
+        }
+    }
+
+    fn status(&mut self, now: Duration) -> LinkStatus {
+        let open = self.connections.iter().map(|open| PacketStats::from_connection(&open.connection));
+        let all = open.fold(self.stats.closed, PacketStats::plus);
+        let loss = self.stats.recent_loss(now, all);
+        let dialled = self.best_connection(now).is_some_and(|open| open.dialled);
+        let best = self.best_connection(now).map(|open| canonical(open.connection.remote_address()));
+        LinkStatus {
+            health: self.link.health(now),
+            shared_clock: self.link.shared_now(now),
+            at: now,
+            side: self.link.side(),
+            is_leader: self.link.is_leader(),
+            can_propose: self.link.can_propose(),
+            connections: self.connections.len(),
+            opened_total: self.opened_total,
+            twin: self.config.twin,
+            peer_address: best,
+            dialled,
+            relayed: best.is_some_and(|best| self.candidates.is_relayed(best)),
+            bytes: [all.sent_bytes, all.received_bytes],
+            datagrams: all.datagrams,
+            loss,
+            refused: self.refused,
+        }
+    }
+
+    /// How good a connection is that works: without a relay before with one, and of those that side 0 dialled before the
+    /// others. Both sites see it alike.
+    fn rank(&self, open: &OpenConnection) -> (bool, bool) {
+        (!self.is_relayed(open), open.dialled == (self.link.side() == 0))
+    }
+
+    /// The one to send on: of those that work the best, otherwise the one that was heard last.
+    fn best_connection(&self, now: Duration) -> Option<&OpenConnection> {
+        self.connections.iter().max_by_key(|open| {
+            let fresh = now.saturating_sub(open.last_heard) < self.link.suspect_after();
+            (fresh, fresh.then(|| self.rank(open)), open.last_heard)
+        })
+    }
+
+    fn transmit(&mut self, now: Duration) {
+        let Some(best) = self.best_connection(now).map(|open| open.connection.clone()) else { return };
+        self.link.handle_breaker(breaker_level(best.congestion_state()));
+        while let Some(datagram) = self.link.poll_transmit(now) {
+            // A connection that is closing is noticed by its own task; what is lost is said again.
+            let _ = best.send_datagram(datagram.into());
+        }
+    }
+
+    fn handle_event(&mut self, arrival: DriverEvent) {
+        let now = monotonic();
+        match arrival {
+            DriverEvent::Datagram(id, bytes) => {
+                let Some(open) = self.connections.iter_mut().find(|open| open.connection.stable_id() == id) else {
+                    return;
+                };
+                open.last_heard = now;
+                if self.undelivered.len() < UNDELIVERED_MAX {
+                    self.link.handle_datagram(now, &bytes);
+                }
+                if let Some(why) = self.abuse.record_datagram(now, bytes.len(), self.link.malformed()) {
+                    self.link.handle_hostile(now, why);
+                    // At once, so that what else waits of it is not read.
+                    self.deliver_events(now);
+                }
+            }
+            DriverEvent::Opened(open) => self.handle_opened(now, open),
+            DriverEvent::Closed(id) => {
+                if let Some(index) = self.connections.iter().position(|open| open.connection.stable_id() == id) {
+                    let gone = self.connections.remove(index);
+                    let counts = PacketStats::from_connection(&gone.connection);
+                    self.stats.closed = self.stats.closed.plus(counts);
+                    self.closed_relayed_bytes += if self.is_relayed(&gone) { counts.received_bytes } else { 0 };
+                    self.refused |= gone.dialled && is_refusal(gone.connection.close_reason());
+                    if now.saturating_sub(gone.opened_at) > STABLE_AFTER {
+                        self.candidates.reset_backoff();
+                    }
+                }
+                if self.connections.is_empty() {
+                    self.link.handle_path_lost(now);
+                }
+            }
+            DriverEvent::Dialled(address, refused) => {
+                self.refused |= refused;
+                self.candidates.record_attempt(now, address, &mut self.random);
+            }
+            DriverEvent::Resolved(host, found) => {
+                self.relays.handle_resolved(now, &self.key, &host, found.into_iter().map(canonical));
+            }
+        }
+    }
+
+    fn handle_opened(&mut self, now: Duration, open: OpenConnection) {
+        // Its handshake may have begun before the twin was forgotten, or became another one.
+        if self.config.twin.is_none() || peer_key(&open.connection) != self.config.twin {
+            return open.connection.close(VarInt::from_u32(3), b"forgotten");
+        }
+        if self.abuse.banned_until > now {
+            return open.connection.close(VarInt::from_u32(4), b"hostile");
+        }
+        if self.connections.len() == CONNECTIONS_MAX {
+            // The one that was heard least lately.
+            let silent =
+                (0..self.connections.len()).min_by_key(|i| self.connections[*i].last_heard).unwrap_or_default();
+            let oldest = self.connections.remove(silent);
+            oldest.connection.close(VarInt::from_u32(1), b"too many");
+        }
+        self.remember_addr(canonical(open.connection.remote_address()).ip());
+        tokio::spawn(read_datagrams(open.connection.clone(), self.event_sender.clone()));
+        self.connections.push(open);
+        self.opened_total += 1;
+        self.link.handle_path(now);
+    }
+
+    /// The twin is, or was lately, at this address too.
+    fn remember_addr(&mut self, ip: IpAddr) {
+        if !self.recent_addrs.contains(&ip) {
+            self.recent_addrs.truncate(RECENT_ADDRS_MAX - 1);
+            self.recent_addrs.push_front(ip);
+        }
+        self.update_known_addrs();
+    }
+
+    fn update_known_addrs(&self) {
+        self.known_addrs
+            .set(self.candidates.addresses().map(|address| address.ip()).chain(self.recent_addrs.iter().copied()));
+    }
+
+    /// The twin, or whoever has its key, does what no honest site does: it is left alone for a while, longer each time.
+    fn ban_peer(&mut self, now: Duration, why: &str) {
+        if self.abuse.banned_until > now {
+            return;
+        }
+        let pause = self.abuse.ban(now);
+        tracing::error!("the twin is dropped for {pause:?}: {why}");
+        for open in &self.connections {
+            open.connection.close(VarInt::from_u32(4), why.as_bytes());
+        }
+        self.connections.clear();
+        self.link.handle_path_lost(now);
+    }
+
+    fn close_all(&mut self, why: &'static [u8]) {
+        for open in &self.connections {
+            open.connection.close(VarInt::from_u32(3), why);
+        }
+    }
+}
+
+/// Whether the twin itself did not want our key: its own was looked at before, and was the pinned one. Who only speaks
+/// something else (RFC 7301) may be anyone at that address.
+fn is_refusal(why: Option<ConnectionError>) -> bool {
+    const NO_APPLICATION_PROTOCOL: u8 = 120;
+    let Some(ConnectionError::ConnectionClosed(why)) = why else { return false };
+    is_alert(&why) && u64::from(why.error_code) & 0xff != u64::from(NO_APPLICATION_PROTOCOL)
+}
+
+/// Returns true if TLS rejected the connection (RFC 9001, §4.8), and false if the server was too busy.
+pub(super) fn is_alert(why: &ConnectionClose) -> bool {
+    (0x100..0x200).contains(&u64::from(why.error_code))
+}

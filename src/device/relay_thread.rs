@@ -1,0 +1,129 @@
+//! A relay on a thread of its own: one UDP socket, and what the forwarder says of each datagram.
+
+use super::clock::{monotonic, thread_cpu};
+use super::net::canonical;
+use super::netcheck;
+use crate::link::netcheck::is_netcheck;
+use crate::link::relay::{RelayAction, RelayLimits, RelayServer, RelayStats};
+use ring::rand::{SecureRandom, SystemRandom};
+use std::collections::HashSet;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Largest UDP payload.
+const DATAGRAM_MAX: usize = 65_536;
+/// Bytes that may wait for it.
+const RECV_BUFFER: usize = 4 << 20;
+/// It wakes now and then to see whether it is over.
+const READ_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// What can be said of a relay at an instant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RelayStatus {
+    /// Pairs of whom both are there.
+    pub pairs: usize,
+    /// Sites that wait for the other one.
+    pub waiting: usize,
+    /// What has passed since the start.
+    pub counts: RelayStats,
+    /// Time of a core that it has used.
+    pub cpu_time: Duration,
+}
+
+/// A relay that runs until it is dropped.
+pub struct RelayThread {
+    address: SocketAddr,
+    status: Arc<Mutex<RelayStatus>>,
+    stopping: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl RelayThread {
+    /// Opens the socket and forwards from now on, for any site that asks.
+    pub fn start(listen: SocketAddr, limits: RelayLimits) -> io::Result<Self> {
+        Self::open(listen, limits, None)
+    }
+
+    /// Opens the socket and forwards from now on; with a list of keys, `only` for these.
+    pub fn open(listen: SocketAddr, limits: RelayLimits, only: Option<HashSet<[u8; 32]>>) -> io::Result<Self> {
+        let socket = UdpSocket::bind(listen)?;
+        socket.set_read_timeout(Some(READ_TIMEOUT))?;
+        // As much as the system allows: many sites speak at the same instant.
+        let _ = rustix::net::sockopt::set_socket_recv_buffer_size_force(&socket, RECV_BUFFER)
+            .or_else(|_| rustix::net::sockopt::set_socket_recv_buffer_size(&socket, RECV_BUFFER));
+        let address = socket.local_addr()?;
+        let mut secret = [0; 32];
+        SystemRandom::new().fill(&mut secret).map_err(|_| io::Error::other("the system gives no randomness"))?;
+        let (state, over) = (Arc::<Mutex<RelayStatus>>::default(), Arc::<AtomicBool>::default());
+        let (told, ends) = (state.clone(), over.clone());
+        let thread = std::thread::Builder::new().name("relay".into()).spawn(move || {
+            let forwarder = RelayServer::new(monotonic(), limits, secret);
+            let forwarder = only.into_iter().fold(forwarder, RelayServer::serve_only);
+            run(&socket, forwarder, &told, &ends);
+        })?;
+        Ok(Self { address, status: state, stopping: over, thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How it is; at most a second old.
+    pub fn status(&self) -> RelayStatus {
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for RelayThread {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// An address as a socket wants it that has received from `like`: one of IPv6 has those of IPv4 within its own.
+fn to_socket_family(to: SocketAddr, like: SocketAddr) -> SocketAddr {
+    match to.ip() {
+        IpAddr::V4(ip) if like.is_ipv6() => SocketAddr::new(ip.to_ipv6_mapped().into(), to.port()),
+        _ => to,
+    }
+}
+
+fn run(socket: &UdpSocket, mut forwarder: RelayServer, state: &Mutex<RelayStatus>, over: &AtomicBool) {
+    let mut bytes = vec![0; DATAGRAM_MAX];
+    let mut told = Duration::ZERO;
+    // Venues find out what their lines carry; without randomness they do not, and all else goes on.
+    let mut echo = netcheck::new_responder().ok();
+    while !over.load(Ordering::Relaxed) {
+        let received = socket.recv_from(&mut bytes);
+        let now = monotonic();
+        if let Ok((count, from)) = received {
+            if is_netcheck(&bytes[..count]) {
+                let answer = echo.as_mut().and_then(|echo| echo.handle_datagram(now, canonical(from), &bytes[..count]));
+                answer.iter().for_each(|answer| drop(socket.send_to(answer, from)));
+            }
+            // What cannot be sent is lost, as on any path.
+            match forwarder.handle_datagram(now, canonical(from), &bytes[..count]) {
+                RelayAction::Forward(to) => drop(socket.send_to(&bytes[..count], to_socket_family(to, from))),
+                RelayAction::Reply(answers) => {
+                    let answers = answers.into_iter().flatten();
+                    answers.for_each(|(to, answer)| drop(socket.send_to(&answer, to_socket_family(to, from))));
+                }
+                RelayAction::Drop => {}
+            }
+        }
+        if now.saturating_sub(told) > Duration::from_millis(500) {
+            told = now;
+            let (pairs, waiting) = forwarder.pairs();
+            let now = RelayStatus { pairs, waiting, counts: forwarder.stats, cpu_time: thread_cpu() };
+            *state.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Touches and bodies from every device of a site, told at once to the link and to the scene, whoever's thread it is.
+//!
+//! Device numbers: the screens' windows have 0 and up, their mice 500, a cast 1,000, the rest stands below.
+
+use super::clock::monotonic;
+use super::net::LinkHandle;
+use crate::link::SiteEvent;
+use crate::presence::{
+    BODIES_MAX, Body, CanvasRegion, ContactId, Phase, Point, PointerKind, Presence, Touch, TouchTracker, TouchUpdate,
+};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Touches that wait for the scene; when it is stuck, the newest are not told to it (the link still gets them).
+pub const TOUCH_QUEUE_MAX: usize = 1_024;
+/// The device number of recorded visitors.
+pub const PLAYBACK_DEVICE: u32 = 1_500;
+/// The device number of reaches seen by camera 0; camera n has this and n.
+pub const REACH_DEVICE: u32 = 1_600;
+/// The device number of the first address that may send OSC; the others follow.
+pub const OSC_DEVICE: u32 = 2_000;
+/// The device number of the first `[[touch]]`; each has [`TOUCH_DEVICES`] of them.
+pub const TOUCH_DEVICE: u32 = 3_000;
+/// Device numbers of one `[[touch]]`: as many as it has sources.
+pub const TOUCH_DEVICES: u32 = 16;
+
+/// Most cameras a site has, recorded visitors among them.
+pub const CAMERAS_MAX: usize = 8;
+/// The number of the camera that recorded visitors come from.
+pub const PLAYBACK_CAMERA: usize = CAMERAS_MAX - 1;
+/// Bits of a body's id that its own camera gives; those above are the camera's number.
+const BODY_ID_BITS: u32 = 13;
+/// A camera that has told nothing for this long sees nobody.
+const CAMERA_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A touch for the scene here.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LocalTouchEvent {
+    /// When the device's word came in, monotonic.
+    pub made: Duration,
+    /// What happened to it.
+    pub phase: Phase,
+    /// The touch as it is now.
+    pub touch: Touch,
+}
+
+/// All bodies at a site, as of the last word of each camera.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BodySnapshot {
+    /// Another number for other bodies.
+    pub version: u64,
+    /// When the camera that told last saw its own, monotonic.
+    pub made: Duration,
+    /// Who is there.
+    pub bodies: Vec<Body>,
+}
+
+/// Who is here, as of the last word of each device.
+struct HubState {
+    tracker: TouchTracker,
+    /// Counts what cameras have told of somebody, and when the newest of that was seen.
+    version: u64,
+    made: Duration,
+    /// What each camera saw last, and when.
+    camera_bodies: [(Duration, Vec<Body>); CAMERAS_MAX],
+}
+
+impl HubState {
+    fn bodies(&self) -> Vec<Body> {
+        self.camera_bodies.iter().flat_map(|(_, bodies)| bodies).take(BODIES_MAX).cloned().collect()
+    }
+
+    fn presence(&self) -> Presence {
+        Presence { touches: self.tracker.touches(), bodies: self.bodies() }
+    }
+}
+
+/// Where all devices of a site bring their touches, and all cameras their bodies. Clones are the same hub.
+#[derive(Clone)]
+pub struct TouchHub {
+    state: Arc<Mutex<HubState>>,
+    link: Option<LinkHandle>,
+    scene: SyncSender<LocalTouchEvent>,
+}
+
+impl TouchHub {
+    /// A hub that tells `link`, if there is a twin, and `scene`. `canvas` is its size in units, `screens` the parts of
+    /// it that the site's screens show.
+    pub fn new(
+        link: Option<LinkHandle>,
+        scene: SyncSender<LocalTouchEvent>,
+        canvas: Point,
+        screens: Vec<CanvasRegion>,
+    ) -> Self {
+        let board = TouchTracker::new(canvas, screens);
+        let here = HubState { tracker: board, version: 0, made: Duration::ZERO, camera_bodies: Default::default() };
+        Self { state: Arc::new(Mutex::new(here)), link, scene }
+    }
+
+    /// A device's word. Never waits.
+    pub fn handle_touch(&self, contact: ContactId, phase: Phase, at: Point, by: PointerKind) {
+        self.handle_updates(&[TouchUpdate::Touch(contact, phase, at, by)]);
+    }
+
+    /// Words that a device said at once, such as all fingers of one frame. Never waits.
+    pub fn handle_updates(&self, words: &[TouchUpdate]) {
+        if words.is_empty() {
+            return;
+        }
+        let now = monotonic();
+        let mut here = self.lock();
+        let mut changed = false;
+        for word in words {
+            match *word {
+                TouchUpdate::Alive(contact) => here.tracker.keep_alive(now, contact),
+                TouchUpdate::Touch(contact, phase, at, by) => {
+                    for (phase, touch) in here.tracker.update(now, contact, phase, at, by).into_iter().flatten() {
+                        self.publish_event(now, phase, touch);
+                        changed = true;
+                    }
+                }
+            }
+        }
+        if changed {
+            self.publish_presence(&here);
+        }
+    }
+
+    /// A device is gone, or has lost its window: its touches end.
+    pub fn release(&self, device: u32) {
+        let mut here = self.lock();
+        let ended = here.tracker.release_device(device);
+        self.publish_ended(&here, &ended);
+    }
+
+    /// Ends touches whose own end was lost, and bodies of cameras that went blind; to be called now and then.
+    pub fn expire(&self) {
+        let now = monotonic();
+        let mut here = self.lock();
+        let mut gone = false;
+        for (made, bodies) in &mut here.camera_bodies {
+            if !bodies.is_empty() && now.saturating_sub(*made) > CAMERA_TIMEOUT {
+                bodies.clear();
+                gone = true;
+            }
+        }
+        if gone {
+            (here.version, here.made) = (here.version + 1, now);
+        }
+        let ended = here.tracker.end_stale(now);
+        self.publish_ended(&here, &ended);
+        if gone && ended.is_empty() {
+            self.publish_presence(&here);
+        }
+    }
+
+    /// Who camera number `camera` sees; `made` is when it saw them, monotonic. What is older than the last is dropped,
+    /// and so is a number of [`CAMERAS_MAX`] and above. Never waits.
+    ///
+    /// Each camera counts its own bodies: their ids are made unique at the site here, and those of camera 0 stay as
+    /// they are up to 8,191.
+    pub fn set_bodies(&self, made: Duration, camera: usize, mut bodies: Vec<Body>) {
+        bodies.truncate(BODIES_MAX);
+        for body in &mut bodies {
+            body.id = (body.id & ((1 << BODY_ID_BITS) - 1)) | (camera << BODY_ID_BITS) as u16;
+        }
+        let mut here = self.lock();
+        let Some(seen) = here.camera_bodies.get_mut(camera) else { return };
+        if made < seen.0 {
+            return;
+        }
+        let nobody = seen.1.is_empty() && bodies.is_empty();
+        *seen = (made, bodies);
+        if !nobody {
+            (here.version, here.made) = (here.version + 1, made);
+        }
+        self.publish_presence(&here);
+    }
+
+    /// All bodies, if that is not what was told as version `known`; of nobody from the first on it is version 0.
+    pub fn bodies_since(&self, known: u64) -> Option<BodySnapshot> {
+        let here = self.lock();
+        let HubState { version, made, .. } = *here;
+        (version != known).then(|| BodySnapshot { version, made, bodies: here.bodies() })
+    }
+
+    /// Who is here now.
+    pub fn presence(&self) -> Presence {
+        self.lock().presence()
+    }
+
+    /// The ids of all touches that are held.
+    pub fn held_ids(&self) -> Vec<u32> {
+        self.lock().tracker.touches().iter().map(|touch| touch.id).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HubState> {
+        // A panic while the lock was held cannot leave a board half changed: each change is one push or remove.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publish_ended(&self, here: &HubState, ended: &[Touch]) {
+        if ended.is_empty() {
+            return;
+        }
+        let now = monotonic();
+        ended.iter().for_each(|touch| self.publish_event(now, Phase::Up, *touch));
+        self.publish_presence(here);
+    }
+
+    /// An event. Told under the lock, so that all hear of touches in one order.
+    fn publish_event(&self, made: Duration, phase: Phase, touch: Touch) {
+        if let Some(link) = &self.link {
+            match phase {
+                Phase::Down => link.send_event(made, SiteEvent::Down(touch)),
+                Phase::Up => link.send_event(made, SiteEvent::Up(touch)),
+                Phase::Move => {}
+            }
+        }
+        match self.scene.try_send(LocalTouchEvent { made, phase, touch }) {
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        }
+    }
+
+    /// The state: once for all that was said at once. Under the lock too, or an older one could come last and stay.
+    fn publish_presence(&self, here: &HubState) {
+        if let Some(link) = &self.link {
+            link.set_presence(here.presence());
+        }
+    }
+}

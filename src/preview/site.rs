@@ -1,0 +1,337 @@
+//! One site of a virtual world: who is in front of it, what its scene sees, and what it shows.
+
+use super::camera::{SimCamera, WALL_WIDTH};
+use super::scenario::SimVisitors;
+use crate::config::City;
+use crate::device::bots::{self, BotSim};
+use crate::device::net::{LinkStatus, MarkFeed};
+use crate::device::scene_process::{BlockingScene, SandboxCommand};
+use crate::device::site_key::SiteKey;
+use crate::device::synth::Weather;
+use crate::device::touch_hub::{LocalTouchEvent, REACH_DEVICE};
+use crate::link::{Link, LinkConfig, LinkOutput, LinkState, MarkReplica, SiteEvent};
+use crate::marks::{MemoryStore, NewMark};
+use crate::presence::{Body, CanvasRegion, Phase, Point, PointerKind, Presence, TouchTracker};
+use crate::render::PresenceMap;
+use crate::scene::{
+    CityInfo, DisplayList, EngineUniforms, FrameInput, SceneAction, SceneDiagnostic, SceneRevision, SiteContext,
+};
+use crate::show::FrameInputBuilder;
+use crate::show::link_bridge::{LinkBridge, LinkPort};
+use crate::show::now_showing;
+use crate::show::rasterize::rasterize_bodies;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is to be seen at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct SimSnapshot {
+    /// What the scene has drawn last.
+    pub picture: Arc<DisplayList>,
+    /// What its shaders are told.
+    pub uniforms: Arc<EngineUniforms>,
+    /// Who is here and there, for its shaders.
+    pub presence: [Arc<PresenceMap>; 2],
+}
+
+/// The link as scenes and their marks use it.
+#[derive(Clone)]
+struct SimLink(Rc<RefCell<(Link, MarkFeed)>>);
+
+impl LinkPort for SimLink {
+    fn take_mark_feed(&self) -> MarkFeed {
+        self.0.borrow_mut().1.drain()
+    }
+
+    fn propose_meeting(&self, now: Duration, place: Point) {
+        self.0.borrow_mut().0.handle_meeting(now, place);
+    }
+
+    fn add_mark(&self, made: Duration, utc_ms: u64, draft: NewMark) {
+        self.0.borrow_mut().0.handle_mark(made, utc_ms, draft);
+    }
+}
+
+/// One site.
+pub struct SimSite {
+    link: SimLink,
+    touches: TouchTracker,
+    bodies: Vec<Body>,
+    camera: Option<SimCamera>,
+    bots: BotSim,
+    input: FrameInputBuilder,
+    bridge: LinkBridge<SimLink>,
+    scene: BlockingScene,
+    city_cards: [CityInfo; 2],
+    edition: Arc<SceneRevision>,
+    began: Duration,
+    /// Seconds since 1970 at the beginning.
+    unix_start: f64,
+    frame_number: u64,
+    link_outputs: Vec<LinkOutput>,
+    snapshot: SimSnapshot,
+    /// What went wrong, the newest last.
+    pub faults: Vec<SceneDiagnostic>,
+    /// What the scene has done besides showing, by kind: sounds, signals, marks, lines.
+    pub acts: [u64; 4],
+    /// Marks of it that were beyond what is kept.
+    pub left_out: u64,
+    /// Signals dropped beyond the rate limit.
+    pub signals_dropped: u64,
+    /// Script time of each frame, in microseconds.
+    pub took_us: Vec<u64>,
+    /// Things in each picture.
+    pub items: Vec<usize>,
+    /// Frames in which somebody was seen, and in which somebody touched.
+    pub seen: [u64; 2],
+}
+
+/// What a town is made from.
+pub(super) struct SimSiteConfig<'a> {
+    pub city: &'static City,
+    pub there: &'static City,
+    pub key: &'a SiteKey,
+    pub twin: Option<[u8; 32]>,
+    pub visitors: SimVisitors,
+    pub weather: Weather,
+    pub seed: u64,
+    pub began: Duration,
+    pub unix: f64,
+}
+
+impl SimSite {
+    pub(super) fn new(
+        site: &SimSiteConfig,
+        edition: &Arc<SceneRevision>,
+        command: &SandboxCommand,
+    ) -> Result<Self, String> {
+        let canvas = edition.installation.canvas_size();
+        let meeting = edition.installation.meeting;
+        let now = site.began;
+        let config = LinkConfig {
+            key: site.key.public(),
+            twin: site.twin,
+            boot: site.seed + 1,
+            city: site.city.slug.clone(),
+            name: site.city.name.clone(),
+            showing: now_showing(&edition.installation),
+            canvas,
+        };
+        let store = MemoryStore::new(site.seed + 1);
+        let works = MarkReplica::open(&edition.installation.id, Box::new(site.key.clone()), Box::new(store));
+        let works = works.map_err(|why| why.to_string())?;
+        let mut link = Link::new(now, config).with_replica(works);
+        let side = link.side();
+        link.handle_path(now);
+        let wire = SimLink(Rc::new(RefCell::new((link, MarkFeed::default()))));
+        let cards = [CityInfo::from_city(site.city), CityInfo::from_city(site.there)];
+        let setting = SiteContext {
+            here: cards[0].clone(),
+            there: cards[1].clone(),
+            side,
+            seed: site.seed,
+            metres: Some(WALL_WIDTH),
+        };
+        let lost = edition.installation.link_loss;
+        Ok(Self {
+            touches: TouchTracker::new(canvas, vec![CanvasRegion::from_fractions(canvas, [0.0, 0.0, 1.0, 1.0])]),
+            bodies: Vec::new(),
+            camera: SimCamera::new(site.city, site.visitors.seen, site.weather, site.seed, canvas),
+            bots: BotSim::new(site.visitors.touch, canvas, site.seed),
+            input: FrameInputBuilder::new(site.city, site.there, meeting, canvas, now),
+            bridge: LinkBridge::new(wire.clone(), meeting, canvas, site.key.public(), lost),
+            link: wire,
+            scene: BlockingScene::start(command, &setting, edition.clone()).map_err(|fault| fault.to_string())?,
+            city_cards: cards,
+            edition: edition.clone(),
+            began: now,
+            unix_start: site.unix,
+            frame_number: 0,
+            link_outputs: Vec::new(),
+            snapshot: SimSnapshot::default(),
+            faults: Vec::new(),
+            acts: [0; 4],
+            left_out: 0,
+            signals_dropped: 0,
+            took_us: Vec::new(),
+            items: Vec::new(),
+            seen: [0; 2],
+        })
+    }
+
+    /// What is to be seen now.
+    pub fn snapshot(&self) -> &SimSnapshot {
+        &self.snapshot
+    }
+
+    /// Returns the missing parts of the scene's jail, in words for people; none if it is complete.
+    pub fn missing_sandbox(&self) -> Option<&str> {
+        self.scene.unjailed.as_deref()
+    }
+
+    /// Who is seen now, and touches that are held: how many.
+    pub fn crowd(&self) -> [usize; 2] {
+        [self.bodies.len(), self.touches.touches().len()]
+    }
+
+    /// True while the twin is there.
+    pub fn is_linked(&self, now: Duration) -> bool {
+        self.link.0.borrow().0.health(now).state == LinkState::Linked
+    }
+
+    pub(super) fn with_link<T>(&self, does: impl FnOnce(&mut Link) -> T) -> T {
+        does(&mut self.link.0.borrow_mut().0)
+    }
+
+    /// Takes in what the link tells.
+    pub(super) fn handle_link_outputs(&mut self) {
+        let mut wire = self.link.0.borrow_mut();
+        let (link, news) = &mut *wire;
+        while let Some(mut output) = link.poll_output() {
+            if !news.handle_output(&mut output) {
+                self.link_outputs.push(output);
+            }
+        }
+    }
+
+    /// What hands and camera bring, up to now.
+    pub(super) fn handle_devices(&mut self, now: Duration) {
+        let since = now - self.began;
+        let mut words = Vec::new();
+        while self.bots.next_due().is_some_and(|next| next <= since.as_secs_f64()) {
+            let acts = self.bots.poll_touches(since.as_secs_f64());
+            words.extend(
+                acts.into_iter().map(|(who, phase, at)| ((bots::BOT_DEVICE, who as u64), phase, at, PointerKind::Cast)),
+            );
+        }
+        let reach = |body: u16, phase: Phase, at: Point| {
+            words.push(((REACH_DEVICE, u64::from(body)), phase, at, PointerKind::Reach));
+        };
+        let looked = self.camera.as_mut().and_then(|eyes| eyes.poll(since, now, reach));
+        let mut changed = looked.is_some();
+        if let Some((bodies, eyes)) = looked.zip(self.camera.as_ref()) {
+            let sighted = &eyes.vision;
+            self.input.handle_bodies(now, &bodies, sighted.motion_energy, &sighted.flow);
+            let (mask, flow) = (sighted.mask.pixels.clone(), sighted.flow.clone());
+            let (width, height) = (sighted.mask.width, sighted.mask.height);
+            self.snapshot.presence[0] = Arc::new(PresenceMap { version: sighted.version, width, height, mask, flow });
+            self.bodies = bodies;
+        }
+        for (contact, phase, at, by) in words {
+            for (phase, touch) in self.touches.update(now, contact, phase, at, by).into_iter().flatten() {
+                self.input.handle_touch(&LocalTouchEvent { made: now, phase, touch });
+                let what = match phase {
+                    Phase::Down => Some(SiteEvent::Down(touch)),
+                    Phase::Up => Some(SiteEvent::Up(touch)),
+                    Phase::Move => None,
+                };
+                if let Some(what) = what {
+                    self.with_link(|link| link.handle_event(now, what));
+                }
+                changed = true;
+            }
+        }
+        if changed {
+            let presence = self.presence();
+            self.with_link(|link| link.handle_presence(now, presence));
+        }
+    }
+
+    fn presence(&self) -> Presence {
+        Presence { touches: self.touches.touches(), bodies: self.bodies.clone() }
+    }
+
+    /// One frame of the scene. A fault of its process that cannot be mended is an error.
+    pub(super) fn update_scene(&mut self, now: Duration) -> Result<(), String> {
+        let canvas = self.edition.installation.canvas_size();
+        let (status, mut there, share) = self.with_link(|link| {
+            let there = link.playout().1.map(|playout| playout.sample(now)).unwrap_or_default();
+            let status = LinkStatus {
+                health: link.health(now),
+                shared_clock: link.shared_now(now),
+                at: now,
+                side: link.side(),
+                is_leader: link.is_leader(),
+                can_propose: link.can_propose(),
+                ..LinkStatus::default()
+            };
+            (status, there, link.remote_shared_state().map(|(_, share)| share.to_owned()))
+        });
+        self.edition.installation.meeting.map_presence(canvas[0], &mut there);
+        self.bridge.apply_link_loss(&mut there);
+        if status.can_propose {
+            self.bridge.propose_encounters(now, &self.presence(), &there);
+        }
+        self.input.handle_link(status, &there, now);
+        self.bridge.poll_marks();
+        for output in std::mem::take(&mut self.link_outputs) {
+            match output {
+                LinkOutput::Linked(_) => self.input.handle_linked(),
+                LinkOutput::Disconnected(_) => self.input.handle_unlinked(),
+                LinkOutput::Meet { at, place } => self.bridge.schedule_meeting(at, place, status.is_leader),
+                LinkOutput::Event { made, event: what, .. } => _ = self.input.handle_event(made, &what),
+                _ => {}
+            }
+        }
+        for place in self.bridge.take_due_meetings(now) {
+            self.input.handle_encounter(place);
+        }
+        if self.edition.shaders.iter().any(|shader| shader.inputs.people) {
+            self.snapshot.presence[1] = Arc::new(rasterize_bodies(self.frame_number + 1, &there.bodies, canvas));
+        }
+        self.request_frame(now, share.filter(|share| !share.is_empty()).as_deref())
+    }
+
+    fn request_frame(&mut self, now: Duration, share: Option<&str>) -> Result<(), String> {
+        self.frame_number += 1;
+        let marks = self.bridge.next_marks(&self.input);
+        let unix = self.unix_start + (now - self.began).as_secs_f64();
+        let sees: FrameInput = self.input.build(self.frame_number, (now, unix), marks, share);
+        self.seen[0] += u64::from(!sees.here.bodies.is_empty());
+        self.seen[1] += u64::from(!sees.here.touches.is_empty());
+        let mut uniforms = EngineUniforms::from_input(&sees, [&self.city_cards[0], &self.city_cards[1]]);
+        uniforms.now = self.input.shared_time(now);
+        let json = serde_json::to_string(&sees).map_err(|why| why.to_string())?;
+        let answer = self.scene.request_frame(sees.number, sees.input, json).map_err(|fault| fault.to_string())?;
+        self.input.mark_delivered(now);
+        if let Some(marks) = self.bridge.mark_delivered() {
+            self.input.handle_marks_merged(marks);
+        }
+        self.took_us.push(answer.took_us);
+        self.faults.extend(answer.fault);
+        if let Some(picture) = answer.picture {
+            self.items.push(picture.items.len());
+            self.snapshot.picture = Arc::new(picture);
+        }
+        self.snapshot.uniforms = Arc::new(uniforms);
+        for act in answer.acts {
+            self.handle_command(now, (unix * 1e3) as u64, act);
+        }
+        Ok(())
+    }
+
+    fn handle_command(&mut self, now: Duration, utc_ms: u64, act: SceneAction) {
+        let kind = match act {
+            SceneAction::Play { .. } => 0,
+            SceneAction::Signal { name, data } => {
+                match self.bridge.admit_signal(now, &name, &data) {
+                    Ok(()) => _ = self.with_link(|link| link.handle_event(now, SiteEvent::Signal { name, data })),
+                    Err(unsent) => self.signals_dropped = unsent,
+                }
+                1
+            }
+            SceneAction::Mark(draft) => {
+                self.left_out = self.bridge.add_mark(now, utc_ms, draft).unwrap_or(self.left_out);
+                2
+            }
+            SceneAction::Share(share) => {
+                self.with_link(|link| link.handle_shared_state(now, &share));
+                return;
+            }
+            SceneAction::Log(_) => 3,
+        };
+        self.acts[kind] += 1;
+    }
+}

@@ -1,0 +1,122 @@
+//! Paints batches into the canvas's texture, in the render world, before any screen looks at it.
+
+use super::encoder::{CanvasTarget, encode_frame};
+use super::pipelines::CanvasPipelines;
+use super::presence_textures::{PresenceMap, PresenceMaps};
+use super::{CanvasQueue, CanvasTexture, RenderJob};
+use crate::device::clock::monotonic;
+use bevy::prelude::*;
+use bevy::render::render_asset::RenderAssets;
+use bevy::render::renderer::{RenderDevice, RenderGraph, RenderGraphSystems, RenderQueue};
+use bevy::render::texture::GpuImage;
+use bevy::render::view::{ExtractedWindow, ExtractedWindows};
+use bevy::render::{ExtractSchedule, MainWorld, Render, RenderApp, RenderStartup, RenderSystems};
+use std::sync::Arc;
+
+/// Pictures that the GPU works on at once.
+const IN_FLIGHT_MAX: usize = 1;
+
+/// The picture being painted, kept until the texture and its shaders' pipelines are ready.
+#[derive(Resource, Default)]
+pub(super) struct ExtractedCanvas {
+    job: Option<RenderJob>,
+    /// The picture before, still drawn while another edition's shaders are being prepared.
+    previous: Option<RenderJob>,
+    pub canvas: Option<CanvasTexture>,
+    presence: [Arc<PresenceMap>; 2],
+}
+
+pub(super) fn plug(app: &mut App) {
+    let Some(render) = app.get_sub_app_mut(RenderApp) else { return };
+    render
+        .init_resource::<ExtractedCanvas>()
+        .add_systems(RenderStartup, create_pipelines)
+        .add_systems(ExtractSchedule, extract)
+        .add_systems(RenderGraph, paint_canvas.in_set(RenderGraphSystems::Begin))
+        .add_systems(Render, record_window_shown.in_set(RenderSystems::Cleanup));
+}
+
+/// Records that a window shows the painted picture.
+fn record_window_shown(windows: Option<Res<ExtractedWindows>>, on: Res<ExtractedCanvas>) {
+    let (Some(windows), Some(canvas)) = (windows, &on.canvas) else { return };
+    // A texture that was presented to the display has been released; its view is kept until the next frame.
+    let is_shown =
+        |window: &ExtractedWindow| window.swap_chain_texture.is_none() && window.swap_chain_texture_view.is_some();
+    if windows.values().any(is_shown) {
+        canvas.frame_stats.record_shown(monotonic());
+    }
+}
+
+fn extract(mut main: ResMut<MainWorld>, mut on: ResMut<ExtractedCanvas>) {
+    let canvas = main.get_resource::<CanvasTexture>().cloned();
+    if let Some(watching) = main.get_resource::<PresenceMaps>() {
+        on.presence = watching.0.clone();
+    }
+    let Some(mut easel) = main.get_resource_mut::<CanvasQueue>() else { return };
+    if let Some(mut job) = easel.job.take() {
+        if let Some(before) = on.job.take() {
+            job.absorb_skipped(before);
+        }
+        on.job = Some(job);
+    }
+    on.canvas = canvas;
+}
+
+fn create_pipelines(device: Res<RenderDevice>, mut commands: Commands) {
+    commands.insert_resource(CanvasPipelines::new(&device, false));
+}
+
+pub(super) fn paint_canvas(
+    device: Res<RenderDevice>,
+    queue: Res<RenderQueue>,
+    images: Res<RenderAssets<GpuImage>>,
+    mut on: ResMut<ExtractedCanvas>,
+    brushes: Option<ResMut<CanvasPipelines>>,
+) {
+    let (Some(mut brushes), Some(canvas)) = (brushes, on.canvas.clone()) else { return };
+    canvas.frame_stats.poll_pending(|edition| brushes.prepare(edition));
+    let Some(image) = images.get(&canvas.image) else { return };
+    // Nothing holds a loop without a screen back: a GPU that is behind is given no more to do.
+    if canvas.frame_stats.in_flight() >= IN_FLIGHT_MAX {
+        return;
+    }
+    let Some(mut job) = on.next_job(&brushes) else { return };
+    let (drawn, most) = (canvas.frame_stats.clone(), canvas.shader_time_max);
+    let sheet = CanvasTarget {
+        size: canvas.size,
+        pixels_per_unit: canvas.pixels_per_unit,
+        frame_stats: drawn,
+        shader_time_max: most,
+        blocking: false,
+    };
+    let [here, there] = on.presence.clone();
+    let mut encoder = encode_frame((&device, &queue), &mut brushes, &image.texture, &mut job, [&here, &there], &sheet);
+    let copy = job
+        .capture
+        .take()
+        .map(|capture| (super::capture::begin_readback(&device, &mut encoder, &image.texture), capture));
+    queue.submit([encoder.finish()]);
+    if let Some((copy, capture)) = copy {
+        super::capture::save_png(copy, capture);
+    }
+    let (reflects, drawn) = (job.reflects, canvas.frame_stats.clone());
+    canvas.frame_stats.record_submitted(reflects, monotonic());
+    queue.on_submitted_work_done(move || drawn.record_done(reflects, monotonic()));
+    on.previous = Some(job);
+}
+
+impl ExtractedCanvas {
+    /// Returns the picture to draw now: the newest, or the one before until the newest can be drawn.
+    fn next_job(&mut self, brushes: &CanvasPipelines) -> Option<RenderJob> {
+        let job = self.job.as_ref()?;
+        if brushes.is_ready(job) {
+            return self.job.take();
+        }
+        // Its shaders get the uniforms of the newest.
+        let uniforms = job.uniforms.clone();
+        self.previous.take().map(|before| RenderJob { uniforms, ..before })
+    }
+}
+
+#[cfg(test)]
+mod tests;

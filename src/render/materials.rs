@@ -1,0 +1,173 @@
+//! What flat things are filled with besides plain colours: letters, gradients, images, as one bind group for each image.
+
+use super::text::ATLAS_SIDE;
+use crate::scene::{GRADIENTS_MAX, Gradient, GradientKind, ImageAsset, SceneRevision};
+use bevy::prelude::*;
+use bevy::render::render_resource::{
+    BindGroup, BindGroupEntries, BindGroupLayout, BindGroupLayoutEntry, Buffer, BufferDescriptor, BufferUsages,
+    Extent3d, FilterMode, Sampler, SamplerDescriptor, TexelCopyBufferLayout, Texture, TextureDescriptor,
+    TextureDimension, TextureFormat, TextureUsages, TextureView, TextureViewDescriptor,
+};
+use bevy::render::renderer::{RenderDevice, RenderQueue};
+use bytemuck::{Pod, Zeroable};
+use std::collections::HashMap;
+
+/// Texels of a gradient's row, as `shaders/canvas.wgsl` has it.
+const RAMP_WIDTH: u32 = 256;
+
+/// A gradient as `shaders/canvas.wgsl` reads it.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct GradientUniform {
+    matrix: [f32; 4],
+    shift: [f32; 2],
+    along: f32,
+    unused: f32,
+}
+
+/// What flat things are filled with.
+pub(super) struct CanvasMaterials {
+    layout: BindGroupLayout,
+    engine: Buffer,
+    linear: Sampler,
+    glyph_atlas: Texture,
+    gradient_uniforms: Buffer,
+    ramps: Texture,
+    /// The gradients that are there.
+    gradients: Vec<Gradient>,
+    /// What is bound where no image is drawn.
+    without_image: BindGroup,
+    /// Images by their keys; they are made when they are first drawn.
+    images: HashMap<u64, BindGroup>,
+}
+
+impl CanvasMaterials {
+    /// `entries`: what binds the engine's uniforms, three textures, a sampler and gradients, in the order of the shader.
+    pub fn new(device: &RenderDevice, entries: &[BindGroupLayoutEntry], engine: &Buffer) -> Self {
+        let layout = device.create_bind_group_layout("canvas", entries);
+        let letters = create_texture(device, "letters", [ATLAS_SIDE, ATLAS_SIDE], TextureFormat::R8Unorm);
+        let ramps = create_texture(device, "gradients", [RAMP_WIDTH, GRADIENTS_MAX as u32], TextureFormat::Rgba8Unorm);
+        let placed = device.create_buffer(&BufferDescriptor {
+            label: Some("gradients"),
+            size: (GRADIENTS_MAX * size_of::<GradientUniform>()) as u64,
+            usage: BufferUsages::UNIFORM | BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let linear = device.create_sampler(&SamplerDescriptor {
+            mag_filter: FilterMode::Linear,
+            min_filter: FilterMode::Linear,
+            ..Default::default()
+        });
+        let blank = create_view(&create_texture(device, "no image", [1, 1], TextureFormat::Rgba8Unorm));
+        let none = create_bind_group(device, &layout, (engine, &linear, &letters, &placed, &ramps), &blank);
+        let (engine, images, gradients) = (engine.clone(), HashMap::new(), Vec::new());
+        Self {
+            layout,
+            engine,
+            linear,
+            glyph_atlas: letters,
+            gradient_uniforms: placed,
+            ramps,
+            gradients,
+            without_image: none,
+            images,
+        }
+    }
+
+    /// What a pipeline's layout is made of.
+    pub fn layout(&self) -> &BindGroupLayout {
+        &self.layout
+    }
+
+    /// Takes the letters' coverage.
+    pub fn upload_glyphs(&self, queue: &RenderQueue, pixels: &[u8]) {
+        write_texture(queue, &self.glyph_atlas, pixels, [ATLAS_SIDE, ATLAS_SIDE], 1);
+    }
+
+    /// Takes a picture's gradients.
+    pub fn upload_gradients(&mut self, queue: &RenderQueue, gradients: &[Gradient]) {
+        if gradients.is_empty() || gradients == self.gradients {
+            return;
+        }
+        self.gradients = gradients.to_vec();
+        let placed: Vec<GradientUniform> = gradients.iter().map(GradientUniform::of).collect();
+        queue.write_buffer(&self.gradient_uniforms, 0, bytemuck::cast_slice(&placed));
+        let colour = |gradient: &Gradient, i: u32| gradient.colour_at(i as f32 / (RAMP_WIDTH - 1) as f32).0;
+        let rows = gradients.iter().flat_map(|gradient| (0..RAMP_WIDTH).flat_map(move |i| colour(gradient, i)));
+        write_texture(queue, &self.ramps, &rows.collect::<Vec<u8>>(), [RAMP_WIDTH, gradients.len() as u32], 4);
+    }
+
+    /// Forgets the images of editions before.
+    pub fn retain_images(&mut self, edition: Option<&SceneRevision>) {
+        self.images.retain(|key, _| {
+            edition.is_some_and(|edition| edition.images.iter().any(|image| image.content_hash == *key))
+        });
+    }
+
+    /// What is bound for a run in which this image is drawn, or none.
+    pub fn bind_image(&mut self, device: &RenderDevice, queue: &RenderQueue, image: Option<&ImageAsset>) -> BindGroup {
+        let Some(image) = image else { return self.without_image.clone() };
+        if let Some(known) = self.images.get(&image.content_hash) {
+            return known.clone();
+        }
+        let made = create_texture(device, &image.name, image.size, TextureFormat::Rgba8Unorm);
+        write_texture(queue, &made, &image.pixels, image.size, 4);
+        let shared = (&self.engine, &self.linear, &self.glyph_atlas, &self.gradient_uniforms, &self.ramps);
+        let made = create_bind_group(device, &self.layout, shared, &create_view(&made));
+        self.images.insert(image.content_hash, made.clone());
+        made
+    }
+}
+
+impl GradientUniform {
+    fn of(gradient: &Gradient) -> Self {
+        let [a, b, c, d, e, f] = gradient.place;
+        let along = match gradient.along {
+            GradientKind::Line => 0.0,
+            GradientKind::Radius => 1.0,
+            GradientKind::Angle => 2.0,
+        };
+        Self { matrix: [a, b, c, d], shift: [e, f], along, unused: 0.0 }
+    }
+}
+
+/// A texture to be written and looked at, of so many pixels.
+pub(super) fn create_texture(
+    device: &RenderDevice,
+    label: &str,
+    [width, height]: [u32; 2],
+    format: TextureFormat,
+) -> Texture {
+    device.create_texture(&TextureDescriptor {
+        label: Some(label),
+        size: Extent3d { width, height, depth_or_array_layers: 1 },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: TextureDimension::D2,
+        format,
+        usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
+        view_formats: &[],
+    })
+}
+
+pub(super) fn create_view(texture: &Texture) -> TextureView {
+    texture.create_view(&TextureViewDescriptor::default())
+}
+
+fn write_texture(queue: &RenderQueue, texture: &Texture, pixels: &[u8], [width, height]: [u32; 2], bytes: u32) {
+    let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(width * bytes), rows_per_image: None };
+    let size = Extent3d { width, height, depth_or_array_layers: 1 };
+    queue.write_texture(texture.as_image_copy(), pixels, layout, size);
+}
+
+fn create_bind_group(
+    device: &RenderDevice,
+    layout: &BindGroupLayout,
+    (engine, linear, letters, placed, ramps): (&Buffer, &Sampler, &Texture, &Buffer, &Texture),
+    image: &TextureView,
+) -> BindGroup {
+    let (letters, ramps) = (create_view(letters), create_view(ramps));
+    let (engine, placed) = (engine.as_entire_binding(), placed.as_entire_binding());
+    let entries = BindGroupEntries::sequential((engine, &letters, linear, placed, &ramps, image));
+    device.create_bind_group("canvas", layout, &entries)
+}

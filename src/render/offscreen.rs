@@ -1,0 +1,143 @@
+//! A stage without a show: pictures painted one after the other, for previews, checks and tests. There is no window, no
+//! loop and no clock but the one that is given.
+
+use super::batch::DrawBatch;
+use super::encoder::{CanvasTarget, encode_frame};
+use super::pipelines::CanvasPipelines;
+use super::retained::RetainedProgress;
+use super::text::TextShaper;
+use super::{FrameStats, PresenceMap, RenderJob, ShaderLayerFault, capture};
+use crate::device::virtual_steps::{STEP_TIMEOUT, run_shared};
+use crate::scene::{DisplayList, EngineUniforms, SceneRevision};
+use bevy::render::renderer::WgpuWrapper;
+use bevy::render::renderer::{RenderDevice, RenderQueue};
+use image::RgbaImage;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Nobody waits for these pictures but who asked for them.
+const SHADER_TIME_MAX: Duration = STEP_TIMEOUT;
+
+/// What pictures are painted with, and on.
+pub struct OffscreenRenderer {
+    device: RenderDevice,
+    queue: RenderQueue,
+    pipelines: CanvasPipelines,
+    text_shaper: TextShaper,
+    retained: RetainedProgress,
+    texture: wgpu::Texture,
+    target: CanvasTarget,
+}
+
+/// What this machine can draw with. The error says what to install.
+pub fn find_adapter() -> Result<wgpu::Adapter, String> {
+    let descriptor = wgpu::InstanceDescriptor {
+        backends: wgpu::Backends::PRIMARY,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    };
+    let instance = wgpu::Instance::new(descriptor);
+    let adapter = bevy::tasks::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default()));
+    adapter.map_err(|why| {
+        format!("nothing on this machine can draw ({why}); install a graphics driver, or mesa-vulkan-drivers to draw in software")
+    })
+}
+
+/// Opens this machine's graphics device. The error says what to install.
+pub(super) fn open_device() -> Result<(RenderDevice, RenderQueue), String> {
+    let adapter = find_adapter()?;
+    let device = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
+    let opened = bevy::tasks::block_on(adapter.request_device(&device));
+    let (device, queue) = opened.map_err(|why| format!("the graphics device cannot be used ({why})"))?;
+    // What fails is not painted; it is no reason to end.
+    device.on_uncaptured_error(Arc::new(|why| tracing::warn!("the graphics device: {why}")));
+    Ok((RenderDevice::from(device), RenderQueue(Arc::new(WgpuWrapper::new(queue)))))
+}
+
+impl OffscreenRenderer {
+    /// For canvases of `canvas` units, painted with `pixels` pixels. The error says what to install.
+    pub fn new(canvas: [f32; 2], [width, height]: [u32; 2]) -> Result<Self, String> {
+        let (device, queue) = open_device()?;
+        let texture = device.wgpu_device().create_texture(&wgpu::TextureDescriptor {
+            label: Some("studio"),
+            size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: wgpu::TextureFormat::Rgba8Unorm,
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
+            view_formats: &[],
+        });
+        let brushes = CanvasPipelines::new(&device, true);
+        let (pixel, drawn, most) = (width as f32 / canvas[0], FrameStats::default(), SHADER_TIME_MAX);
+        let sheet = CanvasTarget {
+            size: canvas,
+            pixels_per_unit: pixel,
+            frame_stats: drawn,
+            shader_time_max: most,
+            blocking: true,
+        };
+        Ok(Self {
+            device,
+            queue,
+            pipelines: brushes,
+            text_shaper: TextShaper::new(),
+            retained: RetainedProgress::default(),
+            texture,
+            target: sheet,
+        })
+    }
+
+    /// Paints a picture. `edition`: whose shaders and images it names; `watched`: who is here and there; `uniforms`: what shaders
+    /// are told.
+    pub fn render(
+        &mut self,
+        picture: &DisplayList,
+        edition: Option<&Arc<SceneRevision>>,
+        watched: [&PresenceMap; 2],
+        uniforms: &Arc<EngineUniforms>,
+    ) -> Result<RgbaImage, String> {
+        let mut job = run_shared(|| self.build_job(picture, edition, uniforms));
+        let (device, queue) = (&self.device, &self.queue);
+        // Trial runs are separate steps.
+        let mut encoder =
+            encode_frame((device, queue), &mut self.pipelines, &self.texture, &mut job, watched, &self.target);
+        run_shared(|| {
+            let copy = capture::begin_readback(device, &mut encoder, &self.texture);
+            queue.submit([encoder.finish()]);
+            capture::read_blocking(copy, device)
+        })
+    }
+
+    fn build_job(
+        &mut self,
+        picture: &DisplayList,
+        edition: Option<&Arc<SceneRevision>>,
+        uniforms: &Arc<EngineUniforms>,
+    ) -> RenderJob {
+        if self.text_shaper.begin_frame() {
+            self.retained.restart();
+        }
+        let (size, pixel) = (self.target.size, self.target.pixels_per_unit);
+        let mut strokes = self.retained.next_updates(&picture.kept, size, pixel, &mut self.text_shaper);
+        // A picture that stands alone has to be whole.
+        while let more = self.retained.next_updates(&picture.kept, size, pixel, &mut self.text_shaper)
+            && !more.is_empty()
+        {
+            strokes.extend(more);
+        }
+        let batch = DrawBatch::build(picture, self.target.size, self.target.pixels_per_unit, &mut self.text_shaper);
+        let atlas = std::mem::take(&mut self.text_shaper.changed).then(|| self.text_shaper.pixels.clone());
+        let (edition, uniforms) = (edition.cloned(), uniforms.clone());
+        RenderJob { batch, layer_updates: strokes, edition, atlas, uniforms, reflects: picture.reflects, capture: None }
+    }
+
+    /// What a shader may take of the GPU for a picture; beyond that it is shed.
+    pub fn set_shader_time_max(&mut self, most: Duration) {
+        self.target.shader_time_max = most;
+    }
+
+    /// Shader layers that are not drawn.
+    pub fn faults(&self) -> Vec<ShaderLayerFault> {
+        self.target.frame_stats.faults()
+    }
+}

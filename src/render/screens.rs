@@ -1,0 +1,194 @@
+//! Screens: windows that show a part of the canvas.
+
+use super::CanvasTexture;
+use super::fullscreen::FullscreenFit;
+use crate::config::ScreenConfig;
+use crate::presence::CanvasRegion;
+use bevy::asset::RenderAssetUsages;
+use bevy::camera::visibility::RenderLayers;
+use bevy::camera::{RenderTarget, ScalingMode};
+use bevy::core_pipeline::tonemapping::Tonemapping;
+use bevy::mesh::{Indices, PrimitiveTopology};
+use bevy::prelude::*;
+use bevy::render::view::Msaa;
+use bevy::sprite_render::AlphaMode2d;
+use bevy::window::{
+    CursorOptions, Monitor, PresentMode, WindowCloseRequested, WindowMode, WindowRef, WindowResized, WindowResolution,
+};
+use std::collections::HashSet;
+
+/// On a window: which screen it is, and what it shows.
+#[derive(Component, Debug, Clone, Copy)]
+pub(crate) struct ScreenWindow {
+    /// Counts from 0, in the order of the manifest.
+    pub index: usize,
+    /// In canvas units.
+    pub view: CanvasRegion,
+    /// True if the window covers its entire output.
+    pub fullscreen: bool,
+}
+
+/// Set when the last window was closed by hand.
+#[derive(Resource, Default)]
+pub(crate) struct AllScreensClosed(pub bool);
+
+/// On the mesh that shows the canvas in a window.
+#[derive(Component)]
+struct CanvasQuad(Entity);
+
+#[derive(Resource)]
+struct ScreenWindows {
+    screens: Vec<ScreenConfig>,
+    title: String,
+    pointer: bool,
+    /// Those that someone closed by hand; all others are to be there.
+    closed: HashSet<usize>,
+}
+
+pub(super) fn plug(app: &mut App, screens: &[ScreenConfig], title: &str, pointer: bool) {
+    let (screens, title) = (screens.to_vec(), title.to_owned());
+    app.insert_resource(ScreenWindows { screens, title, pointer, closed: HashSet::new() })
+        .init_resource::<AllScreensClosed>()
+        .insert_resource(ClearColor(Color::srgb_u8(11, 16, 32)))
+        .add_systems(Update, (fit_quads, close_windows, despawn_orphans, open_windows).chain());
+}
+
+/// Opens what is not open: all screens at the start, and later those whose window went with its monitor.
+#[expect(clippy::too_many_arguments, reason = "a system names what it touches")]
+fn open_windows(
+    mut commands: Commands,
+    screens: Res<ScreenWindows>,
+    windows: Query<&ScreenWindow>,
+    monitors: Query<(), With<Monitor>>,
+    canvas: Res<CanvasTexture>,
+    mut meshes: ResMut<Assets<Mesh>>,
+    mut materials: ResMut<Assets<ColorMaterial>>,
+    mut opened: Local<bool>,
+) {
+    // While no monitor is plugged in there is nowhere to open a window; at the start none is known yet.
+    if std::mem::replace(&mut *opened, true) && monitors.is_empty() {
+        return;
+    }
+    let missing =
+        |index: &usize| !screens.closed.contains(index) && !windows.iter().any(|window| window.index == *index);
+    for index in (0..screens.screens.len()).filter(missing) {
+        let screen = &screens.screens[index];
+        let material = materials.add(ColorMaterial {
+            color: Color::WHITE,
+            alpha_mode: AlphaMode2d::Opaque,
+            uv_transform: bevy::math::Affine2::IDENTITY,
+            texture: Some(canvas.image.clone()),
+        });
+        let layer = RenderLayers::layer(index + 1);
+        let view = CanvasRegion::from_fractions(canvas.size, screen.part);
+        let window = Window {
+            title: if index == 0 { screens.title.clone() } else { format!("{} ({})", screens.title, index + 1) },
+            resolution: WindowResolution::new(screen.size[0], screen.size[1]).with_scale_factor_override(1.0),
+            position: screen.position.map_or(WindowPosition::Automatic, |[x, y]| WindowPosition::At(IVec2::new(x, y))),
+            mode: if screen.fullscreen {
+                WindowMode::BorderlessFullscreen(MonitorSelection::Index(index))
+            } else {
+                WindowMode::Windowed
+            },
+            // A fullscreen window has no frame to drag.
+            decorations: !screen.fullscreen,
+            // Two windows that both wait for their display would wait for each other.
+            present_mode: if index == 0 { PresentMode::AutoVsync } else { PresentMode::AutoNoVsync },
+            desired_maximum_frame_latency: std::num::NonZero::new(1),
+            ..default()
+        };
+        let pointer = CursorOptions { visible: screens.pointer, ..default() };
+        let screen_of = ScreenWindow { index, view, fullscreen: screen.fullscreen };
+        let window = commands.spawn((window, pointer, screen_of, FullscreenFit::default())).id();
+        commands.spawn((
+            Camera2d,
+            Camera { order: index as isize, ..default() },
+            RenderTarget::Window(WindowRef::Entity(window)),
+            Projection::Orthographic(OrthographicProjection {
+                scaling_mode: ScalingMode::WindowSize,
+                ..OrthographicProjection::default_2d()
+            }),
+            Msaa::Off,
+            Tonemapping::None,
+            layer.clone(),
+            ScreenCamera { window, first: index == 0 },
+        ));
+        let size = screen.size.map(|side| side as f32);
+        commands.spawn((
+            Mesh2d(meshes.add(quad_mesh(screen.part))),
+            MeshMaterial2d(material),
+            Transform::from_scale(quad_scale(&view, size)),
+            layer,
+            CanvasQuad(window),
+        ));
+    }
+}
+
+/// A square of side 1 that shows a part of the canvas.
+fn quad_mesh([left, top, width, height]: [f32; 4]) -> Mesh {
+    let corners = vec![[-0.5_f32, -0.5, 0.0], [0.5, -0.5, 0.0], [0.5, 0.5, 0.0], [-0.5, 0.5, 0.0]];
+    let parts = vec![[left, top + height], [left + width, top + height], [left + width, top], [left, top]];
+    Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::default())
+        .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, corners)
+        .with_inserted_attribute(Mesh::ATTRIBUTE_UV_0, parts)
+        .with_inserted_indices(Indices::U32(vec![0, 1, 2, 0, 2, 3]))
+}
+
+/// On a screen's camera: its window, and whether it is the first, which carries the operator's overlay.
+#[derive(Component, Debug, Clone, Copy)]
+pub(crate) struct ScreenCamera {
+    /// The window.
+    pub window: Entity,
+    /// Of the first screen.
+    pub first: bool,
+}
+
+fn quad_scale(view: &CanvasRegion, window: [f32; 2]) -> Vec3 {
+    let [_, _, width, height] = view.fit(window);
+    Vec3::new(width.max(1.0), height.max(1.0), 1.0)
+}
+
+/// All of the part is seen whatever the window's shape.
+fn fit_quads(
+    mut resized: MessageReader<WindowResized>,
+    screens: Query<&ScreenWindow>,
+    mut panes: Query<(&CanvasQuad, &mut Transform)>,
+) {
+    for change in resized.read() {
+        let Ok(screen) = screens.get(change.window) else { continue };
+        for (_, mut transform) in panes.iter_mut().filter(|(pane, _)| pane.0 == change.window) {
+            transform.scale = quad_scale(&screen.view, [change.width, change.height]);
+        }
+    }
+}
+
+/// A window that someone closes is closed; with the last one the show ends.
+fn close_windows(
+    mut commands: Commands,
+    mut requests: MessageReader<WindowCloseRequested>,
+    windows: Query<&ScreenWindow>,
+    mut screens: ResMut<ScreenWindows>,
+    mut gone: ResMut<AllScreensClosed>,
+) {
+    for request in requests.read() {
+        if let Ok(screen) = windows.get(request.window) {
+            screens.closed.insert(screen.index);
+            commands.entity(request.window).despawn();
+        }
+    }
+    gone.0 = screens.closed.len() == screens.screens.len();
+}
+
+/// Takes away what belonged to a window that is gone: closed, or gone with its monitor.
+fn despawn_orphans(
+    mut commands: Commands,
+    windows: Query<(), With<ScreenWindow>>,
+    owned: Query<(Entity, Option<&CanvasQuad>, Option<&ScreenCamera>)>,
+) {
+    for (entity, pane, camera) in &owned {
+        let window = pane.map(|pane| pane.0).or(camera.map(|camera| camera.window));
+        if window.is_some_and(|window| windows.get(window).is_err()) {
+            commands.entity(entity).despawn();
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What artists' shaders remember: their buffers, and the picture before.
+
+use super::compositor::create_target;
+use super::materials::{create_texture, create_view};
+use super::pipelines::TargetKind;
+use crate::scene::{BUFFERS_MAX, SceneShader, ShaderPass};
+use bevy::render::render_resource::{
+    CommandEncoder, Extent3d, Texture, TextureDescriptor, TextureDimension, TextureFormat, TextureUsages, TextureView,
+    TextureViewDescriptor,
+};
+use bevy::render::renderer::RenderDevice;
+use std::collections::HashMap;
+
+/// A buffer: what it is, and what it was in the picture before.
+struct PingPongBuffer {
+    current: (Texture, TextureView),
+    other: (Texture, TextureView),
+}
+
+/// Buffers and frame counter of one shader.
+#[derive(Default)]
+struct ShaderState {
+    buffers: [Option<PingPongBuffer>; BUFFERS_MAX],
+    /// Number of draws since its buffers were created.
+    frame: u32,
+}
+
+/// What shaders remember.
+pub(super) struct ShaderBuffers {
+    /// Memory of each shader, by key.
+    shaders: HashMap<u64, ShaderState>,
+    previous: Option<(Texture, TextureView)>,
+    /// What is looked at where there is nothing.
+    blank: TextureView,
+}
+
+impl ShaderBuffers {
+    pub fn new(device: &RenderDevice) -> Self {
+        let blank = create_view(&create_texture(device, "nothing", [1, 1], TextureFormat::Rgba8Unorm));
+        Self { shaders: HashMap::new(), previous: None, blank }
+    }
+
+    /// Forgets what shaders have drawn that are no more.
+    pub fn retain(&mut self, known: impl Fn(u64) -> bool) {
+        self.shaders.retain(|key, _| known(*key));
+        self.previous = None;
+    }
+
+    /// Creates a shader's buffers. New buffers are empty, and their frames count from 0.
+    pub fn create_missing(&mut self, device: &RenderDevice, shader: &SceneShader, canvas: Extent3d) {
+        let size = buffer_size(shader, canvas);
+        let memory = self.shaders.entry(shader.content_hash).or_default();
+        for buffer in &shader.buffers {
+            let Some(buffer) = memory.buffers.get_mut(*buffer) else { continue };
+            if buffer.as_ref().is_none_or(|made| made.current.0.size() != size) {
+                let sheet = || create_target(device, "buffer", size, TargetKind::Trail.format());
+                *buffer = Some(PingPongBuffer { current: sheet(), other: sheet() });
+                memory.frame = 0;
+            }
+        }
+    }
+
+    /// Returns the number of draws of a shader since its buffers were created.
+    pub fn frame_count(&self, key: u64) -> u32 {
+        self.shaders.get(&key).map_or(0, |memory| memory.frame)
+    }
+
+    /// Counts one draw of a shader.
+    pub fn count_draw(&mut self, key: u64) {
+        if let Some(memory) = self.shaders.get_mut(&key) {
+            memory.frame = ShaderPass::next_frame(memory.frame);
+        }
+    }
+
+    /// Where a buffer's next state is painted; until `turn` what is looked at is the one before.
+    pub fn write_view(&self, key: u64, buffer: usize) -> Option<TextureView> {
+        self.shaders.get(&key)?.buffers.get(buffer)?.as_ref().map(|buffer| buffer.other.1.clone())
+    }
+
+    /// A buffer's next state has been painted.
+    pub fn swap(&mut self, key: u64, buffer: usize) {
+        if let Some(buffer) = self.shaders.get_mut(&key).and_then(|memory| memory.buffers.get_mut(buffer)?.as_mut()) {
+            std::mem::swap(&mut buffer.current, &mut buffer.other);
+        }
+    }
+
+    /// The picture before, and a shader's buffers.
+    pub fn views(&self, key: u64) -> (&TextureView, [&TextureView; BUFFERS_MAX]) {
+        let previous = self.previous.as_ref().map_or(&self.blank, |(_, view)| view);
+        let memory = self.shaders.get(&key);
+        let buffer = |i: usize| {
+            let buffer = memory.and_then(|memory| memory.buffers[i].as_ref());
+            buffer.map_or(&self.blank, |buffer| &buffer.current.1)
+        };
+        (previous, std::array::from_fn(buffer))
+    }
+
+    /// Keeps a picture for the next one.
+    pub fn copy_previous(&mut self, device: &RenderDevice, encoder: &mut CommandEncoder, canvas: &wgpu::Texture) {
+        let size = canvas.size();
+        if self.previous.as_ref().is_none_or(|(texture, _)| texture.size() != size) {
+            let texture = device.create_texture(&TextureDescriptor {
+                label: Some("previous"),
+                size,
+                mip_level_count: 1,
+                sample_count: 1,
+                dimension: TextureDimension::D2,
+                format: canvas.format(),
+                usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
+                view_formats: &[TextureFormat::Rgba8Unorm],
+            });
+            // Plain numbers, as everything is painted.
+            let view = texture.create_view(&TextureViewDescriptor {
+                format: Some(TextureFormat::Rgba8Unorm),
+                ..TextureViewDescriptor::default()
+            });
+            self.previous = Some((texture, view));
+        }
+        if let Some((texture, _)) = &self.previous {
+            encoder.copy_texture_to_texture(canvas.as_image_copy(), texture.as_image_copy(), size);
+        }
+    }
+}
+
+/// Returns the size of a shader's buffers for a canvas of this size in pixels.
+pub(super) fn buffer_size(shader: &SceneShader, canvas: Extent3d) -> Extent3d {
+    let side = |side: u32| ((side as f32 * shader.buffer_scale) as u32).max(1);
+    Extent3d { width: side(canvas.width), height: side(canvas.height), depth_or_array_layers: 1 }
+}

@@ -1,0 +1,495 @@
+//! The functions that a script calls, and what they say when they are called wrongly.
+
+use super::ACTIONS_MAX;
+use super::args::{BLENDS, CallArgs, STRING_MAX, describe_type};
+use super::atoms::AtomCache;
+use super::bodies::{self, FlowField};
+use super::curves::{min_step, smooth_curve};
+use super::display_list::{BasicShape, BlendMode, Gradient, GradientKind};
+use super::display_list_builder::{DisplayListBuilder, LimitReached};
+use super::layer_natives::{RetainedState, callback_argument, draw_retained, draw_trail, has_room, show_retained};
+use super::noise::GradientNoise;
+use super::paint_natives::{draw_image, make_gradient, mix_colours};
+use super::particle_natives::{self, EmitterPool};
+use super::protocol::{SceneAction, SceneInit};
+use super::shader::ShaderParams;
+use super::style::{ARC, BODY, CIRCLE, CURVE, ELLIPSE, LINE, POLYGON, POLYLINE, RECT, TEXT};
+use crate::config::closest_match;
+use crate::marks::NewMark;
+use rquickjs::function::{self, IntoJsFunc, ParamRequirement};
+use rquickjs::{Ctx, Function, IntoJs, Object, Result, Value};
+use smallvec::SmallVec;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// The engine's own sounds, as `kit.js` names them.
+pub const BUILTIN_SOUNDS: [&str; 2] = ["moongate:step", "moongate:bell"];
+/// Noise is the same in both cities, so that what drifts by it drifts alike.
+const NOISE_SEED: u64 = 2010;
+
+/// What the functions work on.
+pub(super) struct ScriptState {
+    pub builder: DisplayListBuilder,
+    pub actions: Vec<SceneAction>,
+    pub random: fastrand::Rng,
+    /// Of marks: no two are to have the same, whatever a scene's seed is.
+    pub mark_seeds: fastrand::Rng,
+    pub noise: GradientNoise,
+    pub shaders: Vec<ShaderParams>,
+    pub sounds: Vec<String>,
+    pub language: String,
+    /// Steps of an outline shorter than this, in canvas units, are not seen.
+    pub min_step: f32,
+    pub canvas: [f32; 2],
+    /// How the picture moves here.
+    pub flow: Option<FlowField>,
+    pub gradients: HashMap<String, Gradient>,
+    /// Canvas units in a metre of the screen.
+    pub metre: f32,
+    /// The installation's images by name and size in pixels.
+    pub images: Vec<(String, [u32; 2])>,
+    /// The names of trails, in the order of their slots.
+    pub trail_names: Vec<String>,
+    pub retained: RetainedState,
+    pub emitters: EmitterPool,
+}
+
+impl ScriptState {
+    pub fn new(start: &SceneInit) -> Self {
+        Self {
+            builder: DisplayListBuilder::new(),
+            actions: Vec::new(),
+            random: fastrand::Rng::with_seed(start.seed),
+            mark_seeds: start.mark_seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
+            noise: GradientNoise::new(NOISE_SEED),
+            shaders: start.params.clone(),
+            sounds: start.sounds.clone(),
+            language: start.here.language.clone(),
+            min_step: min_step(start.canvas),
+            canvas: start.canvas,
+            flow: None,
+            gradients: HashMap::new(),
+            metre: start.metre,
+            images: start.images.clone(),
+            trail_names: Vec::new(),
+            retained: RetainedState::default(),
+            emitters: EmitterPool::new(start.seed),
+        }
+    }
+
+    fn queue_action(&mut self, act: SceneAction) -> std::result::Result<(), LimitReached> {
+        if self.actions.len() >= ACTIONS_MAX {
+            return Err(format!("more than {ACTIONS_MAX} sounds, signals, marks and logs in one frame"));
+        }
+        self.actions.push(act);
+        Ok(())
+    }
+}
+
+pub(super) type SharedScriptState = Rc<RefCell<ScriptState>>;
+
+/// What native functions are made with.
+pub(super) struct NativeRegistry<'a, 'js> {
+    ctx: &'a Ctx<'js>,
+    state: &'a SharedScriptState,
+    atoms: AtomCache<'js>,
+}
+
+impl<'js> NativeRegistry<'_, 'js> {
+    /// A native function under a name, with what its messages say.
+    pub fn add<R: IntoJs<'js> + 'js>(
+        &self,
+        to: &Object<'js>,
+        (key, name, usage): (&str, &'static str, &'static str),
+        body: impl Fn(&CallArgs<'_, 'js>, &SharedScriptState) -> Result<R> + 'js,
+    ) -> Result<()> {
+        let native = NativeFunction { name, usage, state: self.state.clone(), atoms: self.atoms.clone(), body };
+        let function = Function::new(self.ctx.clone(), native)?;
+        to.set(key, function.with_name(key)?)
+    }
+}
+
+/// One native function. It takes its arguments as they lie: to have them taken apart costs as much as to draw a circle.
+struct NativeFunction<'js, F> {
+    name: &'static str,
+    usage: &'static str,
+    state: SharedScriptState,
+    atoms: AtomCache<'js>,
+    body: F,
+}
+
+impl<'js, R, F> IntoJsFunc<'js, (R,)> for NativeFunction<'js, F>
+where
+    R: IntoJs<'js>,
+    F: Fn(&CallArgs<'_, 'js>, &SharedScriptState) -> Result<R> + 'js,
+{
+    fn param_requirements() -> ParamRequirement {
+        ParamRequirement::any()
+    }
+
+    fn call(&self, params: function::Params<'_, 'js>) -> Result<Value<'js>> {
+        // Few have room of their own.
+        let mut arguments = SmallVec::<[Value; 6]>::new();
+        for index in 0..params.len() {
+            if let Some(argument) = params.arg(index) {
+                arguments.push(argument);
+            }
+        }
+        let ctx = params.ctx();
+        let Self { name, usage, state: stage, atoms: words, body } = self;
+        body(&CallArgs { ctx, name, usage, arguments: &arguments, atoms: words }, stage)?.into_js(ctx)
+    }
+}
+
+/// Everything that a script can call, as properties of one object.
+pub(super) fn install_natives<'js>(ctx: &Ctx<'js>, stage: &SharedScriptState) -> Result<Object<'js>> {
+    let natives = NativeRegistry { ctx, state: stage, atoms: AtomCache::new(ctx)? };
+    let draw = Object::new(ctx.clone())?;
+    natives.add(&draw, ("background", "draw.background", "draw.background(\"#102030\")"), |call, stage| {
+        let Some(value) = call.arguments.first() else { return Err(call.error("the colour is missing")) };
+        if let Some(gradient) = call.as_gradient(stage, value)? {
+            return call.check_limit(stage.borrow_mut().builder.background_gradient(gradient));
+        }
+        let colour = call.as_colour(value, "the colour")?;
+        call.check_limit(stage.borrow_mut().builder.background(colour))
+    })?;
+    natives.add(
+        &draw,
+        ("circle", "draw.circle", "draw.circle(x, y, radius, { fill, stroke, width })"),
+        |call, stage| {
+            let [x, y, r] = [call.number(0, "x")?, call.number(1, "y")?, call.number(2, "the radius")?];
+            let style = call.style(stage, 3, &CIRCLE)?;
+            call.check_limit(stage.borrow_mut().builder.shape(
+                BasicShape::Ellipse([r.max(0.0); 2]),
+                [x, y],
+                style.paint,
+            ))
+        },
+    )?;
+    let usage = "draw.ellipse(x, y, radiusX, radiusY, { fill, stroke, width })";
+    natives.add(&draw, ("ellipse", "draw.ellipse", usage), |call, stage| {
+        let [x, y] = [call.number(0, "x")?, call.number(1, "y")?];
+        let radii = [call.number(2, "the radius to the side")?, call.number(3, "the radius down")?];
+        let style = call.style(stage, 4, &ELLIPSE)?;
+        call.check_limit(stage.borrow_mut().builder.shape(
+            BasicShape::Ellipse(radii.map(|r| r.max(0.0))),
+            [x, y],
+            style.paint,
+        ))
+    })?;
+    natives.add(
+        &draw,
+        ("rect", "draw.rect", "draw.rect(x, y, width, height, { fill, stroke, width, radius })"),
+        |call, stage| {
+            let [x, y] = [call.number(0, "x")?, call.number(1, "y")?];
+            let [w, h] = [call.number(2, "the width")?, call.number(3, "the height")?];
+            let style = call.style(stage, 4, &RECT)?;
+            let (x, y) = (x + w.min(0.0), y + h.min(0.0));
+            let shape = BasicShape::Rect([w.abs(), h.abs(), style.radius]);
+            call.check_limit(stage.borrow_mut().builder.shape(shape, [x, y], style.paint))
+        },
+    )?;
+    natives.add(&draw, ("line", "draw.line", "draw.line(x1, y1, x2, y2, { stroke, width })"), |call, stage| {
+        let from = [call.number(0, "x1")?, call.number(1, "y1")?];
+        let to = [call.number(2, "x2")?, call.number(3, "y2")?];
+        let style = call.style(stage, 4, &LINE)?;
+        call.check_limit(stage.borrow_mut().builder.line(from, to, style.paint))
+    })?;
+    let usage = "draw.polyline([[x, y], …], { stroke, width, closed })";
+    natives.add(&draw, ("polyline", "draw.polyline", usage), |call, stage| {
+        let points = call.points(0)?;
+        let style = call.style(stage, 1, &POLYLINE)?;
+        call.check_limit(stage.borrow_mut().builder.path(&points, style.closed, false, style.paint))
+    })?;
+    let usage = "draw.arc(x, y, radius, from, to, { stroke, width })";
+    natives.add(&draw, ("arc", "draw.arc", usage), |call, stage| {
+        let [x, y, r] = [call.number(0, "x")?, call.number(1, "y")?, call.number(2, "the radius")?];
+        let [from, to] = [call.number(3, "the angle from")?, call.number(4, "the angle to")?];
+        let style = call.style(stage, 5, &ARC)?;
+        let turn = (to - from).clamp(-std::f32::consts::TAU, std::f32::consts::TAU);
+        let steps = ((turn * r).abs() / stage.borrow().min_step * 2.0).clamp(8.0, 128.0) as u16;
+        let point = |i: u16| {
+            let (sin, cos) = (from + turn * f32::from(i) / f32::from(steps)).sin_cos();
+            [x + r * cos, y + r * sin]
+        };
+        let points: Vec<[f32; 2]> = (0..=steps).map(point).collect();
+        call.check_limit(stage.borrow_mut().builder.path(&points, false, false, style.paint))
+    })?;
+    let usage = "draw.curve([[x, y], …], { stroke, width, closed, fill })";
+    natives.add(&draw, ("curve", "draw.curve", usage), |call, stage| {
+        let points = call.points(0)?;
+        let style = call.style(stage, 1, &CURVE)?;
+        let filled = style.paint.fill.0[3] > 0;
+        let points = smooth_curve(&points, style.closed || filled, stage.borrow().min_step);
+        call.check_limit(stage.borrow_mut().builder.path(&points, style.closed, filled, style.paint))
+    })?;
+    let usage = "draw.polygon([[x, y], …], { fill, stroke, width })";
+    natives.add(&draw, ("polygon", "draw.polygon", usage), |call, stage| {
+        let points = call.points(0)?;
+        let style = call.style(stage, 1, &POLYGON)?;
+        call.check_limit(stage.borrow_mut().builder.path(&points, true, true, style.paint))
+    })?;
+    natives.add(&draw, ("body", "draw.body", "draw.body(body, { fill, pattern })"), |call, stage| {
+        let points = call.body(stage, 0)?;
+        let mut style = call.style(stage, 1, &BODY)?;
+        let faded = call.body_fade(0);
+        for colour in [&mut style.paint.fill, &mut style.paint.stroke] {
+            *colour = colour.scale_alpha(1.0 - faded);
+        }
+        call.check_limit(stage.borrow_mut().builder.path(&points, true, true, style.paint))
+    })?;
+    let usage = "draw.inside(here.bodies, () => { … })";
+    natives.add(&draw, ("inside", "draw.inside", usage), |call, stage| draw_clip(call, stage, true))?;
+    let usage = "draw.outside(here.bodies, () => { … })";
+    natives.add(&draw, ("outside", "draw.outside", usage), |call, stage| draw_clip(call, stage, false))?;
+    let usage = "draw.trail(\"glow\", { fade: 2 }, () => { … })";
+    natives.add(&draw, ("trail", "draw.trail", usage), draw_trail)?;
+    let usage = "draw.image(\"moon.png\", x, y, width, height, { alpha })";
+    natives.add(&draw, ("image", "draw.image", usage), draw_image)?;
+    let usage = "draw.text(\"text\", x, y, { size, fill, align })";
+    natives.add(&draw, ("text", "draw.text", usage), |call, stage| {
+        let text = call.text(0, "the text")?;
+        let at = [call.number(1, "x")?, call.number(2, "y")?];
+        let style = call.style(stage, 3, &TEXT)?;
+        let mut stage = stage.borrow_mut();
+        let stage = &mut *stage;
+        let language = style.language.as_deref().unwrap_or(&stage.language);
+        call.check_limit(stage.builder.text(&text, at, style.text, language, style.paint))
+    })?;
+    natives.add(&draw, ("shader", "draw.shader", "draw.shader(\"night.wgsl\", { sun: 1 })"), draw_shader)?;
+    natives.add(&draw, ("push", "draw.push", "draw.push()"), |call, stage| {
+        call.check_limit(stage.borrow_mut().builder.push())
+    })?;
+    natives.add(&draw, ("pop", "draw.pop", "draw.pop()"), |call, stage| {
+        call.check_limit(stage.borrow_mut().builder.pop())
+    })?;
+    natives.add(&draw, ("translate", "draw.translate", "draw.translate(x, y)"), |call, stage| {
+        let inner = [1.0, 0.0, 0.0, 1.0, call.number(0, "x")?, call.number(1, "y")?];
+        stage.borrow_mut().builder.multiply_transform(inner);
+        Ok(())
+    })?;
+    natives.add(&draw, ("rotate", "draw.rotate", "draw.rotate(radians)"), |call, stage| {
+        let (sin, cos) = call.number(0, "the angle")?.sin_cos();
+        stage.borrow_mut().builder.multiply_transform([cos, sin, -sin, cos, 0.0, 0.0]);
+        Ok(())
+    })?;
+    natives.add(&draw, ("scale", "draw.scale", "draw.scale(x, y)"), |call, stage| {
+        let x = call.number(0, "x")?;
+        let y = if call.arguments.len() > 1 { call.number(1, "y")? } else { x };
+        stage.borrow_mut().builder.multiply_transform([x, 0.0, 0.0, y, 0.0, 0.0]);
+        Ok(())
+    })?;
+    natives.add(&draw, ("alpha", "draw.alpha", "draw.alpha(0.5)"), |call, stage| {
+        let alpha = call.number(0, "alpha")?;
+        stage.borrow_mut().builder.multiply_alpha(alpha);
+        Ok(())
+    })?;
+
+    let all = Object::new(ctx.clone())?;
+    all.set("draw", draw)?;
+    natives.add(&all, ("random", "random", "random(), random(max) or random(min, max)"), |call, stage| {
+        let ends = (0..call.arguments.len().min(2)).map(|i| call.number(i, "an end")).collect::<Result<Vec<_>>>()?;
+        let unit = stage.borrow_mut().random.f64();
+        Ok(match ends[..] {
+            [] => unit,
+            [max] => unit * f64::from(max),
+            [min, max, ..] => f64::from(min) + unit * f64::from(max - min),
+        })
+    })?;
+    natives.add(&all, ("noise", "noise", "noise(x), noise(x, y) or noise(x, y, z)"), |call, stage| {
+        let mut point = [0.0; 3];
+        for (axis, value) in point.iter_mut().zip(call.arguments) {
+            *axis = value.as_number().ok_or_else(|| call.error(format!("an argument is {}", describe_type(value))))?;
+        }
+        Ok(stage.borrow().noise.at(point))
+    })?;
+    let gradients = Object::new(ctx.clone())?;
+    for (key, name, usage, along) in [
+        ("linear", "gradient.linear", "gradient.linear(x1, y1, x2, y2, [\"gold\", \"red\"])", GradientKind::Line),
+        ("radial", "gradient.radial", "gradient.radial(x, y, radius, [\"gold\", \"red\"])", GradientKind::Radius),
+        ("conic", "gradient.conic", "gradient.conic(x, y, angle, [\"gold\", \"red\"])", GradientKind::Angle),
+    ] {
+        natives.add(&gradients, (key, name, usage), move |call, stage| make_gradient(call, stage, along))?;
+    }
+    all.set("gradient", gradients)?;
+    natives.add(&all, ("home", "home", "home()"), |_, stage| {
+        stage.borrow_mut().builder.reset_transform();
+        Ok(())
+    })?;
+    let usage = "draw.kept(\"cloth\", ours.rows.all(), (row) => { … }, { alpha: 1 })";
+    natives.add(&all, ("keep", "draw.kept", usage), draw_retained)?;
+    natives.add(&all, ("keepsMore", "draw.kept", usage), has_room)?;
+    natives.add(&all, ("kept", "draw.kept", usage), show_retained)?;
+    particle_natives::install(&natives, &all)?;
+    natives.add(&all, ("mix", "mix", "mix(\"gold\", \"red\", 0.5)"), mix_colours)?;
+    natives.add(&all, ("signal", "signal", "signal(\"name\", { any: \"data\" })"), |call, stage| {
+        let name = call.text(0, "the name")?;
+        let data = match call.arguments.get(1) {
+            Some(value) if !value.is_undefined() => call.ctx.json_stringify(value.clone())?,
+            _ => None,
+        };
+        let data = data.map(|data| data.to_string()).transpose()?.unwrap_or_else(|| "null".into());
+        if name.is_empty() || name.len() > crate::link::NAME_MAX {
+            return Err(call.error(format!("a name has 1 to {} bytes", crate::link::NAME_MAX)));
+        }
+        if data.len() > crate::link::DATA_MAX {
+            return Err(call.error(format!("{} bytes of data are more than {}", data.len(), crate::link::DATA_MAX)));
+        }
+        call.check_limit(stage.borrow_mut().queue_action(SceneAction::Signal { name, data }))
+    })?;
+    natives.add(&all, ("share", "here.share", "here.share = { any: \"thing\" }"), |call, stage| {
+        let data = call.text(0, "what this city says")?;
+        if data.len() > crate::link::DATA_MAX {
+            return Err(call.error(format!("{} bytes are more than {}", data.len(), crate::link::DATA_MAX)));
+        }
+        // Once a frame, whatever else is done in it.
+        stage.borrow_mut().actions.push(SceneAction::Share(data));
+        Ok(())
+    })?;
+    natives.add(&all, ("seed", "seed", "seed()"), |_, stage| {
+        // Half of all numbers: the script's engine takes the others for negative ones.
+        Ok(stage.borrow_mut().mark_seeds.u32(..1 << 31))
+    })?;
+    natives.add(&all, ("bytes", "bytes", "bytes(text)"), |call, _| {
+        let text = call.arguments.first().and_then(Value::as_string).map(|text| text.to_string()).transpose()?;
+        Ok(text.map_or(0, |text| text.len()) as u32)
+    })?;
+    natives.add(&all, ("mark", "ours", "ours.NAME.add({ x, y })"), |call, stage| {
+        let name = call.text(0, "the name")?;
+        let at = match call.arguments.get(1).and_then(Value::as_number) {
+            Some(_) => Some([call.number(1, "x")?, call.number(2, "y")?]),
+            None => None,
+        };
+        let seed = call.arguments.get(3).and_then(Value::as_number).unwrap_or_default() as u32;
+        let said = call.arguments.get(4).and_then(Value::as_string).map(|text| text.to_string()).transpose()?;
+        let draft = NewMark { name, at, seed, said: said.unwrap_or_default() };
+        call.check_limit(stage.borrow_mut().queue_action(SceneAction::Mark(draft)))
+    })?;
+    natives.add(&all, ("play", "sound.play", "sound.play(\"bell.wav\", { volume, pan, rate })"), play_sound)?;
+    natives.add(&all, ("points", "outline", "body.outline"), |call, _| {
+        let points = bodies::unpack_outline(&call.text(0, "the outline")?);
+        Ok(points.into_iter().map(|point| point.map(|axis| f64::from(axis) / 10.0).to_vec()).collect::<Vec<_>>())
+    })?;
+    natives.add(&all, ("setFlow", "flow", "here.flow"), |call, stage| {
+        let text = call.arguments.first().and_then(Value::as_string).map(|text| text.to_string()).transpose()?;
+        stage.borrow_mut().flow = text.and_then(|text| FlowField::decode(&text));
+        Ok(())
+    })?;
+    natives.add(&all, ("flowAt", "here.flow.at", "here.flow.at(x, y)"), |call, stage| {
+        let (x, y) = (call.number(0, "x")?, call.number(1, "y")?);
+        let stage = stage.borrow();
+        let [width, height] = stage.canvas;
+        let [x, y] = stage.flow.as_ref().map_or([0.0; 2], |field| field.sample([x / width, y / height]));
+        let place = Object::new(call.ctx.clone())?;
+        place.set("x", x)?;
+        place.set("y", y)?;
+        Ok(place)
+    })?;
+    natives.add(&all, ("log", "console.log", "console.log(…)"), |call, stage| {
+        let words = (0..call.arguments.len()).map(|i| match call.arguments[i].as_object() {
+            Some(object) => {
+                Ok(call.ctx.json_stringify(object.clone())?.map(|t| t.to_string()).transpose()?.unwrap_or_default())
+            }
+            None if call.arguments[i].is_undefined() => Ok("undefined".into()),
+            None if call.arguments[i].is_null() => Ok("null".into()),
+            None => call.text(i, "a word"),
+        });
+        let line = words.collect::<Result<Vec<String>>>()?.join(" ");
+        // Too many lines a frame are left out: a log never stops a scene.
+        let _ =
+            stage.borrow_mut().queue_action(SceneAction::Log(line[..line.floor_char_boundary(STRING_MAX)].to_owned()));
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+/// What there is to choose from.
+pub(super) fn list_available<'a>(known: impl Iterator<Item = &'a str>, wanted: &str) -> String {
+    match known.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => format!("the folder has none: put {wanted} there"),
+        some => format!("the folder has {some}"),
+    }
+}
+
+/// What is drawn within the function that is given is seen within the outlines that are given, or outside of them.
+fn draw_clip<'js>(call: &CallArgs<'_, 'js>, stage: &SharedScriptState, inside: bool) -> Result<()> {
+    let rings = call.clip_rings(stage, 0)?;
+    let draws = callback_argument(call, 1)?;
+    call.check_limit(stage.borrow_mut().builder.clip(&rings, inside))?;
+    // Whatever becomes of it, the clip ends with it.
+    let drawn = draws.call::<_, Value>(());
+    stage.borrow_mut().builder.end_scope();
+    drawn.map(|_| ())
+}
+
+fn draw_shader<'js>(call: &CallArgs<'_, 'js>, stage: &SharedScriptState) -> Result<()> {
+    let name = call.text(0, "the file")?;
+    let found = {
+        let stage = stage.borrow();
+        let index = stage.shaders.iter().position(|shader| shader.name == name);
+        let Some(index) = index else {
+            let known = stage.shaders.iter().map(|shader| shader.name.as_str());
+            let meant = closest_match(&name, known.clone()).map(|meant| format!("did you mean \"{meant}\"?"));
+            let meant = meant.unwrap_or_else(|| list_available(known, "a .wgsl file"));
+            return Err(call.error(format!("there is no shader \"{name}\"; {meant}")));
+        };
+        (index, stage.shaders[index].clone())
+    };
+    let (index, shader) = found;
+    let mut params = vec![0; shader.size];
+    let mut blend = BlendMode::Over;
+    if let Some(value) = call.arguments.get(1).filter(|value| !value.is_undefined()) {
+        let Some(object) = value.as_object() else {
+            return Err(call.error(format!("the parameters are {}", describe_type(value))));
+        };
+        let mut numbers = Vec::new();
+        for entry in object.props::<String, Value>() {
+            let (key, value) = entry?;
+            if key == "blend" && value.is_string() {
+                blend = call.as_keyword(&value, "blend", BLENDS)?;
+                continue;
+            }
+            let Some(slot) = shader.slots.iter().find(|slot| slot.name == key) else {
+                let known = shader.slots.iter().map(|slot| slot.name.as_str());
+                let meant =
+                    closest_match(&key, known).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+                return Err(call.error(format!("`Params` of {name} has no `{key}`{meant}")));
+            };
+            numbers.clear();
+            call.shader_numbers(&value, &key, &mut numbers)?;
+            if numbers.len() > slot.number_count() {
+                return Err(call.error(format!(
+                    "`{key}` has {} numbers; {name} takes {}",
+                    numbers.len(),
+                    slot.number_count()
+                )));
+            }
+            slot.write_numbers(&mut params, &numbers);
+        }
+    }
+    call.check_limit(stage.borrow_mut().builder.shader(index as u16, &params, blend))
+}
+
+fn play_sound<'js>(call: &CallArgs<'_, 'js>, stage: &SharedScriptState) -> Result<()> {
+    let name = call.text(0, "the file")?;
+    let own = BUILTIN_SOUNDS.contains(&name.as_str());
+    if !own && !stage.borrow().sounds.contains(&name) {
+        let stage = stage.borrow();
+        let known = stage.sounds.iter().map(String::as_str);
+        let meant = closest_match(&name, known.clone()).map(|meant| format!("did you mean \"{meant}\"?"));
+        let meant = meant.unwrap_or_else(|| list_available(known, "a wav, ogg, flac or mp3 file"));
+        return Err(call.error(format!("there is no sound \"{name}\"; {meant}")));
+    }
+    let [mut volume, mut pan, mut rate] = [1.0, 0.0, 1.0];
+    call.for_each_option(1, "a sound", &["volume", "pan", "rate"], |key, value| {
+        let number = call.as_number(value, key)?;
+        match key {
+            "volume" => volume = number.clamp(0.0, 1.0),
+            "pan" => pan = number.clamp(-1.0, 1.0),
+            _ => rate = number.clamp(0.05, 8.0),
+        }
+        Ok(())
+    })?;
+    call.check_limit(stage.borrow_mut().queue_action(SceneAction::Play { name, volume, pan, rate }))
+}

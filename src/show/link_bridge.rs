@@ -1,0 +1,255 @@
+//! What both cities have together, between link and scene: marks, what each site says of itself, and meetings.
+
+use super::FrameInputBuilder;
+use crate::config::LinkLossPolicy;
+use crate::device::net::{LinkHandle, MarkFeed};
+use crate::marks::{Mark, NewMark, RecentMarks, VISIBLE_MAX, VISIBLE_WEIGHT_MAX, WriterId};
+use crate::presence::{Encounters, Point, Presence, TwinLayout};
+use crate::scene::{MarkState, MarksUpdate};
+use crate::token_bucket::TokenBucket;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Marks that a scene is told of in one frame, at most: the rest of a long night comes in the next ones.
+const MARKS_A_FRAME: usize = 250;
+/// And of such weight.
+const WEIGHT_A_FRAME: usize = 256 << 10;
+/// Marks that a scene may leave in a second, and at once; what is beyond is left out.
+const MARK_RATE: (f64, f64) = (60.0, 240.0);
+/// And the same in bytes.
+const MARK_BYTES: (f64, f64) = (65_536.0, 524_288.0);
+
+/// Signals that a scene may send per second, and in one burst. Touches alternate with them on their way to the twin.
+const SIGNAL_RATE: (f64, f64) = (30.0, 60.0);
+/// The same limits in bytes.
+const SIGNAL_BYTES: (f64, f64) = (8_192.0, 16_384.0);
+
+/// What it needs of a link.
+pub(crate) trait LinkPort {
+    /// What there is to tell of marks since the last call.
+    fn take_mark_feed(&self) -> MarkFeed;
+    /// People meet at a place, if this site proposes it.
+    fn propose_meeting(&self, now: Duration, place: Point);
+    /// A visitor has left something.
+    fn add_mark(&self, made: Duration, utc_ms: u64, draft: NewMark);
+}
+
+impl LinkPort for LinkHandle {
+    fn take_mark_feed(&self) -> MarkFeed {
+        self.drain_marks()
+    }
+
+    fn propose_meeting(&self, now: Duration, place: Point) {
+        self.send_meeting(now, place);
+    }
+
+    fn add_mark(&self, made: Duration, utc_ms: u64, draft: NewMark) {
+        self.send_mark(made, utc_ms, draft);
+    }
+}
+
+/// What is together.
+pub(crate) struct LinkBridge<B> {
+    link: B,
+    meeting: TwinLayout,
+    canvas: Point,
+    key: [u8; 32],
+    link_loss: [LinkLossPolicy; 2],
+    recent: RecentMarks,
+    me: Option<WriterId>,
+    /// What the scene is still to be told.
+    undelivered: VecDeque<Arc<Mark>>,
+    restart: bool,
+    merged: Option<usize>,
+    shared: u64,
+    /// Told with the last frame, if that was asked.
+    in_delivery: usize,
+    mark_budget: [TokenBucket; 2],
+    marks_dropped: u64,
+    signal_budget: [TokenBucket; 2],
+    signals_dropped: u64,
+    encounters: Encounters,
+    /// Meetings that are agreed, and when they are.
+    meetings: Vec<(Duration, Point)>,
+}
+
+impl<B: LinkPort> LinkBridge<B> {
+    /// Nothing yet. `key` is this site's.
+    pub fn new(link: B, meeting: TwinLayout, canvas: Point, key: [u8; 32], lost: [LinkLossPolicy; 2]) -> Self {
+        Self {
+            link,
+            meeting,
+            canvas,
+            key,
+            link_loss: lost,
+            recent: RecentMarks::new(VISIBLE_MAX, VISIBLE_WEIGHT_MAX),
+            me: None,
+            undelivered: VecDeque::new(),
+            restart: true,
+            merged: None,
+            shared: 0,
+            in_delivery: 0,
+            mark_budget: [TokenBucket::new(MARK_RATE.0, MARK_RATE.1), TokenBucket::new(MARK_BYTES.0, MARK_BYTES.1)],
+            marks_dropped: 0,
+            signal_budget: [
+                TokenBucket::new(SIGNAL_RATE.0, SIGNAL_RATE.1),
+                TokenBucket::new(SIGNAL_BYTES.0, SIGNAL_BYTES.1),
+            ],
+            signals_dropped: 0,
+            encounters: Encounters::default(),
+            meetings: Vec::new(),
+        }
+    }
+
+    /// A scene that knows nothing has started.
+    pub fn restart_scene(&mut self) {
+        (self.restart, self.in_delivery) = (true, 0);
+        self.undelivered = self.recent.after(None).cloned().collect();
+    }
+
+    /// What the link has told of marks since the frame before.
+    pub fn poll_marks(&mut self) {
+        let MarkFeed { is_reset: anew, marks, merged, local_writer: me, shared_below: shared, .. } =
+            self.link.take_mark_feed();
+        if anew {
+            self.recent = RecentMarks::new(VISIBLE_MAX, VISIBLE_WEIGHT_MAX);
+            self.restart_scene();
+        }
+        for mark in marks.into_iter().map(Arc::new) {
+            if self.recent.insert(mark.clone()) {
+                self.undelivered.push_back(mark);
+            }
+        }
+        if self.undelivered.len() > VISIBLE_MAX {
+            // A scene that has not asked for long is told all that is still to be seen.
+            self.restart_scene();
+        }
+        self.merged = merged.or(self.merged);
+        (self.me, self.shared) = (me, shared);
+    }
+
+    /// What becomes of the other city when the link is lost, from now on.
+    pub fn set_link_loss(&mut self, lost: [LinkLossPolicy; 2]) {
+        self.link_loss = lost;
+    }
+
+    /// Who fades there is gone at once, if the manifest says so.
+    pub fn apply_link_loss(&self, there: &mut Presence) {
+        if self.link_loss[0] == LinkLossPolicy::Hide {
+            there.bodies.retain(|body| body.faded == 0.0);
+        }
+    }
+
+    /// Who is here and who is there, on this canvas; where they meet is proposed, if this is the site that does.
+    pub fn propose_encounters(&mut self, now: Duration, here: &Presence, there: &Presence) {
+        for at in self.encounters.update(now, self.canvas[1], here, there) {
+            self.link.propose_meeting(now, at);
+        }
+    }
+
+    /// A meeting is agreed. `lead`: this site has proposed it.
+    pub fn schedule_meeting(&mut self, at: Duration, place: Point, lead: bool) {
+        let place = if lead { place } else { self.meeting.map_point(self.canvas[0], place) };
+        self.meetings.push((at, place));
+    }
+
+    /// Meetings that are now.
+    pub fn take_due_meetings(&mut self, now: Duration) -> Vec<Point> {
+        self.meetings.extract_if(.., |(at, _)| *at <= now).map(|(_, place)| place).collect()
+    }
+
+    /// What the scene is to be told of marks with this frame.
+    pub fn next_marks(&mut self, senses: &FrameInputBuilder) -> MarksUpdate {
+        let mut left = WEIGHT_A_FRAME;
+        let fits = |mark: &&Arc<Mark>| {
+            let begins = left > 0;
+            left = left.saturating_sub(mark.weight());
+            begins
+        };
+        self.in_delivery = self.undelivered.iter().take(MARKS_A_FRAME).take_while(fits).count();
+        let news = self.undelivered.iter().take(self.in_delivery).map(|mark| self.mark_state(mark, senses)).collect();
+        MarksUpdate { anew: self.restart, news, shared: self.shared, lasting: false }
+    }
+
+    /// It has been told; what is now all there, if both were apart.
+    pub fn mark_delivered(&mut self) -> Option<usize> {
+        self.undelivered.drain(..self.in_delivery.min(self.undelivered.len()));
+        (self.in_delivery, self.restart) = (0, false);
+        self.merged.take_if(|_| self.undelivered.is_empty())
+    }
+
+    fn mark_state(&self, mark: &Mark, senses: &FrameInputBuilder) -> MarkState {
+        let writer = mark.order.writer;
+        let here = writer.site == self.key;
+        let hash = crate::wire::fnv1a(writer.site.into_iter().chain(writer.store.to_le_bytes()));
+        MarkState {
+            place: format!("{:014x}{hash:016x}", mark.order.stamp),
+            name: mark.name.clone(),
+            at: mark.at.map(|at| if here { at } else { self.meeting.map_point(self.canvas[0], at) }),
+            began: (senses.shared_seconds(mark.created_us as f64 / 1e6) * 1e3).round() / 1e3,
+            seed: mark.seed,
+            here,
+            own: (Some(writer) == self.me).then_some(mark.sequence),
+            weight: mark.weight(),
+            said: mark.payload.clone(),
+        }
+    }
+
+    /// The scene has a visitor leave something. How many were left out until now, if this one is.
+    pub fn add_mark(&mut self, now: Duration, utc_ms: u64, draft: NewMark) -> Option<u64> {
+        let bytes = (draft.said.len() + draft.name.len() + 64) as f64;
+        if !self.mark_budget[0].try_take(now, 1.0) || !self.mark_budget[1].try_take(now, bytes) {
+            self.marks_dropped += 1;
+            return Some(self.marks_dropped);
+        }
+        self.link.add_mark(now, utc_ms, draft);
+        None
+    }
+
+    /// Admits a signal of the scene. The error is the number of signals left out so far, including this one.
+    pub fn admit_signal(&mut self, now: Duration, name: &str, data: &str) -> Result<(), u64> {
+        let [signals, bytes] = &mut self.signal_budget;
+        let size = (name.len() + data.len()) as f64;
+        bytes.refill(now);
+        if bytes.available() >= size && signals.try_take(now, 1.0) && bytes.try_take(now, size) {
+            return Ok(());
+        }
+        self.signals_dropped += 1;
+        Err(self.signals_dropped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Alone;
+
+    impl LinkPort for Alone {
+        fn take_mark_feed(&self) -> MarkFeed {
+            MarkFeed::default()
+        }
+        fn propose_meeting(&self, _: Duration, _: Point) {}
+        fn add_mark(&self, _: Duration, _: u64, _: NewMark) {}
+    }
+
+    #[test]
+    fn signals_have_a_rate_and_what_is_beyond_is_counted() {
+        let mut together =
+            LinkBridge::new(Alone, TwinLayout::Beside, [1920.0, 1080.0], [0; 32], [LinkLossPolicy::Alone; 2]);
+        let mut send = |from: u64, data: &str| {
+            let frames = (from..from + 600).map(|frame| Duration::from_micros(frame * 16_667));
+            frames.filter(|now| together.admit_signal(*now, "at", data).is_ok()).count()
+        };
+        // One per frame for ten seconds: a burst of 60, then 30 per second.
+        let sent = send(0, "1");
+        assert!((355..=361).contains(&sent), "{sent}");
+        // Large signals are limited by their bytes.
+        let sent = send(6_000, &"x".repeat(798));
+        assert!((115..=125).contains(&sent), "{sent}");
+        // Signals that are left out are counted.
+        let mut large = || together.admit_signal(Duration::from_secs(200), "at", &"x".repeat(20_000)).err();
+        assert_eq!(large().map(|unsent| unsent + 1), large());
+    }
+}

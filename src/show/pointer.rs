@@ -1,0 +1,78 @@
+//! Fingers and mouse of the screens' windows, from winit to the hub.
+
+use super::TouchHubResource;
+use crate::presence::{Phase, PointerKind};
+use crate::render::ScreenWindow;
+use bevy::input::ButtonState;
+use bevy::input::mouse::{MouseButton, MouseButtonInput};
+use bevy::input::touch::{TouchInput, TouchPhase};
+use bevy::prelude::*;
+use bevy::window::{CursorMoved, WindowFocused};
+use std::collections::HashMap;
+
+/// A screen's mouse is a device of its own beside its fingers: only the mouse is lost with the focus.
+const MOUSE_DEVICE: u32 = 500;
+
+fn mouse_id(screen: &ScreenWindow) -> (u32, u64) {
+    (MOUSE_DEVICE + screen.index as u32, 0)
+}
+
+pub(super) fn plug(app: &mut App) {
+    // Before the loop's turn in `PostUpdate`, and as late as a frame allows.
+    app.add_systems(Update, (handle_mouse, handle_touches, handle_focus_lost).chain());
+}
+
+fn handle_mouse(
+    mut buttons: MessageReader<MouseButtonInput>,
+    mut moves: MessageReader<CursorMoved>,
+    windows: Query<(&Window, &ScreenWindow)>,
+    touches: Res<TouchHubResource>,
+    mut last: Local<HashMap<Entity, Vec2>>,
+) {
+    for moved in moves.read() {
+        let Ok((window, screen)) = windows.get(moved.window) else { continue };
+        if let Some(at) = screen.view.to_canvas(window.size().to_array(), moved.position.to_array()) {
+            touches.0.handle_touch(mouse_id(screen), Phase::Move, at, PointerKind::Mouse);
+        }
+        last.insert(moved.window, moved.position);
+    }
+    for button in buttons.read().filter(|button| button.button == MouseButton::Left) {
+        let Ok((window, screen)) = windows.get(button.window) else { continue };
+        // A button that is released outside of the window ends its touch where it was last.
+        let cursor = window.cursor_position().or_else(|| last.get(&button.window).copied());
+        let cursor = cursor.unwrap_or_default().to_array();
+        let Some(at) = screen.view.to_canvas(window.size().to_array(), cursor) else { continue };
+        let phase = if button.state == ButtonState::Pressed { Phase::Down } else { Phase::Up };
+        touches.0.handle_touch(mouse_id(screen), phase, at, PointerKind::Mouse);
+    }
+}
+
+fn handle_touches(
+    mut inputs: MessageReader<TouchInput>,
+    windows: Query<(&Window, &ScreenWindow)>,
+    touches: Res<TouchHubResource>,
+) {
+    for input in inputs.read() {
+        let Ok((window, screen)) = windows.get(input.window) else { continue };
+        let Some(at) = screen.view.to_canvas(window.size().to_array(), input.position.to_array()) else { continue };
+        let phase = match input.phase {
+            TouchPhase::Started => Phase::Down,
+            TouchPhase::Moved => Phase::Move,
+            TouchPhase::Ended | TouchPhase::Canceled => Phase::Up,
+        };
+        touches.0.handle_touch((screen.index as u32, input.id), phase, at, PointerKind::Finger);
+    }
+}
+
+/// A window that loses its focus does not hear of the mouse's release.
+fn handle_focus_lost(
+    mut focused: MessageReader<WindowFocused>,
+    windows: Query<&ScreenWindow>,
+    touches: Res<TouchHubResource>,
+) {
+    for focus in focused.read().filter(|focus| !focus.focused) {
+        if let Ok(screen) = windows.get(focus.window) {
+            touches.0.release(mouse_id(screen).0);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What a frame tells: everybody who is followed, with outline and pose, the mask, and how the picture moves.
+
+use super::TrackedPerson;
+use super::instance_labels::BODY_CONFIDENCE;
+use super::pipeline::{PipelineState, VisionOutput};
+use super::pose::estimate_pose;
+use super::track::pixel_bounds;
+use super::tracker::TRACKS_MAX;
+
+/// How tall a usual grown-up is, in metres.
+const ADULT_HEIGHT: f32 = 1.7;
+/// A body that is not seen any more is told of for this long, in seconds: who is hidden by others, and who is not.
+const REPORT_AFTER_LOST: [f32; 2] = [0.3, 0.1];
+
+impl PipelineState {
+    pub(super) fn write_output(&mut self, seen: &mut VisionOutput) {
+        let picture = [self.image.width, self.image.height];
+        let scale = self.factor as f32;
+        let mut count = 0;
+        self.output_labels = [0; TRACKS_MAX];
+        for index in 0..self.tracker.tracks.len() {
+            let person = &self.tracker.tracks[index];
+            let shown_on = REPORT_AFTER_LOST[usize::from(!self.tracker.is_occluded(index))];
+            if !person.confirmed || person.missed > shown_on {
+                continue;
+            }
+            if seen.people.len() <= count {
+                seen.people.push(TrackedPerson::default());
+            }
+            let figure = &mut seen.people[count];
+            count += 1;
+            self.output_labels[index] = count as u8;
+            let [left, top, right, bottom] = person.bounds;
+            let foot = person.foot();
+            figure.foot = foot.map(|axis| axis * scale);
+            figure.head = [foot[0] * scale, (bottom - 0.93 * (bottom - top)) * scale];
+            figure.reach = None;
+            figure.outline.clear();
+            if let Some(at) = self.label_bounds(index) {
+                let own = |x: usize, y: usize| usize::from(self.labels[y * picture[0] + x]) == index + 1;
+                let sure = |x: usize, y: usize| if own(x, y) { self.confidence.at(x, y) } else { 0 };
+                let fine = |x: usize, y: usize| if own(x / 2, y / 2) { self.net.fine_confidence.at(x, y) } else { 0 };
+                self.tracer.trace(at.map(|side| 2 * side), fine, &mut self.points);
+                figure.outline.extend(self.points.iter().map(|point| point.map(|axis| axis * scale / 2.0)));
+                if let Some(pose) = estimate_pose(at, &mut self.rows, |x, y| sure(x, y) >= BODY_CONFIDENCE) {
+                    // Head and feet that others hide are where the box says.
+                    let near = |a: f32, b: f32| (a - b).abs() < 0.12 * (bottom - top);
+                    if near(pose.foot[1], bottom) {
+                        figure.foot = pose.foot.map(|axis| axis * scale);
+                    }
+                    if near(at[1] as f32, top) {
+                        figure.head = pose.head.map(|axis| axis * scale);
+                    }
+                    figure.reach = pose.reach.map(|reach| reach.map(|axis| axis * scale));
+                }
+            }
+            let [columns, rows] = picture.map(|side| side as f32);
+            let [left, top] = [left.clamp(0.0, columns), top.clamp(0.0, rows)];
+            let [right, bottom] = [right.clamp(0.0, columns), bottom.clamp(0.0, rows)];
+            figure.id = person.id;
+            figure.bounds = [left, top, right - left, bottom - top].map(|side| side * scale);
+            figure.velocity = person.velocity.map(|axis| axis * scale);
+            (figure.still, figure.age, figure.people) = (person.still, person.age, person.people_count());
+            figure.pixels_per_metre = self.tracker.height_model.height_at(foot[1]) * scale / ADULT_HEIGHT;
+        }
+        seen.people.truncate(count);
+        seen.motion.clone_from(&self.flow.motion);
+        let mask = &mut seen.mask;
+        (mask.width, mask.height) = (picture[0], picture[1]);
+        mask.pixels.clear();
+        mask.pixels.extend(self.labels.iter().zip(&self.confidence.pixels).map(|(owner, sure)| {
+            match owner.checked_sub(1) {
+                Some(index) if *sure >= BODY_CONFIDENCE => self.output_labels[usize::from(index)],
+                _ => 0,
+            }
+        }));
+    }
+
+    /// The box round one's own pixels.
+    fn label_bounds(&self, index: usize) -> Option<[usize; 4]> {
+        let [left, top, right, bottom] = self.tracker.tracks[index].bounds;
+        let [width, height] = [right - left, bottom - top];
+        let around = [left - width, top - 0.3 * height, right + width, bottom + 0.3 * height];
+        let [left, top, right, bottom] = pixel_bounds(around, [self.image.width, self.image.height]);
+        let mut all: Option<[usize; 4]> = None;
+        for y in top..bottom {
+            let row = &self.labels[y * self.image.width..];
+            let mine = |owner: &u8| usize::from(*owner) == index + 1;
+            if let Some(first) = row[left..right].iter().position(mine) {
+                let last = row[left..right].iter().rposition(mine).unwrap_or(first);
+                let this = [left + first, y, left + last + 1, y + 1];
+                all = Some(all.map_or(this, |all| [all[0].min(this[0]), all[1], all[2].max(this[2]), this[3]]));
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,248 @@
+//! Who is who from frame to frame: what the net finds becomes people who are followed. Each find goes to whom it fits best,
+//! by place and by look; what is left over, and sure enough, is somebody new.
+
+use super::height_model::HeightModel;
+use super::net::{Detection, iou};
+use super::plane::Plane;
+use super::track::{Appearance, BBox, PersonTrack, appearance_distance, contained_fraction, sample_appearance};
+
+/// Most people that are followed at once.
+pub(super) const TRACKS_MAX: usize = 96;
+/// The net need be no surer than this for somebody who is followed already.
+pub(super) const DETECTION_MIN: f32 = 0.3;
+/// Of whom it is as sure, and who is nobody yet, is new.
+const NEW_TRACK_MIN: f32 = 0.45;
+/// How much a find and somebody must overlap to be the same, and how much their looks count beside that.
+const MATCH_OVERLAP_AND_APPEARANCE: (f32, f32) = (0.25, 0.8);
+/// Seconds after which one who is not seen any more is given up.
+const LOST_AFTER: f32 = 1.5;
+/// The same for one who stands: others pass before him.
+const LOST_AFTER_STILL: f32 = 5.0;
+/// The same for one who was never told of.
+const LOST_AFTER_TENTATIVE: f32 = 0.2;
+/// Who was not seen for longer is looked for farther away.
+const WIDE_SEARCH_AFTER: f32 = 0.25;
+/// Before it is told of, a body is seen for this long, in seconds, and this sure in all the frames together.
+const CONFIRMED: (f32, f32) = (0.12, 0.8);
+
+/// Everybody who is followed.
+#[derive(Debug)]
+pub(super) struct PersonTracker {
+    pub tracks: Vec<PersonTrack>,
+    pub height_model: HeightModel,
+    image_size: [usize; 2],
+    appearances: Vec<Appearance>,
+    pairs: Vec<(f32, usize, usize)>,
+    unmatched: Vec<bool>,
+    next_id: u16,
+}
+
+impl PersonTracker {
+    pub fn new(width: usize, height: usize) -> Self {
+        Self {
+            tracks: Vec::with_capacity(TRACKS_MAX),
+            height_model: HeightModel::new(height),
+            image_size: [width, height],
+            appearances: Vec::new(),
+            pairs: Vec::new(),
+            unmatched: Vec::new(),
+            next_id: 0,
+        }
+    }
+
+    /// One frame: `dt` seconds after the one before; `finds` with the surest first.
+    pub fn update(&mut self, finds: &[Detection], seen: &Plane, dt: f32) {
+        for person in &mut self.tracks {
+            person.predict(dt);
+        }
+        self.appearances.clear();
+        self.appearances.extend(finds.iter().map(|find| sample_appearance(seen, find.bounds)));
+        self.unmatched.clear();
+        self.unmatched.resize(finds.len(), true);
+        self.associate(finds, dt);
+        for (index, find) in finds.iter().enumerate() {
+            if self.unmatched[index] && find.confidence >= NEW_TRACK_MIN && self.tracks.len() < TRACKS_MAX {
+                self.unmatched[index] = !self.start_track(index, find);
+            }
+        }
+        for person in &mut self.tracks {
+            person.confirmed |= person.age >= CONFIRMED.0 && person.evidence >= CONFIRMED.1;
+        }
+        self.learn_heights();
+        self.remove_lost();
+    }
+
+    /// Finds that belong to nobody who is followed.
+    pub fn unmatched_detections<'a>(&'a self, finds: &'a [Detection]) -> impl Iterator<Item = &'a Detection> {
+        finds.iter().zip(&self.unmatched).filter(|(_, free)| **free).map(|(find, _)| find)
+    }
+
+    /// Gives each find to whom it fits best.
+    fn associate(&mut self, finds: &[Detection], dt: f32) {
+        self.pairs.clear();
+        for (index, person) in self.tracks.iter().enumerate() {
+            for (at, (find, look)) in finds.iter().zip(&self.appearances).enumerate() {
+                self.pairs.extend(match_score(person, find, look).map(|fits| (fits, index, at)));
+            }
+        }
+        self.pairs.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+        for &(_, index, at) in &self.pairs {
+            let person = &mut self.tracks[index];
+            if !self.unmatched[at] || person.missed == 0.0 {
+                continue;
+            }
+            self.unmatched[at] = false;
+            person.correct(finds[at].bounds, finds[at].confidence, dt);
+            let rate = if finds[at].confidence > 0.6 { 0.12 } else { 0.03 };
+            person.update_appearance(&self.appearances[at], rate);
+        }
+    }
+
+    /// Begins to follow somebody, if it is not a second box of one who is seen already.
+    fn start_track(&mut self, index: usize, find: &Detection) -> bool {
+        if self.tracks.iter().any(|other| other.missed == 0.0 && iou(other.detected, find.bounds) > 0.6) {
+            return false;
+        }
+        self.next_id = self.next_id.wrapping_add(1).max(1);
+        while self.tracks.iter().any(|person| person.id == self.next_id) {
+            self.next_id = self.next_id.wrapping_add(1).max(1);
+        }
+        let mut person = PersonTrack {
+            id: self.next_id,
+            bounds: find.bounds,
+            detected: find.bounds,
+            confidence: find.confidence,
+            hits: 1,
+            ..PersonTrack::default()
+        };
+        person.update_appearance(&self.appearances[index], 1.0);
+        (person.origin, person.anchor, person.height_learned_at) = (person.foot(), person.foot(), person.foot());
+        self.tracks.push(person);
+        true
+    }
+
+    /// Who is seen whole and alone says how tall people look there.
+    fn learn_heights(&mut self) {
+        for index in 0..self.tracks.len() {
+            let person = &self.tracks[index];
+            let (foot, own) = (person.foot(), 0.3 * person.height());
+            let far = (foot[0] - person.height_learned_at[0]).hypot(foot[1] - person.height_learned_at[1]) > own;
+            if far
+                && person.confidence > 0.6
+                && person.missed == 0.0
+                && !self.is_truncated(person.bounds)
+                && !self.is_occluded(index)
+            {
+                self.height_model.add_sample(foot[1], person.height());
+                self.tracks[index].height_learned_at = foot;
+            }
+        }
+    }
+
+    fn is_truncated(&self, bounds: BBox) -> bool {
+        let [width, height] = self.image_size.map(|side| side as f32);
+        bounds[0] < 2.0 || bounds[1] < 2.0 || bounds[2] > width - 2.0 || bounds[3] > height - 2.0
+    }
+
+    /// Lets go of who is gone, and of who is somebody else.
+    fn remove_lost(&mut self) {
+        let [width, height] = self.image_size.map(|side| side as f32);
+        let mut index = 0;
+        while index < self.tracks.len() {
+            let person = &self.tracks[index];
+            let inside = contained_fraction(person.bounds, [0.0, 0.0, width, height]);
+            let patience = match person.confirmed {
+                true if person.still > 2.0 => LOST_AFTER_STILL,
+                true => LOST_AFTER,
+                false => LOST_AFTER_TENTATIVE,
+            };
+            let out = inside < 0.4 || inside < 0.9 && person.missed > 0.3;
+            if person.missed > patience || out {
+                self.tracks.remove(index);
+            } else {
+                index += 1;
+            }
+        }
+    }
+
+    /// Whether somebody nearer stands where one must be.
+    pub fn is_occluded(&self, index: usize) -> bool {
+        let person = &self.tracks[index];
+        let others = self.tracks.iter().enumerate().filter(|(other, _)| *other != index);
+        others
+            .map(|(_, other)| other)
+            .any(|other| other.missed == 0.0 && contained_fraction(person.bounds, other.bounds) > 0.3)
+    }
+}
+
+/// How well a find fits somebody, or nothing where it cannot be him.
+fn match_score(person: &PersonTrack, find: &Detection, found: &Appearance) -> Option<f32> {
+    let shared = iou(person.bounds, find.bounds);
+    let lost = person.missed > WIDE_SEARCH_AFTER;
+    if shared < MATCH_OVERLAP_AND_APPEARANCE.0 && !lost {
+        return None;
+    }
+    let alike = 1.0 - appearance_distance(&person.appearance, found).min(1.0);
+    if shared >= MATCH_OVERLAP_AND_APPEARANCE.0 {
+        return Some(shared + MATCH_OVERLAP_AND_APPEARANCE.1 * alike);
+    }
+    let tall = (find.bounds[3] - find.bounds[1]) / person.height().max(1.0);
+    if !(0.7..1.4).contains(&tall) || alike < 0.5 {
+        return None;
+    }
+    let (from, to) = (person.centre(), super::track::box_centre(find.bounds));
+    let far = (from[0] - to[0]).hypot(from[1] - to[1]) / person.height().max(1.0);
+    let most = 0.2 + 0.4 * person.missed.min(1.5);
+    (far < most)
+        .then(|| MATCH_OVERLAP_AND_APPEARANCE.0 * (1.0 - far / most) + MATCH_OVERLAP_AND_APPEARANCE.1 * (alike - 0.5))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Somebody as bright as `light` in front of a dark wall, found by the net.
+    fn somebody(x: f32, light: u8, seen: &mut Plane) -> Detection {
+        let bounds = [x, 40.0, x + 16.0, 88.0];
+        (40..88).for_each(|y| seen.row_mut(y)[x.max(0.0) as usize..][..16].fill(light));
+        Detection { confidence: 0.8, bounds }
+    }
+
+    #[test]
+    fn two_who_cross_keep_who_they_are() {
+        let mut people = PersonTracker::new(160, 120);
+        let mut ids = [0; 2];
+        for step in 0..40 {
+            let mut seen = Plane::new(160, 120);
+            let x = 20.0 + 2.5 * step as f32;
+            let far = somebody(140.0 - x, 60, &mut seen);
+            let near = somebody(x, 200, &mut seen);
+            // One hides the other.
+            let finds = if (near.bounds[0] - far.bounds[0]).abs() < 8.0 { vec![near] } else { vec![near, far] };
+            people.update(&finds, &seen, 0.06);
+            let at = |x: f32| people.tracks.iter().find(|one| (one.foot()[0] - x - 8.0).abs() < 5.0).map(|one| one.id);
+            match step {
+                5 => ids = [at(x).expect("one"), at(140.0 - x).expect("the other")],
+                39 => assert_eq!([at(x), at(140.0 - x)], ids.map(Some)),
+                _ => {}
+            }
+        }
+        assert_ne!(ids[0], ids[1]);
+    }
+
+    #[test]
+    fn who_is_hardly_seen_is_nobody() {
+        let mut people = PersonTracker::new(160, 120);
+        let mut seen = Plane::new(160, 120);
+        let find = Detection { confidence: DETECTION_MIN, ..somebody(40.0, 90, &mut seen) };
+        (0..20).for_each(|_| people.update(&[find], &seen, 0.06));
+        assert!(people.tracks.is_empty());
+        let find = Detection { confidence: 0.9, ..find };
+        people.update(&[find], &seen, 0.06);
+        assert!(!people.tracks[0].confirmed, "for a moment");
+        (0..3).for_each(|_| people.update(&[find], &seen, 0.06));
+        assert!(people.tracks[0].confirmed);
+        (0..120).for_each(|_| people.update(&[], &seen, 0.06));
+        assert!(people.tracks.is_empty());
+    }
+}
