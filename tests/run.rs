@@ -140,11 +140,13 @@ impl Drop for Run {
 
 #[test]
 fn a_full_disk_ends_neither_run_nor_its_show() {
-    let place = Place::new("echo words >&2\nstate\nsleep 0.2\nexit 9\n");
+    // Where nobody reads its log any more, the show would end at its second line.
+    let place = Place::new("echo words >&2\nsleep 0.2\necho words >&2 && echo so >> lived\nstate\nsleep 0.2\nexit 9\n");
     let full = || OpenOptions::new().write(true).open("/dev/full").expect("a system with /dev/full");
     let mut run = Run(place.command().stdout(full()).stderr(full()).spawn().expect("the program is built"));
     place.wait("a second start", |place| place.starts().len() > 1);
     assert!(run.is_there());
+    assert!(!place.read("lived").is_empty(), "its show ended for a log");
     run.ends_in_order();
 }
 

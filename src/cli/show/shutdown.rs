@@ -18,7 +18,11 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 pub fn spawn_watchdog(over: &Arc<AtomicBool>, link: LinkHandle) -> io::Result<()> {
     let asked = over.clone();
     on_termination_signal(move || asked.store(true, Ordering::Relaxed))?;
-    let over = over.clone();
+    end_after(over.clone(), link, || end_now())
+}
+
+/// Calls `end` if this process is still there some time after `over` was set.
+fn end_after(over: Arc<AtomicBool>, link: LinkHandle, end: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let watch = move || {
         while !over.load(Ordering::Relaxed) {
             std::thread::sleep(POLL_INTERVAL);
@@ -26,7 +30,7 @@ pub fn spawn_watchdog(over: &Arc<AtomicBool>, link: LinkHandle) -> io::Result<()
         link.stop();
         std::thread::sleep(GRACE);
         tracing::error!("the frame loop did not end; ending the process");
-        end_now();
+        end();
     };
     std::thread::Builder::new().name("ending".into()).spawn(watch).map(drop)
 }
@@ -34,4 +38,52 @@ pub fn spawn_watchdog(over: &Arc<AtomicBool>, link: LinkHandle) -> io::Result<()
 #[expect(clippy::disallowed_methods, reason = "a main thread that is stuck in a driver cannot be asked to return")]
 fn end_now() -> ! {
     std::process::exit(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::site_key::SiteKey;
+    use crate::device::net::LinkThread;
+    use crate::link::{LinkConfig, LinkState, NowShowing};
+    use std::net::UdpSocket;
+    use std::time::Instant;
+
+    fn wait(what: &str, at_most: Duration, come: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !come() {
+            assert!(began.elapsed() < at_most, "{what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Nobody looks at `over` here, as where a frame loop hangs, and the link's thread goes on.
+    #[test]
+    fn the_twin_gets_its_goodbye_though_the_frame_loop_hangs() {
+        let keys = [(); 2].map(|()| SiteKey::generate().expect("randomness"));
+        let sockets = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").expect("loopback"));
+        let at = sockets.map(|socket| socket.local_addr().expect("bound"));
+        let [here, there] = [0, 1].map(|side: usize| {
+            let config = LinkConfig {
+                key: keys[side].public(),
+                twin: Some(keys[1 - side].public()),
+                boot: 1 + side as u64,
+                city: ["kobe", "dublin"][side].into(),
+                name: "test".into(),
+                showing: NowShowing { installation: "test".into(), schema_hash: 1 },
+                canvas: [320.0, 180.0],
+            };
+            LinkThread::start(&keys[side], at[side], at[1 - side], config).unwrap_or_else(|why| panic!("{why}")).0
+        });
+        let is_linked = |link: &LinkThread| link.sender().status().health.state == LinkState::Linked;
+        wait("they are linked", Duration::from_secs(10), || is_linked(&here) && is_linked(&there));
+        let (over, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let ends = ended.clone();
+        end_after(over.clone(), here.sender(), move || ends.store(true, Ordering::Relaxed)).expect("a thread");
+        let began = Instant::now();
+        over.store(true, Ordering::Relaxed);
+        wait("no goodbye came", Duration::from_secs(1), || !is_linked(&there));
+        wait("it does not end", GRACE * 2, || ended.load(Ordering::Relaxed));
+        assert!(began.elapsed() >= GRACE);
+    }
 }
