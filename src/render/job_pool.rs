@@ -311,7 +311,7 @@ mod tests {
     fn a_compiler_that_panics_has_refused_it() {
         let maker = JobPool::<u32, u32>::new(SOON);
         maker.get(1, || Box::new(|| panic!("not yet implemented: pointers")));
-        let JobState::Refused(why) = maker.wait(1) else { panic!("nobody could make it") };
+        let JobState::Failed(why) = maker.wait(1) else { panic!("nobody could make it") };
         assert!(why.contains("panics on it"), "{why}");
         maker.get(2, || at_once(2));
         assert_eq!(maker.wait(2), JobState::Ready(2));

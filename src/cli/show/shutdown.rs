@@ -43,8 +43,8 @@ fn end_now() -> ! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::site_key::SiteKey;
     use crate::device::net::LinkThread;
+    use crate::device::site_key::SiteKey;
     use crate::link::{LinkConfig, LinkState, NowShowing};
     use std::net::UdpSocket;
     use std::time::Instant;
