@@ -1,7 +1,7 @@
 //! Checks that a busy machine changes nothing in previews and checks.
 //!
-//! `./x bench busy [COUNT]` runs previews of COUNT scenes, a plain colour first, and a check of that one: on the machine as it
-//! is, then beside 8 processes that never rest. Fails when a picture or a verdict differs.
+//! `./x bench busy [COUNT]` previews COUNT scenes, a plain colour first, and checks that first one. It does so on the
+//! machine as it is, then beside 8 processes that never rest. Fails if an image or a verdict differs.
 
 use image::RgbImage;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ type Failure = Box<dyn std::error::Error>;
 
 const COUNT: usize = 20;
 const LOAD: usize = 8;
-/// Two pictures differ if more than this share of their pixels differs by more than this much in one channel.
+/// Two images differ if more than this share of their pixels differs by more than this much in one channel.
 const DIFFERENT: (f64, u8) = (0.001, 8);
 
 fn main() -> ExitCode {
@@ -54,7 +54,7 @@ impl Drop for Load {
     }
 }
 
-/// Picture and verdict of one scene.
+/// Image and verdict of one scene.
 struct Seen {
     picture: Option<RgbImage>,
     said: String,

@@ -1,8 +1,10 @@
-//! Two sites on networks of their own, with real packets: routers that change ports, an address that changes, a cable that
-//! is pulled, routers that let nobody in, a relay that is started again.
+//! Two sites on separate networks, with real packets, under network faults.
 //!
-//! `./x bench field` wants root, `ip`, `nft` and `conntrack` (Debian: iproute2, nftables, conntrack). The networks are
-//! namespaces of this machine that are made for it and go with it. Fails where a promise does not hold.
+//! The faults: routers that change ports, an address that changes, an unplugged cable, routers that refuse
+//! unsolicited packets, and a relay that restarts.
+//!
+//! `./x bench field` needs root, `ip`, `nft` and `conntrack` (Debian: iproute2, nftables, conntrack). The networks
+//! are namespaces of this machine, created for the run and removed with it. Fails if a promise does not hold.
 
 #[path = "field/networks.rs"]
 mod networks;
@@ -19,16 +21,16 @@ use std::time::Duration;
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Where the relay is.
+/// Address of the relay.
 const RELAY: &str = "198.51.100.1:4434";
-/// Sites that cannot link in this time never will.
+/// Longest time until two sites are linked; after it they count as unable to link.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words[..] {
-        // What this program starts within a namespace.
+        // These are the programs that this one starts within a namespace.
         ["site", dir] => site::run(dir.as_ref()),
         ["relay"] => relay(),
         _ => field(words.first().copied()),
@@ -45,7 +47,7 @@ fn main() -> ExitCode {
 fn relay() -> Result<(), Failure> {
     let _relay = RelayThread::start(RELAY.parse()?, RelayLimits::default())?;
     let mut line = String::new();
-    // Until whoever started it is gone.
+    // Runs until the process that started it is gone.
     while std::io::stdin().read_line(&mut line)? > 0 {}
     Ok(())
 }
@@ -76,7 +78,7 @@ const PLAYS: &[Play] = &[
     ("the relay is started again: linked again after", Duration::from_secs(5), relay_restarted),
 ];
 
-/// Sites 0 and 1 run and are linked.
+/// Waits until sites 0 and 1 run and are linked, and returns the time that this took.
 fn linked(running: &mut [Running; 2]) -> Result<Duration, Failure> {
     let began = monotonic();
     while !running.iter_mut().all(|site| site.state().linked) {
@@ -89,7 +91,7 @@ fn linked(running: &mut [Running; 2]) -> Result<Duration, Failure> {
     Ok(monotonic() - began)
 }
 
-/// Everything that was said came once and in order; the longest time without anything, at either site.
+/// Returns the longest time without an event at either site. Fails if an event came twice or out of order.
 fn gap(running: [Running; 2]) -> Result<Duration, Failure> {
     let mut longest = Duration::ZERO;
     for site in running {
@@ -102,7 +104,7 @@ fn gap(running: [Running; 2]) -> Result<Duration, Failure> {
     Ok(longest)
 }
 
-/// The same in a play that nothing is to be lost in.
+/// Returns the same as [`gap`], and fails if an event was lost.
 fn gap_without_loss(mut running: [Running; 2]) -> Result<Duration, Failure> {
     running.iter_mut().for_each(Running::hush);
     std::thread::sleep(Duration::from_secs(2));
@@ -133,7 +135,7 @@ fn port_rebound() -> Result<Duration, Failure> {
     gap_without_loss(running)
 }
 
-/// Two sites on the internet itself, linked; their folders are held as long as they run.
+/// Links two sites on the internet itself. The returned values keep their folders.
 fn both_public() -> Result<(Networks, [Site; 2], [Running; 2]), Failure> {
     const ADDRESSES: [&str; 2] = ["198.51.100.11", "198.51.100.12"];
     let mut networks = Networks::new()?;
@@ -146,7 +148,7 @@ fn both_public() -> Result<(Networks, [Site; 2], [Running; 2]), Failure> {
 
 fn address_changes() -> Result<Duration, Failure> {
     let (networks, _sites, mut running) = both_public()?;
-    // Until only one connection is left, and that one is settled.
+    // Waits until a single connection is left and settled.
     std::thread::sleep(Duration::from_secs(5));
     running.iter_mut().for_each(Running::count_from_now);
     let dialled = if running[0].state().dialled { 1 } else { 0 };
@@ -169,10 +171,10 @@ fn cable_pulled() -> Result<Duration, Failure> {
     Ok(back)
 }
 
-/// Two sites behind such routers, a relay, and how long it took until they were linked.
+/// Links two sites behind such routers through a relay, and returns the time until they were linked.
 fn through_a_relay(networks: &mut Networks) -> Result<([Running; 2], [Site; 2], Duration), Failure> {
     for _ in 0..2 {
-        // Each destination is given a port of its own by chance: nobody can guess it.
+        // The router picks a random port for each destination, so nobody can guess it.
         let router = networks.router(Router::Random)?;
         networks.site_behind(&router)?;
     }

@@ -1,8 +1,9 @@
-//! What a show loses while strangers knock: 1,000 handshakes of unknown keys a second at its port.
+//! Cost of a flood of strangers to a show: 1,000 handshakes of unknown keys a second at its port.
 //!
-//! `./x bench flood [SECONDS]`: a show, drawn off-screen and linked with a twin that has people, has one core; twin and
-//! strangers have another one. By turns without and with the flood, three times each; fails when the 99th percentile
-//! of the frame times with it is more than [`WITHIN`] times that without, or the twin is lost.
+//! `./x bench flood [SECONDS]`: a show, drawn off-screen and linked with a twin that has people, runs on one core;
+//! the twin and the strangers run on another one. Rounds without and with the flood alternate, three times each.
+//! Fails if the 99th percentile of the frame times with the flood is more than [`WITHIN`] times that without, or if
+//! the twin is lost.
 
 use moongate::config::{Installation, TrustedPeer, city_by_slug};
 use moongate::device::clock::monotonic;
@@ -28,7 +29,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 const SECONDS: u64 = 20;
 const ROUNDS: usize = 3;
 const RATE: u32 = 1_000;
-/// Addresses that strangers come from; each has one port.
+/// Number of addresses that strangers come from; each has one port.
 const STRANGERS: u8 = 64;
 const WITHIN: f64 = 1.10;
 
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
     )
 }
 
-/// A show on the first core, and what it says of its frames.
+/// A show on the first core, with the status lines of its frames.
 struct Show {
     child: Child,
     lines: Receiver<Value>,
@@ -64,9 +65,9 @@ impl Show {
         Ok(Self { child, lines })
     }
 
-    /// Frame times of so long, in milliseconds; and whether the twin was there all along.
+    /// Returns the frame times during `length`, in milliseconds, and whether the twin was linked all along.
     fn watch(&self, length: Duration) -> Result<(Vec<f64>, bool), Failure> {
-        // What was said before is not of this time.
+        // Earlier status lines are not part of this time.
         self.lines.try_iter().for_each(drop);
         let end = monotonic() + length;
         let (mut times, mut linked) = (vec![], true);
@@ -87,7 +88,7 @@ impl Drop for Show {
 }
 
 fn bench(length: Duration) -> Result<(), Failure> {
-    // Of this process, and of all that it starts but the show.
+    // This is the affinity of this process, and of all that it starts except the show.
     let second = rustix::thread::CpuSet::new();
     let mut second = second;
     second.set(1);
@@ -141,7 +142,7 @@ fn bench(length: Duration) -> Result<(), Failure> {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    // What is compiled and loaded at first is over.
+    // The initial compiling and loading is over by then.
     show.watch(Duration::from_secs(5))?;
     let strangers = Strangers::start(port)?;
     let mut times = [vec![], vec![]];
@@ -189,7 +190,7 @@ fn bench(length: Duration) -> Result<(), Failure> {
     }
 }
 
-/// A few people at the twin.
+/// Returns the presence of a few people at the twin.
 fn few(step: f32) -> Presence {
     let body = |id: u16| {
         let x = step + 60.0 * f32::from(id);
@@ -201,7 +202,7 @@ fn few(step: f32) -> Presence {
     Presence { touches: vec![], bodies: (0..4).map(body).collect() }
 }
 
-/// Who knocks, each from an address of its own.
+/// Strangers that start handshakes, each from an address of its own.
 struct Strangers {
     state: Arc<Knocking>,
 }
@@ -241,7 +242,7 @@ fn knock(to: SocketAddr, state: &Knocking) -> Result<(), Failure> {
             let socket = UdpSocket::bind((Ipv4Addr::new(127, 0, 1, 1 + last), 0))?;
             let runtime = Arc::new(quinn::TokioRuntime);
             let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, runtime)?;
-            // An unknown key, and one that it takes for the site's.
+            // The key is unknown, and it expects a key that is not the site's.
             let client = tls::client_config(&SiteKey::generate()?, SiteKey::generate()?.public())?;
             endpoints.push((endpoint, client));
         }

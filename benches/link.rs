@@ -1,8 +1,9 @@
-//! How late events come over a lossy ocean: by our link, and by what people would use instead.
+//! Delay of events over a lossy long-distance path: our link beside the usual alternatives.
 //!
-//! `./x bench link [SECONDS]`, as root. Each transport is two programs as they are, in two network namespaces, and one
-//! emulator carries what passes between them. Fails when 99 of 100 of our events are not within [`LATE_MAX`] of the one
-//! way, one was lost or came twice, or the best other that loses nothing is not [`UPGRADE_BACKOFF`] times later.
+//! `./x bench link [SECONDS]`, as root. Each transport is a pair of unmodified programs in two network namespaces,
+//! and one emulator carries the packets between them. Fails if 99 of 100 of our events do not arrive within
+//! [`LATE_MAX`] of the one-way delay, if one was lost or came twice, or if the best other lossless transport is not
+//! [`BETTER`] times later.
 
 #[path = "link/ocean.rs"]
 mod ocean;
@@ -25,11 +26,11 @@ const SECONDS: u32 = 30;
 pub const RATE: u32 = 60;
 /// Bytes of a message.
 pub const SIZE: usize = 120;
-/// What 99 of 100 events may take beyond the one way, in milliseconds, where 5 % are lost on their own.
+/// Largest delay of 99 of 100 events beyond the one-way delay, in milliseconds, at 5 % independent loss.
 const LATE_MAX: f64 = 12.0;
 const BETTER: f64 = 8.0;
 
-/// Those that run at the same time, one after the other: none takes the processor from another one's clock.
+/// Groups of transports that run at the same time; the groups run in turn, so that none delays the clock of another.
 const TRANSPORTS: [&[&str]; 4] = [
     &["moongate", "quinn, one stream", "quinn, a stream each", "quinn, datagrams"],
     &["tcp", "websocket", "aiortc ordered", "aiortc unordered"],
@@ -50,7 +51,7 @@ fn paths() -> [(&'static str, PathProfile); 4] {
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let done = match &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        // What this program starts on each side.
+        // These are the programs that this one starts on each side.
         ["peer", role, transport, seconds, dir] => {
             seconds.parse().map_err(Into::into).and_then(|seconds| peers::run(role, transport, seconds, dir.as_ref()))
         }
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
     )
 }
 
-/// `SECONDS`, and a part of the names of the transports that are to be run.
+/// Runs the benchmark. `words` are `SECONDS`, and a part of the names of the transports to run.
 fn bench(words: &[&str]) -> Result<(), Failure> {
     let seconds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(SECONDS).clamp(2, 3_600);
     let only = words.iter().find(|word| word.parse::<u32>().is_err());
@@ -95,11 +96,12 @@ fn is_ours(transport: &str) -> bool {
     transport.starts_with("moongate") || transport.starts_with("quinn")
 }
 
-/// Runs these at the same time through one ocean.
+/// Runs these transports at the same time over the same path.
 fn side_by_side(path: PathProfile, transports: &[&str], seconds: u32, python: &FilePath) -> Result<Vec<Row>, Failure> {
     let mut running = vec![];
     for transport in transports {
-        // Each has an ocean of its own with the same seed, so that none loses what another one's packets led to.
+        // Each has an emulator of its own with the same seed, so that no packet affects the loss of another
+        // transport's.
         let strait = Strait::new(path, SEED)?;
         let dir = tempfile::tempdir()?;
         (0..2).try_for_each(|side| SiteKey::generate()?.write(&dir.path().join(format!("{side}.key"))))?;
@@ -133,7 +135,7 @@ fn side_by_side(path: PathProfile, transports: &[&str], seconds: u32, python: &F
     rows.collect()
 }
 
-/// The Python that has what `peers.py` wants, made if there is none yet.
+/// Returns the Python with the packages that `peers.py` needs, and creates its environment on first use.
 fn python() -> Result<PathBuf, Failure> {
     let root = FilePath::new(env!("CARGO_MANIFEST_DIR"));
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
@@ -152,16 +154,16 @@ fn python() -> Result<PathBuf, Failure> {
     Ok(python)
 }
 
-/// What is said of one transport over one path.
+/// Result of one transport over one path.
 struct Row {
     transport: String,
     sent: usize,
-    /// In milliseconds beyond the one way, of those that arrived, sorted.
+    /// Delays beyond the one-way delay of the messages that arrived, in milliseconds, sorted.
     late: Vec<f64>,
 }
 
 impl Row {
-    /// Leaves the first second out: there connections find their pace.
+    /// Reads the results. Leaves the first second out, in which connections find their rate.
     fn new(transport: &str, came: &str, seconds: u32, one_way: Duration) -> Result<Self, Failure> {
         let one_way = one_way.as_secs_f64() * 1e3;
         let mut late = vec![];
@@ -175,7 +177,7 @@ impl Row {
         Ok(Self { transport: transport.into(), sent: ((seconds - 1) * RATE) as usize, late })
     }
 
-    /// What so many of a hundred stayed within.
+    /// Returns the delay that `percent` of a hundred messages stayed within.
     fn percentile(&self, percent: usize) -> f64 {
         let rank = (self.late.len() * percent).div_ceil(100);
         self.late.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
@@ -192,7 +194,7 @@ impl Row {
     }
 }
 
-/// What is not as it should be.
+/// Returns the promises that do not hold.
 fn judge(path: &str, rows: &[Row]) -> Vec<String> {
     let Some(ours) = rows.iter().find(|row| row.transport == "moongate") else { return vec![] };
     let p99 = ours.percentile(99);

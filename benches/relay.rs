@@ -1,7 +1,8 @@
-//! A relay with a thousand pairs of sites, on loopback: how much of a core it takes, and what is lost.
+//! A relay with a thousand pairs of sites, on loopback: its CPU time, and the packets lost.
 //!
-//! `./x bench relay [PAIRS]`. Each site has a socket and a key of its own and asks as a real one does; then each sends, as
-//! sites do at night or with people before them, and all that arrives is counted. The sites are played by threads of the same machine.
+//! `./x bench relay [PAIRS]`. Each site has a socket and a key of its own and asks the relay as a real one does. Then
+//! each sends as sites do at night or with people before them, and all arriving packets are counted. Threads of the
+//! same machine play the sites.
 
 use moongate::device::clock::monotonic;
 use moongate::device::relay_thread::RelayThread;
@@ -15,14 +16,14 @@ use std::time::Duration;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// How long each load lasts.
+/// Duration of each load.
 const TIME: Duration = Duration::from_secs(10);
-/// Threads that play sites; pairs are dealt out to them.
+/// Threads that play sites; the pairs are distributed among them.
 const THREADS: usize = 4;
-/// Files beside the sockets.
+/// Open files besides the sockets.
 const FILES: u64 = 64;
 
-/// What every so-many-th pair sends, both of it: datagrams a second, and bytes of each. The others are silent.
+/// Load of every `every`th pair, in both directions: datagrams a second, and bytes of each. The others are silent.
 #[derive(Clone, Copy)]
 struct Load {
     name: &'static str,
@@ -86,7 +87,7 @@ fn measure(pairs: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// All sites, each known to the relay.
+/// Opens all sites and registers each with the relay.
 fn meet(pairs: usize, relay: SocketAddr) -> Result<Vec<[Site; 2]>, Failure> {
     let one = |_| -> Result<[Site; 2], Failure> {
         let keys = [SiteKey::generate()?, SiteKey::generate()?];
@@ -124,7 +125,7 @@ fn wait_for(relay: &RelayThread, pairs: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Everybody sends for a while; how many set out and how many came.
+/// Sends from all sites for a while; returns the numbers of packets sent and received.
 fn play(sites: &mut [[Site; 2]], relay: SocketAddr, load: Load) -> Result<(u64, u64), Failure> {
     let (sent, came) = (AtomicU64::new(0), AtomicU64::new(0));
     let part = sites.len().div_ceil(THREADS);
@@ -145,7 +146,7 @@ fn turn(sites: &mut [[Site; 2]], number: usize, relay: SocketAddr, load: Load, s
     loop {
         let now = monotonic();
         let speaks = now < began + TIME;
-        // Evenly over time, as sites that know nothing of each other do.
+        // Sends are spread evenly over time, as those of independent sites are.
         let due = if speaks { (now.saturating_sub(began).as_nanos() / each.as_nanos().max(1)) as u64 } else { next };
         while next < due {
             let index = next as usize % count;

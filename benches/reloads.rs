@@ -1,7 +1,7 @@
-//! A scene that is saved 10,000 times: script, shader, image and sound are others each time.
+//! A scene that is saved 10,000 times: script, shader, image and sound change each time.
 //!
-//! `./x bench reloads [COUNT]`: each edition is read, offered to a scene process, painted, and its sounds are loaded, as a show
-//! does it. Fails when memory, threads or open files have grown between the first twentieth and the end.
+//! `./x bench reloads [COUNT]`: each revision is read, offered to a scene process and drawn, and its sounds are
+//! loaded, as in a show. Fails if memory, threads or open files have grown between the first twentieth and the end.
 
 use moongate::config::city_by_slug;
 use moongate::device::audio::Audio;
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 type Failure = Box<dyn std::error::Error>;
 
 const COUNT: usize = 10_000;
-/// How much more memory is noise: allocators keep what they may use again.
+/// Growth of memory in MiB that is noise: allocators keep memory for reuse.
 const MIB: f64 = 12.0;
 
 fn main() -> ExitCode {
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What may grow: memory in MiB, threads, open files, children.
+/// Resources that could grow: memory in MiB, threads, open files, children.
 #[derive(Debug, Clone, Copy)]
 struct Held {
     mib: f64,
@@ -50,7 +50,7 @@ impl Held {
         let number = |key: &str| -> Option<usize> {
             status.lines().find(|line| line.starts_with(key))?.split_whitespace().nth(1)?.parse().ok()
         };
-        // Each thread has its own.
+        // Each thread has its own list of children.
         let children: usize = std::fs::read_dir("/proc/self/task")?
             .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok())
             .map(|children| children.split_whitespace().count())
@@ -64,7 +64,7 @@ impl Held {
     }
 }
 
-/// Saves what is another edition each time.
+/// Saves another revision each time.
 fn save(dir: &Path, number: usize) -> Result<(), Failure> {
     let script = format!(
         "import {{ draw, gradient, particles, sound }} from \"moongate\";
@@ -170,7 +170,7 @@ fn reload(count: usize) -> Result<bool, Failure> {
     if process.status().faults > 0 || !studio.faults().is_empty() {
         return Err(format!("{:?} {:?}", process.status(), studio.faults()).into());
     }
-    // One process more may be on its way out.
+    // One more process may be about to exit.
     let alike = |a: usize, b: usize, more: usize| b <= a + more;
     Ok(late.mib <= early.mib + MIB
         && alike(early.threads, late.threads, 2)

@@ -1,9 +1,10 @@
 //! A sketch of many circles, as a scene of Moongate and in p5.js 2 in headless Chromium, in one run.
 //!
-//! `./x bench scene`: what a frame takes from `FrameInput` in to `Picture` out, for 1,000, 4,000 and 5,000 circles; then beside
-//! p5.js the time within its `draw()`, memory of all processes, and the first picture. Without Chromium or p5.js (`npm
-//! install p5@2` into `target/scene-peers` is tried) only the first part is run, and it says so. Fails when a bound of the
-//! first part is missed: 1 ms for 1,000, 4 ms for 4,000.
+//! `./x bench scene`: measures the time of a frame from `FrameInput` in to `DisplayList` out, for 1,000, 4,000 and
+//! 5,000 circles. Then it compares with p5.js: the time within its `draw()`, the memory of all processes, and the
+//! time to the first frame. Without Chromium or p5.js (it tries `npm install p5@2` into `target/scene-peers`) only
+//! the first part runs, and the output says so. Fails if a bound of the first part is missed: 1 ms for 1,000, 4 ms
+//! for 4,000.
 
 #[path = "scene/browser.rs"]
 mod browser;
@@ -20,7 +21,7 @@ use std::time::Instant;
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Circles, and milliseconds that a frame of them may take.
+/// Numbers of circles, and the most milliseconds that a frame of them may take.
 const BOUNDS: [(usize, Option<f64>); 3] = [(1_000, Some(1.0)), (4_000, Some(4.0)), (5_000, None)];
 const WARM: usize = 120;
 const FRAMES: usize = 600;
@@ -95,15 +96,15 @@ fn bench() -> Result<bool, Failure> {
     Ok(sound)
 }
 
-/// What was measured of one way to show the sketch.
+/// Measurements of one way to show the sketch.
 pub struct Measured {
-    /// Of each frame, within the artist's function.
+    /// Time of each frame within the artist's function.
     pub took_ms: Vec<f64>,
     /// Proportional set size of all processes.
     pub memory_mib: f64,
-    /// From the start of the program.
+    /// Time from the start of the program to the first frame.
     pub first_s: f64,
-    /// From when the sketch was saved until it was on the canvas, each time; none where a page has to be loaded again.
+    /// Times from saving the sketch until it was on the canvas; empty where a page has to be reloaded.
     pub saved_s: Vec<f64>,
 }
 
@@ -113,7 +114,7 @@ fn percentile(numbers: &[f64], percent: usize) -> f64 {
     sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }
 
-/// The sketch as an installation.
+/// Writes the sketch as an installation.
 pub fn installation(dir: &Path, count: usize) -> std::io::Result<()> {
     let script = include_str!("scene/sketch.js").replace("let frames", &format!("const COUNT = {count};\nlet frames"));
     std::fs::write(dir.join("scene.js"), script)?;
@@ -122,7 +123,7 @@ pub fn installation(dir: &Path, count: usize) -> std::io::Result<()> {
     std::fs::write(dir.join("installation.toml"), manifest)
 }
 
-/// Milliseconds of each frame: of the script alone, and with all that is written, read and checked.
+/// Returns the milliseconds of each frame: of the script alone, and with all that is written, read and checked.
 fn frames(count: usize) -> Result<[Vec<f64>; 2], Failure> {
     let dir = tempfile::tempdir()?;
     installation(dir.path(), count)?;

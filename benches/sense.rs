@@ -1,9 +1,10 @@
-//! People seen by a camera: how long a frame takes, and how well it is done, beside what one would build with OpenCV.
+//! People detected by a camera: time per frame and quality, beside a pipeline built with OpenCV.
 //!
-//! `./x bench sense [CLIP]` times; the clip is what ffmpeg reads, else $MOONGATE_CLIP, else the built-in street.
-//! `./x bench sense --quality [--seconds N] [--lead N] [WEATHER…] [CROWD…]` judges against the built-in street's truth,
-//! in all its weathers, or in those that are named: `--quality rain dusk crossing`.
-//! Fails where the figures that are promised do not hold.
+//! `./x bench sense [CLIP]` measures times; the clip is anything ffmpeg reads, else $MOONGATE_CLIP, else the built-in
+//! street.
+//! `./x bench sense --quality [--seconds N] [--lead N] [WEATHER…] [CROWD…]` evaluates against the truth of the
+//! built-in street, in all its weathers, or in those that are named: `--quality rain dusk crossing`.
+//! Fails if the promised figures do not hold.
 
 #[path = "sense/opencv.rs"]
 mod opencv;
@@ -19,14 +20,15 @@ use std::process::ExitCode;
 
 type Failure = std::boxed::Box<dyn Error + Send + Sync>;
 
-/// What can be said on the command line.
+/// Options of the command line.
 #[derive(Debug)]
 struct Options {
     clip: Option<PathBuf>,
     quality: bool,
     weathers: Vec<Weather>,
     crowds: Vec<CrowdType>,
-    /// Seconds of each scene that are judged, and before these that are not: there a camera learns its square.
+    /// Seconds of each scene that are evaluated, and seconds before them that are not, while the camera learns its
+    /// background.
     seconds: f64,
     lead: f64,
 }
@@ -39,7 +41,7 @@ impl Options {
         let mut words = words;
         while let Some(word) = words.next() {
             match word.as_str() {
-                // Cargo adds it.
+                // Cargo adds this argument.
                 "--bench" => {}
                 "--quality" => options.quality = true,
                 "--seconds" => options.seconds = seconds(words.next(), 1.0)?,

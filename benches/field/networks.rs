@@ -4,17 +4,17 @@ use super::Failure;
 use super::site::{Running, Site};
 use std::process::{Child, Command, Stdio};
 
-/// What a router does to who goes out.
+/// Port mapping of a router for outgoing packets.
 pub enum Router {
-    /// All get this one port, until it is changed.
+    /// All destinations use this one port until it is changed.
     Port(u16),
-    /// Each destination another port, by chance.
+    /// Each destination gets another, random port.
     Random,
 }
 
-/// All of it; it goes when it is dropped.
+/// All networks; dropping this removes them.
 pub struct Networks {
-    /// Of the namespaces, so that two runs do not meet.
+    /// Prefix of the namespaces' names, so that two runs do not collide.
     prefix: String,
     spaces: Vec<String>,
     sites: Vec<String>,
@@ -23,7 +23,7 @@ pub struct Networks {
 }
 
 impl Networks {
-    /// The internet alone.
+    /// Creates the internet without any site.
     pub fn new() -> Result<Self, Failure> {
         let prefix = format!("mg{:04x}", fastrand::u16(..));
         let mut networks = Self { prefix, spaces: vec![], sites: vec![], routers: 0, relay: None };
@@ -55,7 +55,7 @@ impl Networks {
         format!("{}-net", self.prefix)
     }
 
-    /// A site with an address of its own on the internet.
+    /// Adds a site with an address of its own on the internet.
     pub fn site(&mut self, address: &str) -> Result<(), Failure> {
         let space = self.space(&format!("s{}", self.sites.len()))?;
         self.join(&space, &self.net(), "wan", address)?;
@@ -63,7 +63,7 @@ impl Networks {
         Ok(())
     }
 
-    /// A router with a network of its own behind it.
+    /// Adds a router with a network of its own behind it.
     pub fn router(&mut self, kind: Router) -> Result<String, Failure> {
         let number = self.routers;
         self.routers += 1;
@@ -75,7 +75,7 @@ impl Networks {
         within(&space, &["sysctl", "-qw", "net.ipv4.ip_forward=1"])?;
         within(&space, &["nft", "add table ip nat"])?;
         within(&space, &["nft", "add chain ip nat out { type nat hook postrouting priority 100 ; }"])?;
-        // From outside only answers come in.
+        // Only replies come in from outside.
         within(&space, &["nft", "add table ip filter"])?;
         within(&space, &["nft", "add chain ip filter in { type filter hook forward priority 0 ; }"])?;
         within(&space, &["nft", "add rule ip filter in iifname \"wan\" ct state new drop"])?;
@@ -86,7 +86,7 @@ impl Networks {
         Ok(space)
     }
 
-    /// From now on who goes out goes out by this port.
+    /// Sends outgoing packets through this port from now on.
     pub fn rebind(&self, router: &str, port: u16) -> Result<(), Failure> {
         within(router, &["nft", "flush chain ip nat out"])?;
         let rule = format!("add rule ip nat out oifname \"wan\" meta l4proto udp masquerade to :{port}");
@@ -94,7 +94,7 @@ impl Networks {
         within(router, &["conntrack", "-F"])
     }
 
-    /// A site behind a router.
+    /// Adds a site behind a router.
     pub fn site_behind(&mut self, router: &str) -> Result<(), Failure> {
         let space = self.space(&format!("s{}", self.sites.len()))?;
         self.join(&space, router, "wan", "10.0.0.2")?;
@@ -109,7 +109,7 @@ impl Networks {
         within(&self.sites[site], &["ip", "addr", "add", &format!("{address}/24"), "dev", "wan"])
     }
 
-    /// Pulls a site's cable, or plugs it in.
+    /// Unplugs a site's cable, or plugs it in.
     pub fn cable(&self, site: usize, plugged: bool) -> Result<(), Failure> {
         let end = format!("to-s{site}");
         within(&self.net(), &["ip", "link", "set", &end, if plugged { "up" } else { "down" }])
@@ -127,7 +127,7 @@ impl Networks {
         Ok(())
     }
 
-    /// Ends it.
+    /// Ends the relay.
     pub fn end_relay(&mut self) {
         if let Some(mut relay) = self.relay.take() {
             let _ = relay.kill();
@@ -145,7 +145,7 @@ impl Drop for Networks {
     }
 }
 
-/// This program, in a namespace.
+/// Returns the command for this program in a namespace.
 fn command(space: &str, words: &[&str]) -> Result<Command, Failure> {
     let mut command = Command::new("ip");
     command.args(["netns", "exec", space]).arg(std::env::current_exe()?).args(words);

@@ -1,4 +1,4 @@
-//! A site without a screen: says a numbered signal ten times a second, and counts the twin's.
+//! Site without a screen: sends a numbered signal ten times a second, and counts the twin's.
 
 use super::Failure;
 use moongate::config::{TrustStore, TrustedPeer, city_by_slug};
@@ -7,6 +7,7 @@ use moongate::device::net::{LinkSetup, LinkThread, PeerAddrs, SiteProfile, trans
 use moongate::device::peers_file::trust;
 use moongate::device::site_key::SiteKey;
 use moongate::link::{LinkConfig, LinkOutput, LinkState, NowShowing, PeerInfo, SiteEvent};
+use moongate::marks::MemoryStore;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -18,18 +19,18 @@ use std::time::Duration;
 const CITIES: [&str; 2] = ["dublin", "kobe"];
 const PERIOD: Duration = Duration::from_millis(100);
 
-/// What a site says of itself, a line ten times a second.
+/// Status line of a site, printed ten times a second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Count {
     pub linked: bool,
     pub relayed: bool,
-    /// Its own connection is the one in use.
+    /// True if its own connection is the one in use.
     pub dialled: bool,
     pub made: u64,
     pub came: u64,
-    /// Came twice, or before one that was made earlier.
+    /// Events that came twice, or before one that was made earlier.
     pub wrong: u64,
-    /// The longest time between two that came, since it was asked to count.
+    /// Longest time between two received events, since the site was asked to count.
     pub gap_s: f64,
 }
 
@@ -39,7 +40,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Two that know each other, at these addresses.
+    /// Creates two sites that trust each other, at these addresses.
     pub fn two(addresses: [&str; 2], relay: Option<&str>) -> Result<[Self; 2], Failure> {
         let keys = [SiteKey::generate()?, SiteKey::generate()?];
         let sites = [Self { dir: tempfile::tempdir()? }, Self { dir: tempfile::tempdir()? }];
@@ -80,6 +81,7 @@ pub fn run(dir: &Path) -> Result<(), Failure> {
     let plan = LinkSetup {
         key,
         config,
+        store: Box::new(MemoryStore::new(fastrand::u64(..))),
         peer_addrs: PeerAddrs::from_twin(&twin, None),
         profile: Some(home),
         transport: transport_config(),
@@ -144,7 +146,7 @@ impl Running {
         Ok(Self { child, lines, last: Count::default() })
     }
 
-    /// What it has said last.
+    /// Returns its last status.
     pub fn state(&mut self) -> Count {
         self.last = self.lines.try_iter().last().unwrap_or(self.last);
         self.last
@@ -152,22 +154,22 @@ impl Running {
 
     fn say(&mut self, order: &str) {
         if let Some(input) = &mut self.child.stdin {
-            // One that has ended is noticed by what it does not say.
+            // A site that has ended is noticed because its output stops.
             let _ = writeln!(input, "{order}").and_then(|()| input.flush());
         }
     }
 
-    /// Gaps count from now on.
+    /// Makes the site measure gaps from now on.
     pub fn count_from_now(&mut self) {
         self.say("count");
     }
 
-    /// It says nothing more.
+    /// Makes the site send nothing more.
     pub fn hush(&mut self) {
         self.say("hush");
     }
 
-    /// Ends it; what it had to say last.
+    /// Ends the site and returns its last status.
     pub fn end(mut self) -> Result<Count, Failure> {
         let state = self.state();
         self.child.stdin = None;

@@ -1,5 +1,6 @@
-//! An ocean for programs as they are: two network namespaces, joined by two TUN devices, between which whatever passes is
-//! delayed and lost as the seeded stand-in says. Wants root and iproute2.
+//! Network emulator for unmodified programs: two network namespaces, joined by two TUN devices.
+//!
+//! The seeded network emulator decides which packets are delayed or lost. Needs root and iproute2.
 
 use super::Failure;
 use moongate::device::clock::monotonic;
@@ -11,14 +12,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tun_rs::{DeviceBuilder, SyncDevice};
 
-/// The two shores.
+/// Addresses of the two endpoints.
 pub const ADDRESSES: [&str; 2] = ["10.77.0.1", "10.77.0.2"];
-/// As on the internet.
+/// MTU as on the internet.
 const MTU: u16 = 1_500;
-/// The longest sleep before it is looked whether all is over.
+/// Longest sleep before checking whether the run is over.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Two namespaces and what is between them; all of it goes when this is dropped.
+/// Two namespaces and the path between them; dropping this removes all of it.
 pub struct Strait {
     spaces: [String; 2],
     over: Arc<AtomicBool>,
@@ -26,7 +27,7 @@ pub struct Strait {
 }
 
 impl Strait {
-    /// Makes it.
+    /// Creates the namespaces and starts the emulator.
     pub fn new(path: PathProfile, seed: u64) -> Result<Self, Failure> {
         let number = fastrand::u16(..);
         let spaces = [0, 1].map(|side| format!("mgl{number:04x}-{side}"));
@@ -49,7 +50,7 @@ impl Strait {
         Ok(strait)
     }
 
-    /// A program that runs on this side, with its words.
+    /// Returns the command for a program that runs on this side, with its arguments.
     pub fn command(&self, side: usize, words: &[&str]) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.spaces[side]]).args(words);
@@ -60,7 +61,7 @@ impl Strait {
 impl Drop for Strait {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
-        // The devices go with the namespaces, and with them what waits for a packet.
+        // The devices go with the namespaces, and with them the threads that wait for a packet.
         for space in &self.spaces {
             let _ = run(&["ip", "netns", "del", space]);
         }
@@ -76,7 +77,7 @@ fn carry(path: PathProfile, seed: u64, devices: [SyncDevice; 2], over: &AtomicBo
     let (came, packets) = mpsc::sync_channel(4_096);
     for (side, device) in devices.iter().cloned().enumerate() {
         let came = came.clone();
-        // It ends when its device goes, or when nobody listens.
+        // It ends when its device goes, or when nothing receives its packets.
         let reader = std::thread::Builder::new().name("shore".into()).spawn(move || {
             let mut packet = [0; 65_536];
             while let Ok(size) = device.recv(&mut packet) {
@@ -93,7 +94,7 @@ fn carry(path: PathProfile, seed: u64, devices: [SyncDevice; 2], over: &AtomicBo
     while !over.load(Ordering::Relaxed) {
         let now = monotonic();
         while let Some((from, packet)) = ocean.receive(now) {
-            // A device that is full, or not up yet, loses it: so do real ones.
+            // A device that is full, or not up yet, loses the packet, as real ones do.
             let _ = devices[1 - from].send(&packet);
         }
         let wait = ocean.next().map_or(LOOK, |next| next.saturating_sub(monotonic())).min(LOOK);

@@ -1,5 +1,6 @@
-//! Both ends of our own link and of what quinn offers, each a program of its own on one side of the ocean, as `peers.py`
-//! has those that are not written in Rust.
+//! Both ends of our own link and of quinn's transports, each a separate program on one side of the emulated path.
+//!
+//! `peers.py` holds those that are not written in Rust.
 
 use super::{Failure, RATE, SIZE};
 use moongate::device::clock::monotonic;
@@ -7,6 +8,7 @@ use moongate::device::net::{LinkEvent, LinkSetup, LinkThread, transport_limits};
 use moongate::device::site_key::SiteKey;
 use moongate::device::tls;
 use moongate::link::{LinkConfig, LinkOutput, LinkState, NowShowing, SiteEvent};
+use moongate::marks::MemoryStore;
 use quinn::congestion::CubicConfig;
 use quinn::{Connection, Endpoint, EndpointConfig, ServerConfig};
 use std::collections::HashMap;
@@ -18,13 +20,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const PORT: u16 = 7_401;
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What comes later than this after the last one was made counts as lost.
+/// Time after the last message was made, beyond which an arriving message counts as lost.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// Numbers and latencies in microseconds, of what came first.
+/// Numbers and latencies in microseconds of the messages that arrived; the first arrival counts.
 type Came = HashMap<u32, i64>;
 
-/// Plays one end: `rx` prints a line for each message that came, `NUMBER LATENCY_MICROSECONDS`.
+/// Plays one end: `rx` prints a line `NUMBER LATENCY_MICROSECONDS` for each message that arrived.
 pub fn run(role: &str, transport: &str, seconds: u32, dir: &Path) -> Result<(), Failure> {
     let side = usize::from(role == "rx");
     let keys = [0, 1].map(|side| SiteKey::read(&dir.join(format!("{side}.key"))));
@@ -51,7 +53,7 @@ fn clock() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64)
 }
 
-/// Number and time, as text, padded to the size of all messages.
+/// Returns number and time, as text, padded to the size of all messages.
 fn message(number: u32, size: usize) -> String {
     format!("{:<size$}", format!("[{number},{}]", clock()))
 }
@@ -81,8 +83,14 @@ fn over_link(
         showing: NowShowing { installation: NAME.into(), schema_hash: 1 },
         canvas: [1920.0, 1080.0],
     };
-    let plan =
-        LinkSetup { key: keys[side].clone(), config, peer_addrs: address(1 - side).into(), profile: None, transport };
+    let plan = LinkSetup {
+        key: keys[side].clone(),
+        config,
+        store: Box::new(MemoryStore::new(side as u64)),
+        peer_addrs: address(1 - side).into(),
+        profile: None,
+        transport,
+    };
     let (link, told) = LinkThread::open(address(side), plan)?;
     let began = monotonic();
     let sender = link.sender();
@@ -121,7 +129,7 @@ fn over_link(
     }
 }
 
-/// As quinn is when nobody sets anything.
+/// Runs one end over quinn with its default settings.
 async fn over_quinn(side: usize, keys: &[SiteKey; 2], count: u32, how: &str) -> Result<Came, Failure> {
     let endpoint = |server: Option<ServerConfig>| -> Result<Endpoint, Failure> {
         let socket = UdpSocket::bind(address(side))?;
@@ -133,7 +141,7 @@ async fn over_quinn(side: usize, keys: &[SiteKey; 2], count: u32, how: &str) -> 
         let connection = incoming.accept()?.await?;
         let came = Arc::new(Mutex::new(Came::new()));
         let end = Duration::from_secs(u64::from(count / RATE)) + LINGER;
-        // It ends by its time, or by the other end's going.
+        // It ends after its time, or when the other end leaves.
         let _ = tokio::time::timeout(end, receive(connection, how.to_owned(), came.clone())).await;
         let came = std::mem::take(&mut *came.lock().unwrap_or_else(PoisonError::into_inner));
         return Ok(came);
@@ -141,7 +149,7 @@ async fn over_quinn(side: usize, keys: &[SiteKey; 2], count: u32, how: &str) -> 
     let endpoint = endpoint(None)?;
     let began = monotonic();
     let connection = loop {
-        // Until the other end listens.
+        // Repeats until the other end listens.
         match endpoint.connect_with(tls::client_config(&keys[0], keys[1].public())?, address(1), "moongate")?.await {
             Ok(connection) => break connection,
             Err(why) if monotonic() - began > PATIENCE => return Err(why.into()),
@@ -157,7 +165,8 @@ async fn over_quinn(side: usize, keys: &[SiteKey; 2], count: u32, how: &str) -> 
             "quinn, one stream" => one.write_all(message.as_bytes()).await?,
             "quinn, datagrams" => connection.send_datagram(message.into())?,
             _ => {
-                // On its own: a message that waits for a free stream must not hold up the clock of those after it.
+                // This is a task of its own: a message that waits for a free stream must not delay the clock of those
+                // after it.
                 tokio::spawn(send_alone(connection.clone(), message));
             }
         }

@@ -1,4 +1,4 @@
-//! p5.js in headless Chromium, with a page that tells how long its frames take.
+//! p5.js in headless Chromium, with a page that reports its frame times.
 
 use super::{Failure, Measured};
 use std::io::{BufRead, BufReader, Write};
@@ -8,18 +8,18 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const PAGE: &str = include_str!("page.html");
-/// Longest time for one sketch.
+/// Longest time to measure one sketch.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// What is measured beside.
+/// Browser and p5.js that Moongate is compared with.
 pub struct Browser {
     p5: String,
-    /// Of p5.js.
+    /// Version of p5.js.
     pub version: String,
 }
 
 impl Browser {
-    /// Looks for Chromium, and for p5.js, which is fetched once.
+    /// Looks for Chromium, and for p5.js, which is downloaded once.
     pub fn find() -> Result<Self, String> {
         let found = Command::new("chromium").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
         if !found.is_ok_and(|status| status.success()) {
@@ -46,7 +46,7 @@ impl Browser {
         Ok(Self { p5, version: about["version"].as_str().unwrap_or("2").to_owned() })
     }
 
-    /// Runs the sketch with so many circles.
+    /// Runs the sketch with `count` circles.
     pub fn measure(&self, count: usize) -> Result<Measured, Failure> {
         let server = TcpListener::bind("127.0.0.1:0")?;
         server.set_nonblocking(true)?;
@@ -59,7 +59,7 @@ impl Browser {
                 std::thread::sleep(Duration::from_millis(2));
                 continue;
             };
-            // A connection that it opens ahead, and closes again, asks for nothing.
+            // A connection that the browser opens in advance and closes again carries no request.
             let Ok(path) = self.answer(&mut stream) else { continue };
             match path.as_str() {
                 "/first" => first_s = began.elapsed().as_secs_f64(),
@@ -73,7 +73,7 @@ impl Browser {
         Err(format!("Chromium did not draw {count} circles within {} s", LIMIT.as_secs()).into())
     }
 
-    /// Answers one request; what was asked for.
+    /// Answers one request and returns its path.
     fn answer(&self, stream: &mut TcpStream) -> Result<String, Failure> {
         stream.set_nonblocking(false)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -91,7 +91,7 @@ impl Browser {
             path if path.starts_with("/?") => ("text/html", PAGE),
             _ => ("text/plain", ""),
         };
-        // With these its clock has steps of 5 µs and not of 0.1 ms.
+        // With these headers its clock has steps of 5 µs instead of 0.1 ms.
         let isolated = "Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Embedder-Policy: require-corp";
         write!(
             stream,
@@ -116,7 +116,7 @@ impl Chromium {
         Ok(Self(child))
     }
 
-    /// Proportional set size of all its processes, in MiB.
+    /// Returns the proportional set size of all its processes, in MiB.
     fn memory(&mut self) -> f64 {
         family(self.0.id()).into_iter().filter_map(pss).sum()
     }
@@ -127,7 +127,7 @@ impl Drop for Chromium {
         let all = family(self.0.id());
         let _ = self.0.kill();
         let _ = self.0.wait();
-        // Its children end with it; their files are in a folder that goes.
+        // Its children end with it; their files are in a folder that is deleted.
         let until = Instant::now() + Duration::from_secs(5);
         while all.iter().any(|pid| Path::new(&format!("/proc/{pid}")).exists()) && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(50));
@@ -135,7 +135,7 @@ impl Drop for Chromium {
     }
 }
 
-/// A process and all that it has started.
+/// Returns a process and all its descendants.
 pub fn family(root: u32) -> Vec<u32> {
     let parents: Vec<(u32, u32)> = std::fs::read_dir("/proc")
         .into_iter()
@@ -156,7 +156,7 @@ pub fn family(root: u32) -> Vec<u32> {
     all
 }
 
-/// Proportional set size of a process, in MiB.
+/// Returns the proportional set size of a process, in MiB.
 pub fn pss(pid: u32) -> Option<f64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     let line = text.lines().find(|line| line.starts_with("Pss:"))?;

@@ -9,9 +9,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-/// Lines of state that are waited for; the first two are of its start.
+/// Status lines that are awaited; the first two belong to the start.
 const LINES: usize = 16;
-/// How often the sketch is saved.
+/// Number of times that the sketch is saved.
 const SAVES: usize = 15;
 
 struct Show(Child);
@@ -23,7 +23,7 @@ impl Drop for Show {
     }
 }
 
-/// Runs the sketch with so many circles.
+/// Runs the sketch with `count` circles.
 pub fn measure(count: usize) -> Result<Measured, Failure> {
     let dir = tempfile::tempdir()?;
     let folder = dir.path().join("sketch");
@@ -60,14 +60,14 @@ pub fn measure(count: usize) -> Result<Measured, Failure> {
     Ok(Measured { took_ms, memory_mib, first_s, saved_s })
 }
 
-/// Saves the sketch with another night again and again: seconds until each is on the canvas.
+/// Saves the sketch repeatedly with another background colour; returns the seconds until each is on the canvas.
 fn saves<W: Write>(pictures: &mut Pictures<W>, folder: &Path) -> Result<Vec<f64>, Failure> {
     let script = std::fs::read_to_string(folder.join("scene.js"))?;
     let mut all = Vec::new();
     for number in 0..SAVES {
         let night = [60, 2 * number as u8, 44];
         let [r, g, b] = night;
-        // Nobody saves at the same moment of a look at the folder.
+        // The pause varies, so that saves do not fall on the same moment between two polls of the folder.
         std::thread::sleep(Duration::from_millis(300 + 7 * number as u64));
         let began = Instant::now();
         std::fs::write(folder.join("scene.js"), script.replace("rgb(16 24 44)", &format!("rgb({r} {g} {b})")))?;
@@ -84,7 +84,7 @@ struct Pictures<'a, W: Write> {
 }
 
 impl<W: Write> Pictures<'_, W> {
-    /// Asks for pictures until one has a pixel of this colour; seconds since `began`.
+    /// Requests snapshots until one has a pixel of this colour; returns the seconds since `began`.
     fn until(&mut self, colour: [u8; 3], began: Instant) -> Result<f64, Failure> {
         while began.elapsed() < Duration::from_secs(20) {
             self.count += 1;
@@ -97,7 +97,7 @@ impl<W: Write> Pictures<'_, W> {
             }
             let shown_s = began.elapsed().as_secs_f64();
             let picture = image::open(&file).map_err(|why| format!("there is no picture: {why}"))?.into_rgb8();
-            // The night of the sketch, and not the gate of light.
+            // This is the background of the sketch, not the standby screen.
             if picture.pixels().any(|pixel| pixel.0 == colour) {
                 return Ok(shown_s);
             }

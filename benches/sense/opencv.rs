@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/sense/opencv.py");
-/// More than a frame has room for.
+/// Bound on the number of boxes, larger than a frame has room for.
 const FOUND_MAX: u32 = 100_000;
 
 fn python(words: &[&str]) -> Command {
@@ -19,7 +19,7 @@ fn python(words: &[&str]) -> Command {
     command
 }
 
-/// Its versions, or why it is not there and what to do.
+/// Returns the versions of Python and OpenCV; the error is the reason why they are missing and what to do.
 pub fn version() -> Result<String, String> {
     let told = python(&["check"]).stderr(Stdio::null()).output();
     match told {
@@ -28,21 +28,21 @@ pub fn version() -> Result<String, String> {
     }
 }
 
-/// Milliseconds a frame: median and p99.
+/// Milliseconds per frame: median and p99.
 pub type Took = [f64; 2];
 
-/// What each way took.
+/// Times of each method.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Times {
-    /// MOG2, morphology, contours, ids, on colours, as one would write it.
+    /// MOG2, morphology, contours and ids, on colours, as usually written.
     pub mog2: Took,
-    /// The same on brightness alone, which is less work.
+    /// The same on brightness only, which is less work.
     pub mog2_grey: Took,
     pub dis_ultrafast: Took,
     pub dis_fast: Took,
 }
 
-/// Times all of them on a clip in Y4M.
+/// Measures all of them on a clip in Y4M.
 pub fn time(clip: &Path) -> Result<Times, Failure> {
     let clip = clip.to_str().ok_or("the folder for temporary files has a name that is no text")?;
     let told = python(&["time", clip]).stderr(Stdio::inherit()).output()?;
@@ -52,10 +52,10 @@ pub fn time(clip: &Path) -> Result<Times, Failure> {
     Ok(serde_json::from_slice(&told.stdout)?)
 }
 
-/// The baseline's tracker; a frame is given with [`Self::give`], then what it found is taken with [`Self::take`].
+/// Tracker of the baseline: takes a frame with [`Self::give`] and returns its detections with [`Self::take`].
 pub struct Tracker {
     child: Child,
-    /// Gone only when dropped.
+    /// None only while it is dropped.
     to: Option<Y4mWriter<ChildStdin>>,
     from: BufReader<ChildStdout>,
     size: [usize; 2],
@@ -78,7 +78,7 @@ impl Tracker {
         Ok(to.write(Duration::ZERO, planes)?)
     }
 
-    /// Boxes in frame `frame`, and what their contours enclose.
+    /// Returns the boxes in frame `frame`, and the mask that their contours enclose.
     pub fn take(&mut self, frame: u32) -> Result<Vec<(MotBox, PixelMask)>, Failure> {
         let count = u32::from_le_bytes(self.bytes()?);
         if count > FOUND_MAX {
@@ -112,7 +112,7 @@ impl Tracker {
 
 impl Drop for Tracker {
     fn drop(&mut self) {
-        // It ends where its input does. Whatever it answers, there is nothing left to do.
+        // It ends when its input does. An error here leaves nothing else to do.
         self.to = None;
         let _ = self.child.kill();
         let _ = self.child.wait();

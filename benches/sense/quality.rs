@@ -1,4 +1,5 @@
-//! How well people are found on the built-in street: sense and MOG2 with contours, on the same frames, against truth.
+//! Quality of detection on the built-in street: our pipeline and MOG2 with contours, on the same frames, against
+//! truth.
 
 use super::opencv::{self, Tracker};
 use super::{Failure, Options};
@@ -27,15 +28,15 @@ const CROWDS: [CrowdType; 8] = [
     CrowdType::Pram,
     CrowdType::Cane,
 ];
-/// What is promised over all scenes.
+/// Promised figures over all scenes.
 const MOTA_MIN: f64 = 0.85;
 const OUTLINE_MIN: f64 = 0.85;
 const BEYOND_MIN: f64 = 0.10;
 
-/// Sense and, if it is there, the baseline.
+/// Totals of our pipeline and, if it is installed, of the baseline.
 type Both = (EvaluationTotals, Option<EvaluationTotals>);
 
-/// Prints the tables; what does not hold.
+/// Prints the tables and returns the promises that do not hold.
 pub fn run(options: &Options) -> Result<Vec<String>, Failure> {
     let baseline = opencv::version();
     println!(
@@ -85,7 +86,7 @@ pub fn run(options: &Options) -> Result<Vec<String>, Failure> {
     Ok(faults(&own, other.as_ref()))
 }
 
-/// Plays all scenes, a core each, and prints their rows in order.
+/// Plays all scenes, one per core, and prints their rows in order.
 fn play(
     options: &Options,
     pairs: &[(Weather, CrowdType)],
@@ -100,7 +101,7 @@ fn play(
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(&(weather, crowd)) = pairs.get(at) else { break };
-                    // Nobody listens any more once a scene has failed.
+                    // The receiver is gone once a scene has failed.
                     if tell.send((at, scene(options, weather, crowd, baseline))).is_err() {
                         break;
                     }
@@ -139,7 +140,7 @@ fn scene(options: &Options, weather: Weather, crowd: CrowdType, baseline: bool) 
         if let Some(tracker) = &mut tracker {
             tracker.give(&[&frame.y, &frame.u, &frame.v])?;
         }
-        // While the other side works.
+        // The baseline processes the same frame meanwhile.
         let luma = Luma::new(SIZE[0], SIZE[1], SIZE[0], &frame.y).ok_or("a frame is smaller than its size")?;
         let seen = sense.process(Duration::from_secs_f64(number as f64 / RATE), &luma, frame.screen_luminance);
         let judged = (number >= lead).then(|| people(truth, number as u32));
@@ -156,7 +157,7 @@ fn scene(options: &Options, weather: Weather, crowd: CrowdType, baseline: bool) 
     Ok((own.finish(), tracker.map(|_| other.finish())))
 }
 
-/// Who is really in a frame.
+/// Returns the true people of a frame.
 fn people(truth: &SynthTruth, frame: u32) -> TruthFrame {
     let mut shapes = PixelMask::from_labels(&truth.labels, SIZE[0]);
     let mut people = TruthFrame::default();
@@ -189,7 +190,7 @@ fn row(name: &str, (own, other): &Both) {
     );
 }
 
-/// Prints the mean of some scenes.
+/// Prints the mean of several scenes.
 fn alike<'a>(name: &str, scenes: impl Iterator<Item = &'a EvaluationTotals>) {
     let reports: Vec<TrackingReport> = scenes.map(EvaluationTotals::report).collect();
     let mean = |of: &dyn Fn(&TrackingReport) -> Option<f64>| {

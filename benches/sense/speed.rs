@@ -1,4 +1,4 @@
-//! How long a frame takes: sense and OpenCV by turns, on the same frames.
+//! Time per frame: our pipeline and OpenCV in alternation, on the same frames.
 
 use super::opencv::{self, Times, Took};
 use super::{Failure, Options};
@@ -14,19 +14,19 @@ use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 
 const SIZES: [[usize; 2]; 3] = [[320, 240], [640, 480], [768, 576]];
-/// The size that the figures below are promised for.
+/// Frame size that the figures below are promised for.
 const PROMISED: [usize; 2] = [640, 480];
 const MS_MAX: f64 = 2.0;
-/// How many times faster than MOG2 with contours.
+/// Least factor by which we must be faster than MOG2 with contours.
 const FASTER_MIN: f64 = 3.0;
-/// Frames that are timed at most: they lie in memory.
+/// Most frames that are timed: they are held in memory.
 const FRAMES: u64 = 300;
-/// Of the built-in street.
+/// Frame rate of the built-in street.
 const RATE: f64 = 15.0;
-/// Turns of OpenCV; sense has one before each and one after the last. The best turn of each counts.
+/// Rounds of OpenCV; our pipeline runs before each and after the last. The best round of each counts.
 const TURNS: usize = 3;
 
-/// Prints the table; what does not hold.
+/// Prints the table and returns the promises that do not hold.
 pub fn run(options: &Options) -> Result<Vec<String>, Failure> {
     let from = options.clip.as_ref().map_or_else(|| "the built-in street".into(), |clip| clip.display().to_string());
     let opencv = opencv::version();
@@ -76,7 +76,7 @@ pub fn run(options: &Options) -> Result<Vec<String>, Failure> {
     Ok(faults)
 }
 
-/// The clip at one size, as Y4M in a file that goes when it is dropped: both sides read the same bytes.
+/// Writes the clip at one size as Y4M into a temporary file, so that both sides read the same bytes.
 fn clip(options: &Options, size: [usize; 2]) -> Result<NamedTempFile, Failure> {
     let file = NamedTempFile::with_suffix(".y4m")?;
     match &options.clip {
@@ -111,7 +111,7 @@ fn draw(size: [usize; 2], file: &File) -> Result<(), Failure> {
     Ok(())
 }
 
-/// All of its frames, brightness only.
+/// Reads all of its frames, brightness only.
 fn read(clip: &Path, size: [usize; 2]) -> Result<(Vec<Vec<u8>>, Duration), Failure> {
     let mut reader = Y4mReader::new(File::open(clip)?)?;
     let header = *reader.header();
@@ -121,7 +121,7 @@ fn read(clip: &Path, size: [usize; 2]) -> Result<(Vec<Vec<u8>>, Duration), Failu
     let mut frames = vec![];
     loop {
         let mut y = vec![];
-        // Its end is no difference from a broken end here.
+        // A truncated end counts as the end here.
         if reader.read(&mut y).is_err() {
             break;
         }
@@ -130,7 +130,7 @@ fn read(clip: &Path, size: [usize; 2]) -> Result<(Vec<Vec<u8>>, Duration), Failu
     if frames.is_empty() { Err("the clip has no frame".into()) } else { Ok((frames, header.rate.period())) }
 }
 
-/// One turn, from a fresh start.
+/// Runs one round with fresh state.
 fn sense(frames: &[Vec<u8>], period: Duration, [width, height]: [usize; 2]) -> Result<Took, Failure> {
     let mut sense = VisionPipeline::default();
     let mut took = Vec::with_capacity(frames.len());

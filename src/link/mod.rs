@@ -4,32 +4,22 @@
 //! is the machine's monotonic clock as a [`std::time::Duration`] since its own origin. A failure replays from a seed.
 
 mod batch_sync;
-mod deadline;
 mod frame;
-mod heartbeat;
-mod inbox;
-mod marks;
-mod meetings;
 pub mod netcheck;
 pub mod netem;
 mod network_quota;
-mod outbox;
 pub mod pairing;
 mod peer_clock;
-mod peer_touches;
 mod pieces;
 pub mod relay;
 mod session;
 mod shared_clock;
-mod shared_state;
 mod ticket;
-mod transmit;
 mod types;
 
 pub use frame::{DATA_MAX, Goodbye, NAME_MAX, PeerHello, SiteEvent};
-pub use marks::MarkReplica;
 pub use peer_clock::ClockReading;
-pub use session::Link;
+pub use session::{Link, MarkReplica};
 pub use ticket::{PeerInfo, Ticket, TicketError};
 pub use types::{DisconnectReason, LinkConfig, LinkHealth, LinkOutput, LinkState, NowShowing};
 

@@ -4,6 +4,7 @@ use crate::ladder_rungs::{rungs, seeds};
 use crate::world::{MS, SECOND, World};
 use moongate::link::netem::PathProfile;
 use moongate::link::{DATA_MAX, LinkOutput, LinkState};
+use moongate::policy::SharingPolicy;
 use std::time::Duration;
 
 /// Both see a meeting within this of each other.
@@ -99,19 +100,19 @@ fn what_a_site_says_of_itself_is_there_at_once_and_goes_with_it() {
         assert_eq!(there(&world).as_deref(), Some("{\"tide\":39}"), "still there, MOONGATE_SEED={seed}");
         for (open, expected) in [(false, Some("")), (true, Some("{\"tide\":39}"))] {
             let now = world.local(0);
-            world.links[0].handle_sharing(now, open);
+            world.links[0].handle_policy(now, if open { SharingPolicy::Open } else { SharingPolicy::Shapes });
             world.run(world.now + 2 * SECOND);
             assert_eq!(there(&world).as_deref(), expected, "a site that only shows shapes says nothing of itself");
         }
         // And what came while this site was closed is there when it opens.
         let now = world.local(1);
-        world.links[1].handle_sharing(now, false);
+        world.links[1].handle_policy(now, SharingPolicy::Shapes);
         let now = world.local(0);
         world.links[0].handle_shared_state(now, "{}");
         world.run(world.now + 2 * SECOND);
         assert_eq!(there(&world), None);
         let now = world.local(1);
-        world.links[1].handle_sharing(now, true);
+        world.links[1].handle_policy(now, SharingPolicy::Open);
         world.run(world.now + SECOND);
         assert_eq!(there(&world).as_deref(), Some("{}"));
     }

@@ -4,4 +4,5 @@ mod agreed;
 #[path = "../ladder_rungs/mod.rs"]
 mod ladder_rungs;
 mod marks;
+mod policy;
 mod world;

@@ -6,6 +6,7 @@ use crate::world::{FakeSeal, MS, SECOND, World, draft, signed_by};
 use moongate::link::netem::PathProfile;
 use moongate::link::{DisconnectReason, LinkOutput};
 use moongate::marks::{MarkBatch, MarkLog, MarkOrder, MemoryStore, MergeOutcome, Signer, WriterId};
+use moongate::policy::SharingPolicy;
 use moongate::presence::{Body, Presence};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -247,13 +248,13 @@ fn a_closed_site_tells_and_takes_no_marks() {
     let mut world = World::new(PathProfile { one_way: 20 * MS, ..PathProfile::default() }, 1);
     world.run(SECOND);
     let now = world.local(0);
-    world.links[0].handle_sharing(now, false);
+    world.links[0].handle_policy(now, SharingPolicy::Shapes);
     world.leave(0, 0, None, 30);
     world.leave(1, 1, None, 30);
     world.run(5 * SECOND);
     assert_eq!((world.marks(0).len(), world.marks(1).len()), (1, 1), "each has its own");
     let now = world.local(0);
-    world.links[0].handle_sharing(now, true);
+    world.links[0].handle_policy(now, SharingPolicy::Open);
     world.run(8 * SECOND);
     assert_eq!((world.marks(0).len(), world.marks(1).len()), (2, 2));
 }

@@ -15,10 +15,7 @@ use crate::device::clock::monotonic;
 use crate::device::congestion_controller::breaker_level;
 use crate::device::site_key::SiteKey;
 use crate::device::tls::{self, ALPN, PeerPolicy};
-use crate::link::{DisconnectReason, Link, LinkConfig, LinkOutput, LinkState, MarkReplica, SiteEvent};
-use crate::marks::MemoryStore;
-use crate::policy::{OutgoingPolicy, SharingPolicy};
-use crate::presence::Presence;
+use crate::link::{DisconnectReason, Link, LinkConfig, LinkOutput, LinkState, MarkReplica};
 use bytes::Bytes;
 use quinn::{Connection, ConnectionClose, ConnectionError, Endpoint, VarInt};
 use std::collections::VecDeque;
@@ -90,9 +87,6 @@ pub(super) struct LinkDriver {
     /// Bytes that came through relays on connections that are now closed.
     closed_relayed_bytes: u64,
     /// People who are here, as last reported.
-    local_presence: Presence,
-    /// Data that was allowed to leave at the last turn.
-    outgoing: OutgoingPolicy,
     opened_total: u64,
     random: fastrand::Rng,
 }
@@ -110,9 +104,8 @@ impl LinkDriver {
         let (relays, answers) = mpsc::channel(RELAY_REPLIES_MAX);
         let shore = DemuxSocket::new(socket, relays).map_err(|why| setup(&why))?;
         let endpoint = new_endpoint(&shore).map_err(|why| setup(&why))?;
-        let LinkSetup { key, config, peer_addrs: reach, profile: home, transport } = plan;
+        let LinkSetup { key, config, store, peer_addrs: reach, profile: home, transport } = plan;
         let now = monotonic();
-        let store = Box::new(MemoryStore::new(fastrand::u64(..)));
         let works =
             MarkReplica::open(&config.showing.installation, Box::new(key.clone()), store).map_err(|why| setup(&why))?;
         shared.mark_feed.lock().unwrap_or_else(PoisonError::into_inner).local_writer = Some(works.log().local_writer());
@@ -143,8 +136,6 @@ impl LinkDriver {
             abuse: AbuseLimit::default(),
             stats: LinkStats::default(),
             closed_relayed_bytes: 0,
-            local_presence: Presence::default(),
-            outgoing: OutgoingPolicy { policy: SharingPolicy::default(), in_view: true },
             opened_total: 0,
             random: fastrand::Rng::new(),
         };
@@ -193,16 +184,14 @@ impl LinkDriver {
             tokio::select! {
                     biased;
                     command = commands.recv() => match command {
-                        Some(LinkCommand::Event(made, what)) => {
-                            if self.shared.outgoing(monotonic()).allows(&what) {
-                                self.link.handle_event(made, what);
-                            }
+                        Some(LinkCommand::Event(made, event)) => {
+                            self.update_policy(monotonic());
+                            self.link.handle_event(made, event);
                         }
                         Some(LinkCommand::Mark(made, utc_ms, draft)) => self.link.handle_mark(made, utc_ms, draft),
                         Some(LinkCommand::Meeting(now, place)) => {
-                            if self.shared.outgoing(now).allows(&SiteEvent::Meet { at: now, place }) {
-                                self.link.handle_meeting(now, place);
-                            }
+                            self.update_policy(now);
+                            self.link.handle_meeting(now, place);
                         }
                         Some(LinkCommand::SharedState(data)) => _ = self.link.handle_shared_state(monotonic(), &data),
                         Some(LinkCommand::NowShowing(showing)) => {
@@ -242,28 +231,15 @@ impl LinkDriver {
     fn update(&mut self, now: Duration) {
         self.poll_site_folder(now);
         self.link.handle_timeout(now);
-        let openness = self.shared.sharing_policy();
-        let outgoing = self.shared.outgoing(now);
-        let told = self.shared.local_presence.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let changed = std::mem::replace(&mut self.outgoing, outgoing) != outgoing;
-        if changed {
-            self.link.redact_queue(|what| outgoing.allows(what));
-            self.undelivered
-                .retain(|told| !matches!(&told.output, LinkOutput::Event { event, .. } if !openness.allows(event)));
+        self.update_policy(now);
+        let reported = self.shared.local_presence.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(presence) = reported {
+            self.link.handle_presence(now, presence);
         }
-        self.link.handle_sharing(now, openness == SharingPolicy::Open);
-        if changed || told.is_some() {
-            // Needed even if the frame loop has stalled and reports nothing: people who may no longer be seen must disappear.
-            self.local_presence = told.unwrap_or_else(|| std::mem::take(&mut self.local_presence));
-            self.link.handle_presence(now, outgoing.filter_presence(self.local_presence.clone()));
-            self.link.handle_timeout(now);
-        }
+        self.link.handle_timeout(now);
         self.transmit(now);
         self.deliver_events(now);
         let (change, playout) = self.link.playout();
-        let playout = playout.filter(|_| openness != SharingPolicy::Closed);
-        // Closing and opening is a change of who is there, too.
-        let change = change * 4 + openness as u64;
         let mut there = self.shared.remote_presence.lock().unwrap_or_else(PoisonError::into_inner);
         if there.0 != change {
             *there = (change, playout.cloned().unwrap_or_default());
@@ -288,6 +264,12 @@ impl LinkDriver {
                 let _ = incoming.send(DriverEvent::Resolved(host, found)).await;
             });
         }
+    }
+
+    /// Tells the session which data may pass, as the show says now, even if its frame loop has stalled since.
+    fn update_policy(&mut self, now: Duration) {
+        self.link.handle_policy(now, self.shared.sharing_policy());
+        self.link.handle_view(now, self.shared.in_view_until());
     }
 
     /// Checks if the operator has introduced another site, or forgotten one.
@@ -346,12 +328,6 @@ impl LinkDriver {
             if self.shared.mark_feed.lock().unwrap_or_else(PoisonError::into_inner).handle_output(&mut output) {
                 continue;
             }
-            let openness = self.shared.sharing_policy();
-            if matches!(&output, LinkOutput::Event { event, .. } if !openness.allows(event))
-                || (openness == SharingPolicy::Closed && matches!(output, LinkOutput::Meet { .. }))
-            {
-                continue;
-            }
             match &output {
                 LinkOutput::Linked(hello) => tracing::info!("linked: {} in {}", hello.name, hello.city),
                 LinkOutput::Disconnected(DisconnectReason::Overwhelmed) => self.close_all(b"overwhelmed"),
@@ -370,6 +346,7 @@ impl LinkDriver {
             }
             self.undelivered.push_back(LinkEvent { at: now, output });
         }
+        self.undelivered.retain(|event| self.link.may_deliver(&event.output));
         while let Some(told) = self.undelivered.pop_front() {
             if let Err(std_mpsc::TrySendError::Full(told)) = self.events.try_send(told) {
                 // The frame loop is stuck. Nothing is lost: the twin's next events wait at the twin.

@@ -21,8 +21,8 @@ pub use pairing::{PairingError, SiteProfile, accept_ticket, invite};
 use super::congestion_controller::LinkControllerFactory;
 use super::site_key::SiteKey;
 use crate::link::{LinkConfig, LinkHealth, LinkOutput, LinkState, NowShowing, SiteEvent};
-use crate::marks::NewMark;
-use crate::policy::{OutgoingPolicy, SharingPolicy};
+use crate::marks::{MarkStore, MemoryStore, NewMark};
+use crate::policy::SharingPolicy;
 use crate::presence::{JitterBuffer, Point, Presence};
 use driver::LinkDriver;
 use quinn::VarInt;
@@ -104,12 +104,12 @@ impl LinkShared {
         *self.sharing_policy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn outgoing(&self, now: Duration) -> OutgoingPolicy {
-        OutgoingPolicy { policy: self.sharing_policy(), in_view: self.is_in_view(now) }
+    fn in_view_until(&self) -> Option<Duration> {
+        *self.in_view_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_in_view(&self, now: Duration) -> bool {
-        self.in_view_until.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|until| now < until)
+        self.in_view_until().is_none_or(|until| now < until)
     }
 }
 
@@ -279,6 +279,8 @@ pub struct LinkSetup {
     pub key: SiteKey,
     /// Who it is, and who the twin.
     pub config: LinkConfig,
+    /// The site's marks.
+    pub store: Box<dyn MarkStore>,
     /// Where the twin may be found.
     pub peer_addrs: PeerAddrs,
     /// The site's folder: what the operator changes there is followed, and those with a ticket are let in.
@@ -295,15 +297,15 @@ pub struct LinkThread {
 }
 
 impl LinkThread {
-    /// Opens the socket and starts the thread. What it has to tell comes out of the receiver.
+    /// Opens the socket and starts the thread, with marks in memory. The receiver yields the events of the link.
     pub fn start(
         key: &SiteKey,
         listen: SocketAddr,
         reach: impl Into<PeerAddrs>,
         config: LinkConfig,
     ) -> Result<(Self, std_mpsc::Receiver<LinkEvent>), LinkError> {
-        let (key, reach) = (key.clone(), reach.into());
-        Self::open(listen, LinkSetup { key, config, peer_addrs: reach, profile: None, transport: transport_config() })
+        let (key, peer_addrs, store) = (key.clone(), reach.into(), Box::new(MemoryStore::new(fastrand::u64(..))));
+        Self::open(listen, LinkSetup { key, config, store, peer_addrs, profile: None, transport: transport_config() })
     }
 
     /// The same for a site with a folder, whose twin may change, or over another transport than [`transport_config`].

@@ -1,36 +1,38 @@
-//! Every deadline of a session, in one table.
+//! All deadlines of a session, in one table.
 
 use std::time::Duration;
 
-/// What a session waits for.
+/// Deadline of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LinkDeadline {
-    /// The next instant of presence may go out.
+    /// Presence may be sent again.
     Tick,
     /// An event that is not acknowledged is sent again.
     Resend,
-    /// Events that came in are acknowledged, if nothing carried that earlier.
+    /// Received events are acknowledged, unless a datagram carried that earlier.
     Acknowledge,
-    /// Who we are is said again, until the twin shows that it knows.
+    /// A hello is sent again, until the twin shows that it knows this site.
     Greet,
-    /// The twin's clock is asked for.
+    /// The twin's clock is measured again.
     Ping,
-    /// Something is sent although nothing happens, so that silence means loss.
+    /// A datagram is sent although nothing happens, so that silence means loss.
     Heartbeat,
-    /// What visitors here have left is signed.
+    /// New marks are signed.
     Sign,
-    /// Something of marks is to be said.
+    /// Marks are announced or sent.
     Marks,
-    /// What this site says of itself is said again.
+    /// The shared state is sent again.
     SharedState,
-    /// A meeting that was proposed is due.
+    /// A proposed meeting is due.
     Meet,
+    /// The last picture shown does not count as in view any more.
+    OutOfView,
     /// The twin has been silent too long and counts as gone.
     Silence,
 }
 
 impl LinkDeadline {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Tick,
         Self::Resend,
         Self::Acknowledge,
@@ -41,25 +43,36 @@ impl LinkDeadline {
         Self::Marks,
         Self::SharedState,
         Self::Meet,
+        Self::OutOfView,
         Self::Silence,
     ];
+
+    /// Returns true if the deadline counts also while there is no path to the twin.
+    pub fn needs_no_path(self) -> bool {
+        matches!(self, Self::Silence | Self::Sign | Self::Meet | Self::OutOfView)
+    }
 }
 
-/// When each deadline is due; none is by default.
+/// Times at which the deadlines are due; none by default.
 #[derive(Debug, Default)]
-pub(super) struct Deadlines {
+pub(super) struct Timers {
     due: [Option<Duration>; LinkDeadline::ALL.len()],
 }
 
-impl Deadlines {
+impl Timers {
     pub fn set(&mut self, which: LinkDeadline, at: Duration) {
         self.due[which as usize] = Some(at);
     }
 
-    /// Sets it unless it is due earlier already.
+    /// Sets a deadline, or replaces it with an earlier one.
     pub fn set_earliest(&mut self, which: LinkDeadline, at: Duration) {
         let due = &mut self.due[which as usize];
         *due = Some(due.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    /// Sets a deadline, or cancels it if `at` is none.
+    pub fn set_or_cancel(&mut self, which: LinkDeadline, at: Option<Duration>) {
+        self.due[which as usize] = at;
     }
 
     pub fn cancel(&mut self, which: LinkDeadline) {
@@ -70,7 +83,7 @@ impl Deadlines {
         self.due.iter().flatten().min().copied()
     }
 
-    /// One that is due at `now`; it is taken off the table.
+    /// Removes a deadline that is due at `now` from the table and returns it.
     pub fn pop_expired(&mut self, now: Duration) -> Option<LinkDeadline> {
         let which = LinkDeadline::ALL.into_iter().find(|d| self.due[*d as usize].is_some_and(|at| at <= now))?;
         self.cancel(which);

@@ -1,6 +1,6 @@
 //! Events on their way to the twin: numbered once, repeated until acknowledged.
 
-use super::frame::{EventEnvelope, SiteEvent};
+use crate::link::frame::{EventEnvelope, SiteEvent};
 use std::collections::VecDeque;
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! Events from the twin: each delivered once, in order, however they come.
 
-use super::frame::EventEnvelope;
+use crate::link::frame::EventEnvelope;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// How far ahead of the next event one may be and still be held.
 const AHEAD_MAX: u64 = 256;
@@ -12,6 +13,8 @@ pub(super) struct Inbox {
     /// All below have been delivered; unknown until the first events come.
     next: Option<u64>,
     reordered: BTreeMap<u64, EventEnvelope>,
+    /// Delivered events that are not acknowledged before a time.
+    withheld: BTreeMap<u64, Duration>,
 }
 
 impl Inbox {
@@ -38,20 +41,31 @@ impl Inbox {
         ready
     }
 
-    /// For the acknowledgement: all below the number have come, and those after it whose bit is set.
-    pub fn ack_state(&self) -> Option<(u64, u64)> {
+    /// Acknowledges the event of this number, which has been delivered, not before `until`.
+    pub fn withhold(&mut self, number: u64, until: Duration) {
+        self.withheld.insert(number, until);
+    }
+
+    /// Returns the earliest time at which an event may be acknowledged that was withheld.
+    pub fn next_withheld(&self) -> Option<Duration> {
+        self.withheld.values().min().copied()
+    }
+
+    /// Returns the acknowledgement: all events below the number have come, and those after it whose bit is set.
+    pub fn ack_state(&mut self, now: Duration) -> Option<(u64, u64)> {
         let next = self.next?;
-        let later =
-            self.reordered.keys().map(|n| n - next).filter(|bit| *bit < 64).fold(0, |bits, bit| bits | 1 << bit);
-        Some((next, later))
+        self.withheld.retain(|_, until| now < *until);
+        let first = self.withheld.keys().next().map_or(next, |number| next.min(*number));
+        let delivered = (first..next).filter(|number| !self.withheld.contains_key(number));
+        let bits = delivered.chain(self.reordered.keys().copied()).map(|number| number - first);
+        Some((first, bits.filter(|bit| *bit < 64).fold(0, |bits, bit| bits | 1 << bit)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::SiteEvent;
     use super::*;
-    use std::time::Duration;
+    use crate::link::frame::SiteEvent;
 
     fn event(number: u64) -> EventEnvelope {
         EventEnvelope { number, made: Duration::ZERO, event: SiteEvent::Unknown }
@@ -65,10 +79,10 @@ mod tests {
     fn late_and_double_events_come_once_and_in_order() {
         let mut inbox = Inbox::default();
         assert_eq!(numbers(&inbox.receive(5, vec![event(6), event(6)])), [] as [u64; 0]);
-        assert_eq!(inbox.ack_state(), Some((5, 0b10)));
+        assert_eq!(inbox.ack_state(Duration::ZERO), Some((5, 0b10)));
         assert_eq!(numbers(&inbox.receive(5, vec![event(5)])), [5, 6]);
         assert_eq!(numbers(&inbox.receive(5, vec![event(5), event(6), event(7)])), [7]);
-        assert_eq!(inbox.ack_state(), Some((8, 0)));
+        assert_eq!(inbox.ack_state(Duration::ZERO), Some((8, 0)));
     }
 
     #[test]
@@ -89,6 +103,18 @@ mod tests {
     fn a_number_far_ahead_is_not_held() {
         let mut inbox = Inbox::default();
         inbox.receive(0, vec![event(1_000_000)]);
-        assert_eq!(inbox.ack_state(), Some((0, 0)));
+        assert_eq!(inbox.ack_state(Duration::ZERO), Some((0, 0)));
+    }
+
+    #[test]
+    fn an_event_that_is_withheld_is_the_only_one_that_is_not_acknowledged() {
+        let mut inbox = Inbox::default();
+        inbox.receive(0, vec![event(0), event(1), event(2), event(4)]);
+        inbox.withhold(1, Duration::from_secs(1));
+        assert_eq!(inbox.ack_state(Duration::ZERO), Some((1, 0b1010)));
+        inbox.withhold(2, Duration::from_secs(2));
+        assert_eq!(inbox.ack_state(Duration::ZERO), Some((1, 0b1000)));
+        assert_eq!(inbox.ack_state(Duration::from_secs(1)), Some((2, 0b100)));
+        assert_eq!(inbox.ack_state(Duration::from_secs(2)), Some((3, 0b10)));
     }
 }
