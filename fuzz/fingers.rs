@@ -1,4 +1,4 @@
-//! Touches: packets of TUIO and OSC, and the events of a touch frame, through the board that holds them.
+//! Touches: packets of TUIO and OSC, and the events of a touch frame, through the tracker that holds them.
 
 use super::Target;
 use super::inputs::{Outcome, join, pieces};
@@ -62,7 +62,7 @@ fn floats(numbers: &[f32]) -> Vec<OscType> {
     numbers.iter().copied().map(OscType::Float).collect()
 }
 
-/// A frame of TUIO 1.1, of each of its kinds.
+/// Returns a frame of TUIO 1.1, of each of its kinds.
 fn first(frame: i32, ids: &[i32]) -> Vec<u8> {
     let mut content = Vec::new();
     for (kind, before, after) in [("/tuio/2Dcur", 0, 5), ("/tuio/2Dobj", 1, 8), ("/tuio/2Dblb", 0, 10)] {
@@ -81,7 +81,7 @@ fn first(frame: i32, ids: &[i32]) -> Vec<u8> {
     bundle(content)
 }
 
-/// A frame of TUIO 2.0.
+/// Returns a frame of TUIO 2.0.
 fn second(frame: i32, ids: &[i32]) -> Vec<u8> {
     let time = OscType::Time(OscTime { seconds: 9, fractional: 9 });
     let mut content = vec![say("/tuio2/frm", vec![OscType::Int(frame), time, OscType::Int(0x0500_0400), text("wall")])];
@@ -125,7 +125,7 @@ fn packets() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Packets in the order of time; the byte beside each says who sends it and how long after the one before.
+/// Returns packets in the order of time; the byte before each selects its sender and the time since the previous one.
 fn sessions() -> Vec<Vec<u8>> {
     let whole =
         |packets: Vec<Vec<u8>>| join(packets.iter().enumerate().map(|(at, packet)| (at as u8 % 4, &packet[..])));
@@ -165,7 +165,7 @@ fn kind_of(argument: &OscType) -> u64 {
     }
 }
 
-/// Words as the hub takes them, on a board of two screens.
+/// Touch updates as the hub handles them, on a tracker of two screens.
 struct Hub {
     board: TouchTracker,
     outcome: Outcome,
@@ -196,7 +196,7 @@ impl Hub {
     }
 }
 
-/// Gives a machine all packets of an input; in the end nobody is left, if nobody is heard of.
+/// Feeds a parser all packets of an input. After silence for `beyond`, no touch may be left.
 fn session(input: &[u8], mut machine: impl PacketParser, beyond: Duration) -> u64 {
     let (mut hub, mut words, mut now) = (Hub::new(), Vec::new(), Duration::from_secs(100));
     for (beside, bytes) in pieces(input) {
@@ -228,7 +228,7 @@ fn osc(input: &[u8]) -> u64 {
     session(input, OscParser::new(3_000, CANVAS, allow), Duration::from_secs(12))
 }
 
-/// Events of six bytes each: type, code, value.
+/// Returns events of six bytes each: type, code, value.
 fn events() -> Vec<Vec<u8>> {
     let event = |(kind, code, value): &(u8, u8, i32)| {
         let [a, b, c, d] = value.to_le_bytes();

@@ -1,6 +1,6 @@
-//! What inputs are made of where a reader takes more than one piece, and what they come to.
+//! Composition of inputs for readers that take more than one chunk, and their outcomes.
 
-/// Joins pieces, each with a byte beside it, into one input.
+/// Joins chunks, each with a byte before it, into one input.
 pub fn join<'a>(pieces: impl IntoIterator<Item = (u8, &'a [u8])>) -> Vec<u8> {
     let mut input = Vec::new();
     for (beside, bytes) in pieces {
@@ -12,7 +12,7 @@ pub fn join<'a>(pieces: impl IntoIterator<Item = (u8, &'a [u8])>) -> Vec<u8> {
     input
 }
 
-/// Takes an input apart again, whatever it has become.
+/// Splits an input into chunks again, whatever it has become.
 pub fn pieces(input: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut left = input;
     std::iter::from_fn(move || {
@@ -24,7 +24,7 @@ pub fn pieces(input: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     })
 }
 
-/// What came of an input: counts that differ a little are the same.
+/// Outcome of an input as a hash; counts that differ only a little are equal.
 #[derive(Default)]
 pub struct Outcome(u64);
 
@@ -37,7 +37,7 @@ impl Outcome {
         self.add(if count < 4 { count as u64 } else { 64 - u64::from((count as u64).leading_zeros()) + 4 });
     }
 
-    /// Of what was wrong, only what it says: not where, and not what was quoted of the input.
+    /// Adds an error, but only its kind: neither its position nor its quotes of the input.
     pub fn fault(&mut self, fault: &dyn std::fmt::Display) {
         let words = fault.to_string();
         let words = words.bytes().take_while(|byte| !matches!(byte, b'"' | b'`')).filter(|byte| !byte.is_ascii_digit());

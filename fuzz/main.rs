@@ -1,15 +1,17 @@
-//! Hostile input into everything that reads what others wrote, for a limited time.
+//! Fuzzer for everything that reads input from others, for a limited time.
 //!
-//! `./x fuzz [SECONDS] [TARGET]`: each target for so many seconds (60), or only one; `MOONGATE_SEED=N` repeats a run.
+//! `./x fuzz [SECONDS] [TARGET]`: each target for this many seconds (60), or only one; `MOONGATE_SEED=N` repeats a
+//! run.
 //! `./x fuzz FILE TARGET` runs the input of a failure alone.
 //!
-//! Inputs are valid ones that were damaged (bits, lengths, numbers, cuts, splices) and sometimes noise. What leads to
-//! something new, as far as the reader itself shows that (what was read, how much, what was wrong), is kept and damaged
-//! further. Guidance by coverage, as libFuzzer or AFL have it, needs a nightly compiler or instrumented libraries; this
-//! runs with the stable one that everything else is built with, and in the same profile: overflow is a panic here.
+//! Inputs are valid ones that were damaged (bits, lengths, numbers, cuts, splices) and sometimes noise. An input that
+//! leads to something new, as far as the reader itself shows it (what it read, how much, what was wrong), is kept and
+//! damaged further. Guidance by coverage, as in libFuzzer or AFL, needs a nightly compiler or instrumented libraries.
+//! This fuzzer runs with the stable compiler that everything else is built with, and in the same profile: an overflow
+//! panics here.
 //!
-//! A failure is a panic, a broken promise (an assertion of the target), or an input that takes more than a few seconds.
-//! It is told with its seed and iteration, and the input is kept in a file.
+//! A failure is a panic, a broken promise (an assertion of the target), or an input that takes more than a few
+//! seconds. It is reported with its seed and iteration, and the input is kept in a file.
 
 mod fingers;
 mod inputs;
@@ -28,23 +30,23 @@ use std::time::{Duration, Instant};
 
 /// Longest time that an input may take.
 const LONGEST: Duration = Duration::from_secs(5);
-/// Inputs that are kept because they led to something new.
+/// Most inputs that are kept because they led to something new.
 const KEPT_MAX: usize = 2_000;
-/// Ways through a reader that are told apart.
+/// Most outcomes that are distinguished.
 const KNOWN_MAX: usize = 1 << 20;
-/// Seconds for each target, if nothing else is said.
+/// Seconds for each target by default.
 const SECONDS: f64 = 60.0;
 
-/// Something that reads what others wrote.
+/// A reader of input from others.
 struct Target {
     name: &'static str,
     /// Valid inputs.
     seeds: fn() -> Vec<Vec<u8>>,
-    /// What its inputs are made of.
+    /// Words that its inputs are made of.
     words: &'static [&'static str],
     /// Longest input, in bytes.
     most: usize,
-    /// Takes an input; what it came to, roughly: another number, another way through it.
+    /// Runs an input and returns a hash of its outcome: another hash, another path through the reader.
     run: fn(&[u8]) -> u64,
 }
 
@@ -76,7 +78,7 @@ fn fuzz() -> Result<bool, String> {
     let (seconds, name) = match (first, seconds) {
         (None, _) => (SECONDS, None),
         (_, Some(Ok(seconds))) if seconds > 0.0 && seconds <= 1e7 => (seconds, name),
-        // A target alone, for the usual time.
+        // The argument is a target alone, for the default time.
         (Some(word), _) if !named(&word).is_empty() => (SECONDS, Some(word)),
         (Some(word), _) => return Err(format!("\"{word}\" is neither a number of seconds nor one of {known}")),
     };
@@ -100,7 +102,7 @@ fn fuzz() -> Result<bool, String> {
     Ok(sound)
 }
 
-/// Runs one input; true when nothing is wrong with it.
+/// Runs one input; returns true if it does not fail.
 fn again(target: &Target, file: &Path) -> Result<bool, String> {
     let input = std::fs::read(file).map_err(|why| format!("{}: {why}", file.display()))?;
     let began = Instant::now();
@@ -109,14 +111,14 @@ fn again(target: &Target, file: &Path) -> Result<bool, String> {
     Ok(began.elapsed() < LONGEST)
 }
 
-/// What is being done, for the one who watches that it ends.
+/// Current input, for the watchdog thread.
 struct Now {
     input: Vec<u8>,
     iteration: u64,
     began: Option<Instant>,
 }
 
-/// Fuzzes one target; true when nothing was found.
+/// Fuzzes one target; returns true if it found no failure.
 fn run(target: &'static Target, seed: u64, seconds: f64) -> bool {
     let now = Arc::new(Mutex::new(Now { input: Vec::new(), iteration: 0, began: None }));
     let said = Arc::new(Mutex::new(String::new()));
@@ -130,14 +132,14 @@ fn run(target: &'static Target, seed: u64, seconds: f64) -> bool {
     let seeds = corpus.len();
     assert!(seeds > 0, "each target has a valid input");
     let mut known = HashSet::new();
-    // Another order of things for each target, from the one seed.
+    // Each target gets a different random sequence from the one seed.
     let name = target.name.bytes().fold(seed, |sum, byte| sum.rotate_left(7) ^ u64::from(byte));
     let mut mutator = Mutator::new(name, target.words, target.most);
     let (mut bytes, mut longest, mut iteration) = (0_u64, Duration::ZERO, 0_u64);
     let began = Instant::now();
     let mut found = None;
     while found.is_none() && began.elapsed().as_secs_f64() < seconds {
-        // First what is valid, as it is.
+        // The valid inputs run first, unchanged.
         let input = match usize::try_from(iteration) {
             Ok(at) if at < seeds => corpus[at].clone(),
             _ => mutator.next(&corpus),
@@ -160,7 +162,7 @@ fn run(target: &'static Target, seed: u64, seconds: f64) -> bool {
                 if corpus.len() < KEPT_MAX {
                     corpus.push(input);
                 } else {
-                    // Any of the others, but not what is valid.
+                    // This replaces any of the others, but not a valid input.
                     let at = seeds + usize::try_from(outcome % (KEPT_MAX - seeds) as u64).unwrap_or(0);
                     corpus[at] = input;
                 }
@@ -183,7 +185,7 @@ fn run(target: &'static Target, seed: u64, seconds: f64) -> bool {
     found.is_none()
 }
 
-/// Says what is wrong, and keeps the input.
+/// Reports a failure and keeps the input.
 fn tell(target: &Target, seed: u64, iteration: u64, input: &[u8], why: &str) {
     let file: PathBuf = std::env::temp_dir().join(format!("moongate-fuzz-{}-{seed}-{iteration}", target.name));
     println!("FOUND in {}, seed {seed}, iteration {iteration}, {} bytes:\n{why}", target.name, input.len());
@@ -193,7 +195,7 @@ fn tell(target: &Target, seed: u64, iteration: u64, input: &[u8], why: &str) {
     }
 }
 
-/// Ends everything when an input does not end.
+/// Ends the process when an input takes too long.
 #[expect(clippy::disallowed_methods, reason = "what does not end cannot be returned from")]
 fn watch(target: &'static Target, seed: u64, now: &Arc<Mutex<Now>>) {
     let now = Arc::downgrade(now);
@@ -213,7 +215,7 @@ fn watch(target: &'static Target, seed: u64, now: &Arc<Mutex<Now>>) {
     }
 }
 
-/// The most memory that this process has had, in megabytes, where the system tells.
+/// Returns the peak memory of this process in megabytes, where the system reports it.
 fn peak() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -1,9 +1,9 @@
-//! From valid inputs to damaged ones, all from one seed.
+//! Mutation of valid inputs into damaged ones, from one seed.
 
-/// Numbers at which readers break: as bytes …
+/// Numbers at which readers break, as bytes.
 const EDGES: [u64; 14] =
     [0, 1, 2, 0x7e, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x7fff_ffff, 0xffff_ffff, u64::MAX];
-/// … and as text.
+/// Numbers at which readers break, as text.
 const NUMBERS: [&str; 20] = [
     "0",
     "-0",
@@ -27,7 +27,7 @@ const NUMBERS: [&str; 20] = [
     "99999999999999999999999999",
 ];
 
-/// Makes one input after another.
+/// Generator of damaged inputs.
 pub struct Mutator {
     random: fastrand::Rng,
     words: &'static [&'static str],
@@ -39,17 +39,17 @@ impl Mutator {
         Self { random: fastrand::Rng::with_seed(seed), words, most }
     }
 
-    /// The next input: one of `corpus` (not empty), damaged; now and then noise.
+    /// Returns the next input: one of `corpus` (not empty), damaged; occasionally noise.
     pub fn next(&mut self, corpus: &[Vec<u8>]) -> Vec<u8> {
         if self.random.u8(..) < 4 {
             let length = self.random.usize(..=self.most.min(2_048));
             return (0..length).map(|_| self.random.u8(..)).collect();
         }
-        // The newest more often: what they lead to was seen least.
+        // The newest are chosen more often, because the least is known of where they lead.
         let recent = corpus.len() - 1 - self.random.usize(..corpus.len().min(64));
         let at = if self.random.bool() { recent } else { self.random.usize(..corpus.len()) };
         let mut input = corpus[at].clone();
-        // Mostly little, so that what follows the damage is still read.
+        // Most inputs get little damage, so that the bytes after it are still read.
         for _ in 0..1_u32 << self.random.u32(..5) {
             let other = &corpus[self.random.usize(..corpus.len())];
             self.damage(&mut input, other);
@@ -90,7 +90,7 @@ impl Mutator {
                 input.splice(at..to, other[from..end].iter().copied());
             }
             10 => {
-                // The head of one, the tail of the other.
+                // This joins the head of one and the tail of the other.
                 let from = self.random.usize(..=other.len());
                 input.truncate(at);
                 input.extend_from_slice(&other[from..]);
@@ -110,17 +110,17 @@ impl Mutator {
         }
     }
 
-    /// The end of a piece that begins at `from`: mostly short.
+    /// Returns the end of a range that begins at `from`; most are short.
     fn range(&mut self, from: usize, end: usize) -> usize {
         let longest = if self.random.u8(..) < 32 { end - from } else { (end - from).min(24) };
         from + self.random.usize(..=longest)
     }
 
-    /// Writes a number at which readers break, in one of the widths and orders that there are.
+    /// Writes a number at which readers break, in one of the common widths and byte orders.
     fn edge(&mut self, input: &mut [u8], at: usize) {
         let mut number = EDGES[self.random.usize(..EDGES.len())];
         if self.random.u8(..) < 64 {
-            // About the length of what follows.
+            // The number is about the length of the rest.
             number = (input.len() as u64).wrapping_add(self.random.u64(..8)).wrapping_sub(4);
         }
         let width = 1 << self.random.u32(..4);
@@ -129,7 +129,7 @@ impl Mutator {
         input[at..].iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
     }
 
-    /// Puts another number in the place of one in digits, if there is one from here on.
+    /// Replaces the next decimal number from `at` on, if there is one.
     fn number(&mut self, input: &mut Vec<u8>, at: usize) {
         let Some(from) = input[at..].iter().position(u8::is_ascii_digit).map(|digit| at + digit) else { return };
         let digits = input[from..].iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();

@@ -1,4 +1,4 @@
-//! Pictures: the stream of a camera, files of truth, and sense itself.
+//! Camera input: the stream of a camera, truth files, and the vision pipeline itself.
 
 use super::Target;
 use super::inputs::Outcome;
@@ -99,7 +99,7 @@ fn y4m(input: &[u8]) -> u64 {
     outcome.end()
 }
 
-/// The first byte says which of the readers the rest is for.
+/// Returns truth files; the first byte selects the reader.
 fn truths() -> Vec<Vec<u8>> {
     let dir = tempfile::tempdir().expect("a folder for a while");
     let (crowd, weather) = (CrowdType::Few, Weather::Day);
@@ -167,10 +167,10 @@ fn truth(input: &[u8]) -> u64 {
     outcome.end()
 }
 
-/// Size of the street that is looked at now and then, where a film has that size.
+/// Size of the street that is used occasionally, if a film has that size.
 const STREET: [usize; 2] = [128, 96];
 
-/// Forty people at ten pictures a second.
+/// Returns frames of forty people at ten frames a second.
 fn street() -> &'static [Vec<u8>] {
     static STREETS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     STREETS.get_or_init(|| {
@@ -186,8 +186,10 @@ fn street() -> &'static [Vec<u8>] {
     })
 }
 
-/// A film is a head of four bytes (size, stride, seed) and then steps of eight: what changes, four numbers for that, how
-/// much time passes, what the screen shows, spare.
+/// Bytes of one step of a film.
+///
+/// A film is a head of four bytes (size, stride, seed) and then steps of eight: the kind of change, four numbers for
+/// it, the elapsed time, the screen's light, a spare byte.
 const STEP: usize = 8;
 const FRAMES_MAX: usize = 64;
 
@@ -198,7 +200,8 @@ fn films() -> Vec<Vec<u8>> {
         film
     };
     vec![
-        // Someone walks by; two cross; a lamp; a push; a reach; noise; a street; another size in between.
+        // The films: someone walks by; two cross; a lamp; a camera push; a reach; noise; a street; another size in
+        // between.
         film([64, 48, 0, 1], &|at| [1, 10 + at, 20, 10, 30, 0, 0, 0]),
         film([64, 48, 9, 2], &|at| [if at % 2 == 0 { 1 } else { 2 }, 10 + at, 20, 8, 30, 0, 3, 0]),
         film([96, 64, 0, 3], &|at| if at == 20 { [5, 180, 0, 0, 0, 0, 1, 0] } else { [1, at, 9, 9, 40, 0, at, 0] }),
@@ -213,7 +216,7 @@ fn sense(input: &[u8]) -> u64 {
     let mut outcome = Outcome::default();
     let [width, height, pad, seed, steps @ ..] = input else { return 0 };
     let mut random = fastrand::Rng::with_seed(u64::from(*seed));
-    // Mostly small, for speed; some are as long as they may be.
+    // Most are small, for speed; some have the largest size.
     let size = |wide: u8, high: u8| match wide {
         255 => [8_192 - usize::from(high), 32],
         254 => [32, 8_192 - usize::from(high)],
@@ -228,13 +231,13 @@ fn sense(input: &[u8]) -> u64 {
     let mut eye = VisionPipeline::new();
     let mut far = After::new();
     let mut now = Duration::from_secs(50);
-    // A picture of a camera with rows that are longer than they say.
+    // The frame's rows are longer in memory than its width.
     let pad = usize::from(*pad % 32);
     for step in steps.as_chunks::<STEP>().0.iter().take(FRAMES_MAX) {
         let [what, a, b, c, d, time, light, _] = *step;
         let mut y = base.clone();
         match what % 10 {
-            // A grey person; another one at the other side; both.
+            // Draws a grey person; another one at the other side; both.
             1 | 2 => block(&mut y, width, [a, b, c, d], if what & 16 == 0 { 200 } else { 30 }, what % 10 == 2),
             3 => y.iter_mut().for_each(|pixel| *pixel = random.u8(..)),
             4 => y.rotate_right((usize::from(a) + 127 * width - 127 + usize::from(b) * width) % base.len()),
@@ -288,7 +291,7 @@ fn sense(input: &[u8]) -> u64 {
     outcome.end()
 }
 
-/// A person of blocks, as tall as `d` says, and perhaps another one at the other side.
+/// Draws a person of blocks, `d` tall, and optionally another one at the other side.
 fn block(y: &mut [u8], width: usize, [a, b, c, d]: [u8; 4], bright: u8, other: bool) {
     let (left, top, wide, tall) = (usize::from(a), usize::from(b), usize::from(c) + 1, usize::from(d) + 1);
     for (row, line) in y.chunks_exact_mut(width).enumerate().skip(top).take(tall) {
@@ -304,7 +307,7 @@ fn block(y: &mut [u8], width: usize, [a, b, c, d]: [u8; 4], bright: u8, other: b
     }
 }
 
-/// What is promised of everything that sense says.
+/// Checks the promises for every output of the pipeline.
 fn holds(seen: &VisionOutput, size: [usize; 2]) {
     let VisionOutput { people: figures, motion, mask, shift } = seen;
     assert_eq!(mask.pixels.len(), mask.width * mask.height);
@@ -328,7 +331,7 @@ fn holds(seen: &VisionOutput, size: [usize; 2]) {
     }
 }
 
-/// What becomes of it on the canvas.
+/// State after the pipeline, on the canvas.
 struct After {
     reaches: DwellDetector,
     mask: Mask,

@@ -1,4 +1,4 @@
-//! What strangers may say: tickets, introductions, questions to a relay and its answers, a file of twins.
+//! Input from strangers: tickets, introductions, requests to a relay and its answers, a file of twins.
 
 use super::Target;
 use super::inputs::{Outcome, join, pieces};
@@ -81,7 +81,7 @@ fn introduction(input: &[u8]) -> u64 {
     outcome.end()
 }
 
-/// Two sites of fixed keys.
+/// Returns two sites' fixed keys.
 fn keys() -> [Ed25519KeyPair; 2] {
     [1, 2].map(|seed| Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).expect("32 bytes are a seed"))
 }
@@ -95,7 +95,9 @@ fn asking(pair: &Ed25519KeyPair, other: Rendezvous) -> RelayClient {
     RelayClient::new(Duration::ZERO, who, other)
 }
 
-/// All that two sites say to a relay until both are known there, and then to each other. The byte beside each: from whom.
+/// Returns all datagrams of two sites to a relay until both are registered, and then to each other.
+///
+/// The byte before each is the index of its sender.
 fn questions() -> Vec<Vec<u8>> {
     let keys = keys();
     let mut said = vec![];
@@ -119,7 +121,7 @@ fn questions() -> Vec<Vec<u8>> {
     vec![join(said.iter().map(|(beside, bytes)| (*beside, &bytes[..])))]
 }
 
-/// A relay that hears all this, and a site that takes it for answers.
+/// Runs a relay that receives all of these, and a site that takes them for answers.
 fn relay(input: &[u8]) -> u64 {
     let mut outcome = Outcome::default();
     let limits = RelayLimits { pairs: 4, ..RelayLimits::default() };
@@ -131,7 +133,7 @@ fn relay(input: &[u8]) -> u64 {
             RelayAction::Forward(to) => outcome.add(u64::from(to.port())),
             RelayAction::Reply(answers) => {
                 let answers: Vec<_> = answers.into_iter().flatten().collect();
-                // Nobody is sent more than was sent in his name.
+                // The relay amplifies nothing: an answer is smaller than the request that caused it.
                 assert!(answers.iter().all(|(_, answer)| answer.len() < bytes.len()));
                 outcome.count(answers.len());
                 answers.iter().for_each(|(_, answer)| outcome.add(u64::from(answer[4])));
@@ -159,7 +161,7 @@ fn twins(input: &[u8]) -> u64 {
     outcome.end()
 }
 
-/// What both ends of a survey say, in turn; the byte beside a datagram tells who hears it.
+/// Returns the datagrams of both ends of a survey, in turn; the byte before a datagram selects its receiver.
 fn surveys() -> Vec<Vec<u8>> {
     let from = "203.0.113.7:40000".parse().expect("an address");
     let (mut echo, mut surveyor) =

@@ -1,4 +1,4 @@
-//! What comes from the twin, from a scene's process, and from files that people write or pass on.
+//! Input from the twin, from a scene process, and from files that people write or pass on.
 
 use super::Target;
 use super::inputs::{Outcome, join, pieces};
@@ -110,7 +110,7 @@ fn config(side: u8) -> LinkConfig {
     }
 }
 
-/// Lets everything pass, so that what a twin has signed is what is looked at.
+/// Signer that accepts every signature, so that the contents of signed marks are fuzzed.
 struct Trusting([u8; 32]);
 
 impl Signer for Trusting {
@@ -127,7 +127,7 @@ impl Signer for Trusting {
     }
 }
 
-/// A session with works.
+/// Returns a session with a mark log.
 fn session(side: u8) -> Link {
     let store = Box::new(MemoryStore::new(u64::from(side)));
     let works = MarkReplica::open("ripples", Box::new(Trusting([side; 32])), store).expect("memory always opens");
@@ -169,7 +169,7 @@ fn batch(input: &[u8]) -> u64 {
     outcome.end()
 }
 
-/// What a twin says, datagram by datagram, while two sites meet, touch, speak and part.
+/// Returns the twin's datagrams while two sites link, touch, send marks and disconnect.
 fn talks() -> Vec<Vec<u8>> {
     let mut links = [0, 1].map(session);
     links.iter_mut().for_each(|link| link.handle_path(Duration::ZERO));
@@ -205,7 +205,8 @@ fn talks() -> Vec<Vec<u8>> {
     vec![all(&said), all(&said[..said.len() / 3]), all(&said[..4])]
 }
 
-/// A site that hears all this. The byte beside a datagram is the time since the one before, in milliseconds.
+/// Runs a site that receives all of these. The byte before a datagram is the time since the previous one, in
+/// milliseconds.
 fn link(input: &[u8]) -> u64 {
     let mut outcome = Outcome::default();
     let mut now = Duration::ZERO;
@@ -227,7 +228,7 @@ fn link(input: &[u8]) -> u64 {
         while let Some(output) = link.poll_output() {
             told += 1;
             assert!(told < 100_000, "one datagram tells 100,000 things");
-            // The name of what it is; the rest is what was sent.
+            // Only the name of the variant counts; the rest is the received data.
             format!("{output:?}").bytes().take(9).for_each(|byte| outcome.add(u64::from(byte)));
         }
         sound(link.remote_presence());
@@ -238,7 +239,7 @@ fn link(input: &[u8]) -> u64 {
     outcome.end()
 }
 
-/// Whatever was received can be shown.
+/// Checks that whatever was received can be shown.
 fn sound(presence: &Presence) {
     assert!(presence.bodies.len() <= BODIES_MAX && presence.touches.len() <= TOUCHES_MAX);
     for body in &presence.bodies {
@@ -421,7 +422,7 @@ fn scene(input: &[u8]) -> u64 {
     outcome.end()
 }
 
-/// A checked picture names nothing that is not there.
+/// Checks that a validated display list refers only to existing items.
 fn drawable(picture: DisplayList, outcome: &mut Outcome) {
     let said = picture.items.len();
     let picture = picture.validated(&[0, 16, 64], 2);

@@ -1,8 +1,8 @@
 //! Text from strangers, made safe for terminals, logs and names.
 //!
-//! Titles, names, file names and messages from other people and machines may contain control characters that move a cursor,
-//! erase or forge a line, and bidirectional controls that make a line look different from what it says
-//! (Trojan Source, CVE-2021-42574).
+//! Titles, names, file names and messages from other people and machines may contain control characters, which move a
+//! cursor and erase or forge a line. They may also contain bidirectional controls, which make a line look different
+//! from its real contents (Trojan Source, CVE-2021-42574).
 
 use std::fmt::{self, Display, Write};
 
@@ -33,7 +33,8 @@ impl<T: Display> Display for Escaped<T> {
     }
 }
 
-/// Displays something on as many lines as it has, each but the first indented, so that none of them can pass for a separate line.
+/// Displays something on as many lines as it has. Each but the first is indented, so that none of them can pass for a
+/// separate line.
 pub struct Indented<T>(pub T);
 
 impl<T: Display> Display for Indented<T> {

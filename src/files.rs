@@ -1,4 +1,6 @@
-//! Files of a folder written by strangers: regular, within that folder, bounded. All files of an installation are read here.
+//! Files of a folder written by strangers: regular, within that folder, bounded in size.
+//!
+//! All files of an installation are read here.
 
 use rustix::fs::{Dir, Mode, OFlags, open, openat};
 use rustix::io::Errno;
@@ -12,7 +14,7 @@ use std::path::{Component, Path, PathBuf};
 
 /// Byte order mark, which some editors put before UTF-8 text and which is not part of it.
 const BYTE_ORDER_MARK: char = '\u{feff}';
-/// Most attempts to open a file while somebody renames folders on its path.
+/// Most attempts to open a file while someone renames folders on its path.
 #[cfg(target_os = "linux")]
 const TRIES: usize = 8;
 /// Flags for reading: a pipe does not block, and a terminal does not become this process's controlling terminal.
@@ -179,8 +181,9 @@ impl ConfinedDir {
         self.file_by_steps(name, flags)
     }
 
-    /// Opens a file where the system cannot restrict links itself: resolves the links first, then opens the result step by step
-    /// from the folder, without following any.
+    /// Opens a file where the system cannot restrict links itself.
+    ///
+    /// Resolves the links first, then opens the result step by step from the folder, without following any.
     fn file_by_steps(&self, name: &Path, flags: OFlags) -> Result<File, FileError> {
         let whole = |path: &Path| {
             path.canonicalize().map_err(|why| {
@@ -200,7 +203,9 @@ impl ConfinedDir {
     }
 }
 
-/// Reads a text file named by the user who runs the engine, wherever it is: regular, bounded, without a byte order mark.
+/// Reads a text file named by the user who runs the engine, wherever it is.
+///
+/// The file must be regular and bounded; a byte order mark is left out.
 pub fn read_text_file(path: &Path, most: u64) -> Result<String, FileError> {
     decode_text(read_bounded(open(path, READ, Mode::empty())?.into(), most)?)
 }
@@ -243,7 +248,8 @@ mod tests {
     use std::os::unix::fs::symlink;
     use tempfile::TempDir;
 
-    /// Creates a folder with a file, a deeper one, and links and special files of every kind; next to it, something private.
+    /// Creates a folder with a file, a deeper one, links and special files of every kind, and a private file next to
+    /// it.
     fn folder() -> TempDir {
         let all = tempfile::tempdir().expect("a folder");
         let inside = all.path().join("scene");

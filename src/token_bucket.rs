@@ -1,8 +1,8 @@
-//! So much a second, and so much at once: a token bucket.
+//! Token bucket: a rate per second and a burst.
 
 use std::time::Duration;
 
-/// What may be taken of something that comes back by time.
+/// Tokens that refill with time, up to a burst.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct TokenBucket {
     available: f64,
@@ -12,24 +12,24 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// So much a second, and all that may be taken at once is there.
+    /// Creates a full bucket with this rate per second and this burst.
     pub fn new(a_second: f64, at_once: f64) -> Self {
         Self { available: at_once, last_refill: Duration::ZERO, rate: a_second, burst: at_once }
     }
 
-    /// Brings it up to `now`.
+    /// Adds the tokens due by `now`.
     pub fn refill(&mut self, now: Duration) {
         let passed = now.saturating_sub(self.last_refill).as_secs_f64();
         self.available = (self.available + passed * self.rate).min(self.burst);
         self.last_refill = self.last_refill.max(now);
     }
 
-    /// From now on so much a second.
+    /// Sets the rate per second from now on.
     pub fn set_rate(&mut self, a_second: f64) {
         self.rate = a_second;
     }
 
-    /// Takes so much, if it is there.
+    /// Takes `much` tokens if they are available, and returns whether it did.
     pub fn try_take(&mut self, now: Duration, much: f64) -> bool {
         self.refill(now);
         let enough = self.available >= much;
@@ -37,12 +37,12 @@ impl TokenBucket {
         enough
     }
 
-    /// What is there, as of when it was last looked at.
+    /// Returns the available tokens as of the last refill.
     pub fn available(&self) -> f64 {
         self.available
     }
 
-    /// When there will be so much.
+    /// Returns the time at which `much` tokens will be available.
     pub fn available_at(&self, much: f64) -> Duration {
         self.last_refill + Duration::from_secs_f64(((much - self.available) / self.rate.max(1e-3)).clamp(0.0, 3_600.0))
     }

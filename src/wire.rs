@@ -1,25 +1,25 @@
 //! Bytes on the wire: typed, length-delimited frames, and a reader that cannot run past its end.
 //!
-//! A datagram is a run of frames: one byte of type, a variable-length size, the payload. A frame whose type is
-//! unknown is skipped by its size, so that a newer site can speak to an older one. Integers are little-endian;
-//! variable-length ones are LEB128.
+//! A datagram is a sequence of frames: one byte of type, a variable-length size, the payload. A frame of unknown type
+//! is skipped by its size, so that a newer site can talk to an older one. Integers are little-endian; variable-length
+//! ones are LEB128.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use thiserror::Error;
 
-/// Most addresses that are told, or kept, of one site.
+/// Most addresses that are sent, or kept, of one site.
 pub const ADDRESSES_MAX: usize = 8;
 
-/// Why bytes from outside could not be read. Always the sender's fault, never a panic here.
+/// Reason why bytes from outside could not be read. The fault is always the sender's; it never causes a panic here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum WireError {
     /// The bytes ended before the value did.
     #[error("the bytes end in the middle of a value")]
     Truncated,
-    /// A value lies outside of what its field allows.
+    /// A value lies outside the range of its field.
     #[error("a value is outside of its bounds")]
     OutOfRange,
-    /// Text that is not UTF-8.
+    /// Text is not UTF-8.
     #[error("text is not UTF-8")]
     InvalidText,
 }
@@ -31,51 +31,51 @@ pub struct WireReader<'a> {
 }
 
 impl<'a> WireReader<'a> {
-    /// A reader over all of `bytes`.
+    /// Returns a reader over all of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { remaining: bytes }
     }
 
-    /// Bytes not read yet.
+    /// Returns the number of bytes not read yet.
     pub fn remaining(&self) -> usize {
         self.remaining.len()
     }
 
-    /// The next `count` bytes.
+    /// Reads `count` bytes.
     pub fn bytes(&mut self, count: usize) -> Result<&'a [u8], WireError> {
         let (head, tail) = self.remaining.split_at_checked(count).ok_or(WireError::Truncated)?;
         self.remaining = tail;
         Ok(head)
     }
 
-    /// So many bytes.
+    /// Reads `N` bytes.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
         let (head, tail) = self.remaining.split_first_chunk::<N>().ok_or(WireError::Truncated)?;
         self.remaining = tail;
         Ok(*head)
     }
 
-    /// One byte.
+    /// Reads one byte.
     pub fn u8(&mut self) -> Result<u8, WireError> {
         Ok(self.array::<1>()?[0])
     }
 
-    /// Two bytes.
+    /// Reads two bytes.
     pub fn u16(&mut self) -> Result<u16, WireError> {
         Ok(u16::from_le_bytes(self.array()?))
     }
 
-    /// Four bytes.
+    /// Reads four bytes.
     pub fn u32(&mut self) -> Result<u32, WireError> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    /// Eight bytes.
+    /// Reads eight bytes.
     pub fn u64(&mut self) -> Result<u64, WireError> {
         Ok(u64::from_le_bytes(self.array()?))
     }
 
-    /// A LEB128 integer of at most ten bytes.
+    /// Reads a LEB128 integer of at most ten bytes.
     pub fn varint(&mut self) -> Result<u64, WireError> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
@@ -92,19 +92,19 @@ impl<'a> WireReader<'a> {
         Err(WireError::OutOfRange)
     }
 
-    /// A LEB128 integer that counts something, at most `max`.
+    /// Reads a LEB128 integer that counts something, at most `max`.
     pub fn count(&mut self, max: usize) -> Result<usize, WireError> {
         let value = usize::try_from(self.varint()?).map_err(|_| WireError::OutOfRange)?;
         if value > max { Err(WireError::OutOfRange) } else { Ok(value) }
     }
 
-    /// Text with its length before it, at most `max` bytes.
+    /// Reads text with its length before it, at most `max` bytes.
     pub fn text(&mut self, max: usize) -> Result<&'a str, WireError> {
         let count = self.count(max)?;
         std::str::from_utf8(self.bytes(count)?).map_err(|_| WireError::InvalidText)
     }
 
-    /// The next frame as its type and payload; `None` at the end.
+    /// Reads the next frame as its type and payload; `None` at the end.
     pub fn frame(&mut self) -> Result<Option<(u8, WireReader<'a>)>, WireError> {
         if self.remaining.is_empty() {
             return Ok(None);
@@ -115,21 +115,21 @@ impl<'a> WireReader<'a> {
     }
 }
 
-/// Appends values to a byte vector; the mirror of [`WireReader`].
+/// Appends values to a byte vector; the counterpart of [`WireReader`].
 pub trait WireWrite {
-    /// One byte.
+    /// Appends one byte.
     fn put_u8(&mut self, value: u8);
-    /// Two bytes.
+    /// Appends two bytes.
     fn put_u16(&mut self, value: u16);
-    /// Four bytes.
+    /// Appends four bytes.
     fn put_u32(&mut self, value: u32);
-    /// Eight bytes.
+    /// Appends eight bytes.
     fn put_u64(&mut self, value: u64);
-    /// A LEB128 integer.
+    /// Appends a LEB128 integer.
     fn put_varint(&mut self, value: u64);
-    /// Text with its length before it.
+    /// Appends text with its length before it.
     fn put_text(&mut self, value: &str);
-    /// A frame: its type, its length, its payload.
+    /// Appends a frame: its type, its length, its payload.
     fn put_frame(&mut self, kind: u8, payload: &[u8]);
 }
 
@@ -185,7 +185,7 @@ pub fn write_address(out: &mut Vec<u8>, address: SocketAddr) {
     out.put_u16(address.port());
 }
 
-/// Reads what [`write_address`] wrote.
+/// Reads an address and its port as written by [`write_address`].
 pub fn read_address(from: &mut WireReader) -> Result<SocketAddr, WireError> {
     let ip = match from.u8()? {
         4 => Ipv4Addr::from_octets(from.array()?).into(),
@@ -195,12 +195,12 @@ pub fn read_address(from: &mut WireReader) -> Result<SocketAddr, WireError> {
     Ok(SocketAddr::new(ip, from.u16()?))
 }
 
-/// A hash for names and places, the same on every machine (FNV-1a); nothing for security.
+/// Returns a hash (FNV-1a) for names and places, the same on every machine; not for security.
 pub fn fnv1a(bytes: impl IntoIterator<Item = u8>) -> u64 {
     bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// Bytes that a frame with this payload takes.
+/// Returns the bytes that a frame with this payload takes.
 pub fn framed_len(payload: usize) -> usize {
     let size = if payload < 0x80 {
         1

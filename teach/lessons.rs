@@ -1,12 +1,13 @@
-//! Lessons for the net of sense: the built-in street as the net sees it, and the truth (`docs/sense.md`).
+//! Training data for the net of the vision pipeline: the built-in street as the net sees it, and the truth.
 //!
-//! `./x lessons FOLDER SECONDS [FIRST_SEED]` draws streets, a seed each from the first on (0), on all cores, until the time
-//! is over and the streets that were begun are done. Each core writes
+//! `docs/sense.md` describes the training. `./x lessons FOLDER SECONDS [FIRST_SEED]` draws streets, one seed each
+//! from the first on (0), on all cores, until the time is over and the streets that were begun are done. Each core
+//! writes
 //!
-//! - `N.bin`, lesson by lesson, a byte a pixel: at 640×480 brightness and labels (0, or who it is), at 320×240 the empty
-//!   square in this light, how it trembles, and what differs; all as if nobody had pushed the camera;
-//! - `N.txt`, a line for each person of a lesson: lesson, label, the whole body's left, top, width and height, the share
-//!   to be seen, its pixels, the foot, in pixels of 320×240. A label 0 with crowd, weather and seed ends a lesson.
+//! - `N.bin`, lesson by lesson, one byte per pixel: at 640×480 brightness and labels (0, or the person's label), at
+//!   320×240 the empty square in this light, its noise, and the difference; all as if nobody had pushed the camera;
+//! - `N.txt`, a line for each person of a lesson: lesson, label, the whole body's left, top, width and height, the
+//!   visible share, its pixels, the foot, in pixels of 320×240. A label 0 with crowd, weather and seed ends a lesson.
 
 use moongate::device::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, SynthTruth, TruthPerson, Weather};
 use moongate::vision::{Luma, TrainingSample, VisionPipeline};
@@ -18,9 +19,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The picture that sense works on.
+/// Frame size that the vision pipeline works on.
 const SIZE: [usize; 2] = [320, 240];
-/// Who comes, as often as it stands here.
+/// Crowds to draw from; one that is listed more often comes more often.
 const CROWDS: [CrowdType; 24] = {
     use CrowdType::*;
     [
@@ -28,18 +29,18 @@ const CROWDS: [CrowdType; 24] = {
         Pram, Pram, Cane, Dancers, Still, Reach, Crossing, Crossing, Vandal,
     ]
 };
-/// City 1 and seed 7, by which sense is judged, are never drawn: cities are these, and seeds lie above.
+/// Cities of the streets. City 1 and seed 7 serve for evaluation and are never drawn; the seeds lie above.
 const CITIES: core::ops::Range<u64> = 2..4_000;
 const SEEDS: u64 = 5_000;
 
-/// What is played on one street: all of it follows from a seed.
+/// Plan of one street; all of it follows from a seed.
 struct Plan {
     seed: u64,
     street: SynthConfig,
     frames: core::ops::Range<u64>,
-    /// One lesson in so many frames.
+    /// Interval between two lessons, in frames.
     every: u64,
-    /// The share of people whom the background takes for ground, as it will where the net misses somebody.
+    /// Share of people whom the background model absorbs, as it will where the net misses someone.
     missed: f32,
 }
 
@@ -52,7 +53,7 @@ impl Plan {
         let size = if rng.f32() < 0.85 { SIZE.map(|side| 2 * side) } else { SIZE };
         let rate = [6.0, 10.0, 15.0][rng.usize(..3)];
         let count = (rate * rng.f64() * 10.0 + rate * 8.0) as u64;
-        // Not only the beginning of a lamp's 30 s.
+        // The start varies, so that not only the beginning of a lamp's 30 s is used.
         let first = (rate * rng.f64() * 20.0) as u64;
         let every = 5 + rng.u64(..3);
         let missed = if rng.f32() < 0.3 { 0.25 } else { 0.04 };
@@ -60,21 +61,21 @@ impl Plan {
         Self { seed, street, frames: first..first + count, every, missed }
     }
 
-    /// Whether somebody is missed, for five seconds at a time; who is tiny always is.
+    /// Returns whether the net is to miss this person, for five seconds at a time; tiny people are always missed.
     fn misses(&self, person: &TruthPerson, frame: u64) -> bool {
         let turn = (frame as f64 / self.street.rate / 5.0) as u64;
         let mut rng = fastrand::Rng::with_seed(u64::from(person.id) * 31 + turn * 7_919 + self.seed);
         rng.f32() < self.missed || person.pixels < 40
     }
 
-    /// Plays it, and writes its lessons.
+    /// Plays the street and writes its lessons.
     fn play(&self, book: &mut Book) -> io::Result<()> {
         let (mut street, mut sense, mut frame) =
             (SynthCamera::new(self.street), VisionPipeline::new(), SynthFrame::default());
         let [width, height] = self.street.size;
         for number in self.frames.clone() {
             let truth = street.draw(number, &mut frame);
-            // By label; 0 is nobody.
+            // The index is the label; 0 is nobody.
             let mut known = [false; 256];
             let people = known[1..].iter_mut().zip(&truth.people);
             people.for_each(|(known, person)| *known = !self.misses(person, number));
@@ -92,7 +93,7 @@ impl Plan {
     }
 }
 
-/// What one core writes.
+/// Output files of one core.
 struct Book {
     pixels: BufWriter<File>,
     people: BufWriter<File>,
@@ -108,7 +109,7 @@ impl Book {
     fn add(&mut self, plan: &Plan, y: &[u8], truth: &SynthTruth, lesson: &TrainingSample) -> io::Result<()> {
         let [width, height] = plan.street.size;
         let factor = width / SIZE[0];
-        // From a pixel of 640×480 to the camera's, which has been pushed.
+        // Maps a pixel of 640×480 to the camera's, which has been pushed.
         let place = |at: usize, axis: usize, side: usize| {
             ((at * factor / 2) as i32 + lesson.shift[axis]).clamp(0, side as i32 - 1) as usize
         };
@@ -137,7 +138,7 @@ impl Book {
     }
 }
 
-/// Writes on all cores; how many lessons, and the seed that is next.
+/// Writes on all cores; returns the number of lessons, and the next seed.
 fn write(folder: &Path, limit: Duration, first: u64) -> io::Result<(u64, u64)> {
     std::fs::create_dir_all(folder)?;
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
@@ -170,7 +171,7 @@ fn arguments() -> Result<(PathBuf, Duration, u64), String> {
     };
     let limit = seconds.parse().ok().filter(|seconds| (0.0..=1e6).contains(seconds));
     let limit = limit.ok_or_else(|| format!("\"{seconds}\" is no number of seconds, 0 to 1000000"))?;
-    // Half of a seed's bits: what is added to them does not overflow.
+    // The seed has half of the bits, so that additions to it do not overflow.
     let first: u32 = first.parse().map_err(|_| format!("\"{first}\" is no seed, 0 to {}", u32::MAX))?;
     Ok((folder.into(), Duration::from_secs_f64(limit), first.into()))
 }

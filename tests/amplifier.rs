@@ -1,5 +1,7 @@
-//! A site that names a relay cannot be used to attack others: whatever arrives in the relay's name, or from a relay that lies,
-//! no more bytes go to third parties than arrived, and only a few. Over real sockets on loopback, every byte counted.
+//! A site that names a relay cannot be used to attack others.
+//! Whatever arrives in the relay's name or from a lying relay, third parties get no more bytes than arrived, and only a
+//! few.
+//! Uses real sockets on loopback and counts every byte.
 
 use moongate::device::clock::monotonic;
 use moongate::device::net::{LinkEvent, LinkThread, PeerAddrs};
@@ -35,7 +37,7 @@ fn keys() -> [SiteKey; 2] {
     [0, 1].map(|_| SiteKey::generate().expect("randomness"))
 }
 
-/// Starts a site that knows its twin by this relay alone.
+/// Starts a site that can reach its twin only through this relay.
 fn site(keys: &[SiteKey; 2], side: usize, relay: SocketAddr) -> (LinkThread, Receiver<LinkEvent>) {
     start(keys, side, PeerAddrs { addresses: vec![], relays: vec![relay.to_string()] })
 }
@@ -54,7 +56,7 @@ fn start(keys: &[SiteKey; 2], side: usize, reach: PeerAddrs) -> (LinkThread, Rec
     LinkThread::start(&keys[side], any, reach, config).unwrap_or_else(|why| panic!("{why}"))
 }
 
-/// Encodes a relay's answer "You are at `you`, and the other one is at `other`".
+/// Encodes a relay's answer: the addresses of the asking site (`you`) and of its twin (`other`).
 fn here(you: SocketAddr, other: SocketAddr, nonce: &[u8]) -> Vec<u8> {
     let mut bytes = b"\x1dmg\x01\x03".to_vec();
     for (before, address) in [(None, you), (Some(1), other)] {
@@ -70,7 +72,7 @@ fn here(you: SocketAddr, other: SocketAddr, nonce: &[u8]) -> Vec<u8> {
 /// Behaviour of a relay's socket besides forwarding.
 #[derive(Clone, Copy, PartialEq)]
 enum Relay {
-    /// Forwards and answers truthfully.
+    /// Forwards and answers correctly.
     Honest,
     /// Answers as the version before nonces did.
     Old,
@@ -78,7 +80,7 @@ enum Relay {
     Liar,
 }
 
-/// A relay, the victims it may be turned against, and the traffic between a site and all of them.
+/// A relay, possible victims, and the traffic between a site and all of them.
 struct Scene {
     relay: UdpSocket,
     kind: Relay,
@@ -137,7 +139,7 @@ impl Scene {
                 }
                 RelayAction::Reply(answers) => {
                     for (to, answer) in answers.into_iter().flatten() {
-                        // It is true that both are there, but not where.
+                        // Both sites are online, but not at this address.
                         let lies =
                             self.kind == Relay::Liar && answer[4] == 3 && answer.get(12) == Some(&1) && to == from;
                         let answer = if lies { here(to, self.victim(), &self.nonces[&to]) } else { answer };
@@ -154,7 +156,7 @@ impl Scene {
         }
     }
 
-    /// Runs turns for `length`, with a call of `more` before each.
+    /// Runs for `length`, and calls `more` before each turn.
     fn play(&mut self, length: Duration, mut more: impl FnMut(&mut Self, Duration)) {
         let began = monotonic();
         while monotonic() - began < length {

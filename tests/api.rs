@@ -1,6 +1,6 @@
-//! `docs/artists/api.md` is what `assets/moongate.d.ts` says, with a picture of everything that can be drawn.
+//! `docs/artists/api.md` matches `assets/moongate.d.ts` and has an image of everything that can be drawn.
 //!
-//! `MOONGATE_API=write cargo test --no-default-features --test api` writes it anew.
+//! `MOONGATE_API=write cargo test --no-default-features --test api` rewrites it.
 
 #[path = "golden/drawn.rs"]
 mod drawn;
@@ -11,7 +11,7 @@ use std::fmt::Write;
 const TYPES: &str = include_str!("../assets/moongate.d.ts");
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/artists/api.md");
 
-/// Pictures that stand beside more than what they are named after: where they are shown, and what their names begin with.
+/// Images shown at further entries than the one they are named after: the entry, and the prefix of the images' names.
 const BESIDE: [(&str, &str); 10] = [
     ("Blend", "blend-"),
     ("Pattern", "pattern"),
@@ -25,7 +25,7 @@ const BESIDE: [(&str, &str); 10] = [
     ("conic", "gradient-conic"),
 ];
 
-/// Something that a scene can say: what it is for, its declaration, and what belongs to it.
+/// Entry of the API: its description, its declaration, and its members.
 #[derive(Debug)]
 struct Entry {
     about: String,
@@ -46,7 +46,7 @@ impl Entry {
     }
 }
 
-/// A comment without its stars.
+/// Returns the text of a comment without its asterisks.
 fn plain(comment: &str) -> String {
     let inner = comment.trim().trim_start_matches("/**").trim_end_matches("*/").trim();
     let lines = inner
@@ -55,7 +55,7 @@ fn plain(comment: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// All entries that stand this deep, from these lines on, up to where their block ends.
+/// Reads all entries at this indentation, up to the end of their block.
 fn entries<'a>(lines: &mut impl Iterator<Item = &'a str>, indent: usize) -> Vec<Entry> {
     let (mut all, mut about) = (Vec::new(), String::new());
     while let Some(line) = lines.next() {
@@ -77,7 +77,7 @@ fn entries<'a>(lines: &mut impl Iterator<Item = &'a str>, indent: usize) -> Vec<
         }
         let mut declared = text.to_owned();
         let members = if text.ends_with('{') { entries(lines, indent + 2) } else { Vec::new() };
-        // A type may take several lines.
+        // A type may span several lines.
         while members.is_empty() && !declared.ends_with(';') {
             declared += " ";
             declared += lines.next().expect("a declaration ends").trim();
@@ -88,14 +88,14 @@ fn entries<'a>(lines: &mut impl Iterator<Item = &'a str>, indent: usize) -> Vec<
     all
 }
 
-/// What it is for, and the example that stands at the end of it.
+/// Splits a description into its text and the example at its end.
 fn parted(about: &str) -> (String, Option<String>) {
     let about = about.trim();
     if let Some(rest) = about.strip_suffix('`')
         && let Some(start) = rest.rfind('`')
     {
         let (text, example) = (rest[..start].trim(), &rest[start + 1..]);
-        // Several examples stand side by side; a sentence that ends in a name has none.
+        // Several examples may follow one another. A sentence that ends in a code span has no example.
         if text.ends_with('.') || text.ends_with("```") || text.is_empty() {
             return (text.to_owned(), Some(example.to_owned()));
         }
@@ -103,12 +103,12 @@ fn parted(about: &str) -> (String, Option<String>) {
     (about.to_owned(), None)
 }
 
-/// In a row of a table.
+/// Formats a description for a table cell.
 fn row(about: &str) -> String {
     about.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
-/// The pictures of something by its name, with what draws them.
+/// Returns the images of an entry, with the code that draws them.
 fn pictures(name: &str) -> Vec<(&'static str, &'static str)> {
     let prefixed = format!("{name}-");
     let beside: Vec<&str> = BESIDE.iter().filter(|(place, _)| *place == name).map(|(_, begins)| *begins).collect();

@@ -1,4 +1,4 @@
-//! Cameras as child processes: what is seen when one dies, hangs, floods or lies, and `moongate camera` itself.
+//! Cameras as child processes: reactions to one that dies, hangs, floods or lies, and `moongate camera` itself.
 
 mod devices;
 
@@ -20,12 +20,12 @@ fn start(camera: &config::CameraConfig, dir: &Path, timing: CameraTiming) -> Cam
     CameraHandle::start(camera, dir, timing).expect("a thread")
 }
 
-/// The first pixel and the size of the next picture.
+/// Returns the first pixel and the size of the next frame.
 fn next(camera: &mut CameraHandle) -> Option<(u8, usize, usize)> {
     camera.next_frame(5 * SECOND).map(|frame| (frame.y[0], frame.width, frame.height))
 }
 
-/// A camera that fails in one way at its first start is told to, and comes back; nothing of it is left in the end.
+/// Checks that a camera that fails in one way at its first start is reported and recovers, and leaves nothing behind.
 fn recovers(name: &str, script: &str, said: &str) {
     let devices = Devices::new();
     let began = Instant::now();
@@ -105,7 +105,7 @@ fn one_that_closes_its_output_and_lives_on_is_killed() {
 
 #[test]
 fn one_that_leaves_its_output_to_something_else_is_not_waited_for() {
-    // `set -m` gives it a group of its own, so that it is not killed with its parent.
+    // `set -m` puts it into a process group of its own, so that it is not killed with its parent.
     recovers("leaves", "set -m; sleep 2 & exit 1", "ended (exit status: 1)");
 }
 
@@ -128,7 +128,7 @@ fn one_that_does_not_exist_is_seen_when_it_does() {
     assert!(fault.contains("cannot be started") && fault.contains("install it"), "{fault}");
     assert!(until(SECOND, || camera.status().state == CameraState::Backoff), "{:?}", camera.status());
     let source = devices.script("source", "good");
-    // Made by another program, so that no file of ours is open for writing when it is run.
+    // Another process creates the file, so that this process has no file open for writing when it is run.
     let shell = format!("printf '#!/bin/sh\\nexec %s\\n' \"$1\" > '{0}.new'; chmod 755 '{0}.new'", program.display());
     let made = Command::new("sh").args(["-c", &shell, "sh", &source.command]).status().expect("a shell");
     assert!(made.success());
@@ -147,13 +147,13 @@ fn one_that_floods_is_held_back() {
     std::thread::sleep(SECOND / 2);
     let rate = (camera.status().frames - before) as f64 / began.elapsed().as_secs_f64();
     assert!((30.0..=260.0).contains(&rate), "{rate} pictures a second");
-    // Who looks gets the newest, and what is older is gone.
+    // A reader gets the newest frame; older ones are dropped.
     let (last, number) = (camera.status().frames, camera.next_frame(SECOND).expect("a picture").number);
     assert!(number >= last, "{number} after {last}");
     let began = Instant::now();
     drop(camera);
     assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
-    // Who is killed is gone a moment later, on a machine that is busy.
+    // On a busy machine a killed process may take a moment to go.
     assert!(until(SECOND, || devices.left().is_empty()), "{:?}", devices.left());
 }
 
@@ -208,7 +208,7 @@ fn a_mirrored_camera_is_turned_left_to_right() {
 
 #[test]
 fn the_word_moongate_is_this_very_program() {
-    // Which is this test here; it lists itself.
+    // The program is this test itself, which lists its tests.
     let camera = start(&camera("self", "moongate --list --format terse"), Path::new(""), quick());
     assert!(until(5 * SECOND, || camera.status().last_fault.is_some()));
     let fault = camera.status().last_fault.expect("a list is no picture");
@@ -220,7 +220,7 @@ fn a_command_that_cannot_be_taken_apart_is_refused() {
     assert!(CameraHandle::start(&camera("quote", "cat 'a"), Path::new(""), quick()).is_err());
 }
 
-/// What is logged by all cameras of this file.
+/// Log of all cameras in this file.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -266,7 +266,7 @@ fn an_outage_is_logged_once_and_so_is_its_end() {
     assert!(back.contains("INFO") && back.contains("is back"), "{back}");
 }
 
-/// Runs `moongate camera` and reads its pictures.
+/// Runs `moongate camera` and reads its frames.
 fn moongate(arguments: &[&str]) -> (std::process::Child, Y4mReader<std::process::ChildStdout>) {
     let mut command = Command::new(MOONGATE);
     command.arg("camera").args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
@@ -332,7 +332,7 @@ fn another_clip_is_read_by_ffmpeg_if_there_is_one() {
     let without = run(&devices.dir().join("empty"));
     let said = String::from_utf8_lossy(&without.stderr).into_owned();
     assert!(!without.status.success() && said.contains("install ffmpeg, or convert it"), "{said}");
-    // One that gives the clip when it is asked for the film.
+    // A fake ffmpeg that outputs the clip when it is asked for the film.
     let bin = devices.dir().join("bin");
     let shell = format!(
         "mkdir '{0}' && printf '#!/bin/sh\\ncase \"$*\" in *film.mp4*yuv4mpegpipe*) exec /bin/cat %s/clip.y4m;; esac\\n' \

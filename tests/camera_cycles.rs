@@ -1,5 +1,5 @@
-//! A thousand times a camera is unplugged and plugged in again: nothing of it may stay. Alone in its process, which
-//! counts what it has open.
+//! Unplugs and replugs cameras a thousand times; no resources may leak.
+//! The test is alone in its process, because it counts the process's resources.
 
 mod devices;
 
@@ -8,19 +8,19 @@ use moongate::device::camera::{CameraHandle, CameraTiming};
 use std::time::{Duration, Instant};
 
 const CYCLES: u64 = 1_000;
-/// Cameras at once.
+/// Number of cameras at the same time.
 const CAMERAS: u64 = 4;
-/// Starts of each before it is given up for a new one.
+/// Starts of each camera before it is replaced by a new one.
 const STARTS: u64 = 25;
 const WARM_UP: u64 = 100;
 
-/// What this process has, as the system counts it.
+/// Resources of this process, as counted by the system.
 #[derive(Debug)]
 struct Held {
     files: usize,
     threads: usize,
     children: usize,
-    /// In bytes.
+    /// Memory in bytes.
     memory: usize,
 }
 
@@ -30,7 +30,7 @@ impl Held {
         let own = std::process::id().to_string();
         let parent = |entry: std::fs::DirEntry| {
             let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-            // The name in parentheses may hold anything; after it come the state and the parent.
+            // The name in parentheses may contain anything; the state and the parent follow it.
             stat.rsplit_once(')')?.1.split_whitespace().nth(1).map(str::to_owned)
         };
         let processes = std::fs::read_dir("/proc").expect("a system with /proc");
@@ -42,8 +42,8 @@ impl Held {
     }
 }
 
-/// Dies, hangs, floods, lies, talks, closes its output, ignores being asked, or shows some pictures and goes; in an
-/// order that is always the same. Most of it with what a shell has built in: a process more is a millisecond more.
+/// Dies, hangs, floods, lies, prints other text, closes its output, ignores signals, or shows some frames and exits.
+/// The order is always the same. It uses shell built-ins where possible, since each extra process costs a millisecond.
 const SCRIPT: &str = r#"
 read n < "$0.times"
 n=$((n + 1))
@@ -103,7 +103,7 @@ fn a_thousand_cycles_leave_nothing_behind() {
         cycles += status.iter().map(|status| status.starts).sum::<u64>();
     }
     let before = before.expect("it was taken");
-    // A machine that is busy with something else may take a moment to let a killed process go.
+    // A busy machine may take a moment to end a killed process.
     let is_left = |held: &Held| held.children > 0 || held.threads > before.threads || held.files > before.files;
     let mut after = Held::now();
     until(Duration::from_secs(10), || {

@@ -1,4 +1,4 @@
-//! A site's wall on a virtual display: it fills the display, waits for it, and comes back with it.
+//! A site's wall on a virtual display: it fills the display, waits for it, and returns with it.
 
 #![cfg(feature = "show")]
 
@@ -64,7 +64,8 @@ impl Server {
         Some([number("X")?, number("Y")?, number("WIDTH")?, number("HEIGHT")?])
     }
 
-    /// Reads the screen from an X window dump: big-endian numbers, a colour table, rows of blue, green, red and a padding byte.
+    /// Reads the screen from an X window dump.
+    /// The format has big-endian numbers, a colour table, and rows of blue, green, red and a padding byte.
     fn picture(&self) -> impl Fn(usize, usize) -> [u8; 3] + use<> {
         let bytes = std::fs::read(self.pixels.path().join("Xvfb_screen0")).expect("Xvfb writes it");
         let number = |index: usize| {
@@ -188,7 +189,7 @@ fn a_wall_reaches_all_edges_without_a_window_manager_and_shows_no_pointer_and_no
     assert_eq!(server.stained(), None, "F1 is nothing to visitors");
     wall.end();
 
-    // The same key where the operator enables the panel, which then needs a pointer for its dials.
+    // With the operator panel enabled, the same key opens it, and its parameters then need a pointer.
     let dir = site(&format!("{FULL}[operator]\npanel = true\n"));
     let wall = Wall::start(dir.path(), Some(&server.name));
     wait("a picture from edge to edge", || server.stained().is_none().then_some(()));

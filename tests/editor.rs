@@ -1,4 +1,6 @@
-//! An editor finds no mistakes in shipped scenes: TypeScript checks all of them against `assets/moongate.d.ts`.
+//! An editor finds no errors in shipped scenes: TypeScript checks all of them against `assets/moongate.d.ts`.
+//!
+//! `./x test --all` installs the compilers and names them in `MOONGATE_TSC`, separated by colons.
 //!
 //! `./x test --all` installs the compilers and names them in `MOONGATE_TSC`, separated by colons.
 
@@ -13,7 +15,7 @@ fn compilers() -> Vec<PathBuf> {
     named.map(|paths| std::env::split_paths(&paths).collect()).unwrap_or_default()
 }
 
-/// Returns the mistakes that a compiler finds in a folder with a `jsconfig.json`.
+/// Returns the errors that a compiler finds in a folder with a `jsconfig.json`.
 fn mistakes(compiler: &Path, folder: &Path) -> Option<String> {
     let checked = Command::new(compiler).args(["--noEmit", "-p", "jsconfig.json"]).current_dir(folder).output();
     let checked = checked.unwrap_or_else(|why| panic!("{}: {why}", compiler.display()));

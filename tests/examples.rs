@@ -1,4 +1,4 @@
-//! The examples of `docs/artists` are short, and run: with nobody, with people of both cities, and alone again.
+//! The examples of `docs/artists` are short and run: empty, with people in both cities, and empty again.
 
 mod common;
 
@@ -18,7 +18,8 @@ fn folders() -> Vec<PathBuf> {
     folders
 }
 
-/// What a scene sees in a frame: nobody, then people of both cities who touch, stand still and meet, then nobody again.
+/// Returns the input of a frame.
+/// It is empty at first, then people in both cities touch, stand still and meet, then it is empty again.
 fn sees(frame: u32) -> FrameInput {
     let dt = 1.0 / 30.0;
     let mut sees =
@@ -95,7 +96,7 @@ fn they_are_short_and_run() {
     }
 }
 
-/// Each is named where artists look for it.
+/// Each example is named in the page for artists.
 #[test]
 fn the_page_names_all_of_them() {
     let page =

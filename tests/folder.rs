@@ -1,4 +1,4 @@
-//! A malicious or careless scene folder: what is read from it, and at what cost.
+//! Malicious or careless scene folders: the files read from them, and the cost of reading.
 
 mod common;
 mod flac;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 const SCRIPT: &str = "export function frame() {}";
-/// Longest wait for a read: an endless file, or one that blocks, must not hold it up longer than this.
+/// Longest wait for a read. An endless or blocking file must not hold it up longer than this.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A scene's folder, with files beside it that the scene must not reach.
@@ -53,7 +53,7 @@ impl Beside {
         assert!(made.success());
     }
 
-    /// Reads the folder; the result must come soon.
+    /// Reads the folder, and fails if the result takes too long.
     fn read(&self) -> Result<SceneRevision, SceneDiagnostic> {
         let (tell, told) = channel();
         let dir = self.scene.clone();
@@ -96,7 +96,7 @@ fn links_that_leave_the_folder_are_refused_by_name() {
         ("night.wgsl", "/dev/zero"),
         ("night.wgsl", "/proc/self/environ"),
         ("moon.png", "/dev/zero"),
-        // This path leads to an open file of this process, wherever that is.
+        // This path leads to an open file of this process, whatever file that is.
         ("night.wgsl", "/proc/self/fd/0"),
     ] {
         let beside = Beside::new();
@@ -238,8 +238,8 @@ fn first(does: &str) -> [Result<(), SceneDiagnostic>; 2] {
 
 #[test]
 fn a_decoder_that_fails_costs_one_file() {
-    // `hello` reports a full jail. The answers are garbage, an image larger than any can be, an endless sound, and an image in
-    // place of a sound.
+    // `hello` reports a complete sandbox. The answers are garbage, an image beyond the largest size, an endless sound,
+    // and an image in place of a sound.
     let hello = "printf '\\001\\000\\000\\000\\000'";
     let lies = [
         "printf '\\377\\377\\377\\377'".to_owned(),

@@ -1,6 +1,6 @@
-//! A small picture of everything that can be drawn, compared with the one that was looked at and found right.
+//! Small images of everything that can be drawn, compared with reference images that were reviewed by eye.
 //!
-//! `MOONGATE_GOLDEN=write cargo test --test golden` writes them anew into `tests/golden`: open them before you keep them.
+//! `MOONGATE_GOLDEN=write cargo test --test golden` rewrites them in `tests/golden`. Open them before you keep them.
 #![cfg(feature = "show")]
 
 mod common;
@@ -21,13 +21,13 @@ use std::time::Duration;
 
 const CANVAS: [f32; 2] = [480.0, 270.0];
 const PIXELS: [u32; 2] = [160, 90];
-/// The mean difference of a channel that is allowed, and of how many pixels in a thousand one may be more than `FAR` off:
-/// rasterisers draw edges a little differently.
+/// Allowed mean difference of a channel, and of how many pixels per thousand may differ by more than `FAR`.
+/// Rasterisers draw edges slightly differently.
 const MEAN: f64 = 1.5;
 const THOUSANDTHS: usize = 15;
 const FAR: u8 = 40;
 
-/// What changes from frame to frame is looked at after so many.
+/// Number of frames after which an animated scene is compared.
 const FRAMES: u64 = 40;
 const CHANGES: [&str; 5] = ["draw.trail", "draw.kept", "draw.particles", "smoke.wgsl", "melt.wgsl"];
 
@@ -53,7 +53,7 @@ fn paint(at: vec2f) -> vec4f { return vec4f(1.0, 0.8, 0.4, read_b(at).r); }";
 const MELT: &str = "fn paint(at: vec2f) -> vec4f { return vec4f(previous(at - vec2f(0.0, 2.0)).rgb * 0.97, 1.0); }";
 const SEEN: &str = "fn paint(at: vec2f) -> vec4f { return vec4f(body_here(at), flow_here(at).x / 100.0, 0.2, 1.0); }";
 
-/// A folder with what the scenes name, and a scene that draws this.
+/// Creates a folder with the files that the scenes use, and a scene that draws this.
 fn edition(draws: &str) -> (tempfile::TempDir, Arc<SceneRevision>) {
     let script = format!(
         "import {{ draw, gradient, mix, here, there, particles }} from \"moongate\";
@@ -123,7 +123,7 @@ fn paint(studio: &mut OffscreenRenderer, draws: &str) -> RgbaImage {
     painted
 }
 
-/// How two pictures differ: the mean of all channels, and how many pixels are far off.
+/// Returns the difference of two images: the mean of all channels, and the number of pixels far off.
 fn difference(a: &RgbaImage, b: &RgbaImage) -> (f64, usize) {
     let sum: u64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
     let far = |(a, b): &(&Rgba<u8>, &Rgba<u8>)| a.0.iter().zip(b.0).any(|(a, b)| a.abs_diff(b) > FAR);
@@ -156,7 +156,7 @@ fn everything_that_can_be_drawn_looks_as_it_did() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// Every call of `draw` is among the pictures.
+/// Every method of `draw` is used in a reference image.
 #[test]
 fn nothing_that_draws_is_without_a_picture() {
     let script =
@@ -172,7 +172,7 @@ fn nothing_that_draws_is_without_a_picture() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-/// Pictures that are not the same are told apart: the tolerance is not wide.
+/// Different images are detected as different: the tolerance is not too wide.
 #[test]
 fn another_picture_is_another_one() {
     let mut studio = OffscreenRenderer::new(CANVAS, PIXELS).unwrap_or_else(|why| panic!("{why}"));
@@ -189,13 +189,13 @@ fn another_picture_is_another_one() {
 fn a_shader_over_its_time_is_not_drawn_and_said_to_be_so() {
     let mut studio = OffscreenRenderer::new(CANVAS, PIXELS).unwrap_or_else(|why| panic!("{why}"));
     let without = paint(&mut studio, "");
-    // Whatever it takes is too much.
+    // With a limit of zero, any time is too long.
     studio.set_shader_time_max(Duration::ZERO);
     let shed = paint(&mut studio, "draw.shader(\"smoke.wgsl\");");
     assert_eq!(difference(&without, &shed), (0.0, 0));
     let faults = studio.faults();
     assert!(faults.len() == 1 && faults[0].why.contains("buffer_scale"), "{faults:?}");
-    // What another edition has drawn is no more.
+    // The result must not come from another edition's drawing.
     studio.set_shader_time_max(Duration::from_secs(3_600));
     let drawn = paint(&mut studio, "draw.shader(\"seen.wgsl\");");
     assert!(studio.faults().is_empty() && difference(&without, &drawn).0 > MEAN, "{:?}", studio.faults());

@@ -1,4 +1,4 @@
-//! A twin whose key is the pinned one and who means harm: it is dropped within a second, told why, and kept out for a while.
+//! A malicious twin with the trusted key is disconnected within a second with a reason, and banned for a while.
 
 use moongate::device::net::{LinkThread, transport_config};
 use moongate::device::site_key::SiteKey;
@@ -13,7 +13,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Most memory that a peer may cost, in bytes.
 const MEMORY_MAX: usize = 64 << 20;
 
-/// A site, and what a twin needs who has only its key.
+/// A site under attack, and the key and address that an attacker has.
 struct Victim {
     _link: LinkThread,
     address: SocketAddr,
@@ -37,12 +37,12 @@ impl Victim {
     fn new() -> Self {
         let keys = [(); 2].map(|()| SiteKey::generate().expect("randomness"));
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        // Nobody is at port 1: it dials in vain.
+        // No socket listens at port 1, so dialling fails.
         let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         let start = || LinkThread::start(&keys[0], any, nobody, config(&keys)).unwrap_or_else(|why| panic!("{why}"));
-        // It is started outside of this test's own runtime, as a show does.
+        // The link is started outside this test's own runtime, as in a show.
         let (link, told) = std::thread::scope(|scope| scope.spawn(start).join()).expect("a link starts");
-        // The frame loop stands still: nothing is taken.
+        // A stalled frame loop takes no events.
         std::mem::forget(told);
         let socket = UdpSocket::bind(any).expect("loopback");
         let runtime = Arc::new(quinn::TokioRuntime);
@@ -58,7 +58,7 @@ impl Victim {
     }
 }
 
-/// Why the site has closed a connection.
+/// Returns the reason why the site has closed a connection.
 fn reason(end: &ConnectionError) -> String {
     match end {
         ConnectionError::ApplicationClosed(why) => String::from_utf8_lossy(&why.reason).into_owned(),
@@ -66,7 +66,7 @@ fn reason(end: &ConnectionError) -> String {
     }
 }
 
-/// Sends until it is dropped; how long that took, and why.
+/// Sends datagrams until the site disconnects; returns the time it took and the reason.
 async fn attack(victim: &Victim, pause: Duration, datagram: impl Fn(u64) -> Vec<u8>) -> (Duration, String) {
     let connection = victim.dial().await;
     let began = Instant::now();
@@ -81,7 +81,7 @@ async fn attack(victim: &Victim, pause: Duration, datagram: impl Fn(u64) -> Vec<
     (began.elapsed(), reason(&end))
 }
 
-/// What this process holds, in bytes.
+/// Returns the resident memory of this process, in bytes.
 fn memory() -> usize {
     let status = std::fs::read_to_string("/proc/self/statm").expect("Linux");
     status.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("pages") * 4096
@@ -94,7 +94,7 @@ async fn a_flood_of_datagrams_is_dropped_within_a_second_and_kept_out() {
     let (took, why) = attack(&victim, Duration::ZERO, |_| vec![200, 0, 200, 0]).await;
     assert!(took < SECOND, "{took:?}");
     assert!(why.contains("than any crowd needs"), "{why}");
-    // It comes back at once, and again.
+    // The attacker reconnects at once, repeatedly.
     for _ in 0..3 {
         let connection = victim.dial().await;
         let end = tokio::time::timeout(SECOND, connection.closed()).await.expect("it is kept out");
@@ -106,7 +106,7 @@ async fn a_flood_of_datagrams_is_dropped_within_a_second_and_kept_out() {
 #[tokio::test]
 async fn what_cannot_be_read_is_dropped_within_a_second() {
     let victim = Victim::new();
-    // A frame that says that it is longer than the datagram.
+    // The frame claims to be longer than the datagram.
     let (took, why) = attack(&victim, Duration::from_millis(2), |_| vec![0, 100, 1, 2, 3]).await;
     assert!(took < SECOND, "{took:?}");
     assert_eq!(why, "datagrams that cannot be read");

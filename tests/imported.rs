@@ -1,4 +1,4 @@
-//! Imported shaders, drawn: frames count from 0, pixels match, and globals with initial values that are not constant get them.
+//! Imported shaders, rendered: frames count from 0, pixels match, and non-constant initial values are set.
 #![cfg(feature = "show")]
 
 mod common;
@@ -12,11 +12,11 @@ use moongate::scene::{
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Canvases in units, with the pixels they are drawn in: fewer, as many in one direction only, and more.
+/// Canvas sizes in units, with their pixel sizes: smaller, equal density in one direction only, and larger.
 const SIZES: [([u32; 2], [u32; 2]); 3] = [([480, 270], [160, 90]), ([640, 360], [213, 120]), ([100, 64], [200, 129])];
 const NOBODY: PresenceMap = PresenceMap { version: 1, width: 0, height: 0, mask: Vec::new(), flow: Vec::new() };
 
-/// A scene with one shader, and the studio that draws it.
+/// A scene with one shader, and the renderer that draws it.
 struct Drawing {
     studio: OffscreenRenderer,
     edition: Arc<SceneRevision>,
@@ -40,7 +40,7 @@ impl Drawing {
         Self { studio, edition, host, frame: 0 }
     }
 
-    /// Draws the next picture. The clock starts in the middle of an evening, as in a show.
+    /// Renders the next frame. The clock starts in the middle of an evening, as in a show.
     fn next(&mut self) -> RgbaImage {
         self.frame += 1;
         let sees = FrameInput { now: 1_234.5 + self.frame as f64 / 30.0, dt: 1.0 / 30.0, ..FrameInput::default() };
@@ -62,7 +62,7 @@ fn imported(name: &str, source: &str, buffer: Option<&str>) -> String {
     import_shader(name, source, &choices).unwrap_or_else(|fault| panic!("{fault}")).shader
 }
 
-/// Conway's Game of Life, seeded at the first frame; beyond its edges is nothing, or it wraps around.
+/// Conway's Game of Life, seeded in the first frame; cells beyond its edges are dead, or it wraps around.
 const LIFE: &str = "
 int alive(ivec2 cell) {
 #ifdef ROUND
@@ -88,7 +88,7 @@ const SHOWN: &str = "void mainImage(out vec4 fragColor, in vec2 fragCoord) {
     fragColor = vec4(texelFetch(iChannel0, ivec2(fragCoord), 0).xxx, 1.0);
 }";
 
-/// Computes the same on the processor; y points up.
+/// Computes the same on the CPU; y points up.
 fn life([width, height]: [u32; 2], round: bool, generations: usize) -> Vec<bool> {
     let [width, height] = [width as i32, height as i32];
     let seed = |x: i32, y: i32| (x * 7 + y * 13 + x * y) % 5 < 2;
@@ -135,7 +135,7 @@ fn life_lives_as_elsewhere_whatever_the_pixels_are() {
     }
 }
 
-/// A pass of ISF that is smaller than the picture has a size, frames and positions of its own.
+/// An ISF pass smaller than the output has its own size, frame count and positions.
 #[test]
 fn a_smaller_pass_counts_its_own_pixels() {
     let isf = "/*{ \"PASSES\": [ { \"TARGET\": \"state\", \"PERSISTENT\": true, \"WIDTH\": \"$WIDTH/2.0\", \"HEIGHT\": \"$HEIGHT/2.0\" }, {} ] }*/

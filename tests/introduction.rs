@@ -1,4 +1,4 @@
-//! Two sites are introduced, linked, and forgotten: over real sockets on loopback, with and without a relay.
+//! Two sites are paired, linked, and forgotten: over real sockets on loopback, with and without a relay.
 
 use moongate::config::{TrustStore, TrustedPeer, city_by_slug};
 use moongate::device::clock::monotonic;
@@ -12,6 +12,7 @@ use moongate::device::tls;
 use moongate::link::pairing::PairingSecret;
 use moongate::link::relay::{RelayAction, RelayLimits, RelayServer};
 use moongate::link::{DisconnectReason, LinkConfig, LinkOutput, LinkState, NowShowing, PeerInfo, SiteEvent, Ticket};
+use moongate::marks::MemoryStore;
 use moongate::policy::SharingPolicy;
 use moongate::presence::{Body, PointerKind, Presence, Touch};
 use std::net::{SocketAddr, UdpSocket};
@@ -21,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A port of the blocks for documentation: nobody answers, nobody refuses.
+/// Address in a block for documentation (RFC 5737): no answer and no refusal.
 const NOWHERE: &str = "192.0.2.1:4433";
 
 struct Site {
@@ -74,7 +75,7 @@ impl Site {
         TrustStore::read(self.dir.path()).expect("what was written")
     }
 
-    /// The link of a show.
+    /// Starts the link of a show.
     fn run(&self) -> (LinkThread, Receiver<LinkEvent>) {
         let twins = self.twins();
         let config = LinkConfig {
@@ -92,6 +93,7 @@ impl Site {
         let plan = LinkSetup {
             key: self.key.clone(),
             config,
+            store: Box::new(MemoryStore::new(1)),
             peer_addrs: reach,
             profile: Some(self.home()),
             transport: transport_config(),
@@ -112,7 +114,7 @@ fn linked(link: &LinkThread) -> bool {
     link.sender().status().health.state == LinkState::Linked
 }
 
-/// Both ends of an introduction at once.
+/// Runs both ends of a pairing at once.
 fn introduce(inviting: &Site, accepting: &Site) {
     let invitation = inviting.invitation();
     let ticket = inviting.ticket(&invitation);
@@ -172,7 +174,7 @@ fn a_running_show_takes_a_ticket_as_soon_as_it_is_printed() {
     let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
     let (show, _told) = dublin.run();
     wait("it runs", || show.sender().update_count() > 3);
-    // The site has already looked at its folder, and nothing prompts it to look again.
+    // The site has read its folder already, and nothing prompts it to read it again.
     let ticket = dublin.ticket(&dublin.invitation());
     kobe.accept(&ticket).unwrap_or_else(|why| panic!("{why}"));
     assert_eq!(dublin.twins().latest().map(|twin| twin.key), Some(kobe.key.public()));
@@ -184,7 +186,7 @@ fn a_knock_that_somebody_says_again_holds_nobody_up() {
     let (_show, _told) = dublin.run();
     let ticket = dublin.ticket(&dublin.invitation());
     let seen = ticket.secret.preauth_id([1; 8]);
-    // The first caller gets through the handshake and then stays silent.
+    // The first caller completes the handshake and then stays silent.
     let silent = Stranger::knock([127, 0, 0, 2], &ticket, seen);
     assert_eq!(silent.got_in, Ok(true));
     assert_eq!(Stranger::knock([127, 0, 0, 3], &ticket, seen).got_in, Ok(false), "each is good once");
@@ -208,7 +210,7 @@ fn a_flood_of_first_packets_does_not_keep_a_twin_at_a_new_address_out() {
             relay: None,
         }
     };
-    // Nobody is at the twin's earlier address, so only its own attempts can succeed.
+    // The twin is not at its earlier address, so only its own attempts can succeed.
     trust(dublin.dir.path(), pinned(&kobe, NOWHERE.parse().expect("an address"))).expect("our own folder");
     trust(kobe.dir.path(), pinned(&dublin, dublin.listen)).expect("our own folder");
     let (here, _told) = dublin.run();
@@ -228,7 +230,7 @@ struct Stranger {
 }
 
 impl Stranger {
-    /// Dials with this first connection id, and waits for the outcome.
+    /// Dials with this initial connection id, and waits for the outcome.
     fn knock(from: [u8; 4], ticket: &Ticket, id: [u8; 20]) -> Self {
         let ticket = ticket.clone();
         let (over, ends) = tokio::sync::oneshot::channel();
@@ -260,7 +262,7 @@ impl Drop for Stranger {
     }
 }
 
-/// A flood of 3,000 first packets a second, from a sender that hears no answer and thus proves no address.
+/// A flood of 3,000 initial packets per second, from a sender that receives no answers and so validates no address.
 struct Flood {
     sent: Arc<AtomicU64>,
     over: Arc<AtomicBool>,
@@ -295,7 +297,7 @@ impl Drop for Flood {
     }
 }
 
-/// Returns the first packets of `count` attempts to dial.
+/// Returns the initial packets of `count` attempts to dial.
 fn first_packets(count: usize) -> Vec<Vec<u8>> {
     let heard = UdpSocket::bind("127.0.0.1:0").expect("loopback");
     heard.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -331,7 +333,7 @@ fn where_no_address_works_a_relay_introduces_and_links() {
     let touch = Touch { id: 77, at: [10.0, 20.0], kind: PointerKind::Cast };
     here.sender().send_event(monotonic(), SiteEvent::Down(touch));
     wait("a touch arrives", || heard(&told, |what| *what == SiteEvent::Down(touch)));
-    // On one machine each is reached where the relay sees it: the direct way takes over.
+    // On one machine each site is reachable at the address that the relay sees, so the direct path takes over.
     wait("the better way is found", || !here.sender().status().relayed && !there.sender().status().relayed);
     assert!(linked(&here) && linked(&there));
 }
@@ -357,7 +359,7 @@ fn what_is_said_is_nowhere_in_what_passes_a_relay() {
     }
 }
 
-/// Two sites whose addresses lead nowhere, but who both ask one relay.
+/// Creates two sites with unreachable addresses that both use one relay.
 fn unreachable(relay: SocketAddr) -> [Site; 2] {
     ["dublin", "kobe"].map(|city| {
         let mut site = Site::new(city, Some(relay));
@@ -370,7 +372,7 @@ fn heard(told: &Receiver<LinkEvent>, wanted: impl Fn(&SiteEvent) -> bool) -> boo
     told.try_iter().any(|told| matches!(&told.output, LinkOutput::Event { event, .. } if wanted(event)))
 }
 
-/// A relay that keeps all that passes it.
+/// A relay that records all traffic that passes through it.
 struct Tap {
     address: SocketAddr,
     passed: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -423,12 +425,12 @@ fn a_site_that_is_closed_is_not_seen_whatever_its_frame_loop_does() {
     let seen = || there.sender().remote_presence(monotonic()).bodies.len();
     here.sender().set_presence(bodies(3));
     wait("three are seen", || seen() == 3);
-    // From here on the frame loop stands still: nobody tells the link who is here.
+    // From here on the frame loop stands still, so it reports no presence to the link.
     here.sender().set_sharing_policy(SharingPolicy::Closed);
     let closed = Instant::now();
     wait("nobody is seen", || seen() == 0);
     assert!(closed.elapsed() < Duration::from_secs(1), "{:?}", closed.elapsed());
-    // And what it tells in spite of all goes nowhere.
+    // Presence that is set all the same is not sent.
     here.sender().set_presence(bodies(5));
     here.sender().send_event(monotonic(), SiteEvent::Down(Touch::default()));
     std::thread::sleep(Duration::from_millis(500));
@@ -458,10 +460,10 @@ fn people_are_told_of_only_while_a_picture_is_in_view() {
     assert_eq!(seen(&there), 0, "the screen is still dark");
     let told: Vec<_> = told_there.try_iter().map(|told| told.output).collect();
     assert!(!told.iter().any(|told| matches!(told, LinkOutput::Event { .. })), "{told:?}");
-    // Nobody announces the visitors again when the picture appears.
+    // The visitors are not reported again when the frame appears.
     here.sender().set_in_view_until(monotonic() + Duration::from_secs(3_600));
     wait("three are seen", || seen(&there) == 3);
-    // The frame loop hangs: nothing reports that the picture is gone.
+    // The frame loop hangs, so it does not report that no frame is in view any more.
     here.sender().set_in_view_until(monotonic() + Duration::from_millis(200));
     let last = Instant::now();
     wait("nobody is seen", || seen(&there) == 0);

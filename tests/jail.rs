@@ -1,4 +1,4 @@
-//! Limits on what a process that reads untrusted input can reach, and its handling where the system cannot jail it.
+//! Sandbox limits of processes that read untrusted input, and the handling of systems that cannot sandbox them.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -22,7 +22,7 @@ fn edition() -> Arc<SceneRevision> {
     Arc::new(common::read(common::folder(SCRIPT).path()).unwrap_or_else(|fault| panic!("{fault}")))
 }
 
-/// Waits for a condition for a limited time, and returns true if it came.
+/// Waits for a condition for a limited time; returns true if it was met.
 fn until(mut come: impl FnMut() -> bool) -> bool {
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
@@ -100,7 +100,7 @@ fn a_scene_without_a_jail_runs_when_it_may_and_that_is_told() {
     });
     assert_eq!(alone.take().as_deref(), Some("not jailed by: files"));
     assert!(answered.picture.is_some_and(|picture| picture.items.len() == 1));
-    // With a jail there is nothing to report.
+    // With a sandbox there is nothing to report.
     let jailed = BlockingScene::start(&moongate("scene").unjailed(true), &common::setting(), edition());
     assert_eq!(jailed.unwrap_or_else(|fault| panic!("{fault}")).unjailed, None);
 }

@@ -1,5 +1,6 @@
-//! Two sessions over a ladder of paths, from a quiet one to one that is hardly there, on a virtual clock: nothing lost,
-//! nothing doubled, clocks as stated, the link back as promised; and a year in which nobody comes.
+//! Two sessions over a ladder of paths, from a quiet one to a barely usable one, on a virtual clock.
+//! Checks that no event is lost or duplicated, that clocks stay within their stated error, and that the link returns in
+//! time. Also simulates a year without visitors.
 //!
 //! A failure names its rung and its seed; `MOONGATE_SEED=N` replays it alone. `./x simulate` plays 1,000 seeds.
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
-/// Where the machines' clocks begin, and how many millionths too fast they go.
+/// Start of the machines' clocks, and their drift in parts per million.
 const ORIGIN: [Duration; 2] = [Duration::from_secs(1_000), Duration::from_secs(777_777)];
 const DRIFT: [u64; 2] = [0, 40];
 
@@ -44,7 +45,7 @@ impl World {
         Self { now: Duration::ZERO, ocean: Netem::new(path, seed), links, came: [vec![], vec![]], lost: [0; 2] }
     }
 
-    /// By the clock of one of the machines.
+    /// Returns the time on the clock of one machine.
     fn local(&self, side: usize) -> Duration {
         let now = self.now.as_nanos() as u64;
         ORIGIN[side] + Duration::from_nanos(now + now / 1_000_000 * DRIFT[side])
@@ -68,7 +69,7 @@ impl World {
             }
             let due = (0..2).filter_map(|side| {
                 let at = self.links[side].poll_timeout()?.saturating_sub(ORIGIN[side]).as_nanos() as u64;
-                // A little late rather than a little early, which would be for ever.
+                // Rounded slightly late rather than slightly early, which would repeat forever.
                 Some(Duration::from_nanos(at - at / 1_000_000 * DRIFT[side] + at / 400_000_000 + 1_000))
             });
             let next = due.chain(self.ocean.next()).min().unwrap_or(until);
@@ -94,7 +95,7 @@ impl World {
         self.links[side].handle_event(now, SiteEvent::Down(touch)).expect("few are waiting");
     }
 
-    /// What each site believes of the other's clock, against what is so.
+    /// Checks each site's estimate of the other's clock against the true offset, and returns the largest error.
     fn check_clocks(&self, of: &str) -> f64 {
         let mut worst = 0.0_f64;
         for side in 0..2 {
@@ -110,13 +111,13 @@ impl World {
     }
 }
 
-/// What the clock may be wrong by, in seconds. A datagram that overtakes others by a shorter way makes a path look lopsided;
-/// then only what is stated holds.
+/// Returns the largest clock error allowed, in seconds.
+/// A datagram that overtakes others on a shorter path makes the path asymmetric; then only the stated error applies.
 fn clock_within(rung: &Rung) -> f64 {
     if rung.path.reorder > 0.0 { f64::INFINITY } else { 0.002 }
 }
 
-/// A minute: events at both sites all along; at 30 s the line is cut for 4 s, one way or both.
+/// Runs a minute with events at both sites throughout; at 30 s the line is cut for 4 s, one way or both.
 fn play(rung: &Rung, seed: u64) {
     let of = format!("{rung:?}, MOONGATE_SEED={seed}");
     let mut world = World::new(rung.path, seed);
@@ -137,7 +138,7 @@ fn play(rung: &Rung, seed: u64) {
         if world.now > mended && back.is_none() && world.is_linked() {
             back = Some(world.now - mended);
         }
-        // While it is cut somebody may touch, but not more than is kept.
+        // Touches continue during the cut, but no more than can be queued.
         if world.now < 58 * SECOND {
             let side = random.usize(..2);
             world.touch(side, made[side]);
@@ -207,7 +208,7 @@ fn a_year_in_which_nobody_comes() {
         assert!((shared[0] - shared[1]).abs() < 0.005, "{shared:?} on day {day}");
     }
     assert_eq!(world.lost, [0; 2], "the twin was never gone");
-    // And it is awake at once.
+    // The link becomes active at once.
     world.touch(0, 7);
     world.run(world.now + 300 * MS);
     assert_eq!(world.came[1], [7]);

@@ -1,4 +1,5 @@
-//! Two sessions on a virtual clock over a seeded ocean. A failure names its seed; `MOONGATE_SEED=N` replays it alone.
+//! Two sessions on a virtual clock over a simulated network. A failure names its seed; `MOONGATE_SEED=N` replays it
+//! alone.
 
 use moongate::link::netem::{Netem, PathProfile};
 use moongate::link::{DisconnectReason, Link, LinkConfig, LinkOutput, LinkState, NowShowing, SiteEvent};
@@ -19,7 +20,7 @@ fn config(side: u8, boot: u64) -> LinkConfig {
     }
 }
 
-/// Two sites and what is between them; their monotonic clocks are far apart.
+/// Two sites and the network between them; their monotonic clocks are far apart.
 struct World {
     now: Duration,
     ocean: Netem,
@@ -49,7 +50,7 @@ impl World {
         self.outputs[side].clear();
     }
 
-    /// Lets everything happen up to `until`.
+    /// Runs the simulation up to `until`.
     fn run(&mut self, until: Duration) {
         loop {
             for side in 0..2 {
@@ -85,7 +86,7 @@ impl World {
         self.outputs[side]
             .iter()
             .filter_map(|(at, output)| match output {
-                // Only begins are compared, because the link makes up the ends of touches that nobody ended.
+                // Only begins are compared, because the link creates the ends of touches that no sender ended.
                 LinkOutput::Event { number, event: SiteEvent::Down(_), .. } => Some((*at, *number)),
                 _ => None,
             })
@@ -244,7 +245,7 @@ fn a_new_boot_takes_over_at_once() {
         world.run(2_800 * MS);
         assert_eq!(world.partings(0), [DisconnectReason::Restarted], "MOONGATE_SEED={seed}");
         assert_eq!([world.state(0), world.state(1)], [LinkState::Linked; 2], "MOONGATE_SEED={seed}");
-        // The first of the old boot, then the first of the new one: both carry number 0.
+        // The first event of the old boot, then the first of the new one: both carry number 0.
         let numbers: Vec<u64> = world.happenings(0).iter().map(|h| h.1).collect();
         assert_eq!(numbers, [0, 0], "MOONGATE_SEED={seed}");
         world.touch(0, 8);
@@ -263,7 +264,7 @@ fn what_was_said_to_an_old_boot_does_not_reach_the_new_one() {
             world.run(world.now + 20 * MS);
         }
         world.run(2_000 * MS);
-        // Site 1 is away for longer than silence lasts, and comes back as another boot with events of its own.
+        // Site 1 is away for longer than the silence timeout, and returns with another boot and events of its own.
         world.ocean.set_cut(true);
         world.run(4_500 * MS);
         world.restart(1, 999);
@@ -321,7 +322,7 @@ fn sites_with_other_declarations_play_alone() {
     world.run(1_000 * MS);
     assert!(world.happenings(1).is_empty());
     assert!(world.links[1].remote_presence().is_empty());
-    // The programme of one changes: they are one again.
+    // One site's programme changes, and both show the same again.
     let now = world.local(1);
     world.links[1].handle_showing(now, NowShowing { installation: "ripples".into(), schema_hash: 1 });
     world.run(2_000 * MS);
@@ -355,7 +356,7 @@ fn a_still_site_is_quiet() {
     let before = world.ocean.stats;
     world.run(15_000 * MS);
     let after = world.ocean.stats;
-    // IPv4 and UDP 28 bytes, QUIC's header and tag 27.
+    // IPv4 and UDP add 28 bytes, QUIC's header and tag 27.
     let bytes = after.bytes - before.bytes + (after.sent - before.sent) * 55;
     let bits_a_second = bytes * 8 / 10 / 2;
     assert!(bits_a_second <= 8_000, "{bits_a_second} bit/s each way");
@@ -372,7 +373,7 @@ fn of_more_touches_than_a_site_has_the_oldest_end() {
     world.run(world.now + 200 * MS);
     assert_eq!(world.happenings(1).len(), 100);
     assert_eq!(held(&world, 1), ((36..100).collect(), 64));
-    // A repeated begin is the same touch, and the end of a touch that is over already ends nothing else.
+    // A repeated begin is the same touch. The end of a touch that is already over ends no other touch.
     world.touch(0, 99);
     let now = world.local(0);
     let touch = Touch { id: 0, at: [1.0, 1.0], kind: PointerKind::Cast };
@@ -393,7 +394,7 @@ fn of_more_touches_than_a_site_has_the_oldest_end() {
 fn a_twin_that_touches_without_end_is_dropped() {
     let mut world = World::new(PathProfile { one_way: 2 * MS, ..PathProfile::default() }, 1);
     world.run(1_000 * MS);
-    // 2,000 touches a second, none of which ends.
+    // 2,000 touches per second, none of which ends.
     let mut id = 0;
     while world.partings(1).is_empty() && world.now < 4_000 * MS {
         for _ in 0..2 {
@@ -435,7 +436,7 @@ fn a_crowd_that_drums_and_a_backlog_of_it_are_all_told() {
         world.run(1_000 * MS);
         let mut made = 0;
         for step in 0..600_u32 {
-            // Fifty fingers, three touches a second each; the line is cut for two seconds.
+            // Fifty fingers with three touches per second each; the line is cut for two seconds.
             world.ocean.set_cut((200..320).contains(&step));
             let now = world.local(0);
             for finger in (0..50).filter(|finger| (step + finger * 7).is_multiple_of(20)) {

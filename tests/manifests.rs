@@ -1,4 +1,4 @@
-//! What the manifests say to someone who wrote one wrongly. `tests/broken` has one mistake a file.
+//! Error messages of faulty manifests. Each file in `tests/broken` has one mistake.
 
 use moongate::config::{ConfigError, Installation, SiteConfig, TouchBackend, TrustStore};
 use moongate::presence::TwinLayout;
@@ -70,7 +70,7 @@ fn parse(file: &str, text: &str) -> Result<(), ConfigError> {
     }
 }
 
-/// Which one a file of the corpus is a broken one of.
+/// Returns the manifest that a file of the corpus is a broken version of.
 fn manifest(file: &str) -> &'static str {
     let named = ["site.toml", "twins.toml"].into_iter().find(|name| file.starts_with(name.trim_end_matches(".toml")));
     named.unwrap_or("installation.toml")
@@ -161,7 +161,7 @@ fn a_good_installation_is_read() {
     assert_ne!(full.schema_hash(), least.schema_hash());
 }
 
-/// Editors on Windows put a byte order mark before a text.
+/// Editors on Windows put a byte order mark at the start of a text file.
 #[test]
 fn a_byte_order_mark_is_no_part_of_a_text() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -180,7 +180,7 @@ fn a_byte_order_mark_is_no_part_of_a_text() {
     TrustStore::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}"));
 }
 
-/// Whatever bytes a disk or an editor leaves, the answer is a manifest or a fault that can be shown.
+/// Any damage by a disk or an editor results in a manifest or a printable fault.
 #[test]
 fn no_damage_to_a_manifest_makes_it_panic() {
     let mut random = fastrand::Rng::with_seed(0x6d6f_6f6e);

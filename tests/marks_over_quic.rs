@@ -1,4 +1,4 @@
-//! Two sites on loopback with real keys: what one leaves the other has, signed, and gives back.
+//! Two sites on loopback with real keys: marks of one site arrive at the other, signed, and can be restored.
 
 use moongate::device::clock::monotonic;
 use moongate::device::net::{LinkEvent, LinkThread, MarkFeed};
@@ -58,7 +58,7 @@ fn lantern(number: u32) -> NewMark {
     NewMark { name: "lanterns".into(), at: Some([number as f32, 5.0]), seed: number, said: "{}".into() }
 }
 
-/// Seeds of what a site has come to know, in the order of both cities.
+/// Collects the seeds of all marks that a site has received, in the order of both cities.
 fn know(site: &Site, known: &mut Vec<u32>) -> MarkFeed {
     let news = site.0.sender().drain_marks();
     known.extend(news.marks.iter().map(|mark| mark.seed));
@@ -83,7 +83,7 @@ fn what_is_left_is_signed_shared_and_given_back() {
         known[0] == all && known[1] == all
     });
     until("it knows that they are shared", || near.0.sender().drain_marks().shared_below == 10);
-    // One starts anew, without what it had; a closed site gives nothing back until it opens.
+    // One site restarts without its marks; a closed site returns none until it opens.
     drop(far);
     near.0.sender().set_sharing_policy(SharingPolicy::Shapes);
     let far = two.start(1);

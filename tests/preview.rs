@@ -1,4 +1,4 @@
-//! `moongate preview` and `moongate check`: two cities in virtual time, as an artist and a reviewer use them.
+//! `moongate preview` and `moongate check`: two cities in virtual time, for artists and reviewers.
 #![cfg(feature = "show")]
 
 mod common;
@@ -22,7 +22,7 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// A folder with this script, that says who made it and what may be done with it.
+/// Creates a folder with this script, an author and a licence.
 fn scene(script: &str) -> tempfile::TempDir {
     let dir = common::folder(script);
     let manifest = format!(
@@ -83,7 +83,7 @@ export function frame() {
     assert!(first[2] >= 1 && first[2] == second[2], "both have met alike: {first:?} {second:?}");
     assert!(both.sites()[0].faults.is_empty());
 
-    // Virtual time repeats, to the seeds of the marks.
+    // Virtual time is reproducible, down to the seeds of the marks.
     let mut again = world("meeting");
     until(&mut again, 8);
     let items = |world: &SimWorld| world.sites()[0].snapshot().picture.items.clone();
@@ -120,7 +120,7 @@ export function frame() { draw.background(count++ < 10 ? \"red\" : \"blue\"); }"
 
     assert!(said(&output).contains("nobody-1s.png  (nobody here, nobody there)"), "{}", said(&output));
 
-    // A sheet takes them too: a row for each situation, of its moments.
+    // A sheet accepts several times as well, with a row for each scenario.
     let sheet = out.join("sheet.png");
     let asked =
         ["preview", path(dir.path()), "--sheet", path(&sheet), "--scenario", "nobody", "cut", "--at", "0.2s,1s"];
@@ -130,7 +130,7 @@ export function frame() { draw.background(count++ < 10 ? \"red\" : \"blue\"); }"
     assert_eq!(all.dimensions(), (1280, 720));
     assert_eq!([all.get_pixel(9, 9).0, all.get_pixel(649, 369).0], [[255, 0, 0], [0, 0, 255]]);
 
-    // Files that are read but never seen are reported too.
+    // Files that are read but never drawn are reported too.
     std::fs::write(dir.path().join("bell.wav"), "nothing that sounds").expect("written");
     let asked = ["preview", path(dir.path()), "--scenario", "nobody", "--at", "0.1s", "--width", "64", "--pictures"];
     let output = moongate(&[&asked[..], &[path(&out)]].concat());
@@ -182,7 +182,7 @@ export function frame() {
     );
     let output = check(kind.path());
     assert!(output.status.success() && said(&output).contains("✓ Test can be shown"), "{}", said(&output));
-    // Without a name and a licence nobody may show it.
+    // Without an author and a licence, no venue may show it.
     std::fs::write(kind.path().join("installation.toml"), "api = 1\nid = \"test\"\ncanvas = [1920, 1080]\n")
         .expect("written");
     let text = said(&check(kind.path()));
@@ -211,9 +211,9 @@ export function frame() {
     ] {
         assert!(text.contains(what), "{what}\n{text}");
     }
-    // A situation that was stopped is not compared.
+    // A scenario that was stopped is not compared.
     assert!(!text.contains("fingers change nothing"), "{text}");
-    // The table is printed even where no script was loaded.
+    // The table is printed even if no script was loaded.
     let text = said(&moongate(&["check", path(scene("export function frame() {").path()), "--frames", "130"]));
     assert!(text.contains("ms median") && text.contains("nobody: it was stopped after 0.0 s: scene.js:1:"), "{text}");
 }

@@ -1,5 +1,6 @@
-//! No picture of anyone leaves the machine or is kept: a whole show whose cameras show a known pattern, and a search for
-//! it in every file, every datagram, every word, also after a crash.
+//! No camera frame leaves the machine or is stored.
+//! Runs a whole show whose cameras show a known pattern, and searches every file, datagram and output line for it, also
+//! after a crash.
 
 #![cfg(feature = "show")]
 
@@ -20,20 +21,20 @@ use std::time::{Duration, Instant};
 use tapped::Tapped;
 
 const SIZE: [usize; 2] = [160, 120];
-/// Bytes of the header of a clip, and of a picture with its own.
+/// Bytes of the header of a clip, and of a frame with its header.
 const HEAD: usize = HEADER.len();
 const FRAME: usize = "FRAME\n".len() + SIZE[0] * SIZE[1];
 const HEADER: &str = "YUV4MPEG2 W160 H120 F15:1 Ip A1:1 Cmono\n";
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Signals, as every Unix that people use numbers them.
+/// Signal numbers, the same on all common Unix systems.
 const ABORT: i32 = 6;
 
-/// Rows of the ground and of the person who walks over it.
+/// Pixel rows of the background and of the person who walks across it.
 fn rows() -> [[u8; PERIOD]; 2] {
     [std::array::from_fn(|_| fastrand::u8(60..110)), std::array::from_fn(|_| fastrand::u8(150..235))]
 }
 
-/// A clip of someone who walks to and fro, ten seconds at 15 pictures a second.
+/// Creates a clip of a person who walks to and fro, ten seconds at 15 frames per second.
 fn clip([ground, person]: &[[u8; PERIOD]; 2]) -> Vec<u8> {
     let [width, height] = SIZE;
     let mut clip = HEADER.as_bytes().to_vec();
@@ -65,7 +66,7 @@ export function frame() {
 
 const SHADER: &str = "fn paint(at: vec2f) -> vec4f { return vec4f(body_here(at), flow_here(at), 1.0); }\n";
 
-/// Everything that a show has for itself: all that it writes is below.
+/// Folders of a show; everything that it writes is below them.
 struct Rooms {
     dir: tempfile::TempDir,
 }
@@ -94,7 +95,7 @@ impl Rooms {
         self.dir.path().join(name)
     }
 
-    /// The show, which may dump its memory as far as the system is concerned, and says all that it ever says.
+    /// Starts the show with core dumps allowed by the system and all logging enabled.
     fn show(&self) -> Show {
         let file = |name| File::create(self.path(name)).expect("our own folder");
         let mut command = Command::new("sh");
@@ -116,14 +117,14 @@ struct Show {
 }
 
 impl Show {
-    /// The newest line of state, if it is whole.
+    /// Returns the newest status line, if it is complete.
     fn line(&self) -> Option<serde_json::Value> {
         let text = std::fs::read_to_string(&self.state).ok()?;
         let (whole, _) = text.rsplit_once('\n')?;
         Some(serde_json::from_str(whole.lines().last()?).expect("each line is JSON"))
     }
 
-    /// Waits for a line that is as wanted.
+    /// Waits for a status line that meets the condition.
     fn wait(&self, what: &str, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
         let began = Instant::now();
         loop {
@@ -139,7 +140,7 @@ impl Show {
 
 impl Drop for Show {
     fn drop(&mut self) {
-        // It may have ended, as it should.
+        // The process may have ended already, as it should.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -150,14 +151,14 @@ fn kill(signal: &str, pid: u64) {
     assert!(killed.success(), "process {pid} is gone");
 }
 
-/// The soft and the hard limit of core files.
+/// Returns the soft and the hard limit of core files.
 fn core_limits(pid: u64) -> Vec<String> {
     let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).expect("it runs");
     let line = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).expect("a system with /proc");
     line.split_whitespace().take(2).map(str::to_owned).collect()
 }
 
-/// Processes that have this folder among their words.
+/// Returns the processes that have this folder among their arguments.
 fn processes_of(dir: &Path) -> Vec<String> {
     let dir = dir.to_str().expect("a plain name");
     let entries = std::fs::read_dir("/proc").expect("a system with /proc");
@@ -167,7 +168,7 @@ fn processes_of(dir: &Path) -> Vec<String> {
 
 #[test]
 fn no_pixel_is_written_sent_or_said_even_in_a_crash() {
-    // The clip lies outside of what is searched.
+    // The clip lies outside the folders that are searched.
     let shelf = tempfile::tempdir().expect("a folder");
     let rows = rows();
     let pattern = Pattern::of(&rows);
@@ -175,7 +176,8 @@ fn no_pixel_is_written_sent_or_said_even_in_a_crash() {
     std::fs::write(&film, clip(&rows)).expect("our own folder");
     assert_eq!(pattern.find_below(shelf.path()).0.len(), 1, "what is looked for is in the pictures");
 
-    // One camera of ours and one of somebody else, such as a depth sensor, which talks too, and writes its picture there.
+    // One camera of ours and one by a third party, such as a depth sensor, which prints text too and writes its frame
+    // there.
     let frame = shelf.path().join("frame");
     std::fs::write(&frame, &clip(&rows)[..HEAD + FRAME]).expect("our own folder");
     let (film, frame) = (film.display(), frame.display());
@@ -196,7 +198,7 @@ fn no_pixel_is_written_sent_or_said_even_in_a_crash() {
         assert!(began.elapsed() < PATIENCE, "no outline came to the twin");
         std::thread::sleep(Duration::from_millis(20));
     }
-    // A picture of what is shown, as an operator asks for it.
+    // Takes a screenshot, as an operator would.
     let input = show.child.stdin.as_mut().expect("it is piped");
     writeln!(input, "picture {}", rooms.path("work/picture.png").display()).expect("it listens");
     let began = Instant::now();
@@ -205,13 +207,13 @@ fn no_pixel_is_written_sent_or_said_even_in_a_crash() {
         std::thread::sleep(Duration::from_millis(20));
     }
 
-    // Whatever crashes, nothing of its memory is kept.
+    // Whichever process crashes, none of its memory is stored.
     let pid = |value: &serde_json::Value| value.as_u64().expect("it runs");
     let own = u64::from(show.child.id());
     for process in [own, pid(&line["cameras"][0]["pid"]), pid(&line["cameras"][1]["pid"]), pid(&line["scene"]["pid"])] {
         assert_eq!(core_limits(process), ["0", "0"], "process {process} of {line}");
     }
-    // A memory that is closed belongs to the administrator; for whom who is one, there is nothing to be seen of it.
+    // Protected memory belongs to root. If this test runs as root, the check proves nothing.
     let owner = |path: String| std::fs::metadata(path).expect("it runs").uid();
     for process in [own, pid(&line["cameras"][0]["pid"])] {
         assert_eq!(owner(format!("/proc/{process}/mem")), 0, "process {process} of {line}");
@@ -222,7 +224,7 @@ fn no_pixel_is_written_sent_or_said_even_in_a_crash() {
     let status = show.child.wait().expect("it is our child");
     assert_eq!((status.signal(), status.core_dumped()), (Some(ABORT), false), "{status}");
 
-    // What it had started ends with it.
+    // Its child processes end with it.
     let began = Instant::now();
     while !processes_of(shelf.path()).is_empty() {
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", processes_of(shelf.path()));
@@ -233,7 +235,7 @@ fn no_pixel_is_written_sent_or_said_even_in_a_crash() {
     assert!(leaks.is_empty(), "{leaks:#?}");
     let log = std::fs::metadata(rooms.path("log")).expect("it wrote one").len();
     assert!(files >= 6 && log > 10_000, "{files} files, {size} bytes, {log} of log");
-    // As it was sent, and as it was before it was sealed.
+    // Packets as sent, and datagrams before encryption.
     let [packets, plain] = twin.heard();
     for (what, datagrams) in [("packet", &packets), ("datagram", &plain)] {
         assert!(datagrams.len() > 20, "{} of {what}", datagrams.len());
@@ -248,7 +250,8 @@ fn no_pixel_is_written_sent_or_said_even_in_a_crash() {
     );
 }
 
-/// That a crash leaves no file could be the system's doing: then the test above says less than it seems to.
+/// Checks that a crash writes a core dump on this system at all.
+/// If it does not, the test above proves less than it seems to.
 #[test]
 fn a_crash_would_leave_a_core_here() {
     let dir = tempfile::tempdir().expect("a folder");

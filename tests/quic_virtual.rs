@@ -1,7 +1,7 @@
-//! Two links over QUIC itself, its handshake, its pacing and its congestion control, on a virtual clock.
+//! Two links over QUIC itself, with its handshake, pacing and congestion control, on a virtual clock.
 //!
-//! A failure names its seed; `MOONGATE_SEED=N` replays it alone. Connection ids and keys are random all the same, but
-//! nothing here depends on what is in them.
+//! A failure names its seed; `MOONGATE_SEED=N` replays it alone. Connection ids and keys are still random, but no
+//! result depends on their values.
 
 mod ladder_rungs;
 
@@ -26,9 +26,9 @@ const MS: Duration = Duration::from_millis(1);
 const ONE_WAY: Duration = Duration::from_millis(50);
 /// 60 Hz.
 const PERIOD: Duration = Duration::from_micros(16_667);
-/// The deadline for 99 of 100 events beyond the one way.
+/// Deadline for 99 of 100 events, beyond the one-way delay.
 const LATE: Duration = Duration::from_millis(20);
-/// What is on its way after the last event is made may still come in this time.
+/// Time for datagrams in flight to arrive after the last event is made.
 const AFTERWARDS: Duration = Duration::from_secs(5);
 
 /// Site 0 dials, site 1 accepts.
@@ -38,12 +38,12 @@ fn address(side: usize) -> SocketAddr {
 
 struct Site {
     endpoint: Endpoint,
-    /// As the link thread has them: the one that was heard last is the one that works.
+    /// Connections, as in the link thread: the one heard last is the active one.
     connections: Vec<(ConnectionHandle, Connection, Duration)>,
     client: Option<ClientConfig>,
     dial_at: Duration,
     link: Link,
-    /// Which events came, and when.
+    /// Events received, with their times.
     came: Vec<(u32, Duration)>,
 }
 
@@ -70,7 +70,7 @@ impl Site {
         Self { endpoint, connections: vec![], client, dial_at: Duration::ZERO, link, came: vec![] }
     }
 
-    /// Takes a datagram of UDP in; what the endpoint answers by itself comes out.
+    /// Handles a UDP datagram; returns the endpoint's own answer, if any.
     fn receive(&mut self, instant: Instant, now: Duration, from: SocketAddr, bytes: &[u8]) -> Option<Vec<u8>> {
         let mut out = vec![];
         match self.endpoint.handle(instant, from, None, None, BytesMut::from(bytes), &mut out)? {
@@ -92,20 +92,20 @@ impl Site {
         }
     }
 
-    /// Dials when nothing was heard for a while, beside what is there; a second at least between two attempts.
+    /// Dials after a period of silence, in addition to existing connections; at least a second passes between attempts.
     fn dial(&mut self, instant: Instant, now: Duration) {
         let heard = self.connections.iter().map(|(.., heard)| *heard).max();
         let silent = heard.is_none_or(|heard| now >= heard + self.link.suspect_after());
         if let Some(client) = self.client.clone().filter(|_| silent && now >= self.dial_at) {
             let (handle, connection) =
                 self.endpoint.connect(instant, client, address(1), "moongate").expect("a sound address");
-            // It is heard when it is heard.
+            // The connection counts as heard only once a packet arrives.
             self.connections.push((handle, connection, Duration::ZERO));
             self.dial_at = now + 1_000 * MS;
         }
     }
 
-    /// Lets connections and session do what is due; the datagrams of UDP that are to leave come out.
+    /// Runs all due work of connections and session; returns the UDP datagrams to send.
     fn turn(&mut self, instant: Instant, now: Duration) -> Vec<Vec<u8>> {
         self.dial(instant, now);
         let mut out = vec![];
@@ -131,7 +131,7 @@ impl Site {
             if let Some((_, best, _)) = open.max_by_key(|(.., heard)| *heard) {
                 self.link.handle_breaker(breaker_level(best.congestion_state().clone_box()));
                 while let Some(datagram) = self.link.poll_transmit(now) {
-                    // As the link thread does it: when too much waits, the oldest goes.
+                    // As in the link thread: when too many datagrams wait, the oldest is dropped.
                     best.datagrams().send(datagram.into(), true).expect("it fits, and both sides take datagrams");
                 }
             }
@@ -146,7 +146,7 @@ impl Site {
                     out.push(bytes[..size].to_vec());
                     bytes.clear();
                 }
-                // What the endpoint answers may give the connection more to do.
+                // The endpoint's answer may give the connection more to do.
                 while let Some(event) = connection.poll_endpoint_events() {
                     over = false;
                     if let Some(answer) = self.endpoint.handle_event(*handle, event) {
@@ -162,9 +162,9 @@ impl Site {
     }
 }
 
-/// Two sites and what is between them.
+/// Two sites and the network between them.
 struct World {
-    /// Only where virtual time begins is real.
+    /// The real time at which virtual time starts; nothing else is real.
     epoch: Instant,
     now: Duration,
     ocean: Netem,
@@ -182,7 +182,7 @@ impl World {
         Self { epoch: Instant::now(), now: Duration::ZERO, ocean: Netem::new(path, seed), sites }
     }
 
-    /// Lets everything happen up to `until`.
+    /// Runs the simulation up to `until`.
     fn run(&mut self, until: Duration) {
         loop {
             for side in 0..2 {
@@ -225,12 +225,12 @@ impl World {
     }
 }
 
-/// What both sites made and what came of it.
+/// Events made at both sites, and their arrival.
 struct Played {
     seed: u64,
-    /// When event `i` was made, at both sites.
+    /// Time at which event `i` was made, at both sites.
     made: Vec<Duration>,
-    /// What came at each site.
+    /// Events received at each site, with their times.
     came: [Vec<(u32, Duration)>; 2],
     end: Duration,
 }
@@ -249,7 +249,7 @@ fn play(path: PathProfile, seed: u64, transport: Arc<TransportConfig>, count: u3
         made.push(world.now);
         for site in &mut world.sites {
             let touch = Touch { id, at: [10.0, 20.0], kind: PointerKind::Cast };
-            // What is refused never comes, and that is counted.
+            // A refused event never arrives, and is counted as such.
             let _ = site.link.handle_event(world.now, SiteEvent::Down(touch));
         }
     }
@@ -266,7 +266,8 @@ impl Played {
         }
     }
 
-    /// By how much 99 of 100 events stayed below, beyond the one way. One that never came is as late as the end.
+    /// Returns the 99th percentile of the latency beyond the one-way delay. An event that never arrived counts as late
+    /// as the end.
     fn p99(&self) -> Duration {
         let mut late = vec![];
         for came in &self.came {
@@ -281,12 +282,12 @@ impl Played {
     }
 }
 
-/// Loss and nothing else, so that what comes late has waited at a site.
+/// Returns a path with loss only, so that lateness is due to waiting at a site.
 fn lossy() -> PathProfile {
     PathProfile { one_way: ONE_WAY, loss: 0.05, ..PathProfile::default() }
 }
 
-/// The link's own limits with quinn's usual congestion control.
+/// Returns the link's own limits with quinn's default congestion control.
 fn cubic() -> Arc<TransportConfig> {
     Arc::new(net::transport_limits(Arc::new(CubicConfig::default())))
 }
@@ -311,7 +312,7 @@ fn ninety_nine_of_a_hundred_events_are_in_time() {
 
 #[test]
 fn why_a_controller_of_our_own() {
-    // Twenty seconds: what CUBIC takes away at the first losses, it does not give back to one who says little.
+    // Twenty seconds: after the first losses, CUBIC does not restore the window of a sender with little data.
     for seed in seeds(8) {
         let ours = play(lossy(), seed, net::transport_config(), 20 * 60);
         ours.assert_once_and_in_order();
@@ -322,7 +323,7 @@ fn why_a_controller_of_our_own() {
     }
 }
 
-/// A minute of a rung: events at both sites; at 30 s the line is cut for 4 s, one way or both.
+/// Runs a minute on a rung: events at both sites; at 30 s the line is cut for 4 s, one way or both.
 fn climb(rung: &Rung, seed: u64) {
     let of = format!("{rung:?}, MOONGATE_SEED={seed}");
     let mut world = World::new(rung.path, seed, net::transport_config());
@@ -360,7 +361,7 @@ fn climb(rung: &Rung, seed: u64) {
         let came: Vec<u32> = world.sites[side].came.iter().map(|(id, _)| *id).collect();
         assert_eq!(came, (0..made[1 - side]).collect::<Vec<_>>(), "{of}: events at site {side}");
     }
-    // A dial is tried each second; its handshake takes two round trips, the greeting another one, and each may be lost.
+    // A dial is tried every second. Its handshake takes two round trips and the greeting another, and each may be lost.
     let back = back.unwrap_or_else(|| panic!("{of}: not linked again"));
     let within = 1_000 * MS + 3 * rung.round_trip();
     let lossy = 2 * (1_000 * MS + rung.round_trip()) * u32::from(rung.path.loss > 0.0);
@@ -375,7 +376,7 @@ fn no_rung_of_the_ladder_loses_anything_over_quic() {
     }
 }
 
-/// So many people who all walk, as cameras of 15 pictures a second have them.
+/// Returns `count` walking people, as seen by cameras at 15 frames per second.
 fn crowd(count: u16, now: Duration) -> Presence {
     let picture = (now.as_secs_f32() * 15.0).floor();
     let body = |id: u16| {
@@ -403,7 +404,7 @@ fn a_path_of_500_kbit_with_300_ms_of_queue_carries_both_crowds_without_a_growing
             }
             made += 1;
             if world.now > 30_000 * MS {
-                // How old the picture is that is known of the other side, by where its people are.
+                // The age of the newest presence from the other side, calculated from the positions of its people.
                 for side in 0..2 {
                     let there = world.sites[side].link.remote_presence();
                     assert_eq!(there.bodies.len(), 40, "at {:?}, MOONGATE_SEED={seed}", world.now);
@@ -438,7 +439,7 @@ fn a_still_site_costs_less_than_8_kbit_a_second() {
         let before = world.ocean.stats;
         world.run(Duration::from_secs(until));
         let (bytes, count) = (world.ocean.stats.bytes - before.bytes, world.ocean.stats.sent - before.sent);
-        // Of one direction, with the headers of IPv4 and UDP.
+        // In one direction, with the headers of IPv4 and UDP.
         (bytes + 28 * count) as f64 / 2.0 * 8.0 / 1e3 / seconds as f64
     };
     let (at_once, later) = (kbit(25, 10), kbit(3_600, 3_000));

@@ -1,4 +1,4 @@
-//! Recordings: what is written is played, until it expires; whatever the disk made of it.
+//! Recordings: written presence is played back until it expires, whatever damage the disk does.
 
 use moongate::device::playback_source::spawn_playback;
 use moongate::device::recording_file::{Playback, PlaybackError, RETENTION_MAX, Recorder};
@@ -37,7 +37,7 @@ fn unix() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() as i64
 }
 
-/// A file with a head of its own and these bytes after it.
+/// Creates a file with its own header, followed by these bytes.
 fn written(folder: &tempfile::TempDir, expires: i64, after: &[u8]) -> PathBuf {
     let head = RecordingHeader { city: "dublin".into(), canvas: CANVAS, began: 0, expires };
     let mut out = std::fs::File::create(file(folder)).expect("a file");
@@ -45,7 +45,7 @@ fn written(folder: &tempfile::TempDir, expires: i64, after: &[u8]) -> PathBuf {
     file(folder)
 }
 
-/// Everything that is played within `seconds`, at steps of a millisecond, with the milliseconds since the beginning.
+/// Returns everything played within `seconds`, in steps of a millisecond, with milliseconds since the start.
 fn played(playback: &mut Playback, seconds: u64) -> Vec<(u64, Presence)> {
     let mut all = Vec::new();
     for ms in 0..seconds * 1_000 {
@@ -65,11 +65,11 @@ fn an_evening_is_played_as_it_was_and_again() {
         (0, instant(&[], &[])),
         (400, instant(&[], &[body(3, 100.0)])),
         (433, instant(&[], &[body(3, 110.0)])),
-        // Too soon to be worth its bytes, and the same as before.
+        // Too soon after the last one to be worth its bytes; and the same as before.
         (440, instant(&[], &[body(3, 111.0)])),
         (466, instant(&[touch(9, 120.0)], &[body(3, 120.0)])),
         (500, instant(&[touch(9, 120.0)], &[body(3, 120.0)])),
-        // As soon, but somebody lifts a hand and somebody comes.
+        // Just as soon, but a hand is lifted and a person arrives.
         (505, instant(&[], &[body(3, 120.0), body(4, 900.0)])),
         (2_000, instant(&[], &[])),
     ];
@@ -83,7 +83,7 @@ fn an_evening_is_played_as_it_was_and_again() {
     assert_eq!((playback.head().city.as_str(), playback.head().canvas), ("shenzhen", CANVAS));
     let kept = [0, 1, 2, 4, 6, 7].map(|index| &evening[index]);
     let played = played(&mut playback, 4);
-    // Once, a second of nobody, and from the beginning.
+    // The whole recording, a second of emptiness, and again from the start.
     assert_eq!(played.len(), kept.len() + 1 + 5, "{played:?}");
     for ((at, presence), (ms, before)) in played.iter().zip(kept) {
         assert_eq!(at, ms);
@@ -98,7 +98,7 @@ fn an_evening_is_played_as_it_was_and_again() {
     assert_eq!(played[6], (2_030, Presence::default()));
     assert_eq!((played[7].0, played[8].0), (3_030, 3_430));
 
-    // A fifth of its two seconds later, and then from the beginning.
+    // From a fifth of its two seconds onwards, and then from the start.
     let mut late = Playback::open(&file(&folder)).expect("it is fresh");
     late.seek(0.2);
     let times: Vec<_> = self::played(&mut late, 4).iter().map(|(at, _)| *at).collect();
@@ -118,7 +118,7 @@ fn a_recording_is_ours_alone_and_says_what_it_is() {
         let mode = std::fs::metadata(file(&folder)).expect("it is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
-    // Nothing is written over, and nobody is kept for ever.
+    // No file is overwritten, and no recording is kept forever.
     let again = Recorder::create(&file(&folder), "dublin", CANVAS, DAY).err().expect("it is there");
     assert_eq!(again.kind(), std::io::ErrorKind::AlreadyExists);
     assert_eq!(std::fs::read_to_string(file(&folder)).expect("as it was"), text);
@@ -147,7 +147,7 @@ fn a_recording_that_expires_while_it_is_played_is_not_begun_again() {
     assert_eq!(playback.poll_instant(NOW).map(|presence| presence.touches.len()), Some(1));
     std::thread::sleep(Duration::from_millis(1_100));
     let after: Vec<_> = (1..60).filter_map(|second| playback.poll_instant(NOW + Duration::from_secs(second))).collect();
-    // It was read ahead once.
+    // One instant was read ahead.
     assert!(after.iter().filter(|presence| !presence.is_empty()).count() <= 1, "{after:?}");
     assert!(after.last().is_some_and(Presence::is_empty));
 }
@@ -228,7 +228,7 @@ fn recorded_visitors_come_on_through_the_hub() {
     assert_eq!((again.phase, again.touch.id == down.touch.id), (Phase::Down, false), "it begins again");
 }
 
-/// Feeds bytes in pieces; how many instants came, or none after damage.
+/// Feeds bytes in pieces; returns the number of instants up to the end or the first damage.
 fn fed(bytes: &[u8], piece: usize) -> usize {
     let mut tape = RecordingReader::new(CANVAS);
     let mut count = 0;
@@ -270,7 +270,7 @@ proptest! {
         fed(&bytes, piece);
     }
 
-    /// Noise seldom gets past the first frame; damage does.
+    /// Noise seldom gets past the first frame; damaged recordings do.
     #[test]
     fn no_damage_makes_a_tape_panic(damage in prop::collection::vec((any::<u16>(), any::<u8>()), 1..6)) {
         let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! Who does not hold the pinned key does not get in, and a port that is taken is named: over real sockets on loopback.
+//! A peer without the trusted key is refused, and a port in use is reported: over real sockets on loopback.
 
 use moongate::device::net::{LinkError, LinkThread, transport_config};
 use moongate::device::site_key::SiteKey;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Alerts of TLS (RFC 8446, §6.2): a key that is not the pinned one, and a signature that another key made.
+/// TLS alerts (RFC 8446, §6.2): a key that is not trusted, and a signature by another key.
 const ACCESS_DENIED: u8 = 49;
 const DECRYPT_ERROR: u8 = 51;
 
@@ -25,7 +25,7 @@ fn server(key: &SiteKey, twin: &SiteKey) -> ServerConfig {
     config
 }
 
-/// What became of an attempt to dial.
+/// Outcome of an attempt to dial.
 struct Meeting {
     accepted: Result<Connection, ConnectionError>,
     dialled: Result<Connection, ConnectionError>,
@@ -33,7 +33,7 @@ struct Meeting {
     _endpoints: [Endpoint; 2],
 }
 
-/// One dials, the other accepts; both sides' answers.
+/// Lets one side dial and the other accept; returns the results of both.
 async fn meet(server: ServerConfig, mut client: ClientConfig) -> Meeting {
     client.transport_config(transport_config());
     let endpoint = |server| {
@@ -53,13 +53,13 @@ async fn meet(server: ServerConfig, mut client: ClientConfig) -> Meeting {
 }
 
 impl Meeting {
-    /// The accepting side has refused, for the reason that this alert of TLS stands for, and the dialling side is told.
+    /// Asserts that the accepting side refused with this TLS alert, and that the dialling side received it.
     async fn assert_refused(self, alert: u8) {
         let Err(ConnectionError::TransportError(why)) = &self.accepted else {
             panic!("it was not refused: {:?}", self.accepted)
         };
         assert_eq!(why.code, TransportErrorCode::crypto(alert), "{why}");
-        // In TLS 1.3 the dialling side is done before its key is looked at: its connection may open, and ends at once.
+        // In TLS 1.3 the dialling side completes before its key is checked: its connection may open, and ends at once.
         let end = match self.dialled {
             Ok(connection) => tokio::time::timeout(PATIENCE, connection.closed()).await.expect("it is told"),
             Err(why) => why,
@@ -120,7 +120,7 @@ fn a_port_that_is_taken_is_named_with_a_remedy() {
             showing: NowShowing { installation: "ripples".into(), schema_hash: 1 },
             canvas: [1920.0, 1080.0],
         };
-        // Nobody is at port 1: it dials in vain.
+        // No socket listens at port 1, so dialling fails.
         LinkThread::start(&here, listen, SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), config)
     };
     let first = start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));

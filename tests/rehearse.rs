@@ -1,5 +1,5 @@
-//! Two cities on one machine, as a newcomer runs them: linked, every touch once, people of both seen in both, pictures of
-//! both, a show that dies.
+//! Two cities on one machine, as for a newcomer: linked, every touch exactly once, people seen in both cities.
+//! Also screenshots of both, and a show that dies.
 
 #![cfg(feature = "show")]
 
@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Four software renderers at once would only slow each other.
+/// Four software renderers at once would only slow each other down.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn rehearse(arguments: &[&str]) -> Command {
@@ -42,7 +42,7 @@ fn every_touch_crosses_the_ocean_once_and_everyone_is_seen_in_both_cities() {
         assert_eq!((&site["lost"], &site["doubled"]), (&0.into(), &0.into()), "{site}");
         assert!(site["drawn_ms"]["count"].as_u64() >= Some(3), "{site}");
         assert_eq!(site["link"], "linked", "{site}");
-        // From the pixels of a street to the other city, and to the own picture.
+        // From the pixels of a street to the other city, and to the own frame.
         assert_eq!(site["cameras"][0]["state"], "seeing", "{site}");
         assert!(site["bodies"].as_u64() >= Some(2), "{site}");
         assert!(site["bodies_there"].as_u64() >= Some(2), "{site}");
@@ -66,7 +66,7 @@ fn a_recorded_crowd_comes_to_both_cities_without_a_camera() {
     let day = Duration::from_secs(86_400);
     let mut recorder = Recorder::create(Path::new(&path("crowd")), "cali", [1920.0, 1080.0], day).expect("a new file");
     for step in 0..120_u32 {
-        // Somebody else each second, who walks.
+        // A different person each second, who walks.
         let x = (step % 30) as f32 * 40.0;
         let outline = vec![[x, 400.0], [x + 200.0, 400.0], [x + 200.0, 1000.0], [x, 1000.0]];
         let body = Body { id: (step / 30) as u16, people: 1, foot: [x + 100.0, 1000.0], outline, ..Body::default() };

@@ -16,8 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const ENDS: Duration = Duration::from_secs(3);
 const SITE: &str = "api = 1\ncity = \"kobe\"\ninstallation = \"installation\"\nlisten = \"127.0.0.1:0\"\n";
 
-/// The first part of a fake show that draws nothing: it notes its arguments in `starts` and announces `edition`, or nothing if
-/// that is put aside.
+/// First part of a fake show that draws nothing.
+/// It records its arguments in `starts` and announces `edition`, or nothing if that edition is excluded.
 const FAKE: &str = r#"#!/bin/sh
 cd "$3"
 echo "$@" >> starts
@@ -29,7 +29,7 @@ state() {
   echo "{\"state\":1,\"city\":\"kobe\",\"installation\":\"x\",\"uptime_s\":1,\"loops\":{\"frame\":1,\"link\":1,\"sound\":0,\"scene\":1},\"painted\":1,\"offscreen\":true,\"adapter\":\"none\",\"pixels\":[1,1],\"link\":\"none\",\"round_trip_ms\":null,\"waiting\":0,\"lost\":0,\"scene\":{\"ready\":true,\"pid\":null,\"starts\":1,\"fault\":null,\"last_fault\":null,\"took_ms\":1,\"edition\":$name},\"sound\":null}"
 }
 "#;
-/// The last part of a show that runs well: it prints its state, and notes its input until that closes.
+/// Last part of a show that runs well: it prints its status, and records its input until that closes.
 const WELL: &str = "(while :; do state; sleep 0.1; done) & speaks=$!\ncat >> told\nkill $speaks\nexit 0\n";
 
 struct Place(TempDir);
@@ -49,7 +49,7 @@ impl Place {
     }
 
     fn write(&self, name: &str, text: &str) {
-        // Replaced in one step, as a good editor saves.
+        // The file is replaced in one step, as by a good editor.
         std::fs::write(self.path("new"), text).expect("our own folder");
         std::fs::rename(self.path("new"), self.path(name)).expect("our own folder");
     }
@@ -111,7 +111,7 @@ impl Run {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.0), signal).expect("it runs");
     }
 
-    /// Asks the supervisor to end, as a system does when it shuts down.
+    /// Asks the supervisor to end, as a system does at shutdown.
     fn end(mut self) -> (ExitStatus, Duration) {
         self.signal(rustix::process::Signal::TERM);
         let began = Instant::now();
@@ -140,7 +140,7 @@ impl Drop for Run {
 
 #[test]
 fn a_full_disk_ends_neither_run_nor_its_show() {
-    // Where nobody reads its log any more, the show would end at its second line.
+    // If nobody read its log any more, the show would end at its second line.
     let place = Place::new("echo words >&2\nsleep 0.2\necho words >&2 && echo so >> lived\nstate\nsleep 0.2\nexit 9\n");
     let full = || OpenOptions::new().write(true).open("/dev/full").expect("a system with /dev/full");
     let mut run = Run(place.command().stdout(full()).stderr(full()).spawn().expect("the program is built"));

@@ -1,4 +1,4 @@
-//! Scripts as artists write them, good and bad, and what comes of them.
+//! Scripts as artists write them, good and bad, and their results.
 
 mod common;
 
@@ -20,7 +20,7 @@ struct Answer {
     fault: Option<SceneDiagnostic>,
 }
 
-/// A folder with this script, a shader and a sound.
+/// Creates a folder with this script, a shader and a sound.
 fn folder(script: &str) -> (TempDir, SceneInit) {
     let dir = common::folder(script);
     std::fs::write(dir.path().join("night.wgsl"), NIGHT).expect("the shader is written");
@@ -29,7 +29,7 @@ fn folder(script: &str) -> (TempDir, SceneInit) {
     (dir, start)
 }
 
-/// Loads without a limit of time.
+/// Loads a script without a time limit.
 fn load(script: &str) -> Result<ScriptHost, SceneDiagnostic> {
     let (_dir, start) = folder(script);
     ScriptHost::load(&start, || Duration::ZERO)
@@ -39,7 +39,7 @@ fn good(script: &str) -> ScriptHost {
     load(script).unwrap_or_else(|fault| panic!("{fault}"))
 }
 
-/// A clock on which each look at it takes 1 ms: the script's engine looks once in some thousand steps.
+/// Returns a clock on which each reading takes 1 ms; the script engine reads it once every few thousand steps.
 fn ticking() -> impl Fn() -> Duration {
     let looks = Cell::new(0);
     move || {
@@ -63,7 +63,7 @@ fn at(now: f64) -> FrameInput {
     FrameInput { now, dt: 1.0 / 60.0, ..FrameInput::default() }
 }
 
-/// A scene whose third line is `line`, within `frame`.
+/// Returns a scene whose third line is `line`, within `frame`.
 fn scene(line: &str) -> String {
     format!(
         "import {{ draw, sound, random, noise, signal, here, there, canvas }} from \"moongate\";\nexport function frame({{ now }}) {{\n  {line}\n}}\n"
@@ -75,7 +75,7 @@ fn picture(host: &mut ScriptHost, sees: &FrameInput) -> DisplayList {
     answer.picture.unwrap_or_else(|| panic!("{}", answer.fault.unwrap_or_default()))
 }
 
-/// What a script does wrong, when it is loaded or in its first frame.
+/// Returns the fault of a script, either on loading or in its first frame.
 fn fault_of(script: &str) -> SceneDiagnostic {
     match load(script) {
         Err(fault) => fault,
@@ -233,7 +233,7 @@ fn a_beginners_mistake_is_told_with_its_line_and_what_was_meant() {
         if fault.file != "scene.js" || !shown.contains(said) {
             wrong.push(format!("`{line}` does not say \"{said}\": {shown}"));
         }
-        // A text that is thrown knows no place.
+        // A thrown text has no place.
         if !line.starts_with("throw \"") && (fault.place.is_none_or(|place| place.0 != 3) || fault.source != line) {
             wrong.push(format!("`{line}` is not found on line 3: {shown}"));
         }
@@ -316,7 +316,7 @@ fn a_loop_without_an_end_ends_and_the_next_frame_is_drawn() {
     }
 }
 
-/// In virtual time a frame gets more time on a busy machine, until it is certain that the machine was not the cause.
+/// In virtual time a frame gets more time on a busy machine, until the machine cannot be the cause any more.
 #[test]
 fn a_frame_is_stopped_after_all_of_its_budgets() {
     let (_dir, start) = folder(&scene("if (now === 1) { for (;;) {} } draw.circle(1, 2, 3);"));
@@ -336,7 +336,7 @@ fn a_script_cannot_catch_its_own_end() {
     let mut host = ScriptHost::load(&start, ticking()).unwrap_or_else(|fault| panic!("{fault}"));
     let fault = see(&mut host, &at(0.0)).fault.expect("it does not end");
     assert!(fault.problem.contains("ran longer"), "{fault}");
-    // Wherever it was stopped, it is one mistake, and no other.
+    // Wherever the script was stopped, it is the same single fault.
     let there = SceneDiagnostic { place: Some((1, 1)), problem: "ran longer than 34 ms".into(), ..fault.clone() };
     let other = SceneDiagnostic { problem: "x is NaN".into(), ..there.clone() };
     assert!(fault.is_same(&there) && !fault.is_same(&other), "{fault}");
@@ -431,7 +431,7 @@ fn too_many_logs_never_stop_a_scene() {
 fn what_is_exactly_within_the_bounds_is_drawn() {
     let line = "for (let i = 0; i < 20000; i++) draw.circle(1, 2, 3); for (let i = 0; i < 64; i++) draw.push();";
     assert_eq!(picture(&mut good(&scene(line)), &at(0.0)).items.len(), moongate::scene::ITEMS_MAX);
-    // What an opaque background covers is not counted.
+    // Items covered by an opaque background are not counted.
     let line =
         "for (let i = 0; i < 20000; i++) draw.circle(1, 2, 3); draw.background(\"black\"); draw.circle(1, 2, 3);";
     assert_eq!(picture(&mut good(&scene(line)), &at(0.0)).items.len(), 2);
@@ -466,7 +466,7 @@ export function heard(name, data) {
             signal("list", "[true,null]"),
         ]
     );
-    // What one half says, the other half hears.
+    // Shared state set in one half arrives in the other.
     let events = acts.into_iter().filter_map(|act| match act {
         SceneAction::Signal { name, data } => Some(SceneEvent::Heard { name, data }),
         _ => None,
@@ -545,7 +545,7 @@ export function frame({ now, dt }) { console.log(\"frame\", now, dt); }
         SceneEvent::MoveThere(cast),
         SceneEvent::UpThere(cast),
         SceneEvent::Up(touch(7, 1.0)),
-        // One that began later than now, by a clock that is slewed, is new and not from the future.
+        // A touch that began in the future, by a clock that is being slewed, counts as new.
         SceneEvent::Down(touch(8, 99.0)),
     ];
     let answer = see(&mut host, &FrameInput { linked: true, dt: 0.5, events, ..at(2.0) });
@@ -567,7 +567,7 @@ export function frame({ now, dt }) { console.log(\"frame\", now, dt); }
         "{:?}",
         answer.fault
     );
-    // `start` comes once.
+    // `start` is called once.
     let answer = see(&mut host, &FrameInput { dt: 0.5, events: vec![SceneEvent::Parted], ..at(3.0) });
     assert_eq!(logs(&answer.acts), ["parted false", "frame 3 0.5"], "{:?}", answer.fault);
 }

@@ -1,4 +1,4 @@
-//! Bodies as scripts meet them: who comes, stands still and leaves, and what is drawn of them.
+//! Bodies in scripts: arrival, standing still and departure, and drawing of bodies.
 
 mod common;
 
@@ -32,7 +32,7 @@ fn picture(host: &mut ScriptHost, sees: &FrameInput) -> DisplayList {
     picture.unwrap_or_else(|| panic!("{}", fault.unwrap_or_default()))
 }
 
-/// What a script logs in a frame, line by line.
+/// Returns the lines that a script logs in a frame.
 fn told(host: &mut ScriptHost, sees: &FrameInput) -> Vec<String> {
     let (_, acts, fault) = see(host, sees);
     assert_eq!(fault, None);
@@ -40,13 +40,13 @@ fn told(host: &mut ScriptHost, sees: &FrameInput) -> Vec<String> {
     acts.into_iter().filter_map(line).collect()
 }
 
-/// A scene whose third line is `line`, within `frame`.
+/// Returns a scene whose third line is `line`, within `frame`.
 fn scene(line: &str) -> String {
     let import = "import { draw, here, there, canvas } from \"moongate\";";
     format!("{import}\nexport function frame({{ now }}) {{\n  {line}\n}}\n")
 }
 
-/// A square of 100 units on the ground at `x`, 800.
+/// Returns a square body of 100 units, on the ground at (`x`, 800).
 fn body(id: u16, x: f32) -> Body {
     Body {
         id,
@@ -92,7 +92,7 @@ fn each_body_appears_stands_and_leaves_once_in_its_own_city() {
     assert_eq!(told(&mut host, &at(9.1, &standing(0.0), &[])), ["1 0"], "it moves");
     assert_eq!(told(&mut host, &at(10.1, &standing(1.0), &[])), ["still 7 Shenzhen true", "1 0"], "it stands again");
     assert_eq!(told(&mut host, &at(10.2, &[], &[])), ["leave 7 Shenzhen true", "0 0"]);
-    // Who is there when a scene starts in the middle appears too, standing or not.
+    // A body that is present when a scene starts also appears, standing or not.
     assert_eq!(
         told(&mut good(&script), &at(0.0, &[], &standing(5.0))),
         ["appearThere 7 Dublin false", "stillThere 7 Dublin false", "0 1"]
@@ -168,7 +168,8 @@ fn patterns_are_for_what_has_an_inside() {
     assert_eq!(patterns.collect::<Vec<_>>(), [FillPattern::Dots, FillPattern::Lines, FillPattern::Plain]);
 }
 
-/// What a picture has: C and O for a clip and one that keeps outside, with its rings; U for its end; * for anything else.
+/// Returns the kinds of draw items as words.
+/// C and O stand for an inside or outside clip with its rings, U for its end, * for any other item.
 fn order(picture: &DisplayList) -> String {
     let word = |item: &DrawItem| match item {
         DrawItem::Clip { rings, inside } => format!("{}{}", if *inside { "C" } else { "O" }, rings.len()),
@@ -194,7 +195,7 @@ fn a_clip_ends_with_its_function() {
         ("draw.inside([{ x: 5, y: 5, width: 3, height: 4 }, here.bodies[0], [0, 0, 9, 0, 9, 9]], dot);", "C3 * U"),
         ("try { draw.inside(here.bodies, () => { dot(); throw new Error(\"mine\"); }); } catch {} dot();", "C2 * U *"),
         ("try { draw.inside(here.bodies, () => { draw.inside(here.bodies, dot); }); } catch {} dot();", "C2 U *"),
-        // A background within paints what is within, and takes away nothing.
+        // A background within a clip paints inside it, and removes nothing.
         ("dot(); draw.inside(here.bodies, () => draw.background(\"black\")); dot();", "* C2 * U *"),
     ];
     let bodies = [body(1, 100.0), body(2, 300.0)];
@@ -235,7 +236,7 @@ fn clips_and_bodies_are_bounded() {
     let line = "for (let i = 0; i < 129; i++) draw.inside(here.bodies, () => {});";
     let fault = see(&mut good(&scene(line)), &at(0.0, &[], &[])).2.expect("too many");
     assert!(fault.problem.contains(&format!("more than {CLIPS_MAX} of draw.inside and draw.outside")), "{fault}");
-    // A full picture still ends its clip.
+    // A full display list still ends its clip.
     let line = "try { draw.inside(here.bodies, () => { for (;;) draw.circle(1, 2, 3); }); } catch {}";
     let full = picture(&mut good(&scene(line)), &at(0.0, &[], &[]));
     assert_eq!((full.items.len(), full.items.last()), (ITEMS_MAX, Some(&DrawItem::Unclip)));
@@ -252,7 +253,7 @@ fn motion_is_felt_in_both_cities() {
                 say(there.flow.at(500, 750)); say(there.flow.at(900, 750)); console.log(here.stir, there.stir);";
     let mut host = good(&scene(line));
     let mut cells = vec![[0.0, 0.0]; FLOW_GRID[0] * FLOW_GRID[1]];
-    // Cells are 60 units wide and high: the middle of the first is at 30, 30.
+    // Cells are 60 units wide and high, so the centre of the first is at 30, 30.
     (cells[0], cells[FLOW_GRID[0] * (FLOW_GRID[1] - 1)]) = ([100.0, -40.0], [7.0, 8.0]);
     let mut sees = at(0.0, &[], &[body(1, 500.0)]);
     (sees.here.flow, sees.here.stir, sees.there.stir) = (encode_flow(&cells), 0.5, 0.25);
@@ -313,7 +314,7 @@ fn a_background_within_a_clip_covers_every_canvas() {
     assert!(transform[4] < 0.0 && transform[5] < 0.0 && w + transform[4] >= 8192.0 && h + transform[5] >= 8192.0);
 }
 
-/// Runs an installation for some seconds; what it played, and its last picture.
+/// Runs an installation for some seconds; holds the sounds it played and its last frame.
 struct Evening {
     host: ScriptHost,
     now: f64,
@@ -347,7 +348,7 @@ impl Evening {
     }
 }
 
-/// Filled bodies, and outlines without anything in them.
+/// Returns the numbers of filled bodies and of hollow outlines.
 fn shadows(picture: &DisplayList) -> [usize; 2] {
     let polygons = picture.items.iter().filter_map(|item| match item {
         DrawItem::Polygon { paint, .. } => Some(paint.fill.0[3] > 0),
@@ -372,28 +373,28 @@ fn shadows_is_whole_alone_in_a_crowd_and_without_its_twin() {
         ..body(id, x)
     };
 
-    // Nobody: nothing is filled, and after a while someone crosses as a line.
+    // Empty: no body is filled, and after a while a person crosses as an outline.
     assert_eq!(shadows(&evening.run(10.0, true, &[], &[])), [0, 0]);
     assert_eq!(shadows(&evening.run(14.0, true, &[], &[])), [0, 1]);
     assert!(evening.played.is_empty());
 
-    // One here, one there, apart; then together: one bell, and gold within the one of here.
+    // One person here and one there, apart; then together: one bell, and gold within the person here.
     assert_eq!(shadows(&evening.run(4.0, true, &[person(1, 400.0)], &[person(1, 1_500.0)])), [2, 0]);
     assert_eq!(evening.played("step.wav"), 2);
     let met = evening.run(3.0, true, &[person(1, 400.0)], &[person(1, 430.0)]);
     assert_eq!((order(&met).matches("C1 * U").count(), evening.played("bell.wav")), (1, 1));
 
-    // The twin is cut off: who was there is an outline for a moment, and then is not seen.
+    // The link is cut: the twin's people are outlines for a moment, and then disappear.
     assert_eq!(shadows(&evening.run(0.5, false, &[person(1, 400.0)], &[])), [1, 1]);
     assert_eq!(shadows(&evening.run(3.0, false, &[person(1, 400.0)], &[])), [1, 0]);
 
-    // Forty and forty: light enough, and no storm of bells.
+    // Forty people in each city: a moderate number of draw items, and no storm of bells.
     let crowd = |from: f32| (0..40).map(|id| person(id, from + 46.0 * f32::from(id))).collect::<Vec<_>>();
     let forty = evening.run(3.0, true, &crowd(40.0), &crowd(60.0));
     assert_eq!(order(&forty).matches("C40").count(), 1);
     assert!(forty.items.len() < 250 && forty.points.len() < 20_000, "{} {}", forty.items.len(), forty.points.len());
     assert!(evening.played.len() <= 6 + 3 * 5, "{:?}", evening.played);
 
-    // They go; the wall remembers one of them after a while.
+    // Everyone leaves; after a while the wall shows one of them from memory.
     assert_eq!(shadows(&evening.run(30.0, true, &[], &[])), [0, 1]);
 }

@@ -1,4 +1,4 @@
-//! What scenes draw beyond plain shapes: gradients, images, curves, ways to blend; and the small tools that move things.
+//! Drawing beyond plain shapes: gradients, images, curves and blend modes; and the helpers for motion.
 
 mod common;
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 const IMPORT: &str =
     "import { draw, gradient, mix, ease, after, every, words, dials, canvas, here, there, signal } from \"moongate\";";
 
-/// A scene whose folder has an image of 64 by 32 pixels.
+/// A scene whose folder has an image of 64 × 32 pixels.
 struct Scene {
     host: ScriptHost,
     last: f64,
@@ -50,7 +50,7 @@ impl Scene {
     }
 }
 
-/// What one line within `frame` draws.
+/// Returns the display list of one line within `frame`.
 fn drawn(line: &str) -> DisplayList {
     let (picture, _, fault) = Scene::good(&format!("export function frame() {{ {line} }}"))
         .see(&FrameInput { now: 9.0, ..FrameInput::default() });
@@ -77,7 +77,7 @@ fn paint(item: &DrawItem) -> Paint {
     }
 }
 
-/// Where a gradient is at a place of the canvas, by the matrix that the shader uses.
+/// Returns the gradient coordinates of a point on the canvas, by the matrix that the shader uses.
 fn place(gradient: &Gradient, [x, y]: [f32; 2]) -> [f32; 2] {
     let [a, b, c, d, e, f] = gradient.place;
     [a * x + c * y + e, b * x + d * y + f]
@@ -104,7 +104,7 @@ fn gradients_lie_where_they_are_said_to_and_move_with_what_is_drawn() {
     }
     let [x, y] = place(radial, [10.0, 50.0]);
     assert!((x.hypot(y) - 1.0).abs() < 1e-5 && radial.along == GradientKind::Radius, "{x} {y}");
-    // Clockwise as seen, y down, from where it begins.
+    // Clockwise as seen (y points down), from its start angle.
     let turn = |at| {
         let [x, y] = place(conic, at);
         (y.atan2(x) / std::f32::consts::TAU).rem_euclid(1.0)
@@ -152,7 +152,7 @@ fn shapes_that_are_round() {
     let DrawItem::Line { points, closed: false, .. } = &picture.items[1] else { panic!("{:?}", picture.items[1]) };
     let arc = points.slice(&picture.points);
     let near = |a: [f32; 2], b: [f32; 2]| (a[0] - b[0]).hypot(a[1] - b[1]) < 1e-3;
-    // Clockwise from the right, downwards as seen.
+    // Clockwise as seen, from the right and downwards.
     assert!(near(arc[0], [150.0, 100.0]) && near(arc[arc.len() - 1], [100.0, 150.0]), "{arc:?}");
     assert!(arc.iter().all(|[x, y]| ((x - 100.0).hypot(y - 100.0) - 50.0).abs() < 1e-3));
     assert!(matches!(&picture.items[2], DrawItem::Line { closed: false, points, .. } if points.count > 20));
@@ -168,7 +168,7 @@ fn text_is_as_large_as_can_be_read_from_there() {
     let DrawItem::Text { text, size, weight: 300, wrap: 400.0, leading: 1.5, .. } = &picture.items[0] else {
         panic!("{:?}", picture.items[0])
     };
-    // 9 cm from ten metres away, on a screen of 4 metres and 1920 units; here is Shenzhen.
+    // 9 cm at a distance of ten metres, on a screen of 4 metres and 1920 units; `here` is Shenzhen.
     assert!((size - 0.09 * 480.0).abs() < 0.01, "{size}");
     assert_eq!(picture.text_slice(*text), "月");
     assert!(matches!(picture.items[1], DrawItem::Text { size: 32.0, weight: 400, wrap: 0.0, .. }));
@@ -223,7 +223,7 @@ fn what_is_due_happens_once_and_in_order() {
     assert_eq!(scene.logs(100.9), Vec::<String>::new());
     assert_eq!(scene.logs(101.0), ["one", "each"]);
     assert_eq!(scene.logs(101.1), ["at once"]);
-    // A screen that stood still does not make up for it.
+    // Beats missed while the screen stood still are not made up for.
     assert_eq!(scene.logs(104.4), ["two", "each"]);
     assert_eq!(scene.logs(104.6), Vec::<String>::new());
     assert_eq!(scene.logs(200.0), Vec::<String>::new());
@@ -236,7 +236,7 @@ fn a_timer_is_told_when_it_was_due() {
          export function frame() {}",
     );
     scene.logs(100.0);
-    // At 60 frames a second a log line is due between frames; the times still keep the beat.
+    // At 60 frames per second a log line is due between frames; the times still keep the beat.
     let told: Vec<String> = (1..=60).flat_map(|frame| scene.logs(100.0 + f64::from(frame) / 60.0)).collect();
     assert_eq!(told, ["100.125", "100.250", "100.375", "100.500", "100.625", "100.750", "100.875", "101.000"]);
 }

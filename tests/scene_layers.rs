@@ -1,4 +1,4 @@
-//! What stays from frame to frame: trails, kept layers, particles; what the engine adds on its own; and nobody.
+//! Persistence across frames: trails, retained layers and particles. Also the engine's own effects, and empty squares.
 
 mod common;
 
@@ -259,7 +259,7 @@ fn the_engine_adds_what_the_manifest_does_not_switch_off() {
     let played = |name: &str| acts.iter().any(|act| matches!(act, SceneAction::Play { name: own, .. } if own == name));
     assert!(played("moongate:step") && played("moongate:bell"), "{acts:?}");
 
-    // A touch is under way for as long as it takes, and then arrives.
+    // A touch is in flight for as long as it takes, and then arrives.
     let mut scene = with("[kit]\nsky = false\n");
     let touch = TouchState { id: 1, x: 100.0, y: 100.0, by: "finger", began: 100.0 };
     let (first, ..) = scene.good(FrameInput { events: vec![SceneEvent::Down(touch)], ..linked() });
@@ -309,7 +309,7 @@ export function frame() { for (const ring of ours.rings.all()) draw.circle(ring.
         scene.frame(FrameInput { events: vec![SceneEvent::Down(touch)], ..FrameInput::default() });
     assert!(picture.is_none() && fault.is_some_and(|fault| fault.problem.contains("goldd")));
     assert!(matches!(&acts[..], [SceneAction::Log(line)] if line == "left"), "{acts:?}");
-    // And the script itself has forgotten it: what the other city never had is not drawn here either.
+    // The script has forgotten it as well: a touch that never reached the other city is not drawn here either.
     let (picture, _, _, fault) = scene.frame(FrameInput::default());
     assert!(fault.is_none() && picture.is_some_and(|picture| picture.items.is_empty()), "{fault:?}");
 }

@@ -1,4 +1,4 @@
-//! The scene's process: what it shows, and what is seen when it dies, lies or runs away.
+//! The scene's process: the frames it provides, and the handling of a process that dies, lies or hangs.
 
 mod common;
 
@@ -46,12 +46,12 @@ impl Show {
         Self { _folder: folder.expect("a thread"), process, dir, number: 0 }
     }
 
-    /// Saves a script, and what it takes until a picture of it is there.
+    /// Saves a script in the folder.
     fn save(&mut self, script: &str) {
         std::fs::write(self.dir.path().join("scene.js"), script).expect("the script is saved");
     }
 
-    /// Shows it until a picture has so many things in it.
+    /// Requests frames until a display list has this many items.
     fn shows(&mut self, items: usize, at_most: Duration) -> bool {
         let until = Instant::now() + at_most;
         while Instant::now() < until {
@@ -62,7 +62,7 @@ impl Show {
         false
     }
 
-    /// Asks for one frame, if the process is free.
+    /// Requests one frame, if the process is free.
     fn ask(&mut self, now: f64) -> bool {
         self.number += 1;
         let sees = FrameInput { number: self.number, now, ..FrameInput::default() };
@@ -70,12 +70,12 @@ impl Show {
         self.process.request_frame(self.number, 0, json, self.process.has_pending())
     }
 
-    /// Asks until a picture comes, at most so long.
+    /// Requests frames until a display list arrives, for `at_most`.
     fn picture(&mut self, now: f64, at_most: Duration) -> Option<Arc<DisplayList>> {
         let until = Instant::now() + at_most;
         while Instant::now() < until {
             if self.ask(now) {
-                // In small steps: a process that was started again answers no old frame.
+                // Waits in small steps, because a restarted process does not answer an old request.
                 while Instant::now() < until
                     && !self.process.wait_answered(self.number, SECOND / 50)
                     && !self.process.is_ready()
@@ -89,7 +89,7 @@ impl Show {
         None
     }
 
-    /// Waits for something, at most so long; true when it came.
+    /// Waits for a condition, for `at_most`; returns true if it was met.
     fn until(&self, at_most: Duration, mut come: impl FnMut(&Self) -> bool) -> bool {
         let until = Instant::now() + at_most;
         while Instant::now() < until {
@@ -133,7 +133,7 @@ export function frame({ now }) { if (now > 1 && now < 2) draw.circle(\"x\", 2, 3
     assert!(status.last_fault.is_some());
 }
 
-/// The script's engine looks at no clock within this call: only the process can be stopped.
+/// The script engine checks no clock within this call, so only the process can be stopped.
 #[test]
 fn a_process_that_runs_away_is_killed_and_started_again() {
     let script = "import { draw } from \"moongate\";
@@ -168,7 +168,7 @@ fn a_process_that_is_killed_is_back_within_a_second() {
     let killed = Command::new("sh").args(["-c", &format!("kill -9 {pid}")]).status().expect("a shell is there");
     assert!(killed.success());
     let mut picture = None;
-    // An answer that was under way when the process died is no new picture.
+    // An answer in flight when the process died does not count as a new frame.
     while began.elapsed() < SECOND && show.process.status().starts < 2 {
         show.picture(1.0, SECOND / 50);
     }
@@ -199,7 +199,8 @@ fn a_script_that_is_mended_is_shown() {
 fn a_program_that_writes_garbage_is_a_fault() {
     let arguments = vec!["-c".into(), "head -c 100000 /dev/urandom; sleep 5".into()];
     let mut show = Show::start(SandboxCommand { program: "/bin/sh".into(), arguments }, GOOD);
-    // Almost always at once; a length that happens to be possible is waited for.
+    // Garbage is almost always detected at once. If it happens to start with a valid length, that many bytes are
+    // awaited.
     assert!(show.until(11 * SECOND, |show| show.process.status().fault.is_some()), "{:?}", show.process.status());
     assert!(show.picture(0.0, SECOND / 5).is_none());
 }
@@ -223,7 +224,7 @@ fn a_program_that_never_answers_is_let_go() {
     assert!(began.elapsed() < 5 * SECOND, "{:?} to let go", began.elapsed());
 }
 
-/// A script that draws so many circles, and counts its frames in what it keeps.
+/// Returns a script that draws `count` circles, and counts its frames in `keep`.
 fn circles(count: usize, more: &str) -> String {
     format!(
         "import {{ draw }} from \"moongate\";
@@ -289,7 +290,7 @@ fn an_edition_that_soon_fails_gives_way_to_the_one_that_worked() {
     while Instant::now() < until {
         assert!(show.shows(1, SECOND), "{:?}", show.process.status());
     }
-    // Its first picture is good.
+    // Its first frame is good.
     show.save(&circles(2, "if (keep.gone === 0) throw new Error(\"late\"); keep.gone = 0;"));
     assert!(show.shows(2, 2 * SECOND), "{:?}", show.process.status());
     assert!(show.shows(1, 3 * SECOND), "{:?}", show.process.status());

@@ -1,4 +1,4 @@
-//! What both cities have together, as a script sees it: marks, shares, meetings.
+//! Features shared by both cities, from a script's view: marks, shared state, meetings.
 
 mod common;
 
@@ -11,7 +11,7 @@ struct Scene {
     now: f64,
 }
 
-/// What a frame has logged, and what else it has done.
+/// Log of a frame, and its other actions.
 struct Did {
     logs: Vec<String>,
     marks: Vec<NewMark>,
@@ -85,7 +85,7 @@ fn a_mark_is_there_at_once_and_becomes_what_the_engine_makes_of_it() {
     assert_eq!(did.logs, ["1 true 30 40 0 false false 深圳 undefined true"]);
     let NewMark { name, at, seed, said } = did.marks[0].clone();
     assert_eq!((name.as_str(), at, said.as_str()), ("lanterns", Some([30.0, 40.0]), "{\"hue\":40}"));
-    // The engine gives it its number; it stays the same object.
+    // The engine assigns its number; it stays the same object.
     let settled = MarkState { seed, own: Some(3), began: 100.5, ..mark(9, true, 0.0, &said) };
     let did = scene.news(vec![settled]);
     assert_eq!(did.logs, ["1 true 30 40 1.5 false false 深圳 undefined true"]);
@@ -136,7 +136,7 @@ fn what_is_lost_with_the_link_is_as_the_manifest_says() {
     }
 }
 
-/// Linked, parted for long, and linked again.
+/// Links, separates for long, and links again.
 fn comes_back(mut scene: Scene) -> String {
     scene.news(vec![mark(7, false, 90.0, "{}")]);
     for _ in 0..4 {

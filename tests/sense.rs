@@ -1,4 +1,4 @@
-//! Sense as a whole, on the built-in street with its exact truth.
+//! The vision pipeline as a whole, on the simulated street with its exact ground truth.
 
 use moongate::device::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, SynthTruth, Weather};
 use moongate::vision::metrics::{MotBox, TrackingCounts, TrackingEvaluator};
@@ -9,7 +9,7 @@ use std::time::Duration;
 const SIZE: [usize; 2] = [320, 240];
 const RATE: f64 = 15.0;
 
-/// Plays a street for some seconds; `look` sees each frame's time, its truth and what was seen.
+/// Plays a street for some seconds; `look` gets each frame's time, its ground truth and the vision output.
 fn watch(crowd: CrowdType, weather: Weather, seconds: u64, mut look: impl FnMut(f64, &SynthTruth, &VisionOutput)) {
     let mut street = SynthCamera::new(SynthConfig { size: SIZE, rate: RATE, seed: 7, crowd, weather, city: 1 });
     let (mut sense, mut frame) = (VisionPipeline::new(), SynthFrame::default());
@@ -21,7 +21,7 @@ fn watch(crowd: CrowdType, weather: Weather, seconds: u64, mut look: impl FnMut(
     }
 }
 
-/// Tracks of whoever is at least half to be seen, after five seconds of learning.
+/// Evaluates the tracks of people who are at least half visible, after five seconds of learning.
 fn judged(crowd: CrowdType, weather: Weather) -> TrackingCounts {
     let mut judge = TrackingEvaluator::default();
     let mut number = 0;
@@ -60,7 +60,7 @@ fn nobody_is_seen_where_nobody_is() {
 
 #[test]
 fn who_stands_for_a_minute_keeps_the_id() {
-    // For each person and id: since when, and when last, the one was seen as the other.
+    // For each pair of person and id: the first and the last time at which they were matched.
     let mut seen_as: BTreeMap<(u32, u16), [f64; 2]> = BTreeMap::new();
     let mut longest = 0.0_f64;
     watch(CrowdType::Still, Weather::Dusk, 100, |now, truth, seen| {

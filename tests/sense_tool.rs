@@ -1,4 +1,4 @@
-//! `moongate sense`: what it writes of a clip, how it judges, and that nothing is ever written of a live camera.
+//! `moongate sense`: its output files for a clip, its evaluation, and no files for a live camera.
 
 use moongate::device::camera::y4m::{ChromaFormat, FrameRate, Y4mReader, Y4mWriter};
 use moongate::device::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, TruthWriter, Weather};
@@ -16,7 +16,7 @@ const SIZE: [usize; 2] = [320, 240];
 const RATE: f64 = 10.0;
 const FRAMES: u64 = 80;
 
-/// A street with people on it, its truth beside it in `truth`, and the boxes that sense itself gives for it.
+/// A clip of a street with people, its ground truth in `truth`, and the boxes that the vision pipeline finds in it.
 struct Clip {
     dir: TempDir,
     boxes: String,
@@ -32,7 +32,7 @@ impl Clip {
     }
 }
 
-/// Drawn once for all tests. Its wall lights the square, so that it matters whether that is told.
+/// Creates the clip once for all tests. Its wall lights the square, so that the luminance of the screen matters.
 fn clip() -> &'static Clip {
     static CLIP: OnceLock<Clip> = OnceLock::new();
     CLIP.get_or_init(|| {
@@ -47,10 +47,10 @@ fn clip() -> &'static Clip {
         for number in 0..FRAMES {
             let real = street.draw(number, &mut frame);
             truth.write(real, frame.screen_luminance).expect("it is written");
-            // A capture time that is not to be believed: a clip may have been drawn faster than it plays.
+            // An implausible capture time: a clip may have been drawn faster than it plays.
             writer.write(Duration::from_millis(number), &[&frame.y, &frame.u, &frame.v]).expect("it is written");
             let luma = Luma::new(SIZE[0], SIZE[1], SIZE[0], &frame.y).expect("it fits");
-            // As it is written beside the clip.
+            // Rounded as in the file beside the clip.
             let shown = format!("{:.4}", frame.screen_luminance).parse().expect("a number");
             let seen = sense.process(Duration::from_secs_f64(number as f64 * 0.1), &luma, shown);
             let [right, down] = seen.shift.map(|pixels| pixels as f32);
@@ -66,7 +66,7 @@ fn clip() -> &'static Clip {
     })
 }
 
-/// Never with a window, also where tests run on a display.
+/// Never opens a window, even where tests run on a display.
 fn sense() -> Command {
     let mut command = Command::new(MOONGATE);
     command.arg("sense").env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").stdin(Stdio::null());
@@ -108,7 +108,7 @@ fn boxes_are_those_that_sense_gives_in_the_time_of_the_clip() {
     let light = clip.truth().join("light.txt");
     run(sense().arg(clip.file()).arg("--light").arg(&light).arg("--boxes").arg(&file));
     assert_eq!(fs::read_to_string(&file).expect("written"), clip.boxes);
-    // The same through a pipe and led in as a file, and again.
+    // The same through a pipe and redirected from a file, and once more.
     let mut cat = Command::new("cat").arg(clip.file()).stdout(Stdio::piped()).spawn().expect("cat");
     let pipe = cat.stdout.take().expect("a pipe");
     run(sense().args(["-", "--light"]).arg(&light).arg("--boxes").arg(&file).stdin(pipe));
@@ -161,7 +161,7 @@ fn a_clip_is_judged_by_its_truth() {
     assert_eq!(figures, [Some(1.0); 4], "against itself: {told}");
     assert_eq!(told["truth"].as_u64(), Some(clip.boxes.lines().count() as u64));
     assert_eq!((&told["outline_iou"], &told["jitter"]), (&serde_json::Value::Null, &serde_json::Value::Null));
-    // Against the street's own: with masks, with its light, without the first seconds.
+    // Compared with the street's own ground truth: with masks, with its luminance, without the first seconds.
     let told = json(&run(sense().arg(clip.file()).arg("--truth").arg(clip.truth()).args(["--lead", "3", "--json"])));
     assert!(told["truth"].as_u64() > Some(0) && told["outline_iou"].as_f64() > Some(0.3), "{told}");
     let all = json(&run(sense().arg(clip.file()).arg("--truth").arg(clip.truth()).arg("--json")));
@@ -211,7 +211,7 @@ fn an_overlay_is_the_clip_with_colours() {
     assert_eq!((drawn.len(), plain.len()), (FRAMES as usize, FRAMES as usize));
     for (at, (drawn, plain)) in drawn.iter().zip(&plain).enumerate() {
         let changed = drawn.iter().zip(plain).filter(|(a, b)| a != b).count();
-        // Where nothing is drawn the picture is as it was; the milliseconds are always there.
+        // Pixels without annotations are unchanged; the milliseconds are always drawn.
         assert!((50..drawn.len() / 2).contains(&changed), "{changed} pixels of frame {at}");
     }
     let ending = if cfg!(feature = "show") { "png" } else { "ppm" };
@@ -237,7 +237,7 @@ fn of_a_live_camera_nothing_is_ever_written() {
             );
         }
     }
-    // What comes through a pipe may be one.
+    // A pipe may be a live camera.
     for file in [["--overlay", "o.y4m"], ["--pictures", "p"]] {
         let mut camera = Command::new(MOONGATE);
         camera.args(["camera", "--street", "--size", "64x48", "--for", "1", "--fast"]).stdout(Stdio::piped());
@@ -246,10 +246,10 @@ fn of_a_live_camera_nothing_is_ever_written() {
         assert!(said.contains("a pipe may be a live camera") && said.contains("< CLIP"), "{said}");
         camera.wait().expect("it ends");
     }
-    // And so may what is no file.
+    // A device that is not a regular file may be one as well.
     let said = refused(sense().args(["/dev/zero", "--overlay", "o.y4m"]).current_dir(&out));
     assert!(said.contains("is no file"), "{said}");
-    // Looked at, it leaves nothing either.
+    // Viewing a live camera leaves no files either.
     let told = json(&run(sense().args(["--site", "site", "--for", "1", "--json"]).current_dir(&out)));
     assert!(told["frames"].as_u64() >= Some(5) && told["size"] == serde_json::json!([640, 480]), "{told}");
     assert_eq!(names(out.path()), ["site"]);
@@ -275,7 +275,7 @@ fn a_clip_stands_in_for_a_camera_of_a_site() {
         run(sense().arg(clip.file()).arg("--site").arg(out.path()).args(rest).arg("--boxes").arg(&file));
         fs::read_to_string(&file).expect("written")
     };
-    // Nobody is seen where nothing is looked at.
+    // Nobody is seen in a frame that is masked completely.
     let all = "mask = [[[0, 0], [1, 0], [1, 1], [0, 1]]]";
     write(&(camera("door", all) + &camera("yard", "mirror = true")));
     assert_eq!(with(&["--camera", "door"]), "");
@@ -300,7 +300,7 @@ fn what_is_no_clip_is_told() {
     assert!(said.contains("pictures of 16 by 16") && said.contains("32 to 8192"), "{said}");
     assert!(refused(sense().arg(out.path().join("none.y4m"))).contains("name a clip"));
     assert!(refused(sense().arg("-")).contains("standard input"));
-    // A clip is not written over.
+    // The clip itself is not overwritten.
     let said = refused(sense().arg(&small).arg("--boxes").arg(&small));
     assert!(said.contains("is the clip itself"), "{said}");
     assert!(fs::metadata(&small).is_ok_and(|file| file.len() > 256));
@@ -311,7 +311,7 @@ fn ffmpeg_is_asked_for_each_picture_once() {
     let (clip, out) = (clip(), tempfile::tempdir().expect("a folder"));
     fs::write(out.path().join("film.mp4"), "no pictures").expect("written");
     let bin = out.path().join("bin");
-    // Made by another program, so that no file of ours is open for writing when it is run.
+    // Another process creates the file, so that this process has no file open for writing when it is run.
     let shell = format!(
         "mkdir '{0}' && printf '#!/bin/sh\\ncase \"$*\" in *film.mp4*passthrough*yuv4mpegpipe*) exec /bin/cat %s;; esac\\n' \
          '{1}' > '{0}/ffmpeg' && chmod 755 '{0}/ffmpeg'",

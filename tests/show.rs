@@ -1,4 +1,4 @@
-//! `moongate show` as a person or a program starts it: bad input gets a clear message, and the screen is never black.
+//! `moongate show` as started by a person or a program: bad input gets a clear message, and the screen is never black.
 
 #![cfg(feature = "show")]
 
@@ -15,12 +15,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Two software renderers at once would only slow each other.
+/// Two software renderers at once would only slow each other down.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 const GOOD: &str = "import { draw } from \"moongate\";\nexport function frame() { draw.background(\"#804020\"); }\n";
 
-/// A site's folder that shows `script`, on a free port, without a twin.
+/// Creates a site's folder that shows `script`, on a free port, without a twin.
 fn site(script: &str, shader: Option<&str>) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a folder");
     let installation = dir.path().join("installation");
@@ -45,7 +45,7 @@ fn command(dir: &Path) -> Command {
     command
 }
 
-/// What a show says that cannot start.
+/// Returns the error message of a show that cannot start.
 fn refusal(dir: &Path) -> String {
     let output = command(dir).stdin(Stdio::null()).output().expect("the program is built");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -74,7 +74,7 @@ fn what_cannot_start_says_why_and_what_to_do() {
     assert!(said.contains("site.key") && said.contains("cannot be read"), "{said}");
 }
 
-/// A show that nobody can see is not what was asked for.
+/// A show without a visible window is an error unless it was requested.
 #[test]
 fn a_show_without_a_display_says_so_and_ends() {
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,7 +142,7 @@ impl Running {
         Self { child, lines }
     }
 
-    /// The first line of state that is as wanted.
+    /// Returns the first status line that meets the condition.
     fn wait(&self, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
         let began = Instant::now();
         let mut last = serde_json::Value::Null;
@@ -157,7 +157,7 @@ impl Running {
         panic!("it never came to that; last: {last}");
     }
 
-    /// What is on the canvas.
+    /// Returns a screenshot of the canvas.
     fn picture(&mut self, dir: &Path) -> Vec<u8> {
         let file = dir.join("picture.png");
         let input = self.child.stdin.as_mut().expect("it is piped");
@@ -182,7 +182,7 @@ impl Running {
         }
     }
 
-    /// Its input closes: it ends by itself.
+    /// Closes its input, and checks that it ends by itself.
     fn end(mut self) {
         drop(self.child.stdin.take());
         let status = self.child.wait().expect("it is our child");
@@ -190,7 +190,7 @@ impl Running {
     }
 }
 
-/// The shows of scenes that fail: the message, and a picture that is not black.
+/// Shows a scene that fails; checks its message, and that the screen is not black.
 fn fails(script: &str, shader: Option<&str>, message: &[&str]) {
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = site(script, shader);
@@ -199,7 +199,7 @@ fn fails(script: &str, shader: Option<&str>, message: &[&str]) {
     let said = line["scene"]["last_fault"].as_str().expect("just seen");
     assert!(message.iter().all(|part| said.contains(part)), "{said}");
     let picture = show.picture(dir.path());
-    // A black picture of this size compresses to a few hundred bytes.
+    // A black image of this size compresses to a few hundred bytes.
     assert!(picture.len() > 2_000, "{} bytes of picture", picture.len());
     show.end();
 }
@@ -232,7 +232,8 @@ fn a_shader_that_does_not_compile_is_named() {
     fails(script, Some(shader), &["night.wgsl:2", "nothing"]);
 }
 
-/// Also when it is wrong from the start, as after a power cut; and once it is mended the show is to be started again.
+/// A faulty manifest may also be there from the start, as after a power cut. Once it is corrected, the show must
+/// restart.
 #[test]
 fn a_manifest_that_is_wrong_is_named_and_begins_again_when_it_is_mended() {
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -251,7 +252,7 @@ fn a_manifest_that_is_wrong_is_named_and_begins_again_when_it_is_mended() {
     assert_eq!(status.code(), Some(3), "{status}");
 }
 
-/// What runs as a child of a process.
+/// Returns the child processes of a process.
 fn children(pid: u32) -> Vec<String> {
     let parent = |stat: &str| stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok();
     let child = |entry: std::fs::DirEntry| {
@@ -281,7 +282,7 @@ fn a_site_without_a_camera_starts_none_and_can_be_touched() {
 fn a_program_that_is_no_camera_is_named_and_one_that_writes_y4m_is_seen() {
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = site(GOOD, None);
-    // A picture of noughts, as a depth sensor in an empty room gives it.
+    // A frame of zeros, as from a depth sensor in an empty room.
     let depth = "sh -c 'printf \"YUV4MPEG2 W64 H48 F30:1 Cmono\\n\"; while :; do echo FRAME; head -c 3072 /dev/zero; sleep 0.05; done'";
     let file = dir.path().join("site.toml");
     let text = std::fs::read_to_string(&file).expect("just written");
@@ -317,7 +318,7 @@ fn a_good_scene_is_painted_and_all_loops_turn() {
     show.end();
 }
 
-/// Creates a site that has kept its `GOOD` scene, and whose folder now holds another script.
+/// Creates a site that has stored its `GOOD` scene, and whose folder now holds another script.
 fn site_that_keeps(script: &str) -> (tempfile::TempDir, String) {
     let dir = site(GOOD, None);
     let installation = dir.path().join("installation");
@@ -440,7 +441,7 @@ fn a_show_ends_when_nobody_reads_and_not_when_a_disk_is_full() {
     assert!(status.success(), "{status}");
 }
 
-/// A twin that gets no goodbye notices only after some seconds that the other site is silent.
+/// A twin that gets no goodbye detects only after some seconds that the other site is silent.
 #[test]
 fn the_twin_gets_its_goodbye_when_a_signal_ends_the_show() {
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);

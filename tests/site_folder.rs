@@ -134,7 +134,7 @@ fn a_ticket_is_read_from_standard_input() {
     let dir = tempfile::tempdir().expect("a folder");
     init(dir.path());
     let key = SiteKey::read(&dir.path().join("site/site.key")).expect("our own").public();
-    // The site's own ticket, so that it is parsed but nobody is dialled.
+    // The site's own ticket, so that it is parsed but not dialled.
     let own =
         Ticket { key, secret: PairingSecret([7; 16]), expires: Duration::from_secs(9), peer: PeerInfo::default() }
             .to_line();

@@ -1,9 +1,9 @@
-//! The house rules that a machine can keep: `use` goes down only, the core is pure, files stay short and finished.
+//! House rules that can be checked automatically: layers of modules, a pure core, short and finished files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms of the core, from the ground up, and the rooms each may use.
+/// Modules of the core, from the bottom up, and the modules that each may use.
 const CORE: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("escape", &[]),
@@ -13,13 +13,13 @@ const CORE: &[(&str, &[&str])] = &[
     ("presence", &["wire"]),
     ("vision", &["presence"]),
     ("marks", &["wire"]),
-    ("link", &["marks", "presence", "wire", "token_bucket", "escape"]),
-    ("policy", &["presence", "link"]),
+    ("policy", &["presence"]),
+    ("link", &["marks", "presence", "policy", "wire", "token_bucket", "escape"]),
     ("config", &["presence", "marks", "policy", "wire", "escape", "files"]),
     ("scene", &["config", "presence", "marks", "link", "wire", "escape", "mix", "files"]),
 ];
 
-/// The rooms above the core, from below, and the rooms each may use besides all of the core.
+/// Modules above the core, from the bottom up, and the modules that each may use besides the core.
 const ABOVE: &[(&str, &[&str])] = &[
     ("device", &[]),
     ("render", &["device"]),
@@ -31,7 +31,7 @@ const ABOVE: &[(&str, &[&str])] = &[
 
 const LINES_MAX: usize = 600;
 
-/// What must not be left in the source, and what to write instead.
+/// Text that must not be left in the source, with its replacement.
 const UNFINISHED: &[(&str, &str)] = &[
     ("todo!", "write it, or leave the feature out"),
     ("unimplemented!", "write it, or leave the feature out"),
@@ -39,7 +39,7 @@ const UNFINISHED: &[(&str, &str)] = &[
     (".unwrap()", "handle it, or `expect` with the invariant that rules it out"),
 ];
 
-/// What the core must not touch, and where that belongs.
+/// Items that the core must not use, with the right place for them.
 const IMPURE: &[(&str, &str)] = &[
     ("bevy", "what needs Bevy lives in render or show"),
     ("std::thread", "threads live in device"),
@@ -111,7 +111,7 @@ fn files_say_what_they_are() {
     faults.none();
 }
 
-/// Fails where one of `banned` stands outside comments and tests.
+/// Fails if one of `banned` occurs outside comments and tests.
 fn without(banned: &[(&str, &str)], sources: impl IntoIterator<Item = Source>) {
     let mut faults = Faults::default();
     for source in sources {
@@ -124,7 +124,7 @@ fn without(banned: &[(&str, &str)], sources: impl IntoIterator<Item = Source>) {
     faults.none();
 }
 
-/// The rooms that `room` may use, or none where it has no floor.
+/// Returns the modules that `room` may use, or none if it is in neither list.
 fn rooms_below(room: &str) -> Option<Vec<&'static str>> {
     let named = |floors: &[(&str, &'static [&'static str])]| {
         floors.iter().find(|(name, _)| *name == room).map(|(_, below)| below.to_vec())
@@ -136,7 +136,7 @@ fn rooms_below(room: &str) -> Option<Vec<&'static str>> {
     })
 }
 
-/// A file of Rust; its path begins at the root of the repository.
+/// A Rust source file; its path starts at the root of the repository.
 struct Source {
     path: PathBuf,
     text: String,
@@ -149,7 +149,7 @@ impl Source {
         (!["lib", "main"].contains(&name)).then(|| name.to_owned())
     }
 
-    /// How many modules lie between this file and the root of the crate, itself among them.
+    /// Returns the number of modules from the root of the crate down to this file, including itself.
     fn depth(&self) -> usize {
         self.path.iter().count() - 1 - usize::from(self.path.ends_with("mod.rs"))
     }
@@ -157,14 +157,14 @@ impl Source {
     /// Numbered lines, without comments, up to the tests. A `//` in a string ends its line here, which is good enough.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines: Vec<_> = self.text.lines().collect();
-        // Only tests end a file: one item under `#[cfg(test)]` does not hide what follows it.
+        // Tests count only at the end of a file: one item under `#[cfg(test)]` does not hide the code after it.
         let tests = lines.windows(2).position(|pair| pair[0] == "#[cfg(test)]" && pair[1].ends_with("mod tests {"));
         let end = if self.path.ends_with("tests.rs") { 0 } else { tests.unwrap_or(lines.len()) };
         lines.into_iter().take(end).enumerate().map(|(at, line)| (at + 1, line.split("//").next().unwrap_or_default()))
     }
 }
 
-/// Every file of Rust under `folder`, which may be missing.
+/// Returns all Rust files under `folder`, which may be missing.
 fn sources(folder: &str) -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut folders = vec![PathBuf::from(folder)];

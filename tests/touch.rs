@@ -1,4 +1,4 @@
-//! Touches from sockets: real datagrams on loopback in, touches for the scene out; and the machines behind, fed by hand.
+//! Touches from sockets: real datagrams on loopback in, touches for the scene out. Also the parsers alone.
 
 use moongate::device::clock::monotonic;
 use moongate::device::touch_hub::{
@@ -43,7 +43,7 @@ fn text(word: &str) -> OscType {
     OscType::String(word.into())
 }
 
-/// A frame of TUIO 1.1 cursors: who is alive, and where some of them are.
+/// Encodes a frame of TUIO 1.1 cursors: the live ids, and the positions of some of them.
 fn cursors(source: Option<&str>, number: i32, alive: &[i32], set: &[(i32, f32, f32)]) -> Vec<u8> {
     let say = |args| message("/tuio/2Dcur", args);
     let mut content = Vec::new();
@@ -58,7 +58,7 @@ fn cursors(source: Option<&str>, number: i32, alive: &[i32], set: &[(i32, f32, f
     bytes(&bundle(content))
 }
 
-/// A frame of TUIO 2.0 pointers.
+/// Encodes a frame of TUIO 2.0 pointers.
 fn pointers(number: i32, alive: &[i32], set: &[(i32, f32, f32)]) -> Vec<u8> {
     let time = OscType::Time(OscTime { seconds: 7, fractional: 0 });
     let mut content =
@@ -72,12 +72,12 @@ fn pointers(number: i32, alive: &[i32], set: &[(i32, f32, f32)]) -> Vec<u8> {
     bytes(&bundle(content))
 }
 
-/// One message of ours over OSC.
+/// Encodes one OSC message of our own format.
 fn osc(what: &str, id: i32, x: f32, y: f32) -> OscPacket {
     message(&format!("/moongate/touch/{what}"), vec![OscType::Int(id), OscType::Float(x), OscType::Float(y)])
 }
 
-/// A socket that is listened on, a hub behind it, and who sends.
+/// A listening socket, the hub behind it, and a sender.
 struct Bench {
     listening: TouchListener,
     hub: TouchHub,
@@ -101,7 +101,7 @@ impl Bench {
         self.sender.send_to(bytes, self.listening.address()).expect("loopback");
     }
 
-    /// The next touch for the scene.
+    /// Returns the next touch for the scene.
     fn next(&self) -> (Phase, u32, Point) {
         let LocalTouchEvent { phase, touch, .. } =
             self.touched.recv_timeout(Duration::from_secs(5)).expect("a touch comes");
@@ -180,7 +180,7 @@ fn a_hundred_fingers_are_taken_within_bounds() {
 fn a_second_of_a_hundred_fingers_costs_little() {
     let (hub, touched) = hub();
     let took = (0..5).map(|_| load_test::time_one_second(&hub)).min().expect("five of them");
-    // `benches` measures it; here, a tenth of the second is far too much on any machine.
+    // `benches` measures it; here, a tenth of a second is far too much on any machine.
     assert!(took < Duration::from_millis(100), "{took:?}");
     assert!(hub.held_ids().is_empty() && touched.try_iter().count() > TOUCHES_MAX);
 }
@@ -212,7 +212,7 @@ fn osc_touches_come_from_those_who_may() {
     bench.send(&bytes(&osc("down", 5, 0.5, 0.5)));
     let (phase, id, at) = bench.next();
     assert_eq!((phase, at), (Phase::Down, [960.0, 540.0]));
-    // In a bundle in a bundle, with numbers of another width, beside what is not ours.
+    // In a nested bundle, with numbers of another width, beside foreign messages.
     let wide = vec![OscType::Long(5), OscType::Double(0.25), OscType::Float(0.5)];
     let inner = bundle(vec![message("/mixer/fader", vec![text("9")]), message("/moongate/touch/move", wide)]);
     bench.send(&bytes(&bundle(vec![inner, osc("up", 5, 0.25, 1.0)])));
@@ -229,7 +229,7 @@ fn osc_from_a_stranger_is_not_even_read() {
     bench.waits_for(|bench| bench.listening.refused_counts().not_allowed == 2);
     assert_eq!(bench.listening.refused_counts().malformed, 0);
     assert!(bench.touched.try_recv().is_err());
-    // TUIO has such a list too, for whoever wants one.
+    // TUIO supports such a list as well.
     let bench = Bench::of(TuioParser::new(TOUCH_DEVICE, whole(), vec![someone]));
     bench.send(&cursors(None, 1, &[1], &[(1, 0.5, 0.5)]));
     bench.waits_for(|bench| bench.listening.refused_counts().not_allowed == 1);
@@ -249,10 +249,10 @@ fn osc_is_taken_at_two_thousand_messages_a_second() {
     }
     bench.waits_for(|bench| bench.listening.refused_counts().rate_limited > 20);
     taken += bench.touched.try_iter().count();
-    // The sending takes less than a second on any machine; were it two, this would still tell.
+    // Sending takes less than a second on any machine; even two seconds would still reveal a missing limit.
     assert!((1_500..=4_000).contains(&taken), "{taken}");
 
-    // To the message, with a clock of the test: whichever second is looked at.
+    // Exact to the message, with a test clock, in any given second.
     let mut osc_touches = OscParser::new(OSC_DEVICE, CANVAS, vec![LOCAL]);
     let mut words = Vec::new();
     let packet = bytes(&bundle((0..30).map(|_| osc("move", 1, 0.5, 0.5)).collect()));
@@ -306,7 +306,7 @@ fn reaches_and_fingers_and_bodies_are_one_presence() {
     assert_eq!(here.bodies.iter().map(|body| body.id).collect::<BTreeSet<_>>().len(), 3, "ids are unique");
     assert_eq!((here.bodies[0].id, here.bodies[1].id), (4, 5));
     assert_eq!(touched.try_iter().count(), 1);
-    // An older picture of the same camera says nothing; cameras beyond the bound are not there.
+    // An older frame of the same camera is ignored, and so are cameras beyond the limit.
     hub.set_bodies(monotonic() - Duration::from_secs(1), 0, Vec::new());
     hub.set_bodies(monotonic(), PLAYBACK_CAMERA + 1, vec![body(9)]);
     assert_eq!(hub.presence().bodies.len(), 3);
@@ -316,7 +316,7 @@ fn reaches_and_fingers_and_bodies_are_one_presence() {
     assert_eq!((newest.version, &newest.bodies), (3, &hub.presence().bodies));
     hub.set_bodies(monotonic(), 0, Vec::new());
     assert_eq!(hub.bodies_since(newest.version), None, "an empty square that stays empty is nothing new");
-    // A camera that tells nothing any more sees nobody.
+    // The bodies of a camera that stops reporting expire.
     hub.set_bodies(monotonic(), 2, (0..300).map(body).collect());
     assert_eq!(hub.presence().bodies.len(), moongate::presence::BODIES_MAX);
     std::thread::sleep(Duration::from_millis(2_100));
@@ -325,7 +325,7 @@ fn reaches_and_fingers_and_bodies_are_one_presence() {
     assert!(hub.bodies_since(newest.version).is_some_and(|newest| newest.bodies.is_empty()));
 }
 
-/// The machine alone, with a clock of the test.
+/// A parser alone, with a test clock.
 struct Table {
     tuio: TuioParser,
     words: Vec<TouchUpdate>,
@@ -374,14 +374,14 @@ fn a_late_frame_says_nothing() {
 fn a_sender_that_begins_anew_is_followed() {
     let mut table = Table::new();
     table.take(0, &cursors(None, 500, &[1], &[(1, 0.5, 0.5)]));
-    // The number of the session comes again, and is another finger.
+    // The session id appears again, and is another finger.
     let anew = table.take(8, &cursors(None, 1, &[1], &[(1, 0.5, 0.5)]));
     assert_eq!(anew, [(1, Phase::Up), (1, Phase::Down)]);
-    // Within the window, it is late at first and a sender that began anew after a pause.
+    // Within the window it counts as late at first, then as a sender that restarted after a pause.
     table.take(16, &cursors(None, 50, &[1], &[(1, 0.5, 0.5)]));
     assert_eq!(table.take(24, &cursors(None, 2, &[], &[])), []);
     assert_eq!(table.take(1_500, &cursors(None, 3, &[], &[])), [(1, Phase::Up)]);
-    // A counter that wraps.
+    // The counter wraps.
     let mut table = Table::new();
     table.take(0, &cursors(None, i32::MAX, &[1], &[(1, 0.5, 0.5)]));
     assert_eq!(table.take(8, &cursors(None, i32::MIN, &[], &[])), [(1, Phase::Up)]);
@@ -409,7 +409,7 @@ fn a_lost_first_datagram_costs_nothing() {
     let mut table = Table::new();
     assert_eq!(table.take(0, &cursors(None, 2, &[1], &[])), []);
     assert_eq!(table.take(8, &cursors(None, 3, &[1], &[(1, 0.5, 0.5)])), [(1, Phase::Down)]);
-    // Where something is that is not alive means nothing.
+    // The position of an id that is not alive is ignored.
     assert_eq!(table.take(16, &cursors(None, 4, &[1], &[(9, 0.5, 0.5)])), []);
 }
 
@@ -437,7 +437,7 @@ fn things_and_blobs_are_touches_and_palms_are_not() {
         ]))
     };
     assert_eq!(table.take(24, &thing(0.5)), [(4, Phase::Down)], "each kind counts for itself");
-    // A pointer knows better where it is than its bounds do; the bounds know how large it is.
+    // The position of a pointer takes precedence over that of its bounds; its size comes from the bounds.
     let bounded = |number: i32, width: f32| {
         let bounds = [0.9, 0.9, 0.0, width, 0.02, 0.0].map(OscType::Float);
         bytes(&bundle(vec![
@@ -467,7 +467,7 @@ fn more_senders_than_sixteen_are_strangers_until_one_falls_silent() {
     assert_eq!(table.take(11_000, &cursors(Some("sender 19"), 2, &[1], &[(1, 0.5, 0.5)])), [(1, Phase::Down)]);
 }
 
-/// Hands packets to tuioxide, which is made to read them from a socket of its own.
+/// Hands packets to tuioxide, which otherwise reads them from its own socket.
 struct Given(std::sync::mpsc::Receiver<OscPacket>);
 
 impl tuioxide::core::osc_receiver::OscReceiver for Given {
@@ -479,7 +479,7 @@ impl tuioxide::core::osc_receiver::OscReceiver for Given {
 proptest! {
     #![proptest_config(ProptestConfig { max_shrink_time: 5_000, ..ProptestConfig::default() })]
 
-    /// On what a good sender says we agree with tuioxide, frame by frame.
+    /// For valid senders the results agree with tuioxide, frame by frame.
     #[test]
     fn tuioxide_sees_the_same(
         frames in prop::collection::vec(prop::collection::btree_map(0..12_i32, (0.0_f32..1.0, 0.0_f32..1.0), 0..8), 1..30),
@@ -514,7 +514,7 @@ proptest! {
         Table::new().take(0, &bytes);
     }
 
-    /// Damaged packets, which get further than noise does: whatever comes, each touch begins and ends once.
+    /// Damaged packets get further than noise does. Whatever arrives, each touch begins and ends once.
     #[test]
     fn no_damage_leaves_a_touch_behind(
         packets in prop::collection::vec((0..4_usize, any::<u16>(), any::<u8>(), 0..40_u64), 1..40),

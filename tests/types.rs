@@ -1,4 +1,4 @@
-//! `assets/moongate.d.ts` says what the script's engine has, no more and no less, and its examples run.
+//! `assets/moongate.d.ts` declares exactly the API of the script engine, and its examples run.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const TYPES: &str = include_str!("../assets/moongate.d.ts");
 
-/// What stands between the braces that open after `from`, with the braces of what is within.
+/// Returns the text between the braces that open after `from`, including nested braces.
 fn block<'a>(text: &'a str, from: &str) -> &'a str {
     let start = text.find(from).unwrap_or_else(|| panic!("there is no {from}")) + from.len();
     let open = start + text[start..].find('{').expect("it has a brace");
@@ -26,7 +26,7 @@ fn block<'a>(text: &'a str, from: &str) -> &'a str {
     panic!("the brace after {from} is not closed")
 }
 
-/// The text without its comments.
+/// Returns the text without its comments.
 fn bare(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -37,7 +37,7 @@ fn bare(text: &str) -> String {
     out + rest
 }
 
-/// The members of a type: words before `(`, `:` or `?` at the beginnings of its lines.
+/// Returns the members of a type: names before `(`, `:` or `?` at the starts of its lines.
 fn members(of: &str) -> BTreeSet<String> {
     let inner = bare(block(TYPES, of));
     inner
@@ -50,7 +50,7 @@ fn members(of: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The names that the module exports as values.
+/// Returns the names that the module exports as values.
 fn exports() -> BTreeSet<String> {
     let module = bare(block(TYPES, "declare module \"moongate\""));
     let words = |line: &str| {
@@ -80,7 +80,7 @@ fn host(script: &str) -> ScriptHost {
     ScriptHost::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}\n{script}"))
 }
 
-/// What a script logs in its first frame, in which somebody touches in both cities.
+/// Returns the log of a script's first frame, with touches in both cities.
 fn logs(script: &str) -> Vec<String> {
     let mut sees = FrameInput { now: 100.0, dt: 0.02, linked: true, ..FrameInput::default() };
     let touch = TouchState { id: 1, x: 2.0, y: 3.0, by: "finger", began: 99.5 };
@@ -96,7 +96,7 @@ fn logs(script: &str) -> Vec<String> {
     }
 }
 
-/// The keys of something, as the engine has it.
+/// Returns the keys of an object in the script engine.
 fn keys(of: &str) -> BTreeSet<String> {
     let all: Vec<String> = exports().into_iter().collect();
     let script = format!(
@@ -115,7 +115,7 @@ export function frame(given) {{
 #[test]
 fn the_types_name_all_that_can_be_imported() {
     let said: Vec<String> = exports().into_iter().collect();
-    // An import of what is not there is a fault; of what is there and not said, the fault names it.
+    // Importing an undefined name is a fault, whose remedy lists all exports, including undeclared ones.
     let import = format!("import {{ {} }} from \"moongate\";\nexport function frame() {{}}", said.join(", "));
     assert_eq!(logs(&import), Vec::<String>::new());
     let dir = common::folder("import { nothingSuch } from \"moongate\";\nexport function frame() {}");
@@ -133,7 +133,7 @@ fn what_the_language_has_is_known_to_whoever_reads_a_script() {
     };
     let plain = uses(&mut globals.iter().map(String::as_str));
     assert_eq!(lint_script("scene.js", &plain, &[], &[]), []);
-    // And what a browser has is not here.
+    // Names that exist only in a browser are undefined.
     for name in ["Date", "Proxy", "performance", "setTimeout", "window", "fetch", "eval", "Function", "Atomics"] {
         let told = lint_script("scene.js", &uses(&mut [name].into_iter()), &[], &[]);
         assert_eq!(told.len(), usize::from(!globals.contains(name)), "{name}: {told:?}");
@@ -165,7 +165,7 @@ fn the_types_name_all_that_things_have() {
     }
 }
 
-/// The style keys that a call takes are those that its style's type has, with those that it is built on.
+/// The style keys that a call accepts are those of its style type and of the types that it extends.
 #[test]
 fn the_types_name_all_keys_of_styles() {
     let style = |names: &[&str]| names.iter().flat_map(|name| members(name)).collect::<BTreeSet<_>>();
@@ -198,7 +198,7 @@ fn the_types_name_all_keys_of_styles() {
             })
             .flat_map(|(at, _)| members(TYPES[at..].split_once(" {").map_or("", |(head, _)| head)))
             .collect();
-        // A key that is known says what is wrong with its value; one that is not says that it is not there.
+        // A known key reports an error in its value; an unknown key reports that it does not exist.
         let list = every.iter().map(|key| format!("\"{key}\"")).collect::<Vec<_>>().join(", ");
         let script = format!(
             "import {{ draw, particles, sound }} from \"moongate\";
@@ -214,7 +214,7 @@ export function frame() {{
     }
 }
 
-/// Every name has a line of documentation with an example.
+/// Every name has documentation with an example.
 #[test]
 fn every_name_has_an_example() {
     let module = block(TYPES, "declare module \"moongate\"");
@@ -241,7 +241,7 @@ fn every_name_has_an_example() {
     assert!(missing.is_empty(), "without an example:\n{}", missing.join("\n"));
 }
 
-/// The examples of what is called run as they stand.
+/// The examples of callable names run unchanged.
 #[test]
 fn the_examples_run() {
     let module = block(TYPES, "declare module \"moongate\"");

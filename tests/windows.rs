@@ -6,12 +6,12 @@ use serde_json::Value;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Ends what a test has started, however the test ends.
+/// Ends a child process of a test, however the test ends.
 struct Guard(Child);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -36,9 +36,9 @@ fn wait<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
 
 #[test]
 fn a_press_in_the_left_window_is_drawn_in_the_right_one() {
-    // A display number that is ours alone, as far as numbers go.
+    // A display number that is unlikely to be in use.
     let display = format!(":{}", 1_000 + std::process::id() % 30_000);
-    // Without a reset when the last client has gone, during which nobody can come.
+    // Without a reset after the last client has left, during which no client can connect.
     let screen = ["-screen", "0", "1920x1080x24", "-nolisten", "tcp", "-noreset"];
     let server = Command::new("Xvfb").arg(&display).args(screen).stderr(Stdio::null()).spawn();
     let _server = Guard(server.expect("Xvfb is there; ./x setup test installs it"));
@@ -62,7 +62,7 @@ fn a_press_in_the_left_window_is_drawn_in_the_right_one() {
     for city in ["Shenzhen", "Dublin"] {
         wait(city, || tool(&display, &["search", "--name", city]));
     }
-    // Both have long been linked by then.
+    // Both sites have been linked for a long time by then.
     std::thread::sleep(Duration::from_secs(6));
     for press in
         [["mousemove", "480", "270"], ["mousedown", "1", ""], ["mousemove", "500", "280"], ["mouseup", "1", ""]]
@@ -71,7 +71,7 @@ fn a_press_in_the_left_window_is_drawn_in_the_right_one() {
         assert!(tool(&display, &words).is_some());
         std::thread::sleep(Duration::from_millis(300));
     }
-    // And a key, whose picture of both cities comes into the folder `out`.
+    // A key saves a screenshot of both cities in the folder `out`.
     assert!(tool(&display, &["search", "--name", "Shenzhen", "windowfocus", "key", "p"]).is_some());
     let status = rehearsal.0.wait().expect("it is our child");
     assert!(status.success(), "{status}");

@@ -1,5 +1,5 @@
-//! `moongate accept TICKET`: introduces this site to the one that issued the ticket. `moongate accept -` reads the ticket from
-//! standard input, which keeps it out of process lists and shell history.
+//! `moongate accept TICKET`: pairs this site with the one that issued the ticket.
+//! `moongate accept -` reads the ticket from standard input, which keeps it out of process lists and shell history.
 
 use crate::config::SiteConfig;
 use crate::device::net::{SiteProfile, accept_ticket};
@@ -10,10 +10,10 @@ use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// What can be said on the command line.
+/// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct AcceptArgs {
-    /// The line that `moongate invite` printed at the other site; `-` reads it from standard input.
+    /// Ticket line printed by `moongate invite` at the other site; `-` reads it from standard input.
     #[arg(required = true, num_args = 1..)]
     pub ticket: Vec<String>,
     /// Folder of the site.
@@ -24,10 +24,10 @@ pub struct AcceptArgs {
 /// Most bytes read from standard input.
 const INPUT_MAX: u64 = 16 << 10;
 
-/// What can go wrong, with what to do about it.
+/// Error of the command, with its remedy.
 type Failure = Box<dyn std::error::Error>;
 
-/// Dials, proves, pins.
+/// Connects to the inviting site, proves the ticket and trusts the peer's key.
 pub fn run(arguments: &AcceptArgs) -> ExitCode {
     match accept(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -43,7 +43,7 @@ fn accept(arguments: &AcceptArgs) -> Result<(), Failure> {
             }
             read_ticket(std::io::stdin().lock())?
         }
-        // A line that was wrapped in an e-mail arrives as several words.
+        // An e-mail may wrap the line, which then arrives as several words.
         words => Ticket::parse(&words.concat())?,
     };
     let site = SiteConfig::read(&arguments.site)?;
@@ -52,7 +52,7 @@ fn accept(arguments: &AcceptArgs) -> Result<(), Failure> {
         return Err("this is the site's own ticket; type it in at the other site".into());
     }
     let mut home = SiteProfile::from_site(&site);
-    // Both ask the same relay, whoever has named it.
+    // Both sites must use the same relay, whichever of them named it.
     home.info.relay = home.info.relay.or_else(|| ticket.peer.relay.clone());
     let twin = accept_ticket(&home, &key, site.listen, &ticket).map_err(|why| {
         let late = unix_time() > ticket.expires;

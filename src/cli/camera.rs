@@ -1,5 +1,5 @@
-//! `moongate camera`: a camera, a clip or an invented street as YUV4MPEG2 on standard output. A show starts it, and any
-//! other program can stand in its place.
+//! `moongate camera`: writes a camera, video file or simulated street to standard output as YUV4MPEG2.
+//! A show starts it; any other program can take its place.
 
 mod clip;
 mod device;
@@ -15,38 +15,39 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// What can be said on the command line.
+/// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 #[command(group(clap::ArgGroup::new("source").args(["list", "device", "file", "street"])))]
 pub struct CameraArgs {
-    /// Lists the cameras of this machine, with what they can give.
+    /// List the cameras of this machine and their formats.
     #[arg(long)]
     list: bool,
-    /// A camera by its name or a part of it, its number, or its path (/dev/v4l/by-path/… stays the same); the first
-    /// that can be read if none is named.
+    /// Camera to read: its name or part of it, its number, or its path (/dev/v4l/by-path/… is stable). Defaults to the
+    /// first camera that can be read.
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
-    /// Plays a clip over and over, at its own rate. What is not YUV4MPEG2 is read by ffmpeg, if it is installed.
+    /// Play a video file in a loop at its own rate. Files other than YUV4MPEG2 are read with ffmpeg, if it is
+    /// installed.
     #[arg(long, value_name = "CLIP")]
     file: Option<PathBuf>,
     #[command(flatten)]
     street: street::StreetArgs,
-    /// Width and height in pixels; of a camera, the nearest that it has.
+    /// Width and height in pixels; for a camera, the nearest size that it supports.
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x480", value_parser = size)]
     size: [usize; 2],
-    /// Pictures a second; of a camera, the nearest that it has.
+    /// Frames per second; for a camera, the nearest rate that it supports.
     #[arg(long, default_value = "30", value_parser = rate)]
     rate: f64,
-    /// Turns the picture left to right.
+    /// Flip the frames left to right.
     #[arg(long)]
     mirror: bool,
-    /// Plays the clip once.
+    /// Play the video file only once.
     #[arg(long, requires = "file")]
     once: bool,
-    /// As fast as it is read, not at its rate.
+    /// Write frames as fast as they are read, not at their rate.
     #[arg(long, conflicts_with_all = ["list", "device"])]
     fast: bool,
-    /// Ends after so many seconds of pictures.
+    /// Stop after this many seconds of frames.
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     time: Option<f64>,
 }
@@ -71,7 +72,8 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Writes pictures until their source ends, the time is over, or nobody reads them any more, which is no failure.
+/// Writes frames until their source ends, the time is over, or nobody reads them any more.
+/// A reader that goes away is not an error.
 pub fn run(arguments: &CameraArgs) -> ExitCode {
     match stream(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -94,7 +96,7 @@ fn stream(arguments: &CameraArgs) -> Result<(), Failure> {
     }
 }
 
-/// Standard output as it is: one write a picture, with nothing in between.
+/// Opens standard output unbuffered: one write per frame.
 fn open_output() -> Result<File, Failure> {
     let output = io::stdout();
     if output.is_terminal() {
@@ -103,8 +105,8 @@ fn open_output() -> Result<File, Failure> {
             .into());
     }
     let output = File::from(output.as_fd().try_clone_to_owned()?);
-    // A driver that blocks for ever cannot notice that nobody reads any more; the system can. Not where pictures go to
-    // a file: that may outlive its terminal.
+    // A driver that blocks forever cannot notice that its reader is gone, so the kernel kills this process. This does
+    // not apply if frames go to a file, since that may outlive the terminal.
     #[cfg(target_os = "linux")]
     if rustix::fs::fstat(&output).is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_fifo()) {
         let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
@@ -112,13 +114,13 @@ fn open_output() -> Result<File, Failure> {
     Ok(output)
 }
 
-/// Says when each picture is due.
+/// Paces frames: decides when each is due.
 struct FramePacer {
     period: Duration,
-    /// The next one; none before the first, and where nothing is waited for.
+    /// Time at which the next frame is due; none before the first frame and in fast mode.
     next_due: Option<Duration>,
     fast: bool,
-    /// Pictures that are still to come; without a number, all.
+    /// Frames still to come; none for no limit.
     left: Option<u64>,
 }
 
@@ -128,12 +130,12 @@ impl FramePacer {
         Self { period, next_due: None, fast: arguments.fast, left }
     }
 
-    /// True when there are to be no more.
+    /// Returns true if no more frames are wanted.
     fn is_over(&self) -> bool {
         self.left == Some(0)
     }
 
-    /// Waits until a picture is due; its time, or none when there are to be no more.
+    /// Waits until a frame is due and returns its time, or none if no more are wanted.
     fn wait_due(&mut self) -> Option<Duration> {
         if let Some(left) = &mut self.left {
             *left = left.checked_sub(1)?;
@@ -142,7 +144,7 @@ impl FramePacer {
         if self.fast {
             return Some(now);
         }
-        // One that is late by more than a picture does not hurry after what it has missed.
+        // A pacer that is late by more than one frame does not catch up on missed frames.
         let due = self.next_due.filter(|&due| due + self.period >= now).unwrap_or(now);
         std::thread::sleep(due.saturating_sub(now));
         self.next_due = Some(due + self.period);

@@ -1,4 +1,4 @@
-//! `moongate check DIR`: what a reviewer would say of a scene before a city shows it.
+//! `moongate check DIR`: reviews a scene as a venue would before it shows it.
 
 use super::print_line;
 use crate::config::{Installation, city_by_slug};
@@ -16,25 +16,25 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What can be said on the command line.
+/// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CheckArgs {
     /// Name of an installation in ./installations, or its folder.
     #[arg(value_name = "DIR")]
     installation: String,
-    /// Frames in each situation, at 60 a second.
+    /// Frames per scenario, at 60 frames per second.
     #[arg(long, value_name = "COUNT", default_value_t = FRAMES, value_parser = clap::value_parser!(u32).range(130..=36_000))]
     frames: u32,
-    /// Other people, other chances.
+    /// Random seed.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
 }
 
-/// An evening in the first city, midday in the second.
+/// Start of the simulation, in seconds since 1970: evening in the first city, midday in the second.
 const START_TIME: f64 = 1_790_164_800.0;
 const THREADS: usize = 2;
 const TYPES: &str = include_str!("../../assets/moongate.d.ts");
-/// Longest file of types, in bytes.
+/// Longest type declaration file, in bytes.
 const TYPES_MAX: u64 = 1 << 20;
 
 const COLUMNS: &str = "\
@@ -44,14 +44,14 @@ hands are touches of people whom no camera sees. The last two are compared with 
 
 type Failure = Box<dyn std::error::Error>;
 
-/// What is said: refusals make the check fail, advice does not.
+/// Findings of the review. Refusals make the check fail; advice does not.
 #[derive(Debug, Default)]
 struct CheckReport {
     refused: Vec<String>,
     advice: Vec<String>,
 }
 
-/// Judges the scene.
+/// Reviews the scene.
 pub fn run(arguments: &CheckArgs) -> ExitCode {
     match check(arguments) {
         Ok(true) => ExitCode::SUCCESS,
@@ -96,7 +96,7 @@ fn check(arguments: &CheckArgs) -> Result<bool, Failure> {
         review.advice.push(format!("this machine: scenes are {missing}; {UNSANDBOXED_WARNING}"));
     }
     review.check_frame_times(&all, &seen);
-    // A situation that was stopped cannot be compared.
+    // A scenario that ended early cannot be compared.
     let whole = |name: &str| {
         let index = all.iter().position(|scenario| scenario.name == name);
         index.map(|index| &seen[index]).filter(|seen| seen.ended_early.is_none())
@@ -107,7 +107,7 @@ fn check(arguments: &CheckArgs) -> Result<bool, Failure> {
     Ok(review.print(&edition.installation))
 }
 
-/// Plays all situations, some at once, in their order.
+/// Runs all scenarios, `THREADS` at a time, and returns their reports in order.
 fn run_scenarios(plan: &SimConfig, all: &[Scenario], frames: u32) -> Vec<ScenarioReport> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(vec![ScenarioReport::default(); all.len()]);
@@ -128,7 +128,7 @@ fn run_scenarios(plan: &SimConfig, all: &[Scenario], frames: u32) -> Vec<Scenari
     done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the script names that is nowhere, in branches too that no situation came to.
+/// Lists undefined names in the script, including those in branches that no scenario reached.
 fn lint_script(edition: &SceneRevision) -> Result<Vec<String>, Failure> {
     let told = edition.lint(|stack, read| {
         std::thread::scope(|scope| {
@@ -140,7 +140,7 @@ fn lint_script(edition: &SceneRevision) -> Result<Vec<String>, Failure> {
 }
 
 impl CheckReport {
-    /// What the folder says of itself.
+    /// Checks the metadata in the installation's folder.
     fn check_folder(&mut self, dir: &Path, installation: &Installation) {
         let Installation { author, licence, title, id, .. } = installation;
         if author.is_empty() {
@@ -175,7 +175,8 @@ impl CheckReport {
         self.refused.extend(wrong.map(ToString::to_string));
     }
 
-    /// Refuses a scene with too many frames that a show would have stopped; one or two may be due to a busy machine.
+    /// Refuses a scene with too many frames that a show would have stopped.
+    /// A few of them, up to `RETRIES`, may be due to a busy machine.
     fn check_frame_times(&mut self, all: &[Scenario], seen: &[ScenarioReport]) {
         let count: usize = seen.iter().map(|seen| seen.too_long).sum();
         let named = |(scenario, seen): (&Scenario, &ScenarioReport)| {
@@ -191,7 +192,7 @@ impl CheckReport {
         }
     }
 
-    /// Whether everybody has something to do: who is only seen, who only touches, and the other city.
+    /// Checks that the scene responds to visitors who are only seen, to touches alone, and to the other city.
     fn check_participation(
         &mut self,
         bodies: Option<(&ScenarioReport, &ScenarioReport)>,
@@ -217,7 +218,7 @@ impl CheckReport {
         }
     }
 
-    /// Prints it; true if nothing was refused.
+    /// Prints the report; returns true if nothing was refused.
     fn print(&self, installation: &Installation) -> bool {
         println!();
         for what in &self.refused {

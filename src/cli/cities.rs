@@ -1,8 +1,8 @@
-//! Cities by the names that people type.
+//! Parses city names from the command line.
 
 use crate::config::{City, all_cities, city_by_slug, closest_match};
 
-/// A city by its slug, or what was meant.
+/// Returns a city by its slug, or an error that suggests the closest match.
 pub fn parse(word: &str) -> Result<&'static City, String> {
     let slug = word.to_lowercase().replace([' ', '_'], "-");
     city_by_slug(&slug).ok_or_else(|| {

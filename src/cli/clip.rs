@@ -1,4 +1,4 @@
-//! A clip as YUV4MPEG2: the file itself, or what ffmpeg makes of it.
+//! Reads a video file as YUV4MPEG2, either directly or through ffmpeg.
 
 use crate::device::camera::y4m::Y4mError;
 use std::fs::File;
@@ -6,30 +6,30 @@ use std::io::{self, Read, Seek};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// Which pictures of a clip come out.
+/// Frame timing of a video file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClipTiming {
-    /// At an even rate: ffmpeg repeats or leaves out some where the clip's is not.
+    /// Constant rate: ffmpeg repeats or drops frames if the file's rate varies.
     ConstantRate,
-    /// Each one exactly once.
+    /// Every frame exactly once.
     EveryFrame,
 }
 
-/// Where a clip's bytes come from.
+/// Source of a video file's bytes.
 pub(super) enum ClipReader {
     /// The file itself.
     File(File),
-    /// ffmpeg, which reads the file.
+    /// ffmpeg, which decodes the file.
     Ffmpeg(Child),
 }
 
-/// Why a clip cannot be read, for people.
+/// Formats the reason why a video file cannot be read, for users.
 pub(super) fn clip_error(clip: &Path, why: &Y4mError) -> String {
     format!("{}: {why}; play it with ffplay to see what is wrong with it", clip.display())
 }
 
 impl ClipReader {
-    /// Opens a clip; why not, for people.
+    /// Opens a video file. The error is meant for users.
     pub(super) fn open(clip: &Path, pictures: ClipTiming) -> Result<Self, String> {
         let unread = |why: io::Error| format!("{}: {why}; name a clip", clip.display());
         let mut file = File::open(clip).map_err(unread)?;
@@ -39,7 +39,7 @@ impl ClipReader {
             file.rewind().map_err(unread)?;
             return Ok(Self::File(file));
         }
-        // An absolute path is no option, whatever its name begins with.
+        // An absolute path cannot be taken for an option, whatever the file's name begins with.
         let mut command = Command::new("ffmpeg");
         command.args(["-nostdin", "-v", "error", "-i"]).arg(clip.canonicalize().map_err(unread)?);
         if pictures == ClipTiming::EveryFrame {
@@ -59,14 +59,14 @@ impl ClipReader {
     }
 }
 
-/// Before 5.1 ffmpeg had another word for it, which later ones do not know any more.
+/// Returns true if ffmpeg is older than 5.1. It needs `-vsync`, which later versions no longer accept.
 fn is_old_ffmpeg() -> bool {
     let told = Command::new("ffmpeg").arg("-version").stdin(Stdio::null()).stderr(Stdio::null()).output();
     told.is_ok_and(|told| is_old_version(&String::from_utf8_lossy(&told.stdout)))
 }
 
 fn is_old_version(told: &str) -> bool {
-    // What was built from its newest source has no such number.
+    // A build from ffmpeg's development branch has no such version number and counts as new.
     let mut numbers = told.strip_prefix("ffmpeg version ").unwrap_or_default().split(['.', '-', ' ']);
     let mut next = || numbers.next().and_then(|number| number.trim_start_matches('n').parse::<u32>().ok());
     next().is_some_and(|major| (major, next().unwrap_or(0)) < (5, 1))
@@ -84,7 +84,7 @@ impl Read for ClipReader {
 impl Drop for ClipReader {
     fn drop(&mut self) {
         if let Self::Ffmpeg(child) = self {
-            // It may have ended by itself, which is just as well.
+            // ffmpeg may have ended already, so errors are ignored.
             let _ = child.kill();
             let _ = child.wait();
         }

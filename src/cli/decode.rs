@@ -7,7 +7,7 @@ use std::process::ExitCode;
 /// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DecodeArgs {
-    /// Decodes even where this system cannot jail the decoder.
+    /// Decode even where this system cannot sandbox the decoder.
     #[arg(long)]
     unjailed: bool,
 }
@@ -19,7 +19,7 @@ pub fn run(arguments: &DecodeArgs) -> ExitCode {
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     // A panic of the decoder is reported in its answer.
     std::panic::set_hook(Box::new(|_| {}));
-    // The jail is entered before any untrusted input is read.
+    // The sandbox is entered before any untrusted input is read.
     let walls = sandbox::enter(sandbox::DECODER_MEMORY_MAX);
     let mut input = BufReader::new(io::stdin().lock());
     let mut output = BufWriter::with_capacity(256 << 10, io::stdout().lock());

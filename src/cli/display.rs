@@ -12,7 +12,7 @@ use thiserror::Error;
 const X11_PORT: u16 = 6_000;
 /// Longest wait for a display on another machine to answer; after that it counts as absent.
 const REMOTE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Interval between looks for an absent display.
+/// Interval between checks for an absent display.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Interval between log messages about an absent display.
 const REMIND_INTERVAL: Duration = Duration::from_secs(600);
@@ -48,7 +48,7 @@ pub enum NoDisplay {
     Orphaned,
 }
 
-/// Checks that the display for windows answers: Wayland if one is named, otherwise X11, the same choice as winit makes.
+/// Checks that the display for windows answers: Wayland if one is named, otherwise X11, as in winit.
 /// Returns the id of the process that serves it, where known.
 pub fn check() -> Result<Option<u32>, NoDisplay> {
     let set = |name| var_os(name).filter(|value| !value.is_empty());
@@ -78,7 +78,7 @@ pub struct DisplayWaiter {
 }
 
 impl DisplayWaiter {
-    /// Waits until the display answers, and logs from time to time that it does not. Returns false if `over` comes first.
+    /// Waits until the display answers, and logs at intervals that it does not. Returns false if `over` comes first.
     ///
     /// A kiosk compositor such as cage ends when its last window closes, and waits for the program it started.
     /// Waiting for it in turn would be a deadlock, hence [`NoDisplay::Orphaned`].

@@ -1,4 +1,4 @@
-//! `moongate import FILE`: a fragment of Shadertoy, or a file of ISF, becomes a scene that runs.
+//! `moongate import FILE`: turns a Shadertoy fragment shader or an ISF file into a scene that runs.
 
 use super::new::{EDITOR_FILES, create_scene_folder};
 use crate::device::sandbox::limit_cpu_and_memory;
@@ -15,29 +15,29 @@ const BUFFERS: &str = "abcd";
 
 /// Longest file, in bytes.
 const FILE_MAX: u64 = 1 << 20;
-/// Stack of what reads GLSL, in bytes.
+/// Stack size of the GLSL reader, in bytes.
 const STACK: usize = 64 << 20;
-/// What a file may take of the processor, and of memory in bytes.
+/// Limits of CPU time, and of memory in bytes, for importing one file.
 const CPU_TIME_MAX: Duration = Duration::from_secs(20);
 const MEMORY_MAX: u64 = 1 << 30;
 
-/// What can be said on the command line.
+/// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImportArgs {
-    /// GLSL with a `mainImage`, as Shadertoy has it, or a file of ISF.
+    /// GLSL with a `mainImage` function, as on Shadertoy, or an ISF file.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Name of the scene, or the folder to make; the file's name if it is not said.
+    /// Name of the scene, or the folder to create. Defaults to the name of the file.
     #[arg(long, value_name = "NAME")]
     into: Option<PathBuf>,
-    /// What stands in for a texture, such as iChannel0=noise: noise, previous (the picture before), here or there (people of a
-    /// city), a to d (a buffer).
+    /// Input that replaces a texture, such as iChannel0=noise. Values: noise, previous (the previous frame), here or
+    /// there (the people of a city), a to d (a buffer).
     #[arg(long, value_name = "NAME=WHAT", value_parser = texture)]
     texture: Vec<(String, TextureSource)>,
-    /// Of Shadertoy: the file of a buffer, such as a=buffer-a.glsl.
+    /// File of a buffer, such as a=buffer-a.glsl (Shadertoy only).
     #[arg(long, value_name = "LETTER=FILE", value_parser = buffer)]
     buffer: Vec<(usize, PathBuf)>,
-    /// This process may take so much and no more; one that may not starts another that may.
+    /// Run within CPU and memory limits. Without it, the command starts itself again with it.
     #[arg(long, hide = true)]
     bounded: bool,
 }
@@ -56,8 +56,9 @@ fn buffer(text: &str) -> Result<(usize, PathBuf), String> {
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Makes the folder, or leaves everything as it is. Files come from strangers, and what reads GLSL takes what a file asks for: a
-/// few macros can ask for more than there is. So it is done in a process that has a bound.
+/// Creates the scene's folder, or changes nothing on failure.
+/// Files come from strangers, and a few macros can make the GLSL reader use unlimited memory. The import therefore runs
+/// in a child process with CPU and memory limits.
 pub fn run(arguments: &ImportArgs) -> ExitCode {
     if arguments.bounded {
         limit_cpu_and_memory(CPU_TIME_MAX, MEMORY_MAX);
@@ -114,10 +115,10 @@ fn import_file(arguments: &ImportArgs) -> Result<(PathBuf, ImportedShader), Fail
     for (index, file) in &arguments.buffer {
         choices.buffers.push((*index, name(file), read(file)?));
     }
-    // It stands in comments, which such letters would end.
+    // The name is written into comments, and these characters would end one.
     let ends = |letter: char| letter.is_control() || "\u{85}\u{2028}\u{2029}".contains(letter);
     let from: String = name(&arguments.file).chars().filter(|letter| !ends(*letter)).collect();
-    // The reader of GLSL goes as deep as the source, and gives up on some with a panic.
+    // The GLSL reader recurses as deeply as the source is nested, and panics on some input.
     let reader = std::thread::Builder::new().name("glsl".into()).stack_size(STACK);
     let file = from.clone();
     let imported = reader.spawn(move || import_shader(&file, &source, &choices))?.join();
@@ -137,7 +138,7 @@ fn import_file(arguments: &ImportArgs) -> Result<(PathBuf, ImportedShader), Fail
     Ok((create_scene_folder(&into, files)?, imported))
 }
 
-/// Part of the script for a shader that has points.
+/// Part of the script for a shader that takes points.
 const FOLLOW: &str = r#"// Whom the shader's points follow, one each: a touch, or else somebody who walks by.
 const followed = Array(COUNT).fill(null);
 const same = (a) => (b) => a !== null && a.id === b.id && a.here === b.here && !a.head === !b.head;
@@ -162,7 +163,7 @@ function point(i, rest) {
 
 "#;
 
-/// A text for TOML.
+/// Returns the text as a quoted TOML string, without control characters, quotes and backslashes.
 fn toml_quoted(text: &str) -> String {
     let plain: String =
         text.chars().filter(|letter| !letter.is_control() && !"\"\\".contains(*letter)).take(120).collect();
@@ -178,7 +179,7 @@ fn write_manifest(id: &str, title: &str, imported: &ImportedShader) -> String {
     );
     for knob in &imported.parameters {
         let [from, to] = knob.range;
-        // Writing into a text does not fail.
+        // Writing to a string does not fail.
         let _ = write!(text, "\n[dials.{}]\nvalue = {:?}\nfrom = {from:?}\nto = {to:?}\n", knob.name, knob.value);
     }
     text

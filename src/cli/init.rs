@@ -1,4 +1,4 @@
-//! `moongate init`: a new site, as a manifest to be edited and a key to be kept.
+//! `moongate init`: creates a new site, with a manifest to edit and a key to keep.
 
 use super::cities;
 use crate::config::{City, SiteConfig};
@@ -9,22 +9,22 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What can be said on the command line.
+/// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct InitArgs {
-    /// Folder of the new site; made if it is not there.
+    /// Folder of the new site; created if it does not exist.
     #[arg(value_name = "DIR", default_value = ".")]
     pub dir: PathBuf,
-    /// The member city that it lies in: shenzhen, dublin, santa-fe …
+    /// Member city of the site: shenzhen, dublin, santa-fe …
     #[arg(long, value_parser = cities::parse)]
     pub city: &'static City,
-    /// What its people call it: "Civic Center".
+    /// Local name of the place, such as "Civic Center".
     #[arg(long)]
     pub name: String,
-    /// What it shows: a folder with installation.toml, or a name such as ripples.
+    /// Installation to show: a folder with installation.toml, or a name such as ripples.
     #[arg(long, value_name = "FOLDER", default_value = "ripples")]
     pub installation: String,
-    /// The UDP address that it listens on.
+    /// UDP address to listen on.
     #[arg(long, default_value = "[::]:4433")]
     pub listen: SocketAddr,
     /// Host and port of a relay that both cities can reach.
@@ -32,7 +32,7 @@ pub struct InitArgs {
     pub relay: Option<String>,
 }
 
-/// What can go wrong, with what to do about it.
+/// Error of the command, with its remedy.
 type Failure = Box<dyn std::error::Error>;
 
 /// Writes both files, or neither.
@@ -49,7 +49,7 @@ pub fn run(arguments: &InitArgs) -> ExitCode {
 fn init(arguments: &InitArgs) -> Result<(), Failure> {
     let InitArgs { dir, city, name, .. } = arguments;
     let manifest = manifest_text(arguments)?;
-    // A relay that is none, say, is told before anything is written.
+    // An invalid value, such as a relay without a port, is reported before anything is written.
     SiteConfig::parse(dir, &manifest)?;
     std::fs::create_dir_all(dir).map_err(|why| format!("{}: the folder cannot be made ({why})", dir.display()))?;
     let (file, key_file) = (dir.join("site.toml"), dir.join("site.key"));
@@ -65,7 +65,7 @@ fn init(arguments: &InitArgs) -> Result<(), Failure> {
     }
     let key = SiteKey::generate()?;
     key.write(&key_file)?;
-    // The file is private because it may come to hold a camera's password.
+    // The file is private because it may later contain a camera's password.
     if let Err(why) = atomic_file::create_or_fill(&file, PRIVATE_MODE, manifest.as_bytes()) {
         let _ = std::fs::remove_file(&key_file);
         return Err(format!("{}: cannot be written ({why})", file.display()).into());

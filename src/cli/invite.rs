@@ -1,4 +1,4 @@
-//! `moongate invite`: prints a ticket, as a line and as a QR code, and waits for the one who uses it.
+//! `moongate invite`: prints a pairing ticket, as a line and as a QR code, and waits for the site that uses it.
 
 use super::record::length;
 use crate::config::{SiteConfig, is_host_and_port};
@@ -18,22 +18,22 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Longest that a ticket may be good for.
+/// Longest validity of a ticket.
 const FOR_MAX: Duration = Duration::from_secs(7 * 86_400);
 
-/// What can be said on the command line.
+/// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct InviteArgs {
     /// Folder of the site.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub site: PathBuf,
-    /// How long the ticket is good: 10m, 2h, at most 7d.
+    /// Validity of the ticket: 10m, 2h, at most 7d.
     #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = length)]
     pub length: Duration,
-    /// Another address at which the other site may reach this one, such as a router's; may be said several times.
+    /// Another address at which the other site may reach this one, such as a router's. May be repeated.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub address: Vec<SocketAddr>,
-    /// Host and port of a relay, instead of the manifest's.
+    /// Host and port of a relay, instead of the one in the manifest.
     #[arg(long, value_name = "HOST:PORT", value_parser = relay)]
     pub relay: Option<String>,
 }
@@ -43,10 +43,10 @@ fn relay(text: &str) -> Result<String, String> {
     sound.ok_or_else(|| format!("\"{text}\" is no host and port, such as relay.example.org:4434"))
 }
 
-/// What can go wrong, with what to do about it.
+/// Error of the command, with its remedy.
 type Failure = Box<dyn std::error::Error>;
 
-/// Invites until someone has come, or the time is over.
+/// Waits until a site has paired, or the ticket expires.
 pub fn run(arguments: &InviteArgs) -> ExitCode {
     match run_invite(arguments) {
         Ok(true) => ExitCode::SUCCESS,
@@ -74,7 +74,7 @@ fn run_invite(arguments: &InviteArgs) -> Result<bool, Failure> {
     }
     let mut secret = [0; 16];
     SystemRandom::new().fill(&mut secret).map_err(|_| "the system gives no randomness")?;
-    // Whole seconds, which is what the ticket tells.
+    // Whole seconds, the resolution of the ticket.
     let expires = Duration::from_secs((unix_time() + arguments.length).as_secs());
     let invitation = Invitation { secret: PairingSecret(secret), expires };
     let ticket = Ticket { key: key.public(), secret: invitation.secret, expires, peer: home.info.clone() }.to_line();
@@ -89,7 +89,7 @@ fn run_invite(arguments: &InviteArgs) -> Result<bool, Failure> {
         format_local(expires, "%H:%M on %e %B")
     );
     let twin = invite(&home, &key, site.listen, invitation);
-    // Another one, which was written over it, stands.
+    // A newer invitation that has overwritten this one stays valid.
     if Invitation::read(&site.dir) == Some(invitation) {
         Invitation::revoke(&site.dir);
     }
@@ -106,10 +106,10 @@ fn run_invite(arguments: &InviteArgs) -> Result<bool, Failure> {
     }
 }
 
-/// As a QR code of letters, two lines of squares in each.
+/// Renders the ticket as a QR code in Unicode characters, each of which holds two rows of modules.
 fn qr_code(ticket: &str) -> Result<String, Failure> {
     let code = QrCode::with_error_correction_level(ticket, EcLevel::L)?;
-    // Dark on light also on a dark terminal.
+    // Dark modules on light, also on a dark terminal.
     Ok(code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
 }
 

@@ -17,10 +17,10 @@ static SITE_NAMES: OnceLock<String> = OnceLock::new();
 /// Starts the log. `MOONGATE_LOG` filters it.
 pub fn start() {
     let filter = EnvFilter::try_from_env("MOONGATE_LOG").unwrap_or_else(|_| EnvFilter::new("error,moongate=info"));
-    // Standard output is reserved for the state of a show and the pictures of a scene.
+    // Standard output is reserved for the status of a show and the frames of a scene.
     let ansi = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
-    // A failure to write the log must not end the process: reporting it on standard error, where the log is, would panic.
+    // A failure to write the log must not end the process: reporting it on standard error, the log itself, would panic.
     log.log_internal_errors(false).event_format(LogFormat).init();
 }
 

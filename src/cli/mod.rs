@@ -1,4 +1,4 @@
-//! What a person types: one file a command.
+//! Command-line interface: one file per command.
 
 mod accept;
 mod camera;
@@ -41,7 +41,7 @@ use std::process::ExitCode;
 #[cfg(feature = "show")]
 use std::time::Duration;
 
-/// Two city squares, one scene.
+/// Run and create interactive installations linked between two cities.
 #[derive(Debug, Parser)]
 #[command(name = "moongate", version, about, arg_required_else_help = true)]
 struct Cli {
@@ -51,58 +51,58 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Two cities on this machine: two shows, with an ocean between them.
+    /// Run both sites on this machine over a simulated long-distance link.
     #[cfg(feature = "show")]
     Rehearse(rehearse::RehearseArgs),
-    /// A new scene in a folder of its own: it runs, and is yours to change.
+    /// Create a new scene in a folder of its own, ready to run and to change.
     New(new::NewArgs),
-    /// A fragment of Shadertoy or a file of ISF as a scene that runs.
+    /// Turn a Shadertoy fragment shader or an ISF file into a scene that runs.
     Import(import::ImportArgs),
-    /// Pictures of a scene in situations that a venue will have, without waiting for them.
+    /// Render screenshots of a scene in situations that a venue will meet, faster than real time.
     #[cfg(feature = "show")]
     Preview(preview::PreviewArgs),
-    /// Says what keeps a scene from being shown: mistakes, bounds, flashing, nothing to do for somebody.
+    /// Check a scene for errors, undefined names, exceeded limits, flashing and missing interaction.
     #[cfg(feature = "show")]
     Check(check::CheckArgs),
-    /// Sets a new site up: site.toml and its key.
+    /// Set up a new site: site.toml and its key.
     Init(init::InitArgs),
-    /// Prints a ticket for the twin, and waits for it.
+    /// Print a pairing ticket for the twin and wait for it.
     Invite(invite::InviteArgs),
-    /// Introduces this site to the one whose ticket it is.
+    /// Pair this site with the one that issued the ticket.
     Accept(accept::AcceptArgs),
-    /// Lists the sites that this one knows.
+    /// List the sites that this one trusts.
     Twins(twins::TwinsArgs),
-    /// Forgets a site at once, also one that is linked.
+    /// Stop trusting a site at once, even while it is linked.
     Forget(twins::ForgetArgs),
-    /// Runs a site, and starts its show again whenever it ends by itself.
+    /// Run a site and restart its show whenever it ends on its own.
     #[cfg(feature = "show")]
     Run(run::RunArgs),
-    /// Brings two sites together that cannot reach each other; sees nothing of what they say.
+    /// Forward encrypted traffic between sites that cannot connect directly.
     Relay(relay::RelayArgs),
-    /// Finds out what a venue's line can carry, before anything is shipped.
+    /// Measure what a venue's network can carry, before anything is shipped.
     Survey(survey::SurveyArgs),
-    /// One site's show; a line of its state a second on standard output, commands on standard input.
+    /// Run the show of one site: one JSON status line per second on standard output, commands on standard input.
     #[cfg(feature = "show")]
     Show(show::ShowArgs),
-    /// A camera, a clip or an invented street as YUV4MPEG2 on standard output.
+    /// Write a camera, video file or simulated street to standard output as YUV4MPEG2.
     Camera(camera::CameraArgs),
-    /// Records who comes by, as shapes and touches and never pictures, for `rehearse --visitors`.
+    /// Record passers-by as shapes and touches, never as images, for `rehearse --visitors`.
     Record(record::RecordArgs),
-    /// Shows what is made of a clip or a camera: picture, mask, outlines, ids, motion, and how long a frame takes.
+    /// Show the vision results for a video file or a camera: frame, mask, outlines, ids, motion and time per frame.
     Sense(sense::SenseArgs),
-    /// A scene in a process of its own; a show starts it.
+    /// Run a scene in a process of its own; started by a show.
     #[command(hide = true)]
     Scene(scene::SceneArgs),
-    /// Decodes the sounds and images of a scene in a separate process; started by a show.
+    /// Decode the sounds and images of a scene in a separate process; started by a show.
     #[command(hide = true)]
     Decode(decode::DecodeArgs),
 }
 
 impl Command {
-    /// Pixels of a camera come into this process, or may.
+    /// Returns true if camera frames reach this process, or may reach it.
     fn handles_camera_frames(&self) -> bool {
         match self {
-            // Its show watches how much of the processor it uses.
+            // A show monitors the CPU use of these processes.
             Self::Scene(_) | Self::Decode(_) | Self::New(_) | Self::Import(_) => false,
             #[cfg(feature = "show")]
             Self::Rehearse(_) | Self::Run(_) | Self::Preview(_) | Self::Check(_) => false,
@@ -111,7 +111,7 @@ impl Command {
     }
 }
 
-/// Runs what the command line says.
+/// Parses the command line and runs the command.
 pub fn run() -> ExitCode {
     let arguments = Cli::parse();
     log::start();
@@ -147,8 +147,8 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Prints a line on standard output, escaped so that untrusted text cannot forge another line. Errors, such as a full disk,
-/// are ignored.
+/// Prints a line on standard output, escaped so that untrusted text cannot forge another line.
+/// Errors, such as a full disk, are ignored.
 fn print_line(line: impl Display) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{}", Indented(line)).and_then(|()| out.flush());
@@ -165,7 +165,7 @@ fn report_failure(command: &str, why: impl Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// A time such as 500ms, 30s, 5m or 1h.
+/// Parses a time such as 500ms, 30s, 5m or 1h.
 #[cfg(feature = "show")]
 fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = text.split_at(text.find(|c: char| c.is_alphabetic()).unwrap_or(text.len()));
@@ -180,7 +180,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * seconds).map_err(|why| why.to_string())
 }
 
-/// The folder of an installation by its name or path.
+/// Returns the folder of an installation by its name or path.
 fn find_installation(name: &str) -> Result<PathBuf, Box<dyn std::error::Error>> {
     let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("installations");
     let candidates = [PathBuf::from(name), Path::new("installations").join(name), built_in.join(name)];

@@ -1,24 +1,24 @@
-//! `moongate new NAME`: an artist's folder with a scene that runs, and what an editor needs to help with it.
+//! `moongate new NAME`: creates a folder with a scene that runs, and the files for an editor's completion and checks.
 
 use crate::scene::SceneRevision;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What can be said on the command line.
+/// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct NewArgs {
-    /// Name of the scene, or the folder to make: "night garden", scenes/loom.
+    /// Name of the scene, or the folder to create: "night garden", scenes/loom.
     #[arg(value_name = "NAME")]
     name: PathBuf,
 }
 
-/// What a new folder holds besides what an editor needs. NAME, TITLE and FOLDER are filled in.
+/// Files of a new scene besides `EDITOR_FILES`. NAME, TITLE and FOLDER are filled in.
 const FILES: [(&str, &str); 3] = [
     ("installation.toml", include_str!("../../assets/new/installation.toml")),
     ("scene.js", include_str!("../../assets/new/scene.js")),
     ("README.md", include_str!("../../assets/new/README.md")),
 ];
-/// What an editor needs to help.
+/// Files that an editor needs for completion and checks.
 pub(super) const EDITOR_FILES: [(&str, &str); 2] = [
     ("jsconfig.json", include_str!("../../assets/new/jsconfig.json")),
     ("moongate.d.ts", include_str!("../../assets/moongate.d.ts")),
@@ -26,7 +26,7 @@ pub(super) const EDITOR_FILES: [(&str, &str); 2] = [
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Makes the folder, or leaves everything as it is.
+/// Creates the folder, or leaves everything as it is.
 pub fn run(arguments: &NewArgs) -> ExitCode {
     match new(&arguments.name) {
         Ok(dir) => {
@@ -50,8 +50,8 @@ fn title(name: &Path) -> Result<String, Failure> {
     Ok(name.file_name().ok_or("name the scene: moongate new night-garden")?.to_string_lossy().into_owned())
 }
 
-/// Makes a folder for a scene of this name, with the files that `files` gives for its id and its title; what is there is left
-/// as it is.
+/// Creates a folder for a scene of this name, with the files that `files` returns for its id and title.
+/// An existing folder is left as it is.
 pub(super) fn create_scene_folder(
     name: &Path,
     files: impl FnOnce(&str, &str) -> Vec<(String, String)>,
@@ -67,7 +67,7 @@ pub(super) fn create_scene_folder(
         let file = dir.join(file);
         std::fs::write(&file, text).map_err(|why| format!("{}: cannot be written ({why})", file.display()))?;
     }
-    // It runs, or this is a mistake of ours; then nothing of it stays.
+    // The new scene must load. If it does not, that is a bug of ours and the folder is removed.
     match SceneRevision::read(&dir) {
         Ok(_) => Ok(dir),
         Err(fault) => {
@@ -77,7 +77,7 @@ pub(super) fn create_scene_folder(
     }
 }
 
-/// What both sites compare: small letters of ASCII, digits and hyphens.
+/// Returns the id of a scene, which both sites compare: lower-case ASCII letters, digits and hyphens.
 fn scene_id(title: &str) -> Result<String, Failure> {
     let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
     let id: String = title.chars().map(letter).collect();

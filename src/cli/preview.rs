@@ -1,4 +1,4 @@
-//! `moongate preview DIR`: pictures of a scene in situations that a venue will have, without waiting for them.
+//! `moongate preview DIR`: renders screenshots of a scene in situations that a venue will meet, faster than real time.
 
 mod contact_sheet;
 mod player;
@@ -16,42 +16,42 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What can be said on the command line.
+/// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct PreviewArgs {
     /// Name of an installation in ./installations, or its folder.
     #[arg(value_name = "DIR")]
     installation: String,
-    /// Where pictures go.
+    /// Folder for the screenshots.
     #[arg(long, value_name = "DIR", default_value = "pictures", conflicts_with = "sheet")]
     pictures: PathBuf,
-    /// Moments to picture, after the beginning.
+    /// Times of the screenshots, from the start of the scenario.
     #[arg(long, value_name = "TIMES", value_delimiter = ',', value_parser = super::duration, default_value = "8s")]
     at: Vec<Duration>,
-    /// Situations: nobody, one, meeting, forty, vandal, asleep, cut (from 4 s to 8 s); or all of these. Also those that a
-    /// check compares: empty, bodies, hands. Without it: meeting, and on a sheet all but the vandal.
+    /// Scenarios: nobody, one, meeting, forty, vandal, asleep, cut (from 4 s to 8 s), or all of these. Also those that
+    /// `moongate check` compares: empty, bodies, hands. Defaults to meeting; with --sheet, to all except vandal.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     scenario: Vec<String>,
-    /// Also a moving picture of each situation, up to the last moment: an animated PNG.
+    /// Also write an animated PNG of each scenario, up to the last time.
     #[arg(long, conflicts_with = "sheet")]
     moving: bool,
-    /// One picture of the situations beside each other, for a README, in place of single ones; of several moments, a row
-    /// for each situation. Of one moment, the cut link is shown while it is cut.
+    /// Write one contact sheet of the scenarios, for a README, instead of single screenshots. With several times, each
+    /// scenario has a row. With one time, the cut scenario is shown while the link is cut.
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
-    /// The two cities; pictures are of the first.
+    /// The two cities; screenshots are of the first.
     #[arg(long, num_args = 2, value_names = ["HERE", "THERE"], value_parser = super::cities::parse, default_values = ["shenzhen", "dublin"])]
     between: Vec<&'static City>,
-    /// What time it is, in UTC.
+    /// Simulated time at the start, in UTC.
     #[arg(long, value_name = "TIME", default_value = "2026-09-23T12:00", value_parser = unix)]
     when: f64,
-    /// Width of a picture in pixels; its height follows from the canvas.
+    /// Width of a screenshot in pixels; its height follows from the canvas.
     #[arg(long, value_name = "PIXELS", default_value_t = 1280, value_parser = clap::value_parser!(u32).range(64..=4096))]
     width: u32,
-    /// Frames a second that the scene is asked for.
+    /// Scene frames per second.
     #[arg(long, value_name = "RATE", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=120))]
     rate: u32,
-    /// Other people, other chances.
+    /// Random seed.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
 }
@@ -64,7 +64,7 @@ fn unix(text: &str) -> Result<f64, String> {
     Ok(time.timestamp().as_second() as f64)
 }
 
-/// Makes the pictures.
+/// Renders and saves the screenshots.
 pub fn run(arguments: &PreviewArgs) -> ExitCode {
     match preview(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -134,7 +134,7 @@ fn save_png(picture: &RgbaImage, file: &Path) -> Result<(), Failure> {
     let told = |why: image::ImageError| format!("{}: cannot be written ({why})", file.display());
     let jpeg = file.extension().is_some_and(|ending| ending == "jpg" || ending == "jpeg");
     if jpeg {
-        // It knows no alpha.
+        // JPEG has no alpha channel.
         image::DynamicImage::ImageRgba8(picture.clone()).into_rgb8().save(file).map_err(told)?;
     } else {
         picture.save(file).map_err(told)?;
@@ -142,7 +142,7 @@ fn save_png(picture: &RgbaImage, file: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// An animated PNG, as browsers and READMEs show it.
+/// Saves an animated PNG, which browsers and READMEs can show.
 fn save_apng(pictures: &[RgbaImage], file: &Path) -> Result<(), Failure> {
     let (width, height) = pictures[0].dimensions();
     let mut encoder = png::Encoder::new(BufWriter::new(File::create(file)?), width, height);

@@ -1,4 +1,5 @@
-//! `moongate record --site DIR FILE`: who comes by, as shapes and touches, without a screen. For `rehearse --visitors`.
+//! `moongate record --site DIR FILE`: records visitors as shapes and touches, without a screen.
+//! `moongate rehearse --visitors` plays the recording.
 
 use crate::config::{Installation, SiteConfig};
 use crate::device::camera_pipeline::{CameraPipelines, ScreenLuminanceFn};
@@ -13,31 +14,31 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-/// How often it is looked who is there.
+/// Interval between samples of the visitors.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(16);
-/// Longest that can be recorded in one file.
+/// Longest recording in one file.
 const FOR_MAX: Duration = Duration::from_secs(7 * 86_400);
 
-/// What can be said on the command line.
+/// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RecordArgs {
     /// Folder of the site: site.toml, its cameras and touch sources.
     #[arg(long, value_name = "DIR")]
     pub site: PathBuf,
-    /// The file to write; it must not be there yet.
+    /// File to write; it must not exist yet.
     pub file: PathBuf,
-    /// How long to record: 90s, 20m, 1h, 1d.
+    /// Length of the recording: 90s, 20m, 1h, 1d.
     #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = length)]
     pub length: Duration,
-    /// How long the recording may be kept and played, at most 366d.
+    /// Time for which the recording may be kept and played, at most 366d.
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = length)]
     pub keep: Duration,
 }
 
-/// What can go wrong, with what to do about it.
+/// Error of the command, with its remedy.
 type Failure = Box<dyn std::error::Error>;
 
-/// Records until the time is over. Ended before, the file holds all but the last second.
+/// Records until the time is over. If it is interrupted, the file lacks at most the last second.
 pub fn run(arguments: &RecordArgs) -> ExitCode {
     match record(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,12 +57,12 @@ fn record(arguments: &RecordArgs) -> Result<(), Failure> {
         return Err(format!("`--for` is {} days at most; record several files", FOR_MAX.as_secs() / 86_400).into());
     }
     let recorder = create_recording(file, &site, canvas, *keep)?;
-    // There is no scene: what is meant for it goes nowhere.
+    // There is no scene, so its events are dropped.
     let (scene, _) = sync_channel(1);
     let views = site.screens.iter().map(|screen| CanvasRegion::from_fractions(canvas, screen.part)).collect();
     let hub = TouchHub::new(None, scene, canvas, views);
     let _fingers = TouchSources::start(&site, canvas, &hub);
-    // Without a screen of ours nothing lights the square.
+    // Without a screen of this site, no light from it falls on the square.
     let shown: ScreenLuminanceFn = Arc::new(|| 0.0);
     let _sights = CameraPipelines::start(&site, canvas, &hub, &shown)?;
 
@@ -73,7 +74,7 @@ fn record(arguments: &RecordArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Begins a new recording of a site, or says in words for people why not.
+/// Creates a new recording of a site. The error is meant for users.
 pub(super) fn create_recording(
     file: &Path,
     site: &SiteConfig,
@@ -91,7 +92,7 @@ pub(super) fn create_recording(
     })
 }
 
-/// Writes down who is there until `over`.
+/// Records visitors until `over` returns true.
 pub(super) fn record_until(mut recorder: Recorder, hub: &TouchHub, mut over: impl FnMut(Duration) -> bool) {
     loop {
         let now = monotonic();
@@ -106,7 +107,7 @@ pub(super) fn record_until(mut recorder: Recorder, hub: &TouchHub, mut over: imp
     }
 }
 
-/// A length of time: a whole number and s, m, h or d.
+/// Parses a length of time: a whole number with the unit s, m, h or d.
 pub(super) fn length(text: &str) -> Result<Duration, String> {
     let fault = || format!("\"{text}\" is no length of time; write a number and s, m, h or d, such as 90s or 1h");
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(fault)?;

@@ -1,4 +1,4 @@
-//! `moongate rehearse`: two cities on one machine. Two sites with fresh keys, two shows, an ocean between them.
+//! `moongate rehearse`: runs two sites with fresh keys and their shows on one machine, over a simulated link.
 
 mod actions;
 mod report;
@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// What can be said on the command line.
+/// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RehearseArgs {
     /// Name of an installation in ./installations, or its folder.
@@ -36,48 +36,51 @@ pub struct RehearseArgs {
     /// The two cities; their names are in assets/cities.toml.
     #[arg(long, num_args = 2, value_names = ["CITY", "CITY"], default_values = ["shenzhen", "dublin"], value_parser = cities::parse)]
     between: Vec<&'static City>,
-    /// Delay in milliseconds; the cities' own if it is not said.
+    /// One-way delay, in milliseconds. Defaults to that of the distance between the cities.
     #[arg(long, value_name = "MS", value_parser = within::<0, 5_000>)]
     one_way: Option<f64>,
-    /// Mean of what comes on top of the delay now and then, in milliseconds.
+    /// Mean extra delay, in milliseconds.
     #[arg(long, value_name = "MS", default_value = "0", value_parser = within::<0, 1_000>)]
     jitter: f64,
-    /// Datagrams that are lost, in percent.
+    /// Datagrams lost, in percent.
     #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = within::<0, 100>)]
     loss: f64,
     /// Mean length of a run of losses, in datagrams.
     #[arg(long, value_name = "COUNT", default_value = "0", value_parser = within::<0, 1_000>)]
     burst: f64,
-    /// Everything that is invented follows from it.
+    /// Seed for all simulated behaviour.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Ends after this long: 30s, 5m, 1h.
+    /// Stop after this time: 30s, 5m, 1h.
     #[arg(long = "for", value_name = "TIME", value_parser = super::duration)]
     time: Option<Duration>,
-    /// Invented visitors, one cast for both cities or one for each: nobody, one, shy, few, forty, vandal,
-    /// cleaner; some are only seen: child, wheelchair, pram, cane, dancers, dog, still, reach, crossing. A few if nothing is said.
+    /// Simulated visitors, one cast for both cities or one for each: nobody, one, shy, few, forty, vandal, cleaner.
+    /// Some
+    /// are only seen and never touch: child, wheelchair, pram, cane, dancers, dog, still, reach, crossing. Defaults to
+    /// few.
     #[arg(long, num_args = 1..=2, value_name = "CAST")]
     cast: Vec<SimVisitors>,
-    /// Recorded visitors instead: a file that `moongate record` wrote, from its beginning here, from its middle there.
+    /// Recorded visitors instead: a file written by `moongate record`, played from its start in the first city and from
+    /// its middle in the second.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["cast", "camera"])]
     visitors: Option<PathBuf>,
-    /// A camera instead of the invented street, one for both cities or one for each: a program that writes YUV4MPEG2,
-    /// such as "moongate camera". It runs in a folder of its own, so give it whole paths.
+    /// A camera instead of the simulated street, one for both cities or one for each: a program that writes YUV4MPEG2,
+    /// such as "moongate camera". It runs in a folder of its own, so use absolute paths.
     #[arg(long, num_args = 1..=2, value_name = "COMMAND", conflicts_with = "no_camera")]
     camera: Vec<String>,
-    /// No camera, and nobody to be seen: touch alone.
+    /// Run without cameras: touch only, and nobody is seen.
     #[arg(long)]
     no_camera: bool,
-    /// Writes a picture of each city a second, and one of both.
+    /// Save a screenshot of each city, and one of both, every second.
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
-    /// Where the report goes; beside the pictures, or into ./out.
+    /// File of the report. Defaults to the folder of --pictures, or to ./out.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Draws without windows, and without a display.
+    /// Run without windows; no display is needed.
     #[arg(long)]
     offscreen: bool,
-    /// Draws a frame while the next is prepared: more frames, a frame later.
+    /// Render each frame while the next is prepared: more frames per second, one frame more latency.
     #[arg(long)]
     pipelined: bool,
 }
@@ -92,18 +95,19 @@ fn within<const FROM: i32, const TO: i32>(text: &str) -> Result<f64, String> {
 }
 
 impl RehearseArgs {
-    /// Who comes in city `index`.
+    /// Returns the simulated visitors of city `index`.
     fn visitors_of(&self, index: usize) -> SimVisitors {
         let said = self.cast.get(index).or(self.cast.last()).copied();
         said.unwrap_or(if self.visitors.is_some() { SimVisitors::NOBODY } else { SimVisitors::default() })
     }
 
-    /// What everything that is invented in city `index` follows from.
+    /// Returns the seed of all simulated behaviour in city `index`.
     fn seed_of(&self, index: usize) -> u64 {
         self.seed.wrapping_mul(2).wrapping_add(index as u64)
     }
 
-    /// The camera of city `index`, for its manifest: what was said, or a street of its own with its guests on it.
+    /// Returns the manifest entry for the camera of city `index`.
+    /// This is the given command, or a simulated street with the visitors of the city.
     fn camera_of(&self, index: usize, city: &City) -> Result<String, Failure> {
         if self.no_camera || self.visitors.is_some() {
             return Ok(String::new());
@@ -120,7 +124,7 @@ impl RehearseArgs {
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Rehearses until the time is over, a window is closed, or someone presses Ctrl-C.
+/// Rehearses until the time is over, a window is closed, or Ctrl-C is pressed.
 pub fn run(arguments: &RehearseArgs) -> ExitCode {
     match rehearse(arguments) {
         Ok(true) => ExitCode::SUCCESS,
@@ -129,7 +133,7 @@ pub fn run(arguments: &RehearseArgs) -> ExitCode {
     }
 }
 
-/// A UDP port of this machine that is free now.
+/// Returns a UDP port of this machine that is free now.
 fn free_port() -> Result<SocketAddr, Failure> {
     Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?)
 }
@@ -149,7 +153,7 @@ fn rehearse(arguments: &RehearseArgs) -> Result<bool, Failure> {
         ..Sea::default()
     };
     if let Some(file) = &arguments.visitors {
-        // Said once, and not by each show.
+        // Opened here so that a faulty file is reported once, and not by each show.
         Playback::open(file)?;
     }
     if let Some(pictures) = &arguments.pictures {
@@ -188,13 +192,13 @@ fn rehearse(arguments: &RehearseArgs) -> Result<bool, Failure> {
         let options = ShowOptions {
             cast: guests[index].touch,
             seed: arguments.seed_of(index),
-            // The middle of an evening meets its beginning.
+            // The second city starts in the middle of the recording.
             visitors: arguments.visitors.as_ref().map(|file| (file.as_path(), index as f64 / 2.0)),
             offscreen: arguments.offscreen || lacking.is_some(),
             pipelined: arguments.pipelined,
             trace: true,
             rehearsal: true,
-            // An artist runs a scene of their own; the log tells where scenes are not jailed.
+            // Artists run their own scenes here; the log reports if scenes are not sandboxed.
             unjailed: true,
             program: None,
             manifest: None,
@@ -278,7 +282,7 @@ fn rehearse(arguments: &RehearseArgs) -> Result<bool, Failure> {
                 }
             }
             live.note(&words);
-            // A picture is kept without words on it.
+            // Screenshots are kept without words on them.
             if key != RehearsalKey::Picture {
                 shows.iter_mut().flatten().for_each(|show| show.send_command(&format!("say {words}")));
             }
@@ -309,7 +313,7 @@ fn rehearse(arguments: &RehearseArgs) -> Result<bool, Failure> {
     Ok(summary.passed())
 }
 
-/// The line that tells how things stand, once a second on a terminal, now and then in a log.
+/// Status line: rewritten once a second on a terminal, written less often to a log.
 struct StatusLine {
     began: Instant,
     last: Instant,
@@ -327,14 +331,14 @@ impl StatusLine {
         let line = format!("{:02}:{:02}  {}", seconds / 60, seconds % 60, report.status_line());
         if self.terminal {
             print!("\r\x1b[2K{line}");
-            // A terminal that is gone is no reason to stop.
+            // A terminal that is gone is not a reason to stop.
             let _ = std::io::stdout().flush();
         } else {
             println!("{line}");
         }
     }
 
-    /// Something that was asked for is done.
+    /// Prints that a requested action is done.
     fn note(&self, words: &str) {
         println!("{}{words}", if self.terminal { "\r\x1b[2K" } else { "" });
     }

@@ -1,4 +1,4 @@
-//! `moongate relay`: brings two sites together that cannot reach each other, and sees nothing of what they say.
+//! `moongate relay`: forwards encrypted traffic between two sites that cannot connect directly.
 
 use crate::config::{ConfigError, read_key_list};
 use crate::device::relay_thread::RelayThread;
@@ -9,30 +9,30 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Interval between lines of state, and the shortest interval between lines about denied requests.
+/// Interval between status lines, and the shortest interval between lines about denied requests.
 const STATUS_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What can be said on the command line.
+/// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RelayArgs {
-    /// The UDP address that it listens on.
+    /// UDP address to listen on.
     #[arg(long, default_value = "[::]:4434")]
     pub listen: SocketAddr,
-    /// Pairs of sites at once, at most.
+    /// Most pairs of sites at the same time.
     #[arg(long, default_value_t = RelayLimits::default().pairs)]
     pub pairs: usize,
-    /// Most sites at one address, or in one /64 of IPv6, at the same time.
+    /// Most sites at one address, or in one IPv6 /64, at the same time.
     #[arg(long, value_name = "SITES", default_value_t = RelayLimits::default().per_network)]
     pub each: usize,
-    /// Bytes a second that each site may send through it.
+    /// Most bytes per second that each site may send through the relay.
     #[arg(long, value_name = "BYTES", default_value_t = RelayLimits::default().rate)]
     pub rate: u32,
-    /// Serves only the sites whose public keys are in this file, one per line, as printed by `moongate twins`.
+    /// Serve only the sites whose public keys are in this file, one per line, as printed by `moongate twins`.
     #[arg(long, value_name = "FILE")]
     pub allow: Option<PathBuf>,
 }
 
-/// Forwards until it is ended.
+/// Forwards traffic until it is stopped.
 pub fn run(arguments: &RelayArgs) -> ExitCode {
     let RelayArgs { listen, pairs, each, rate, ref allow } = *arguments;
     let only = match allow.as_deref().map(read_key_list).transpose() {

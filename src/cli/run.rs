@@ -1,4 +1,5 @@
-//! `moongate run [site.toml]`: supervises a site's show and restarts it whenever it ends. Only a request ends the supervisor.
+//! `moongate run [site.toml]`: supervises a site's show and restarts it whenever it ends.
+//! Only a request ends the supervisor.
 
 mod active_manifest;
 mod edition_history;
@@ -21,39 +22,39 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// First and longest pause before a show is started again.
+/// First and longest pause before a show is restarted.
 const RESTART_BACKOFF: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(30)];
-/// Interval between looks at the show.
+/// Interval between checks of the show.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// A show that has painted for this long is taken to run well, and so is the `site.toml` it was started with.
 const STABLE_AFTER: Duration = Duration::from_secs(30);
 /// Exit status of a show that cannot start. It does not count as a crash of its scene.
 const CANNOT_START: u8 = 1;
 
-/// What can be said on the command line.
+/// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RunArgs {
     /// The site: its folder, or its site.toml.
     #[arg(value_name = "SITE", default_value = ".")]
     pub site: PathBuf,
-    /// Draws without windows, and without a display.
+    /// Run without windows; no display is needed.
     #[arg(long)]
     pub offscreen: bool,
-    /// Runs scenes even where this system cannot jail them: only scenes by people you trust.
+    /// Run scenes even where this system cannot sandbox them: only scenes by people you trust.
     #[arg(long)]
     pub unjailed: bool,
-    /// Starts this program as the show. For tests.
+    /// Start this program as the show. For tests.
     #[arg(long, hide = true, value_name = "PROGRAM")]
     pub show: Option<PathBuf>,
-    /// Divides the long times by this number. For tests.
+    /// Divide the long times by this number. For tests.
     #[arg(long, hide = true, value_name = "FACTOR", default_value_t = 1)]
     pub hurry: u32,
 }
 
-/// What can go wrong, with what to do about it.
+/// Error of the command, with its remedy.
 type Failure = Box<dyn std::error::Error>;
 
-/// Runs the site until Ctrl-C or a signal asks it to end.
+/// Runs the site until Ctrl-C or a signal ends it.
 pub fn run(arguments: &RunArgs) -> ExitCode {
     match keep_running(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -64,13 +65,14 @@ pub fn run(arguments: &RunArgs) -> ExitCode {
     }
 }
 
-/// Fails only if there is nothing to run yet, or if the compositor that started this process has ended.
+/// Supervises the show. Fails only if there is nothing to run yet, or if the compositor that started this process has
+/// ended.
 fn keep_running(arguments: &RunArgs) -> Result<(), Failure> {
     let dir = match &arguments.site {
         file if file.is_file() => file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")),
         dir => dir,
     };
-    // Graphics drivers want a path that does not depend on where they are.
+    // Graphics drivers need a path that does not depend on the working directory.
     let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let asked = Arc::new(AtomicBool::new(false));
     let end = asked.clone();
@@ -89,7 +91,7 @@ struct ShowSupervisor<'a> {
     history: EditionHistory,
     display: display::DisplayWaiter,
     show: Option<ShowProcess>,
-    /// True once the running show has painted a picture.
+    /// True once the running show has painted a frame.
     painted: bool,
     /// Last printed state of the link.
     last_link: String,
@@ -337,7 +339,7 @@ impl<'a> ShowSupervisor<'a> {
     }
 }
 
-/// How the link is, for people.
+/// Describes the state of the link for users.
 fn link_state(line: &ShowStatus) -> String {
     let way = if line.relayed { " through a relay" } else { "" };
     if line.why.is_empty() { format!("{}{way}", line.link) } else { format!("{}{way}: {}", line.link, line.why) }

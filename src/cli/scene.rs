@@ -1,4 +1,5 @@
-//! `moongate scene`: a scene in a process of its own. The show starts it; its pipes carry `FrameInput` in, pictures out.
+//! `moongate scene`: runs a scene in its own process. The show starts it; its pipes carry `FrameInput` in and frames
+//! out.
 
 use crate::device::clock::thread_cpu;
 use crate::device::sandbox;
@@ -9,17 +10,17 @@ use std::process::ExitCode;
 /// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SceneArgs {
-    /// Runs the scene even where this system cannot jail it.
+    /// Run the scene even where this system cannot sandbox it.
     #[arg(long)]
     unjailed: bool,
 }
 
 /// Serves the show on standard input and output until they close.
 pub fn run(arguments: &SceneArgs) -> ExitCode {
-    // A script that never returns cannot notice that its show is gone; the system can.
+    // A script that never returns cannot notice that its show is gone, so the kernel kills this process.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-    // Before anything that a stranger wrote is read.
+    // The sandbox is entered before any untrusted input is read.
     let walls = sandbox::enter(sandbox::SCENE_MEMORY_MAX);
     let mut input = BufReader::new(io::stdin().lock());
     let mut output = BufWriter::with_capacity(256 << 10, io::stdout().lock());
@@ -37,7 +38,7 @@ pub fn run(arguments: &SceneArgs) -> ExitCode {
     let mut host = match ScriptHost::load(&start, thread_cpu) {
         Ok(host) => host,
         Err(fault) => {
-            // A show that is gone needs no answer.
+            // The show may be gone; then it needs no answer.
             let _ = write_message(&mut output, &FromScene::Failed(fault));
             return ExitCode::FAILURE;
         }
@@ -50,7 +51,7 @@ pub fn run(arguments: &SceneArgs) -> ExitCode {
             }
             ToScene::Keep => sent = write_message(&mut output, &FromScene::Keeps(host.export_state())),
             ToScene::Kept(json) => host.import_state(&json),
-            // It was said once.
+            // The scene has started already; a second start message is ignored.
             ToScene::Start(_) => {}
         }
     }

@@ -1,7 +1,7 @@
-//! `moongate sense CLIP`, or a camera: what is made of its pictures, to set a site up and to measure.
+//! `moongate sense CLIP`, or a camera: shows and measures the vision results, to set up a site or to benchmark.
 //!
-//! A clip is taken as fast as it goes, each picture once, in the time that its rate tells: the same clip gives the same.
-//! Of a live camera nothing is ever written, whatever is asked for.
+//! A video file is read as fast as possible, each frame once and timed by its frame rate, so results are reproducible.
+//! Nothing from a live camera is ever written, whatever the arguments.
 
 mod annotations;
 mod clip;
@@ -30,51 +30,52 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// What can be said on the command line.
+/// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 #[command(group(clap::ArgGroup::new("from").args(["clip", "site", "command"]).multiple(true).required(true)))]
 pub struct SenseArgs {
-    /// A clip: YUV4MPEG2, or what ffmpeg reads; - for YUV4MPEG2 on standard input.
+    /// Video file: YUV4MPEG2, or any format that ffmpeg reads; - for YUV4MPEG2 on standard input.
     clip: Option<PathBuf>,
-    /// A live camera of a site, by the folder of its site.toml. Beside a clip: the clip stands in for that camera, and
-    /// its corners, mask and mirror count.
+    /// Live camera of a site, by the folder of its site.toml. With a video file, the file takes the place of that
+    /// camera and its corners, mask and mirror apply.
     #[arg(long, value_name = "DIR")]
     site: Option<PathBuf>,
-    /// Which of the site's cameras.
+    /// Name of the site's camera.
     #[arg(long, value_name = "NAME", requires = "site")]
     camera: Option<String>,
-    /// A live camera: a program that writes YUV4MPEG2, as in site.toml, such as "moongate camera".
+    /// Live camera: a program that writes YUV4MPEG2, as in site.toml, such as "moongate camera".
     #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["clip", "site"])]
     command: Option<String>,
-    /// Writes the box of each body in each picture, frame,id,x,y,w,h in pixels, frames from 1 (MOT). Of a clip only.
+    /// Write the box of each body in each frame as frame,id,x,y,w,h in pixels, frames counted from 1 (MOT). Video files
+    /// only.
     #[arg(long, value_name = "FILE")]
     boxes: Option<PathBuf>,
-    /// Writes all that is seen over the picture, as YUV4MPEG2. Of a clip only.
+    /// Write the frames with all results drawn over them, as YUV4MPEG2. Video files only.
     #[arg(long, value_name = "FILE")]
     overlay: Option<PathBuf>,
-    /// The same as single pictures: PNG, or PPM where the engine was built without screens. Of a clip only.
+    /// Write the same as single images: PNG, or PPM if the engine was built without screens. Video files only.
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
-    /// Every so many pictures one; one a second if it is not said.
+    /// Write one image for every this many frames. Defaults to one per second.
     #[arg(long, value_name = "COUNT", requires = "pictures", value_parser = clap::value_parser!(u64).range(1..))]
     every: Option<u64>,
-    /// Judges by who is really there: a folder that `moongate camera --street --truth` wrote, or boxes in MOT format.
+    /// Evaluate against ground truth: a folder written by `moongate camera --street --truth`, or boxes in MOT format.
     #[arg(long, value_name = "DIR", requires = "clip")]
     truth: Option<PathBuf>,
-    /// Seconds at the start that are not judged: there a camera learns its square.
+    /// Seconds to exclude at the start, while the background is learned.
     #[arg(long, value_name = "SECONDS", requires = "truth", default_value = "0", value_parser = seconds)]
     lead: f64,
-    /// What the site's screen showed, a number from 0 to 1 for each picture of the clip; light.txt beside truth or clip
-    /// if it is not said.
+    /// Luminance of the site's screen, a number from 0 to 1 for each frame of the file. Defaults to light.txt beside
+    /// the ground truth or the file.
     #[arg(long, value_name = "FILE", requires = "clip")]
     light: Option<PathBuf>,
-    /// Ends after so many seconds of pictures.
+    /// Stop after this many seconds of frames.
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     time: Option<f64>,
-    /// The summary for programs, as JSON.
+    /// Print the summary as JSON.
     #[arg(long)]
     json: bool,
-    /// Without a window; so without a display anyway.
+    /// Run without a window (the default if there is no display).
     #[arg(long)]
     offscreen: bool,
 }
@@ -84,10 +85,10 @@ fn seconds(text: &str) -> Result<f64, String> {
     time.ok_or_else(|| "use a number of seconds".into())
 }
 
-/// It may come from a thread.
+/// Error that can be sent between threads.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Shows, writes or measures, until the clip ends, the time is over, or someone has seen enough.
+/// Shows, writes or measures until the file ends, the time is over, or the user closes the window.
 pub fn run(arguments: &SenseArgs) -> ExitCode {
     match sense(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -137,7 +138,7 @@ fn sense(arguments: &SenseArgs) -> Result<(), Failure> {
 }
 
 impl SenseArgs {
-    /// Refuses to write anything of a live camera, or of what may be one.
+    /// Returns an error if output files are requested for a live camera, or for a source that may be one.
     fn refuse_live_output(&self) -> Result<(), Failure> {
         let asked = [("--overlay", &self.overlay), ("--pictures", &self.pictures), ("--boxes", &self.boxes)];
         let mut asked = asked.iter().filter(|(_, file)| file.is_some()).map(|(word, _)| *word);
@@ -164,7 +165,7 @@ fn is_file(input: &io::Stdin) -> bool {
     rustix::fs::fstat(input).is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file())
 }
 
-/// The camera that was named, and the folder that its program runs in.
+/// Returns the named camera and the working folder of its program.
 fn camera(arguments: &SenseArgs) -> Result<(Option<CameraConfig>, PathBuf), Failure> {
     if let Some(command) = &arguments.command {
         return Ok((Some(CameraConfig { command: command.clone(), ..default_camera() }), PathBuf::new()));
@@ -185,7 +186,7 @@ fn camera(arguments: &SenseArgs) -> Result<(Option<CameraConfig>, PathBuf), Fail
     Ok((Some(camera.clone()), site.dir.clone()))
 }
 
-/// A camera of which nothing is said.
+/// Returns a camera with default settings.
 fn default_camera() -> CameraConfig {
     CameraConfig {
         name: "camera".into(),
@@ -197,12 +198,12 @@ fn default_camera() -> CameraConfig {
     }
 }
 
-/// What the site says of the picture, in fractions of it.
+/// Settings of the site for the camera's frame, in fractions of its size.
 #[derive(Debug, Clone, Default)]
 struct CameraSetup {
-    /// Where the canvas's corners lie, top left first, clockwise; none without a site.
+    /// Corners of the canvas, top left first, clockwise; none without a site.
     corners: Option<[Point; 4]>,
-    /// What must not be looked at.
+    /// Areas that must not be analysed.
     mask: Vec<Vec<Point>>,
 }
 
@@ -213,27 +214,27 @@ impl CameraSetup {
     }
 }
 
-/// A picture, and what was made of it.
+/// Camera frame with its vision results.
 struct AnalyzedFrame<'a> {
-    /// Counts from 1.
+    /// Frame number, from 1.
     number: u64,
-    /// Since the first picture.
+    /// Time since the first frame.
     at: Duration,
     y: &'a [u8],
     size: [usize; 2],
     vision: &'a VisionOutput,
-    /// Milliseconds that sense took.
+    /// Analysis time, in milliseconds.
     ms: f32,
 }
 
-/// What there is to tell.
+/// Event reported to the handler.
 enum SenseEvent<'a> {
     Frame(AnalyzedFrame<'a>),
-    /// No pictures come, and why.
+    /// No frames arrive, with the reason.
     NoFrames(String),
 }
 
-/// Who is told; false when there is to be no more.
+/// Handles an event; returns false to stop.
 type EventHandler<'a> = &'a mut dyn FnMut(SenseEvent) -> Result<bool, Failure>;
 
 enum FrameSource {
@@ -242,7 +243,7 @@ enum FrameSource {
 }
 
 impl FrameSource {
-    /// Looks until there is no more, or for so many seconds.
+    /// Runs until the source ends, the handler stops it, or `time` seconds of frames are over.
     fn run(self, time: Option<f64>, each: EventHandler) -> Result<SenseStats, Failure> {
         match self {
             Self::Clip(clip) => clip.run(time, each),
@@ -258,7 +259,7 @@ impl FrameSource {
     }
 }
 
-/// Makes sense of one picture after another.
+/// Analyses frames in order.
 #[derive(Default)]
 struct SenseRunner {
     sense: VisionPipeline,
@@ -273,8 +274,8 @@ impl SenseRunner {
         Self { blinds: PrivacyMask::new(mask.to_vec()), time, ..Self::default() }
     }
 
-    /// Takes a picture that was captured `at` after the first one; `shown` is the luminance of the site's screen. False
-    /// when there is to be no more.
+    /// Analyses a frame that was captured `at` after the first one; `shown` is the luminance of the site's screen.
+    /// Returns false if no more frames are wanted.
     fn process_frame(
         &mut self,
         at: Duration,
@@ -300,7 +301,7 @@ impl SenseRunner {
     }
 }
 
-/// True when two names are one file, also where one of them is not there yet.
+/// Returns true if both names refer to the same file, even if one of them does not exist yet.
 fn is_same_file(one: &Path, other: &Path) -> bool {
     let whole = |path: &Path| path.canonicalize().ok();
     whole(one).is_some_and(|one| whole(other) == Some(one))

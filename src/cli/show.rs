@@ -1,4 +1,5 @@
-//! `moongate show --site DIR`: one site's show. Its contract with who starts it stands in `docs/show.md`.
+//! `moongate show --site DIR`: runs the show of one site. `docs/show.md` specifies its interface to the process that
+//! starts it.
 
 mod control;
 mod edition_choice;
@@ -25,6 +26,7 @@ use crate::device::site_key::SiteKey;
 use crate::device::touch_hub::{TOUCH_QUEUE_MAX, TouchHub};
 use crate::device::touch_sources::TouchSources;
 use crate::link::LinkConfig;
+use crate::marks::MemoryStore;
 use crate::operator::OperatorPlugin;
 use crate::presence::CanvasRegion;
 use crate::render::{AllScreensClosed, CanvasPlugin, CanvasQueue, Capture, FrameStats, limit_frame_rate};
@@ -40,82 +42,84 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Widest texture of the canvas that a software rasteriser gets, in pixels.
+/// Widest canvas texture for a software rasteriser, in pixels.
 const SOFTWARE_WIDTH: u32 = 640;
-/// Frames a second there; more would only take the processor from the link.
+/// Frames per second of a software rasteriser; more would only take CPU time from the link.
 const SOFTWARE_FRAMES: f64 = 30.0;
 const FRAMES: f64 = 60.0;
-/// Such frames are long: to wait a little more for the scene's picture shows it a whole frame sooner.
+/// Wait for the scene's frame on a software rasteriser.
+/// Its frames take long, so a slightly longer wait shows the scene's frame one whole frame sooner.
 const SOFTWARE_SCENE_WAIT: Duration = Duration::from_millis(12);
-/// A GPU that is not done after so long is not waited for.
+/// Longest wait for the GPU to finish a frame.
 const GPU_WAIT_MAX: Duration = Duration::from_millis(200);
 
-/// What an artist's shader may take of the GPU for a picture: three frames. What takes longer is nothing to act on.
+/// Most GPU time of an artist's shader per frame: three frames.
+/// A slower shader could not respond to visitors.
 const SHADER_TIME_MAX: Duration = Duration::from_millis(50);
-/// A rasteriser is no GPU, and whoever has none has to see something.
+/// Limit for a software rasteriser, which is slower than a GPU. Without a GPU, something must still be shown.
 const SOFTWARE_SHADER_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Keys that wait to be told.
+/// Most keys that wait to be reported.
 const KEYS_MAX: usize = 16;
 
 /// Exit status of a show that lost its graphics device or its windows.
 const EXIT_LOST: u8 = 70;
-/// How a show ends whose twin or whose canvas is another one now: it is to be started again.
+/// Exit status of a show that must be restarted because its twin or its canvas has changed.
 pub(super) const EXIT_RESTART: u8 = 3;
-/// Exit status of a show without a display for its windows, missing or lost: it is to be restarted once there is one.
+/// Exit status of a show whose display is missing or lost. It must be restarted once there is a display.
 pub(super) const EXIT_NO_DISPLAY: u8 = 4;
 
-/// What can be said on the command line.
+/// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ShowArgs {
     /// Folder of the site: site.toml and its key.
     #[arg(long, value_name = "DIR")]
     pub site: PathBuf,
-    /// Invented visitors who touch: nobody, one, shy, forty, vandal, cleaner.
+    /// Simulated visitors who touch: nobody, one, shy, forty, vandal, cleaner.
     #[arg(long, default_value = "nobody")]
     pub cast: BotPreset,
-    /// Plays recorded visitors: a file that `moongate record` or `--record` wrote.
+    /// Play recorded visitors from a file written by `moongate record` or `--record`.
     #[arg(long, value_name = "FILE")]
     pub visitors: Option<PathBuf>,
-    /// Begins the recording so far in, as a fraction of its length.
+    /// Start the recording at this fraction of its length.
     #[arg(long, hide = true, value_name = "PART", default_value_t = 0.0, requires = "visitors")]
     pub visitors_at: f64,
-    /// Records who comes by, as shapes and touches and never pictures.
+    /// Record visitors as shapes and touches, never as images.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
-    /// How long the recording may be kept and played, at most 366d.
+    /// Time for which the recording may be kept and played, at most 366d.
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = length, requires = "record")]
     pub keep: Duration,
-    /// What the cast and the scene's random follow from.
+    /// Random seed of the cast and the scene.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Draws without windows, and without a display.
+    /// Run without windows; no display is needed.
     #[arg(long)]
     pub offscreen: bool,
-    /// Draws a frame while the next is prepared: more frames, a frame later.
+    /// Render each frame while the next is prepared: more frames per second, one frame more latency.
     #[arg(long)]
     pub pipelined: bool,
-    /// Reports each touch and body with its times.
+    /// Report each touch and body with its times.
     #[arg(long)]
     pub trace: bool,
-    /// Shows the artist's mistakes on the screen; visitors never see them.
+    /// Show the artist's errors on the screen; without it, visitors never see them.
     #[arg(long)]
     pub rehearsal: bool,
-    /// Runs scenes even where this system cannot jail them: only scenes by people you trust.
+    /// Run scenes even where this system cannot sandbox them: only scenes by people you trust.
     #[arg(long)]
     pub unjailed: bool,
-    /// Reads this file in place of the folder's site.toml.
+    /// Read this file in place of the folder's site.toml.
     #[arg(long, hide = true, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
-    /// Excludes editions of the scene with these digests.
+    /// Exclude editions of the scene with these digests.
     #[arg(long, hide = true, value_name = "EDITION")]
     pub aside: Vec<String>,
 }
 
-/// What can go wrong before there is a show, with what to do about it.
+/// Error before the show has started, with its remedy.
 type Failure = Box<dyn std::error::Error>;
 
-/// Runs the show until standard input closes or its last window does.
+/// Runs the show until standard input or its last window is closed.
 pub fn run(arguments: &ShowArgs) -> ExitCode {
     match start(arguments) {
         Ok(code) => code,
@@ -161,6 +165,7 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
     let plan = LinkSetup {
         key,
         config,
+        store: Box::new(MemoryStore::new(fastrand::u64(..))),
         peer_addrs: reach,
         profile: Some(SiteProfile::from_site(&site)),
         transport: transport_config(),
@@ -168,7 +173,7 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
     let (link_thread, told) = LinkThread::open(site.listen, plan)?;
     let sender = link_thread.sender();
     sender.set_sharing_policy(site.openness);
-    // No picture is in view yet.
+    // No frame is in view yet.
     sender.set_in_view_until(Duration::ZERO);
     let over = Arc::new(AtomicBool::new(false));
     shutdown::spawn_watchdog(&over, sender.clone())?;
@@ -189,7 +194,7 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
             here: CityInfo::from_city(site.city),
             there: CityInfo::from_city(there),
             side,
-            // Two cities are not to throw the same dice.
+            // The two cities must not draw the same random numbers.
             seed: arguments.seed.wrapping_mul(2).wrapping_add(u64::from(side)),
             metres: site.ground.map(|ground| ground.width),
         },
@@ -242,7 +247,7 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
         rehearsal: rehearsal.clone(),
     }
     .plug(&mut app);
-    // A window of a real GPU is paced by its display; a second pace beside that would only miss its beat.
+    // The display paces the windows of a real GPU; a second limit would only conflict with that.
     let limit = match (graphics.software, graphics.offscreen) {
         (true, _) => Some(SOFTWARE_FRAMES),
         (false, true) => Some(FRAMES),
@@ -283,14 +288,14 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
 
     let exit = run_app(&mut app, graphics.offscreen);
     over.store(true, Ordering::Relaxed);
-    // Scene, cameras, recording and twin are told before this process ends.
+    // Dropping these notifies scene, cameras, recording and twin before this process ends.
     drop(folder);
     drop(app);
     drop(scene);
     drop(sights);
     drop(fingers);
     if let Some(recording) = recording {
-        // A thread that panicked has said so; its file holds what it had written.
+        // A thread that panicked has reported it already; its file holds everything written until then.
         let _ = recording.join();
     }
     drop(link_thread);
@@ -307,7 +312,7 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
     })
 }
 
-/// Windows have a loop of their own; without them this is the loop.
+/// Runs the app. Windows bring their own event loop; without windows, this function is the loop.
 fn run_app(app: &mut App, offscreen: bool) -> AppExit {
     if !offscreen {
         return app.run();
@@ -327,7 +332,7 @@ fn run_app(app: &mut App, offscreen: bool) -> AppExit {
 
 type CaptureQueue = Arc<Mutex<VecDeque<PathBuf>>>;
 
-/// How the show ends, how often it turns, and which picture is to be kept.
+/// State for the end of the show, its frame rate limit and its screenshots.
 #[derive(Resource)]
 struct ExitConditions {
     over: Arc<AtomicBool>,
@@ -350,7 +355,7 @@ fn check_exit(
         exit.write(AppExit::Success);
         return;
     }
-    // What the scene knows of the other city was said at its start.
+    // The scene received its data about the other city at its start, so another twin needs a restart.
     let other_twin = ends.link.status().at > Duration::ZERO && ends.link.status().twin != ends.twin;
     if other_twin || ends.again.load(Ordering::Relaxed) {
         exit.write(AppExit::from_code(EXIT_RESTART));
@@ -361,7 +366,7 @@ fn check_exit(
     {
         easel.request_capture(Capture { file });
     }
-    // Before the devices are read, not between what they say and the picture of it.
+    // The wait comes before the devices are read, so that it does not delay the frame that shows their input.
     if let Some(limit) = ends.limit {
         limit_frame_rate(&mut ends.last, limit);
         ends.frame_stats.wait_idle(GPU_WAIT_MAX);

@@ -1,4 +1,4 @@
-//! A show as a process of its own: how it is started, what it says, and how it ends. For `rehearse` and `run`.
+//! A show as a child process: starts it, reads its status lines and ends it. For `rehearse` and `run`.
 
 use super::show::{ShowMessage, ShowStatus, memory};
 use super::{print_error, print_line};
@@ -13,7 +13,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-/// Lines that wait to be read.
+/// Most lines that wait to be read.
 const LINES_MAX: usize = 64;
 /// A show that ended sooner than this could not run at all.
 const STARTUP_MIN: Duration = Duration::from_secs(3);
@@ -27,19 +27,19 @@ const LOG_MAX: u64 = 8 << 10;
 /// Longest wait for the remaining output of a show that has ended.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// How a show is started.
+/// Options for starting a show.
 pub struct ShowOptions<'a> {
     pub cast: BotPreset,
-    /// Recorded visitors, and how far into the recording they begin.
+    /// Recorded visitors, and the fraction of the recording at which they begin.
     pub visitors: Option<(&'a Path, f64)>,
     pub seed: u64,
     pub offscreen: bool,
     pub pipelined: bool,
-    /// Tells of each touch and body.
+    /// Reports each touch and body.
     pub trace: bool,
-    /// Mistakes of the artist are shown.
+    /// Shows the artist's errors on the screen.
     pub rehearsal: bool,
-    /// Runs scenes even where this system cannot jail them.
+    /// Runs scenes even where this system cannot sandbox them.
     pub unjailed: bool,
     /// Program to run in place of this one.
     pub program: Option<&'a Path>,
@@ -49,14 +49,14 @@ pub struct ShowOptions<'a> {
     pub excluded: &'a [String],
 }
 
-/// A show's process.
+/// Process of a show.
 pub struct ShowProcess {
     child: Child,
     input: Option<ChildStdin>,
     messages: Receiver<ShowMessage>,
-    /// What was pressed in its window and is not asked for yet.
+    /// Keys pressed in its window and not taken yet.
     keys: Vec<RehearsalKey>,
-    /// What it says of its own memory, which nobody else may look at, and the scene process.
+    /// Memory of the show as it reports it, since no other process may read it.
     memory: Option<f64>,
     scene: Option<u32>,
     /// Edition that is shown, or is being read.
@@ -95,17 +95,17 @@ impl ShowProcess {
         for edition in options.excluded {
             command.args(["--aside", edition]);
         }
-        // Two software rasterisers with a thread a core each would starve everything else.
+        // Two software rasterisers with a thread per core each would leave no CPU time for anything else.
         if std::env::var_os("LP_NUM_THREADS").is_none()
             && std::thread::available_parallelism().is_ok_and(|n| n.get() <= 4)
         {
             command.env("LP_NUM_THREADS", "1");
         }
-        // Graphics drivers look for it and complain aloud; a site's folder is as private as it has to be.
+        // Graphics drivers look for this folder and print complaints without it. A site's folder is private enough.
         if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
             command.env("XDG_RUNTIME_DIR", site);
         }
-        // A group of its own: Ctrl-C is for the rehearsal, which then ends its shows.
+        // The show gets its own process group: Ctrl-C goes to the rehearsal only, which then ends its shows.
         let mut child =
             command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (Some(input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
@@ -125,7 +125,7 @@ impl ShowProcess {
         })?;
         let name = name.to_owned();
         std::thread::Builder::new().name("show errors".into()).spawn(move || {
-            // The pipe is drained whatever happens, because a show must never block on its log.
+            // The pipe is always drained, because a show must never block on its log.
             each_line(errors, LOG_MAX, |line| {
                 print_error(format_args!("{name} | {}", Escaped(line)));
                 true
@@ -136,7 +136,7 @@ impl ShowProcess {
         Ok(Self { child, input: Some(input), messages: said, keys, memory, scene, edition, started: began })
     }
 
-    /// What it has said since the last call.
+    /// Returns the status lines received since the last call.
     pub fn take_lines(&mut self) -> Vec<ShowStatus> {
         let mut lines = Vec::new();
         while let Ok(said) = self.messages.try_recv() {
@@ -175,24 +175,24 @@ impl ShowProcess {
         self.edition.as_deref()
     }
 
-    /// What was pressed in its window since the last call, as far as its lines are read.
+    /// Returns the keys pressed in its window since the last call, from the lines read so far.
     pub fn take_keys(&mut self) -> Vec<RehearsalKey> {
         std::mem::take(&mut self.keys)
     }
 
-    /// Says a command to it; one that is gone hears nothing.
+    /// Sends a command to the show; does nothing if the show is gone.
     pub fn send_command(&mut self, command: &str) {
         if let Some(input) = &mut self.input {
             let _ = writeln!(input, "{command}").and_then(|()| input.flush());
         }
     }
 
-    /// Its exit status, once it has one.
+    /// Returns the exit status once the show has ended.
     pub fn exit_status(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
 
-    /// It ran for a while.
+    /// Returns true if the show ran for longer than `STARTUP_MIN`.
     pub fn survived_startup(&self) -> bool {
         self.age() > STARTUP_MIN
     }
@@ -202,12 +202,13 @@ impl ShowProcess {
         self.started.elapsed()
     }
 
-    /// Memory of the show and of its scene process, in MiB (proportional set size where the system tells it).
+    /// Returns the memory of the show and of its scene process, in MiB.
+    /// This is the proportional set size where the system reports it.
     pub fn memory(&self) -> [Option<f64>; 2] {
         [self.memory, self.scene.and_then(|pid| memory(&pid.to_string()))]
     }
 
-    /// Asks it to end, and waits; what it still had to say.
+    /// Asks the show to end, waits for it, and returns its last status lines.
     pub fn stop(mut self) -> Vec<ShowStatus> {
         self.input = None;
         if !self.is_gone_within(STOP_TIMEOUT) {
@@ -216,7 +217,7 @@ impl ShowProcess {
         self.drain_lines()
     }
 
-    /// Kills the show at once; nothing of it is kept.
+    /// Kills the show at once.
     fn kill(&mut self) {
         let _ = self.child.kill();
         if !self.is_gone_within(KILL_TIMEOUT) {
@@ -238,7 +239,7 @@ impl ShowProcess {
 
 impl Drop for ShowProcess {
     fn drop(&mut self) {
-        // After `end` there is nobody to kill; after a failure nobody is left behind.
+        // After `stop` the process is gone already; after an error it must not be left behind.
         if !self.is_gone_within(Duration::ZERO) {
             self.kill();
         }

@@ -1,4 +1,4 @@
-//! `moongate survey`: what a venue's line can carry, before anything is shipped.
+//! `moongate survey`: measures what a venue's network can carry, before anything is shipped.
 
 use super::record::length;
 use crate::device::netcheck::{probe, respond};
@@ -11,24 +11,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// What can be said on the command line.
+/// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SurveyArgs {
-    /// Where someone answers: a relay, or `moongate survey --listen` at the other venue. Host and port.
+    /// Host and port of a responder: a relay, or `moongate survey --listen` at the other venue.
     #[arg(required_unless_present = "listen", value_name = "ADDRESS")]
     pub address: Option<String>,
-    /// How long: 10m, 24h, 7d.
+    /// Length of the survey: 10m, 24h, 7d.
     #[arg(long = "for", value_name = "TIME", default_value = "24h", value_parser = length)]
     pub length: Duration,
-    /// Writes what was found, hour by hour, as JSON.
+    /// Write the results of each hour to this file as JSON.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Answers surveys of others at this UDP address instead.
+    /// Answer the surveys of others at this UDP address instead.
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["address", "report"])]
     pub listen: Option<SocketAddr>,
 }
 
-/// Asks, or answers, until the time is over or Ctrl-C.
+/// Runs a survey, or answers surveys, until the time is over or Ctrl-C is pressed.
 pub fn run(arguments: &SurveyArgs) -> ExitCode {
     let done = match (&arguments.listen, &arguments.address) {
         (Some(listen), _) => run_responder(*listen),
@@ -60,7 +60,8 @@ fn run_survey(address: &str, arguments: &SurveyArgs) -> Result<ExitCode, Failure
         format!("\"{address}\" is not found ({why}); write a host and a port, such as relay.example.org:4434")
     })?;
     let to = found.min_by_key(SocketAddr::is_ipv6).ok_or_else(|| format!("\"{address}\" has no address"))?;
-    // Forty people for twelve seconds in each ten minutes, a few in each minute, and what is timed, both ways.
+    // The traffic of forty people for 12 s in every ten minutes and of a few people in every minute, plus the timing
+    // probes, in both directions.
     let hours = arguments.length.as_secs_f64() / 3_600.0;
     println!(
         "Asks {to}; about {:.0} MB go each way in all. Ctrl-C ends it sooner and tells what was found.",
@@ -77,7 +78,7 @@ fn run_survey(address: &str, arguments: &SurveyArgs) -> Result<ExitCode, Failure
     Ok(if finding.capacity() >= Some(LineCapacity::Few) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// True from Ctrl-C on.
+/// Returns a flag that becomes true on Ctrl-C.
 fn until_interrupted() -> Result<Arc<AtomicBool>, Failure> {
     let over = Arc::<AtomicBool>::default();
     let told = over.clone();

@@ -1,4 +1,4 @@
-//! `moongate twins` and `moongate forget`: whom a site knows, and whom no longer.
+//! `moongate twins` and `moongate forget`: list the sites that a site trusts, and stop trusting one.
 
 use super::invite::format_local;
 use crate::config::{SiteConfig, TrustStore, TrustedPeer};
@@ -8,7 +8,7 @@ use crate::device::site_key::{SiteKey, to_hex};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// What can be said on the command line of `twins`.
+/// Command-line arguments of `twins`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TwinsArgs {
     /// Folder of the site.
@@ -16,25 +16,25 @@ pub struct TwinsArgs {
     pub site: PathBuf,
 }
 
-/// What can be said on the command line of `forget`.
+/// Command-line arguments of `forget`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ForgetArgs {
-    /// Which one: the beginning of its key, its city, or its name.
+    /// Site to forget: the beginning of its key, its city, or its name.
     pub twin: String,
     /// Folder of the site.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub site: PathBuf,
 }
 
-/// What can go wrong, with what to do about it.
+/// Error of the command, with its remedy.
 type Failure = Box<dyn std::error::Error>;
 
-/// Lists them.
+/// Prints the trusted sites.
 pub fn run(arguments: &TwinsArgs) -> ExitCode {
     exit_code("twins", list(arguments))
 }
 
-/// Forgets one; a show that runs closes its connection within a second.
+/// Removes a trusted site; a running show closes its connection within a second.
 pub fn forget(arguments: &ForgetArgs) -> ExitCode {
     exit_code("forget", remove_twin(arguments))
 }
@@ -64,7 +64,7 @@ fn list(arguments: &TwinsArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns a sentence on the link that claims no more than is known.
+/// Returns a sentence about the link that claims no more than is known.
 fn link_sentence(contact: &LinkHistory, twin: &TrustedPeer) -> String {
     match contact.last_linked(&twin.key) {
         _ if contact.is_linked(&twin.key) => "linked now".into(),

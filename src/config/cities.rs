@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::sync::LazyLock;
 
-/// What a member city is known for: the network's seven domains.
+/// Domain that a member city is known for: one of the network's seven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Domain {
@@ -24,7 +24,7 @@ pub enum Domain {
 }
 
 impl Domain {
-    /// The word that a scene and a person read.
+    /// Returns the word for scenes and people.
     pub fn label(self) -> &'static str {
         match self {
             Self::Design => "design",
@@ -50,11 +50,11 @@ pub struct City {
     pub latin: String,
     /// ISO 3166 code.
     pub country: String,
-    /// What it is known for.
+    /// Domain that it is known for.
     pub domain: Domain,
-    /// Its light, `#rrggbb`.
+    /// Colour of its light, `#rrggbb`.
     pub colour: String,
-    /// Its language, BCP 47.
+    /// Its language, as a BCP 47 tag.
     pub language: String,
     /// Degrees north.
     pub latitude: f64,
@@ -65,7 +65,8 @@ pub struct City {
 }
 
 impl City {
-    /// Kilometres along the great circle to another city (haversine formula, mean earth radius 6371.0 km).
+    /// Returns the kilometres along the great circle to another city (haversine formula, mean earth radius 6371.0
+    /// km).
     pub fn distance_km(&self, other: &City) -> f64 {
         let [a, b] = [self, other].map(|c| (c.latitude.to_radians(), c.longitude.to_radians()));
         let lat = ((b.0 - a.0) / 2.0).sin().powi(2);
@@ -79,7 +80,7 @@ struct CityTable {
     city: Vec<City>,
 }
 
-/// All cities, by slug.
+/// Returns all cities, ordered by slug.
 pub fn all_cities() -> &'static [City] {
     static CITIES: LazyLock<Vec<City>> = LazyLock::new(|| {
         let table: CityTable = toml::from_str(include_str!("../../assets/cities.toml"))
@@ -89,7 +90,7 @@ pub fn all_cities() -> &'static [City] {
     &CITIES
 }
 
-/// The city with this slug.
+/// Returns the city with this slug.
 pub fn city_by_slug(slug: &str) -> Option<&'static City> {
     all_cities().iter().find(|city| city.slug == slug)
 }

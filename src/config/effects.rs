@@ -1,18 +1,20 @@
-//! What the engine adds to a scene, and which of it an artist has switched off: `[kit]`.
+//! Built-in effects that the engine adds to a scene, and the artist's switches for them: `[kit]`.
 
 use serde::Deserialize;
 
-/// What the engine adds on top of a scene, so that those there are believed to be people, there, now.
+/// Effects that the engine adds on top of a scene.
+///
+/// They convince visitors that the people on the other side are real, over there, right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BuiltinEffects {
-    /// Somebody comes there: their place grows warm, and a step is heard from that side.
+    /// An arrival at the other city: that place grows warm, and a step is heard from that side.
     pub arrival: bool,
-    /// People of both cities meet: a glow in both, and a bell.
+    /// A meeting of people of both cities: a glow in both, and a bell.
     pub meeting: bool,
-    /// The other city's name, sky and clock, in a corner.
+    /// Name, sky and clock of the other city, in a corner.
     pub sky: bool,
-    /// A touch that is seen to travel, for as long as it does.
+    /// A visible trail of a touch for as long as it travels between the cities.
     pub touch: bool,
 }
 
@@ -23,6 +25,6 @@ impl Default for BuiltinEffects {
 }
 
 impl BuiltinEffects {
-    /// Nothing is added.
+    /// No effects.
     pub const NONE: Self = Self { arrival: false, meeting: false, sky: false, touch: false };
 }

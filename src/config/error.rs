@@ -1,4 +1,4 @@
-//! What is wrong with a manifest, told so that its author can mend it: file, line, key, remedy.
+//! Errors in a manifest, reported so that its author can fix them: file, line, key, remedy.
 
 use crate::escape::{Escaped, is_plain};
 use crate::marks::NAME_MAX;
@@ -6,18 +6,18 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// A mistake in a manifest, or a manifest that cannot be read. Its author mends it; trying again does not help.
+/// A mistake in a manifest, or an unreadable manifest. Its author must fix it; a retry does not help.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The file that it is in.
+    /// File with the mistake.
     pub file: PathBuf,
-    /// The line, from 1, where one is to blame.
+    /// Line of the mistake, counted from 1, if there is a particular one.
     pub line: Option<usize>,
-    /// The key, such as `screen.size`, where one is to blame.
+    /// Key of the mistake, such as `screen.size`, if there is a particular one.
     pub key: Option<String>,
-    /// What is wrong.
+    /// Problem, in words for the author.
     pub problem: String,
-    /// What to do about it.
+    /// Remedy, in words for the author.
     pub remedy: String,
 }
 
@@ -31,21 +31,21 @@ impl fmt::Display for ConfigError {
         if let Some(key) = &self.key {
             write!(f, "`{}`: ", Escaped(key))?;
         }
-        // One line, whatever was quoted from the manifest.
+        // The message stays on one line, whatever it quotes from the manifest.
         write!(f, "{}; {}", Escaped(&self.problem), Escaped(&self.remedy))
     }
 }
 
 impl std::error::Error for ConfigError {}
 
-/// A manifest's text together with its place, from which faults are made.
+/// Text of a manifest and its path, from which errors are made.
 pub(super) struct TomlSource<'a> {
     pub file: &'a Path,
     pub text: &'a str,
 }
 
 impl TomlSource<'_> {
-    /// Whether a table's name can be a name in a script; `such` is one that can.
+    /// Checks that a table's name can be a name in a script; `such` is an example for the remedy.
     pub fn check_script_name(&self, name: &toml::Spanned<String>, key: &str, such: &str) -> Result<(), ConfigError> {
         let word = name.get_ref();
         let letters = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
@@ -66,7 +66,7 @@ impl TomlSource<'_> {
         Err(self.error(text.span(), key, problem, "write it with letters, digits and spaces"))
     }
 
-    /// Something is wrong with the value at `span`, which belongs to `key`.
+    /// Returns an error about the value at `span`, which belongs to `key`.
     pub fn error(
         &self,
         span: Range<usize>,
@@ -83,7 +83,7 @@ impl TomlSource<'_> {
         }
     }
 
-    /// The numbers of an array that must have just so many.
+    /// Returns the numbers of an array, which must have exactly `N`.
     pub fn fixed_array<T: Copy, const N: usize>(
         &self,
         array: &toml::Spanned<Vec<T>>,
@@ -95,7 +95,7 @@ impl TomlSource<'_> {
         })
     }
 
-    /// What one of the `known` words stands for. What is said `besides` ends the remedy.
+    /// Returns the value that a keyword stands for, out of the `known` ones. `besides` ends the remedy.
     pub fn keyword<T: Copy>(
         &self,
         word: &toml::Spanned<String>,
@@ -119,7 +119,7 @@ impl TomlSource<'_> {
         self.text.bytes().take(at).filter(|&b| b == b'\n').count() + 1
     }
 
-    /// Reads the text into `T`; what TOML or serde has to say becomes a fault with a remedy.
+    /// Parses the text into `T`; errors of TOML or serde get a remedy.
     pub fn deserialize<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConfigError> {
         toml::from_str(self.text).map_err(|error| {
             let message = error.message().trim_end_matches('.').to_owned();
@@ -160,13 +160,13 @@ fn explain(message: &str) -> (String, String) {
     }
 }
 
-/// The word of `known` that someone who wrote `word` most likely meant: at most a third of its letters differ.
+/// Returns the word of `known` that `word` is most likely a typo of: at most a third of its letters differ.
 pub fn closest_match<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|candidate| (levenshtein(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|(far, candidate)| {
-            // Half of a short word is another word, unless it begins alike.
+            // Changing half of a short word gives another word, unless both begin alike.
             let alike = candidate.len() > 4 || word.chars().next().is_some_and(|first| candidate.starts_with(first));
             *far <= if alike { 1 + candidate.len() / 4 } else { 1 }
         })
@@ -174,7 +174,7 @@ pub fn closest_match<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein's distance between two words.
+/// Returns the Levenshtein distance between two words.
 fn levenshtein(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().take(64).collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -1,4 +1,4 @@
-//! `installation.toml`: what an artist's folder says of itself.
+//! `installation.toml`: manifest of an artist's folder.
 
 use super::effects::BuiltinEffects;
 use super::error::{ConfigError, TomlSource};
@@ -21,32 +21,32 @@ pub(crate) const MANIFEST_MAX: u64 = 256 << 10;
 /// Smallest and largest side of a canvas, in its units.
 const CANVAS_SIDE: std::ops::RangeInclusive<i64> = 64..=8192;
 
-/// An artist's folder, read and found sound.
+/// An artist's folder with a validated manifest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Installation {
     /// The folder.
     pub dir: PathBuf,
-    /// What both sites compare: ASCII, lower case, hyphens.
+    /// Identifier that both sites compare: ASCII, lower case, hyphens.
     pub id: String,
-    /// What people read.
+    /// Title, for people.
     pub title: String,
-    /// Who made it.
+    /// Name of the author.
     pub author: String,
-    /// SPDX expression.
+    /// Licence, as an SPDX expression.
     pub licence: String,
     /// Width and height of the canvas in its units; y down.
     pub canvas: [u32; 2],
-    /// How the cities meet.
+    /// Layout of the two cities.
     pub meeting: TwinLayout,
-    /// The script, within the folder.
+    /// Path of the script within the folder.
     pub script: PathBuf,
-    /// What visitors of both cities leave and keep, in the order of their names.
+    /// Collections of marks that visitors of both cities leave, in the order of their names.
     pub collections: Vec<MarkCollection>,
-    /// What becomes of people of the other city, and of what it says of itself, when the link is lost.
+    /// Link-loss policies of the other city's people, and of its shared state.
     pub link_loss: [LinkLossPolicy; 2],
-    /// Numbers that can be turned, in the order of their names.
+    /// Adjustable numbers, in the order of their names.
     pub parameters: Vec<ParameterSpec>,
-    /// What the engine adds.
+    /// Built-in effects that are switched on.
     pub effects: BuiltinEffects,
 }
 
@@ -106,7 +106,7 @@ impl Installation {
         }
     }
 
-    /// Reads a manifest's text; the folder is only named in what comes back.
+    /// Parses a manifest's text; the folder only appears in the result.
     pub fn parse(dir: &Path, text: &str) -> Result<Self, ConfigError> {
         let file = dir.join("installation.toml");
         let source = TomlSource { file: &file, text };
@@ -169,12 +169,12 @@ impl Installation {
         })
     }
 
-    /// The canvas as 32-bit numbers, in its units.
+    /// Returns the canvas as 32-bit numbers, in its units.
     pub fn canvas_size(&self) -> [f32; 2] {
         self.canvas.map(|side| side as f32)
     }
 
-    /// What both sites must have in common to play together: a hash (FNV-1a) of all that is declared.
+    /// Returns a hash (FNV-1a) of all declarations, which both sites must have in common to play together.
     pub fn schema_hash(&self) -> u64 {
         let mut declared = format!("{} {:?} {:?}", super::API_VERSION, self.canvas, self.meeting);
         for ours in &self.collections {
@@ -194,7 +194,7 @@ fn unreadable(file: &Path, why: &dyn Display) -> ConfigError {
     }
 }
 
-/// True for a relative path that cannot leave the folder that it is joined to.
+/// Returns true for a relative path that cannot leave the folder that it is joined to.
 pub(crate) fn is_inside(path: &Path) -> bool {
     path.components().all(|part| matches!(part, std::path::Component::Normal(_))) && path.file_name().is_some()
 }

@@ -1,28 +1,28 @@
-//! What an installation has together with its other half, and what becomes of it when the link is lost.
+//! Shared state of an installation and its policies for a lost link.
 
 use super::error::{ConfigError, TomlSource};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use toml::Spanned;
 
-/// Most kinds of marks of one installation.
+/// Most collections of marks of one installation.
 const COLLECTIONS_MAX: usize = 16;
 
-/// What becomes of something that is shared when the link is lost.
+/// Policy for shared state when the link is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LinkLossPolicy {
-    /// It stays as it was, and nothing is added.
+    /// Stays as it was; nothing is added.
     Freeze,
-    /// What the other city has of it fades away.
+    /// The other city's share fades away.
     Fade,
-    /// What the other city has of it is gone at once.
+    /// The other city's share disappears at once.
     Hide,
-    /// It goes on alone; what is added is merged later.
+    /// Continues alone; additions are merged later.
     Alone,
 }
 
 impl LinkLossPolicy {
-    /// Its word.
+    /// Returns its keyword in the manifest.
     pub fn keyword(self) -> &'static str {
         match self {
             Self::Freeze => "freeze",
@@ -33,12 +33,12 @@ impl LinkLossPolicy {
     }
 }
 
-/// One kind of mark: `[ours.lanterns]`.
+/// A collection of marks: `[ours.lanterns]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarkCollection {
     /// `ours.NAME` in the script.
     pub name: String,
-    /// What becomes of it when the link is lost.
+    /// Policy when the link is lost.
     pub link_loss: LinkLossPolicy,
 }
 
@@ -75,7 +75,7 @@ pub(super) fn read_collections(
     Ok(all)
 }
 
-/// Of the other city's people, and of what it says of itself.
+/// Reads the policies of the other city's people, and of its shared state.
 pub(super) fn read_link_loss(source: &TomlSource, raw: &RawLinkLoss) -> Result<[LinkLossPolicy; 2], ConfigError> {
     let people = "; people who stand as if they were there are never shown when they are not";
     Ok([
@@ -90,7 +90,7 @@ pub(super) fn read_link_loss(source: &TomlSource, raw: &RawLinkLoss) -> Result<[
     ])
 }
 
-/// One of `known`; the first of them where nothing is said.
+/// Reads a policy out of `known`; the first is the default.
 fn read_policy(
     source: &TomlSource,
     word: Option<&Spanned<String>>,

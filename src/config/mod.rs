@@ -1,4 +1,4 @@
-//! `site.toml`, `twins.toml` and `installation.toml`, parsed once into types that cannot be wrong.
+//! `site.toml`, `twins.toml` and `installation.toml`, parsed once into types that hold only valid values.
 
 mod cities;
 mod effects;
@@ -27,5 +27,5 @@ pub use site::{
 /// Longest `site.toml` or `twins.toml`, in bytes.
 const SITE_MAX: u64 = 1 << 20;
 
-/// The version of both manifests that this engine reads.
+/// Version of both manifests that this engine reads.
 pub const API_VERSION: i64 = 1;

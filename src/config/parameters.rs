@@ -1,21 +1,21 @@
-//! Numbers of a scene that are turned in rehearsal, and by an operator: `[dials.speed]`.
+//! Parameters of a scene, adjusted in rehearsal and by an operator: `[dials.speed]`.
 
 use super::error::{ConfigError, TomlSource};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use toml::Spanned;
 
-/// Most dials of one installation; more do not fit a panel.
+/// Most parameters of one installation; more do not fit a panel.
 const PARAMETERS_MAX: usize = 32;
 
-/// One number that can be turned.
+/// An adjustable number.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParameterSpec {
     /// `dials.NAME` in the script.
     pub name: String,
-    /// As the artist has set it.
+    /// Default value, set by the artist.
     pub value: f64,
-    /// How far it can be turned down and up.
+    /// Lowest and highest value.
     pub range: [f64; 2],
 }
 

@@ -1,4 +1,4 @@
-//! `twins.toml`: the sites that this one has been introduced to, with their pinned keys. The engine writes it.
+//! `twins.toml`: the sites that this one was introduced to, with their pinned keys. The engine writes it.
 
 use super::cities::City;
 use super::error::{ConfigError, TomlSource};
@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use toml::Spanned;
 
-/// Its name in a site's folder.
+/// Name of the file in a site's folder.
 pub const TWINS_FILE: &str = "twins.toml";
-/// Most sites that are kept.
+/// Most sites in the file.
 const TWINS_MAX: usize = 64;
 
 /// A site at the other end of the link.
@@ -22,27 +22,27 @@ const TWINS_MAX: usize = 64;
 pub struct TrustedPeer {
     /// Its public key, Ed25519.
     pub key: [u8; 32],
-    /// Where it lies, which is what a scene shows before the first link.
+    /// City of the site; a scene shows it before the first link.
     pub city: &'static City,
-    /// What its people call it.
+    /// Name of the site, for people.
     pub name: String,
-    /// Its UDP addresses, in no order; all are tried.
+    /// Its UDP addresses, in any order; all are tried.
     pub addresses: Vec<SocketAddr>,
-    /// Host and port of a relay that it asks, too.
+    /// Host and port of a relay that is asked as well.
     pub relay: Option<String>,
 }
 
 impl TrustedPeer {
-    /// Its key as people compare it.
+    /// Returns its key in the form that people compare.
     pub fn id(&self) -> String {
         HEXLOWER_PERMISSIVE.encode(&self.key)
     }
 }
 
-/// All sites that this one knows, the latest introduced last.
+/// All sites that this one trusts, the latest introduced last.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TrustStore {
-    /// Each with a key of its own.
+    /// Trusted sites, each with a different key.
     pub peers: Vec<TrustedPeer>,
 }
 
@@ -82,7 +82,7 @@ struct TwinToml<'a> {
 }
 
 impl TrustStore {
-    /// Reads `twins.toml` of a site's folder; without the file there are none.
+    /// Reads `twins.toml` of a site's folder; a missing file means no sites.
     pub fn read(dir: &Path) -> Result<Self, ConfigError> {
         let file = dir.join(TWINS_FILE);
         match read_text_file(&file, super::SITE_MAX) {
@@ -98,7 +98,7 @@ impl TrustStore {
         }
     }
 
-    /// Reads the file's text.
+    /// Parses the file's text.
     pub fn parse(dir: &Path, text: &str) -> Result<Self, ConfigError> {
         let file = dir.join(TWINS_FILE);
         let source = TomlSource { file: &file, text };
@@ -116,7 +116,7 @@ impl TrustStore {
         Ok(twins)
     }
 
-    /// The file's text.
+    /// Returns the file's text.
     pub fn to_toml(&self) -> String {
         let twin = self.peers.iter().map(|twin| TwinToml {
             key: twin.id(),
@@ -130,17 +130,18 @@ impl TrustStore {
         format!("# Written by moongate when sites are introduced; `moongate forget` takes one out.\n{text}")
     }
 
-    /// The one to be linked with: the latest.
+    /// Returns the site to link with: the latest.
     pub fn latest(&self) -> Option<&TrustedPeer> {
         self.peers.last()
     }
 
-    /// The one with this key.
+    /// Returns the site with this key.
     pub fn get(&self, key: &[u8; 32]) -> Option<&TrustedPeer> {
         self.peers.iter().find(|twin| twin.key == *key)
     }
 
-    /// Pins a site, as the latest; what was known of its key before is replaced. The one known longest makes room.
+    /// Trusts a site, as the latest. Replaces an earlier entry with its key; drops the oldest entry if the list is
+    /// full.
     pub fn trust(&mut self, twin: TrustedPeer) {
         self.peers.retain(|known| known.key != twin.key);
         if self.peers.len() == TWINS_MAX {
@@ -149,7 +150,8 @@ impl TrustStore {
         self.peers.push(twin);
     }
 
-    /// Those whom an operator may mean: by the beginning of the key (at least 4 digits), by city, or by name.
+    /// Returns the sites that an operator may mean: by the beginning of the key (at least 4 digits), by city, or by
+    /// name.
     pub fn matching(&self, word: &str) -> Vec<&TrustedPeer> {
         let word = word.to_lowercase();
         let meant = |twin: &&TrustedPeer| {
@@ -178,7 +180,7 @@ fn read_peer(source: &TomlSource, raw: &RawTwin) -> Result<TrustedPeer, ConfigEr
     Ok(TrustedPeer {
         key,
         city,
-        // The other site chose this name: one that would forge a line must not keep this site from starting.
+        // The other site chose this name: a name with control characters must not keep this site from starting.
         name: raw.name.as_deref().map_or_else(|| city.latin.clone(), strip_controls),
         addresses,
         relay: raw.relay.as_ref().map(|relay| parse_host_and_port(source, "twin.relay", relay)).transpose()?,

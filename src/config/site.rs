@@ -21,33 +21,33 @@ pub use touch::{OscConfig, TouchBackend, TouchSourceConfig};
 /// One community space.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SiteConfig {
-    /// The folder that paths in the manifest start from.
+    /// Folder that relative paths in the manifest start from.
     pub dir: PathBuf,
-    /// Where it lies.
+    /// City that it lies in.
     pub city: &'static City,
-    /// What people call it.
+    /// Name of the space, for people.
     pub name: String,
-    /// Its secret key, PKCS #8, made by the engine.
+    /// Path of its secret key, PKCS #8, created by the engine.
     pub key: PathBuf,
-    /// The folder of what it shows.
+    /// Path of the installation's folder.
     pub installation: PathBuf,
-    /// UDP address that the twin reaches.
+    /// UDP address that it listens on for the twin.
     pub listen: SocketAddr,
-    /// Where else it is reached: what a router in front of it forwards.
+    /// Further addresses that it is reached at: those that a router in front of it forwards.
     pub public: Vec<SocketAddr>,
     /// Host and port of the relay that both cities can reach.
     pub relay: Option<String>,
-    /// How open it is when its show starts.
+    /// Sharing policy when its show starts.
     pub openness: SharingPolicy,
     /// Displays; at least one.
     pub screens: Vec<ScreenConfig>,
     /// Cameras.
     pub cameras: Vec<CameraConfig>,
-    /// Where the screen hangs, once someone has measured it.
+    /// Mount of the screen, once someone has measured it.
     pub ground: Option<ScreenMount>,
-    /// What sees fingers besides the windows themselves.
+    /// Touch sources other than the windows themselves.
     pub touches: Vec<TouchSourceConfig>,
-    /// Where touches come in over OSC, if they do.
+    /// Touch input over OSC, if there is any.
     pub osc: Option<OscConfig>,
     /// True if F1 opens the operator's panel on the wall outside of a rehearsal too.
     pub panel: bool,
@@ -58,11 +58,11 @@ pub struct SiteConfig {
 pub struct ScreenConfig {
     /// Width and height in pixels.
     pub size: [u32; 2],
-    /// Top left corner on the desktop, in pixels; where the window system likes if none is given.
+    /// Top left corner on the desktop, in pixels; without one the window system chooses.
     pub position: Option<[i32; 2]>,
-    /// Without a border, over all of its monitor.
+    /// True for a window without a border that covers its whole monitor.
     pub fullscreen: bool,
-    /// What it shows: left, top, width, height as fractions of the canvas.
+    /// Part of the canvas that it shows: left, top, width, height as fractions of the canvas.
     pub part: [f32; 4],
 }
 
@@ -137,7 +137,7 @@ impl SiteConfig {
         })
     }
 
-    /// Reads a manifest's text; the folder is what its paths start from.
+    /// Parses a manifest's text; its relative paths start from `dir`.
     pub fn parse(dir: &Path, text: &str) -> Result<Self, ConfigError> {
         let file = dir.join("site.toml");
         let source = TomlSource { file: &file, text };
@@ -207,7 +207,7 @@ fn read_openness(source: &TomlSource, word: &Spanned<String>) -> Result<SharingP
     source.keyword(word, "openness", &SharingPolicy::WORDS, "")
 }
 
-/// At most so many that a ticket stays short.
+/// Reads the public addresses; their number is limited so that a ticket stays short.
 fn read_public(source: &TomlSource, public: &[Spanned<String>]) -> Result<Vec<SocketAddr>, ConfigError> {
     if let Some(extra) = public.get(ADDRESSES_MAX) {
         let problem = format!("{} addresses are too many", public.len());
@@ -216,7 +216,7 @@ fn read_public(source: &TomlSource, public: &[Spanned<String>]) -> Result<Vec<So
     public.iter().map(|text| parse_address(source, "public", text)).collect()
 }
 
-/// True for a name or an address, and a port, such as `relay.example.org:4434`; at most 64 bytes.
+/// Returns true for a name or an address, and a port, such as `relay.example.org:4434`; at most 64 bytes.
 pub fn is_host_and_port(text: &str) -> bool {
     let letters = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
     text.len() <= 64
@@ -225,7 +225,7 @@ pub fn is_host_and_port(text: &str) -> bool {
         })
 }
 
-/// A name or an address, and a port.
+/// Checks that the text is a name or an address, and a port.
 pub(super) fn parse_host_and_port(
     source: &TomlSource,
     key: &str,
@@ -261,7 +261,7 @@ fn read_screen(source: &TomlSource, raw: &RawScreen) -> Result<ScreenConfig, Con
     Ok(screen)
 }
 
-/// A part of the canvas: left, top, width, height as fractions of it.
+/// Reads a part of the canvas: left, top, width, height as fractions of it.
 fn read_part(source: &TomlSource, part: &Spanned<Vec<f32>>, key: &str) -> Result<[f32; 4], ConfigError> {
     let [left, top, width, height] = source.fixed_array(part, key)?;
     let inside = |from: f32, size: f32| from >= 0.0 && size > 0.0 && from + size <= 1.0001;

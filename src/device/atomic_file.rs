@@ -1,4 +1,6 @@
-//! Files that are written whole or not at all: under a temporary name next to the old one, then moved into its place.
+//! Atomic file writes: a file is written whole or not at all.
+//!
+//! It is written under a temporary name next to the old one, then moved into its place.
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;

@@ -1,4 +1,4 @@
-//! Loudspeakers: cpal drives the mixer. Without a device the show goes on silently, and says so.
+//! Audio output: cpal drives the mixer. Without a device the show continues silently and logs it.
 
 use crate::mix::{self, AudioBuffer, Mixer, PlayRequest, StereoFrame};
 use crate::scene::{BUILTIN_SOUNDS, SceneDiagnostic, SoundAsset};
@@ -10,17 +10,17 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Sounds that wait for the device; more, and the newest are not heard.
+/// Most sounds that wait for the device; beyond it the newest are dropped.
 const PLAYS_PENDING_MAX: usize = 256;
-/// A device that is lost or absent is looked for again this often.
+/// Interval at which a lost or absent device is looked for.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
-/// A device whose callback has been silent this long is opened anew.
+/// Time without a callback after which a device is reopened.
 const STALL_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A sound that can be played, or the reason why it cannot.
 type LoadResult = Result<Arc<AudioBuffer>, SceneDiagnostic>;
 
-/// The loudspeakers of a site.
+/// Audio output of a site.
 pub struct Audio {
     samples: Mutex<HashMap<String, LoadResult>>,
     plays: SyncSender<PlayRequest>,
@@ -29,7 +29,7 @@ pub struct Audio {
 
 #[derive(Debug, Default)]
 struct AudioState {
-    /// Callbacks so far; a number that moves says that the device lives.
+    /// Number of callbacks so far; while it rises, the device works.
     callbacks: AtomicU64,
     failed: AtomicBool,
     device: Mutex<Option<String>>,
@@ -50,8 +50,9 @@ impl Audio {
         Self { samples: Mutex::new(samples), plays, state }
     }
 
-    /// Takes an edition's sounds. A sound that cannot be played is named in the log once. Earlier sounds stay until
-    /// [`Self::retain`].
+    /// Loads the sounds of a revision. Logs once each sound that cannot be played.
+    ///
+    /// Earlier sounds stay until [`Self::retain`].
     pub fn load(&self, sounds: &[SoundAsset]) {
         for SoundAsset { name, audio: sample } in sounds {
             let before = self.samples().insert(name.clone(), sample.clone());
@@ -63,7 +64,7 @@ impl Audio {
         }
     }
 
-    /// Forgets sounds that are not among these; the engine's own stay.
+    /// Drops sounds that are not among these; the built-in ones stay.
     pub fn retain(&self, sounds: &[&SoundAsset]) {
         let named = |name: &str| sounds.iter().any(|sound| sound.name == name) || BUILTIN_SOUNDS.contains(&name);
         self.samples().retain(|name, _| named(name));
@@ -73,7 +74,7 @@ impl Audio {
         self.samples.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A sound is to be heard now. One that is not known is not heard.
+    /// Plays a sound now. An unknown sound is ignored.
     pub fn play(&self, name: &str, volume: f32, pan: f32, rate: f32) {
         let sample = self.samples().get(name).cloned();
         if let Some(Ok(sample)) = sample {
@@ -81,20 +82,20 @@ impl Audio {
         }
     }
 
-    /// The device that plays, if there is one.
+    /// Returns the device that plays, if there is one.
     pub fn device(&self) -> Option<String> {
         self.state.device.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Callbacks so far.
+    /// Returns the number of callbacks so far.
     pub fn callback_count(&self) -> u64 {
         self.state.callbacks.load(Ordering::Relaxed)
     }
 }
 
-/// Opens the device again and again, for ever.
+/// Opens the device whenever it is missing, indefinitely.
 fn keep_open(waiting: &Arc<Mutex<Receiver<PlayRequest>>>, state: &Arc<AudioState>) {
-    // ALSA speaks to standard error by itself; what matters of it comes back as an error anyway.
+    // ALSA writes to standard error by itself; the relevant problems come back as errors anyway.
     #[cfg(target_os = "linux")]
     let _quiet = alsa::Output::local_error_handler();
     let mut said = false;
@@ -106,7 +107,7 @@ fn keep_open(waiting: &Arc<Mutex<Receiver<PlayRequest>>>, state: &Arc<AudioState
                 said = false;
                 *state.device.lock().unwrap_or_else(PoisonError::into_inner) = Some(name);
                 wait_until_lost(state);
-                // Dropped here, on its own thread and not in its callback.
+                // The stream is dropped here, on its own thread and not in its callback.
                 drop(stream);
                 *state.device.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 tracing::warn!("the sound device is gone; looking for one every {} s", RETRY_INTERVAL.as_secs());
@@ -121,7 +122,7 @@ fn keep_open(waiting: &Arc<Mutex<Receiver<PlayRequest>>>, state: &Arc<AudioState
     }
 }
 
-/// Returns when the device has failed or fallen silent.
+/// Waits until the device has failed or fallen silent.
 fn wait_until_lost(state: &AudioState) {
     let mut last = state.callbacks.load(Ordering::Relaxed);
     let mut silent = Duration::ZERO;
@@ -153,7 +154,7 @@ fn open_stream(
         other => return Err(format!("it wants {other}")),
     };
     let stream = stream.map_err(why)?;
-    // What was to be heard while there was no device is over.
+    // Sounds from the time without a device are out of date.
     while waiting.lock().unwrap_or_else(PoisonError::into_inner).try_recv().is_ok() {}
     stream.play().map_err(why)?;
     Ok((stream, device.to_string()))
@@ -174,7 +175,7 @@ fn build_stream<T: SizedSample + FromSample<f32>>(
         config,
         move |out: &mut [T], _: &cpal::OutputCallbackInfo| {
             counting.callbacks.fetch_add(1, Ordering::Relaxed);
-            // Held by no one else while a stream is open; were it, the sounds would come one buffer later.
+            // Nothing else holds the lock while a stream is open; otherwise the sounds would come one buffer later.
             if let Ok(waiting) = waiting.try_lock() {
                 while let Ok(play) = waiting.try_recv() {
                     mixer.play(play);
@@ -197,8 +198,8 @@ fn build_stream<T: SizedSample + FromSample<f32>>(
             }
         },
         move |error| {
-            // Only a flag: closing a stream in its own callback can wait for itself for ever. What is not the loss of
-            // the device passes by itself, or silences the callback, which is seen as well.
+            // The callback only sets a flag: closing a stream in its own callback can deadlock. Any other error
+            // passes by itself, or silences the callback, which is detected as well.
             if matches!(error.kind(), cpal::ErrorKind::DeviceNotAvailable | cpal::ErrorKind::StreamInvalidated) {
                 failing.failed.store(true, Ordering::Relaxed);
             }

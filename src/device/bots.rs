@@ -1,33 +1,34 @@
-//! Invented visitors for rehearsal and tests: they touch, on a thread of their own, through the same door as fingers.
+//! Simulated visitors for rehearsal and tests: they touch, on a thread of their own, through the same hub as real
+//! touches.
 
 use super::touch_hub::TouchHub;
 use crate::presence::{Phase, Point, PointerKind};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-/// The device number of a cast; windows count from 0.
+/// Device number of simulated visitors; windows count from 0.
 pub const BOT_DEVICE: u32 = 1_000;
-/// How often a visitor who drags moves.
+/// Interval between two moves of a dragging visitor.
 const MOVE_INTERVAL: Duration = Duration::from_millis(16);
 
-/// Who is invented.
+/// Preset of simulated visitors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BotPreset {
-    /// An empty square.
+    /// No visitors.
     Nobody,
-    /// Someone who tries it out.
+    /// One visitor who tries things out.
     One,
-    /// Someone who dares now and then, briefly.
+    /// One hesitant visitor: rare, brief touches.
     Shy,
-    /// A crowd.
+    /// Forty visitors.
     Forty,
-    /// Someone who hammers with all fingers.
+    /// A visitor who hammers with all fingers.
     Vandal,
-    /// Someone who wipes all of the screen with a cloth, row by row.
+    /// A cleaner who wipes the whole screen with a cloth, row by row.
     Cleaner,
 }
 
-/// The casts by their names.
+/// Presets by their names.
 const PRESETS: [(&str, BotPreset); 6] = [
     ("nobody", BotPreset::Nobody),
     ("one", BotPreset::One),
@@ -60,7 +61,8 @@ impl FromStr for BotPreset {
 }
 
 impl BotPreset {
-    /// How many there are, seconds between two touches of one, seconds that a touch lasts.
+    /// Returns the number of visitors, the range of seconds between two touches of one, and of the seconds a touch
+    /// lasts.
     fn timing(self) -> (usize, [f64; 2], [f64; 2]) {
         match self {
             Self::Nobody => (0, [1.0, 1.0], [1.0, 1.0]),
@@ -68,24 +70,24 @@ impl BotPreset {
             Self::Shy => (1, [3.0, 7.0], [0.1, 0.3]),
             Self::Forty => (40, [2.0, 9.0], [0.2, 2.0]),
             Self::Vandal => (10, [0.02, 0.2], [0.03, 0.3]),
-            // What of a cloth a screen takes for fingers, together.
+            // These are the touches that a screen detects in a cloth, together.
             Self::Cleaner => (3, [0.3, 0.3], [1.8, 1.8]),
         }
     }
 }
 
-/// One visitor's next step.
+/// State of one visitor.
 #[derive(Debug)]
 struct Bot {
-    /// When, in seconds since the cast came on.
+    /// Time of its next step, in seconds since the start.
     due: f64,
-    /// The touch under way: where from, where to, since when, until when.
+    /// Current touch: its start and end points, start and end times.
     touch: Option<(Point, Point, f64, f64)>,
-    /// Touches so far.
+    /// Number of touches so far.
     touches: u32,
 }
 
-/// What a cast does, from a seed; pure, so that it can be played on any clock.
+/// Simulation of a preset from a seed; pure, so that it can run on any clock.
 #[derive(Debug)]
 pub struct BotSim {
     timing: (usize, [f64; 2], [f64; 2]),
@@ -96,7 +98,7 @@ pub struct BotSim {
 }
 
 impl BotSim {
-    /// A cast before a canvas of so many units.
+    /// Creates the visitors of a preset before a canvas of this size in units.
     pub fn new(cast: BotPreset, canvas: Point, seed: u64) -> Self {
         let habits = cast.timing();
         let mut random = fastrand::Rng::with_seed(seed);
@@ -106,12 +108,12 @@ impl BotSim {
         Self { timing: habits, wiping: wipes, canvas, random, bots: visitors }
     }
 
-    /// When something happens next, in seconds since the beginning.
+    /// Returns the time of the next step, in seconds since the start.
     pub fn next_due(&self) -> Option<f64> {
         self.bots.iter().map(|visitor| visitor.due).reduce(f64::min)
     }
 
-    /// Everything that is due at `now`: which visitor, what, where.
+    /// Returns all touch events due at `now`: visitor, phase, position.
     pub fn poll_touches(&mut self, now: f64) -> Vec<(usize, Phase, Point)> {
         let mut acts = Vec::new();
         let Self { timing: (_, pause, length), wiping: wipes, canvas, random, bots: visitors } = self;
@@ -153,8 +155,9 @@ impl BotSim {
     }
 }
 
-/// The `n`th stroke of a cloth, in fractions of the canvas: where it begins, and how far it goes; from the top down, to and
-/// fro, then again.
+/// Returns the `n`th stroke of a cloth, in fractions of the canvas: its start and its extent.
+///
+/// Strokes go from the top down, to and fro, then again.
 fn wipe_stroke(n: u32, finger: usize) -> ([f64; 2], [f64; 2]) {
     const ROWS: u32 = 6;
     let down = 0.12 + 0.8 * f64::from(n % ROWS) / f64::from(ROWS - 1) - 0.04 * finger as f64;
@@ -166,7 +169,8 @@ fn random_in(random: &mut fastrand::Rng, [from, to]: [f64; 2]) -> f64 {
     from + (to - from) * random.f64()
 }
 
-/// Lets a cast come on, on a thread of its own, for as long as the process lives. `canvas` in its units.
+/// Starts the visitors of a preset on a thread of their own, for as long as the process lives. `canvas` is in its
+/// units.
 pub fn spawn_bots(cast: BotPreset, canvas: Point, seed: u64, hub: TouchHub) -> std::io::Result<()> {
     let mut play = BotSim::new(cast, canvas, seed);
     std::thread::Builder::new().name("cast".into()).spawn(move || {

@@ -1,4 +1,5 @@
-//! A thread for each camera: its pictures become bodies, reaches and motion on the canvas, told at once to the hub.
+//! Camera pipelines, one thread per camera: frames become bodies, reaches and motion on the canvas.
+//! They are sent to the hub at once.
 
 use super::camera::{CameraHandle, CameraStatus, CameraStatusHandle, CameraTiming};
 use super::clock::monotonic;
@@ -14,30 +15,30 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Columns of a mask of the canvas; its rows follow from the canvas's shape.
+/// Columns of a canvas mask; its rows follow from the canvas's shape.
 const MASK_WIDTH: usize = 320;
-/// How long a thread waits for a picture before it looks whether it is over.
+/// Time that a thread waits for a frame before it checks for the end.
 const FRAME_WAIT: Duration = Duration::from_millis(200);
-/// A camera that shows nothing for this long shows nobody.
+/// Time without frames after which a camera reports no people.
 const BLANK_AFTER: Duration = Duration::from_millis(1_500);
 
-/// What a site's cameras see, on the canvas.
+/// Combined view of a site's cameras, on the canvas.
 #[derive(Debug, Clone, Default)]
 pub struct VisionFrame {
-    /// Counts what was seen; another number for other content.
+    /// Version of the content; it changes whenever the content does.
     pub version: u64,
-    /// When the newest picture was captured, monotonic.
+    /// Capture time of the newest frame, monotonic.
     pub captured: Duration,
-    /// How much moves, 0 to 1.
+    /// Amount of motion, 0 to 1.
     pub motion_energy: f32,
-    /// How it moves: canvas units a second, 32 × 18 cells; empty while no camera sees.
+    /// Motion in canvas units per second, in 32 × 18 cells; empty while no camera delivers frames.
     pub flow: Vec<Point>,
-    /// Where people are: 255 for somebody.
+    /// Mask of people: 255 where a person is.
     pub mask: Mask,
 }
 
 impl VisionFrame {
-    /// Nobody, before a canvas of so many units.
+    /// Creates a view without people, for a canvas of this size in canvas units.
     pub fn blank(canvas: Point) -> Self {
         let height = (canvas[1] / canvas[0] * MASK_WIDTH as f32).round().clamp(1.0, 1024.0) as usize;
         let mask = Mask { width: MASK_WIDTH, height, pixels: vec![0; MASK_WIDTH * height] };
@@ -45,7 +46,7 @@ impl VisionFrame {
     }
 }
 
-/// What one camera's pictures come to, one after the other; no thread and no clock.
+/// Analysis of one camera's frames, without a thread or a clock.
 pub struct FrameAnalyzer {
     pipeline: VisionPipeline,
     dwell: DwellDetector,
@@ -54,13 +55,13 @@ pub struct FrameAnalyzer {
 }
 
 impl FrameAnalyzer {
-    /// For a camera that looks at a part of a canvas of so many units.
+    /// Creates an analyzer for a camera that covers a part of a canvas of this size in canvas units.
     pub fn new(place: CameraCalibration, canvas: Point) -> Self {
         Self { pipeline: VisionPipeline::new(), dwell: DwellDetector::default(), calibration: place, canvas }
     }
 
-    /// The next picture, captured at a monotonic time while the screen shone with a luminance of 0 to 1. Gives who is
-    /// there, tells of hands held out, and fills in what else is seen.
+    /// Analyzes the next frame, captured at a monotonic time while the screen had this luminance, 0 to 1.
+    /// Returns the people, reports hands held out, and fills in the rest of the view.
     pub fn analyze(
         &mut self,
         captured: Duration,
@@ -83,43 +84,43 @@ impl FrameAnalyzer {
     }
 }
 
-/// How one camera is.
+/// Status of one camera.
 #[derive(Debug, Clone)]
 pub struct CameraPipelineStatus {
-    /// Its name.
+    /// Name of the camera.
     pub name: String,
-    /// Its program and its pictures.
+    /// State of its program and its frames.
     pub camera: CameraStatus,
-    /// Pictures that were made sense of; moves while it sees.
+    /// Analyzed frames; it increases while the camera works.
     pub analyzed: u64,
-    /// Bodies in the newest picture.
+    /// Bodies in the newest frame.
     pub bodies: usize,
-    /// Milliseconds that the newest picture took to be made sense of.
+    /// Duration of the newest frame's analysis, in milliseconds.
     pub took_ms: f32,
 }
 
-/// What a thread tells of its newest picture.
+/// Result of a thread's newest frame.
 #[derive(Default)]
 struct WorkerState {
-    /// A picture came and is being looked at.
+    /// A frame has arrived and is being analyzed.
     analyzing: bool,
     frame: VisionFrame,
     bodies: usize,
     took_ms: f32,
 }
 
-/// What a thread and its readers share.
+/// State shared by a thread and its readers.
 #[derive(Default)]
 struct WorkerShared {
     state: Mutex<WorkerState>,
-    /// It has told of a picture.
+    /// Signalled after each analyzed frame.
     analyzed: Condvar,
 }
 
-/// What luminance the site's screens show now, 0 to 1: it lights the people in front of them.
+/// Current luminance of the site's screens, 0 to 1: they light the people in front of them.
 pub type ScreenLuminanceFn = Arc<dyn Fn() -> f32 + Send + Sync>;
 
-/// All cameras of a site. They see until this is dropped.
+/// All cameras of a site. They run until this is dropped.
 pub struct CameraPipelines {
     names: Vec<String>,
     status_handles: Vec<CameraStatusHandle>,
@@ -129,7 +130,8 @@ pub struct CameraPipelines {
 }
 
 impl CameraPipelines {
-    /// Starts all cameras of a site whose canvas has `canvas` units. An error is a system without threads left.
+    /// Starts all cameras of a site whose canvas has `canvas` units.
+    /// Returns an error if the system has no more threads.
     pub fn start(
         site: &config::SiteConfig,
         canvas: Point,
@@ -178,7 +180,8 @@ impl CameraPipelines {
         Ok(())
     }
 
-    /// What all cameras see, if that is anything new since `known`; of several, what moves most and all bodies.
+    /// Returns the combined view of all cameras if it is newer than `known`.
+    /// Of several cameras it has the strongest motion and all bodies.
     pub fn newest(&self, known: u64) -> Option<VisionFrame> {
         let version = self.workers.iter().map(|told| lock_state(told).frame.version).sum();
         if version == known {
@@ -206,8 +209,7 @@ impl CameraPipelines {
         Some(all)
     }
 
-    /// Waits until what is being looked at is told, `at_most` so long: a frame that begins a moment before would show it a
-    /// whole frame later.
+    /// Waits up to `at_most` for the camera frame in progress, so that its result isn't shown one frame late.
     pub fn wait_analyzed(&self, at_most: Duration) {
         let until = monotonic() + at_most;
         for board in &self.workers {
@@ -217,7 +219,7 @@ impl CameraPipelines {
         }
     }
 
-    /// How each camera is.
+    /// Returns the status of each camera.
     pub fn status(&self) -> Vec<CameraPipelineStatus> {
         let all = self.names.iter().zip(&self.status_handles).zip(&self.workers);
         all.map(|((name, watch), told)| {
@@ -239,12 +241,12 @@ impl Drop for CameraPipelines {
     }
 }
 
-// What is told is whole after each statement, so a poisoned lock is as good as any.
+// The state is consistent after each statement, so a poisoned lock is usable.
 fn lock_state(board: &WorkerShared) -> MutexGuard<'_, WorkerState> {
     board.state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One camera's thread.
+/// Thread of one camera.
 struct CameraWorker {
     number: usize,
     camera: CameraHandle,
@@ -288,7 +290,7 @@ impl CameraWorker {
             drop(told);
             self.shared.analyzed.notify_all();
             if next.flow.is_empty() {
-                // The first time, what was exchanged is empty.
+                // The first exchange returns an empty frame.
                 let told = lock_state(&self.shared);
                 next.flow.clone_from(&told.frame.flow);
                 next.mask.clone_from(&told.frame.mask);
@@ -296,7 +298,7 @@ impl CameraWorker {
         }
     }
 
-    /// The camera is away: nobody is seen, and no hand is held.
+    /// Clears the output while the camera is away: removes all people and releases all hands.
     fn clear_output(&self, device: u32) {
         self.hub.release(device);
         self.hub.set_bodies(monotonic(), self.number, Vec::new());

@@ -1,19 +1,19 @@
-//! The machine's monotonic clock, which all processes of one machine share.
+//! Monotonic clock of the machine, which all its processes share.
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::time::Duration;
 
-/// Time since the machine's own origin; never goes back, knows nothing of the wall clock.
+/// Returns the time since the machine's own origin. It never goes back and is independent of the wall clock.
 pub fn monotonic() -> Duration {
     to_duration(clock_gettime(ClockId::Monotonic))
 }
 
-/// CPU time that the calling thread has used.
+/// Returns the CPU time that the calling thread has used.
 pub fn thread_cpu() -> Duration {
     to_duration(clock_gettime(ClockId::ThreadCPUTime))
 }
 
-/// Returns the CPU time that a process has used; none if the system does not tell.
+/// Returns the CPU time that a process has used; none if the system does not report it.
 pub fn process_cpu_of(process: u32) -> Option<Duration> {
     let text = std::fs::read_to_string(format!("/proc/{process}/schedstat")).ok()?;
     let nanos = text.split_whitespace().next()?.parse().ok()?;
@@ -29,8 +29,10 @@ fn to_duration(Timespec { tv_sec, tv_nsec }: Timespec) -> Duration {
     Duration::new(tv_sec.max(0) as u64, tv_nsec.clamp(0, 999_999_999) as u32)
 }
 
-/// Asks for less of the processor for the calling thread and all that it starts, so that the link and the sound,
-/// which were started before, come first. Without effect where the system does not let us.
+/// Lowers the CPU priority of the calling thread and of all that it starts.
+///
+/// The link and the sound, which were started before, then come first. It has no effect if the system does not permit
+/// it.
 pub fn lower_priority() {
     // `nice` is the value for the calling thread only, on Linux.
     let _ = rustix::process::nice(5);

@@ -1,9 +1,9 @@
-//! Our congestion controller: a floor for what a live link has declared, and a circuit breaker for a path that is full.
+//! Congestion controller: a minimum window for a live link, and a circuit breaker for a congested path.
 //!
-//! The link sends a bounded rate (at most `BUDGET`), so a loss is noise and no reason to stop speaking. CUBIC, made
-//! for bulk, halves its window at each loss and never grows it back while the sender has little to say; datagrams
-//! then wait for hundreds of milliseconds. Here the window is budget × round trip, and it is cut only when the path
-//! shows that it cannot carry the budget: heavy loss, or a queue that stands.
+//! The link sends at a bounded rate (at most `RATE_BUDGET`), so a loss is noise and not a reason to stop sending.
+//! CUBIC, designed for bulk transfers, halves its window at each loss and never grows it back while the sender has
+//! little to send; datagrams then wait for hundreds of milliseconds. Here the window is budget × round trip. It is cut
+//! only if the path shows that it cannot carry the budget: by heavy loss, or by a standing queue.
 
 use quinn::congestion::{Controller, ControllerFactory};
 use quinn_proto::RttEstimator;
@@ -11,26 +11,28 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Bytes a second that a link declares: forty bodies at 60 ticks, events and all.
+/// Bytes per second that a link may send: forty bodies at 60 ticks, including events.
 const RATE_BUDGET: u64 = 250_000;
-/// Never less than this: a few ticks' worth.
+/// Smallest window: a few ticks' worth.
 const WINDOW_MIN: u64 = 8 * 1_200;
-/// The floor on a short path; it also keeps the pacer (which refills by window a round trip) out of the way.
+/// Smallest window on a short path.
+///
+/// It also keeps the pacer, which refills by one window per round trip, from limiting the rate.
 const WINDOW_FLOOR: u64 = 64 * 1_200;
-/// The path is judged over spans of this length.
+/// Interval over which the path is evaluated.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// More than this share of bytes lost in a span: the path is full.
+/// Share of bytes lost in an interval above which the path is congested.
 const LOSS_CONGESTED: f64 = 0.20;
-/// More than this on top of the shortest round trip for a whole span: a queue stands.
+/// Delay above the shortest round trip, for a whole interval, above which there is a standing queue.
 const QUEUE_CONGESTED: Duration = Duration::from_millis(200);
-/// Spans after which the shortest round trip is measured anew.
+/// Number of intervals after which the shortest round trip is measured again.
 const MIN_RTT_INTERVALS: u32 = 30;
-/// Calm spans that are waited for at most before a step up.
+/// Most calm intervals required before a step up.
 const CALM_NEEDED_MAX: u32 = 64;
-/// The breaker's steps: 60, 30, 15 and 8 ticks' worth.
+/// Divisors of the breaker's levels: 60, 30, 15 and 8 ticks' worth.
 const LEVEL_DIVISORS: [u64; 4] = [1, 2, 4, 8];
 
-/// Makes a controller for each path.
+/// Factory that creates a controller for each path.
 #[derive(Debug, Default)]
 pub struct LinkControllerFactory;
 
@@ -49,12 +51,13 @@ struct LinkController {
     acked: u64,
     lost: u64,
     intervals: u32,
-    /// Every round trip of this span was long.
+    /// True if every round trip of this interval was long.
     queued: bool,
-    /// Calm spans so far, and how many it takes to try a step up again; more each time that this was too much.
+    /// Calm intervals so far. The number required for a step up is next to it; it grows each time that a step up
+    /// failed.
     calm_intervals: u32,
     calm_needed: u32,
-    /// The last step was one up.
+    /// True if the last step was one up.
     probing: bool,
 }
 
@@ -86,7 +89,7 @@ impl LinkController {
         self.evaluate(now);
     }
 
-    /// At the end of a span: a step down when the path is full, a step up when it was calm.
+    /// Ends an interval: one step down if the path is congested, one step up if it was calm.
     fn evaluate(&mut self, now: Instant) {
         if now.saturating_duration_since(self.interval_start) < INTERVAL {
             return;
@@ -95,7 +98,8 @@ impl LinkController {
         let full = sent > 0 && (self.lost as f64 / sent as f64 > LOSS_CONGESTED || (self.queued && self.acked > 0));
         self.adjust_level(full);
         (self.interval_start, self.acked, self.lost, self.queued) = (now, 0, 0, true);
-        // A path that has become longer for good is no queue: what was shortest is forgotten now and then.
+        // A path that has become permanently longer is not a queue, so the shortest round trip is discarded
+        // periodically.
         self.intervals += 1;
         if self.intervals.is_multiple_of(MIN_RTT_INTERVALS) {
             self.min_rtt = None;
@@ -116,14 +120,14 @@ impl LinkController {
         if self.level > 0 && self.calm_intervals >= self.calm_needed {
             (self.level, self.calm_intervals, self.probing) = (self.level - 1, 0, true);
         }
-        // It has been well for long: what is too much once more is judged afresh.
+        // The path has been good for long, so the next failure is evaluated afresh.
         if self.level == 0 && self.calm_intervals > CALM_NEEDED_MAX {
             (self.calm_needed, self.probing) = (1, false);
         }
     }
 }
 
-/// Where the breaker stands, 0 to 3: so many halvings of what is said.
+/// Returns the breaker's level, 0 to 3: the number of halvings of the rate.
 pub fn breaker_level(controller: Box<dyn Controller>) -> u8 {
     controller.into_any().downcast::<LinkController>().map_or(0, |floor| floor.level as u8)
 }
@@ -141,7 +145,7 @@ impl Controller for LinkController {
     fn on_mtu_update(&mut self, _mtu: u16) {}
 
     fn window(&self) -> u64 {
-        // What is in flight waits for an acknowledgement that may be 25 ms late.
+        // Data in flight waits for an acknowledgement that may be 25 ms late.
         let flight = self.rtt + Duration::from_millis(50);
         let floor = ((RATE_BUDGET as f64 * flight.as_secs_f64()) as u64).clamp(WINDOW_FLOOR, 4 * WINDOW_FLOOR);
         (floor / LEVEL_DIVISORS[self.level]).max(WINDOW_MIN)

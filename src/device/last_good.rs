@@ -1,5 +1,7 @@
-//! `good/` in a site's folder: the last `site.toml` that ran, and the last editions of its scene that ran for long. They are
-//! used when the current ones are broken. Nobody edits them, and deleting the folder loses nothing else.
+//! Last-good store: `good/` in a site's folder, with the last `site.toml` and revisions of its scene that ran well.
+//!
+//! It holds the last `site.toml` that ran, and the last revisions that ran for long. They are used when the current
+//! ones are broken. Nobody edits them, and deleting the folder loses nothing else.
 
 use super::atomic_file::{PRIVATE_MODE, replace};
 use super::scene_folder::{all_part_paths, digest, read_part};
@@ -9,16 +11,16 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Most editions of the scene that are kept: if the last one crashes, the one before may not.
+/// Most revisions of the scene that are kept: if the last one crashes, the one before may not.
 const SCENES_KEPT_MAX: usize = 2;
-/// Most bytes of an edition; a larger one is not kept.
+/// Most bytes of a revision; a larger one is not kept.
 const SCENE_BYTES_MAX: u64 = 256 << 20;
 /// Most bytes of a `site.toml` that is kept.
 const SITE_BYTES_MAX: u64 = 1 << 20;
 
 /// Name of the copy of `site.toml`.
 const SITE_FILE: &str = "site.toml";
-/// Prefix of the folders that hold copies of editions; the digest follows.
+/// Prefix of the folders that hold copies of revisions; the digest follows.
 const SCENE_PREFIX: &str = "scene-";
 /// Ending of the name of a copy that is not complete.
 const PARTIAL_SUFFIX: &str = ".part";
@@ -30,7 +32,7 @@ pub struct LastGoodStore {
 }
 
 impl LastGoodStore {
-    /// Returns the shelf of a site's folder. Nothing is created before something is kept.
+    /// Returns the store of a site's folder. Nothing is created before something is kept.
     pub fn new(site: &Path) -> Self {
         Self { dir: site.join("good") }
     }
@@ -51,15 +53,15 @@ impl LastGoodStore {
         replace(&self.site_file(), PRIVATE_MODE, text.as_bytes())
     }
 
-    /// Copies the edition with this digest from its folder. Discards all but the last two.
+    /// Copies the revision with this digest from its folder. Discards all but the last two.
     ///
-    /// Fails if the folder holds another edition by now or one of more than 256 MiB, or if the disk is full; the copies that were
-    /// kept before stay.
+    /// Fails if the folder holds another revision by now or one of more than 256 MiB, or if the disk is full; the
+    /// copies that were kept before stay.
     pub fn save_scene(&self, from: &Path, edition: &str) -> io::Result<()> {
         self.create_dir()?;
         let place = self.dir.join(format!("{SCENE_PREFIX}{edition}"));
         if self.is_intact(&place, edition) {
-            // The edition that was kept last must be the newest.
+            // The revision that was kept last must be the newest.
             File::open(&place)?.set_modified(std::time::SystemTime::now())?;
             return self.prune();
         }
@@ -79,7 +81,7 @@ impl LastGoodStore {
         self.prune()
     }
 
-    /// Returns the kept editions, newest first: folder and digest. Leaves out a copy that a power cut has damaged.
+    /// Returns the kept revisions, newest first: folder and digest. Leaves out a copy that a power cut has damaged.
     pub fn scenes(&self) -> Vec<(PathBuf, String)> {
         let mut scenes: Vec<_> =
             self.all_scenes().into_iter().filter(|(dir, name)| self.is_intact(dir, name)).collect();
@@ -108,13 +110,13 @@ impl LastGoodStore {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)
     }
 
-    /// Discards all but the last editions.
+    /// Discards all but the last revisions.
     fn prune(&self) -> io::Result<()> {
         self.all_scenes().into_iter().skip(SCENES_KEPT_MAX).try_for_each(|(dir, _)| remove_any(&dir))
     }
 }
 
-/// Copies all parts of an edition, and nothing else, into a new folder.
+/// Copies all parts of a revision, and nothing else, into a new folder.
 fn copy_parts(from: &Path, into: &Path) -> io::Result<()> {
     let make = |dir: &Path| DirBuilder::new().recursive(true).mode(0o700).create(dir);
     make(into)?;
@@ -186,7 +188,7 @@ mod tests {
             let edition = digest(scene.path());
             shelf.save_scene(scene.path(), &edition).expect("our own folder");
             editions.insert(0, edition);
-            // Editions are ordered by their modification times.
+            // Revisions are ordered by their modification times.
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         let kept = shelf.scenes();

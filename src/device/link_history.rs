@@ -1,4 +1,6 @@
-//! Times of a site's last link with each twin, and the sign that its show runs: `linked.toml` and `show.lock` in its folder.
+//! Times of a site's last link with each twin, and the marker of its running show.
+//!
+//! The files are `linked.toml` and `show.lock` in its folder.
 
 use super::peers_file::{replace_file, unix_time};
 use data_encoding::HEXLOWER;
@@ -16,11 +18,11 @@ const LINKED_FILE: &str = "linked.toml";
 const LOCK_FILE: &str = "show.lock";
 /// Most twins that are remembered; those linked longest ago are dropped.
 const TWINS_MAX: usize = 64;
-/// Interval at which a link that lasts is noted again, so that its time survives even if the show is killed.
+/// Interval at which a link that lasts is recorded again, so that its time survives even if the show is killed.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(600);
 /// Longest time for which a command holds the lock while it checks whether a show runs.
 const LOCK_CHECK_MAX: Duration = Duration::from_millis(20);
-/// Least time between two notes.
+/// Least time between two writes.
 const WRITE_INTERVAL_MIN: Duration = Duration::from_secs(2);
 
 /// Record of the site's links.
@@ -60,7 +62,7 @@ impl LinkHistory {
         self.show_running && self.stored.now == Some(HEXLOWER.encode(twin))
     }
 
-    /// Returns when this twin was last linked, since 1970, as far as it was noted.
+    /// Returns when this twin was last linked, since 1970, as far as it was recorded.
     pub fn last_linked(&self, twin: &[u8; 32]) -> Option<Duration> {
         let key = HEXLOWER.encode(twin);
         self.stored.twin.iter().find(|last| last.key == key).map(|last| Duration::from_secs(last.linked))
@@ -81,7 +83,7 @@ fn try_lock(dir: &Path, create: bool) -> io::Result<File> {
     Ok(file)
 }
 
-/// State that the notes share with the thread that writes them.
+/// State that the recorder shares with the thread that writes it.
 #[derive(Debug)]
 struct RecorderShared {
     dir: PathBuf,
@@ -90,20 +92,20 @@ struct RecorderShared {
     write_lock: Mutex<()>,
 }
 
-/// A show's notes of its links. Dropping them notes the end.
+/// Recorder of a show's links. Dropping it records the end.
 #[derive(Debug)]
 pub struct LinkRecorder {
     shared: Arc<RecorderShared>,
-    /// Twin that was linked at the last note, and the time of that note, monotonic.
+    /// Twin that was linked at the last record, and the time of that record, monotonic.
     last_record: (Option<[u8; 32]>, Option<Duration>),
     _lock: Option<File>,
 }
 
 impl LinkRecorder {
-    /// Opens the notes of a show that runs from now on in a site's folder.
+    /// Opens the recorder of a show that runs from now on in a site's folder.
     pub fn open(dir: &Path) -> Self {
         let lock = try_lock(dir, true).or_else(|_| {
-            // A command may just have been checking it.
+            // A command may just be checking it.
             std::thread::sleep(LOCK_CHECK_MAX);
             try_lock(dir, true)
         });
@@ -120,7 +122,7 @@ impl LinkRecorder {
         Self { shared: Arc::new(shared), last_record: (None, None), _lock: lock.ok() }
     }
 
-    /// Notes the twin linked at `now`, monotonic; call it often. Returns the write, for a thread that may block.
+    /// Records the twin linked at `now`, monotonic; call it often. Returns the write, for a thread that may block.
     pub fn record(&mut self, now: Duration, linked: Option<[u8; 32]>) -> Option<impl FnOnce() + Send + use<>> {
         let (before, at) = self.last_record;
         let changed = linked != before;
@@ -146,7 +148,7 @@ impl Drop for LinkRecorder {
 }
 
 impl RecorderShared {
-    /// Notes that `now` is linked, and that `before` was linked until now.
+    /// Records that `now` is linked, and that `before` was linked until now.
     fn update(&self, before: Option<[u8; 32]>, now: Option<[u8; 32]>) {
         let mut written = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
         for key in [before, now].into_iter().flatten().map(|key| HEXLOWER.encode(&key)) {
@@ -158,7 +160,7 @@ impl RecorderShared {
         written.now = now.map(|key| HEXLOWER.encode(&key));
     }
 
-    /// Writes the newest notes, even if another thread writes at the same time.
+    /// Writes the newest records, even if another thread writes at the same time.
     fn write_file(&self) {
         let _disk = self.write_lock.lock().unwrap_or_else(PoisonError::into_inner);
         let written = self.stored.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -204,7 +206,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let mut notes = LinkRecorder::open(dir.path());
         notes.record(Duration::from_secs(1), Some([1; 32])).expect("news")();
-        // Stops the notes and lets the system release the lock.
+        // Stops the recorder and lets the system release the lock.
         drop(notes._lock.take());
         let told = LinkHistory::read(dir.path());
         assert!(!told.show_running && !told.is_linked(&[1; 32]) && told.last_linked(&[1; 32]).is_some());

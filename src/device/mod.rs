@@ -1,4 +1,4 @@
-//! The edge: threads, sockets, files, devices, child processes. Everything here drives something pure in the core.
+//! Device layer: threads, sockets, files, devices, child processes. Each module drives a pure part of the core.
 
 pub mod atomic_file;
 pub mod audio;

@@ -1,4 +1,4 @@
-//! Surveys over real sockets: the end that asks and the end that answers, each on the thread that calls it.
+//! Netcheck over real sockets: the prober and the responder, each on the thread that calls it.
 
 use super::clock::monotonic;
 use super::net::canonical;
@@ -10,12 +10,12 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// The longest sleep before it is looked whether all is over.
+/// Longest sleep before checking whether it is over.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// It is told how things stand this often.
+/// Interval between two reports.
 const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Asks the end at `to` for `length`, or until `over`. `told` hears once a minute what was found so far.
+/// Probes the responder at `to` for `length`, or until `over`. Passes the report so far to `told` once a minute.
 pub fn probe(
     to: SocketAddr,
     length: Duration,
@@ -24,7 +24,7 @@ pub fn probe(
 ) -> io::Result<NetcheckReport> {
     let any = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind(SocketAddr::new(any, 0))?;
-    // What is larger than the way allows is to be lost there, not cut into pieces here.
+    // A datagram that is too large for the path must be lost there, not fragmented here.
     if to.is_ipv4() {
         sockopt::set_ip_mtu_discover(&socket, sockopt::Ipv4PathMtuDiscovery::PROBE)?;
     } else {
@@ -39,7 +39,8 @@ pub fn probe(
             break;
         }
         while let Some(question) = surveyor.poll_transmit(now) {
-            // A line that is down, or a datagram larger than this machine's own network takes, is what is looked for.
+            // An error is a line that is down, or a datagram too large for this machine's own network: both are
+            // measured.
             let _ = socket.send_to(&question, to);
         }
         if now >= next_told {
@@ -58,14 +59,14 @@ pub fn probe(
     Ok(surveyor.report(monotonic()))
 }
 
-/// Who answers surveys, with randomness of its own.
+/// Creates a responder with a random seed of its own.
 pub fn new_responder() -> io::Result<NetcheckResponder> {
     let mut secret = [0; 32];
     SystemRandom::new().fill(&mut secret).map_err(|_| io::Error::other("the system gives no randomness"))?;
     Ok(NetcheckResponder::new(secret))
 }
 
-/// Answers at `socket` until `over`.
+/// Responds at `socket` until `over`.
 pub fn respond(socket: &UdpSocket, over: &AtomicBool) -> io::Result<()> {
     let mut echo = new_responder()?;
     socket.set_read_timeout(Some(POLL_INTERVAL))?;

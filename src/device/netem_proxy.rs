@@ -1,4 +1,4 @@
-//! The ocean between two sites on one machine: a UDP stand-in that delays and drops, on a thread of its own.
+//! Network emulator between two sites on one machine: a UDP proxy that delays and drops, on a thread of its own.
 
 use super::clock::monotonic;
 use crate::link::netem::{Netem, NetemStats, PathProfile};
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Largest UDP payload.
 const DATAGRAM_MAX: usize = 65_536;
 
-/// Two shores: what is sent to one comes out of the other.
+/// Proxy with two endpoints: a datagram sent to one comes out of the other.
 pub struct NetemProxy {
     endpoints: [SocketAddr; 2],
     shared: Arc<NetemShared>,
@@ -24,8 +24,10 @@ struct NetemShared {
 }
 
 impl NetemProxy {
-    /// Opens both shores on loopback. A datagram to `shores()[i]` is one that site `i` sends to its twin; it reaches
-    /// the other site at the address in `sites`.
+    /// Opens both endpoints on loopback.
+    ///
+    /// A datagram to `endpoints()[i]` is one that site `i` sends to its twin; it reaches the other site at the
+    /// address in `sites`.
     pub fn start(path: PathProfile, seed: u64, sites: [SocketAddr; 2]) -> io::Result<Self> {
         let sockets = [UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?];
         let shores = [sockets[0].local_addr()?, sockets[1].local_addr()?];
@@ -36,7 +38,7 @@ impl NetemProxy {
         });
         for (direction, socket) in sockets.iter().enumerate() {
             let (socket, shared) = (socket.try_clone()?, shared.clone());
-            // Wakes now and then to see whether it is over.
+            // The timeout lets the thread check whether it is over.
             socket.set_read_timeout(Some(Duration::from_millis(200)))?;
             std::thread::Builder::new()
                 .name(format!("shore {direction}"))
@@ -47,22 +49,22 @@ impl NetemProxy {
         Ok(Self { endpoints: shores, shared })
     }
 
-    /// Where each site finds its twin.
+    /// Returns the address where each site finds its twin.
     pub fn endpoints(&self) -> [SocketAddr; 2] {
         self.endpoints
     }
 
-    /// Cuts the path or mends it.
+    /// Cuts or restores the path.
     pub fn set_cut(&self, cut: bool) {
         self.shared.netem.lock().unwrap_or_else(PoisonError::into_inner).set_cut(cut);
     }
 
-    /// From now on the path is another one; what is under way stays so.
+    /// Changes the path from now on; datagrams under way are not affected.
     pub fn set_path(&self, path: PathProfile) {
         self.shared.netem.lock().unwrap_or_else(PoisonError::into_inner).set_path(path);
     }
 
-    /// What became of the datagrams so far.
+    /// Returns the counts of datagrams so far.
     pub fn counts(&self) -> NetemStats {
         self.shared.netem.lock().unwrap_or_else(PoisonError::into_inner).stats
     }
@@ -78,7 +80,7 @@ impl Drop for NetemProxy {
 fn receive_loop(socket: &UdpSocket, direction: usize, shared: &NetemShared) {
     let mut bytes = vec![0; DATAGRAM_MAX];
     while !shared.stopping.load(Ordering::Relaxed) {
-        // An error here is a site that is not there yet (refused) or the timeout; either way the sea goes on.
+        // An error here is a site that does not run yet (refused) or the timeout; the emulator goes on in both cases.
         let Ok((count, _)) = socket.recv_from(&mut bytes) else { continue };
         let mut ocean = shared.netem.lock().unwrap_or_else(PoisonError::into_inner);
         ocean.send(monotonic(), direction, &bytes[..count]);
@@ -91,7 +93,7 @@ fn forward_loop(sockets: &[UdpSocket; 2], sites: [SocketAddr; 2], shared: &Netem
     while !shared.stopping.load(Ordering::Relaxed) {
         let now = monotonic();
         while let Some((from, bytes)) = ocean.receive(now) {
-            // It lands on the far shore, and comes from where that site sends its own.
+            // The datagram leaves from the far endpoint, the address that its site sends to.
             let _ = sockets[1 - from].send_to(&bytes, sites[1 - from]);
         }
         let wait = ocean.next().map_or(Duration::from_millis(200), |at| at.saturating_sub(now));

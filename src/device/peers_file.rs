@@ -1,5 +1,7 @@
-//! The files of a site's folder that say whom it knows and whom it expects: `twins.toml`, and `invitation.toml` while there
-//! is one. Both are replaced whole, so that nobody ever reads half of one.
+//! Files of a site's folder with its trusted and its invited peers: `twins.toml` and `invitation.toml`.
+//!
+//! `invitation.toml` exists only while there is an invitation. Both files are replaced whole, so that nobody ever
+//! reads half of one.
 
 use super::atomic_file::{self, PRIVATE_MODE};
 use crate::config::{ConfigError, TWINS_FILE, TrustStore, TrustedPeer};
@@ -16,28 +18,28 @@ use thiserror::Error;
 
 const INVITATION_FILE: &str = "invitation.toml";
 
-/// Why what a site knows cannot be read or kept. The operator mends it.
+/// Reason why the trusted peers cannot be read or stored. The operator must fix it.
 #[derive(Debug, Error)]
 pub enum PeersFileError {
-    /// A mistake in `twins.toml`.
+    /// Mistake in `twins.toml`.
     #[error(transparent)]
     Fault(#[from] ConfigError),
-    /// The system refuses.
+    /// The file cannot be written.
     #[error("{file}: cannot be written ({why}); check that the folder is there, yours, and not full")]
     File {
-        /// Which file.
+        /// File that it concerns.
         file: PathBuf,
-        /// What the system says.
+        /// Error of the system.
         why: io::Error,
     },
 }
 
-/// What `moongate invite` expects: someone who has its ticket.
+/// Invitation of `moongate invite`, for a peer that has its ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Invitation {
-    /// The ticket's.
+    /// Secret of the ticket.
     pub secret: PairingSecret,
-    /// Since 1970, by this machine's clock.
+    /// Time of expiry since 1970, by this machine's clock.
     pub expires: Duration,
 }
 
@@ -48,14 +50,14 @@ struct InvitationFile {
 }
 
 impl Invitation {
-    /// Writes it, for its owner only; an earlier one is void.
+    /// Writes the invitation, readable by its owner only; an earlier one becomes void.
     pub fn write(&self, dir: &Path) -> Result<(), PeersFileError> {
         let written = InvitationFile { secret: HEXLOWER.encode(&self.secret.0), expires: self.expires.as_secs() };
         let text = toml::to_string(&written).expect("text and a number are TOML");
         replace_file(&dir.join(INVITATION_FILE), &text)
     }
 
-    /// The one that stands; none when there is none, or it has expired, or it is no invitation.
+    /// Reads the valid invitation; none if there is none, or it has expired, or it is malformed.
     pub fn read(dir: &Path) -> Option<Self> {
         let written: InvitationFile = toml::from_str(&std::fs::read_to_string(dir.join(INVITATION_FILE)).ok()?).ok()?;
         let secret = HEXLOWER.decode(written.secret.as_bytes()).ok()?.try_into().ok()?;
@@ -63,35 +65,35 @@ impl Invitation {
         (unix_time() < invitation.expires).then_some(invitation)
     }
 
-    /// Voids whatever invitation there is. True when there was one.
+    /// Revokes any invitation. Returns true if there was one.
     pub fn revoke(dir: &Path) -> bool {
         std::fs::remove_file(dir.join(INVITATION_FILE)).is_ok()
     }
 }
 
-/// The wall clock, which only invitations and people look at.
+/// Returns the time of the wall clock, which is only for invitations and people.
 pub fn unix_time() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Pins a site, as the one to be linked with.
+/// Trusts a site, as the one to link with.
 pub fn trust(dir: &Path, twin: TrustedPeer) -> Result<(), PeersFileError> {
     update_peers(dir, |twins| twins.trust(twin))
 }
 
-/// Forgets a site: from now on its key opens nothing.
+/// Removes a site from the trusted ones: from now on its key is rejected.
 pub fn untrust(dir: &Path, key: &[u8; 32]) -> Result<(), PeersFileError> {
     update_peers(dir, |twins| twins.peers.retain(|twin| twin.key != *key))
 }
 
-/// Reads, changes and writes; two who do so at once do it one after the other.
+/// Reads, changes and writes the file; concurrent calls run one after the other.
 fn update_peers(dir: &Path, how: impl FnOnce(&mut TrustStore)) -> Result<(), PeersFileError> {
     let failed = |why: io::Error| PeersFileError::File { file: dir.to_owned(), why };
     let folder = File::open(dir).map_err(failed)?;
     flock(&folder, FlockOperation::LockExclusive).map_err(|why| failed(why.into()))?;
     let mut twins = TrustStore::read(dir)?;
     how(&mut twins);
-    // Whatever was to be kept must be read again tomorrow.
+    // The written text must be readable later.
     TrustStore::parse(dir, &twins.to_toml())?;
     replace_file(&dir.join(TWINS_FILE), &twins.to_toml())
 }
@@ -102,7 +104,7 @@ pub(super) fn replace_file(file: &Path, text: &str) -> Result<(), PeersFileError
         .map_err(|why| PeersFileError::File { file: file.to_owned(), why })
 }
 
-/// Notices that one of the files has changed.
+/// Watcher that detects changes of one of the files.
 #[derive(Debug)]
 pub struct FileWatcher {
     file: PathBuf,
@@ -110,12 +112,12 @@ pub struct FileWatcher {
 }
 
 impl FileWatcher {
-    /// Watches the twins that the site knows; the first look reports a change.
+    /// Watches the trusted peers of the site; the first poll reports a change.
     pub fn for_twins(dir: &Path) -> Self {
         Self::new(dir.join(TWINS_FILE))
     }
 
-    /// Watches the invitation of the site; the first look reports a change.
+    /// Watches the invitation of the site; the first poll reports a change.
     pub fn for_invitation(dir: &Path) -> Self {
         Self::new(dir.join(INVITATION_FILE))
     }
@@ -124,7 +126,7 @@ impl FileWatcher {
         Self { file, last_stamp: Some((0, 0, 0)) }
     }
 
-    /// True when something has changed since the last look.
+    /// Returns true if something has changed since the last poll.
     pub fn poll_changed(&mut self) -> bool {
         let now = std::fs::metadata(&self.file).ok().map(|about| (about.ino(), about.mtime(), about.mtime_nsec()));
         std::mem::replace(&mut self.last_stamp, now) != now

@@ -1,4 +1,4 @@
-//! Recorded visitors: a Saturday evening's crowd, played to the hub as if it were there.
+//! Playback of recorded visitors: feeds a Saturday evening's crowd to the hub as if it were present.
 
 use super::clock::monotonic;
 use super::recording_file::Playback;
@@ -7,30 +7,31 @@ use crate::presence::{Body, Phase, Point, Presence, Touch, TouchUpdate};
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// How often those who rest are said to be there still.
+/// Interval at which resting touches are confirmed as held.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_millis(500);
 /// Shortest pause between two steps.
 const SLEEP_MIN: Duration = Duration::from_millis(1);
-/// Instants that are played at one step.
+/// Most instants that are played in one step.
 const INSTANTS_MAX: usize = 64;
-/// Bodies that are told apart before their numbers come again.
+/// Number of distinct body ids before they are reused.
 const BODY_IDS_MAX: u16 = 1 << 13;
 
-/// Plays a recording to the hub, on a thread of its own, for as long as the process lives. `canvas` is the size of the
-/// installation's, in units: a recording from another one is stretched to it.
+/// Plays a recording to the hub, on a thread of its own, for as long as the process lives.
+///
+/// `canvas` is the size of the installation's, in units: a recording from another one is stretched to it.
 pub fn spawn_playback(mut playback: Playback, canvas: Point, hub: TouchHub) -> std::io::Result<()> {
     let mut visitors = PlaybackMapper::new(playback.head().canvas, canvas);
     std::thread::Builder::new().name("visitors".into()).spawn(move || {
         let mut words = Vec::new();
         loop {
             let now = monotonic();
-            // At most so many at once: a damaged recording may say that everything happens in one instant.
+            // The number is bounded: a damaged recording may put everything into one instant.
             for presence in (0..INSTANTS_MAX).map_while(|_| playback.poll_instant(now)) {
                 visitors.handle_instant(presence, &mut words);
                 hub.handle_updates(&words);
                 words.clear();
             }
-            // Bodies go with every step, so that a still crowd is no blind camera.
+            // Bodies are sent with every step, so that a still crowd does not look like a dead camera.
             hub.set_bodies(now, PLAYBACK_CAMERA, visitors.bodies.clone());
             visitors.keep_alive(&mut words);
             hub.handle_updates(&words);
@@ -42,13 +43,13 @@ pub fn spawn_playback(mut playback: Playback, canvas: Point, hub: TouchHub) -> s
     Ok(())
 }
 
-/// Who of the recording is there: pure.
+/// Current touches and bodies of the recording: pure.
 #[derive(Debug)]
 struct PlaybackMapper {
     scale: [f32; 2],
     touches: Vec<Touch>,
     bodies: Vec<Body>,
-    /// The recording's numbers of bodies, which may be from several cameras, and ours.
+    /// Map from the recording's body ids, which may be from several cameras, to ours.
     body_ids: HashMap<u16, u16>,
 }
 
@@ -64,7 +65,7 @@ impl PlaybackMapper {
         let on = |at: Point| [at[0] * stretch[0], at[1] * stretch[1]];
         let contact = |touch: &Touch| (PLAYBACK_DEVICE, u64::from(touch.id));
         let mut now: Vec<Touch> = touches.into_iter().map(|touch| Touch { at: on(touch.at), ..touch }).collect();
-        // A number that comes twice in one instant is one touch.
+        // An id that occurs twice in one instant is one touch.
         let mut seen = std::collections::HashSet::new();
         now.retain(|touch| seen.insert(touch.id));
         for gone in self.touches.iter().filter(|touch| !seen.contains(&touch.id)) {
@@ -80,7 +81,7 @@ impl PlaybackMapper {
         }
         self.touches = now;
         if bodies.is_empty() {
-            // Nobody to be mistaken for another.
+            // Without bodies, a reused id cannot be confused with another body's.
             self.body_ids.clear();
         }
         self.bodies = bodies;
@@ -96,7 +97,7 @@ impl PlaybackMapper {
         }
     }
 
-    /// Those who are there, still.
+    /// Confirms the touches that are still held.
     fn keep_alive(&self, words: &mut Vec<TouchUpdate>) {
         words.extend(self.touches.iter().map(|touch| TouchUpdate::Alive((PLAYBACK_DEVICE, u64::from(touch.id)))));
     }

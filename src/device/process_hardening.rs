@@ -1,5 +1,6 @@
-//! Measures that keep the memory of a process, with the pictures in it, from ever becoming a file, and passwords in files
-//! from being read by others.
+//! Process hardening: keeps process memory, which holds camera frames, out of files.
+//!
+//! It also keeps passwords in files from being read by others.
 
 use crate::config::SiteConfig;
 use std::os::unix::fs::MetadataExt;
@@ -23,11 +24,11 @@ pub fn disable_core_dumps() {
     }
 }
 
-/// Closes this process's memory to other programs of the same user, and to crash reporters, which a limit of size does
-/// not stop. Not for what it starts: they say it for themselves.
+/// Closes this process's memory to other programs of the same user, and to crash reporters, which ignore size limits.
 ///
-/// Only for processes that hold pictures. It makes `/proc/PID` the administrator's, and where that folder is hidden from
-/// others (`hidepid`), a show could not see any more how much of the processor its scene has used.
+/// Child processes do not inherit this: they must call it themselves. Only for processes that hold frames. It makes
+/// `/proc/PID` the administrator's, and where that folder is hidden from others (`hidepid`), a show could no longer
+/// see how much CPU time its scene has used.
 pub fn make_undumpable() {
     #[cfg(target_os = "linux")]
     {

@@ -1,4 +1,4 @@
-//! Recordings on disk: written by a thread of their own, read back until they expire.
+//! Recordings on disk: written by a thread of their own, and playable until they expire.
 
 use crate::presence::recording::{HEADER_MAX, RecordingError, RecordingHeader, RecordingReader, put_recorded_frame};
 use crate::presence::{Point, Presence};
@@ -10,36 +10,37 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
-/// How long a recording is kept if nobody says otherwise.
+/// Default time for which a recording is kept.
 pub const RETENTION: Duration = Duration::from_secs(30 * 86_400);
-/// How long one may be kept at most.
+/// Longest time for which a recording may be kept.
 pub const RETENTION_MAX: Duration = Duration::from_secs(366 * 86_400);
-/// Instants that wait for the disk; more, and the newest are left out.
+/// Most instants that wait for the disk; beyond it the newest are dropped.
 const PENDING_MAX: usize = 256;
-/// Between two instants, unless somebody came or went.
+/// Shortest time between two instants, unless a touch or body came or went.
 const INTERVAL_MIN: Duration = Duration::from_millis(30);
-/// How long written instants may wait for the disk, which is what a crash can cost.
+/// Longest time that instants wait before they are written; a crash can lose that much.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
-/// Bytes that are gathered for one write.
+/// Capacity of the buffer of gathered bytes for one write.
 const WRITE_BUFFER: usize = 64 << 10;
-/// Bytes that are read at once.
+/// Bytes per read.
 const READ_BUFFER: usize = 16 << 10;
 /// Pause between the end of a recording and its beginning.
 const LOOP_PAUSE: Duration = Duration::from_secs(1);
 
-/// Writes who is there to a file. Dropping it writes what is left and closes the file.
+/// Recorder of presence to a file. Dropping it writes the rest and closes the file.
 pub struct Recorder {
     canvas: Point,
     queue: Option<SyncSender<Vec<u8>>>,
     writer: Option<JoinHandle<()>>,
     dropped: u64,
-    /// When the last instant was noted, and who was there then.
+    /// Time and presence of the last recorded instant.
     last: Option<(Duration, Presence)>,
 }
 
 impl Recorder {
-    /// Begins a new file that only this user can read; one that is there already is an error. `canvas` in its units;
-    /// after `keep`, at most [`RETENTION_MAX`], nobody can play it any more.
+    /// Creates a file that only this user can read; an existing file is an error. `canvas` is in its units.
+    ///
+    /// After `keep`, at most [`RETENTION_MAX`], it can no longer be played.
     pub fn create(path: &Path, city: &str, canvas: Point, keep: Duration) -> io::Result<Self> {
         if keep > RETENTION_MAX {
             let days = RETENTION_MAX.as_secs() / 86_400;
@@ -70,8 +71,10 @@ impl Recorder {
         Ok(Self { canvas, queue: Some(notes), writer: Some(writer), dropped: 0, last: None })
     }
 
-    /// Who is there at `now`, monotonic. To be called whenever something changed, or at any steady rate: what is the same
-    /// as before, or comes too soon after it, is left out. Never waits.
+    /// Records the presence at `now`, monotonic. Never waits.
+    ///
+    /// Call it whenever something changed, or at any steady rate: an instant that equals the last one, or comes too
+    /// soon after it, is left out.
     pub fn record(&mut self, now: Duration, presence: &Presence) {
         let since = match &self.last {
             None => Duration::ZERO,
@@ -94,7 +97,7 @@ impl Recorder {
         }
     }
 
-    /// Instants that the disk was too slow or too full for.
+    /// Returns the number of instants dropped because the disk was too slow or full.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -109,20 +112,20 @@ impl Drop for Recorder {
     }
 }
 
-/// The same touches and bodies, wherever they are now.
+/// Returns whether both have the same touches and bodies, regardless of their positions.
 fn same_ids(before: &Presence, now: &Presence) -> bool {
     let touches = before.touches.iter().map(|touch| touch.id).eq(now.touches.iter().map(|touch| touch.id));
     touches && before.bodies.iter().map(|body| body.id).eq(now.bodies.iter().map(|body| body.id))
 }
 
-/// Writes until nobody notes any more.
+/// Writes until the recorder is dropped.
 fn write_loop(file: &mut File, notes: &Receiver<Vec<u8>>) -> io::Result<()> {
     let mut gathered = Vec::with_capacity(WRITE_BUFFER);
     loop {
         let over = match notes.recv_timeout(FLUSH_INTERVAL) {
             Ok(bytes) => {
                 gathered.extend_from_slice(&bytes);
-                // All that waits, so that a busy square does not put its write off for ever.
+                // It takes all that waits, up to a bound, so that a busy square does not delay the write indefinitely.
                 gathered.extend(notes.try_iter().take(PENDING_MAX).flatten());
                 false
             }
@@ -137,54 +140,54 @@ fn write_loop(file: &mut File, notes: &Receiver<Vec<u8>>) -> io::Result<()> {
     }
 }
 
-/// Why a recording is not played.
+/// Reason why a recording cannot be played.
 #[derive(Debug, Error)]
 pub enum PlaybackError {
-    /// It cannot be opened or read.
+    /// The file cannot be opened or read.
     #[error("the recording {path} cannot be read ({why})")]
     Read {
-        /// The file.
+        /// Path of the file.
         path: String,
-        /// What the system says.
+        /// Error of the system.
         why: io::Error,
     },
-    /// It is no recording, or one of another version.
+    /// The file is not a recording, or is one of another version.
     #[error("{path} is not played: {why}")]
     Head {
-        /// The file.
+        /// Path of the file.
         path: String,
-        /// What is wrong with it.
+        /// Problem with its head.
         why: RecordingError,
     },
-    /// It may not be kept any longer.
+    /// The recording must not be kept any longer.
     #[error("the recording {path} expired on {until} and is not played any more; delete it")]
     Expired {
-        /// The file.
+        /// Path of the file.
         path: String,
-        /// When.
+        /// Time of expiry.
         until: String,
     },
 }
 
-/// Plays a recording back, again and again.
+/// Playback of a recording, in a loop.
 #[derive(Debug)]
 pub struct Playback {
     head: RecordingHeader,
     file: File,
-    /// Where the instants begin in the file.
+    /// Offset of the first instant in the file.
     start: u64,
     tape: RecordingReader,
-    /// When the next instant is due, and what it is; nothing before the first call.
+    /// Time of the next instant, and the instant; none before the first call.
     next: Option<(Duration, Presence)>,
-    /// Before the next instant is played: after the end, nobody is there for a moment.
+    /// Pause before the next instant: after the end, nobody is present for a moment.
     pause: Duration,
-    /// It expired while it was played.
+    /// True if it expired during playback.
     expired: bool,
     path: String,
 }
 
 impl Playback {
-    /// Opens a recording that has not expired. Nothing is deleted, whatever is wrong with it.
+    /// Opens a recording that has not expired. Nothing is deleted, even if it is invalid.
     pub fn open(path: &Path) -> Result<Self, PlaybackError> {
         let shown = path.display().to_string();
         let read = |why| PlaybackError::Read { path: shown.clone(), why };
@@ -210,8 +213,9 @@ impl Playback {
         })
     }
 
-    /// Begins a part of its length later, 0 to 1; after its end, it begins at its beginning. To be called before
-    /// anything is played. It reads all of the file once, to know how long it is.
+    /// Starts playback at a fraction of its length, 0 to 1; after its end, it restarts at its beginning.
+    ///
+    /// Call it before anything is played. It reads the whole file once to determine its length.
     pub fn seek(&mut self, part: f64) {
         let mut length = Duration::ZERO;
         while let Some((since, _)) = self.read_instant() {
@@ -225,18 +229,19 @@ impl Playback {
         }
     }
 
-    /// What it says of itself.
+    /// Returns the head of the recording.
     pub fn head(&self) -> &RecordingHeader {
         &self.head
     }
 
-    /// When there may be something to play; `None` before the first call of [`Playback::poll_instant`].
+    /// Returns the time of the next instant; `None` before the first call of [`Playback::poll_instant`].
     pub fn next_due(&self) -> Option<Duration> {
         self.next.as_ref().map(|(due, _)| *due)
     }
 
-    /// The next instant that is due at `now`, monotonic; to be called until there is none. After the last one nobody is
-    /// there for a moment, and it begins again, unless it has expired meanwhile.
+    /// Returns the next instant that is due at `now`, monotonic; call it until it returns none.
+    ///
+    /// After the last one nobody is present for a moment, and it restarts, unless it has expired meanwhile.
     pub fn poll_instant(&mut self, now: Duration) -> Option<Presence> {
         let (due, presence) = match self.next.take() {
             Some(next) => next,
@@ -250,7 +255,7 @@ impl Playback {
         Some(presence)
     }
 
-    /// What comes after the instant that was due at `last`.
+    /// Returns the instant after the one that was due at `last`, with its time.
     fn read_following(&mut self, last: Duration, now: Duration) -> (Duration, Presence) {
         let before = std::mem::take(&mut self.pause);
         if let Some((since, presence)) = self.read_instant() {
@@ -264,17 +269,18 @@ impl Playback {
             self.expired = true;
             tracing::warn!("the recording {} has expired and is not played again; delete it", self.path);
         }
-        // An end that follows an end is an empty recording, or one that is over; it is not looked at all the time.
+        // An end that follows an end is an empty or expired recording; the interval keeps it from being polled
+        // constantly.
         (last.max(now).saturating_add(before.max(INTERVAL_MIN)), Presence::default())
     }
 
     fn rewind(&mut self) {
         self.tape = RecordingReader::new(self.head.canvas);
-        // Where that fails, the next read does, and says so.
+        // If the seek fails, the next read fails as well and reports it.
         let _ = self.file.seek(SeekFrom::Start(self.start));
     }
 
-    /// The next instant of the file; `None` at its end, torn or not, and where it cannot be read.
+    /// Reads the next instant; `None` at the end of the file, complete or truncated, and on a read error.
     fn read_instant(&mut self) -> Option<(Duration, Presence)> {
         loop {
             match self.tape.next() {
@@ -299,7 +305,7 @@ impl Playback {
     }
 }
 
-/// Seconds since 1970.
+/// Returns the seconds since 1970.
 fn unix_seconds() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)

@@ -1,4 +1,4 @@
-//! A relay on a thread of its own: one UDP socket, and what the forwarder says of each datagram.
+//! Relay on a thread of its own: one UDP socket, and the action of [`RelayServer`] for each datagram.
 
 use super::clock::{monotonic, thread_cpu};
 use super::net::canonical;
@@ -16,25 +16,25 @@ use std::time::Duration;
 
 /// Largest UDP payload.
 const DATAGRAM_MAX: usize = 65_536;
-/// Bytes that may wait for it.
+/// Size of the socket's receive buffer, in bytes.
 const RECV_BUFFER: usize = 4 << 20;
-/// It wakes now and then to see whether it is over.
+/// Timeout of a read, after which the thread checks whether it is over.
 const READ_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// What can be said of a relay at an instant.
+/// Status of a relay at an instant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RelayStatus {
-    /// Pairs of whom both are there.
+    /// Pairs whose sites are both registered.
     pub pairs: usize,
-    /// Sites that wait for the other one.
+    /// Sites that wait for their peer.
     pub waiting: usize,
-    /// What has passed since the start.
+    /// Traffic since the start.
     pub counts: RelayStats,
-    /// Time of a core that it has used.
+    /// CPU time used so far.
     pub cpu_time: Duration,
 }
 
-/// A relay that runs until it is dropped.
+/// Handle of a running relay; dropping it stops the relay.
 pub struct RelayThread {
     address: SocketAddr,
     status: Arc<Mutex<RelayStatus>>,
@@ -48,11 +48,11 @@ impl RelayThread {
         Self::open(listen, limits, None)
     }
 
-    /// Opens the socket and forwards from now on; with a list of keys, `only` for these.
+    /// Opens the socket and forwards from now on; with a list of keys, for `only` these.
     pub fn open(listen: SocketAddr, limits: RelayLimits, only: Option<HashSet<[u8; 32]>>) -> io::Result<Self> {
         let socket = UdpSocket::bind(listen)?;
         socket.set_read_timeout(Some(READ_TIMEOUT))?;
-        // As much as the system allows: many sites speak at the same instant.
+        // The buffer is as large as the system allows: many sites send at the same instant.
         let _ = rustix::net::sockopt::set_socket_recv_buffer_size_force(&socket, RECV_BUFFER)
             .or_else(|_| rustix::net::sockopt::set_socket_recv_buffer_size(&socket, RECV_BUFFER));
         let address = socket.local_addr()?;
@@ -68,12 +68,12 @@ impl RelayThread {
         Ok(Self { address, status: state, stopping: over, thread: Some(thread) })
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// How it is; at most a second old.
+    /// Returns its status, at most a second old.
     pub fn status(&self) -> RelayStatus {
         *self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -88,7 +88,7 @@ impl Drop for RelayThread {
     }
 }
 
-/// An address as a socket wants it that has received from `like`: one of IPv6 has those of IPv4 within its own.
+/// Returns an address in the family of a socket that received from `like`: an IPv6 socket maps IPv4 addresses.
 fn to_socket_family(to: SocketAddr, like: SocketAddr) -> SocketAddr {
     match to.ip() {
         IpAddr::V4(ip) if like.is_ipv6() => SocketAddr::new(ip.to_ipv6_mapped().into(), to.port()),
@@ -99,7 +99,7 @@ fn to_socket_family(to: SocketAddr, like: SocketAddr) -> SocketAddr {
 fn run(socket: &UdpSocket, mut forwarder: RelayServer, state: &Mutex<RelayStatus>, over: &AtomicBool) {
     let mut bytes = vec![0; DATAGRAM_MAX];
     let mut told = Duration::ZERO;
-    // Venues find out what their lines carry; without randomness they do not, and all else goes on.
+    // The responder lets venues measure their lines. Without randomness it is off, and everything else works.
     let mut echo = netcheck::new_responder().ok();
     while !over.load(Ordering::Relaxed) {
         let received = socket.recv_from(&mut bytes);
@@ -109,7 +109,7 @@ fn run(socket: &UdpSocket, mut forwarder: RelayServer, state: &Mutex<RelayStatus
                 let answer = echo.as_mut().and_then(|echo| echo.handle_datagram(now, canonical(from), &bytes[..count]));
                 answer.iter().for_each(|answer| drop(socket.send_to(answer, from)));
             }
-            // What cannot be sent is lost, as on any path.
+            // A datagram that cannot be sent is lost, as on any path.
             match forwarder.handle_datagram(now, canonical(from), &bytes[..count]) {
                 RelayAction::Forward(to) => drop(socket.send_to(&bytes[..count], to_socket_family(to, from))),
                 RelayAction::Reply(answers) => {

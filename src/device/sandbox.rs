@@ -1,42 +1,44 @@
-//! Walls around a process that parses input from strangers, for a scene or a decoder: even if that input takes over the engine,
-//! it reaches no file, no network and no other process. All that it needs comes through the pipes that it was started with.
+//! Sandbox around a process that parses input from strangers, for a scene or a decoder.
+//!
+//! Even if that input takes over the engine, it reaches no file, no network and no other process. All that it needs
+//! comes through the pipes that it was started with.
 
 use std::fmt;
 
-/// Most memory of any kind, in bytes: with the program itself, its libraries, and what could be shared.
+/// Most memory of any kind, in bytes: including the program itself, its libraries, and shareable memory.
 #[cfg(target_os = "linux")]
 const ADDRESS_SPACE_MAX: u64 = 2 << 30;
-/// Most writable memory of a scene's process, in bytes: the script's own limit, and room for messages.
+/// Most writable memory of a scene process, in bytes: the script's own limit, and room for messages.
 pub const SCENE_MEMORY_MAX: u64 = 256 << 20;
 /// Most writable memory of a decoder, in bytes: a file, the largest image with 16 bits per channel, and the result.
 pub const DECODER_MEMORY_MAX: u64 = 512 << 20;
 
-/// Advice for systems where the walls do not hold.
+/// Advice for systems where the sandbox is incomplete.
 pub const UNAVAILABLE_HELP: &str =
     "use a Linux with seccomp and Landlock (5.13 or newer), or, for scenes of people whom you trust, say `--unjailed`";
 
-/// Consequence of walls that do not hold.
+/// Consequence of an incomplete sandbox.
 pub const UNSANDBOXED_WARNING: &str =
     "what a script makes of the engine it can do to this account: run only scenes of people whom you trust";
 
-/// What holds.
+/// Layers of the sandbox that are active.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SandboxStatus {
-    /// Only the system calls that computing needs; seccomp.
+    /// Only system calls for computing are permitted; seccomp.
     pub syscalls: bool,
-    /// No file can be opened and no port used; Landlock.
+    /// Files cannot be opened and ports cannot be used; Landlock.
     pub files: bool,
     /// Memory, files, processes and core dumps are bounded.
     pub limits: bool,
 }
 
 impl SandboxStatus {
-    /// Returns true when all walls hold: code that has taken over the process can do no harm beyond it.
+    /// Returns true if all layers are active: code that has taken over the process can do no harm beyond it.
     pub fn is_complete(&self) -> bool {
         self.syscalls && self.files && self.limits
     }
 
-    /// Returns the missing walls, for people to read; none if all of them hold.
+    /// Returns the missing layers, for people to read; none if all are active.
     pub fn missing(&self) -> Option<String> {
         (!self.is_complete()).then(|| self.to_string())
     }
@@ -53,8 +55,10 @@ impl fmt::Display for SandboxStatus {
     }
 }
 
-/// Confines the calling thread and all that it starts, and limits its process to `memory` bytes of writable memory. This cannot
-/// be undone. Must be called first, while there is only one thread; closes every open file but the three standard streams.
+/// Confines the calling thread and all that it starts, and limits its process to `memory` bytes of writable memory.
+///
+/// This cannot be undone. Must be called first, while there is only one thread; closes every open file but the three
+/// standard streams.
 #[cfg(target_os = "linux")]
 pub fn enter(memory: u64) -> SandboxStatus {
     close_inherited();
@@ -65,7 +69,7 @@ pub fn enter(memory: u64) -> SandboxStatus {
     }
 }
 
-/// Other systems have other walls, which are not built.
+/// Reports an empty sandbox: other systems have other mechanisms, which are not implemented.
 #[cfg(not(target_os = "linux"))]
 pub fn enter(_: u64) -> SandboxStatus {
     close_inherited();
@@ -83,8 +87,10 @@ fn close_inherited() {
     }
 }
 
-/// Bounds what this process may take of the processor, and of memory in bytes: beyond the one it is ended, beyond the other it
-/// gets no more. Where a system has no such bounds there are none.
+/// Limits the CPU time of this process, and its memory in bytes.
+///
+/// Beyond the CPU limit the process is killed, beyond the memory limit allocations fail. Systems without such limits
+/// have none.
 pub fn limit_cpu_and_memory(processor: std::time::Duration, memory: u64) {
     #[cfg(target_os = "linux")]
     {
@@ -120,14 +126,14 @@ pub fn set_rlimits(memory: u64) -> rustix::io::Result<()> {
 #[cfg(target_os = "linux")]
 pub fn restrict_files() -> Result<bool, landlock::RulesetError> {
     use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetStatus};
-    // An older kernel takes what it knows of this.
+    // An older kernel applies the rules that it supports.
     let newest = ABI::V5;
     let ruleset = Ruleset::default().handle_access(AccessFs::from_all(newest))?;
     let status = ruleset.handle_access(AccessNet::from_all(newest))?.create()?.restrict_self()?;
     Ok(status.ruleset != RulesetStatus::NotEnforced)
 }
 
-/// Leaves the calling thread the system calls that computing, its memory and its open pipes need; others fail.
+/// Restricts the calling thread to the system calls that computing, its memory and its open pipes need; others fail.
 #[cfg(target_os = "linux")]
 pub fn filter_syscalls() -> Result<(), seccompiler::Error> {
     use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
@@ -143,14 +149,14 @@ pub fn filter_syscalls() -> Result<(), seccompiler::Error> {
         libc::SYS_mremap,
         libc::SYS_madvise,
         libc::SYS_brk,
-        // Threads, time, chance.
+        // Threads, time, randomness.
         libc::SYS_futex,
         libc::SYS_sched_yield,
         libc::SYS_clock_gettime,
         libc::SYS_getrandom,
         libc::SYS_getpid,
         libc::SYS_gettid,
-        // Signals to oneself, and the end.
+        // Signals to the process itself, and exit.
         libc::SYS_rt_sigreturn,
         libc::SYS_rt_sigprocmask,
         libc::SYS_rt_sigaction,
@@ -160,7 +166,7 @@ pub fn filter_syscalls() -> Result<(), seccompiler::Error> {
         libc::SYS_exit_group,
     ]
     .map(|call| (call, Vec::new()));
-    // Memory for data; none that can be run.
+    // Memory may hold data but never be executable.
     let never_run = [libc::SYS_mmap, libc::SYS_mprotect].map(|call| Ok((call, vec![deny_exec_rule()?])));
     let never_run = never_run.into_iter().collect::<Result<Vec<_>, seccompiler::BackendError>>();
     let rules = rules.into_iter().chain(never_run.map_err(seccompiler::Error::Backend)?).collect();
@@ -171,7 +177,7 @@ pub fn filter_syscalls() -> Result<(), seccompiler::Error> {
     apply_filter(&program)
 }
 
-/// The third argument does not ask for memory that can be run.
+/// Returns the rule that the third argument must not ask for executable memory.
 #[cfg(target_os = "linux")]
 fn deny_exec_rule() -> Result<seccompiler::SeccompRule, seccompiler::BackendError> {
     use seccompiler::{SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompRule};
@@ -185,7 +191,8 @@ mod tests {
     use std::io;
     use std::path::Path;
 
-    /// What a thread that is shut in can still do: open, list, write, connect, listen, start, run new code, see its own clock.
+    /// Tries what a confined thread could still do: open, list, write, connect, listen, start, run new code, see its
+    /// own clock.
     fn tries(shut: impl FnOnce() + Send + 'static) -> Vec<io::ErrorKind> {
         let (file, folder) = (std::env::current_exe().expect("it runs"), std::env::temp_dir());
         let escape = move || {
@@ -199,7 +206,7 @@ mod tests {
                 std::process::Command::new("/bin/true").status().map(drop),
                 std::os::unix::net::UnixStream::connect(Path::new("/nowhere")).map(drop),
             ];
-            // It goes on computing.
+            // Computing still works.
             let sum: u64 = (0..1_000_000_u64).collect::<Vec<_>>().iter().sum();
             assert_eq!(sum, 499_999_500_000);
             assert!(crate::device::clock::thread_cpu() > std::time::Duration::ZERO);
@@ -213,7 +220,7 @@ mod tests {
     fn nothing_is_reached_from_within() {
         let denied = io::ErrorKind::PermissionDenied;
         assert_eq!(tries(|| filter_syscalls().expect("this kernel has seccomp")), [denied; 7]);
-        // Without walls most of it works: the tries are real.
+        // Without a sandbox most attempts succeed: they are real.
         let free = tries(|| {});
         assert_eq!(free.iter().filter(|kind| **kind == denied).count(), 0, "{free:?}");
     }
@@ -224,7 +231,7 @@ mod tests {
             restrict_files().expect("a ruleset can be made");
         });
         if kinds[0] == io::ErrorKind::Other {
-            // A kernel without Landlock; seccomp holds alone.
+            // This is a kernel without Landlock; seccomp alone is active.
             return;
         }
         assert_eq!(kinds[..3], [io::ErrorKind::PermissionDenied; 3], "{kinds:?}");
@@ -239,7 +246,7 @@ mod tests {
         );
         let walls = |syscalls, files, limits| SandboxStatus { syscalls, files, limits };
         assert!(walls(true, true, true).is_complete());
-        // A single missing wall is enough to fail.
+        // A single missing layer is enough to fail.
         assert!(
             ![walls(false, true, true), walls(true, false, true), walls(true, true, false)]
                 .iter()

@@ -1,5 +1,6 @@
-//! An artist's folder, watched: whatever is saved in it becomes an edition. It is looked at and not waited for, since
-//! editors replace files, and folders may lie on other machines.
+//! Watcher of an artist's folder: whatever is saved in it becomes a revision.
+//!
+//! It polls and does not use notifications, since editors replace files, and folders may be on other machines.
 
 use crate::config::{Installation, MANIFEST_MAX};
 use crate::device::decode::Decoder;
@@ -13,17 +14,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How often the folder is looked at. What has changed is read once it is the same in two looks: then it is saved whole.
+/// Polling interval of the folder. A change is read once two polls agree: then the file is saved completely.
 const POLL_INTERVAL: Duration = Duration::from_millis(40);
 /// Most files that are checked.
 const FILES_MAX: usize = 1_024;
-/// Most bytes of a file that is part of an edition; no image or sound may be larger.
+/// Most bytes of a file that is part of a revision; an image or sound cannot be larger.
 const FILE_MAX: u64 = 64 << 20;
 
 /// Stamps of a folder's files; none for a file that cannot be read.
 type FolderStamp = Vec<(String, Option<files::FileStamp>)>;
 
-/// A folder that is read, and then watched.
+/// Folder that is read, and then watched.
 pub struct SceneFolder {
     dir: PathBuf,
     decoder: Decoder,
@@ -44,8 +45,9 @@ impl SceneFolder {
         &self.dir
     }
 
-    /// Reads the whole folder. `may` receives the digest of its contents before any of them is parsed, and can refuse
-    /// them.
+    /// Reads the whole folder.
+    ///
+    /// `may` receives the digest of its contents before any of them is parsed, and can refuse them.
     pub fn read(
         &mut self,
         may: &mut dyn FnMut(&str) -> Result<(), SceneDiagnostic>,
@@ -61,8 +63,9 @@ impl SceneFolder {
         Ok(SceneRevision { digest, ..read.unwrap_or_else(|_| Err(fault()))? })
     }
 
-    /// Reads the folder whenever something has been saved in it, and now if it was not read before. Calls `changed` for each
-    /// edition after `first`, on a thread of its own, until the returned value is dropped.
+    /// Reads the folder whenever something has been saved in it, and now if it was not read before.
+    ///
+    /// Calls `changed` for each revision after `first`, on a thread of its own, until the returned value is dropped.
     pub fn watch(
         mut self,
         first: Option<SceneRevision>,
@@ -99,7 +102,7 @@ impl SceneFolder {
     }
 }
 
-/// A folder that is watched until this is dropped.
+/// Handle of a watched folder; dropping it ends the watch.
 pub struct FolderWatcher {
     stopping: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -109,7 +112,7 @@ impl Drop for FolderWatcher {
     fn drop(&mut self) {
         self.stopping.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // A thread that panicked has said so.
+            // A thread that panicked has reported it.
             let _ = thread.join();
         }
     }
@@ -138,7 +141,7 @@ pub(super) fn read_part(files: &ConfinedDir, part: &str) -> Option<Vec<u8>> {
     files.read_bytes(part.as_ref(), FILE_MAX).ok()
 }
 
-/// Returns the paths, within a folder, of all parts of an edition, in order.
+/// Returns the paths, within a folder, of all parts of a revision, in order.
 pub(super) fn all_part_paths(files: &ConfinedDir) -> Vec<String> {
     part_paths(files, script_path(files).as_deref())
 }
@@ -149,7 +152,7 @@ fn script_path(files: &ConfinedDir) -> Option<PathBuf> {
     Installation::parse(files.path(), &text).ok().map(|installation| installation.script)
 }
 
-/// Returns the paths, within a folder, of its script and all other parts of an edition, in order.
+/// Returns the paths, within a folder, of its script and all other parts of a revision, in order.
 fn part_paths(files: &ConfinedDir, script: Option<&Path>) -> Vec<String> {
     let mut parts = files.names(FILES_MAX, SceneRevision::is_part_file);
     parts.extend(script.and_then(Path::to_str).map(str::to_owned));

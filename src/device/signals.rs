@@ -3,7 +3,7 @@
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Calls `end`, on a thread of its own, on each of these signals. From then on they do not end the process; only `end` does.
+/// Calls `end`, on a thread of its own, on each of these signals. From then on only `end` can end the process.
 ///
 /// SIGINT and SIGHUP stay ignored if the parent process had them ignored, as `nohup` does.
 pub fn on_termination_signal(mut end: impl FnMut() + Send + 'static) -> io::Result<()> {
@@ -39,7 +39,9 @@ async fn recv_or_pending(signal: &mut Option<Signal>) {
     }
 }
 
-/// Returns the ignored signals: bit N - 1 for signal N, as in `SigIgn` of proc_pid_status(5); none if the system does not tell.
+/// Returns the ignored signals as a mask; none if the system does not report it.
+///
+/// Bit N - 1 is signal N, as in `SigIgn` of proc_pid_status(5).
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -56,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_mask_of_signals_is_read() {
-        // The mask that `nohup` leaves.
+        // This is the mask that `nohup` leaves.
         assert!(is_in_mask(SignalKind::hangup(), 0x1) && !is_in_mask(SignalKind::interrupt(), 0x1));
         assert!(is_in_mask(SignalKind::interrupt(), 0x1002) && !is_in_mask(SignalKind::terminate(), 0x1002));
     }

@@ -1,4 +1,4 @@
-//! A site's identity: an Ed25519 key, in a file that only its owner reads.
+//! Identity of a site: an Ed25519 key, in a file that only its owner can read.
 
 use super::atomic_file::{self, PRIVATE_MODE};
 use super::process_hardening::NON_OWNER_BITS;
@@ -11,25 +11,25 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// Most bytes of a key's file.
+/// Most bytes of a key file.
 const KEY_FILE_MAX: u64 = 4_096;
 
-/// A site's secret key. Its public half is what the twin pins.
+/// Secret key of a site. The twin pins its public half.
 #[derive(Clone)]
 pub struct SiteKey {
     pkcs8: Vec<u8>,
     public: [u8; 32],
 }
 
-/// Why there is no key. The operator mends it.
+/// Reason why the key is missing or unusable. The operator must fix it.
 #[derive(Debug, Error)]
 pub enum KeyError {
     /// The file cannot be read or written.
     #[error("{file}: the site's key cannot be read or written ({why}); check that the file is there and yours")]
     File {
-        /// Which file.
+        /// Path of the file.
         file: PathBuf,
-        /// What the system says.
+        /// Error of the system.
         why: std::io::Error,
     },
     /// The file holds something else.
@@ -52,13 +52,13 @@ pub enum KeyError {
         /// Its permissions.
         mode: u32,
     },
-    /// The system gives no randomness.
+    /// The system provides no randomness.
     #[error("the system gives no randomness; a key cannot be made")]
     NoRandomness,
 }
 
 impl SiteKey {
-    /// A new key.
+    /// Generates a new key.
     pub fn generate() -> Result<Self, KeyError> {
         let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| KeyError::NoRandomness)?;
         Self::parse(pkcs8.as_ref()).ok_or(KeyError::NoRandomness)
@@ -86,19 +86,20 @@ impl SiteKey {
         Self::parse(&bytes).ok_or_else(|| KeyError::Malformed(file.into()))
     }
 
-    /// Writes the key to a new file with mode 0600. Refuses to overwrite anything but an empty file, which a full disk or
-    /// a power cut has left.
+    /// Writes the key to a new file with mode 0600.
+    ///
+    /// Refuses to overwrite anything but an empty file, which a full disk or a power cut has left.
     pub fn write(&self, file: &Path) -> Result<(), KeyError> {
         atomic_file::create_or_fill(file, PRIVATE_MODE, &self.pkcs8)
             .map_err(|why| KeyError::File { file: file.into(), why })
     }
 
-    /// The public half.
+    /// Returns the public half.
     pub fn public(&self) -> [u8; 32] {
         self.public
     }
 
-    /// Signs with it (RFC 8032).
+    /// Signs a message with it (RFC 8032).
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         let pair = Ed25519KeyPair::from_pkcs8(&self.pkcs8).expect("it was read once");
         pair.sign(message).as_ref().try_into().expect("a signature of Ed25519 has 64 bytes")
@@ -109,7 +110,7 @@ impl SiteKey {
     }
 }
 
-/// 64 hexadecimal digits.
+/// Returns a public key as 64 hexadecimal digits.
 pub fn to_hex(key: &[u8; 32]) -> String {
     key.iter().map(|byte| format!("{byte:02x}")).collect()
 }

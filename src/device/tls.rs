@@ -1,4 +1,4 @@
-//! Mutual TLS 1.3 with pinned raw public keys (RFC 7250): who does not hold a pinned key never gets past the handshake.
+//! Mutual TLS 1.3 with pinned raw public keys (RFC 7250): a peer without a pinned key fails the handshake.
 
 use super::site_key::SiteKey;
 use crate::link::pairing::PAIR_ALPN;
@@ -13,23 +13,23 @@ use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerMisbehaved, SignatureScheme};
 use std::sync::Arc;
 
-/// The application protocol of the link.
+/// Application protocol of the link.
 pub const ALPN: &[u8] = b"moongate/1";
-/// A SubjectPublicKeyInfo of Ed25519 is this and 32 bytes of key (RFC 8410).
+/// Prefix of an Ed25519 SubjectPublicKeyInfo, which 32 bytes of key follow (RFC 8410).
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
-/// Whose handshake is taken for good.
+/// Policy for the peers whose handshake is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PeerPolicy {
-    /// Who holds this key.
+    /// Only the holder of this key.
     Pinned([u8; 32]),
-    /// Who holds the key that he shows, whichever it is: he has knocked with a ticket, and proves it afterwards.
+    /// Any peer that holds the key that it shows: it came with a ticket id, and proves the ticket afterwards.
     Anyone,
-    /// There is no twin.
+    /// No peer, since there is no twin.
     Nobody,
 }
 
-/// Checks the keys that others show.
+/// Verifier of the keys that peers show.
 #[derive(Debug)]
 struct RawKeyVerifier {
     policy: PeerPolicy,
@@ -152,24 +152,24 @@ fn verifier(whom: PeerPolicy) -> Arc<RawKeyVerifier> {
     Arc::new(RawKeyVerifier { policy: whom, algorithms: provider().signature_verification_algorithms })
 }
 
-/// The Ed25519 key within what a peer has shown.
+/// Returns the Ed25519 key within a peer's certificate.
 pub fn raw_key(shown: &CertificateDer) -> Option<[u8; 32]> {
     shown.as_ref().strip_prefix(&SPKI_PREFIX[..])?.try_into().ok()
 }
 
-/// A key whose public half is shown as it is; `shown` is that half.
+/// Returns a certified key with the public half `shown`, as a raw public key.
 fn certified_key(key: &SiteKey, shown: [u8; 32]) -> Result<Arc<CertifiedKey>, Error> {
     let secret = rustls::crypto::ring::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(key.pkcs8().to_vec()))?;
     let public: Vec<u8> = SPKI_PREFIX.into_iter().chain(shown).collect();
     Ok(Arc::new(CertifiedKey::new(vec![CertificateDer::from(public)], secret)))
 }
 
-/// The accepting side of a link: shows our key, wants the twin's. No resumption, no early data.
+/// Returns the configuration of the accepting side: shows our key, requires the twin's. No resumption, no early data.
 pub fn server_config(key: &SiteKey, twin: [u8; 32]) -> Result<quinn::ServerConfig, Error> {
     server_config_for(key, PeerPolicy::Pinned(twin), ALPN)
 }
 
-/// The same for whoever is wanted, and for what is spoken then.
+/// Returns the same for any policy, and for the given application protocol.
 pub fn server_config_for(key: &SiteKey, whom: PeerPolicy, alpn: &[u8]) -> Result<quinn::ServerConfig, Error> {
     let mut tls = rustls::ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -180,24 +180,24 @@ pub fn server_config_for(key: &SiteKey, whom: PeerPolicy, alpn: &[u8]) -> Result
     tls.session_storage = Arc::new(NoServerSessionStorage {});
     let tls = QuicServerConfig::try_from(tls).map_err(|why| Error::General(why.to_string()))?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
-    // Few handshakes are in progress, since there is one twin. This queue holds the packets that a socket delivers at once in a
-    // flood, since each is answered before the next turn.
+    // Few handshakes are in progress, since there is one twin. This queue holds the packets that a socket delivers at
+    // once in a flood, since each is answered before the next update.
     config.max_incoming(256).incoming_buffer_size(16 << 10).incoming_buffer_size_total(256 << 10);
     Ok(config)
 }
 
-/// The dialling side of a link: shows our key, wants the twin's. Tells no name.
+/// Returns the configuration of the dialling side: shows our key, requires the twin's. Sends no server name.
 pub fn client_config(key: &SiteKey, twin: [u8; 32]) -> Result<quinn::ClientConfig, Error> {
     client_config_for(key, key.public(), twin, ALPN)
 }
 
-/// The same for a key that shows another public half than its own: what an impostor would do.
+/// Returns the same for a key that shows another public half than its own, as an impostor would.
 #[doc(hidden)]
 pub fn client_config_showing(key: &SiteKey, shown: [u8; 32], twin: [u8; 32]) -> Result<quinn::ClientConfig, Error> {
     client_config_for(key, shown, twin, ALPN)
 }
 
-/// The dialling side with a ticket: wants the key that is on it.
+/// Returns the configuration of the dialling side with a ticket: requires the key on the ticket.
 pub fn pairing_client_config(key: &SiteKey, inviting: [u8; 32]) -> Result<quinn::ClientConfig, Error> {
     client_config_for(key, key.public(), inviting, PAIR_ALPN)
 }

@@ -1,6 +1,7 @@
-//! Touches and bodies from every device of a site, told at once to the link and to the scene, whoever's thread it is.
+//! Hub for the touches and bodies of all devices of a site; forwards them at once to the link and the scene, from any
+//! thread.
 //!
-//! Device numbers: the screens' windows have 0 and up, their mice 500, a cast 1,000, the rest stands below.
+//! Device numbers: the screens' windows have 0 and up, their mice 500, simulated visitors 1,000, the rest are below.
 
 use super::clock::monotonic;
 use super::net::LinkHandle;
@@ -12,57 +13,57 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Touches that wait for the scene; when it is stuck, the newest are not told to it (the link still gets them).
+/// Most touches that wait for the scene; if it is stuck, the newest are dropped for it (the link still gets them).
 pub const TOUCH_QUEUE_MAX: usize = 1_024;
-/// The device number of recorded visitors.
+/// Device number of recorded visitors.
 pub const PLAYBACK_DEVICE: u32 = 1_500;
-/// The device number of reaches seen by camera 0; camera n has this and n.
+/// Device number of reaches seen by camera 0; camera n has this plus n.
 pub const REACH_DEVICE: u32 = 1_600;
-/// The device number of the first address that may send OSC; the others follow.
+/// Device number of the first address that may send OSC; the others follow.
 pub const OSC_DEVICE: u32 = 2_000;
-/// The device number of the first `[[touch]]`; each has [`TOUCH_DEVICES`] of them.
+/// Device number of the first `[[touch]]`; each has [`TOUCH_DEVICES`] of them.
 pub const TOUCH_DEVICE: u32 = 3_000;
 /// Device numbers of one `[[touch]]`: as many as it has sources.
 pub const TOUCH_DEVICES: u32 = 16;
 
-/// Most cameras a site has, recorded visitors among them.
+/// Most cameras of a site, including that of recorded visitors.
 pub const CAMERAS_MAX: usize = 8;
-/// The number of the camera that recorded visitors come from.
+/// Number of the camera that recorded visitors come from.
 pub const PLAYBACK_CAMERA: usize = CAMERAS_MAX - 1;
-/// Bits of a body's id that its own camera gives; those above are the camera's number.
+/// Bits of a body's id from its own camera; the bits above are the camera's number.
 const BODY_ID_BITS: u32 = 13;
-/// A camera that has told nothing for this long sees nobody.
+/// Time without updates after which a camera counts as seeing nobody.
 const CAMERA_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A touch for the scene here.
+/// A touch event for the scene here.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LocalTouchEvent {
-    /// When the device's word came in, monotonic.
+    /// Time when the device's update arrived, monotonic.
     pub made: Duration,
-    /// What happened to it.
+    /// Phase of the touch.
     pub phase: Phase,
     /// The touch as it is now.
     pub touch: Touch,
 }
 
-/// All bodies at a site, as of the last word of each camera.
+/// All bodies at a site, as of the last update of each camera.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BodySnapshot {
-    /// Another number for other bodies.
+    /// Version number, which changes with the bodies.
     pub version: u64,
-    /// When the camera that told last saw its own, monotonic.
+    /// Time when the camera that updated last captured its frame, monotonic.
     pub made: Duration,
-    /// Who is there.
+    /// Bodies of all cameras.
     pub bodies: Vec<Body>,
 }
 
-/// Who is here, as of the last word of each device.
+/// Current state of the site, as of the last update of each device.
 struct HubState {
     tracker: TouchTracker,
-    /// Counts what cameras have told of somebody, and when the newest of that was seen.
+    /// Number of camera updates with bodies; the capture time of the newest is next to it.
     version: u64,
     made: Duration,
-    /// What each camera saw last, and when.
+    /// Capture time and bodies of each camera's last update.
     camera_bodies: [(Duration, Vec<Body>); CAMERAS_MAX],
 }
 
@@ -76,7 +77,7 @@ impl HubState {
     }
 }
 
-/// Where all devices of a site bring their touches, and all cameras their bodies. Clones are the same hub.
+/// Hub for the touches of all devices of a site and the bodies of all cameras. Clones share the same hub.
 #[derive(Clone)]
 pub struct TouchHub {
     state: Arc<Mutex<HubState>>,
@@ -85,8 +86,9 @@ pub struct TouchHub {
 }
 
 impl TouchHub {
-    /// A hub that tells `link`, if there is a twin, and `scene`. `canvas` is its size in units, `screens` the parts of
-    /// it that the site's screens show.
+    /// Creates a hub that forwards to `link`, if there is a twin, and to `scene`.
+    ///
+    /// `canvas` is its size in units, `screens` the parts of it that the site's screens show.
     pub fn new(
         link: Option<LinkHandle>,
         scene: SyncSender<LocalTouchEvent>,
@@ -98,12 +100,12 @@ impl TouchHub {
         Self { state: Arc::new(Mutex::new(here)), link, scene }
     }
 
-    /// A device's word. Never waits.
+    /// Handles a touch of a device. Never waits.
     pub fn handle_touch(&self, contact: ContactId, phase: Phase, at: Point, by: PointerKind) {
         self.handle_updates(&[TouchUpdate::Touch(contact, phase, at, by)]);
     }
 
-    /// Words that a device said at once, such as all fingers of one frame. Never waits.
+    /// Handles simultaneous updates, such as all fingers of one frame. Never waits.
     pub fn handle_updates(&self, words: &[TouchUpdate]) {
         if words.is_empty() {
             return;
@@ -127,14 +129,14 @@ impl TouchHub {
         }
     }
 
-    /// A device is gone, or has lost its window: its touches end.
+    /// Ends the touches of a device that is gone, or has lost its window.
     pub fn release(&self, device: u32) {
         let mut here = self.lock();
         let ended = here.tracker.release_device(device);
         self.publish_ended(&here, &ended);
     }
 
-    /// Ends touches whose own end was lost, and bodies of cameras that went blind; to be called now and then.
+    /// Ends touches whose own end was lost, and bodies of cameras that stopped; call it regularly.
     pub fn expire(&self) {
         let now = monotonic();
         let mut here = self.lock();
@@ -155,11 +157,12 @@ impl TouchHub {
         }
     }
 
-    /// Who camera number `camera` sees; `made` is when it saw them, monotonic. What is older than the last is dropped,
-    /// and so is a number of [`CAMERAS_MAX`] and above. Never waits.
+    /// Sets the bodies that camera number `camera` sees; `made` is the capture time, monotonic. Never waits.
     ///
-    /// Each camera counts its own bodies: their ids are made unique at the site here, and those of camera 0 stay as
-    /// they are up to 8,191.
+    /// An update older than the last is dropped, and so is a camera number of [`CAMERAS_MAX`] and above.
+    ///
+    /// Each camera counts its own bodies: this makes their ids unique at the site, and those of camera 0 stay as they
+    /// are up to 8,191.
     pub fn set_bodies(&self, made: Duration, camera: usize, mut bodies: Vec<Body>) {
         bodies.truncate(BODIES_MAX);
         for body in &mut bodies {
@@ -178,25 +181,25 @@ impl TouchHub {
         self.publish_presence(&here);
     }
 
-    /// All bodies, if that is not what was told as version `known`; of nobody from the first on it is version 0.
+    /// Returns all bodies, unless `known` is their version. As long as there was never a body, the version is 0.
     pub fn bodies_since(&self, known: u64) -> Option<BodySnapshot> {
         let here = self.lock();
         let HubState { version, made, .. } = *here;
         (version != known).then(|| BodySnapshot { version, made, bodies: here.bodies() })
     }
 
-    /// Who is here now.
+    /// Returns the current presence.
     pub fn presence(&self) -> Presence {
         self.lock().presence()
     }
 
-    /// The ids of all touches that are held.
+    /// Returns the ids of all held touches.
     pub fn held_ids(&self) -> Vec<u32> {
         self.lock().tracker.touches().iter().map(|touch| touch.id).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HubState> {
-        // A panic while the lock was held cannot leave a board half changed: each change is one push or remove.
+        // A panic while the lock was held cannot leave the state half changed: each change is one push or remove.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -209,7 +212,7 @@ impl TouchHub {
         self.publish_presence(here);
     }
 
-    /// An event. Told under the lock, so that all hear of touches in one order.
+    /// Publishes an event, under the lock, so that all receivers get touches in one order.
     fn publish_event(&self, made: Duration, phase: Phase, touch: Touch) {
         if let Some(link) = &self.link {
             match phase {
@@ -223,7 +226,9 @@ impl TouchHub {
         }
     }
 
-    /// The state: once for all that was said at once. Under the lock too, or an older one could come last and stay.
+    /// Publishes the presence, once for simultaneous updates.
+    ///
+    /// It does so under the lock too, or an older one could arrive last and stay.
     fn publish_presence(&self, here: &HubState) {
         if let Some(link) = &self.link {
             link.set_presence(here.presence());

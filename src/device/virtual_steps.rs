@@ -1,5 +1,6 @@
-//! Steps of virtual time: they share a process, and a failed step is run again while nothing else runs in it. A busy machine
-//! may make steps late, but must not make them wrong.
+//! Steps of virtual time in one process; a failed step is run again while nothing else runs in it.
+//!
+//! A busy machine may make steps late, but must not make them wrong.
 
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Consecutive marks of one writer under one signature: the unit that is sent, kept and given back.
+//! Batches: consecutive marks of one writer under one signature, the unit that is sent, stored and retrieved.
 
 use super::mark::{Mark, MarkOrder, WriterId};
 use super::{BATCH_BYTES_MAX, BATCH_MARKS_MAX};
@@ -6,19 +6,19 @@ use crate::wire::{WireError, WireReader, WireWrite};
 use std::fmt;
 use thiserror::Error;
 
-/// What a signature is over, before all else: nothing that is signed elsewhere can be taken for marks.
+/// Prefix of every signed message, so that nothing signed elsewhere can pass for marks.
 const SIGNING_CONTEXT: &[u8] = b"moongate marks 1\0";
 const SIGNATURE_BYTES: usize = 64;
-/// No honest writer counts this far, and sums of it fit into 64 bits.
+/// Bound on sequence numbers: no honest writer counts this far, and sums of it fit into 64 bits.
 const SEQUENCE_MAX: u64 = 1 << 53;
 
-/// Signs for this site and verifies for any, by Ed25519 (RFC 8032).
+/// Signer for this site and verifier for any site, by Ed25519 (RFC 8032).
 pub trait Signer: Send {
-    /// This site's public key.
+    /// Returns this site's public key.
     fn public_key(&self) -> [u8; 32];
-    /// A signature of this site.
+    /// Returns a signature of this site.
     fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_BYTES];
-    /// Whether the site with this key has signed the message.
+    /// Returns whether the site with this key has signed the message.
     fn verify(&self, public: &[u8; 32], message: &[u8], signature: &[u8; SIGNATURE_BYTES]) -> bool;
 }
 
@@ -28,34 +28,34 @@ impl fmt::Debug for dyn Signer {
     }
 }
 
-/// Why a batch from outside is not taken in. Whoever sends one of these does so on purpose.
+/// Reason why a batch from outside is rejected. A peer that sends one of these does so on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum BatchError {
-    /// The bytes are no batch.
+    /// The bytes are not a batch.
     #[error("marks that cannot be read: {0}")]
     Malformed(#[from] WireError),
-    /// It is signed by nobody, or by someone else.
+    /// The signature is missing, or is someone else's.
     #[error("marks in another site's name")]
     BadSignature,
-    /// It says another writer or number than it came under, or one that is not to be told.
+    /// Its writer or sequence number is not the announced one, or its stamps are not allowed.
     #[error("marks that are not what they are said to be")]
     Mismatch,
 }
 
-/// Sealed marks, as they are kept and sent.
+/// Signed marks, in the form in which they are stored and sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarkBatch {
-    /// Whose marks they are.
+    /// Writer of the marks.
     pub writer: WriterId,
-    /// The sequence number of the first.
+    /// Sequence number of the first mark.
     pub first: u64,
-    /// How many.
+    /// Number of marks.
     pub count: u64,
-    /// The stamp of the last.
+    /// Stamp of the last mark.
     pub stamp: u64,
-    /// When the first was made, by this machine's monotonic clock, in microseconds.
+    /// Time of the first mark, by this machine's monotonic clock, in microseconds.
     pub created_us: i64,
-    /// Signature and marks.
+    /// Signature and marks, encoded.
     pub bytes: Vec<u8>,
 }
 
@@ -68,7 +68,7 @@ fn signed_message(work: &str, body: &[u8]) -> Vec<u8> {
 }
 
 impl MarkBatch {
-    /// Signs marks of this site: one after the other, at least one, no more than [`BATCH_MARKS_MAX`].
+    /// Signs consecutive marks of this site: at least one, at most [`BATCH_MARKS_MAX`].
     pub(super) fn sign(work: &str, marks: &[Mark], seal: &dyn Signer) -> Option<Self> {
         let [first, .., last] = [marks.first()?, marks.last()?];
         let writer = first.order.writer;
@@ -95,7 +95,7 @@ impl MarkBatch {
         })
     }
 
-    /// Takes bytes from outside for what they are, if their writer has signed them for this work.
+    /// Decodes a batch from outside, if its writer has signed it for this installation.
     pub fn decode_verified(
         work: &str,
         bytes: Vec<u8>,
@@ -113,18 +113,18 @@ impl MarkBatch {
         Ok((Self { writer, first, count, stamp, created_us: born, bytes }, marks))
     }
 
-    /// The number after its last mark.
+    /// Returns the sequence number after its last mark.
     pub fn end(&self) -> u64 {
         self.first + self.count
     }
 
-    /// Its marks. A batch was read before it was kept, so this is all of them.
+    /// Returns its marks. A batch is decoded before it is kept, so none is missing.
     pub fn marks(&self) -> Vec<Mark> {
         decode_marks(&self.bytes, self.created_us).unwrap_or_default()
     }
 }
 
-/// Marks as they are within a batch; who signed them is not looked at.
+/// Decodes the marks of a batch without a check of the signature.
 fn decode_marks(bytes: &[u8], born: i64) -> Result<Vec<Mark>, WireError> {
     if bytes.len() > BATCH_BYTES_MAX {
         return Err(WireError::OutOfRange);
@@ -150,7 +150,7 @@ fn decode_marks(bytes: &[u8], born: i64) -> Result<Vec<Mark>, WireError> {
 }
 
 impl MarkOrder {
-    /// The highest stamp that a mark may have.
+    /// Highest stamp that a mark may have.
     pub(super) const STAMP_MAX: u64 = SEQUENCE_MAX;
 }
 
@@ -161,7 +161,7 @@ mod tests {
     use proptest::prelude::*;
     use std::time::Duration;
 
-    /// Signs with its own number.
+    /// Signer whose signatures contain its own number.
     struct Numbered(u8);
 
     impl Signer for Numbered {
@@ -190,7 +190,7 @@ mod tests {
         NewMark { name: "lanterns".into(), at: Some([12.5, 900.0]), seed: 7, said: "{\"hue\":40}".into() }
     }
 
-    /// The bytes that are signed and kept decode for ever. `MOONGATE_BLESS=1` writes them anew, for a new version only.
+    /// Checks that signed and stored bytes decode forever. `MOONGATE_BLESS=1` rewrites them, for a new version only.
     #[test]
     fn the_bytes_of_version_1_stay() {
         let (marks, batches) = work([lantern(), NewMark { at: None, said: "{}".into(), ..lantern() }]);

@@ -1,50 +1,54 @@
-//! One mark, who made it, and where it stands among the others.
+//! One mark, its writer, and its place in the order of all marks.
 
 use super::{NAME_MAX, PAYLOAD_MAX};
 use crate::wire::{WireError, WireReader, WireWrite};
 
-/// Who numbers marks: a site, and the random id of where it keeps them, so that a lost disk never reuses a number.
+/// Identifier of a writer of marks: a site and the random id of its store.
+///
+/// A lost disk means a new store id, so it never reuses a sequence number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WriterId {
-    /// The site's public key.
+    /// Public key of the site.
     pub site: [u8; 32],
-    /// Random, as old as the store.
+    /// Random id of the store, created with it.
     pub store: u64,
 }
 
-/// Where a mark stands among all marks of a work, the same in both cities: after everything that its writer had seen.
-/// No two marks have the same one.
+/// Place of a mark among all marks of an installation, the same in both cities.
+///
+/// It is after everything that its writer had seen. No two marks have the same place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MarkOrder {
-    /// Lamport's timestamp.
+    /// Lamport timestamp.
     pub stamp: u64,
-    /// Which of two comes first that did not know of each other.
+    /// Writer, which orders two marks whose writers had not seen each other's.
     pub writer: WriterId,
 }
 
-/// One thing that a visitor has left.
+/// A mark that a visitor has left.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mark {
-    /// Who made it, and after what.
+    /// Its place in the order, and its writer.
     pub order: MarkOrder,
-    /// Its number at its writer.
+    /// Its sequence number at its writer.
     pub sequence: u64,
-    /// When it was made, by the maker's wall clock: milliseconds since 1970, UTC. For archives; `born` is for scenes.
+    /// Time of creation by the maker's wall clock: milliseconds since 1970, UTC. For archives; `created_us` is for
+    /// scenes.
     pub made_ms: u64,
-    /// When it was made, by this machine's monotonic clock in microseconds; negative when that was before its origin.
+    /// Time of creation by this machine's monotonic clock, in microseconds; negative if before the clock's origin.
     pub created_us: i64,
-    /// Random, the same in both cities.
+    /// Random number, the same in both cities.
     pub seed: u32,
-    /// What the manifest calls it.
+    /// Name of its collection in the manifest.
     pub name: String,
-    /// Where it is, in canvas units, as its maker has it; none if it is nowhere.
+    /// Its position in canvas units on its maker's canvas; none if it has no position.
     pub at: Option<[f32; 2]>,
-    /// All else that the scene said of it, as JSON.
+    /// Other data of the scene about it, as JSON.
     pub payload: String,
 }
 
 impl Mark {
-    /// What it takes in the memory of a script's engine, in bytes, about.
+    /// Returns its approximate size in the memory of a script engine, in bytes.
     pub fn weight(&self) -> usize {
         let nodes = self.payload.bytes().map(|byte| match byte {
             b'[' | b'{' => 100,
@@ -55,10 +59,10 @@ impl Mark {
         400 + self.name.len() + nodes.sum::<usize>()
     }
 
-    /// Appends what is signed of it. `before`: stamp and time of the mark before it.
+    /// Appends its signed bytes. `before`: stamp and time of the previous mark.
     pub(super) fn encode(&self, before: (u64, u64), out: &mut Vec<u8>) {
         out.put_varint(self.order.stamp - before.0);
-        // Wall clocks go back now and then.
+        // A wall clock may go back.
         let later = self.made_ms as i64 - before.1 as i64;
         out.put_varint(((later << 1) ^ (later >> 63)) as u64);
         out.put_u32(self.seed);
@@ -70,7 +74,8 @@ impl Mark {
         out.put_text(&self.payload);
     }
 
-    /// Reads what [`encode`](Self::encode) wrote. Its stamp is above `before`, as a writer's stamps are.
+    /// Reads the bytes that [`encode`](Self::encode) wrote. Its stamp is above `before`, since a writer's stamps
+    /// rise.
     pub(super) fn decode(
         from: &mut WireReader,
         (writer, sequence): (WriterId, u64),
@@ -91,7 +96,7 @@ impl Mark {
             return Err(WireError::OutOfRange);
         }
         let said = from.text(PAYLOAD_MAX)?.to_owned();
-        // JSON has none that is not escaped, and each would be six letters where it is told on.
+        // JSON escapes all control characters, and each would take six letters when it is passed on.
         if said.bytes().any(|byte| byte < 0x20) {
             return Err(WireError::InvalidText);
         }

@@ -1,4 +1,4 @@
-//! The marks of one installation: what this site adds, what the other one has, and what each still lacks.
+//! Mark log of one installation: the marks added here, the other site's, and what each site still lacks.
 
 use super::batch::{BatchError, MarkBatch, Signer};
 use super::mark::{Mark, MarkOrder, WriterId};
@@ -9,54 +9,55 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A batch whose marks' times by the wall and by the monotonic clock differ by more than this is closed: the wall clock
-/// was set.
+/// Largest difference in a batch between the wall clock and the monotonic clock, in milliseconds.
+///
+/// Beyond it the batch is closed, because the wall clock was set.
 const CLOCK_JUMP_MS: u64 = 1_000;
-/// What a batch takes in memory besides its bytes, about.
+/// Approximate memory of a batch besides its bytes.
 const BATCH_MEMORY_OVERHEAD: usize = size_of::<MarkBatch>() + 96;
-/// Bytes of a mark besides its name and what is said of it, at most.
+/// Most bytes of an encoded mark besides its name and payload.
 const MARK_OVERHEAD: usize = 48;
-/// And of a batch besides its marks.
+/// Most bytes of an encoded batch besides its marks.
 const BATCH_OVERHEAD: usize = 128;
 
 /// A mark as a scene adds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NewMark {
-    /// What the manifest calls it.
+    /// Name of its collection in the manifest.
     pub name: String,
-    /// Where, in canvas units.
+    /// Its position, in canvas units.
     pub at: Option<[f32; 2]>,
-    /// Random; the same in both cities.
+    /// Random number, the same in both cities.
     pub seed: u32,
-    /// All else, as JSON.
+    /// All other data, as JSON.
     pub said: String,
 }
 
-/// What has become of a batch from the other site.
+/// Outcome of merging a batch from the other site.
 #[derive(Debug, PartialEq)]
 pub enum MergeOutcome {
-    /// These are new.
+    /// The batch is new, with these marks.
     New(Vec<Mark>),
-    /// It is known already, or something before it is missing.
+    /// The batch is known already, or an earlier one is missing.
     Ignored,
-    /// There are too many writers in this work; it is left out.
+    /// The installation has too many writers; the batch is left out.
     TooManyWriters,
 }
 
-/// The batches of one writer, in order.
+/// Batches of one writer, in order.
 #[derive(Debug, Default)]
 struct WriterLog {
-    /// All below are known or will never come.
+    /// First sequence number that is unknown; all below are known or will never come.
     next: u64,
-    /// The stamp of the last mark.
+    /// Stamp of the last mark.
     stamp: u64,
     batches: VecDeque<Arc<MarkBatch>>,
-    /// Where batches begin that follow each other without a hole.
+    /// First numbers of the runs of batches that follow each other without a gap.
     runs: Vec<u64>,
     bytes: usize,
 }
 
-/// The marks of one installation.
+/// Marks of one installation.
 #[derive(Debug)]
 pub struct MarkLog {
     name: String,
@@ -64,13 +65,13 @@ pub struct MarkLog {
     logs: BTreeMap<WriterId, WriterLog>,
     pending: Vec<Mark>,
     pending_bytes: usize,
-    /// The highest stamp that was seen.
+    /// Highest stamp seen so far.
     stamp: u64,
     bytes: usize,
 }
 
 impl MarkLog {
-    /// What the store has of this work. `site` is this one.
+    /// Loads the log of an installation from the store. `site` is this one.
     pub fn open(name: &str, site: [u8; 32], store: &mut dyn MarkStore) -> Result<Self, StoreError> {
         let mut work = Self::empty(name, WriterId { site, store: store.id() });
         for batch in store.load(name)? {
@@ -79,7 +80,7 @@ impl MarkLog {
         Ok(work)
     }
 
-    /// A work without marks; `me` has never written in it.
+    /// Creates a log without marks; `me` has never written in it.
     pub fn empty(name: &str, me: WriterId) -> Self {
         Self {
             name: name.to_owned(),
@@ -92,18 +93,20 @@ impl MarkLog {
         }
     }
 
-    /// The installation's id.
+    /// Returns the installation's id.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// This site, as it writes now.
+    /// Returns the writer that this site currently is.
     pub fn local_writer(&self) -> WriterId {
         self.local_writer
     }
 
-    /// A visitor here leaves something, at `now` and by the wall clock at `utc_ms`. It is sealed by [`Self::sign_pending`]; true
-    /// when that should be at once. What is too large is not taken, which the scene's host rules out.
+    /// Adds a mark of a visitor here, made at `now` and, by the wall clock, at `utc_ms`.
+    ///
+    /// [`Self::sign_pending`] signs it; returns true if that should happen at once. A mark that is too large is
+    /// dropped; the scene's host prevents that.
     pub fn add(&mut self, now: Duration, utc_ms: u64, draft: NewMark) -> bool {
         let NewMark { name, at, seed, said } = draft;
         let escaped = said.bytes().all(|byte| byte >= 0x20);
@@ -130,7 +133,7 @@ impl MarkLog {
             || self.pending_bytes + BATCH_OVERHEAD + MARK_OVERHEAD + NAME_MAX + PAYLOAD_MAX > BATCH_BYTES_MAX
     }
 
-    /// Signs what was added; the marks and the batches that they are in.
+    /// Signs the added marks; returns them and their batches.
     pub fn sign_pending(&mut self, seal: &dyn Signer) -> (Vec<Mark>, Vec<Arc<MarkBatch>>) {
         self.pending_bytes = 0;
         let marks = std::mem::take(&mut self.pending);
@@ -153,13 +156,14 @@ impl MarkLog {
         (marks, batches)
     }
 
-    /// Whether something waits to be sealed.
+    /// Returns whether marks wait to be signed.
     pub fn has_pending(&self) -> bool {
         !self.pending.is_empty()
     }
 
-    /// Bytes of the other site that are said to be the batch of `writer` which begins at `first`. Where nothing before
-    /// `oldest` will come any more a hole is left. A writer who has signed nothing takes no room.
+    /// Merges bytes of the other site, announced as the batch of `writer` that begins at `first`.
+    ///
+    /// If nothing before `oldest` will come any more, a gap is left. A writer that has signed nothing takes no room.
     pub fn merge(
         &mut self,
         (writer, first, oldest): (WriterId, u64, u64),
@@ -176,7 +180,7 @@ impl MarkLog {
         }
         let (batch, marks) = MarkBatch::decode_verified(&self.name, bytes, born, seal)?;
         let stamp = self.logs.get(&writer).map_or(0, |log| log.stamp);
-        // A writer's stamps rise from mark to mark.
+        // The stamps of a writer rise from mark to mark.
         let ahead = batch.stamp > self.stamp.saturating_add(STAMP_AHEAD_MAX);
         if (batch.writer, batch.first) != (writer, first) || marks[0].order.stamp <= stamp || ahead {
             return Err(BatchError::Mismatch);
@@ -199,7 +203,7 @@ impl MarkLog {
         log.batches.push_back(batch);
     }
 
-    /// Whether one writer more can be taken in; one of whom nothing is left makes room.
+    /// Returns whether one more writer fits; a writer without batches makes room.
     fn has_room_for_writer(&mut self) -> bool {
         if self.logs.len() >= WRITERS_MAX {
             let empty = self.logs.iter().find(|(writer, log)| **writer != self.local_writer && log.batches.is_empty());
@@ -210,8 +214,10 @@ impl MarkLog {
         self.logs.len() < WRITERS_MAX
     }
 
-    /// The oldest batch of the site that has more of them, when there is more than fits into memory: neither site can have
-    /// the other one's forgotten. It is gone from here. A writer's last one stays, so that its numbers go on.
+    /// Removes the oldest batch if the log exceeds its memory, and returns it.
+    ///
+    /// It is a batch of the site that uses more, so that neither site can have the other's marks evicted. The last
+    /// batch of a writer stays, so that its numbers continue.
     pub fn evict_oldest(&mut self) -> Option<Arc<MarkBatch>> {
         if self.bytes <= LOG_BYTES_MAX {
             return None;
@@ -235,34 +241,36 @@ impl MarkLog {
         Some(batch)
     }
 
-    /// Of this writer nothing will come that is before the batch which begins at `first` and does not follow a hole.
+    /// Returns the start of the gapless run that holds the batch at `first`.
+    ///
+    /// Nothing older of this writer will be sent before that batch.
     pub fn oldest_reachable(&self, writer: WriterId, first: u64) -> u64 {
         let runs = self.logs.get(&writer).map_or(&[][..], |log| &log.runs);
         runs[..runs.partition_point(|run| *run <= first)].last().copied().unwrap_or(first)
     }
 
-    /// How far each writer is known: the version vector.
+    /// Returns the version vector: the next sequence number of each writer.
     pub fn version_vector(&self) -> impl Iterator<Item = (WriterId, u64)> {
         self.logs.iter().map(|(writer, log)| (*writer, log.next))
     }
 
-    /// The number of the first mark of `writer` that is not known here.
+    /// Returns the sequence number of the first mark of `writer` that is unknown here.
     pub fn next_sequence(&self, writer: WriterId) -> u64 {
         self.logs.get(&writer).map_or(0, |log| log.next)
     }
 
-    /// The first batch of `writer` that is here and begins at `number` or later.
+    /// Returns the first batch of `writer` here that begins at `number` or later.
     pub fn batch_from(&self, writer: WriterId, number: u64) -> Option<&Arc<MarkBatch>> {
         let batches = &self.logs.get(&writer)?.batches;
         batches.get(batches.partition_point(|batch| batch.first < number))
     }
 
-    /// Everything that is here, each writer's in order.
+    /// Returns all batches, each writer's in order.
     pub fn batches(&self) -> impl Iterator<Item = &Arc<MarkBatch>> {
         self.logs.values().flat_map(|log| &log.batches)
     }
 
-    /// Bytes of marks in memory.
+    /// Returns the bytes of marks in memory.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

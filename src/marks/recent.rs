@@ -1,10 +1,10 @@
-//! The newest marks of a work, in their order: what a scene sees.
+//! Newest marks of a log, in their order, for a scene.
 
 use super::mark::{Mark, MarkOrder};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// So many of the newest marks, each once, in an order that respects cause.
+/// A bounded number of the newest marks, each once, in causal order.
 #[derive(Debug, Clone)]
 pub struct RecentMarks {
     count_max: usize,
@@ -14,12 +14,12 @@ pub struct RecentMarks {
 }
 
 impl RecentMarks {
-    /// No marks yet, and never more than `most`, nor more than so much of them by [`Mark::weight`].
+    /// Creates an empty set of at most `most` marks with a total [`Mark::weight`] of at most `most_weight`.
     pub fn new(most: usize, most_weight: usize) -> Self {
         Self { count_max: most, weight_max: most_weight, weight: 0, marks: BTreeMap::new() }
     }
 
-    /// Takes a mark in; false when it is there already, or older than all that are kept.
+    /// Inserts a mark; returns false if it is known already, or older than all that are kept.
     pub fn insert(&mut self, mark: Arc<Mark>) -> bool {
         let place = mark.order;
         if self.marks.contains_key(&place) {
@@ -36,18 +36,18 @@ impl RecentMarks {
         stays
     }
 
-    /// The marks after `place`, or all of them.
+    /// Returns the marks after `place`, or all of them.
     pub fn after(&self, place: Option<MarkOrder>) -> impl Iterator<Item = &Arc<Mark>> {
         use std::ops::Bound::{Excluded, Unbounded};
         self.marks.range((place.map_or(Unbounded, Excluded), Unbounded)).map(|(_, mark)| mark)
     }
 
-    /// How many there are.
+    /// Returns the number of marks.
     pub fn len(&self) -> usize {
         self.marks.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no marks.
     pub fn is_empty(&self) -> bool {
         self.marks.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Where works are kept.
+//! Storage for mark logs.
 
 use super::batch::MarkBatch;
 use std::collections::HashMap;
@@ -6,22 +6,22 @@ use std::fmt;
 use std::sync::Arc;
 use thiserror::Error;
 
-/// Why a store does not keep or give back. The operator is told; the marks stay in memory.
+/// Reason why a store fails to write or read. The operator sees it; the marks stay in memory.
 #[derive(Debug, Error)]
 #[error("marks are not kept: {0}")]
 pub struct StoreError(pub String);
 
-/// Keeps the batches of works. One thread has it.
+/// Store for the batches of mark logs, used by one thread.
 pub trait MarkStore: Send {
-    /// Random, made with the store and never again: with a lost store a new writer begins.
+    /// Returns the store's random id, created with it and never again: a lost store means a new writer.
     fn id(&self) -> u64;
-    /// Whether what it keeps is there after the power was gone.
+    /// Returns whether its contents survive a power cut.
     fn is_persistent(&self) -> bool;
-    /// All batches of a work, each writer's in their order. `born` is by this machine's monotonic clock.
+    /// Loads all batches of a log, each writer's in order. `created_us` is by this machine's monotonic clock.
     fn load(&mut self, work: &str) -> Result<Vec<Arc<MarkBatch>>, StoreError>;
-    /// Keeps a batch; when this comes back it is kept.
+    /// Stores a batch; it is kept once this returns.
     fn append(&mut self, work: &str, batch: &Arc<MarkBatch>) -> Result<(), StoreError>;
-    /// What is kept of a writer below this number need not be any more.
+    /// Permits the store to drop a batch that the log has evicted.
     fn discard(&mut self, work: &str, batch: &Arc<MarkBatch>);
 }
 
@@ -31,7 +31,7 @@ impl fmt::Debug for dyn MarkStore {
     }
 }
 
-/// Keeps works while the program runs.
+/// Store that keeps logs only while the program runs.
 #[derive(Debug)]
 pub struct MemoryStore {
     id: u64,
@@ -39,7 +39,7 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store; `id` is random.
+    /// Creates an empty store; `id` is random.
     pub fn new(id: u64) -> Self {
         Self { id, logs: HashMap::new() }
     }

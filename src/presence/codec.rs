@@ -1,33 +1,35 @@
-//! Presence on the wire: self-contained parts of one instant, quantised to the canvas; newest wins for each body.
+//! Presence on the wire: self-contained parts of one instant, quantised to the canvas; the newest wins for each body.
 //!
 //! A point is two 16-bit fractions of the canvas with a quarter of it to spare on every side. An outline is a chain
-//! of 7-bit steps that starts at the foot; each step is taken from what the receiver will have, so that errors do not
-//! add up. The first part carries all touches and the ids of all bodies; bodies follow, as many parts as they need.
+//! of 7-bit steps that starts at the foot; each step is relative to the position that the receiver will decode, so
+//! that errors do not add up. The first part carries all touches and the ids of all bodies; the bodies follow in as
+//! many parts as they need.
 
 use super::{BODIES_MAX, Body, OUTLINE_MAX, Point, PointerKind, Presence, TOUCHES_MAX, Touch};
 use crate::wire::{WireError, WireReader, WireWrite};
 use std::time::Duration;
 
-/// Most bytes in one part; with the link's own frames it stays within a datagram of 1,150.
+/// Most bytes in one part; together with the link's own frames it fits in a datagram of 1,150.
 const PART_MAX: usize = 1_000;
-/// The smallest step of an outline, in canvas units; scales are powers of two of it.
+/// Smallest step of an outline, in canvas units; scales are powers of two of it.
 const OUTLINE_STEP: f32 = 0.125;
-/// Canvas units a second in one step of velocity.
+/// Canvas units per second in one step of velocity.
 const SPEED_STEP: f32 = 16.0;
-/// Canvas beyond each edge that a point may lie in, as a fraction.
+/// Margin beyond each edge of the canvas that a point may lie in, as a fraction.
 const MARGIN: f32 = 0.25;
 
-/// How many points an outline is sent with at most.
+/// Level of detail of an outline: its most points when sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutlineDetail {
-    /// All 48.
+    /// All 48 points.
     Full,
-    /// 16: a crowd, or a narrow path.
+    /// 16 points: for a crowd, or a narrow path.
     Coarse,
 }
 
 impl OutlineDetail {
-    /// What fits the budget of 0.5 Mbit/s each way at 30 ticks: a few people in full, a crowd coarser.
+    /// Returns the level that fits the budget of 0.5 Mbit/s each way at 30 ticks: full for a few people, coarse for a
+    /// crowd.
     pub fn for_bodies(count: usize) -> Self {
         if count <= 10 { Self::Full } else { Self::Coarse }
     }
@@ -40,22 +42,22 @@ impl OutlineDetail {
     }
 }
 
-/// One datagram's share of an instant, as received.
+/// Share of an instant in one received datagram.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PresencePart {
-    /// Counts the sender's instants; a higher one is newer.
+    /// Sequence number of the sender's instant; a higher one is newer.
     pub seq: u64,
-    /// The sender's monotonic clock at that instant.
+    /// Sender's monotonic clock at that instant.
     pub sent: Duration,
     first: Option<(Vec<Touch>, Vec<u16>)>,
     bodies: Vec<Body>,
 }
 
-/// In the head of a part: it has the touches and the list of bodies; and the touches' numbers are said by how far they are
-/// from each other.
+/// Flags in the head of a part: it has the touches and the list of bodies; and the touches' ids are sent as
+/// differences.
 const FLAG_FIRST: u8 = 1;
 const FLAG_DELTA_IDS: u8 = 2;
-/// Of what makes a touch.
+/// Bits for the kind of a touch.
 const KIND_BITS: u32 = 3;
 
 fn put_point(out: &mut Vec<u8>, canvas: Point, at: Point) {
@@ -74,7 +76,7 @@ fn read_point(from: &mut WireReader, canvas: Point) -> Result<Point, WireError> 
     Ok(at)
 }
 
-/// The smallest scale (a power of two of [`OUTLINE_STEP`]) at which `reach` fits into `limit` steps.
+/// Returns the smallest scale (a power of two of [`OUTLINE_STEP`]) at which `reach` fits into `limit` steps.
 fn scale_for(reach: f32, limit: f32) -> u8 {
     (0..15).find(|&scale| reach <= limit * step_of(scale)).unwrap_or(15)
 }
@@ -97,13 +99,13 @@ fn put_body(out: &mut Vec<u8>, canvas: Point, body: &Body, detail: OutlineDetail
     out.put_u8((body.still * 10.0).clamp(0.0, 255.0) as u8);
     let start = out.len();
     put_point(out, canvas, body.foot);
-    // What the receiver will take the foot to be; a round trip through four bytes cannot fail.
+    // This is the foot that the receiver will decode; a round trip through four bytes cannot fail.
     let foot = read_point(&mut WireReader::new(&out[start..]), canvas).unwrap_or(body.foot);
 
     let points = thinned(&body.outline, detail.points());
     let limbs = [Some(body.head), body.reach];
     let limb_scale = scale_for(farthest(limbs.iter().flatten().map(|p| [p[0] - foot[0], p[1] - foot[1]])), 127.0);
-    // A step is at most the farthest hop between neighbours, half a step more for what rounding left.
+    // A step is at most the farthest hop between neighbours, plus half a step for the previous rounding.
     let mut last = foot;
     let hop = farthest(points.clone().map(|p| {
         let hop = [p[0] - last[0], p[1] - last[1]];
@@ -142,7 +144,7 @@ fn put_body(out: &mut Vec<u8>, canvas: Point, body: &Body, detail: OutlineDetail
     }
 }
 
-/// At most `limit` points of an outline, evenly chosen.
+/// Returns at most `limit` points of an outline, evenly chosen.
 fn thinned(outline: &[Point], limit: usize) -> impl Iterator<Item = Point> + Clone {
     let count = outline.len().min(limit);
     (0..count).map(move |i| outline[i * outline.len() / count])
@@ -181,7 +183,9 @@ fn read_body(from: &mut WireReader, canvas: Point) -> Result<Body, WireError> {
     Ok(Body { id, people: (flags >> 1).max(1), still, foot, head, reach, velocity, outline, faded: 0.0 })
 }
 
-/// One instant as parts of at most 1,000 bytes each; at least one, and what is beyond the bounds stays out.
+/// Encodes one instant as parts of at most 1,000 bytes each; there is at least one. Items beyond the bounds are left
+/// out.
+///
 /// `canvas` is the size of the canvas in its units, the same at both sites.
 pub fn encode_presence(
     presence: &Presence,
@@ -224,7 +228,7 @@ pub fn encode_presence(
 }
 
 impl PresencePart {
-    /// Reads one part; whatever the bytes are, the result is within the bounds or an error.
+    /// Reads one part; for any bytes, the result is within the bounds or an error.
     pub fn decode(from: &mut WireReader, canvas: Point) -> Result<Self, WireError> {
         let seq = from.varint()?;
         let sent = Duration::from_micros(from.varint()?);
@@ -250,8 +254,9 @@ impl PresencePart {
     }
 }
 
-/// A touch's number is said by how far it is from the one before it, with what makes it in the lowest bits: of those that
-/// began one after the other each takes a byte, and its place four.
+/// Appends a touch; its id is sent as the difference from the previous one, with its kind in the lowest bits.
+///
+/// Of touches that began one after the other each id takes a byte, and the position four.
 fn put_touch(out: &mut Vec<u8>, canvas: Point, touch: &Touch, before: &mut u32) {
     let apart = i64::from(touch.id) - i64::from(std::mem::replace(before, touch.id));
     let apart = ((apart << 1) ^ (apart >> 63)) as u64;
@@ -259,7 +264,7 @@ fn put_touch(out: &mut Vec<u8>, canvas: Point, touch: &Touch, before: &mut u32) 
     put_point(out, canvas, touch.at);
 }
 
-/// `before` is none in what was recorded before numbers were said so.
+/// Reads a touch; `before` is none in older recordings, in which ids are not differences.
 fn read_touch(from: &mut WireReader, canvas: Point, before: &mut Option<u32>) -> Result<Touch, WireError> {
     let Some(before) = before else {
         let id = u32::try_from(from.varint()?).map_err(|_| WireError::OutOfRange)?;
@@ -275,19 +280,19 @@ fn read_touch(from: &mut WireReader, canvas: Point, before: &mut Option<u32>) ->
     Ok(Touch { id, at: read_point(from, canvas)?, kind: PointerKind::from_code(said as u8 & ((1 << KIND_BITS) - 1)) })
 }
 
-/// The twin's presence, put together from parts that come late, twice or never.
+/// Twin's presence, assembled from parts that come late, twice or never.
 #[derive(Debug, Default)]
 pub struct PresenceAssembler {
     presence: Presence,
-    /// The newest first part; touches and the list of bodies are from it.
+    /// Sequence number of the newest first part, which touches and the list of bodies are from.
     list_seq: Option<u64>,
     listed_ids: Vec<u16>,
-    /// Of each body in `presence`, the instant that it is from.
+    /// Sequence number of each body in `presence`.
     seqs: Vec<u64>,
 }
 
 impl PresenceAssembler {
-    /// Takes a part in; true when something newer was in it.
+    /// Adds a part; returns true if it contained something newer.
     pub fn push(&mut self, part: PresencePart) -> bool {
         let mut newer = false;
         if let Some((touches, ids)) = part.first
@@ -330,7 +335,7 @@ impl PresenceAssembler {
         newer
     }
 
-    /// What is known of the twin.
+    /// Returns the known presence of the twin.
     pub fn presence(&self) -> &Presence {
         &self.presence
     }
@@ -343,7 +348,7 @@ mod tests {
 
     const CANVAS: Point = [1920.0, 1080.0];
 
-    /// What version 1 recorded before touches were said more closely.
+    /// Checks recordings of version 1 from before ids were sent as differences.
     #[test]
     fn touches_are_read_as_they_were_written_before() {
         let mut bytes = Vec::new();
@@ -371,7 +376,7 @@ mod tests {
                 .map(Vec::len)
                 .sum()
         };
-        // Touches of a long day have high numbers.
+        // Touches of a long day have high ids.
         let touches = |count: u32| {
             let touch = |id| Touch {
                 id: 12_000 + id,
@@ -427,7 +432,7 @@ mod tests {
     }
 
     proptest! {
-        // A failure is shown as it is after five seconds: making crowds simpler could go on for minutes.
+        // Shrinking stops after five seconds: simplifying crowds could take minutes.
         #![proptest_config(ProptestConfig { max_shrink_time: 5_000, ..ProptestConfig::default() })]
 
         #[test]
@@ -455,7 +460,7 @@ mod tests {
                 prop_assert!((a.still - b.still).abs() <= 0.11);
                 prop_assert!(near(a.head, b.head, 3.0));
                 prop_assert_eq!(a.outline.len(), b.outline.len());
-                // A 62nd of the longest hop: half a step, and steps are powers of two.
+                // This is a 62nd of the longest hop: half a step, and steps are powers of two.
                 let hops = b.outline.iter().zip(std::iter::once(&b.foot).chain(&b.outline));
                 let longest = farthest(hops.map(|(p, before)| [p[0] - before[0], p[1] - before[1]]));
                 for (a, b) in a.outline.iter().zip(&b.outline) {
@@ -493,7 +498,7 @@ mod tests {
         let crowd = crowd(40);
         let parts =
             encode_presence(&crowd, CANVAS, 1_000_000, Duration::from_secs(5_000_000), OutlineDetail::for_bodies(40));
-        // IPv6 and UDP 48 bytes, QUIC short header and tag 30, the link's frame head and acknowledgements 40.
+        // IPv6 and UDP take 48 bytes, QUIC short header and tag 30, the link's frame header and acknowledgements 40.
         let bytes: usize = parts.iter().map(|part| part.len() + 48 + 30 + 40).sum();
         let both_ways = 2 * bytes * 8 * 30;
         assert!(both_ways <= 1_000_000, "{both_ways} bit/s");

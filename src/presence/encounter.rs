@@ -1,37 +1,38 @@
-//! People of two cities who meet: outlines that overlap, and fingers that touch.
+//! Encounters of people of two cities: outlines that overlap, and fingers that touch.
 
 use super::{Body, Point, Presence};
 use std::time::Duration;
 
-/// Who has parted for this long meets anew.
+/// Time apart after which a pair can meet again.
 const SEPARATION_TIMEOUT: Duration = Duration::from_secs(2);
-/// Two fingers meet when they are as near as this, as a part of the canvas's height.
+/// Distance at which two fingers meet, as a fraction of the canvas's height.
 const FINGER_DISTANCE: f32 = 0.03;
-/// Outlines that are held against each other in one frame, at most: the rest comes in the next ones.
+/// Most outlines that are compared in one frame: the rest follows in the next frames.
 const TESTS_MAX: usize = 200;
-/// Most who meet in one frame: a crowd that comes all at once meets over some frames, and a scene has room to answer.
+/// Most encounters in one frame: a sudden crowd meets over several frames, so that a scene can respond.
 const ENCOUNTERS_MAX: usize = 8;
 /// Most pairs that are remembered.
 const PAIRS_MAX: usize = 1_024;
 
-/// Someone of a site: a body or a touch, by its id there.
+/// A participant of a site: a body or a touch, by its id there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Participant {
     Body(u16),
     Touch(u32),
 }
 
-/// Who is together now, and when they were last.
+/// Pairs that are together, with the last time that they were.
 #[derive(Debug, Default)]
 pub struct Encounters {
     pairs: Vec<([Participant; 2], Duration)>,
-    /// Where the next frame begins.
+    /// Index of the comparison that the next frame begins with.
     next_test: usize,
 }
 
 impl Encounters {
-    /// Who is at both sites at `now`, on one canvas of `height` units: where someone of here meets someone of there that
-    /// it was not with.
+    /// Returns the points where a participant here meets one there that it was not with.
+    ///
+    /// Both sites' presences are as of `now`, on one canvas of `height` units.
     pub fn update(&mut self, now: Duration, height: f32, here: &Presence, there: &Presence) -> Vec<Point> {
         let mut met = vec![];
         for (ours, theirs, at) in self.overlapping_pairs(height, here, there) {
@@ -61,7 +62,7 @@ impl Encounters {
         let pairs = (0..here.bodies.len()).flat_map(|ours| (0..there.bodies.len()).map(move |theirs| (ours, theirs)));
         let near = pairs.filter_map(|(ours, theirs)| {
             let both = intersection(boxes_here[ours].as_ref()?, boxes_there[theirs].as_ref()?)?;
-            // Who fades away is not there any more.
+            // A body that fades away does not count.
             (there.bodies[theirs].faded == 0.0).then_some((&here.bodies[ours], &there.bodies[theirs], both))
         });
         let near: Vec<_> = near.collect();
@@ -86,7 +87,7 @@ impl Encounters {
     }
 }
 
-/// Left, top, right and bottom of a body's outline; none without one.
+/// Returns left, top, right and bottom of a body's outline; none without one.
 fn bounds(body: &Body) -> Option<[f32; 4]> {
     let first = body.outline.first()?;
     let start = [first[0], first[1], first[0], first[1]];
@@ -98,7 +99,7 @@ fn intersection(a: &[f32; 4], b: &[f32; 4]) -> Option<[f32; 4]> {
     (both[0] <= both[2] && both[1] <= both[3]).then_some(both)
 }
 
-/// Whether two closed outlines have any point in common.
+/// Returns whether two closed outlines have any point in common.
 fn outlines_overlap(a: &[Point], b: &[Point]) -> bool {
     fn edges(ring: &[Point]) -> impl Iterator<Item = (Point, Point)> + Clone {
         ring.iter().copied().zip(ring.iter().copied().cycle().skip(1))
@@ -109,20 +110,20 @@ fn outlines_overlap(a: &[Point], b: &[Point]) -> bool {
         || edges(a).any(|(p, q)| edges(b).any(|(r, s)| segments_cross(p, q, r, s)))
 }
 
-/// On which side of the line from `p` to `q` a point lies.
+/// Returns the side of the line from `p` to `q` that a point lies on, as a sign.
 fn side(p: Point, q: Point, point: Point) -> f32 {
     (q[0] - p[0]) * (point[1] - p[1]) - (q[1] - p[1]) * (point[0] - p[0])
 }
 
 fn segments_cross(p: Point, q: Point, r: Point, s: Point) -> bool {
     side(p, q, r) * side(p, q, s) <= 0.0 && side(r, s, p) * side(r, s, q) <= 0.0 && {
-        // Edges on one line are apart all the same, unless their boxes touch.
+        // Edges on one line are still apart unless their boxes touch.
         let of = |a: Point, b: Point| [a[0].min(b[0]), a[1].min(b[1]), a[0].max(b[0]), a[1].max(b[1])];
         intersection(&of(p, q), &of(r, s)).is_some()
     }
 }
 
-/// Even-odd rule.
+/// Returns whether a point lies within a closed outline, by the even-odd rule.
 fn contains(ring: &[Point], at: Point) -> bool {
     let edges = ring.iter().zip(ring.iter().cycle().skip(1));
     edges.fold(false, |inside, (p, q)| {
@@ -160,7 +161,7 @@ mod tests {
             assert_eq!(met(&here, &there), expected, "{there:?}");
             assert_eq!(met(&there, &here), expected, "{there:?}");
         }
-        // A box around a slanting line is more than the line.
+        // The box around a slanting line is larger than the line.
         let slant = |x: f32| {
             let outline = vec![[x, 0.0], [x + 100.0, 100.0], [x + 101.0, 100.0], [x + 1.0, 0.0]];
             Presence { touches: vec![], bodies: vec![Body { outline, ..Body::default() }] }

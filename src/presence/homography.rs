@@ -1,32 +1,33 @@
-//! From one plane to another as a camera sees it: four points and where they lie fix every other.
+//! Homography: the projective map between two planes as a camera sees it, determined by four points and their images.
 
 use super::Point;
 
-/// Points whose projective weight is below this part of that at the middle lie at the horizon, where nothing can be told.
+/// Projective weight, relative to that of the middle, below which a point lies at the horizon and cannot be mapped.
 const HORIZON_WEIGHT: f64 = 1e-6;
 
-/// Three points of about one unit that span less than this lie on a line.
+/// Area below which three points of about one unit count as collinear.
 const COLLINEAR: f64 = 1e-6;
 
 /// A projective map between two planes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Homography {
-    /// Row by row. The weight (the third row) is 1 in the middle of the points that it was made from.
+    /// Matrix, row by row. The weight (the third row) is 1 in the middle of the points that it was made from.
     rows: [[f64; 3]; 3],
-    /// That middle.
+    /// Middle of those points.
     middle: [f64; 2],
 }
 
 impl Homography {
-    /// The map that takes each of four points to the one at the same place in `to`. `None` where three of the four lie on
-    /// a line, or a number is none.
+    /// Returns the map that takes each of four points to the corresponding one in `to`.
     ///
-    /// The direct linear transform, solved for just four points after their normalisation: Hartley and Zisserman,
+    /// `None` if three of the four are collinear, or a number is not finite.
+    ///
+    /// The direct linear transform, solved for exactly four points after their normalisation: Hartley and Zisserman,
     /// *Multiple View Geometry in Computer Vision*, second edition, sections 4.1 and 4.4.
     pub fn from_points(from: [Point; 4], to: [Point; 4]) -> Option<Self> {
         let (from, into_unit) = normalise(from)?;
         let (to, unit_of_to) = normalise(to)?;
-        // The weight of the middle is 1, so that eight numbers are left to find, two equations for each point.
+        // The weight of the middle is 1, so that eight unknowns are left, with two equations for each point.
         let mut equations = [[0.0; 9]; 8];
         for (at, (&[x, y], &[u, v])) in from.iter().zip(&to).enumerate() {
             equations[2 * at] = [x, y, 1.0, 0.0, 0.0, 0.0, -u * x, -u * y, u];
@@ -40,14 +41,14 @@ impl Homography {
         Self { rows, middle: into_unit.middle }.normalised()
     }
 
-    /// Where a point lies. `None` at the horizon and beyond, and for a point that is none.
+    /// Maps a point. Returns `None` at the horizon and beyond, and for a point that is not finite.
     pub fn map(&self, at: Point) -> Option<Point> {
         let [x, y, weight] = self.apply(at.map(f64::from));
         let point = [(x / weight) as f32, (y / weight) as f32];
         (weight > HORIZON_WEIGHT && point.iter().all(|part| part.is_finite())).then_some(point)
     }
 
-    /// The way back.
+    /// Returns the inverse map.
     pub fn inverse(&self) -> Option<Self> {
         let [[a, b, c], [d, e, f], [g, h, i]] = self.rows;
         let adjugate = [
@@ -63,7 +64,7 @@ impl Homography {
         self.rows.map(|[a, b, c]| a * x + b * y + c)
     }
 
-    /// The same map with the weight of 1 in the middle.
+    /// Returns the same map with a weight of 1 in the middle.
     fn normalised(self) -> Option<Self> {
         let [_, _, weight] = self.apply(self.middle);
         let rows = self.rows.map(|row| row.map(|part| part / weight));
@@ -71,8 +72,9 @@ impl Homography {
     }
 }
 
-/// True when a polygon of four corners has no dent and no crossing, seen from either side, and no corner that is flat:
-/// each three neighbours span at least `least` (in squares of the corners' unit).
+/// Returns true for a convex quadrilateral without crossings, seen from either side.
+///
+/// No corner may be flat: any three neighbours span at least `least` (in squares of the corners' unit).
 pub fn is_convex(corners: &[Point; 4], least: f32) -> bool {
     let turn = |at: usize| {
         let [a, b, c] = [0, 1, 2].map(|next| corners[(at + next) % 4]);
@@ -82,7 +84,7 @@ pub fn is_convex(corners: &[Point; 4], least: f32) -> bool {
     turns.iter().all(|&turn| turn >= least) || turns.iter().all(|&turn| -turn >= least)
 }
 
-/// How points were moved and scaled so that they lie around the origin, about one unit from it.
+/// Shift and scale that move points around the origin, about one unit from it.
 struct Normalisation {
     middle: [f64; 2],
     scale: f64,
@@ -110,7 +112,7 @@ fn normalise(points: [Point; 4]) -> Option<([[f64; 2]; 4], Normalisation)> {
         return None;
     }
     let points = around.map(|at| at.map(|part| part * scale));
-    // Any three of them span something: each is left out once.
+    // Any three points must span an area: each point is left out once.
     let spans = |out: usize| {
         let [a, b, c] = [1, 2, 3].map(|next| points[(out + next) % 4]);
         ((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])).abs() > COLLINEAR
@@ -122,13 +124,13 @@ fn multiply(left: &[[f64; 3]; 3], right: &[[f64; 3]; 3]) -> [[f64; 3]; 3] {
     left.map(|row| [0, 1, 2].map(|at| row[0] * right[0][at] + row[1] * right[1][at] + row[2] * right[2][at]))
 }
 
-/// Eight unknowns by elimination, the largest pivot first; each row ends with its right side.
+/// Solves for eight unknowns by elimination with the largest pivot first; each row ends with its right side.
 fn solve(mut rows: [[f64; 9]; 8]) -> Option<[f64; 8]> {
     for at in 0..8 {
         let pivot = (at..8).max_by(|&a, &b| rows[a][at].abs().total_cmp(&rows[b][at].abs()))?;
         rows.swap(at, pivot);
         let top = rows[at];
-        // No three points lie on a line, so that this is not to be; but a division by nothing would be worse.
+        // No three points are collinear, so this should not happen; but a division by zero would be worse.
         if top[at].is_nan() || top[at].abs() < 1e-12 {
             return None;
         }
@@ -170,7 +172,7 @@ mod tests {
 
     #[test]
     fn beyond_the_horizon_nothing_is_told() {
-        // A road: its far side is a tenth as wide. Its edges meet above the picture.
+        // This is a road whose far side is a tenth as wide. Its edges meet above the image.
         let road = [[0.45, 0.5], [0.55, 0.5], [1.0, 1.0], [0.0, 1.0]];
         let map = Homography::from_points(road, UNIT).expect("convex");
         assert!(close(map.map([0.5, 0.5]), [0.5, 0.0], 1e-5));
@@ -203,7 +205,7 @@ mod tests {
         assert!(!is_convex(&[[f32::NAN; 2]; 4], 0.01));
     }
 
-    /// A square whose corners are pulled by a fifth at most: always convex.
+    /// Generates squares whose corners are pulled by a fifth at most: always convex.
     fn quad(size: f32) -> impl Strategy<Value = [Point; 4]> {
         let pull = || (-0.2_f32..0.2, -0.2_f32..0.2);
         ((pull(), pull(), pull(), pull()), any::<bool>(), -3.0_f32..3.0).prop_map(move |(pulls, mirrored, left)| {
@@ -224,7 +226,7 @@ mod tests {
                 prop_assert!(close(map.map(a), b, 0.2), "{:?} {:?}", map.map(a), b);
             }
             let back = map.inverse().expect("convex");
-            // A point within the four, by two blends.
+            // This is a point within the four, by two blends.
             let blend = |a: Point, b: Point, by: f32| [a[0] + (b[0] - a[0]) * by, a[1] + (b[1] - a[1]) * by];
             let within = blend(blend(from[0], from[1], x), blend(from[3], from[2], x), y);
             let there = map.map(within).expect("this side of the horizon");

@@ -1,34 +1,35 @@
-//! When the twin's bodies are shown: a little later than they could be, so that they go on evenly however unevenly word
-//! of them comes. A jitter buffer, as RFC 3550 and WebRTC have for voices, for people who walk.
+//! Jitter buffer for the twin's bodies: delays them slightly so that they move evenly despite network jitter.
+//!
+//! RFC 3550 and WebRTC do the same for voices.
 
 use super::{Body, Point, Presence, Touch};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Most instants of one body that are kept; enough for the longest delay at a hundred pictures a second.
+/// Most samples of one body; enough for the longest delay at a hundred camera frames per second.
 const SAMPLES_MAX: usize = 64;
-/// The longest that bodies are held back, in seconds.
+/// Longest delay of bodies, in seconds.
 const DELAY_MAX: f64 = 0.3;
-/// Times between two pictures of a camera, in seconds, that a body is walked over evenly.
+/// Shortest and longest interval between two camera frames, in seconds, that is interpolated evenly.
 const FRAME_INTERVAL: [f64; 2] = [0.016, 0.1];
-/// Without word, a body walks on for so long, in seconds, then fades away for so long.
+/// Seconds for which a body without updates keeps walking; then it fades away over `FADE_TIME`.
 const EXTRAPOLATE_MAX: f64 = 0.1;
 const FADE_TIME: f64 = 0.4;
-/// One that stands may be silent for longer: nothing has to be said of it.
+/// Longer limit in seconds for a standing body, which sends no updates.
 const STANDING_PATIENCE: f64 = 0.6;
-/// Slower than this, in canvas units a second, a body stands.
+/// Speed below which a body stands, in canvas units per second.
 const STANDING_SPEED: f32 = 20.0;
-/// One that is farther from where it was, in canvas units, has not walked there.
+/// Distance, in canvas units, beyond which a body has not walked to its new position.
 const JUMP_DISTANCE: f32 = 400.0;
-/// What came late once is remembered for about so long, in seconds.
+/// Time constant for forgetting a late arrival, in seconds.
 const JITTER_MEMORY: f64 = 8.0;
-/// How fast the delay may grow and shrink: bodies walk so much slower or faster meanwhile.
+/// Slew rates at which the delay grows and shrinks: bodies walk that much slower or faster meanwhile.
 const DELAY_SLEW: [f64; 2] = [0.2, 0.05];
-/// How fast a way that has become longer is believed, in seconds a second.
+/// Rate at which a longer base delay is accepted, in seconds per second.
 const BASE_DELAY_DRIFT: f64 = 1e-3;
 
-/// The twin's bodies in time.
+/// Jitter buffer of the twin's bodies.
 #[derive(Debug, Clone, Default)]
 pub struct JitterBuffer {
     estimator: DelayEstimator,
@@ -36,30 +37,30 @@ pub struct JitterBuffer {
     touches: Vec<Touch>,
 }
 
-/// How unevenly word comes.
+/// Estimator of the jitter of arrivals.
 #[derive(Debug, Clone, Default)]
 struct DelayEstimator {
-    /// When word came last, by our clock.
+    /// Time of the last arrival, by our clock.
     last_arrival: Option<f64>,
-    /// Our clock minus the sender's, and the shortest way, in seconds.
+    /// Difference of our clock from the sender's plus the shortest transit time, in seconds.
     base_delay: f64,
-    /// How much longer others were on their way.
+    /// Additional transit time of late arrivals.
     jitter: f64,
-    /// Between two pictures of the sender's cameras.
+    /// Interval between two frames of the sender's cameras.
     frame_interval: f64,
     last_change: Option<f64>,
     delay: f64,
-    /// The shortest way of late, and since when.
+    /// Shortest transit time of late, and the start of that measurement.
     recent_min: (f64, f64),
 }
 
-/// One body.
+/// Samples of one body.
 #[derive(Debug, Clone)]
 struct BodyTrack {
     id: u16,
-    /// When it was so, by the sender's clock in seconds.
+    /// Samples with their times by the sender's clock, in seconds.
     samples: VecDeque<(f64, Arc<Body>)>,
-    /// Until when it is known to have been so.
+    /// Time until which the last sample is known to hold.
     known_until: f64,
     gone_at: Option<f64>,
 }
@@ -77,7 +78,7 @@ impl DelayEstimator {
         self.base_delay = (self.base_delay + passed * BASE_DELAY_DRIFT).min(late);
         self.recent_min.0 = self.recent_min.0.min(late);
         if now - self.recent_min.1 > 1.0 {
-            // All of it takes so much longer that holding back would not help: it is another way.
+            // All arrivals take so much longer that a delay would not help: the path has changed.
             if self.recent_min.0 > self.base_delay + DELAY_MAX {
                 self.base_delay = self.recent_min.0;
             }
@@ -95,7 +96,7 @@ impl DelayEstimator {
 }
 
 impl JitterBuffer {
-    /// What was so at `sent`, by the sender's clock, and is known now.
+    /// Adds a presence received at `now`; `sent` is its time by the sender's clock.
     pub fn push(&mut self, now: Duration, sent: Duration, presence: &Presence) {
         let (now, sent) = (now.as_secs_f64(), sent.as_secs_f64());
         self.touches.clone_from(&presence.touches);
@@ -120,12 +121,12 @@ impl JitterBuffer {
         self.tracks.retain(|track| track.gone_at.is_none_or(|gone| gone > shown));
     }
 
-    /// How long bodies are held back now, beyond the shortest way.
+    /// Returns the current delay of bodies beyond the shortest transit time.
     pub fn delay(&self) -> Duration {
         Duration::from_secs_f64(self.estimator.delay.clamp(0.0, DELAY_MAX))
     }
 
-    /// Who is to be shown; touches as they are known, since nothing of a touch is held back.
+    /// Returns the presence to be shown; touches are current, since no touch is delayed.
     pub fn sample(&self, now: Duration) -> Presence {
         let shown = now.as_secs_f64() - self.estimator.base_delay - self.estimator.delay;
         let bodies = self.tracks.iter().filter_map(|track| track.sample(shown)).collect();
@@ -134,7 +135,7 @@ impl JitterBuffer {
 }
 
 impl BodyTrack {
-    /// True when it is another than before.
+    /// Adds a sample; returns true if the body has changed.
     fn push(&mut self, sent: f64, body: &Body) -> bool {
         let Some((last, known)) = self.samples.back() else { return false };
         if sent <= *last {
@@ -144,7 +145,7 @@ impl BodyTrack {
         if **known == *body {
             return false;
         }
-        // All that may still be shown, and the one before.
+        // This keeps all samples that may still be shown, and the one before.
         let over = |at: &(f64, Arc<Body>)| at.0 < sent - DELAY_MAX - FRAME_INTERVAL[1];
         while self.samples.len() == SAMPLES_MAX || self.samples.get(1).is_some_and(over) {
             self.samples.pop_front();
@@ -168,7 +169,7 @@ impl BodyTrack {
         Some(translated(body, walked, 0.0))
     }
 
-    /// After the last that is known.
+    /// Returns the body after its last sample.
     fn extrapolate(&self, shown: f64) -> Option<Body> {
         let (last, body) = self.samples.back()?;
         let speed = self.velocity();
@@ -180,12 +181,12 @@ impl BodyTrack {
         (faded < 1.0).then(|| translated(body, speed.map(|axis| axis * on), faded))
     }
 
-    /// How fast it went last.
+    /// Returns its last velocity.
     fn velocity(&self) -> Point {
         let newest = self.samples.len();
         let Some((last, body)) = self.samples.back() else { return [0.0; 2] };
         match newest.checked_sub(2).and_then(|before| self.samples.get(before)) {
-            // What has not changed for longer stood.
+            // A body that has not changed for longer stood.
             _ if self.known_until - last > FRAME_INTERVAL[1] => [0.0; 2],
             Some((from, before))
                 if last - from < 2.0 * FRAME_INTERVAL[1] && length(displacement(before, body)) < JUMP_DISTANCE =>
@@ -197,7 +198,7 @@ impl BodyTrack {
     }
 }
 
-/// How far one has gone: the middle of its outline, which trembles less than its foot.
+/// Returns the distance between two samples: of the middle of the outline, which has less noise than the foot.
 fn displacement(from: &Body, to: &Body) -> Point {
     let [a, b] = [from, to].map(|body| {
         let count = body.outline.len().max(1) as f32;
@@ -233,7 +234,7 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    /// One who walks to the right, as a camera of 15 pictures a second has it at `at`.
+    /// Returns a person who walks to the right, as a camera of 15 frames per second sees it at `at`.
     fn walker(at: Duration) -> Presence {
         let picture = (at.as_secs_f64() * 15.0).floor() / 15.0;
         let x = picture as f32 * SPEED;
@@ -242,7 +243,7 @@ mod tests {
         Presence { touches: vec![], bodies: vec![body] }
     }
 
-    /// Lets him walk for so long over a path; where he is shown at each frame, 60 a second, and how faded.
+    /// Plays the walker over a path until `end`; returns the shown position and fading of each frame, 60 per second.
     fn watch(seed: u64, jitter: u64, loss: f64, silent_from: u64, end: u64) -> Vec<(f32, f32)> {
         let mut random = fastrand::Rng::with_seed(seed);
         let sent = (0..end * 60 / 1000).map(|tick| Duration::from_micros(tick * 16_667));
@@ -259,10 +260,10 @@ mod tests {
             let now = Duration::from_micros(frame * 16_667 + 3_000);
             while let Some((arrives, sent)) = flying.get(next).copied().filter(|(arrives, _)| *arrives <= now) {
                 next += 1;
-                // As the link has it: what is older than what is known is nothing.
+                // The link discards updates that are older than the newest.
                 if sent >= newest {
                     newest = sent;
-                    // The sender's clock is another one.
+                    // The sender's clock has another origin.
                     playout.push(arrives, sent + ms(500_000), &walker(sent));
                 }
             }
@@ -276,7 +277,7 @@ mod tests {
         for seed in 0..50 {
             for (jitter, loss) in [(0, 0.0), (10, 0.01), (30, 0.05)] {
                 let shown = watch(seed, jitter, loss, u64::MAX, 12_000);
-                // After the buffer has found its size.
+                // The buffer has found its size by then.
                 let steps: Vec<f32> = shown[300..].windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
                 let even = SPEED / 60.0;
                 for step in &steps {
@@ -312,7 +313,7 @@ mod tests {
         let shown = watch(1, 5, 0.0, 5_000, 7_000);
         let last: Vec<_> = shown.iter().filter(|(x, _)| x.is_finite()).collect();
         let (end, faded) = last[last.len() - 1];
-        // Nobody is seen standing in mid-step, but for the time between two pictures: who does not walk fades.
+        // A body never stands in mid-step for longer than a camera interval: one that stops walking fades.
         let stands = last.windows(2).filter(|pair| pair[0].0 > 1_000.0 && pair[1].0 == pair[0].0 && pair[1].1 == 0.0);
         assert!(stands.count() <= 5);
         let fading = last.iter().position(|(_, faded)| *faded > 0.0).expect("he fades");
@@ -360,7 +361,7 @@ mod tests {
         let mut playout = JitterBuffer::default();
         for tick in 0..900_u64 {
             let sent = Duration::from_micros(tick * 16_667);
-            // For a quarter of a second nothing comes; then all of it at once.
+            // Nothing arrives for a quarter of a second; then everything at once.
             let late =
                 if (300..315).contains(&tick) { ms(250) - Duration::from_micros((tick - 300) * 16_667) } else { ms(0) };
             playout.push(sent + ms(50) + late, sent, &fine(sent));

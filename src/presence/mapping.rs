@@ -1,8 +1,8 @@
-//! Where is x? From a point of a window to the canvas, and from the twin's canvas to ours.
+//! Coordinate mapping: from a point of a window to the canvas, and from the twin's canvas to ours.
 
 use super::{Body, Point, Presence};
 
-/// The part of the canvas that a screen shows, in canvas units.
+/// Part of the canvas that a screen shows, in canvas units.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CanvasRegion {
     /// Top left corner.
@@ -12,21 +12,23 @@ pub struct CanvasRegion {
 }
 
 impl CanvasRegion {
-    /// A part of a canvas of `canvas` units: `part` is left, top, width, height as fractions of it.
+    /// Returns a part of a canvas of `canvas` units: `part` is left, top, width, height as fractions of it.
     pub fn from_fractions(canvas: Point, part: [f32; 4]) -> Self {
         Self { origin: [part[0] * canvas[0], part[1] * canvas[1]], size: [part[2] * canvas[0], part[3] * canvas[1]] }
     }
 
-    /// How this part fits a window: all of it is seen, centred. Returns left, top, width and height of the picture in
-    /// the window's own units; what is left of the window is bleed.
+    /// Fits this part into a window, centred and without cropping.
+    ///
+    /// Returns left, top, width and height of the image in the window's own units; the rest of the window is bleed.
     pub fn fit(&self, window: Point) -> [f32; 4] {
         let scale = (window[0] / self.size[0]).min(window[1] / self.size[1]);
         let size = [self.size[0] * scale, self.size[1] * scale];
         [(window[0] - size[0]) / 2.0, (window[1] - size[1]) / 2.0, size[0], size[1]]
     }
 
-    /// A point of the window as a point of the canvas, held inside of the part that the window shows.
-    /// `None` for a window without a size, or a point that is no number.
+    /// Maps a point of the window to the canvas, clamped to the part that the window shows.
+    ///
+    /// `None` for a window without a size, or a point that is not finite.
     pub fn to_canvas(&self, window: Point, at: Point) -> Option<Point> {
         let [left, top, width, height] = self.fit(window);
         let x = (at[0] - left) / width;
@@ -37,18 +39,18 @@ impl CanvasRegion {
     }
 }
 
-/// How two cities share one stage.
+/// Layout of two cities on one stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TwinLayout {
-    /// Side by side: x as it is.
+    /// Side by side: x is unchanged.
     #[default]
     Beside,
-    /// Face to face, as through a window: the twin's x mirrored.
+    /// Face to face, as through a window: the twin's x is mirrored.
     Facing,
 }
 
 impl TwinLayout {
-    /// A point of the twin's canvas as it lies on ours.
+    /// Maps a point of the twin's canvas to ours.
     pub fn map_point(self, width: f32, at: Point) -> Point {
         match self {
             Self::Beside => at,
@@ -56,7 +58,7 @@ impl TwinLayout {
         }
     }
 
-    /// The same for everything in the twin's presence.
+    /// Maps everything in the twin's presence to our canvas.
     pub fn map_presence(self, width: f32, there: &mut Presence) {
         if self == Self::Beside {
             return;

@@ -1,4 +1,4 @@
-//! Who is in front of a site right now: touches and bodies, in canvas units. Shapes, never pixels.
+//! Presence in front of a site right now: touches and bodies, in canvas units. Shapes, never pixels.
 
 mod codec;
 mod encounter;
@@ -15,17 +15,17 @@ pub use jitter_buffer::JitterBuffer;
 pub use mapping::{CanvasRegion, TwinLayout};
 pub use touch_tracker::{ContactId, Phase, TOUCH_TIMEOUT, TouchChanges, TouchTracker, TouchUpdate};
 
-/// Most touches a site has at one instant; what is beyond is not taken in.
+/// Most touches of a site at one instant; further ones are ignored.
 pub const TOUCHES_MAX: usize = 64;
-/// Most bodies a site has at one instant.
+/// Most bodies of a site at one instant.
 pub const BODIES_MAX: usize = 64;
 /// Most points in an outline.
 pub const OUTLINE_MAX: usize = 48;
 
-/// A point of the canvas: units of the canvas from its top left corner, x to the right, y down.
+/// Point of the canvas, in its units from the top left corner, x to the right, y down.
 pub type Point = [f32; 2];
 
-/// What makes a touch.
+/// Kind of pointer that makes a touch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PointerKind {
     /// A finger on a touch screen.
@@ -35,12 +35,12 @@ pub enum PointerKind {
     Mouse,
     /// A hand held still before a camera.
     Reach,
-    /// Invented: a visitor of a cast.
+    /// A simulated visitor.
     Cast,
 }
 
 impl PointerKind {
-    /// As the wire has it; what is not known is a finger.
+    /// Returns the kind with this code on the wire; an unknown code is a finger.
     pub(crate) fn from_code(code: u8) -> Self {
         match code {
             1 => Self::Mouse,
@@ -50,7 +50,7 @@ impl PointerKind {
         }
     }
 
-    /// The word that a scene reads.
+    /// Returns the word that a scene reads.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Finger => "finger",
@@ -61,51 +61,51 @@ impl PointerKind {
     }
 }
 
-/// A point that someone puts on the canvas.
+/// A touch on the canvas.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Touch {
-    /// Unique at its site while that show runs.
+    /// Its id, unique at its site while that show runs.
     pub id: u32,
-    /// Where, in canvas units.
+    /// Its position, in canvas units.
     pub at: Point,
-    /// What makes it.
+    /// Its kind of pointer.
     pub kind: PointerKind,
 }
 
-/// A person as an outline, or a knot of people that cannot be told apart.
+/// A person as an outline, or a group of people that cannot be separated.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Body {
-    /// Unique at its site while that body is followed.
+    /// Its id, unique at its site while that body is tracked.
     pub id: u16,
-    /// How many people it may be, at least 1.
+    /// Estimated number of people, at least 1.
     pub people: u8,
-    /// How long it has stood still, in seconds, at most 25.5.
+    /// Seconds for which it has stood still, at most 25.5.
     pub still: f32,
-    /// Where it stands, in canvas units.
+    /// Position of its foot, in canvas units.
     pub foot: Point,
-    /// The middle of its head.
+    /// Middle of its head.
     pub head: Point,
-    /// An arm held out, if there is one.
+    /// End of an arm held out, if there is one.
     pub reach: Option<Point>,
-    /// Canvas units a second.
+    /// Velocity in canvas units per second.
     pub velocity: Point,
-    /// A closed polygon, at most [`OUTLINE_MAX`] points.
+    /// Outline as a closed polygon of at most [`OUTLINE_MAX`] points.
     pub outline: Vec<Point>,
-    /// How far it has faded away, 0 to 1, since nothing is heard of it any more; does not travel.
+    /// Degree of fading, 0 to 1, after its updates have stopped; not sent.
     pub faded: f32,
 }
 
 /// All touches and bodies at a site at one instant.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Presence {
-    /// In the order in which they came.
+    /// Touches, in order of arrival.
     pub touches: Vec<Touch>,
-    /// In the order in which they came.
+    /// Bodies, in order of arrival.
     pub bodies: Vec<Body>,
 }
 
 impl Presence {
-    /// Nobody there.
+    /// Returns whether there are no touches and no bodies.
     pub fn is_empty(&self) -> bool {
         self.touches.is_empty() && self.bodies.is_empty()
     }

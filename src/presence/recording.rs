@@ -1,4 +1,4 @@
-//! A recording: who was at a site, as shapes, to be played back in rehearsal. Never a picture, and never for ever.
+//! Recording of the presence at a site, as shapes, for playback in rehearsal. It never holds images, and it expires.
 //!
 //! The head is text, so that anyone can read what the file holds and until when it may be kept:
 //!
@@ -11,9 +11,9 @@
 //! expires 2026-04-06T18:00:00Z
 //! ```
 //!
-//! and an empty line. Frames of `wire.rs` follow. A frame of type 1 is one instant: the time since the instant before
-//! it in microseconds, then the parts of its presence as on the link, each with its size. Lines and frames of other
-//! names are of a later version and are skipped.
+//! and an empty line. Frames of `wire.rs` follow. A frame of type 1 is one instant: the time since the previous
+//! instant in microseconds, then the parts of its presence as on the link, each with its size. Lines and frames with
+//! other names belong to a later version and are skipped.
 
 use super::{OutlineDetail, Point, Presence, PresenceAssembler, PresencePart, encode_presence};
 use crate::wire::{WireError, WireReader, WireWrite};
@@ -21,50 +21,50 @@ use jiff::Timestamp;
 use std::time::Duration;
 use thiserror::Error;
 
-/// The version of recordings that this engine writes and reads.
+/// Version of recordings that this engine writes and reads.
 pub const API: u32 = 1;
 /// Most bytes of a head.
 pub const HEADER_MAX: usize = 1_024;
 /// Most bytes of one frame's payload.
 const FRAME_MAX: usize = 64 << 10;
-/// The frame that is an instant.
+/// Type of a frame that holds an instant.
 const FRAME_KIND: u8 = 1;
-/// Longest silence between two instants that is played as it was: a night at a closed square.
+/// Longest gap between two instants that is played at its full length: a night at a closed square.
 const GAP_MAX: Duration = Duration::from_secs(86_400);
 /// Largest side of a canvas, in its units.
 const SIDE_MAX: f32 = 65_536.0;
 /// Most letters in a city's name.
 const CITY_MAX: usize = 64;
 
-/// What a recording says of itself.
+/// Head of a recording.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordingHeader {
-    /// The city that it was made in, by its short name.
+    /// City of the recording, by its short name.
     pub city: String,
     /// Size of the canvas, in its units.
     pub canvas: Point,
-    /// When it began, in seconds since 1970.
+    /// Start of the recording, in seconds since 1970.
     pub began: i64,
-    /// When it must not be played any more, in seconds since 1970.
+    /// Time from which it must not be played any more, in seconds since 1970.
     pub expires: i64,
 }
 
-/// Why a file is no recording that can be played.
+/// Reason why a file is not a playable recording.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RecordingError {
-    /// Something else.
+    /// The file is something else.
     #[error("it is no recording of Moongate; name a file that `moongate record` wrote")]
     NotARecording,
-    /// Of a later version.
+    /// The recording is of a later version.
     #[error("it is of version {0}, and this engine reads {API}; update Moongate on this machine")]
     Newer(u32),
-    /// A line is missing or makes no sense.
+    /// A line is missing or invalid.
     #[error("its line `{0}` is missing or broken; record anew")]
     Line(&'static str),
 }
 
 impl RecordingHeader {
-    /// The head as bytes. What is not within the bounds is brought there.
+    /// Returns the head as bytes. Values are clamped to their bounds.
     pub fn encode(&self) -> Vec<u8> {
         let city: String = self.city.chars().filter(|letter| !letter.is_control()).take(CITY_MAX).collect();
         let [width, height] = self.canvas;
@@ -76,7 +76,7 @@ impl RecordingHeader {
         .into_bytes()
     }
 
-    /// Reads a head from the first bytes of a file; also, how many of them it took.
+    /// Reads a head from the first bytes of a file; returns it with the number of bytes that it took.
     pub fn decode(bytes: &[u8]) -> Result<(Self, usize), RecordingError> {
         let bytes = &bytes[..bytes.len().min(HEADER_MAX)];
         let end = bytes.windows(2).position(|pair| pair == b"\n\n").ok_or(RecordingError::NotARecording)?;
@@ -111,19 +111,19 @@ impl RecordingHeader {
         Ok((head, end + 2))
     }
 
-    /// The day and second from which on it must not be played, as people read it.
+    /// Returns the day and second from which it must not be played, for people.
     pub fn expires_text(&self) -> String {
         format_date(self.expires)
     }
 }
 
-/// Seconds since 1970 as people read them.
+/// Formats seconds since 1970 for people.
 fn format_date(seconds: i64) -> String {
     let held = seconds.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
     Timestamp::from_second(held).unwrap_or_default().to_string()
 }
 
-/// Appends one instant: `since` the one before it, who is there.
+/// Appends one instant: `since` is the time since the previous one.
 pub fn put_recorded_frame(out: &mut Vec<u8>, canvas: Point, since: Duration, presence: &Presence) {
     let mut payload = Vec::new();
     payload.put_varint(u64::try_from(since.as_micros()).unwrap_or(u64::MAX));
@@ -137,13 +137,13 @@ pub fn put_recorded_frame(out: &mut Vec<u8>, canvas: Point, since: Duration, pre
 /// One instant of a recording.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordedFrame {
-    /// Since the one before it.
+    /// Time since the previous instant.
     pub since: Duration,
-    /// Who was there.
+    /// Presence at that instant.
     pub presence: Presence,
 }
 
-/// Reads instants from bytes that come piece by piece: everything after the head.
+/// Reader of instants from bytes that arrive in chunks: everything after the head.
 #[derive(Debug)]
 pub struct RecordingReader {
     canvas: Point,
@@ -152,21 +152,24 @@ pub struct RecordingReader {
 }
 
 impl RecordingReader {
-    /// Nothing read yet. `canvas` as the head has it.
+    /// Creates a reader without data. `canvas` is that of the head.
     pub fn new(canvas: Point) -> Self {
         Self { canvas, bytes: Vec::new(), read: 0 }
     }
 
-    /// The bytes that follow those before. To be given only when [`RecordingReader::next`] has no more instant; then what is held
-    /// is at most one frame and `bytes`.
+    /// Appends the next bytes.
+    ///
+    /// Call it only when [`RecordingReader::next`] has no more instants; then the buffer holds at most one frame and
+    /// `bytes`.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.read);
         self.read = 0;
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next instant; `None` when more bytes are needed, which at the end of a file is its end, torn or not. After an
-    /// error nothing more can be read.
+    /// Returns the next instant; `None` if it needs more bytes. After an error nothing more can be read.
+    ///
+    /// At the end of a file `None` means its end, complete or truncated.
     #[expect(clippy::should_implement_trait, reason = "it can fail, and more may come after `None`")]
     pub fn next(&mut self) -> Result<Option<RecordedFrame>, WireError> {
         loop {

@@ -1,78 +1,80 @@
-//! Which touches are held at a site, whatever devices they come from, and which contacts are none.
+//! Tracker of the touches held at a site, from all its devices; filters out contacts that are not touches.
 
 use super::{CanvasRegion, Point, PointerKind, TOUCHES_MAX, Touch};
 use std::time::Duration;
 
-/// A touch of which nothing was heard for this long has lost its end, and is ended.
+/// Time without updates after which a touch has lost its end, and is ended.
 pub const TOUCH_TIMEOUT: Duration = Duration::from_secs(10);
-/// A contact that rests unmoved at the very edge for this long is a sleeve, a frame or dirt, and is ended.
+/// Time for which a contact may rest unmoved at the very edge; then it is a sleeve, a frame or dirt, and is ended.
 const EDGE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How near the edge of its screen a contact leans, as a fraction of the screen; it stirs when it moves as far.
+/// Distance from the edge of its screen at which a contact leans on it, as a fraction of the screen.
+///
+/// A move of the same distance counts as motion.
 const EDGE: f32 = 0.01;
-/// How far from the edge it has come away.
+/// Distance from the edge at which a contact has left it.
 const EDGE_RELEASE: f32 = 0.02;
-/// A finger that seems to move farther than this fraction of the canvas …
+/// Move, as a fraction of the canvas, beyond which it must be another finger if it was within [`JUMP_WITHIN`].
 const JUMP_DISTANCE: f32 = 0.25;
-/// … between two words no farther apart than this is another finger.
+/// Longest time between two updates for the check of [`JUMP_DISTANCE`].
 const JUMP_WITHIN: Duration = Duration::from_millis(20);
-/// Contacts that were ended here while they may still be down; of more the oldest is forgotten.
+/// Most contacts that were ended here while they may still be down; beyond it the oldest is forgotten.
 const SUPPRESSED_MAX: usize = 2 * TOUCHES_MAX;
 
-/// What happens to a touch.
+/// Phase of a touch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// It begins.
+    /// The touch begins.
     Down,
-    /// It moves.
+    /// The touch moves.
     Move,
-    /// It ends.
+    /// The touch ends.
     Up,
 }
 
-/// A device's own name for a touch: which device, which of its fingers.
+/// Identifier of a contact: its device, and its number there.
 pub type ContactId = (u32, u64);
 
-/// What a device says of one of its contacts.
+/// Update of a contact by its device.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum TouchUpdate {
-    /// It begins, moves or ends, at a point in canvas units.
+    /// The contact begins, moves or ends, at a point in canvas units.
     Touch(ContactId, Phase, Point, PointerKind),
-    /// It is still there, where it was.
+    /// The contact is still at the same place.
     Alive(ContactId),
 }
 
-/// What a word comes to: nothing, one event, or an end and a beginning.
+/// Result of an update: nothing, one event, or an end and a beginning.
 pub type TouchChanges = [Option<(Phase, Touch)>; 2];
 
-/// Nothing.
+/// The empty result.
 const NO_CHANGES: TouchChanges = [None, None];
 
 #[derive(Debug)]
 struct TrackedTouch {
     contact: ContactId,
     touch: Touch,
-    /// The last word of any kind.
+    /// Time of the last update of any kind.
     last_heard: Duration,
-    /// The last word that said where.
+    /// Time of the last update with a position.
     last_placed: Duration,
-    /// Where and since when it leans at the edge, while it has not stirred.
+    /// Position and start of its rest at the edge, while it has not moved.
     edge_rest: Option<(Point, Duration)>,
 }
 
-/// Why a touch was ended though nobody said that its finger lifted.
+/// Reason why a touch was ended although its finger did not lift.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum SuppressReason {
-    /// Nothing was heard of it.
+    /// Updates stopped.
     Silent,
-    /// It leaned at the edge.
+    /// The contact leaned at the edge.
     AtEdge,
 }
 
-/// All touches held at a site.
+/// Tracker of all touches held at a site.
 ///
-/// Some devices say nothing of a finger that rests, so its touch is ended with those whose own end was lost. Nobody's
-/// finger is dead for that: its next move begins a new touch. Only a mouse has to be pressed again, since it moves
-/// with its button up as well. What leaned at the edge counts again once it lifts or comes away from the edge.
+/// Some devices send nothing for a finger that rests, so its touch is ended along with those whose own end was lost.
+/// That does not disable the finger: its next move begins a new touch. Only a mouse has to be pressed again, since it
+/// moves with its button up as well. A contact that leaned at the edge counts again once it lifts or leaves the edge.
 #[derive(Debug)]
 pub struct TouchTracker {
     canvas: Point,
@@ -83,7 +85,9 @@ pub struct TouchTracker {
 }
 
 impl TouchTracker {
-    /// Nothing is held. `canvas` is its size in units, `screens` the parts of it that have edges; without one, the canvas.
+    /// Creates an empty tracker. `canvas` is its size in units.
+    ///
+    /// `screens` are the parts of it that have edges; without one, the canvas has them.
     pub fn new(canvas: Point, mut screens: Vec<CanvasRegion>) -> Self {
         if screens.is_empty() {
             screens.push(CanvasRegion { origin: [0.0, 0.0], size: canvas });
@@ -91,8 +95,10 @@ impl TouchTracker {
         Self { canvas, screens, tracked: Vec::new(), suppressed: Vec::new(), next_id: 0 }
     }
 
-    /// Takes a device's word in. What it means; nothing for a move or an end of what never began, for more touches than
-    /// are taken in, and for a point that is no number.
+    /// Processes a device's update and returns the resulting events.
+    ///
+    /// There are none for a move or an end of a touch that never began, for touches beyond the limit, and for a point
+    /// that is not finite.
     pub fn update(
         &mut self,
         now: Duration,
@@ -150,7 +156,7 @@ impl TouchTracker {
         }
     }
 
-    /// A device says that a contact is still there, where it was.
+    /// Notes that a contact is still at the same place.
     pub fn keep_alive(&mut self, now: Duration, contact: ContactId) {
         if let Some(held) = self.tracked.iter_mut().find(|held| held.contact == contact) {
             held.last_heard = now;
@@ -181,7 +187,7 @@ impl TouchTracker {
         touches
     }
 
-    /// All that are held, in the order in which they came.
+    /// Returns all held touches, in the order in which they began.
     pub fn touches(&self) -> Vec<Touch> {
         self.tracked.iter().map(|held| held.touch).collect()
     }
@@ -192,24 +198,24 @@ impl TouchTracker {
         }
         let touch = Touch { id: self.next_id, at, kind: by };
         self.next_id = self.next_id.wrapping_add(1);
-        // Only a finger has a sleeve, and only a screen of fingers has a frame.
+        // Only fingers come with sleeves, and only touch screens have frames.
         let leans = (by == PointerKind::Finger && self.at_edge(at, EDGE)).then_some((at, now));
         self.tracked.push(TrackedTouch { contact, touch, last_heard: now, last_placed: now, edge_rest: leans });
         Some((Phase::Down, touch))
     }
 
-    /// The contact rests no longer: it lifted, or begins anew.
+    /// Clears the suppression of a contact, which has lifted or begins again.
     fn unsuppress(&mut self, contact: ContactId) {
         self.suppressed.retain(|(resting, _)| *resting != contact);
     }
 
-    /// Too far for one finger: a device gave its number to another one. A mouse may fly.
+    /// Returns whether a move is too far for one finger: the device reused its number. A mouse may jump.
     fn is_jump(&self, from: Point, to: Point, by: PointerKind) -> bool {
         let far = |axis: usize| (to[axis] - from[axis]) / self.canvas[axis].max(1.0);
         matches!(by, PointerKind::Finger | PointerKind::Reach) && far(0).hypot(far(1)) > JUMP_DISTANCE
     }
 
-    /// The screen that a point lies on; where they overlap, the first.
+    /// Returns the screen that a point lies on; where screens overlap, the first.
     fn screen_at(&self, at: Point) -> Option<&CanvasRegion> {
         self.screens
             .iter()
@@ -242,7 +248,7 @@ mod tests {
         TouchTracker::new(CANVAS, Vec::new())
     }
 
-    /// What came of it; no more than one thing.
+    /// Returns the only event of an update.
     fn one(changes: TouchChanges) -> Option<(Phase, Touch)> {
         assert!(changes[1].is_none(), "{changes:?}");
         changes[0]
@@ -298,7 +304,7 @@ mod tests {
         assert_ne!(touch.id, ended[0].id);
         assert_eq!(take(&mut board, 1, Phase::Up).map(|t| t.0), Some(Phase::Up));
         assert_eq!(take(&mut board, 1, Phase::Move), None, "it has lifted");
-        // A mouse moves with its button up too: its move proves nothing.
+        // A mouse moves with its button up too, so its move proves nothing.
         board.update(NOW, (500, 0), Phase::Down, [100.0, 100.0], PointerKind::Mouse);
         assert_eq!(board.end_stale(NOW + Duration::from_secs(12)).len(), 1);
         assert_eq!(board.update(NOW, (500, 0), Phase::Move, [110.0, 100.0], PointerKind::Mouse), NO_CHANGES);
@@ -306,7 +312,7 @@ mod tests {
 
     #[test]
     fn what_leans_at_the_edge_is_ended_until_it_lifts_or_comes_away() {
-        // Two screens side by side: the seam between them is an edge of both.
+        // These are two screens side by side: the seam between them is an edge of both.
         let half = |x: f32| CanvasRegion { origin: [x, 0.0], size: [500.0, 500.0] };
         for (at, leans) in [([2.0, 250.0], true), ([503.0, 250.0], true), ([250.0, 250.0], false)] {
             let mut board = TouchTracker::new(CANVAS, vec![half(0.0), half(500.0)]);
@@ -315,7 +321,7 @@ mod tests {
                     .map(|t| t.0)
             };
             assert_eq!(word(&mut board, 0, Phase::Down, at), Some(Phase::Down));
-            // It trembles, and is heard of all the time.
+            // It trembles and sends updates all the time.
             for second in 1..=10 {
                 let trembling = [at[0] + 1.0, at[1] - 1.0];
                 assert_eq!(word(&mut board, second, Phase::Move, trembling), Some(Phase::Move));
@@ -350,7 +356,7 @@ mod tests {
         assert_eq!(up, Some((Phase::Up, first)));
         let (phase, second) = down.expect("another begins");
         assert_eq!((phase, second.at, second.id == first.id), (Phase::Down, [900.0, 250.0], false));
-        // The same way in a fifth of a second is a swipe.
+        // The same distance in a fifth of a second is a swipe.
         assert!(matches!(word(&mut board, 216, 300.0, PointerKind::Finger), [Some((Phase::Move, _)), None]));
         assert!(matches!(word(&mut board, 226, 900.0, PointerKind::Mouse), [Some((Phase::Move, _)), None]));
     }

@@ -1,32 +1,33 @@
-//! The square without people: how bright each pixel is, and how much it trembles by itself.
+//! Background model: brightness and noise of each pixel of the square without people.
 
 use super::plane::Plane;
 
-/// How long the background takes to follow what stays, in seconds; shorter while it is new.
+/// Time constant with which the background follows lasting changes, in seconds.
+/// It is shorter while the model is new.
 const TIME_CONSTANT: f32 = 12.0;
-/// Rows are brought up to date one in so many a frame.
+/// Row interleave: each frame updates one row in this number.
 const ROW_INTERLEAVE: usize = 4;
-/// A difference from the background below this is never a person.
+/// Smallest threshold: a smaller difference from the background is never a person.
 const THRESHOLD_MIN: f32 = 4.0;
 
-/// What may be somebody stands before the background: it follows slowly.
+/// Mask value of a pixel that may be a person: the background follows slowly there.
 pub(super) const UNCERTAIN: u8 = 1;
-/// Someone stands before it: it follows only the light.
+/// Mask value of a person's pixel: the background follows only the light there.
 pub(super) const PERSON: u8 = 2;
 
-/// What is there when nobody is.
+/// Background of one camera, without people.
 #[derive(Debug, Default)]
 pub(super) struct BackgroundModel {
-    /// Brightness, 8 bits after the point.
+    /// Mean brightness as fixed point with 8 fractional bits.
     pub mean_fixed: Vec<u16>,
-    /// The same in whole steps.
+    /// Mean brightness in whole steps.
     pub mean: Plane,
-    /// How far a pixel usually is from what is expected, 8 bits after the point.
+    /// Usual deviation of a pixel from its expected value, with 8 fractional bits.
     deviation: Vec<u16>,
-    /// Above this a difference is not the pixel's own trembling.
+    /// Smallest difference that is not the pixel's own noise.
     pub threshold: Plane,
     row_phase: usize,
-    /// Seconds of learning so far.
+    /// Duration of learning up to now, in seconds.
     learned_secs: f32,
 }
 
@@ -43,8 +44,9 @@ impl BackgroundModel {
         }
     }
 
-    /// Follows what is seen where `keep` is 0, slowly where it is [`UNCERTAIN`], and where it is
-    /// [`PERSON`] only the light (`lit`: the background as it would look now). `dt` in seconds.
+    /// Updates one of [`ROW_INTERLEAVE`] rows from the frame `seen`, `dt` seconds after the last update.
+    /// Follows `seen` where `keep` is 0, slowly where it is [`UNCERTAIN`], and only the light where it is [`PERSON`]
+    /// (`lit`: the background as it would look now).
     pub fn update(&mut self, seen: &Plane, lit: &Plane, keep: &Plane, dt: f32) {
         self.learned_secs += dt;
         self.row_phase = (self.row_phase + 1) % ROW_INTERLEAVE;
@@ -70,14 +72,14 @@ impl BackgroundModel {
                 let usual = i32::from(tremble[x]);
                 let usual = if kept { usual } else { usual + (((off - usual) * calm) >> 16) };
                 tremble[x] = usual as u16;
-                // Three and a half times the usual is hardly ever noise.
+                // Noise hardly ever exceeds 3.5 times the usual deviation.
                 bound[x] = ((THRESHOLD_MIN as i32) + ((usual * 7) >> 9)).min(90) as u8;
             }
         }
     }
 
-    /// Takes what is seen there as the background at once, whatever the light is: `lit` is the background as it would
-    /// look now, `black` brightness without light.
+    /// Sets the background of one pixel to `seen` at once, independently of the current light.
+    /// `lit` is the background as it would look now, `black` the brightness without light.
     pub fn reset_pixel(&mut self, index: usize, seen: u8, lit: u8, black: u8) {
         let above = |value: u8| i32::from(value) - i32::from(black);
         let known = i32::from(self.mean_fixed[index]) - (i32::from(black) << 8);

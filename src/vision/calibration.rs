@@ -1,40 +1,42 @@
-//! From a camera's picture to the canvas: by four corners, or life-size with the feet on one ground.
+//! Mapping from a camera's frame to the canvas.
+//! It is given by four corners, or life-size with the feet on a common ground.
 
 use super::{MOTION_GRID, Mask, MotionField, TrackedPerson};
 use crate::presence::{Body, Homography, Point};
 
-/// Where a site's screen hangs.
+/// Physical placement of a site's screen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ScreenPlacement {
-    /// How wide the whole canvas is, in metres.
+    /// Width of the whole canvas, in metres.
     pub width: f32,
-    /// How high its lower edge hangs above the ground, in metres.
+    /// Height of the canvas's lower edge above the ground, in metres.
     pub height: f32,
 }
 
-/// Where what one camera sees lies on the canvas.
+/// Mapping between one camera's frame and the canvas.
 #[derive(Debug, Clone)]
 pub struct CameraCalibration {
-    /// From fractions of the picture to canvas units, and back.
+    /// Maps from fractions of the frame to canvas units, and back.
     to_canvas: Homography,
     to_camera: Homography,
     canvas: Point,
     screen: Option<ScreenPlacement>,
 }
 
-/// How one body is taken from the picture to the canvas.
+/// Transform of one body from the frame to the canvas.
 enum BodyTransform {
-    /// As the wall's corners say.
+    /// Mapping by the wall's corners.
     Planar,
-    /// Scaled about its foot: where that is in the picture and on the canvas, and canvas units in a pixel, across and
-    /// down.
+    /// Scaling about the foot: its place in the frame and on the canvas, and canvas units per pixel.
+    /// `scale` is across and down.
     Upright { foot: Point, stands: Point, scale: Point },
 }
 
 impl CameraCalibration {
-    /// `corners` are fractions of the picture: where the top left, top right, bottom right and bottom left corner of
-    /// `part` (left, top, width, height, as fractions of the canvas) lie in it. `canvas` in its units. `None` where the
-    /// corners span nothing.
+    /// Creates a calibration from the frame positions of four corners of the canvas part `part`.
+    /// `corners` are fractions of the frame, in the order top left, top right, bottom right, bottom left. `part` is
+    /// left, top, width, height as fractions of the canvas. `canvas` is in canvas units. Returns `None` if the corners
+    /// span no area.
     pub fn new(corners: [Point; 4], part: [f32; 4], canvas: Point, metres: Option<ScreenPlacement>) -> Option<Self> {
         let [left, top, width, height] = part;
         let to = [[left, top], [left + width, top], [left + width, top + height], [left, top + height]];
@@ -42,8 +44,8 @@ impl CameraCalibration {
         Some(Self { to_canvas: there, to_camera: there.inverse()?, canvas, screen: metres })
     }
 
-    /// A body as it lies on the canvas; `size` is that of the picture in pixels. `None` where it lies beyond the horizon
-    /// or has no outline.
+    /// Maps a person to a body on the canvas; `size` is the size of the frame in pixels.
+    /// Returns `None` if it lies beyond the horizon or has no outline.
     pub fn map_body(&self, figure: &TrackedPerson, size: Point) -> Option<Body> {
         let way = self.body_transform(figure, size)?;
         let map = |at: Point| self.map(&way, at, size);
@@ -52,7 +54,7 @@ impl CameraCalibration {
             return None;
         }
         let foot = map(figure.foot)?;
-        // A tenth of a second ahead, so that a way through perspective stays a speed.
+        // The point 0.1 s ahead is mapped too, so that perspective is applied to the velocity.
         let ahead = map([figure.foot[0] + figure.velocity[0] * 0.1, figure.foot[1] + figure.velocity[1] * 0.1])?;
         Some(Body {
             id: figure.id,
@@ -67,8 +69,9 @@ impl CameraCalibration {
         })
     }
 
-    /// Draws the bodies of `mask` into `into`, which covers the canvas (255 where somebody is, what is there already
-    /// stays). `figures` are those that were told with the mask.
+    /// Draws the bodies of `mask` into `into`, which covers the canvas.
+    /// Sets 255 where a body is and leaves the rest unchanged. `figures` are the people that were reported with the
+    /// mask.
     pub fn draw_mask(&self, figures: &[TrackedPerson], mask: &Mask, size: Point, into: &mut Mask) {
         let texel = [self.canvas[0] / into.width as f32, self.canvas[1] / into.height as f32];
         let scale = [mask.width as f32 / size[0], mask.height as f32 / size[1]];
@@ -92,7 +95,8 @@ impl CameraCalibration {
         }
     }
 
-    /// Adds how the picture moves to `cells` (32 × 18 over the canvas), in canvas units a second; what moves faster stays.
+    /// Adds the motion of the frame to `cells` (32 × 18 over the canvas), in canvas units per second.
+    /// Each cell keeps the faster motion.
     pub fn add_flow(&self, motion: &MotionField, size: Point, cells: &mut [Point]) {
         for (index, cell) in cells.iter_mut().enumerate().take(MOTION_GRID[0] * MOTION_GRID[1]) {
             let part = |i: usize, count: usize| (i as f32 + 0.5) / count as f32;
@@ -106,7 +110,7 @@ impl CameraCalibration {
             if dx == 0.0 && dy == 0.0 {
                 continue;
             }
-            // A hundredth of a second on.
+            // The position 0.01 s later.
             let from = self.to_canvas.map(at);
             let to = self.to_canvas.map([at[0] + dx * 0.01 / size[0], at[1] + dy * 0.01 / size[1]]);
             if let (Some(from), Some(to)) = (from, to) {
@@ -189,7 +193,7 @@ mod tests {
 
     #[test]
     fn two_sites_show_a_person_life_size_on_one_ground() {
-        // Two metres tall in the picture; two walls of different size, hung at different heights.
+        // A person is two metres tall in the frame; the two walls differ in size and in height above the ground.
         for (metres, part) in
             [(ScreenPlacement { width: 4.0, height: 0.5 }, 2.0), (ScreenPlacement { width: 8.0, height: 0.0 }, 2.0)]
         {

@@ -1,18 +1,19 @@
-//! From the pixels of one body to a smooth closed polygon: marching squares, then even steps that fit best.
+//! Traces the pixels of one body to a smooth closed polygon.
+//! Marching squares are followed by a least-squares fit of even steps.
 
 use crate::presence::{OUTLINE_MAX, Point};
 
-/// Points of a body that is small in the picture.
+/// Points in the outline of a body that is small in the frame.
 const POINTS_MIN: usize = 16;
-/// A body with a longer edge than this, in pixels of what is traced, has all points.
+/// Perimeter from which an outline has all its points, in pixels of the traced image.
 const FULL_DETAIL_PERIMETER: f32 = 220.0;
-/// How often the points of an outline are fitted to each other.
+/// Iterations of the fit of an outline's points.
 const FIT_ITERATIONS: usize = 6;
 
-/// Traces one body after another. The buffers are kept.
+/// Traces one body after another and reuses its buffers.
 #[derive(Debug, Default)]
 pub(super) struct ContourTracer {
-    /// How much of each pixel is body, 0 to 255, over the body's box and a margin of two.
+    /// Coverage of each pixel by the body, 0 to 255, over the body's box and a margin of two.
     coverage: Vec<u8>,
     scratch: Vec<u8>,
     visited: Vec<bool>,
@@ -21,8 +22,9 @@ pub(super) struct ContourTracer {
 }
 
 impl ContourTracer {
-    /// The outline of what `of` says (0 to 255 for a pixel) within `at` (left, top, right, bottom), from its lowest point
-    /// on, clockwise on the screen, into `outline`. Nothing where there is nothing.
+    /// Traces the outline of the coverage `of` (0 to 255 per pixel) within `at` into `outline`.
+    /// `at` is left, top, right, bottom. The outline starts at its lowest point and runs clockwise on the screen; it is
+    /// empty if there is no body.
     pub fn trace(&mut self, at: [usize; 4], of: impl Fn(usize, usize) -> u8, outline: &mut Vec<Point>) {
         outline.clear();
         let [left, top, right, bottom] = at;
@@ -48,7 +50,7 @@ impl ContourTracer {
         resample(&mut self.longest, outline);
     }
 
-    /// A blur of 1 2 1 both ways: what hangs together by a thread stays one.
+    /// Blurs by 1 2 1 in both directions, so that thinly connected parts stay one body.
     fn blur(&mut self, width: usize, height: usize) {
         core::mem::swap(&mut self.coverage, &mut self.scratch);
         self.coverage.clear();
@@ -62,7 +64,8 @@ impl ContourTracer {
         }
     }
 
-    /// Marching squares at one half; the longest ring stays in `longest`. Places are in middles of pixels of `soft`.
+    /// Runs marching squares at one half and leaves the longest ring in `longest`.
+    /// Positions are in pixel centres of the blurred coverage.
     fn find_contours(&mut self, width: usize, height: usize) {
         self.visited.clear();
         self.visited.resize(width * height, false);
@@ -70,7 +73,7 @@ impl ContourTracer {
         let inside = |soft: &[u8], x: usize, y: usize| soft[y * width + x] >= 128;
         for y in 0..height - 1 {
             for x in 0..width - 1 {
-                // A ring is entered where the left is outside and the right inside, along the top edge of a square.
+                // A ring is entered along the top edge of a square, where the left is outside and the right inside.
                 let enters = !inside(&self.coverage, x, y) && inside(&self.coverage, x + 1, y);
                 if !enters || self.visited[y * width + x] {
                     continue;
@@ -83,12 +86,12 @@ impl ContourTracer {
         }
     }
 
-    /// Follows one ring from the top edge of a square, inside to the right hand.
+    /// Follows one ring from the top edge of a square, with the inside on its right.
     fn follow_contour(&mut self, start: [usize; 2], width: usize, height: usize) {
         self.contour.clear();
         let soft = &self.coverage;
         let value = |x: usize, y: usize| f32::from(soft[y * width + x]);
-        // The square above the edge is entered upwards: from its bottom.
+        // The square above the edge is entered upwards, through its bottom edge.
         let (mut x, mut y, mut from) = (start[0], start[1], CellEdge::Bottom);
         if y == 0 {
             return;
@@ -141,17 +144,18 @@ enum CellEdge {
     Left,
 }
 
-/// Where a walk that came in by a side goes out, what is inside on its right hand. Corners: top left, then clockwise.
+/// Returns the edge through which a ring that entered by `from` leaves, with the inside on its right.
+/// Corners are in clockwise order from the top left.
 fn exit_edge([a, b, c, d]: [bool; 4], from: CellEdge) -> Option<CellEdge> {
-    // The edges that a ring crosses, in the order in which they are tried: turning left first parts what touches only at
-    // a corner.
+    // The edges that a ring crosses, in the order of trial: turning left first separates parts that touch only at a
+    // corner.
     let crosses = |side: CellEdge| match side {
         CellEdge::Top => a != b,
         CellEdge::Right => b != c,
         CellEdge::Bottom => d != c,
         CellEdge::Left => a != d,
     };
-    // What is inside lies on the right hand of who goes out.
+    // The inside must lie to the right of the exit direction.
     let right = |side: CellEdge| match side {
         CellEdge::Top => b && !a,
         CellEdge::Right => c && !b,
@@ -163,11 +167,12 @@ fn exit_edge([a, b, c, d]: [bool; 4], from: CellEdge) -> Option<CellEdge> {
         .find(|side| *side != from && crosses(*side) && right(*side))
 }
 
-/// As many points as the ring's length asks for, in even steps from its lowest point on: of all such polygons the one that
-/// lies nearest to the ring (least squares), since one with its corners on the ring cuts off what bulges between them.
+/// Resamples a ring in even steps from its lowest point; the number of points depends on its length.
+/// Of all such polygons this is the least-squares fit to the ring: a polygon with its corners on the ring would cut off
+/// the bulges between them.
 fn resample(ring: &mut [Point], outline: &mut Vec<Point>) {
     let far = |a: Point, b: Point| (b[0] - a[0]).hypot(b[1] - a[1]);
-    // Near the middle of what is lowest, so that the first point does not jump from shoe to shoe.
+    // Near the middle of the lowest part, so that the first point does not jump from shoe to shoe.
     let bottom = ring.iter().map(|p| p[1]).fold(f32::MIN, f32::max);
     let middle = ring.iter().map(|p| p[0]).sum::<f32>() / ring.len() as f32;
     let cost = |p: Point| 2.0 * (bottom - p[1]) + (p[0] - middle).abs();
@@ -178,7 +183,7 @@ fn resample(ring: &mut [Point], outline: &mut Vec<Point>) {
     let count = (POINTS_MIN + ((OUTLINE_MAX - POINTS_MIN) as f32 * (length / FULL_DETAIL_PERIMETER).min(1.0)) as usize)
         .min(OUTLINE_MAX);
     let apart = (length / count as f32).max(f32::MIN_POSITIVE);
-    // The normal equations, of which each knows a point, the next one and the one before.
+    // The normal equations; each involves a point, its successor and its predecessor.
     let (mut own, mut next, mut wanted) = ([0.0; OUTLINE_MAX], [0.0; OUTLINE_MAX], [[0.0; 2]; OUTLINE_MAX]);
     let mut gone = 0.0;
     for (k, &point) in ring.iter().enumerate() {
@@ -200,7 +205,7 @@ fn resample(ring: &mut [Point], outline: &mut Vec<Point>) {
         }
         gone += ahead;
     }
-    // Gauss and Seidel's way, from the even steps on.
+    // Gauss–Seidel iterations, starting from the even steps.
     let count = outline.len();
     for _ in 0..FIT_ITERATIONS {
         for k in (0..count).filter(|k| own[*k] > 0.1 * apart) {
@@ -216,7 +221,7 @@ fn resample(ring: &mut [Point], outline: &mut Vec<Point>) {
 mod tests {
     use super::*;
 
-    /// Positive for a polygon that runs clockwise on a screen, whose y points down.
+    /// Returns the signed area of a polygon, positive if it runs clockwise on a screen, whose y points down.
     fn area(outline: &[Point]) -> f32 {
         let next = outline.iter().cycle().skip(1);
         outline.iter().zip(next).map(|(a, b)| a[0] * b[1] - b[0] * a[1]).sum::<f32>() / 2.0

@@ -1,36 +1,37 @@
-//! A hand held out and held still is a touch.
+//! Dwell detector: a hand held out and held still is a touch.
 
 use crate::presence::{Body, Phase, Point};
 use std::time::Duration;
 
-/// A hand that stays so long is a touch.
+/// Duration after which a still hand is a touch.
 const DWELL_TIME: Duration = Duration::from_millis(500);
-/// A hand that is not seen for so long has let go.
+/// Duration after which an unseen hand is released.
 const RELEASE_AFTER: Duration = Duration::from_millis(250);
-/// How far a still hand may wander, and a touch jump, as fractions of the canvas's width.
+/// Distance that a still hand may wander and that a touch may jump, as fractions of the canvas's width.
 const DWELL_RADIUS: f32 = 0.03;
 const JUMP_DISTANCE: f32 = 0.15;
 
 #[derive(Debug)]
 struct TrackedHand {
     body: u16,
-    /// Where it is.
+    /// Current position.
     at: Point,
-    /// Where it began to be still, and when.
+    /// Position and time at which it became still.
     anchor: Point,
     since: Duration,
     seen: Duration,
     down: bool,
 }
 
-/// The hands of everybody whom one camera sees.
+/// Hands of all people in one camera.
 #[derive(Debug, Default)]
 pub struct DwellDetector {
     hands: Vec<TrackedHand>,
 }
 
 impl DwellDetector {
-    /// Takes in who is seen at `now`, in canvas units. Calls `tell` with a body's id, what its hand does and where.
+    /// Updates the hands from the bodies seen at `now`, in canvas units.
+    /// Calls `tell` with a body's id, the phase of its touch and the position.
     pub fn update(&mut self, now: Duration, bodies: &[Body], canvas: Point, mut tell: impl FnMut(u16, Phase, Point)) {
         let inside = |at: Point| (0.0..=canvas[0]).contains(&at[0]) && (0.0..=canvas[1]).contains(&at[1]);
         for body in bodies {
@@ -41,14 +42,14 @@ impl DwellDetector {
             };
             let off = |from: Point| (at[0] - from[0]).hypot(at[1] - from[1]) / canvas[0];
             if hand.down && off(hand.at) > JUMP_DISTANCE {
-                // The other arm, or another's.
+                // The other arm, or another person's.
                 tell(body.id, Phase::Up, hand.at);
                 hand.down = false;
             }
             if !hand.down && off(hand.anchor) > DWELL_RADIUS {
                 (hand.anchor, hand.since) = (at, now);
             }
-            // What trembles by a pixel does not move a touch.
+            // Noise of one pixel does not move a touch.
             let moved = off(hand.at) > 0.002;
             hand.seen = now;
             if hand.down {

@@ -1,15 +1,16 @@
-//! Which pixels differ from the background, cleaned of specks and cracks.
+//! Foreground mask: pixels that differ from the background, without specks and cracks.
 
 use super::plane::Plane;
 
-/// Least difference that counts where nine pixels agree on it, in steps of brightness.
+/// Smallest mean difference over nine pixels that counts, in steps of brightness.
 const NEIGHBOUR_MEAN_MIN: i16 = 5;
 
-/// Marks (1) where `seen` is farther from `lit` than `bound`, or a pixel and its neighbours together are farther than
-/// half of that: noise does not agree with its neighbours. Elsewhere 0. `sums` is a buffer.
+/// Marks (1) pixels where `seen` differs from `lit` by more than `bound`; all others are 0.
+/// A pixel is also marked if the mean over it and its neighbours differs by more than half of that: noise does not
+/// agree with its neighbours. `sums` is a buffer.
 pub(super) fn threshold_difference(seen: &Plane, lit: &Plane, bound: &Plane, into: &mut Plane, sums: &mut Vec<i16>) {
     let width = seen.width;
-    // What is off in each pixel, and behind that one row of sums of three.
+    // The differences of all pixels, followed by one row of sums of three.
     sums.resize(seen.pixels.len() + width, 0);
     let (off, threes) = sums.split_at_mut(seen.pixels.len());
     for ((to, seen), lit) in off.iter_mut().zip(&seen.pixels).zip(&lit.pixels) {
@@ -28,13 +29,14 @@ pub(super) fn threshold_difference(seen: &Plane, lit: &Plane, bound: &Plane, int
         }
         let nine = threes.iter().zip(&threes[1..]).zip(&threes[2..]).map(|((a, b), c)| a + b + c);
         for ((to, bound), sum) in to[1..].iter_mut().zip(&bound[1..]).zip(nine) {
-            // Half of the bound, nine times.
+            // Half of the bound, times nine.
             *to |= u8::from(sum.abs() > (i16::from(*bound) * 9 / 2).max(9 * NEIGHBOUR_MEAN_MIN));
         }
     }
 }
 
-/// Counts the marks among a pixel and its eight neighbours, then marks where `of(count)`. The outermost pixels are 0.
+/// Counts the marks in each pixel's 3 × 3 neighbourhood and marks the pixel if `of(count)`.
+/// The outermost pixels are 0.
 pub(super) fn neighbour_filter(mask: &mut Plane, spare: &mut Plane, of: impl Fn(u8) -> bool) {
     let width = mask.width;
     for (to, row) in spare.pixels.chunks_exact_mut(width).zip(mask.pixels.chunks_exact(width)) {
@@ -54,7 +56,7 @@ pub(super) fn neighbour_filter(mask: &mut Plane, spare: &mut Plane, of: impl Fn(
     mask.pixels[(height - 1) * width..].fill(0);
 }
 
-/// The largest value of a pixel and its four neighbours' neighbours: a square of 2 × `reach` + 1.
+/// Dilates a mask: takes the maximum over a square with sides of 2 × `reach` + 1.
 pub(super) fn dilate(from: &Plane, into: &mut Plane, spare: &mut Plane, reach: usize) {
     let width = from.width;
     for (to, row) in spare.pixels.chunks_exact_mut(width).zip(from.pixels.chunks_exact(width)) {

@@ -1,6 +1,7 @@
-//! Ghosts: where somebody stood when the camera began to look, or for long, and has left, the background still shows him.
-//! Something differs there in the shape of a person, and the net can be wrong about which of the two it is. So now and
-//! then it is asked the other way round, as if the background were the picture: what it is surer of then is a ghost.
+//! Detects ghosts: people who are in the learned background but have left.
+//! Someone who stood in view when the camera started, or for a long time, becomes part of the background. After they
+//! leave, a person-shaped difference remains, and the net can confuse image and background. So the net also runs at
+//! intervals with the two swapped; a detection that is more confident when swapped is a ghost.
 
 use super::instance_labels::BODY_CONFIDENCE;
 use super::net::{NetInput, PersonNet};
@@ -9,34 +10,35 @@ use super::track::PersonTrack;
 use super::tracker::{PersonTracker, TRACKS_MAX};
 use super::{Luma, illumination::Illumination};
 
-/// How often the net is asked, in seconds.
+/// Interval between two swapped runs of the net, in seconds.
 const CHECK_INTERVAL: f32 = 0.4;
-/// How much surer it must be the other way round to say so, and how often.
+/// Ratio of swapped to direct confidence that indicates a ghost, and the checks in a row that confirm it.
 const SWAPPED_RATIO: f32 = 1.1;
 const CONFIRMATIONS: u8 = 2;
-/// Who has never moved, does not stir for so long, and of whom the net is not sure, is nobody: in seconds, and 0 to 1.
+/// Static ghost: minimum time without motion in seconds, and maximum confidence (0 to 1).
+/// It applies only to tracks that have never moved.
 const STATIC_GHOST: (f32, f32) = (2.0, 0.57);
-/// What looks like somebody who came and does not stir for so long is a thing that was put there, in seconds.
+/// Time without motion after which a person-like shape is taken for an object placed there, in seconds.
 const STATIC_OBJECT: f32 = 240.0;
 
-/// What is seen and known; all of one size.
+/// Planes of one frame and of the background, all of one size.
 pub(super) struct FramePlanes<'a> {
     pub image: &'a Plane,
-    /// The background in this light.
+    /// Background in the current light.
     pub relit: &'a Plane,
     pub threshold: &'a Plane,
     pub foreground: &'a Plane,
     pub illumination: &'a Illumination,
-    /// How sure the net is of each pixel.
+    /// Person confidence of each pixel.
     pub confidence: &'a Plane,
-    /// For each pixel 0, or the index of the one to whom it belongs and 1.
+    /// Instance label of each pixel: 0, or the index of its track plus 1.
     pub labels: &'a [u8],
 }
 
-/// Asks about ghosts.
+/// Finds ghosts with the swapped net.
 #[derive(Debug)]
 pub(super) struct GhostDetector {
-    /// How sure the net is of each pixel the other way round.
+    /// Person confidence of each pixel with image and background swapped.
     swapped: Plane,
     since_check: f32,
     /// Pixels that are background after all.
@@ -48,8 +50,8 @@ impl GhostDetector {
         Self { swapped: Plane::new(width, height), since_check: 0.0, background_pixels: Vec::new() }
     }
 
-    /// Finds out who is none, and forgets him; what is background after all is in `found`. What the net said of this frame
-    /// is lost when it is asked.
+    /// Finds ghosts, removes their tracks and lists their pixels in `background_pixels`.
+    /// When it runs the net, it overwrites the net's result for this frame.
     pub fn remove_ghosts(
         &mut self,
         looks: &FramePlanes,
@@ -99,7 +101,7 @@ impl GhostDetector {
             person.ghost_checks = if ghostly { person.ghost_checks + 1 } else { 0 };
             *none = person.ghost_checks >= CONFIRMATIONS || is_ghost(person);
         }
-        // Also where nobody is seen: who has just left.
+        // Unlabelled pixels count too: someone may just have left.
         for (at, owner) in owners.iter().enumerate() {
             let swapped = self.swapped.pixels[at];
             let is_ground = match owner.checked_sub(1) {
@@ -110,7 +112,7 @@ impl GhostDetector {
                 self.background_pixels.push(at);
             }
         }
-        // And round who is none, as far as it is nobody's: the blur of a ghost.
+        // Unlabelled pixels around a ghost are its blur.
         for (around, _) in arounds.iter().zip(none).filter(|(_, none)| *none) {
             let [left, top, right, bottom] = *around;
             let rows = (top..bottom).map(|y| y * seen.width);
@@ -129,7 +131,8 @@ fn is_ghost(person: &PersonTrack) -> bool {
         || !person.moved && person.motionless > STATIC_GHOST.0 && person.confidence < STATIC_GHOST.1
 }
 
-/// Notes how much changes within one's pixels, in units of what the ground trembles by itself; `around` is where they lie.
+/// Updates a track's motion energy: change within its pixels relative to the background's own noise.
+/// `around` is the region that contains these pixels.
 pub(super) fn update_motion_energy(
     looks: &FramePlanes,
     before: &Plane,

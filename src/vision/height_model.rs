@@ -1,18 +1,18 @@
-//! How tall people look where they stand: learned from those who walk alone.
+//! Height model: apparent height of people by position, learned from people who walk alone.
 
-/// Samples that are kept.
+/// Capacity of the sample buffer.
 const SAMPLES: usize = 240;
-/// What a camera on a mast sees that looks down on some metres of ground: height over the row of the foot, both in rows of
-/// the picture.
+/// Prior line, for a camera on a mast that looks down on some metres of ground.
+/// Height as a line over the row of the foot, both in rows of the image.
 const PRIOR_LINE: [f32; 2] = [0.07, 0.3];
-/// Lines that are tried with each new sample.
+/// Candidate lines for each new sample.
 const RANSAC_PAIRS: usize = 24;
-/// From so many samples on, how it grows with the row is learned as well.
+/// Sample count from which the slope is learned too.
 const SLOPE_SAMPLES_MIN: usize = 60;
-/// How far from the line a whole body may be, over its height.
+/// Largest distance of a whole body from the line, relative to its height.
 const INLIER: f32 = 0.15;
 
-/// Height in pixels as a straight line over the row of the foot, which is what a level ground looks like to a camera.
+/// Height in pixels as a straight line over the row of the foot, as a camera sees level ground.
 #[derive(Debug)]
 pub(super) struct HeightModel {
     samples: Vec<[f32; 2]>,
@@ -22,18 +22,18 @@ pub(super) struct HeightModel {
 }
 
 impl HeightModel {
-    /// For a picture of that many rows, before anybody came.
+    /// Creates the prior model for an image with this number of rows.
     pub fn new(rows: usize) -> Self {
         let rows = rows as f32;
         Self { samples: Vec::with_capacity(SAMPLES), next: 0, line: [PRIOR_LINE[0] * rows, PRIOR_LINE[1]], rows }
     }
 
-    /// Pixels from head to foot of a usual grown-up whose foot is in row `foot`.
+    /// Returns the height in pixels of an average adult whose foot is in row `foot`.
     pub fn height_at(&self, foot: f32) -> f32 {
         (self.line[0] + self.line[1] * foot).clamp(0.05 * self.rows, 0.9 * self.rows)
     }
 
-    /// Someone seen whole, alone, on the move.
+    /// Adds a sample from a person seen whole, alone and moving.
     pub fn add_sample(&mut self, foot: f32, height: f32) {
         if self.samples.len() < SAMPLES {
             self.samples.push([foot, height]);
@@ -44,13 +44,14 @@ impl HeightModel {
         self.fit();
     }
 
-    /// The line on which most samples lie. Whole bodies lie on one line, parts of them below it and groups above; each pair
-    /// of samples proposes one (Fischler and Bolles 1981), and it must be what some camera over a square could see.
+    /// Fits the line with the most inliers (RANSAC, Fischler and Bolles 1981).
+    /// Whole bodies lie on one line, partly hidden ones below it and groups above it. Each pair of samples proposes a
+    /// line, which must be plausible for a camera over a square.
     fn fit(&mut self) {
         let guess = |foot: f32| (PRIOR_LINE[0] * self.rows + PRIOR_LINE[1] * foot).max(1.0);
         let mut best = (self.score(self.line), self.line);
         let count = self.samples.len();
-        // A fixed sequence of pairs, as many as are enough for half of all being parts.
+        // A fixed sequence of pairs; their number suffices even if half of the samples are partly hidden bodies.
         let mut seed = self.next as u32 ^ (count as u32) << 8;
         for _ in 0..RANSAC_PAIRS {
             let mut draw = || {
@@ -58,7 +59,7 @@ impl HeightModel {
                 self.samples[(seed >> 8) as usize % count]
             };
             let ([a, at_a], [b, at_b]) = (draw(), draw());
-            // Pairs too near to one another say how tall, and the guess how that grows.
+            // Pairs that are too close together give only the scale; the slope comes from the prior.
             let line = if count >= SLOPE_SAMPLES_MIN && (a - b).abs() > 0.08 * self.rows {
                 let slope = (at_a - at_b) / (a - b);
                 [at_a - slope * a, slope]
@@ -66,7 +67,7 @@ impl HeightModel {
                 let times = at_a / guess(a);
                 [PRIOR_LINE[0] * self.rows * times, PRIOR_LINE[1] * times]
             };
-            // Who stands lower in the picture is nearer, and never looks smaller for it.
+            // A person lower in the image is nearer and never looks smaller for it.
             if !(0.0..2.0).contains(&line[1]) {
                 continue;
             }
@@ -78,8 +79,7 @@ impl HeightModel {
         self.line = best.1;
     }
 
-    /// How well a line explains the samples: one each where it does, less where they are taller, and a little for being
-    /// near what is usual.
+    /// Scores a line: one per sample that it explains, less for taller samples, plus a small prior term.
     fn score(&self, line: [f32; 2]) -> f32 {
         let guess = |foot: f32| (PRIOR_LINE[0] * self.rows + PRIOR_LINE[1] * foot).max(1.0);
         let strange: f32 = [0.35, 0.9]

@@ -1,30 +1,32 @@
-//! Light that changes: clouds, lamps, the screen itself. How much brighter each part of the picture is than it was learned.
+//! Illumination compensation for clouds, lamps and the screen itself: the gain of each part of the image.
 
 use super::plane::Plane;
 
-/// Side of a cell, over which brightness is summed, in pixels of the work picture.
+/// Side of a cell, over which brightness is summed, in downsampled pixels.
 pub(super) const CELL: usize = 4;
-/// Cells along the side of a tile, which has one gain.
+/// Side of a tile in cells; each tile has one gain.
 const TILE: usize = 4;
-/// A gain of 1: 12 bits after the point.
+/// Fixed-point gain of 1, with 12 fractional bits.
 const GAIN_ONE: f32 = 4096.0;
-/// Logarithms of the gains that are believed.
+/// Largest absolute logarithm of a gain.
 const GAIN_MAX: f32 = 2.0;
-/// Brightness that is added to both sides of a ratio, so that what is nearly black says nothing.
+/// Brightness added to both sides of a ratio, so that nearly black pixels carry no weight.
 const RATIO_BIAS: f32 = 3.0;
 /// Cells of a tile that must be free of people for its gain to be measured.
 const FREE_MIN: usize = 5;
-/// Numbers of the smooth part of the light: a polynomial of second degree over the picture.
+/// Coefficients of the smooth light: a polynomial of second degree over the image.
 const TERMS: usize = 6;
-/// How far a tile may be from the smooth light before it is taken for something else, as a logarithm.
+/// Distance from the smooth light at which a tile counts as an outlier, as a logarithm.
 const OUTLIER: f32 = 0.06;
-/// What differs from the smooth light and stays becomes light in this time, in seconds.
+/// Time constant with which a lasting difference from the smooth light becomes light, in seconds.
 const RESIDUAL_TIME: f32 = 3.0;
-/// A lamp: so much of the picture changes by so much (a logarithm) from one frame to the next.
+/// Light step: the fraction of the image that changes from one frame to the next, and by how much.
+/// The amount is a logarithm.
 const LIGHT_STEP: (f32, f32) = (0.15, 0.07);
 
-/// The gain of each tile, as a logarithm: a smooth part, which follows clouds and the screen at once, and what each tile
-/// has beside that, which follows slowly, so that nobody who stands there is taken for light.
+/// Gain of each tile, as a logarithm: a smooth part and a residual.
+/// The smooth part follows clouds and the screen at once. The residual of each tile follows slowly, so that a person
+/// who stands there is not taken for light.
 #[derive(Debug, Default)]
 pub(super) struct Illumination {
     across: usize,
@@ -34,12 +36,12 @@ pub(super) struct Illumination {
     measured: Vec<Option<f32>>,
     previous: Vec<Option<f32>>,
     screen_luminance: f32,
-    /// The lamp was switched, or the screen changed, this long ago: in seconds.
+    /// Time since a lamp was switched or the screen changed, in seconds.
     pub stable_secs: f32,
     gain_rows: Vec<u16>,
     row: Vec<f32>,
     width: usize,
-    /// Brightness of what has no light at all: 16 in most video, 0 in some. Light multiplies what is above it.
+    /// Brightness without any light: 16 in most video, 0 in some. Light scales the brightness above it.
     pub black: u8,
 }
 
@@ -63,8 +65,9 @@ impl Illumination {
         }
     }
 
-    /// Measures. `seen` and `known` are sums over cells of the picture and of the background; `held` says which cells
-    /// people cover; `shown` is the luminance of the screen, 0 to 1; `dt` seconds since the frame before.
+    /// Measures the gains from the cell sums of the frame (`seen`) and of the background (`known`).
+    /// `held` marks cells that people cover; `shown` is the luminance of the screen, 0 to 1; `dt` is the time since the
+    /// last frame in seconds.
     pub fn measure(&mut self, seen: &CellSums, known: &CellSums, held: &[bool], shown: f32, dt: f32) {
         core::mem::swap(&mut self.measured, &mut self.previous);
         let area = (CELL * CELL) as f32 * (RATIO_BIAS - f32::from(self.black));
@@ -93,9 +96,9 @@ impl Illumination {
         for tile in 0..self.measured.len() {
             let Some(raw) = self.measured[tile] else { continue };
             let off = raw - self.smooth_at(tile) - self.residual[tile];
-            // The screen is told: what changes with it is light. So is what changes all at once.
+            // A reported change of the screen, or a sudden change everywhere, is light.
             let at_once = screen || lamp * off > 0.0;
-            // People are on their way; what stays where it is settles.
+            // People move on; a lasting change settles.
             let rate = if at_once { 1.0 } else { dt / RESIDUAL_TIME * (OUTLIER / off.abs().max(OUTLIER)) };
             self.residual[tile] += off * rate.min(1.0);
         }
@@ -108,7 +111,7 @@ impl Illumination {
         [1.0, x, y, x * y, x * x, y * y]
     }
 
-    /// The smooth part at a tile.
+    /// Returns the smooth part at a tile.
     fn smooth_at(&self, tile: usize) -> f32 {
         self.terms(tile).iter().zip(self.smooth).map(|(a, b)| a * b).sum()
     }
@@ -117,8 +120,9 @@ impl Illumination {
         (self.smooth_at(tile) + self.residual[tile]).clamp(-GAIN_MAX, GAIN_MAX).exp()
     }
 
-    /// Fits the smooth part by iteratively reweighted least squares (Geman and McClure's weights): tiles that someone
-    /// covers count for little. A little is drawn to what it was, so that a picture full of people keeps its light.
+    /// Fits the smooth part by iteratively reweighted least squares with Geman–McClure weights.
+    /// Tiles that people cover have little weight. A weak pull to the previous value keeps the light when a frame is
+    /// full of people.
     fn fit(&mut self) {
         for scale in [4.0 * OUTLIER, 2.0 * OUTLIER, OUTLIER, OUTLIER] {
             let mut equations = [[0.0_f32; TERMS + 1]; TERMS];
@@ -144,7 +148,7 @@ impl Illumination {
         }
     }
 
-    /// 1 if much of the picture is suddenly brighter than the smooth light, -1 if darker, else 0.
+    /// Returns 1 if much of the image is suddenly brighter than the smooth light, -1 if darker, else 0.
     fn detect_light_step(&self) -> f32 {
         let (mut free, mut up, mut down) = (0, 0, 0);
         for tile in 0..self.measured.len() {
@@ -164,7 +168,7 @@ impl Illumination {
         }
     }
 
-    /// Gains between the middles of tiles, along x.
+    /// Interpolates gains between the centres of tiles, along x.
     fn interpolate_gains(&mut self) {
         let side = TILE * CELL;
         for row in 0..self.down {
@@ -187,7 +191,7 @@ impl Illumination {
         }
     }
 
-    /// What the background `known` (8 bits after the point) looks like in this light.
+    /// Writes the background `known` (8 fractional bits) as it looks in the current light.
     pub fn relight(&self, known: &[u16], into: &mut Plane) {
         let side = TILE * CELL;
         for y in 0..into.height {
@@ -208,7 +212,7 @@ impl Illumination {
     }
 }
 
-/// Gauss's elimination with the largest pivot; the last column is the right side.
+/// Solves a linear system by Gaussian elimination with pivoting; the last column is the right-hand side.
 fn solve_linear(mut rows: [[f32; TERMS + 1]; TERMS]) -> Option<[f32; TERMS]> {
     for column in 0..TERMS {
         let largest = (column..TERMS).max_by(|a, b| rows[*a][column].abs().total_cmp(&rows[*b][column].abs()))?;
@@ -228,7 +232,7 @@ fn solve_linear(mut rows: [[f32; TERMS + 1]; TERMS]) -> Option<[f32; TERMS]> {
     solution.iter().all(|part: &f32| part.is_finite()).then_some(solution)
 }
 
-/// Sums of a picture over cells of 4 by 4 pixels; what does not fill a cell is left out.
+/// Sums over cells of 4 by 4 pixels; incomplete cells are left out.
 #[derive(Debug, Default)]
 pub(super) struct CellSums {
     pub across: usize,

@@ -1,4 +1,4 @@
-//! Whose each pixel is: of everybody who may be there, the one whose middle lies where the net says.
+//! Assigns each mask pixel to the detection whose centre the net's offset points to.
 
 use super::net::{Detection, PersonNet};
 use super::plane::Plane;
@@ -6,19 +6,19 @@ use super::track::{BBox, box_centre};
 use super::tracker::{PersonTracker, TRACKS_MAX};
 use crate::presence::Point;
 
-/// The net is as sure of somebody's pixels, of 255.
+/// Confidence from which a pixel belongs to a body, out of 255.
 pub(super) const BODY_CONFIDENCE: u8 = 128;
-/// Less than that is nobody's, not even as the soft edge of an outline.
+/// Smallest confidence of a labelled pixel, including the soft edge of an outline.
 const EDGE_CONFIDENCE: u8 = 16;
-/// Who was not seen for longer, in seconds, owns nothing.
+/// Time unseen after which a track gets no pixels, in seconds.
 const UNSEEN_MAX: f32 = 0.4;
-/// A pixel belongs to nobody whose middle is farther from where it should be than this, over his height.
+/// Largest distance between a pixel's centre vote and a track's centre, relative to the body's height.
 const CENTRE_DISTANCE_MAX: f32 = 0.6;
 
 /// Candidates for a pixel.
 const CANDIDATES_MAX: usize = 2 * TRACKS_MAX;
 
-/// Writes for each pixel 0, or the index of the one to whom it belongs and 1, and counts each one's own.
+/// Writes each pixel's label (0, or the index of its track plus 1) and counts the pixels of each track.
 pub(super) fn assign_labels(
     net: &PersonNet,
     finds: &[Detection],
@@ -28,8 +28,8 @@ pub(super) fn assign_labels(
 ) {
     owners.fill(0);
     people.tracks.iter_mut().for_each(|person| person.pixel_count = 0);
-    // Where each one's middle is, and one over the square of his height; then those who are not followed (yet), who own
-    // nothing but keep their pixels from others.
+    // The centre of each track and the inverse square of its height, then those of unmatched detections. The latter get
+    // no labels but keep their pixels from the tracks.
     let mut middles: [(Point, f32); CANDIDATES_MAX] = [([0.0; 2], 0.0); CANDIDATES_MAX];
     let of = |bounds: BBox| (box_centre(bounds), (bounds[3] - bounds[1]).max(4.0).powi(-2));
     let followed = people.tracks.iter().map(|person| match person.missed {
@@ -50,7 +50,7 @@ pub(super) fn assign_labels(
         let mut best = (CENTRE_DISTANCE_MAX * CENTRE_DISTANCE_MAX, None);
         for (index, (of, scale)) in middles.iter().enumerate() {
             let [dx, dy] = [middle[0] - of[0], middle[1] - of[1]];
-            // Across, bodies are slim: a neighbour is nearer than somebody's feet.
+            // Bodies are narrow: a neighbour's centre is nearer than the centre of a person whose feet these are.
             let far = (4.0 * dx * dx + dy * dy) * scale;
             if far < best.0 {
                 best = (far, Some(index));

@@ -1,6 +1,6 @@
-//! A camera's picture as brightness: the Y plane, borrowed.
+//! Luma plane of a camera's frame, borrowed.
 
-/// Brightness of a picture, one byte a pixel, row by row from the top left.
+/// Brightness of a frame, one byte per pixel, row by row from the top left.
 #[derive(Debug, Clone, Copy)]
 pub struct Luma<'a> {
     width: usize,
@@ -10,11 +10,11 @@ pub struct Luma<'a> {
 }
 
 impl<'a> Luma<'a> {
-    /// Smallest and largest side that is taken.
+    /// Supported lengths of a side.
     pub const SIDES: core::ops::RangeInclusive<usize> = 32..=8192;
 
-    /// A picture of `width` by `height`, its rows `stride` bytes apart. `None` where the bytes are too few for that, or
-    /// a side is not within [`Self::SIDES`].
+    /// Creates a plane of `width` by `height`, with rows `stride` bytes apart.
+    /// Returns `None` if there are too few bytes or a side is not within [`Self::SIDES`].
     pub fn new(width: usize, height: usize, stride: usize, pixels: &'a [u8]) -> Option<Self> {
         let fits = Self::SIDES.contains(&width)
             && Self::SIDES.contains(&height)
@@ -23,17 +23,17 @@ impl<'a> Luma<'a> {
         fits.then_some(Self { width, height, stride, pixels })
     }
 
-    /// Columns.
+    /// Returns the number of columns.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Rows.
+    /// Returns the number of rows.
     pub fn height(&self) -> usize {
         self.height
     }
 
-    /// One row; `y` is below the height.
+    /// Returns one row; `y` must be below the height.
     pub fn row(&self, y: usize) -> &'a [u8] {
         &self.pixels[y * self.stride..][..self.width]
     }

@@ -1,4 +1,4 @@
-//! How well people were found: tracks against boxes, outlines against masks. For measuring; a show does not use it.
+//! Detection and tracking metrics: tracks against boxes, outlines against masks. A show does not use them.
 
 mod assignment;
 mod evaluator;

@@ -1,4 +1,4 @@
-//! Pixels in, bodies and motion out: a fixed camera's brightness becomes people as outlines.
+//! Computer vision of one fixed camera: from luma planes to people with outlines, and motion.
 
 mod background;
 mod calibration;
@@ -33,40 +33,41 @@ use crate::presence::Point;
 /// Cells of the motion field, across and down.
 pub const MOTION_GRID: [usize; 2] = [32, 18];
 
-/// A body as the camera sees it: all places in pixels of the camera's picture, origin top left.
+/// Person in a camera's frame; all positions are in pixels of the frame, origin top left.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TrackedPerson {
-    /// Unique while it is followed; not given again soon.
+    /// Unique while the person is tracked; not reused soon.
     pub id: u16,
     /// Left, top, width, height.
     pub bounds: [f32; 4],
-    /// A closed polygon, at most 48 points; it starts below, at the foot, and runs clockwise on the screen. Empty while
-    /// the body is hidden behind something.
+    /// Closed polygon with at most 48 points.
+    /// It starts at the bottom, at the foot, and runs clockwise on the screen.
+    /// Empty while the body is hidden behind something.
     pub outline: Vec<Point>,
-    /// Where it stands.
+    /// Position of the foot.
     pub foot: Point,
-    /// The middle of its head.
+    /// Centre of the head.
     pub head: Point,
-    /// The end of an arm held out.
+    /// End of an arm held out.
     pub reach: Option<Point>,
-    /// Pixels a second, of the foot.
+    /// Velocity of the foot, in pixels per second.
     pub velocity: Point,
-    /// How long it has stood still, in seconds.
+    /// Time that the person has stood still, in seconds.
     pub still: f32,
-    /// How long it has been followed, in seconds.
+    /// Time that the person has been tracked, in seconds.
     pub age: f32,
-    /// How many people it may be, at least 1.
+    /// Estimated number of people, at least 1.
     pub people: u8,
-    /// How long a metre is where it stands, in pixels: learned from how tall people usually look there.
+    /// Pixels per metre at the person's position, learned from the usual apparent height of people there.
     pub pixels_per_metre: f32,
 }
 
-/// How the picture moves: pixels a second in each of 32 × 18 cells, row by row from the top left.
+/// Motion of the image: pixels per second in each of 32 × 18 cells, row by row from the top left.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MotionField {
-    /// One vector a cell; zero where nothing moves or nothing can be told.
+    /// One vector per cell; zero where nothing moves or the motion cannot be determined.
     pub cells: Vec<Point>,
-    /// How much of the picture moves, 0 to 1.
+    /// Fraction of the image that moves, 0 to 1.
     pub energy: f32,
 }
 
@@ -76,13 +77,13 @@ impl Default for MotionField {
     }
 }
 
-/// Which pixels are people: one byte a pixel of a picture that may be smaller than the camera's; 0 for nobody, else the
-/// index of a figure and 1 (in a mask of the canvas: 255).
+/// Instance mask of people, one byte per pixel; it may be smaller than the camera's frame.
+/// 0 means no person, otherwise the index of a person plus 1 (in a mask of the canvas: 255).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Mask {
-    /// Columns.
+    /// Number of columns.
     pub width: usize,
-    /// Rows.
+    /// Number of rows.
     pub height: usize,
     /// Row by row from the top left.
     pub pixels: Vec<u8>,

@@ -1,16 +1,16 @@
-//! How the picture moves, coarsely: each cell of a small picture is looked for in the one before.
+//! Coarse optical flow: block matching between two consecutive small images.
 
 use super::plane::Plane;
 use super::{MOTION_GRID, MotionField};
 
-/// Half a block's side, in pixels of the small picture.
+/// Half the side of a block, in pixels of the small image.
 const HALF_BLOCK: usize = 4;
-/// Farthest movement between two frames, in pixels of the small picture.
+/// Largest movement between two frames, in pixels of the small image.
 const SEARCH_RADIUS: i32 = 6;
 /// Mean change of a cell that counts as movement, in steps of brightness.
 const CHANGE_MIN: u32 = 3;
 
-/// Remembers the frame before.
+/// Optical flow estimator; keeps the previous frame.
 #[derive(Debug, Default)]
 pub(super) struct OpticalFlow {
     small: Plane,
@@ -25,7 +25,8 @@ impl OpticalFlow {
         Self { small: plane(), previous: plane(), is_first: true, motion: MotionField::default() }
     }
 
-    /// Takes the next frame; `scale` is camera pixels for one of `work`, `dt` seconds since the frame before.
+    /// Processes the next frame.
+    /// `scale` is the number of camera pixels per pixel of `work`, `dt` the time since the last frame in seconds.
     pub fn update(&mut self, work: &Plane, scale: f32, dt: f32) {
         core::mem::swap(&mut self.small, &mut self.previous);
         downsample_half(work, &mut self.small);
@@ -50,16 +51,17 @@ impl OpticalFlow {
             let step = self.match_block(at, change);
             self.motion.cells[cell] = step.map(|axis| axis * 2.0 * scale / dt);
         }
-        // A third of the picture in motion is as much as a square ever does.
+        // Motion in a third of the image is the most that a square shows in practice.
         self.motion.energy = (stirred * 3.0 / (MOTION_GRID[0] * MOTION_GRID[1]) as f32).min(1.0);
         self.is_first = false;
     }
 
-    /// Where the block at `at` has come from, turned round: its movement. Zero where the surroundings tell nothing.
+    /// Returns the movement of the block at `at`: the negated offset to its previous position.
+    /// Zero if the surroundings have no structure.
     fn match_block(&self, at: [usize; 2], still: u32) -> [f32; 2] {
         let mut best = (still, [0, 0]);
         let cost = |step: [i32; 2]| self.block_sad(at, step);
-        // Every second place, then round the best of them.
+        // Every second position, then around the best of them.
         for v in (-SEARCH_RADIUS..=SEARCH_RADIUS).step_by(2) {
             for u in (-SEARCH_RADIUS..=SEARCH_RADIUS).step_by(2) {
                 let cost = cost([u, v]);
@@ -90,7 +92,8 @@ impl OpticalFlow {
         [u as f32 + across, v as f32 + along]
     }
 
-    /// Sum of differences of the block at `at` and of where it was if it has moved by `step`; far away is much.
+    /// Returns the sum of absolute differences of the block at `at` for the movement `step`.
+    /// Positions outside the image have a high cost.
     fn block_sad(&self, at: [usize; 2], step: [i32; 2]) -> u32 {
         let from = [at[0] as i32 - HALF_BLOCK as i32 - step[0], at[1] as i32 - HALF_BLOCK as i32 - step[1]];
         let side = 2 * HALF_BLOCK as i32;

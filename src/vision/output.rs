@@ -1,4 +1,4 @@
-//! What a frame tells: everybody who is followed, with outline and pose, the mask, and how the picture moves.
+//! Output of a frame: tracked people with outline and pose, the mask and the motion field.
 
 use super::TrackedPerson;
 use super::instance_labels::BODY_CONFIDENCE;
@@ -7,9 +7,9 @@ use super::pose::estimate_pose;
 use super::track::pixel_bounds;
 use super::tracker::TRACKS_MAX;
 
-/// How tall a usual grown-up is, in metres.
+/// Height of an average adult, in metres.
 const ADULT_HEIGHT: f32 = 1.7;
-/// A body that is not seen any more is told of for this long, in seconds: who is hidden by others, and who is not.
+/// Time that a lost body is still reported, in seconds: if occluded by others, and otherwise.
 const REPORT_AFTER_LOST: [f32; 2] = [0.3, 0.1];
 
 impl PipelineState {
@@ -43,7 +43,7 @@ impl PipelineState {
                 self.tracer.trace(at.map(|side| 2 * side), fine, &mut self.points);
                 figure.outline.extend(self.points.iter().map(|point| point.map(|axis| axis * scale / 2.0)));
                 if let Some(pose) = estimate_pose(at, &mut self.rows, |x, y| sure(x, y) >= BODY_CONFIDENCE) {
-                    // Head and feet that others hide are where the box says.
+                    // Head and feet that are hidden by others are taken from the box.
                     let near = |a: f32, b: f32| (a - b).abs() < 0.12 * (bottom - top);
                     if near(pose.foot[1], bottom) {
                         figure.foot = pose.foot.map(|axis| axis * scale);
@@ -76,7 +76,7 @@ impl PipelineState {
         }));
     }
 
-    /// The box round one's own pixels.
+    /// Returns the bounding box of a track's own pixels.
     fn label_bounds(&self, index: usize) -> Option<[usize; 4]> {
         let [left, top, right, bottom] = self.tracker.tracks[index].bounds;
         let [width, height] = [right - left, bottom - top];

@@ -1,4 +1,5 @@
-//! The whole of it, frame by frame: light, shake, background, what differs, people, outlines, motion.
+//! Vision pipeline of one camera.
+//! Its stages are stabilization, illumination, background, foreground, net, tracking, outlines and motion.
 
 use super::background::{BackgroundModel, PERSON, UNCERTAIN};
 use super::contour::ContourTracer;
@@ -16,23 +17,23 @@ use super::{Luma, Mask, MotionField, TrackedPerson};
 use crate::presence::Point;
 use std::time::Duration;
 
-/// A camera that was silent for longer begins anew.
+/// Silence of a camera after which the state is reset, in seconds.
 const RESET_AFTER: f32 = 5.0;
 
-/// What one frame says.
+/// Result of one frame.
 #[derive(Debug, Clone, Default)]
 pub struct VisionOutput {
-    /// Everybody who is followed.
+    /// All tracked people.
     pub people: Vec<TrackedPerson>,
-    /// How the picture moves.
+    /// Motion of the image.
     pub motion: MotionField,
-    /// Which pixels belong to somebody.
+    /// Instance mask of the people.
     pub mask: Mask,
-    /// How far the camera has been pushed, in its pixels: add it to a place to find it in this very frame.
+    /// Shift of the camera, in its pixels: add it to a position to find it in this very frame.
     pub shift: [i32; 2],
 }
 
-/// Watches one camera. It keeps a background without people, shapes, and never a frame.
+/// Vision pipeline of one camera. It keeps a background without people and shapes, but never a frame.
 #[derive(Debug)]
 pub struct VisionPipeline {
     size: [usize; 2],
@@ -47,13 +48,14 @@ impl Default for VisionPipeline {
 }
 
 impl VisionPipeline {
-    /// Nothing seen yet.
+    /// Creates a pipeline without state.
     pub fn new() -> Self {
         Self { size: [0; 2], state: None, output: VisionOutput::default() }
     }
 
-    /// Takes a frame in. `now` is when it was captured, on any monotonic clock; `shown` is the luminance that the site's
-    /// screen shows, 0 to 1, or 0 where it is not known. A frame of another size begins anew.
+    /// Processes a frame that was captured at `now`, on any monotonic clock.
+    /// `shown` is the luminance of the site's screen, 0 to 1, or 0 if it is unknown. A frame of another size resets the
+    /// state.
     pub fn process(&mut self, now: Duration, luma: &Luma, shown: f32) -> &VisionOutput {
         self.state_for(now, luma);
         if let Some(eye) = &mut self.state {
@@ -62,7 +64,7 @@ impl VisionPipeline {
         &self.output
     }
 
-    /// What is known, anew where the frame is of another size or comes late.
+    /// Returns the state, reset if the frame has another size or comes late.
     pub(super) fn state_for(&mut self, now: Duration, luma: &Luma) -> &mut PipelineState {
         let size = [luma.width(), luma.height()];
         let late = self.state.as_ref().is_some_and(|eye| now.saturating_sub(eye.last).as_secs_f32() > RESET_AFTER);
@@ -74,7 +76,7 @@ impl VisionPipeline {
     }
 }
 
-/// All that is known of one camera's square.
+/// State of one camera's pipeline.
 #[derive(Debug)]
 pub(super) struct PipelineState {
     pub(super) factor: usize,
@@ -83,9 +85,9 @@ pub(super) struct PipelineState {
     pub(super) image: Plane,
     previous: Plane,
     pub(super) relit: Plane,
-    /// Where something differs.
+    /// Foreground mask.
     pub(super) foreground: Plane,
-    /// How sure the net is of each pixel.
+    /// Person confidence of each pixel.
     pub(super) confidence: Plane,
     pub(super) update_mask: Plane,
     pub(super) scratch: Plane,
@@ -98,14 +100,14 @@ pub(super) struct PipelineState {
     heatmap: Vec<f32>,
     pub(super) tracker: PersonTracker,
     ghosts: GhostDetector,
-    /// For each pixel 0, or the index of the one to whom it belongs and 1.
+    /// Instance label of each pixel: 0, or the index of its track plus 1.
     pub(super) labels: Vec<u8>,
     pub(super) flow: OpticalFlow,
     pub(super) tracer: ContourTracer,
     pub(super) rows: Vec<[f32; 4]>,
     pub(super) points: Vec<Point>,
     sums: Vec<i16>,
-    /// For each one who is followed 0, or the index of its figure and 1.
+    /// Output label of each track: 0, or the index of its person in the output plus 1.
     pub(super) output_labels: [u8; TRACKS_MAX],
 }
 
@@ -147,8 +149,7 @@ impl PipelineState {
         }
     }
 
-    /// Finds where the frame differs from the empty square; how far the camera has been pushed, and the seconds since the
-    /// frame before.
+    /// Computes the foreground of a frame; returns the camera's shift and the seconds since the last frame.
     pub(super) fn subtract_background(&mut self, now: Duration, luma: &Luma, shown: f32) -> ([i32; 2], f32) {
         let shown = if shown.is_finite() { shown.clamp(0.0, 1.0) } else { 0.0 };
         let dt = now.saturating_sub(self.last).as_secs_f32().min(RESET_AFTER);
@@ -204,7 +205,7 @@ impl PipelineState {
         self.background.update(&self.image, &self.relit, &self.update_mask, dt);
     }
 
-    /// Who is nobody, or a thing, becomes background.
+    /// Moves ghosts and static objects into the background.
     fn remove_ghosts(&mut self, dt: f32) {
         let arounds: [[usize; 4]; TRACKS_MAX] =
             core::array::from_fn(
@@ -222,7 +223,7 @@ impl PipelineState {
         for (index, (person, around)) in self.tracker.tracks.iter_mut().zip(arounds).enumerate() {
             ghosts::update_motion_energy(&looks, &self.previous, person, index, around, dt);
         }
-        // From here on `owners` says only where somebody is: the numbers of those who stay have changed.
+        // From here on `labels` is valid only as zero or non-zero: the indices of the remaining tracks have changed.
         self.ghosts.remove_ghosts(&looks, &arounds, &mut self.net, &mut self.tracker, dt);
         for &at in &self.ghosts.background_pixels {
             let [seen, lit] = [self.image.pixels[at], self.relit.pixels[at]];
@@ -231,7 +232,7 @@ impl PipelineState {
         }
     }
 
-    /// One's box with some margin, in whole pixels.
+    /// Returns a track's box with some margin, in whole pixels.
     fn padded_bounds(&self, index: usize) -> [usize; 4] {
         let [left, top, right, bottom] = self.tracker.tracks[index].bounds;
         let (width, height) = (0.25 * (right - left), 0.1 * (bottom - top));
@@ -239,7 +240,7 @@ impl PipelineState {
         pixel_bounds(bounds, [self.image.width, self.image.height])
     }
 
-    /// Marks where people are, with a margin: there the background learns nothing.
+    /// Marks people with a margin; the background learns nothing there.
     pub(super) fn mark_people(&mut self) {
         for ((mark, owner), sure) in self.foreground.pixels.iter_mut().zip(&self.labels).zip(&self.confidence.pixels) {
             let kind = if *owner == 0 { UNCERTAIN } else { PERSON };
@@ -257,7 +258,7 @@ impl PipelineState {
     }
 }
 
-/// The darkest brightness of a picture, a few specks left out, at most that of video's black.
+/// Returns the darkest brightness of an image without a few specks, at most video's black level.
 fn black_level(plane: &Plane) -> u8 {
     let mut counts = [0; 256];
     plane.pixels.iter().for_each(|pixel| counts[usize::from(*pixel)] += 1);

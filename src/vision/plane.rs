@@ -1,11 +1,12 @@
-//! The picture that the work is done on: the camera's, shrunk by a whole factor so that any camera costs the same.
+//! Downsampled image: the camera's frame, shrunk by an integer factor.
+//! So any camera has about the same cost.
 
 use super::Luma;
 
-/// Widest picture that is worked on, in pixels.
+/// Largest width of a downsampled image, in pixels.
 const WIDTH_MAX: usize = 420;
 
-/// A picture of one byte a pixel, row by row from the top left.
+/// Image of one byte per pixel, row by row from the top left.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Plane {
     pub width: usize,
@@ -31,20 +32,20 @@ impl Plane {
     }
 }
 
-/// How many camera pixels make one on each side.
+/// Returns the number of camera pixels per downsampled pixel, on each side.
 pub(super) fn downsample_factor(width: usize) -> usize {
     width.div_ceil(WIDTH_MAX).max(1)
 }
 
-/// Shrinks `from` into `into`, which has its size over `factor`; `shift` (camera pixels) is where the picture has moved
-/// to since it was learned, and is taken back. What lies outside repeats the edge.
+/// Downsamples `from` into `into` by `factor`, and compensates the camera's shift.
+/// `shift` (in camera pixels) is the image's movement since it was learned. Pixels outside repeat the edge.
 pub(super) fn downsample(from: &Luma, factor: usize, shift: [i32; 2], into: &mut Plane) {
     let [width, height] = [from.width() as i32, from.height() as i32];
     let rows = |y: usize, k: usize| from.row(((y * factor + k) as i32 + shift[1]).clamp(0, height - 1) as usize);
     let columns = into.width;
     for y in 0..into.height {
         let to = into.row_mut(y);
-        // Columns whose sources all lie within; the few others are clamped one by one.
+        // Columns whose sources all lie within the frame; the few others are clamped one by one.
         let first = ((-shift[0]).max(0) as usize).div_ceil(factor).min(columns);
         let end = (((width - shift[0]).max(0) as usize) / factor).clamp(first, columns);
         let from_x = (first * factor) as i32 + shift[0];
@@ -81,7 +82,8 @@ pub(super) fn downsample(from: &Luma, factor: usize, shift: [i32; 2], into: &mut
     }
 }
 
-/// The camera's picture at twice the work picture's resolution, read where it is needed; moved like [`downsample`] moves it.
+/// Sampler of the camera's frame at twice the downsampled resolution, shifted as in [`downsample`].
+/// Pixels are read only where they are needed.
 pub(super) struct FineSampler<'a> {
     luma: &'a Luma<'a>,
     factor: usize,
@@ -93,10 +95,10 @@ impl<'a> FineSampler<'a> {
         Self { luma, factor, shift }
     }
 
-    /// Reads four by four fine pixels from `at` on, row by row; what lies outside repeats the edge.
+    /// Reads four by four fine pixels from `at` on, row by row; pixels outside repeat the edge.
     pub fn read(&self, at: [usize; 2], mut to: impl FnMut(usize, u8)) {
         let sides = [self.luma.width(), self.luma.height()];
-        // One fine pixel is the mean of so many on each side; with an odd factor neighbours share some.
+        // One fine pixel is the mean of `side` camera pixels on each side; with an odd factor neighbours overlap.
         let side = self.factor.div_ceil(2);
         let place = |axis: usize, k: usize| {
             let fine = at[axis] + k;

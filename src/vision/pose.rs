@@ -1,11 +1,11 @@
-//! Where a body's foot and head are, and whether it holds an arm out.
+//! Pose of a body: its foot, its head and an arm held out.
 
 use crate::presence::Point;
 
-/// How far from its axis a hand must be to be held out, in heights of the body.
+/// Distance from the body's axis at which a hand is held out, relative to the body's height.
 const HELD_OUT: f32 = 0.3;
 
-/// What one body's pixels say; lengths in work pixels.
+/// Pose of one body, in downsampled pixels.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct BodyPose {
     pub foot: Point,
@@ -13,7 +13,8 @@ pub(super) struct BodyPose {
     pub reach: Option<Point>,
 }
 
-/// Reads the pose of the pixels that `of` names within `at` (left, top, right, bottom). `rows` is a buffer.
+/// Estimates the pose from the pixels that `of` selects within `at` (left, top, right, bottom).
+/// `rows` is a buffer.
 pub(super) fn estimate_pose(
     at: [usize; 4],
     rows: &mut Vec<[f32; 4]>,
@@ -21,7 +22,7 @@ pub(super) fn estimate_pose(
 ) -> Option<BodyPose> {
     let [left, top, right, bottom] = at;
     rows.clear();
-    // For each row: pixels, their mean x, the leftmost, the rightmost.
+    // For each row: pixel count, mean x, leftmost and rightmost.
     for y in top..bottom {
         let (mut count, mut sum, mut first, mut last) = (0.0, 0.0, f32::MAX, f32::MIN);
         for x in (left..right).filter(|x| of(*x, y)) {
@@ -47,7 +48,7 @@ pub(super) fn estimate_pose(
     Some(BodyPose { foot: [foot, bottom], head: [head, top + 0.07 * height], reach })
 }
 
-/// The end of what sticks out farthest between eyes and hips.
+/// Returns the end of the part that sticks out farthest between eyes and hips.
 fn find_held_out_hand(body: &[[f32; 4]], axis: f32, height: f32) -> Option<Point> {
     let part = (height * 0.06) as usize..(height * 0.6) as usize;
     let far = |row: &[f32; 4]| if row[0] == 0.0 { 0.0 } else { (axis - row[2]).max(row[3] - axis) };
@@ -55,7 +56,7 @@ fn find_held_out_hand(body: &[[f32; 4]], axis: f32, height: f32) -> Option<Point
     if most < HELD_OUT * height || height < 16.0 {
         return None;
     }
-    // A hand is small: what is as far out all the way down is a coat, a pram or two people.
+    // A hand is small: a part that is as far out over a longer height is a coat, a pram or two people.
     let rows = || part.clone().map(|y| (y, &body[y])).filter(|(_, row)| far(row) > most - 0.05 * height);
     let count = rows().count() as f32;
     if count > 0.22 * height {

@@ -1,14 +1,15 @@
-//! A camera on a pole trembles: how far the picture has moved since it was learned, from small well-structured patches.
+//! Stabilizer for a camera that shakes on its pole: the shift of the frame since it was learned.
+//! It matches small well-structured patches.
 
 use super::Luma;
 
 /// Side of a patch, in camera pixels.
 const SIDE: usize = 16;
-/// Farthest movement that is looked for, in camera pixels.
+/// Search radius, in camera pixels.
 const SEARCH_RADIUS: i32 = 8;
 /// Patches across and down.
 const GRID: [usize; 2] = [6, 4];
-/// With fewer patches than this the picture is taken to stand still.
+/// Smallest number of patches; with fewer the image is taken to stand still.
 const PATCHES_MIN: usize = 5;
 
 #[derive(Debug)]
@@ -18,19 +19,19 @@ struct TemplatePatch {
     mean: i32,
 }
 
-/// Follows the picture as a whole.
+/// Estimates the shift of the whole frame.
 #[derive(Debug, Default)]
 pub(super) struct Stabilizer {
     learned: bool,
     patches: Vec<TemplatePatch>,
     shift: [i32; 2],
     candidates: Vec<[i32; 2]>,
-    /// Frames in a row in which most patches were not found again.
+    /// Consecutive frames in which most patches were not found.
     lost_frames: u32,
 }
 
 impl Stabilizer {
-    /// Where the picture has moved to, in camera pixels; learns the picture when it has none.
+    /// Returns the shift of the frame, in camera pixels; learns the first frame.
     pub fn estimate_shift(&mut self, luma: &Luma) -> [i32; 2] {
         if !self.learned {
             self.learn(luma);
@@ -43,15 +44,15 @@ impl Stabilizer {
         self.candidates.push([0, 0]);
         let there = self.patches.iter().filter(|patch| patch_sad(patch, luma, self.shift) < SAME_PLACE).count();
         if there * 2 > self.patches.len() {
-            // The others are covered: to look for them far and wide takes time.
+            // The other patches are covered: a full search for them would take time.
             self.candidates.push(self.shift);
         } else {
             self.candidates.extend(self.patches.iter().filter_map(|patch| match_patch(patch, luma, self.shift)));
         }
-        // Most patches agree: what each of them proposes is tried once.
+        // Most patches agree: each distinct proposal is tried once.
         self.candidates.sort_unstable();
         self.candidates.dedup();
-        // The movement that explains all patches best; one that is covered, or was somebody, counts no more than that.
+        // The movement that explains all patches best; a patch that is covered or was a person has a limited cost.
         let cost = |shift: [i32; 2]| {
             let of = |patch: &TemplatePatch| patch_sad(patch, luma, shift).min(OCCLUDED);
             self.patches.iter().map(of).sum::<u32>()
@@ -61,14 +62,14 @@ impl Stabilizer {
         self.shift = if best.0 * 10 < still * 9 && self.most_agree(luma, best.1) { best.1 } else { [0, 0] };
         let covered = OCCLUDED * self.patches.len() as u32;
         self.lost_frames = if best.0 * 3 > covered * 2 { self.lost_frames + 1 } else { 0 };
-        // Someone has turned the camera, or all of the square has changed.
+        // The camera was turned, or all of the square has changed.
         if self.lost_frames > 100 {
             *self = Self::default();
         }
         self.shift
     }
 
-    /// A camera that is pushed moves all of its picture; a person moves a few patches.
+    /// Returns whether most patches moved: a shaken camera moves all of them, a person only a few.
     fn most_agree(&self, luma: &Luma, shift: [i32; 2]) -> bool {
         let (mut better, mut worse) = (0, 0);
         for patch in &self.patches {
@@ -91,7 +92,7 @@ impl Stabilizer {
             let ((left, right), (top, bottom)) = (part(0, width), part(1, height));
             let places = (top..bottom).step_by(6).flat_map(|y| (left..right).step_by(6).map(move |x| [x, y]));
             let best = places.map(|at| (corner_strength(luma, at), at)).max_by_key(|(strength, _)| *strength);
-            // Without structure in both directions a patch slides.
+            // A patch without structure in both directions would slide.
             if let Some((strength, at)) = best
                 && strength > 400
             {
@@ -106,7 +107,7 @@ impl Stabilizer {
     }
 }
 
-/// The weaker of the two directions in which a patch has structure, mean squared step times 4.
+/// Returns the structure of a patch in its weaker direction, as mean squared step times 4.
 fn corner_strength(luma: &Luma, at: [usize; 2]) -> u32 {
     let mut sums = [0_u32; 2];
     for y in at[1]..at[1] + SIDE - 1 {
@@ -119,14 +120,14 @@ fn corner_strength(luma: &Luma, at: [usize; 2]) -> u32 {
     sums[0].min(sums[1]) * 4 / ((SIDE - 1) * (SIDE - 1)) as u32
 }
 
-/// The place at which a patch is found again, or `None` if it is covered.
+/// Returns the shift at which a patch is found again, or `None` if it is covered.
 fn match_patch(patch: &TemplatePatch, luma: &Luma, near: [i32; 2]) -> Option<[i32; 2]> {
     let still = patch_sad(patch, luma, near);
     if still < SAME_PLACE {
         return Some(near);
     }
     let mut best = (still, near);
-    // Near where it was, then as far as it may go.
+    // Near its last position first, then within the search radius.
     for reach in [1, SEARCH_RADIUS] {
         for dy in -reach..=reach {
             for dx in -reach..=reach {
@@ -148,13 +149,13 @@ fn match_patch(patch: &TemplatePatch, luma: &Luma, near: [i32; 2]) -> Option<[i3
     (best.0 < OCCLUDED).then_some(best.1)
 }
 
-/// Mean difference of a patch that is surely there, and of one that is surely covered, times the pixels.
+/// Cost of a patch that is surely visible, and of one that is surely covered: mean difference times pixels.
 const GOOD_MATCH: u32 = 5 * (SIDE * SIDE) as u32;
-/// With the structure that a patch has, a step of one pixel would show more than this.
+/// Cost below which a patch has not moved: with its structure, a step of one pixel would cost more.
 const SAME_PLACE: u32 = 4 * (SIDE * SIDE) as u32;
 const OCCLUDED: u32 = 14 * (SIDE * SIDE) as u32;
 
-/// Sum of absolute differences, after the brightness of both is made equal.
+/// Returns the sum of absolute differences, after the brightness of both is made equal.
 fn patch_sad(patch: &TemplatePatch, luma: &Luma, shift: [i32; 2]) -> u32 {
     let left = (patch.at[0] as i32 + shift[0]) as usize;
     let top = (patch.at[1] as i32 + shift[1]) as usize;

@@ -1,70 +1,70 @@
-//! One who is followed: where, how large, how it looked, for how long.
+//! Track of one person: position, size, appearance and age.
 
 use super::net::CENTRE_HEIGHT;
 use super::plane::Plane;
 use crate::presence::Point;
 
-/// Cells of a look, across and down.
+/// Cells of an appearance, across and down.
 pub(super) const APPEARANCE_GRID: [usize; 2] = [4, 8];
-/// Pixels of a usual body, in squares of its height: in a coat, with a bag.
+/// Area of an average body with coat and bag, relative to its squared height.
 const BODY_AREA: f32 = 0.3;
-/// How much of what a new box says is believed at once: of its place, of its size, and of its speed.
+/// Filter gains: the part of a new box that is adopted at once, for position, size and velocity.
 const FILTER_GAINS: [f32; 3] = [0.6, 0.3, 0.1];
 
-/// Brightness of a body in a grid over its box: enough to know it again among its neighbours.
+/// Brightness of a body in a grid over its box: enough to re-identify it among its neighbours.
 pub(super) type Appearance = [f32; APPEARANCE_GRID[0] * APPEARANCE_GRID[1]];
 
-/// Left, top, right, bottom in work pixels; right and bottom lie outside.
+/// Left, top, right, bottom in downsampled pixels; right and bottom are exclusive.
 pub(super) type BBox = [f32; 4];
 
-/// Someone who is followed; lengths in work pixels, times in seconds.
+/// Tracked person; lengths in downsampled pixels, times in seconds.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PersonTrack {
     pub id: u16,
-    /// The whole body, hidden parts and all, as far as it lies within the picture.
+    /// Box of the whole body including hidden parts, as far as it lies within the image.
     pub bounds: BBox,
-    /// Where it was found last.
+    /// Box of the last detection.
     pub detected: BBox,
-    /// A second.
+    /// Pixels per second.
     pub velocity: Point,
     pub appearance: Appearance,
-    /// How sure the net was of late that somebody is there, 0 to 1.
+    /// Recent confidence of the net, 0 to 1.
     pub confidence: f32,
-    /// How sure it was in all frames together.
+    /// Sum of the confidence over all frames.
     pub evidence: f32,
-    /// Time since it was first seen.
+    /// Time since the first detection.
     pub age: f32,
-    /// Frames in which it was seen.
+    /// Number of frames with a detection.
     pub hits: u32,
-    /// Time since it was last seen.
+    /// Time since the last detection.
     pub missed: f32,
-    /// It has been told of.
+    /// True once the track is reported.
     pub confirmed: bool,
-    /// Where it was first seen.
+    /// Position of the first detection.
     pub origin: Point,
-    /// It has left that place by more than its own width.
+    /// True once the person has left `origin` by more than their own width.
     pub moved: bool,
-    /// How often in a row the background looked more like somebody than the picture did.
+    /// Consecutive checks in which the background looked more like a person than the image did.
     pub ghost_checks: u8,
-    /// Where it stands while it stands still, and since when.
+    /// Position while standing still, and the time spent there.
     pub anchor: Point,
     pub still: f32,
-    /// How long it has been away from there, in seconds.
+    /// Time away from `anchor`, in seconds.
     pub away: f32,
-    /// Pixels that are its own in this frame.
+    /// Pixels labelled with this track in this frame.
     pub pixel_count: u32,
-    /// Where it was when something was last learned from its height.
+    /// Position at the last sample for the height model.
     pub height_learned_at: Point,
-    /// How much changes within it, in units of what the ground does by itself: what is alive is never quite still.
+    /// Change within the person relative to the background's own noise: a living body is never quite still.
     pub motion_energy: f32,
-    /// How long nothing has stirred within it, in seconds.
+    /// Time without any motion within the person, in seconds.
     pub motionless: f32,
-    /// Its pixels over those of a usual body of its height, smoothed; 0 before it was measured.
+    /// Pixels relative to an average body of this height, smoothed; 0 before the first measurement.
     pub relative_area: f32,
 }
 
 impl PersonTrack {
-    /// The middle of the box's lower edge.
+    /// Returns the middle of the box's lower edge.
     pub fn foot(&self) -> Point {
         [(self.bounds[0] + self.bounds[2]) / 2.0, self.bounds[3]]
     }
@@ -73,17 +73,18 @@ impl PersonTrack {
         self.bounds[3] - self.bounds[1]
     }
 
-    /// What the net calls a body's middle.
+    /// Returns the body's centre as the net defines it.
     pub fn centre(&self) -> Point {
         box_centre(self.bounds)
     }
 
-    /// How many people it may be: two who walk arm in arm and were never seen apart are one body of two.
+    /// Returns the estimated number of people.
+    /// Two people who walk arm in arm and were never seen apart are one track of two.
     pub fn people_count(&self) -> u8 {
         self.relative_area.round().clamp(1.0, 9.0) as u8
     }
 
-    /// Moves on as it moved.
+    /// Predicts the box by the current velocity.
     pub fn predict(&mut self, dt: f32) {
         if self.missed > 0.0 {
             let slower = (-1.5 * dt).exp();
@@ -96,10 +97,10 @@ impl PersonTrack {
         self.missed += dt;
     }
 
-    /// Takes in where it was found.
+    /// Corrects the track by a detection.
     pub fn correct(&mut self, found: BBox, sure: f32, dt: f32) {
         let height = self.height().max(8.0);
-        // Nobody runs more than four times his height a second.
+        // Nobody runs faster than four times their height per second.
         let most = 4.0 * height;
         let [place, size, speed] = match self.hits {
             0..3 => [0.8, 0.6, 0.6],
@@ -128,7 +129,7 @@ impl PersonTrack {
         }
     }
 
-    /// At the end of a frame: who stays stands still.
+    /// Ends a frame: updates the relative area and the time standing still.
     pub fn end_frame(&mut self, dt: f32) {
         if self.missed == 0.0 && self.pixel_count > 0 {
             let bulk = self.pixel_count as f32 / (BODY_AREA * self.height() * self.height()).max(1.0);
@@ -138,26 +139,26 @@ impl PersonTrack {
         let own = (0.5 * (self.bounds[2] - self.bounds[0])).max(0.2 * self.height()).max(3.0);
         let foot = self.foot();
         self.moved |= (foot[0] - self.origin[0]).hypot(foot[1] - self.origin[1]) > 2.0 * own;
-        // Whoever passes before him pulls at him for a moment.
+        // A person who passes in front pulls at the box for a moment.
         let far = (foot[0] - self.anchor[0]).hypot(foot[1] - self.anchor[1]) / own;
         self.away = if far > 1.0 { self.away + dt } else { 0.0 };
         if self.away > 0.6 || far > 2.0 {
             (self.anchor, self.still, self.away) = (foot, 0.0, 0.0);
         } else {
             self.still += dt;
-            // Nobody stands like a post.
+            // A standing person sways: the anchor follows slowly.
             let follow = dt / (dt + 5.0);
             self.anchor = core::array::from_fn(|k| self.anchor[k] + (foot[k] - self.anchor[k]) * follow);
         }
     }
 }
 
-/// Where the net puts the middle of a body with this box.
+/// Returns the centre that the net assigns to a body with this box.
 pub(super) fn box_centre(bounds: BBox) -> Point {
     [(bounds[0] + bounds[2]) / 2.0, bounds[1] + CENTRE_HEIGHT * (bounds[3] - bounds[1])]
 }
 
-/// The part of the first box that lies in the second.
+/// Returns the fraction of the first box that lies in the second.
 pub(super) fn contained_fraction(a: BBox, b: BBox) -> f32 {
     let width = (a[2].min(b[2]) - a[0].max(b[0])).max(0.0);
     let height = (a[3].min(b[3]) - a[1].max(b[1])).max(0.0);
@@ -165,7 +166,7 @@ pub(super) fn contained_fraction(a: BBox, b: BBox) -> f32 {
     if area > 0.0 { width * height / area } else { 0.0 }
 }
 
-/// Bounds in whole pixels of the picture.
+/// Clamps bounds to whole pixels of the image.
 pub(super) fn pixel_bounds(bounds: BBox, picture: [usize; 2]) -> [usize; 4] {
     let clamp = |value: f32, size: usize| (value.max(0.0) as usize).min(size);
     let [left, top] = [clamp(bounds[0].floor(), picture[0]), clamp(bounds[1].floor(), picture[1])];
@@ -173,7 +174,7 @@ pub(super) fn pixel_bounds(bounds: BBox, picture: [usize; 2]) -> [usize; 4] {
     [left, top, right.max(left), bottom.max(top)]
 }
 
-/// Reads the look of a box; few samples a cell are enough.
+/// Samples the appearance of a box; a few samples per cell suffice.
 pub(super) fn sample_appearance(seen: &Plane, at: BBox) -> Appearance {
     let mut look = [0.0; APPEARANCE_GRID[0] * APPEARANCE_GRID[1]];
     let [width, height] = [at[2] - at[0], at[3] - at[1]];
@@ -194,7 +195,7 @@ pub(super) fn sample_appearance(seen: &Plane, at: BBox) -> Appearance {
     look
 }
 
-/// How much two looks differ: 0 for the same, about 1 for two strangers.
+/// Returns the difference of two appearances: 0 if equal, about 1 for two strangers.
 pub(super) fn appearance_distance(a: &Appearance, b: &Appearance) -> f32 {
     let sum: f32 = a.iter().zip(b).map(|(a, b)| (a - b).abs().min(60.0)).sum();
     sum / a.len() as f32 / 30.0

@@ -1,31 +1,32 @@
-//! Who is who from frame to frame: what the net finds becomes people who are followed. Each find goes to whom it fits best,
-//! by place and by look; what is left over, and sure enough, is somebody new.
+//! Tracker: associates the net's detections with people from frame to frame.
+//! Each detection goes to the track that fits best by position and appearance; an unmatched one that is confident
+//! enough starts a new track.
 
 use super::height_model::HeightModel;
 use super::net::{Detection, iou};
 use super::plane::Plane;
 use super::track::{Appearance, BBox, PersonTrack, appearance_distance, contained_fraction, sample_appearance};
 
-/// Most people that are followed at once.
+/// Maximum number of tracks.
 pub(super) const TRACKS_MAX: usize = 96;
-/// The net need be no surer than this for somebody who is followed already.
+/// Smallest confidence of a detection that may continue a track.
 pub(super) const DETECTION_MIN: f32 = 0.3;
-/// Of whom it is as sure, and who is nobody yet, is new.
+/// Smallest confidence of an unmatched detection that starts a track.
 const NEW_TRACK_MIN: f32 = 0.45;
-/// How much a find and somebody must overlap to be the same, and how much their looks count beside that.
+/// Overlap at which a detection and a track may match, and the weight of their appearance beside it.
 const MATCH_OVERLAP_AND_APPEARANCE: (f32, f32) = (0.25, 0.8);
-/// Seconds after which one who is not seen any more is given up.
+/// Time unseen after which a track is removed, in seconds.
 const LOST_AFTER: f32 = 1.5;
-/// The same for one who stands: others pass before him.
+/// The same for a person standing still, whom passers-by may hide.
 const LOST_AFTER_STILL: f32 = 5.0;
-/// The same for one who was never told of.
+/// The same for a track that was never reported.
 const LOST_AFTER_TENTATIVE: f32 = 0.2;
-/// Who was not seen for longer is looked for farther away.
+/// Time unseen after which the search is widened, in seconds.
 const WIDE_SEARCH_AFTER: f32 = 0.25;
-/// Before it is told of, a body is seen for this long, in seconds, and this sure in all the frames together.
+/// Age in seconds and total confidence over all frames that a track needs to be reported.
 const CONFIRMED: (f32, f32) = (0.12, 0.8);
 
-/// Everybody who is followed.
+/// All tracked people.
 #[derive(Debug)]
 pub(super) struct PersonTracker {
     pub tracks: Vec<PersonTrack>,
@@ -50,7 +51,7 @@ impl PersonTracker {
         }
     }
 
-    /// One frame: `dt` seconds after the one before; `finds` with the surest first.
+    /// Processes one frame, `dt` seconds after the last; `finds` are in descending confidence.
     pub fn update(&mut self, finds: &[Detection], seen: &Plane, dt: f32) {
         for person in &mut self.tracks {
             person.predict(dt);
@@ -72,12 +73,12 @@ impl PersonTracker {
         self.remove_lost();
     }
 
-    /// Finds that belong to nobody who is followed.
+    /// Returns the detections that match no track.
     pub fn unmatched_detections<'a>(&'a self, finds: &'a [Detection]) -> impl Iterator<Item = &'a Detection> {
         finds.iter().zip(&self.unmatched).filter(|(_, free)| **free).map(|(find, _)| find)
     }
 
-    /// Gives each find to whom it fits best.
+    /// Matches each detection with the track that fits best.
     fn associate(&mut self, finds: &[Detection], dt: f32) {
         self.pairs.clear();
         for (index, person) in self.tracks.iter().enumerate() {
@@ -98,7 +99,7 @@ impl PersonTracker {
         }
     }
 
-    /// Begins to follow somebody, if it is not a second box of one who is seen already.
+    /// Starts a track, unless the detection is a second box of a person already detected.
     fn start_track(&mut self, index: usize, find: &Detection) -> bool {
         if self.tracks.iter().any(|other| other.missed == 0.0 && iou(other.detected, find.bounds) > 0.6) {
             return false;
@@ -121,7 +122,7 @@ impl PersonTracker {
         true
     }
 
-    /// Who is seen whole and alone says how tall people look there.
+    /// Adds people who are seen whole and alone to the height model.
     fn learn_heights(&mut self) {
         for index in 0..self.tracks.len() {
             let person = &self.tracks[index];
@@ -144,7 +145,7 @@ impl PersonTracker {
         bounds[0] < 2.0 || bounds[1] < 2.0 || bounds[2] > width - 2.0 || bounds[3] > height - 2.0
     }
 
-    /// Lets go of who is gone, and of who is somebody else.
+    /// Removes tracks that were lost or have left the image.
     fn remove_lost(&mut self) {
         let [width, height] = self.image_size.map(|side| side as f32);
         let mut index = 0;
@@ -165,7 +166,7 @@ impl PersonTracker {
         }
     }
 
-    /// Whether somebody nearer stands where one must be.
+    /// Returns whether another detected person covers part of a track's box.
     pub fn is_occluded(&self, index: usize) -> bool {
         let person = &self.tracks[index];
         let others = self.tracks.iter().enumerate().filter(|(other, _)| *other != index);
@@ -175,7 +176,7 @@ impl PersonTracker {
     }
 }
 
-/// How well a find fits somebody, or nothing where it cannot be him.
+/// Returns a score of how well a detection fits a track, or `None` if they cannot match.
 fn match_score(person: &PersonTrack, find: &Detection, found: &Appearance) -> Option<f32> {
     let shared = iou(person.bounds, find.bounds);
     let lost = person.missed > WIDE_SEARCH_AFTER;
@@ -201,7 +202,7 @@ fn match_score(person: &PersonTrack, find: &Detection, found: &Appearance) -> Op
 mod tests {
     use super::*;
 
-    /// Somebody as bright as `light` in front of a dark wall, found by the net.
+    /// A person as bright as `light` in front of a dark wall, as detected by the net.
     fn somebody(x: f32, light: u8, seen: &mut Plane) -> Detection {
         let bounds = [x, 40.0, x + 16.0, 88.0];
         (40..88).for_each(|y| seen.row_mut(y)[x.max(0.0) as usize..][..16].fill(light));

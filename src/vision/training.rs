@@ -1,27 +1,28 @@
-//! What the net is taught with: the same planes that it looks at, over a background that somebody who knows the truth keeps.
+//! Training samples for the net: its input planes, over a background that is kept with the ground truth.
 
 use super::Luma;
 use super::pipeline::VisionPipeline;
 use std::time::Duration;
 
-/// One frame as the net sees it; all planes have the work picture's size, row by row.
+/// One frame as the net's input; all planes have the downsampled size, row by row.
 #[derive(Debug, Clone, Copy)]
 pub struct TrainingSample<'a> {
     /// Columns and rows.
     pub size: [usize; 2],
-    /// How far the camera has been pushed, in its pixels: what the planes show at a place lies there in the frame.
+    /// Shift of the camera, in its pixels: add it to a position in the planes to find it in the frame.
     pub shift: [i32; 2],
-    /// The empty square in this light.
+    /// Background in the current light.
     pub relit: &'a [u8],
-    /// How far each pixel trembles by itself.
+    /// Noise threshold of each pixel.
     pub threshold: &'a [u8],
-    /// 1 where something differs.
+    /// 1 in the foreground, else 0.
     pub foreground: &'a [u8],
 }
 
 impl VisionPipeline {
-    /// Takes a frame in, as [`VisionPipeline::see`] does, but asks `truth` (a byte for each of the camera's pixels, 0 where nobody
-    /// is) instead of the net; nobody is followed. None where `truth` is of another size.
+    /// Processes a frame like [`VisionPipeline::process`], but with `truth` instead of the net.
+    /// It tracks nobody.
+    /// `truth` has a byte per camera pixel, 0 where there is no person. Returns `None` if `truth` is of another size.
     pub fn training_sample(
         &mut self,
         now: Duration,
@@ -48,7 +49,7 @@ impl VisionPipeline {
             let somebody = count > 0 && 2 * count >= factor * factor;
             (eye.confidence.pixels[at], eye.labels[at]) = if somebody { (255, 1) } else { (0, 0) };
         }
-        // The net looks before anything is learned from the frame: what changes then is kept.
+        // The net runs before anything is learned from the frame, so the planes that change then are kept.
         let marks = eye.foreground.pixels.clone();
         eye.mark_people();
         eye.foreground.pixels.copy_from_slice(&marks);

@@ -1,4 +1,4 @@
-//! A clip that stands in for a camera: played at its rate, over and over.
+//! Video file as a camera, played at its own rate in a loop.
 
 use super::super::clip::{ClipReader, ClipTiming, clip_error};
 use super::{CameraArgs, Failure, FramePacer};
@@ -18,7 +18,7 @@ pub(super) fn run(arguments: &CameraArgs, clip: &Path, output: File) -> Result<(
         loop {
             match reader.read(&mut y) {
                 Ok(_) => {}
-                // A recording that was cut off is as good as one that ends.
+                // A truncated recording is treated as one that ends.
                 Err(Y4mError::Ended | Y4mError::Truncated) if shown > 0 => break,
                 Err(why) => return Err(told(why).into()),
             }

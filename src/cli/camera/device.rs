@@ -1,8 +1,8 @@
-//! A camera of this machine, through nokhwa.
+//! Camera of this machine, through nokhwa.
 //!
-//! nokhwa is not trusted: its `Camera` panics when it is dropped and a driver complains, it waits for ever for a driver
-//! that is silent, and its enumeration panics at what it does not expect. So a camera is never dropped, a panic becomes
-//! a message, and whoever started this process kills it when nothing comes.
+//! nokhwa is not trusted. Its `Camera` panics when it is dropped while a driver reports an error, it waits forever for
+//! a silent driver, and its enumeration panics on unexpected data. A camera is therefore never dropped, a panic becomes
+//! an error, and the parent process kills this one when no frames come.
 
 use super::luma::{PREFERRED_FORMATS, decode_luma};
 use super::{CameraArgs, Failure, FramePacer};
@@ -17,12 +17,12 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
 
-/// So many pictures in a row that cannot be read are no accident any more.
+/// Unreadable frames in a row after which the camera is given up; fewer may be an accident.
 const BAD_MAX: u32 = 60;
-/// Formats that are tried before a camera is given up.
+/// Formats tried before a camera is given up.
 const TRIES: usize = 6;
 
-/// Does something with nokhwa; a panic in there is an error like others.
+/// Calls nokhwa and turns a panic into an error.
 fn catch_panic<T>(act: impl FnOnce() -> Result<T, NokhwaError>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(act)) {
         Ok(done) => done.map_err(|why| why.to_string()),
@@ -31,7 +31,7 @@ fn catch_panic<T>(act: impl FnOnce() -> Result<T, NokhwaError>) -> Result<T, Str
 }
 
 fn cameras() -> Result<Vec<CameraInfo>, Failure> {
-    // What a panic has to say is told in our own words.
+    // The panic's own message is suppressed; `catch_panic` reports it in our words.
     std::panic::set_hook(Box::new(|_| {}));
     let mut cameras = catch_panic(|| nokhwa::query(ApiBackend::Auto))?;
     cameras.sort_by_key(|camera| camera.index().as_index().unwrap_or(u32::MAX));
@@ -51,12 +51,12 @@ pub(super) fn list() -> Result<(), Failure> {
             Err(why) => text.push_str(&format!("    cannot be read ({why})\n")),
         }
     }
-    // Whoever reads no further has seen enough.
+    // A reader that stops early has seen enough.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
 }
 
-/// A line for each kind and size, with its rates.
+/// Describes formats: one line per kind and size, with its rates.
 fn describe(formats: &[CameraFormat]) -> String {
     let mut sizes: BTreeMap<_, Vec<u32>> = BTreeMap::new();
     for format in formats.iter().filter(|format| PREFERRED_FORMATS.contains(&format.format())) {
@@ -72,10 +72,10 @@ fn describe(formats: &[CameraFormat]) -> String {
     if text.is_empty() { "    nothing that can be read\n".into() } else { text }
 }
 
-/// The cameras that a word means, the best first.
+/// Returns the cameras that match a name, number or path, best match first.
 fn matching_cameras<'a>(cameras: &'a [CameraInfo], word: Option<&str>) -> Vec<&'a CameraInfo> {
     let Some(word) = word else { return cameras.iter().collect() };
-    // /dev/video0, or a link to it that is the same after a restart.
+    // /dev/video0, or a link to it that is stable across restarts.
     let path = std::fs::canonicalize(word).ok().filter(|_| word.starts_with('/'));
     let number = match &path {
         Some(path) => path.to_str().and_then(|path| path.strip_prefix("/dev/video")).map(str::to_owned),
@@ -90,7 +90,7 @@ fn matching_cameras<'a>(cameras: &'a [CameraInfo], word: Option<&str>) -> Vec<&'
     let word = word.to_lowercase();
     let is = |camera: &&CameraInfo| camera.human_name().to_lowercase() == word;
     let has = |camera: &&CameraInfo| camera.human_name().to_lowercase().contains(&word);
-    // A camera has several devices of one name, and pictures come from only one of them.
+    // A camera has several devices with the same name, and only one of them provides frames.
     let (exactly, roughly): (Vec<_>, Vec<_>) = cameras.iter().filter(has).partition(is);
     exactly.into_iter().chain(roughly).collect()
 }
@@ -100,7 +100,7 @@ fn open(info: &CameraInfo) -> Result<ManuallyDrop<Camera>, String> {
     catch_panic(|| Camera::new(info.index().clone(), any)).map(ManuallyDrop::new)
 }
 
-/// What a camera can give, nearest to what is wanted first: size, then rate, then the kind.
+/// Sorts the readable formats by distance from the wanted one: by size, then rate, then kind.
 fn nearest_first(mut formats: Vec<CameraFormat>, [width, height]: [usize; 2], rate: f64) -> Vec<CameraFormat> {
     formats.retain(|format| {
         let sides = [format.width() as usize, format.height() as usize];
@@ -117,12 +117,12 @@ fn nearest_first(mut formats: Vec<CameraFormat>, [width, height]: [usize; 2], ra
     formats
 }
 
-/// Opens a camera with the format that is nearest to what is wanted and that it really takes.
+/// Opens a camera with the nearest format to the wanted one that it actually accepts.
 fn open_nearest(info: &CameraInfo, arguments: &CameraArgs) -> Result<ManuallyDrop<Camera>, String> {
     let [width, height] = arguments.size.map(|side| side as u32);
     let mut camera = match open(info) {
         Ok(camera) => camera,
-        // One that lists nothing may take what it is told.
+        // A camera that lists no formats may still accept a requested one.
         Err(why) => PREFERRED_FORMATS
             .iter()
             .find_map(|&kind| {
@@ -140,7 +140,7 @@ fn open_nearest(info: &CameraInfo, arguments: &CameraArgs) -> Result<ManuallyDro
             break;
         }
     }
-    // It may have changed its mind; what it says now is what comes.
+    // The camera may have chosen another format; the one that it reports now is the one of its frames.
     let _ = catch_panic(|| camera.refresh_camera_format());
     if !PREFERRED_FORMATS.contains(&camera.frame_format()) {
         return Err(format!("gives {}, which cannot be read", camera.frame_format()));
@@ -172,7 +172,7 @@ pub(super) fn run(arguments: &CameraArgs, output: File) -> Result<(), Failure> {
     let format = camera.camera_format();
     let size = [format.width() as usize, format.height() as usize];
     let rate = FrameRate::new(f64::from(format.frame_rate()));
-    // The camera itself says when; only the number of pictures is kept.
+    // The camera sets the pace; the pacer only counts frames.
     let mut pace = FramePacer { fast: true, ..FramePacer::new(rate.period(), arguments) };
     let mut writer = Y4mWriter::new(output, size, rate, ChromaFormat::Mono)?;
     let (mut y, mut spare) = (Vec::new(), Vec::new());
@@ -186,7 +186,7 @@ pub(super) fn run(arguments: &CameraArgs, output: File) -> Result<(), Failure> {
         let read = || decode_luma(picture.buffer(), format.format(), size, &mut y, &mut spare);
         let read = catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("cannot be taken apart".into()));
         if let Err(why) = read {
-            // A cable that is shaken breaks a picture now and then.
+            // A loose cable breaks a frame now and then.
             bad += 1;
             if bad > BAD_MAX {
                 return Err(format!("{BAD_MAX} pictures in a row cannot be read ({why}); try another --size").into());
@@ -204,7 +204,7 @@ pub(super) fn run(arguments: &CameraArgs, output: File) -> Result<(), Failure> {
     }
 }
 
-/// A time since 1970, as nokhwa tells it, on the monotonic clock.
+/// Converts nokhwa's timestamp, a time since 1970, to the monotonic clock.
 fn as_monotonic(at: Duration, now: Duration) -> Option<Duration> {
     let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
     now.checked_sub(wall.checked_sub(at)?)

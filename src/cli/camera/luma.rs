@@ -1,4 +1,4 @@
-//! Brightness out of what cameras give.
+//! Decodes luma from the formats that cameras provide.
 
 use crate::device::camera::y4m::SIDE_MAX;
 use nokhwa::utils::FrameFormat;
@@ -7,14 +7,14 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-/// What can be read, the one that is preferred first: nothing to decode, nothing lost.
+/// Readable formats, in order of preference: first those that need no decoding and lose nothing.
 pub(super) const PREFERRED_FORMATS: [FrameFormat; 4] =
     [FrameFormat::GRAY, FrameFormat::NV12, FrameFormat::YUYV, FrameFormat::MJPEG];
 
-/// A segment that tells a decoder to use the tables that MJPEG leaves out.
+/// APP0 segment (AVI1) that makes a decoder use the standard tables, which MJPEG omits.
 const STANDARD_TABLES: [u8; 9] = [0xff, 0xe0, 0, 7, b'A', b'V', b'I', b'1', 0];
 
-/// Turns a camera's bytes into brightness. Says why where that cannot be done; the next picture may do.
+/// Decodes the luma of a camera frame. Returns the reason if it cannot; the next frame may succeed.
 pub(super) fn decode_luma(
     bytes: &[u8],
     format: FrameFormat,
@@ -56,13 +56,13 @@ pub(super) fn decode_luma(
     Ok(())
 }
 
-/// A JPEG as it is, or a copy that says that it leaves its Huffman tables out, as many cameras' do.
+/// Returns the JPEG as it is, or a copy marked as MJPEG if it has no Huffman tables, as with many cameras.
 fn with_huffman_tables<'a>(bytes: &'a [u8], spare: &'a mut Vec<u8>) -> &'a [u8] {
     let Some(mut rest) = bytes.strip_prefix(&[0xff, 0xd8]) else { return bytes };
     while let [0xff, marker, high, low, ..] = rest {
         match marker {
             0xc4 => return bytes,
-            // The scan begins, and there were no tables.
+            // The scan begins, and no tables came before it.
             0xda => {
                 spare.clear();
                 spare.extend([0xff, 0xd8]);
@@ -102,7 +102,7 @@ mod tests {
         }
     }
 
-    /// 16 by 16, colours of half the size, a chessboard of four fields; standard tables.
+    /// 16 × 16 pixels, chroma at half size, a chessboard of four fields, with standard tables.
     const JPEG: &str = "
         ffd8ffdb0043000806060706070808080808080909090a0a0a090909090a0a0a0a0a0a0c0c0c0a0a0a0a0a0a0a0c0c0c0c0d0e0d0d
         0d0c0d0e0e0f0f0f1212111115151519191fffc401a20000010501010101010100000000000000000102030405060708090a0b0100
@@ -129,7 +129,7 @@ mod tests {
             let expected = if (at % 16 < 8) == (at / 16 < 8) { 60_u8 } else { 200 };
             assert!(bright.abs_diff(expected) <= 4, "{bright} at {at}");
         }
-        // All segments of tables are taken out.
+        // Removes all table segments.
         let mut without = with[..2].to_vec();
         let mut rest = &with[2..];
         while let [0xff, marker, high, low, ..] = rest {

@@ -1,4 +1,4 @@
-//! The built-in street as a camera, and exactly who is on it, beside the picture.
+//! Simulated street as a camera, with ground truth of the people on it.
 
 use super::{CameraArgs, Failure, FramePacer};
 use crate::device::camera::y4m::{ChromaFormat, FrameRate, Y4mWriter, flip_horizontal};
@@ -6,26 +6,26 @@ use crate::device::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, Trut
 use std::fs::File;
 use std::path::PathBuf;
 
-/// What can be said of a street on the command line.
+/// Command-line arguments of the street.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct StreetArgs {
-    /// Draws a square with people on it instead of looking through a camera.
+    /// Simulate a square with people instead of reading a camera.
     #[arg(long)]
     pub(super) street: bool,
-    /// Who is on the street: nobody, one, shy, few, forty, child, wheelchair, pram, cane, dancers, still, reach,
-    /// crossing, vandal.
+    /// Simulated people: nobody, one, shy, few, forty, child, wheelchair, pram, cane, dancers, still, reach, crossing,
+    /// vandal.
     #[arg(long, requires = "street", default_value = "few")]
     cast: CrowdType,
-    /// What its light does: day, dusk, rain, low-sun, shake, lamp, own-light, bus.
+    /// Simulated light: day, dusk, rain, low-sun, shake, lamp, own-light, bus.
     #[arg(long, requires = "street", default_value = "day")]
     weather: Weather,
-    /// Another seed, other people.
+    /// Random seed of the people.
     #[arg(long, requires = "street", default_value_t = 1)]
     seed: u64,
-    /// Another number, another square.
+    /// Number of the square; each number gives another one.
     #[arg(long, requires = "street", default_value_t = 0)]
     city: u64,
-    /// Writes who is really there into a folder: boxes.txt, masks.y4m, light.txt.
+    /// Write the ground truth into a folder: boxes.txt, masks.y4m, light.txt.
     #[arg(long, value_name = "DIR", requires = "street", conflicts_with = "mirror")]
     truth: Option<PathBuf>,
 }
@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &CameraArgs, output: File) -> Result<(), Failure> {
         if pace.is_over() {
             break;
         }
-        // Drawn before it is due, so that drawing takes no time.
+        // The frame is drawn before it is due, so that drawing causes no delay.
         let real = street.draw(number, &mut frame);
         if let Some(truth) = &mut truth {
             truth.write(real, frame.screen_luminance).map_err(in_folder)?;

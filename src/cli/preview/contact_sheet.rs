@@ -1,4 +1,4 @@
-//! All situations, or some, beside each other on one picture: for a README.
+//! Contact sheet: several scenarios side by side in one image, for a README.
 
 use super::player::ScenarioPlayer;
 use super::{Failure, PreviewArgs, save_png, scenarios, sorted_times};
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What is written under a situation.
+/// Caption of each scenario.
 const CAPTIONS: [(&str, &str); 10] = [
     ("nobody", "nobody"),
     ("one", "one person here"),
@@ -23,14 +23,14 @@ const CAPTIONS: [(&str, &str); 10] = [
     ("bodies", "people without hands"),
     ("hands", "hands without people"),
 ];
-/// How many of them are on a sheet of which nothing else is said.
+/// Number of scenarios, from the start of `CAPTIONS`, on a sheet when none are named.
 const DEFAULT_COUNT: usize = 6;
-/// Pictures beside each other, unless a situation has several: then those are.
+/// Images per row, unless there are several times: then each row holds one scenario's times.
 const COLUMNS: usize = 2;
-/// Width of a picture on a sheet.
+/// Width of one image on a sheet, in pixels.
 const TILE_WIDTH: u32 = 640;
 
-/// Makes it.
+/// Renders and saves the contact sheet.
 pub(super) fn save_sheet(arguments: &PreviewArgs, edition: &Arc<SceneRevision>, file: &Path) -> Result<(), Failure> {
     let usual = || CAPTIONS[..DEFAULT_COUNT].iter().filter_map(|(name, _)| Scenario::named(name)).collect();
     let scenarios = if arguments.scenario.is_empty() { usual() } else { scenarios(&arguments.scenario)? };
@@ -40,7 +40,7 @@ pub(super) fn save_sheet(arguments: &PreviewArgs, edition: &Arc<SceneRevision>, 
         let mut film = ScenarioPlayer::new(arguments, edition, scenario, TILE_WIDTH)?;
         let words = CAPTIONS.iter().find(|(name, _)| *name == scenario.name).map_or(scenario.name, |(_, words)| words);
         match (&moments[..], scenario.cut) {
-            // Of one moment is shown what the situation is named for.
+            // With a single time, a scenario with a cut link is shown during the cut.
             ([_], Some([from, to])) => tiles.push(render_tile(&mut film, from + (to - from).mul_f64(0.75), words)?),
             ([at], None) => tiles.push(render_tile(&mut film, *at, words)?),
             (several, _) => {

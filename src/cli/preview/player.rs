@@ -1,4 +1,4 @@
-//! A film of one situation: played in virtual time, and pictured where it is asked.
+//! Plays one scenario in virtual time and renders frames at given times.
 
 use super::super::print_error;
 use super::{Failure, PreviewArgs};
@@ -12,17 +12,17 @@ use image::imageops::{FilterType, resize};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Width of a moving picture, and its pictures a second.
+/// Width of an animation in pixels, and its frames per second.
 pub(super) const MOVING_FORMAT: (u32, f64) = (480, 12.5);
 
-/// Pictures of one situation, in order.
+/// Player of one scenario. Times must be requested in order.
 pub(super) struct ScenarioPlayer {
     world: SimWorld,
     renderer: OffscreenRenderer,
     edition: Arc<SceneRevision>,
-    /// As faults name it.
+    /// Name of the scenario in error messages.
     name: &'static str,
-    /// Faults that were said.
+    /// Faults that were reported already.
     reported: Vec<SceneDiagnostic>,
 }
 
@@ -52,13 +52,13 @@ impl ScenarioPlayer {
         Ok(Self { world, renderer: studio, edition, name: scenario.name, reported: Vec::new() })
     }
 
-    /// The picture at a moment. All before are painted too, since trails and buffers are made of them.
+    /// Renders the frame at a time. All frames before it are rendered too, since trails and buffers depend on them.
     pub(super) fn render_at(&mut self, at: Duration) -> Result<RgbaImage, Failure> {
         self.run_to(at, None)?;
         self.render(None)
     }
 
-    /// Goes on until then; `every` so many seconds a picture for a moving one.
+    /// Advances until `until`; with `every`, also renders an animation frame every `every` seconds.
     pub(super) fn run_to(&mut self, until: Duration, every: Option<f64>) -> Result<Vec<RgbaImage>, Failure> {
         let mut pictures = Vec::new();
         while self.world.now() < until {
@@ -75,7 +75,7 @@ impl ScenarioPlayer {
         Ok(pictures)
     }
 
-    /// Who is in the picture, so that an empty one is not taken for a mistake.
+    /// Describes the people in the frame, so that an empty one is not taken for a mistake.
     pub(super) fn crowd_caption(&self) -> String {
         let count = |many: usize, one: &str, more: &str| match many {
             0 => None,
@@ -95,7 +95,7 @@ impl ScenarioPlayer {
         format!("{} here, {there}", of(0).unwrap_or_else(|| "nobody".into()))
     }
 
-    /// Says what is wrong, once for a place.
+    /// Prints the current faults, once per place.
     fn print_faults(&mut self) {
         for fault in &self.world.sites()[0].faults {
             if self.reported.iter().all(|said| !said.is_same(fault)) {
@@ -105,7 +105,7 @@ impl ScenarioPlayer {
         }
     }
 
-    /// The picture as it is now, with words under it.
+    /// Renders the current frame, with an optional caption below it.
     pub(super) fn render(&mut self, words: Option<&str>) -> Result<RgbaImage, Failure> {
         let shot = self.world.sites()[0].snapshot();
         let [here, there] = &shot.presence;

@@ -1,4 +1,4 @@
-//! What the keys of a rehearsal do: to the link, to the shows, to the hour.
+//! Actions of a rehearsal's keys: on the link, on the shows and on the time of day.
 
 use crate::config::City;
 use crate::operator::RehearsalKey;
@@ -7,28 +7,28 @@ use std::io::BufRead;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
-/// Distances to try, besides that of the two cities: what they are called, and one way in milliseconds.
+/// Distances to try besides that of the two cities: name, and one-way delay in milliseconds.
 const DISTANCES: [(&str, u64); 4] =
     [("next door", 2), ("on one continent", 25), ("across an ocean", 75), ("at the antipodes", 150)];
-/// Lines of a terminal that wait.
+/// Most terminal lines that wait to be handled.
 const LINES_MAX: usize = 16;
 
-/// What is to be done.
+/// Action that a key asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RehearsalAction {
-    /// The link is cut, or whole.
+    /// Cut the link (true) or restore it.
     Cut(bool),
-    /// One way between the cities takes this long.
+    /// Set the one-way delay between the cities.
     OneWayDelay(Duration),
-    /// Both shows are told this.
+    /// Send this command to both shows.
     Broadcast(String),
-    /// The show of a city sleeps, or does not.
+    /// Put the show of a city to sleep (true) or wake it.
     Sleep(usize, bool),
-    /// A picture of both is kept.
+    /// Save a screenshot of both cities.
     Picture,
 }
 
-/// What was asked for so far.
+/// State set by the keys pressed so far.
 pub struct RehearsalState {
     cities: [&'static City; 2],
     own_delay: Duration,
@@ -36,13 +36,13 @@ pub struct RehearsalState {
     asleep: [bool; 2],
     distance: usize,
     debug_overlay: bool,
-    /// The hour that it is, in which city.
+    /// Hour of day that is simulated, and the city for which it holds.
     hour: Option<(u8, usize)>,
     shift_s: i64,
 }
 
 impl RehearsalState {
-    /// For two cities that are `one_way` from each other.
+    /// Creates the state for two cities with a one-way delay of `one_way`.
     pub fn new(cities: [&'static City; 2], one_way: Duration) -> Self {
         let asleep = [false; 2];
         Self {
@@ -57,12 +57,12 @@ impl RehearsalState {
         }
     }
 
-    /// What a show has to be told that begins anew.
+    /// Returns the commands that restore this state in a show that restarts.
     pub fn startup_commands(&self) -> [String; 2] {
         [format!("shift {}", self.shift_s), format!("knows {}", if self.debug_overlay { "on" } else { "off" })]
     }
 
-    /// A key is pressed in city `side`, when it is `unix` seconds since 1970: what is to be done, and what is to be said of it.
+    /// Handles a key pressed in city `side` at `unix` seconds since 1970. Returns the action and a line for the user.
     pub fn handle_key(&mut self, key: RehearsalKey, side: usize, unix: f64) -> (RehearsalAction, String) {
         let other = 1 - side;
         match key {
@@ -71,7 +71,7 @@ impl RehearsalState {
                 (RehearsalAction::Cut(self.cut), if self.cut { "the link is cut" } else { "the link is mended" }.into())
             }
             RehearsalKey::Twin => {
-                // Who wakes it may be anywhere.
+                // A sleeping city can be woken from either side.
                 let which = if self.asleep[side] { side } else { other };
                 self.asleep[which] = !self.asleep[which];
                 let what = if self.asleep[which] { "sleeps" } else { "wakes up" };
@@ -107,7 +107,7 @@ impl RehearsalState {
                 let city = self.cities[side];
                 let clock = time_of_day(&city.zone, unix);
                 let minutes = 60 * i64::from(hour) - 60 * i64::from(clock.hour) - i64::from(clock.minute);
-                // The nearest one, before or behind.
+                // The nearest shift, forwards or backwards.
                 let minutes = (minutes + 720).rem_euclid(1_440) - 720;
                 (60 * minutes, format!("it is {} in {}", if hour == 0 { "midnight" } else { "noon" }, city.latin))
             }
@@ -117,7 +117,7 @@ impl RehearsalState {
     }
 }
 
-/// Lines that are typed into the terminal, or come through a pipe, from a thread of its own.
+/// Reads lines from the terminal or a pipe, on a thread of its own.
 pub fn spawn_line_reader() -> std::io::Result<Receiver<String>> {
     let (tell, told) = sync_channel(LINES_MAX);
     if is_background_job() {
@@ -133,9 +133,10 @@ pub fn spawn_line_reader() -> std::io::Result<Receiver<String>> {
     Ok(told)
 }
 
-/// Who reads from a terminal in the background is stopped. Where it is not known it is not so.
+/// Returns true if this is a background job of a terminal; reading from the terminal would stop it.
+/// Returns false where that is not known.
 fn is_background_job() -> bool {
-    // Fields of proc(5) behind the name, which ends with a bracket: state, parent, group, session, terminal, its group.
+    // Fields of proc(5) after the name in brackets: state, parent, group, session, terminal, foreground group.
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<i64> = stat.rsplit(')').next().unwrap_or("").split_whitespace().flat_map(str::parse).collect();
     matches!(fields[..], [_, group, _, terminal, foreground, ..] if terminal != 0 && group != foreground)

@@ -1,5 +1,5 @@
-//! What a rehearsal has measured: how late each touch was, beyond what light needs, and whether all came once; who was
-//! seen, here and there, and how old the own outline is when it is drawn.
+//! Measurements of a rehearsal: touch latency beyond the one-way delay, and loss and duplication of touches.
+//! Also bodies seen here and at the twin, and the age of one's own outline when it is drawn.
 
 mod bodies;
 mod summary;
@@ -13,13 +13,13 @@ use bodies::BodyRecords;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// A touch made this close to the end may still be under way.
+/// A touch made this close to the end may still be in flight.
 const IN_FLIGHT_MAX: Duration = Duration::from_millis(2_500);
 
-/// Which event: how often its site's show was started before, the touch, whether it began or ended.
+/// Identity of an event: previous starts of its site's show, the touch, and true if it began or false if it ended.
 type EventKey = (u32, u32, bool);
 
-/// What is known of an event.
+/// Times recorded for one event.
 #[derive(Debug, Default, Clone)]
 struct TouchRecord {
     made: Option<u64>,
@@ -28,24 +28,24 @@ struct TouchRecord {
     own: Option<(u64, u32)>,
 }
 
-/// One site's part.
+/// Measurements of one site.
 #[derive(Debug, Default)]
 struct SiteRecord {
     latest_status: Option<ShowStatus>,
-    /// Before the latest, for counting by the second.
+    /// Status before the latest one, for rates per second.
     previous_status: Option<ShowStatus>,
     restarts: u32,
     asleep: bool,
     linked_after: Option<Duration>,
     memory: [Option<f64>; 2],
-    /// Events made here, by what is known of them anywhere.
+    /// Events made at this site, with their records from both sites.
     events: HashMap<EventKey, TouchRecord>,
     bodies: BodyRecords,
     first_status: Option<ShowStatus>,
     link_at_end: String,
 }
 
-/// Gathers what both shows say.
+/// Collects the measurements of both shows.
 pub struct RehearsalReport {
     installation: String,
     names: [String; 2],
@@ -54,14 +54,14 @@ pub struct RehearsalReport {
     length: Duration,
     interrupted: bool,
     datagrams: NetemStats,
-    /// Events made before this are judged; monotonic nanoseconds.
+    /// Only events made before this are evaluated; monotonic nanoseconds.
     judged_until: Option<u64>,
-    /// Only events made after this are judged: both sites were linked, and a picture was in view.
+    /// Only events made after this are evaluated: both sites were linked, and a frame was in view.
     judged_from: Option<u64>,
 }
 
 impl RehearsalReport {
-    /// Nothing measured yet.
+    /// Creates a report without measurements.
     pub fn new(installation: &str, names: &[String; 2], one_way: Duration) -> Self {
         Self {
             installation: installation.into(),
@@ -76,7 +76,7 @@ impl RehearsalReport {
         }
     }
 
-    /// A line that the show of site `index` said, so long after the start.
+    /// Records a status line of site `index`, received `elapsed` after the start.
     pub fn handle_status(&mut self, index: usize, line: &ShowStatus, elapsed: Duration) {
         let restarts = [self.sites[0].restarts, self.sites[1].restarts];
         for event in &line.events {
@@ -110,7 +110,8 @@ impl RehearsalReport {
         site.first_status.get_or_insert_with(|| line.clone());
         let mut line = ShowStatus { events: Vec::new(), ..line.clone() };
         if let Some(before) = site.latest_status.as_mut().filter(|_| line.cameras.is_empty()) {
-            // The last line is said when its cameras have ended already.
+            // The last status line is sent when the cameras have ended already, so the previous state of the cameras is
+            // kept.
             line.cameras = std::mem::take(&mut before.cameras);
         }
         site.previous_status = site.latest_status.replace(line);
@@ -119,7 +120,7 @@ impl RehearsalReport {
         };
         match self.judged_from {
             None if self.sites.iter().all(is_told) => self.judged_from = Some(now()),
-            // This city's window is no longer in view, so the other city is not told who is there.
+            // This city's window is no longer in view, so bodies here are not sent to the other city.
             Some(_) if !self.sites[index].latest_status.as_ref().is_some_and(|line| line.in_view) => {
                 self.interrupted = true
             }
@@ -127,31 +128,31 @@ impl RehearsalReport {
         }
     }
 
-    /// The show of site `index` is started again; its touches count anew.
+    /// Records a restart of the show of site `index`; its touches are numbered from the start again.
     pub fn handle_restart(&mut self, index: usize) {
         let site = &mut self.sites[index];
         (site.restarts, site.asleep) = (site.restarts + 1, false);
         (site.latest_status, site.previous_status, site.first_status) = (None, None, None);
     }
 
-    /// The link is cut by hand: what is lost or late then is nobody's fault, and is not judged.
+    /// Records that the link was cut by hand; losses and delays due to that are not evaluated.
     pub fn handle_interruption(&mut self) {
         self.interrupted = true;
     }
 
-    /// The site of this index is put to sleep, until it is started again.
+    /// Records that the site of this index is asleep until it is started again.
     pub fn handle_sleep(&mut self, index: usize) {
         self.sites[index].asleep = true;
     }
 
-    /// Memory of each show and scene process, in MiB.
+    /// Records the memory of each show and scene process, in MiB.
     pub fn record_memory(&mut self, memory: [[Option<f64>; 2]; 2]) {
         for (site, memory) in self.sites.iter_mut().zip(memory) {
             site.memory = memory;
         }
     }
 
-    /// The rehearsal is over; what is under way now is not judged.
+    /// Ends the rehearsal; events in flight now are not evaluated.
     pub fn finish(&mut self, length: Duration, ocean: NetemStats) {
         (self.length, self.datagrams) = (length, ocean);
         for site in &mut self.sites {
@@ -161,7 +162,7 @@ impl RehearsalReport {
         self.judged_until = Some(now().saturating_sub(under_way.as_nanos() as u64));
     }
 
-    /// How things stand, in one line.
+    /// Returns the current state in one line.
     pub fn status_line(&self) -> String {
         let site = |index: usize| {
             let site = &self.sites[index];
@@ -187,20 +188,20 @@ impl RehearsalReport {
         format!("{}  |  {}", site(0), site(1))
     }
 
-    /// Everything, for the table and the file.
+    /// Returns all figures, for the table and the file.
     pub fn summary(&self) -> RehearsalSummary {
         RehearsalSummary::of(self)
     }
 }
 
 impl SiteRecord {
-    /// Pictures that were finished between the last two lines, a second.
+    /// Returns the frames finished per second between the last two status lines.
     fn frames_per_second(&self) -> f64 {
         let (Some(before), Some(now)) = (&self.previous_status, &self.latest_status) else { return 0.0 };
         (now.painted.saturating_sub(before.painted)) as f64 / (now.uptime_s - before.uptime_s).max(0.001)
     }
 
-    /// The same over all of the show.
+    /// Returns the frames finished per second over the whole show.
     fn mean_frames_per_second(&self) -> f64 {
         let (Some(first), Some(last)) = (&self.first_status, &self.latest_status) else { return 0.0 };
         (last.painted.saturating_sub(first.painted)) as f64 / (last.uptime_s - first.uptime_s).max(0.001)

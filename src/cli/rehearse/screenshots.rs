@@ -1,29 +1,29 @@
-//! Pictures of each city, and one of both beside each other: one a second, or when one is asked for.
+//! Screenshots of each city, and of both side by side: one per second, or on request.
 
 use crate::cli::show_process::ShowProcess;
 use image::{GenericImage, RgbImage};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Seconds whose pictures are waited for.
+/// Most seconds whose screenshots are awaited.
 const WAITING_MAX: usize = 8;
-/// Pixels between the two cities.
+/// Gap between the two cities, in pixels.
 const GAP: u32 = 8;
 
-/// The pictures of a rehearsal.
+/// Screenshots of a rehearsal.
 pub struct Screenshots {
     dir: PathBuf,
     names: [String; 2],
-    /// The next second that has one; none where each is asked for.
+    /// Next second with a screenshot; none if they are taken on request.
     next: Option<u64>,
-    /// Asked for, and not yet put together.
+    /// Seconds requested and not combined yet.
     waiting: Vec<u64>,
 }
 
 impl Screenshots {
-    /// Pictures go to `dir`; one a second, or those that are asked for.
+    /// Saves screenshots in `dir`, either one per second or on request.
     pub fn new(dir: &Path, names: &[String; 2], each_second: bool) -> Self {
-        // A show may be started in another folder.
+        // A show may be started in another folder, so the path must be absolute.
         let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
         Self { dir, names: names.clone(), next: each_second.then_some(1), waiting: Vec::new() }
     }
@@ -32,7 +32,7 @@ impl Screenshots {
         self.dir.join(format!("{name}-{second:04}.png"))
     }
 
-    /// Asks for the pictures of a new second, and puts together what has come.
+    /// Requests the screenshots of a new second, and combines those that have arrived.
     pub fn poll(&mut self, shows: &mut [Option<ShowProcess>; 2], elapsed: Duration) {
         let second = elapsed.as_secs();
         if self.next.is_some_and(|next| second >= next) {
@@ -44,10 +44,10 @@ impl Screenshots {
         }
     }
 
-    /// Asks for the pictures of a second; where the one of both will be, or of the one that is awake.
+    /// Requests the screenshots of a second. Returns the path of the combined one, or of that of the only city awake.
     pub fn request(&mut self, shows: &mut [Option<ShowProcess>; 2], second: u64) -> PathBuf {
         let mut last = self.file("both", second);
-        // What another rehearsal has left there is not of this one.
+        // Removes files that another rehearsal has left.
         for name in self.names.iter().map(String::as_str).chain(["both"]) {
             let _ = std::fs::remove_file(self.file(name, second));
         }
@@ -61,7 +61,7 @@ impl Screenshots {
         if shows.iter().any(Option::is_none) {
             return last;
         }
-        // A picture that never came is not waited for for ever.
+        // A screenshot that never arrives is not awaited forever.
         if self.waiting.len() >= WAITING_MAX {
             self.waiting.remove(0);
         }
@@ -69,7 +69,7 @@ impl Screenshots {
         self.file("both", second)
     }
 
-    /// Puts together what is still missing.
+    /// Combines the screenshots that are still waiting.
     pub fn finish(mut self) {
         self.combine();
     }

@@ -1,4 +1,4 @@
-//! A rehearsal's two sites, in a folder that goes with it.
+//! The two sites of a rehearsal, in a temporary folder.
 
 use crate::config::{City, TrustedPeer};
 use crate::device::atomic_file::{self, PRIVATE_MODE};
@@ -9,14 +9,14 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-/// Size of each window.
+/// Size of each window, in pixels.
 const WINDOW: [u32; 2] = [960, 540];
 
-/// A folder that goes with the rehearsal.
+/// Temporary folder, removed when dropped.
 pub struct TempFolder(PathBuf);
 
 impl TempFolder {
-    /// A new one among the system's temporary files.
+    /// Creates a new folder among the system's temporary files.
     pub fn new() -> io::Result<Self> {
         let dir =
             std::env::temp_dir().join(format!("moongate-rehearse-{}-{:08x}", std::process::id(), fastrand::u32(..)));
@@ -27,18 +27,18 @@ impl TempFolder {
 
 impl Drop for TempFolder {
     fn drop(&mut self) {
-        // Left over at worst: two throw-away keys.
+        // If this fails, only two throw-away keys are left behind.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// What each site is called; two sites of one city are told apart.
+/// Returns the names of both sites; two sites of one city are numbered.
 pub fn site_names([a, b]: [&City; 2]) -> [String; 2] {
     if a.slug == b.slug { [format!("{}-1", a.slug), format!("{}-2", b.slug)] } else { [a.slug.clone(), b.slug.clone()] }
 }
 
-/// Two throw-away sites that have pinned each other's fresh keys. Each finds its twin at its shore of the ocean, and has
-/// the camera that `cameras` adds to its manifest.
+/// Creates two throw-away sites that trust each other's fresh keys. Each reaches its twin through its own endpoint of
+/// the simulated link, and has the camera that `cameras` adds to its manifest.
 pub fn make_sites(
     folder: &TempFolder,
     cities: [&'static City; 2],
@@ -49,7 +49,7 @@ pub fn make_sites(
     cameras: &[String; 2],
 ) -> Result<[PathBuf; 2], Box<dyn std::error::Error>> {
     let mut keys = [SiteKey::generate()?, SiteKey::generate()?];
-    // The first city is side 0: whoever puts side 0 on the left has it as it was typed.
+    // The first city becomes side 0, so a scene that puts side 0 on the left shows the cities in the order typed.
     keys.sort_by_key(SiteKey::public);
     let dirs = [0, 1].map(|index| folder.0.join(&names[index]));
     for index in 0..2 {

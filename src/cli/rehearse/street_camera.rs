@@ -1,10 +1,11 @@
-//! The street of a rehearsal, on which its guests are seen.
+//! Simulated street of a rehearsal, on which its visitors are seen.
 
 use crate::config::{City, all_cities};
 use crate::device::synth::CrowdType;
 use crate::preview::{FRAME_SIZE, RATE, WALL_WIDTH};
 
-/// A street as a camera, for a manifest; each city has a square of its own, and people are life-size on its wall.
+/// Returns the manifest entry of a simulated street camera.
+/// Each city has a square of its own, and people are life-size on its wall.
 pub fn street_command(crowd: CrowdType, seed: u64, city: &City) -> String {
     let number = all_cities().iter().position(|known| known.slug == city.slug).unwrap_or_default();
     let [width, height] = FRAME_SIZE;

@@ -1,5 +1,5 @@
-//! The text of `site.toml` in force: the one in the folder or, while that is broken, the last one that ran. Pure: the caller
-//! reads and writes files.
+//! The text of `site.toml` in force: the one in the folder or, while that is broken, the last one that ran.
+//! Pure: the caller reads and writes files.
 
 use crate::config::{ConfigError, SiteConfig};
 use crate::policy::SharingPolicy;
@@ -74,7 +74,7 @@ impl ActiveManifest {
         self.last_good.as_ref().is_none_or(|good| *good == self.text)
     }
 
-    /// Takes a text that was saved in the folder and returns its effect.
+    /// Handles a text that was saved in the folder and returns its effect.
     pub fn handle_edit(&mut self, text: Result<String, ConfigError>) -> EditOutcome {
         let parsed = text.clone().and_then(|text| SiteConfig::parse(&self.dir, &text));
         let text = text.unwrap_or_default();
@@ -102,7 +102,7 @@ impl ActiveManifest {
         }
     }
 
-    /// Notes that the show runs well with the text in force. Returns the text if it is to be kept.
+    /// Records that the show runs well with the text in force. Returns the text if it should be stored.
     pub fn mark_good(&mut self) -> Option<&str> {
         self.failures = 0;
         if self.last_good.as_ref() == Some(&self.text) {
@@ -112,7 +112,7 @@ impl ActiveManifest {
         self.last_good.as_deref()
     }
 
-    /// Notes that the show failed before it ran well. Returns true if the last text that ran is restored for it.
+    /// Records that the show failed before it ran well. Returns true if the last text that ran is restored as a result.
     pub fn handle_failure(&mut self) -> bool {
         self.failures += 1;
         if self.failures < FAILURES_MAX || self.is_proven() {

@@ -1,10 +1,10 @@
-//! Record of a scene's editions: those that crash the show are put aside, those that ran for long are worth keeping. Pure: the
-//! caller owns the clock.
+//! History of a scene's editions: those that crash the show are excluded, those that ran for long are worth keeping.
+//! Pure: the caller owns the clock.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// An edition that crashes this often within this time is put aside.
+/// An edition that crashes this often within this time is excluded.
 const CRASH_LIMIT: (usize, Duration) = (2, Duration::from_secs(5 * 60));
 /// Most entries remembered in each list; beyond that the oldest is dropped.
 const EDITIONS_MAX: usize = 16;
@@ -25,7 +25,7 @@ pub struct EditionHistory {
 pub struct EditionThresholds {
     /// An edition shown for this long without a crash is worth keeping.
     pub stable_after: Duration,
-    /// Delay before such an edition is retried after it was put aside, as something else may have caused its crashes.
+    /// Delay before such an edition is retried after it was excluded, as something else may have caused its crashes.
     pub retry_after: Duration,
 }
 
@@ -52,7 +52,7 @@ struct ShownEdition {
 }
 
 impl EditionHistory {
-    /// Creates a ladder that knows which editions were proven in earlier runs.
+    /// Creates a history with the editions that were proven in earlier runs.
     pub fn new(times: EditionThresholds, proven: impl IntoIterator<Item = String>) -> Self {
         let proven = proven.into_iter().take(EDITIONS_MAX).collect();
         Self { thresholds: times, crashes: VecDeque::new(), excluded: VecDeque::new(), proven, current: None }
@@ -63,12 +63,12 @@ impl EditionHistory {
         self.excluded.iter().map(|aside| aside.edition.as_str())
     }
 
-    /// Notes a start of the show: the time of the edition shown counts from zero again.
+    /// Records a start of the show: the time of the edition shown counts from zero again.
     pub fn handle_start(&mut self) {
         self.current = None;
     }
 
-    /// Notes the edition shown and if it is `well`. Returns true once, when it has been shown for long and is well.
+    /// Records the edition shown and if it is `well`. Returns true once, when it has been shown for long and is well.
     pub fn handle_shown(&mut self, now: Duration, edition: Option<&str>, well: bool) -> bool {
         if self.current.as_ref().map(|living| living.edition.as_str()) != edition {
             self.current = edition.map(|edition| ShownEdition { edition: edition.into(), since: now, reported: false });
@@ -81,7 +81,8 @@ impl EditionHistory {
         living.reported
     }
 
-    /// Notes a crash of the show while this edition was shown or read. Returns true if the edition is put aside for it.
+    /// Records a crash of the show while this edition was shown or read. Returns true if the edition is excluded as a
+    /// result.
     pub fn handle_crash(&mut self, now: Duration, edition: &str) -> bool {
         let (count, within) = CRASH_LIMIT;
         self.crashes.retain(|(at, _)| now.saturating_sub(*at) <= within);

@@ -1,17 +1,17 @@
-//! Watch on a file that somebody edits. A change is reported once two looks in a row find the same file.
+//! Watches a file for edits. A change is reported once two checks in a row find the same file.
 
 use crate::config::{ConfigError, SiteConfig};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Interval between looks at the file.
+/// Interval between checks of the file.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Inode, length, and modification time in seconds and nanoseconds.
 type ManifestStamp = Option<(u64, u64, i64, i64)>;
 
-/// The `site.toml` of a folder.
+/// Watcher of the `site.toml` in a folder.
 pub struct ManifestWatcher {
     file: PathBuf,
     reported: ManifestStamp,
@@ -20,7 +20,7 @@ pub struct ManifestWatcher {
 }
 
 impl ManifestWatcher {
-    /// Watches `file`; its present state is not news.
+    /// Watches `file` from its present state, which is not reported as a change.
     pub fn new(file: PathBuf) -> Self {
         let mut saved = Self { file, reported: None, previous: None, next: Duration::ZERO };
         saved.reported = saved.stamp();

@@ -1,4 +1,4 @@
-//! What is drawn over a picture, whatever draws it: outlines, ids, reaches, motion, and what the site says of it.
+//! Annotations over a camera frame, for any painter: outlines, ids, reaches, motion, and the site's settings.
 
 use super::{AnalyzedFrame, CameraSetup};
 use crate::presence::Point;
@@ -10,12 +10,12 @@ pub(super) type Rgb = [u8; 3];
 const WHITE: Rgb = [255; 3];
 const RED: Rgb = [255, 70, 60];
 const YELLOW: Rgb = [255, 210, 60];
-/// An arrow shows the way of so much time, in seconds.
+/// Time of motion that an arrow shows, in seconds.
 const ARROW_SECONDS: f32 = 0.25;
-/// What moves slower than this has no arrow, in pixels a second.
+/// Lowest speed that is shown by an arrow, in pixels per second.
 const ARROW_SPEED_MIN: f32 = 2.0;
 
-/// Something to draw; places in pixels of the picture, from its top left corner.
+/// Shape to draw. Positions are in pixels of the frame, from its top left corner.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Annotation {
     Line {
@@ -29,7 +29,7 @@ pub(super) enum Annotation {
         radius: f32,
         colour: Rgb,
     },
-    /// `at` is the middle of its lower edge.
+    /// `at` is the middle of the text's lower edge.
     Text {
         at: Point,
         text: String,
@@ -37,7 +37,7 @@ pub(super) enum Annotation {
     },
 }
 
-/// The colour of an id: neighbours are far apart.
+/// Returns the colour of an id; consecutive ids have very different colours.
 pub(super) fn id_colour(id: u16) -> Rgb {
     let hue = (f32::from(id) * 0.618_034).fract() * 6.0;
     let part = |shift: f32| {
@@ -47,7 +47,7 @@ pub(super) fn id_colour(id: u16) -> Rgb {
     [part(0.0), part(4.0), part(2.0)].map(|part| (part * 255.0) as u8)
 }
 
-/// All that is to be drawn over a picture.
+/// Returns all annotations of a frame.
 pub(super) fn annotate(look: &AnalyzedFrame, setup: &CameraSetup) -> Vec<Annotation> {
     let mut marks = Vec::new();
     let size = look.size.map(|side| side as f32);
@@ -60,7 +60,7 @@ pub(super) fn annotate(look: &AnalyzedFrame, setup: &CameraSetup) -> Vec<Annotat
     }
     if let Some(corners) = setup.corners {
         let points = corners.map(|[x, y]| moved([x * size[0], y * size[1]]));
-        // The canvas's top left corner, by which one sees a picture that is mirrored or on its head.
+        // The dot marks the canvas's top left corner, which reveals a mirrored or upside-down frame.
         marks.push(Annotation::Dot { at: points[0], radius: 5.0, colour: WHITE });
         marks.push(Annotation::Line { points: points.to_vec(), closed: true, wide: false, colour: WHITE });
     }
@@ -76,7 +76,7 @@ fn annotate_body(figure: &TrackedPerson, moved: &dyn Fn(Point) -> Point, marks: 
     let [x, y, width, height] = figure.bounds;
     let hidden = figure.outline.is_empty();
     let points = if hidden {
-        // Behind something: where it must be by now.
+        // A hidden person is drawn at the predicted position.
         [[x, y], [x + width, y], [x + width, y + height], [x, y + height]].map(moved).to_vec()
     } else {
         figure.outline.iter().map(|point| moved(*point)).collect()
@@ -98,7 +98,7 @@ fn annotate_body(figure: &TrackedPerson, moved: &dyn Fn(Point) -> Point, marks: 
     marks.push(Annotation::Text { at: [x, y], text, colour });
 }
 
-/// An arrow for each cell in which something moves.
+/// Adds an arrow for each cell with motion.
 fn annotate_motion(look: &AnalyzedFrame, size: Point, marks: &mut Vec<Annotation>) {
     let cell = [size[0] / MOTION_GRID[0] as f32, size[1] / MOTION_GRID[1] as f32];
     for (index, [dx, dy]) in look.vision.motion.cells.iter().enumerate() {
@@ -108,7 +108,7 @@ fn annotate_motion(look: &AnalyzedFrame, size: Point, marks: &mut Vec<Annotation
         }
         let from = [(index % MOTION_GRID[0]) as f32 + 0.5, (index / MOTION_GRID[0]) as f32 + 0.5];
         let from = [from[0] * cell[0], from[1] * cell[1]];
-        // Two cells at most, or the picture is full of arrows.
+        // Longer arrows than two cells would fill the frame.
         let long = (speed * ARROW_SECONDS).min(2.0 * cell[0]) / speed;
         let to = [from[0] + dx * long, from[1] + dy * long];
         marks.push(Annotation::Line { points: vec![from, to], closed: false, wide: false, colour: YELLOW });

@@ -1,4 +1,4 @@
-//! A clip: every picture once, in the time that its rate tells.
+//! Video file as a source: every frame once, timed by the frame rate.
 
 use super::super::clip::{ClipReader, ClipTiming, clip_error};
 use super::{EventHandler, Failure, SenseArgs, SenseRunner, SenseStats};
@@ -16,12 +16,12 @@ pub(super) struct ClipSource {
     path: PathBuf,
     mirror: bool,
     mask: Vec<Vec<Point>>,
-    /// What the screen showed at each picture; 0 beyond its end.
+    /// Luminance of the screen at each frame; 0 after its end.
     screen_luminance: Vec<f32>,
 }
 
 impl ClipSource {
-    /// Opens a clip; `camera` is the one that it stands in for.
+    /// Opens a video file; `camera` is the one that it replaces.
     pub(super) fn open(arguments: &SenseArgs, path: &Path, camera: Option<&CameraConfig>) -> Result<Self, Failure> {
         let reader = if path.as_os_str() == "-" {
             let input: Box<dyn Read + Send> = Box::new(io::stdin());
@@ -63,21 +63,21 @@ impl ClipSource {
         let header = *self.reader.header();
         let size = [header.width, header.height];
         let FrameRate { num, den } = header.rate;
-        // Within the bounds of a period.
+        // The period is kept within sound bounds.
         let period = (f64::from(den.max(1)) / f64::from(num.max(1))).clamp(1e-3, 10.0);
         let mut eye = SenseRunner::new(&self.mask, time);
         let mut y = Vec::new();
         for number in 0_u64.. {
             match self.reader.read(&mut y) {
                 Ok(_) => {}
-                // A recording that was cut off is as good as one that ends.
+                // A truncated recording is treated as one that ends.
                 Err(Y4mError::Ended | Y4mError::Truncated) if number > 0 => break,
                 Err(why) => return Err(clip_error(&self.path, &why).into()),
             }
             if self.mirror {
                 flip_horizontal(&mut y, header.width);
             }
-            // Not a sum of periods, which would gather what each is rounded by.
+            // A sum of periods would accumulate rounding errors.
             let at = Duration::from_secs_f64(number as f64 * period);
             let shown = usize::try_from(number).ok().and_then(|number| self.screen_luminance.get(number)).copied();
             if !eye.process_frame(at, &mut y, size, shown.unwrap_or(0.0), each)? {
@@ -89,7 +89,7 @@ impl ClipSource {
     }
 }
 
-/// What the screen showed: as it is said, or as it lies beside truth or clip.
+/// Reads the luminance of the screen from the given file, or from light.txt beside the ground truth or the video file.
 fn read_screen_luminance(arguments: &SenseArgs, clip: &Path) -> Result<Vec<f32>, Failure> {
     let beside = |folder: &Path| Some(folder.join("light.txt")).filter(|file| file.is_file());
     let of_truth = arguments.truth.as_deref().and_then(beside);

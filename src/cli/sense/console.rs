@@ -1,18 +1,18 @@
-//! A line a second, where there is no window.
+//! Console output: one line per second, if there is no window.
 
 use super::{AnalyzedFrame, Failure};
 use std::io::{self, Write};
 
 pub(super) struct ConsoleStatus {
     name: String,
-    /// The next second to be told.
+    /// Next second to report.
     next: Option<u64>,
-    /// Why no pictures come; told once.
+    /// Reason why no frames arrive; reported once.
     blind: String,
 }
 
 impl ConsoleStatus {
-    /// Tells, or keeps silent.
+    /// Creates the output; `tell` is false for a silent one.
     pub(super) fn new(name: String, tell: bool) -> Self {
         Self { name, next: tell.then_some(0), blind: String::new() }
     }

@@ -1,9 +1,9 @@
-//! Letters of three by five dots: enough for numbers on a picture that is written to a file.
+//! Font of 3 × 5 dots, enough for numbers on a frame that is written to a file.
 
-/// Columns and rows of a letter.
+/// Columns and rows of a glyph.
 pub(super) const GLYPH_SIZE: [usize; 2] = [3, 5];
 
-/// Five rows of three dots each, the upper row first; a box for what is not known.
+/// Five rows of three dots each, from top to bottom; a box for unknown characters.
 const GLYPHS: &[(char, [u8; 5])] = &[
     ('0', [0b111, 0b101, 0b101, 0b101, 0b111]),
     ('1', [0b010, 0b110, 0b010, 0b010, 0b111]),
@@ -23,7 +23,7 @@ const GLYPHS: &[(char, [u8; 5])] = &[
     ('s', [0b011, 0b100, 0b010, 0b001, 0b110]),
 ];
 
-/// The dots of a letter, row by row.
+/// Returns the dots of a character, row by row.
 pub(super) fn glyph_dots(letter: char) -> [u8; 5] {
     let known = GLYPHS.iter().find(|(known, _)| *known == letter);
     known.map_or([0b111, 0b101, 0b101, 0b101, 0b111], |(_, dots)| *dots)

@@ -1,4 +1,4 @@
-//! Who is really in a clip, out of files: boxes in MOT format, and masks where the built-in street wrote them.
+//! Ground truth from files: boxes in MOT format, and masks written by the simulated street.
 
 use super::Failure;
 use crate::device::camera::y4m::Y4mHeader;
@@ -7,20 +7,20 @@ use crate::vision::metrics::{MotBox, MotBoxes, PixelMask, TruthFrame};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// Half of the time over which someone must not move to stand still, in seconds …
+/// Half of the time for which a person must not move to count as standing still, in seconds.
 const STILL_SPAN: f64 = 0.5;
-/// … and how far the box may move in it, as a fraction of its height.
+/// Tolerated movement of the box in that time, as a fraction of its height.
 const STILL_TOLERANCE: f32 = 0.02;
-/// Longest file of boxes that is read, in bytes.
+/// Longest file of boxes, in bytes.
 const BYTES_MAX: u64 = 256 << 20;
 
-/// Read frame by frame, in order.
+/// Ground truth, read frame by frame, in order.
 pub(super) struct TruthSource {
     boxes: MotBoxes,
     masks: Option<TruthMasks>,
-    /// The first frame that is judged, from 1.
+    /// First frame that is evaluated, from 1.
     first: u32,
-    /// Frames in half of the time in which one stands still.
+    /// Frames in half of the time after which a person counts as standing still.
     still_frames: u32,
 }
 
@@ -32,8 +32,8 @@ struct TruthMasks {
 }
 
 impl TruthSource {
-    /// Opens a folder with boxes.txt and, if it is there, masks.y4m; or a file of boxes. `lead`: seconds of the clip that
-    /// are not judged.
+    /// Opens a folder with boxes.txt and, optionally, masks.y4m; or a file of boxes.
+    /// The first `lead` seconds are not evaluated.
     pub(super) fn open(path: &Path, clip: &Y4mHeader, lead: f64) -> Result<Self, Failure> {
         let (boxes, masks) = if path.is_dir() {
             (path.join("boxes.txt"), Some(path.join("masks.y4m")))
@@ -51,12 +51,13 @@ impl TruthSource {
         let all = MotBoxes::read(&text).map_err(|why| in_boxes(why.to_string()))?;
         let masks = masks.filter(|file| file.is_file()).map(|file| TruthMasks::open(file, clip)).transpose()?;
         let rate = 1.0 / clip.rate.period().as_secs_f64();
-        // Conversion saturates.
+        // The conversion saturates.
         let (first, still) = ((lead * rate).ceil() as u32, (STILL_SPAN * rate).round().max(1.0) as u32);
         Ok(Self { boxes: all, masks, first: first.saturating_add(1), still_frames: still })
     }
 
-    /// Who is in a frame, from 1 and each in turn; none if it is not judged, or the masks have ended before.
+    /// Returns the people in a frame, counted from 1; frames must be requested in order.
+    /// Returns none if the frame is not evaluated, or if the masks have ended before it.
     pub(super) fn people(&mut self, frame: u32) -> Result<Option<TruthFrame>, Failure> {
         if let Some(masks) = &mut self.masks
             && !masks.read_next()?
@@ -76,7 +77,8 @@ impl TruthSource {
         Ok(Some(people))
     }
 
-    /// Half a second before and after, as far as there is any, the box is where it is now.
+    /// Returns true if the box is at the same place half a second before and after.
+    /// At the start or end of the boxes, the frame on the other side decides.
     fn stands_still(&self, person: &MotBox) -> bool {
         let near = |other: &MotBox| {
             let foot = |place: &MotBox| [place.x + place.w / 2.0, place.y + place.h];
@@ -107,7 +109,7 @@ impl TruthMasks {
         Ok(Self { reader, file, labels: Vec::new(), over: false })
     }
 
-    /// Reads the next one; false when there are no more.
+    /// Reads the next frame of masks; returns false at the end.
     fn read_next(&mut self) -> Result<bool, Failure> {
         let there = !self.over
             && self.reader.read_frame(&mut self.labels).map_err(|why| format!("{}: {why}", self.file.display()))?;
@@ -124,7 +126,7 @@ mod tests {
     fn who_does_not_move_for_a_second_stands_still() {
         let mut boxes = MotBoxes::default();
         for frame in 1..=40 {
-            // Walks until frame 20; the other one sways all the time.
+            // Person 1 walks until frame 20; person 2 sways all the time.
             let x = 3.0 * frame.min(20) as f32;
             boxes.add(MotBox::new(frame, 1, [x, 10.0, 20.0, 50.0])).expect("sound");
             boxes.add(MotBox::new(frame, 2, [200.0 + (frame % 2) as f32, 10.0, 20.0, 50.0])).expect("sound");

@@ -1,4 +1,4 @@
-//! A live camera, as a show looks through it. What it shows is in memory, and nowhere else.
+//! Live camera as a source, read as in a show. Its frames stay in memory.
 
 use super::{EventHandler, Failure, SenseEvent, SenseRunner, SenseStats};
 use crate::config;
@@ -7,9 +7,9 @@ use crate::device::clock::monotonic;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long a picture is waited for before it is told that none comes.
+/// Longest wait for a frame before its absence is reported.
 const FRAME_TIMEOUT: Duration = Duration::from_millis(500);
-/// How much longer than asked for is waited for a camera that shows nothing.
+/// Extra time, beyond the requested time, for a camera that sends no frames.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) struct LiveSource {
@@ -18,7 +18,7 @@ pub(super) struct LiveSource {
 }
 
 impl LiveSource {
-    /// A camera whose program runs in `dir`.
+    /// Creates a source whose camera program runs in `dir`.
     pub(super) fn new(camera: config::CameraConfig, dir: PathBuf) -> Self {
         Self { camera, dir }
     }
@@ -29,7 +29,7 @@ impl LiveSource {
 
     pub(super) fn run(self, time: Option<f64>, each: EventHandler) -> Result<SenseStats, Failure> {
         let mut camera = CameraHandle::start(&self.camera, &self.dir, CameraTiming::default())?;
-        // What must not be looked at is black already.
+        // The camera pipeline has blackened the masked areas already.
         let mut eye = SenseRunner::new(&[], time);
         let mut y = Vec::new();
         let began = monotonic();
@@ -53,7 +53,7 @@ impl LiveSource {
             let first = *first.get_or_insert(frame.captured);
             let at = frame.captured.saturating_sub(first);
             let size = [frame.width, frame.height];
-            // The show does not run: nothing is known of what its screen shows.
+            // No show runs here, so the luminance of its screen is unknown.
             if !eye.process_frame(at, &mut y, size, 0.0, each)? {
                 break;
             }

@@ -1,4 +1,4 @@
-//! What is written of a clip: boxes, an overlay, pictures, and how it is judged. Of a live camera there is none of it.
+//! Output files for a video file: boxes, an overlay, images and an evaluation. A live camera has none of them.
 
 use super::annotations::annotate;
 use super::ground_truth::TruthSource;
@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// All that was asked for; by default nothing.
+/// Requested outputs; none by default.
 #[derive(Default)]
 pub(super) struct ClipOutputs {
     setup: CameraSetup,
@@ -22,13 +22,13 @@ pub(super) struct ClipOutputs {
     planes: [Vec<u8>; 3],
 }
 
-/// What the system said of a file, for people.
+/// Formats an error of a file for users.
 fn file_error(file: &Path, why: &dyn std::fmt::Display) -> Failure {
     format!("{}: {why}; name a file that can be written", file.display()).into()
 }
 
 impl ClipOutputs {
-    /// Makes the files that are asked for.
+    /// Creates the requested files.
     pub(super) fn create(arguments: &SenseArgs, clip: &ClipSource, setup: &CameraSetup) -> Result<Self, Failure> {
         let create = |file: &PathBuf| -> Result<BufWriter<File>, Failure> {
             if is_same_file(file, clip.path()) {
@@ -38,7 +38,7 @@ impl ClipOutputs {
         };
         let header = clip.header();
         let size = [header.width, header.height];
-        // What is to be read is opened before anything is written.
+        // Input is opened before anything is written.
         let truth =
             arguments.truth.as_ref().map(|truth| TruthSource::open(truth, header, arguments.lead)).transpose()?;
         let boxes = arguments.boxes.as_ref().map(|file| Ok::<_, Failure>((create(file)?, file.clone()))).transpose()?;
@@ -61,12 +61,12 @@ impl ClipOutputs {
         })
     }
 
-    /// Nothing was asked for.
+    /// Returns true if no output was requested.
     pub(super) fn is_empty(&self) -> bool {
         self.boxes.is_none() && self.overlay.is_none() && self.pictures.is_none() && self.truth.is_none()
     }
 
-    /// Takes a picture, with what was made of it.
+    /// Writes a frame with its vision results.
     pub(super) fn write_frame(&mut self, look: &AnalyzedFrame) -> Result<(), Failure> {
         let [right, down] = look.vision.shift.map(|pixels| pixels as f32);
         if let Some((boxes, file)) = &mut self.boxes {
@@ -102,7 +102,7 @@ impl ClipOutputs {
         Ok(())
     }
 
-    /// Writes what is left; how the clip was judged, if it was.
+    /// Writes the remaining data. Returns the evaluation against the ground truth, if there is one.
     pub(super) fn finish(self) -> Result<Option<TrackingReport>, Failure> {
         if let Some((mut boxes, file)) = self.boxes {
             boxes.flush().map_err(|why| file_error(&file, &why))?;
@@ -122,7 +122,7 @@ fn save(painter: &OverlayPainter, file: &Path) -> Result<(), Failure> {
     Ok(image::save_buffer(file, &painter.rgb, width, height, image::ExtendedColorType::Rgb8)?)
 }
 
-/// Without a library for PNG: the plainest form there is, which every viewer reads.
+/// PPM, for builds without a PNG library: the simplest format, which every viewer reads.
 #[cfg(not(feature = "show"))]
 fn save(painter: &OverlayPainter, file: &Path) -> Result<(), Failure> {
     let [width, height] = painter.size;

@@ -1,11 +1,11 @@
-//! A picture in memory with all that is seen drawn over it: grey from the camera, colours from us.
+//! Painter of annotations over a camera frame in memory: the frame in grey, the annotations in colour.
 
 use super::AnalyzedFrame;
 use super::annotations::{Annotation, Rgb, id_colour};
 use super::font;
 use crate::presence::Point;
 
-/// A canvas of pixels: red, green, blue, row by row.
+/// Canvas of RGB pixels, row by row.
 #[derive(Debug, Default)]
 pub(super) struct OverlayPainter {
     pub(super) size: [usize; 2],
@@ -13,7 +13,7 @@ pub(super) struct OverlayPainter {
 }
 
 impl OverlayPainter {
-    /// Begins anew with the picture in grey; where people are, in their colours, unless that is not wanted.
+    /// Starts a new frame in grey. With `tint`, people are tinted in the colours of their ids.
     pub(super) fn begin(&mut self, look: &AnalyzedFrame, tint: bool) {
         self.size = look.size;
         self.rgb.clear();
@@ -23,7 +23,7 @@ impl OverlayPainter {
         if !tint || mask.width == 0 || mask.height == 0 {
             return;
         }
-        // The mask belongs to the picture shrunk by a whole number.
+        // The mask has the frame's size divided by a whole number.
         let factor = (width / mask.width).max(1) as i32;
         let colours: Vec<Rgb> = look.vision.people.iter().map(|figure| id_colour(figure.id)).collect();
         for y in 0..height {
@@ -42,7 +42,7 @@ impl OverlayPainter {
         }
     }
 
-    /// Draws over it.
+    /// Draws annotations over the frame.
     pub(super) fn draw(&mut self, marks: &[Annotation]) {
         for mark in marks {
             match mark {
@@ -62,12 +62,12 @@ impl OverlayPainter {
         }
     }
 
-    /// A line of text in the top left corner.
+    /// Draws a line of text in the top left corner.
     pub(super) fn draw_label(&mut self, text: &str) {
         self.draw_text([6.0, 6.0], text, [255; 3]);
     }
 
-    /// Pixels of a letter's dot.
+    /// Returns the size of a glyph's dot, in pixels.
     fn dot_size(&self) -> usize {
         (self.size[1] / 220).clamp(1, 8)
     }
@@ -92,13 +92,13 @@ impl OverlayPainter {
             let [x, y] = [(from[0] + dx * part).floor() as i64, (from[1] + dy * part).floor() as i64];
             self.put_pixels(x, y, colour);
             if wide {
-                // A second dot beside it, across the way of the line.
+                // A second dot beside it, across the direction of the line, makes the line two pixels wide.
                 if dx.abs() > dy.abs() { self.put_pixels(x, y + 1, colour) } else { self.put_pixels(x + 1, y, colour) }
             }
         }
     }
 
-    /// The part of a line that may be seen (Liang and Barsky).
+    /// Returns the visible part of a line (Liang and Barsky).
     fn clip_line(&self, from: Point, to: Point) -> Option<[Point; 2]> {
         let mut part = [0.0_f32, 1.0];
         for axis in 0..2 {
@@ -118,7 +118,7 @@ impl OverlayPainter {
         }
         let at = |part: f32| [from[0] + (to[0] - from[0]) * part, from[1] + (to[1] - from[1]) * part];
         let ends = [at(part[0]), at(part[1])];
-        // From far away little of a number is left for where it is.
+        // Very distant coordinates lose the precision that is needed for a position in the frame.
         let inside = |point: &Point| (0..2).all(|axis| (-4.0..=self.size[axis] as f32 + 4.0).contains(&point[axis]));
         (part[0] <= part[1] && ends.iter().all(inside)).then_some(ends)
     }
@@ -135,7 +135,7 @@ impl OverlayPainter {
         }
     }
 
-    /// Text from its top left corner, with a dark ground.
+    /// Draws text from its top left corner on a dark background.
     fn draw_text(&mut self, at: Point, text: &str, colour: Rgb) {
         let scale = self.dot_size() as i64;
         let [mut left, top] = at.map(|axis| axis as i64);
@@ -156,7 +156,7 @@ impl OverlayPainter {
         }
     }
 
-    /// The three planes of YUV4MPEG2: whole brightness, colours of half the sides. Grey stays as it came.
+    /// Converts to the three planes of YUV 4:2:0: full-size luma, half-size chroma. Grey pixels keep their value.
     pub(super) fn yuv_planes(&self, planes: &mut [Vec<u8>; 3]) {
         let [width, height] = self.size;
         let [y, u, v] = planes;
@@ -187,7 +187,7 @@ impl OverlayPainter {
     }
 }
 
-/// The place in a mask of `count` rows or columns, if it is there.
+/// Returns the index in a mask of `count` rows or columns, if it is within.
 fn scaled_index(at: i32, factor: i32, count: usize) -> Option<usize> {
     usize::try_from(at.div_euclid(factor)).ok().filter(|at| *at < count)
 }
@@ -210,7 +210,7 @@ mod tests {
     fn people_are_tinted_where_they_are() {
         let mut pixels = vec![0; 8 * 4];
         pixels[2 * 8 + 3] = 1;
-        // Of nobody who is told of.
+        // This mask pixel belongs to no reported person.
         pixels[0] = 200;
         let mask = Mask { width: 8, height: 4, pixels };
         let seen =

@@ -1,4 +1,4 @@
-//! What was seen in all: frames, how long each took, bodies, ids.
+//! Statistics of a run: frames, time per frame, bodies, ids.
 
 use super::Failure;
 use crate::vision::VisionOutput;
@@ -9,25 +9,25 @@ use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// Hundredths of a millisecond that are told apart; what took longer is as long as the last.
+/// Histogram size, in hundredths of a millisecond; longer times count in the last bucket.
 const HISTOGRAM_BUCKETS: usize = 100_000;
 
-/// Counts as it goes; its size does not grow with time.
+/// Running statistics; their memory does not grow with time.
 #[derive(Debug, Clone)]
 pub(super) struct SenseStats {
     frames: u64,
     size: [usize; 2],
-    /// Frames a second.
+    /// Frames per second.
     pub(super) rate: f64,
     last: Duration,
-    /// How many frames took how many hundredths of a millisecond.
+    /// Number of frames in each bucket of a hundredth of a millisecond.
     time_histogram: Vec<u32>,
     bodies: u64,
     most: usize,
     ids: u64,
-    /// Ages of those whose id was given again, in seconds.
+    /// Sum of the final ages of people whose id was reused, in seconds.
     ages: f64,
-    /// The latest age under each id.
+    /// Latest age of each id.
     known: HashMap<u16, f32>,
 }
 
@@ -49,7 +49,7 @@ impl Default for SenseStats {
 }
 
 impl SenseStats {
-    /// Counts a frame; its number, from 1.
+    /// Counts a frame and returns its number, from 1.
     pub(super) fn record_frame(&mut self, at: Duration, size: [usize; 2], seen: &VisionOutput, ms: f32) -> u64 {
         self.frames += 1;
         (self.last, self.size) = (at, size);
@@ -59,7 +59,7 @@ impl SenseStats {
         self.most = self.most.max(seen.people.len());
         for figure in &seen.people {
             let before = self.known.insert(figure.id, figure.age);
-            // One who has become younger is another.
+            // An age that has decreased means that the id was reused for another person.
             if let Some(before) = before.filter(|before| figure.age < *before) {
                 self.ages += f64::from(before);
                 self.ids += 1;
@@ -70,7 +70,7 @@ impl SenseStats {
         self.frames
     }
 
-    /// The time within which so many percent of the frames were done, in milliseconds.
+    /// Returns a percentile of the time per frame, in milliseconds.
     fn time_percentile(&self, percent: u64) -> f64 {
         let wanted = (self.frames * percent).div_ceil(100).max(1);
         let mut sum = 0;
@@ -99,7 +99,7 @@ impl SenseStats {
         }
     }
 
-    /// Prints it on standard output.
+    /// Prints the summary on standard output.
     pub(super) fn print(&self, json: bool, report: Option<&TrackingReport>) -> Result<(), Failure> {
         let summary = self.summary(report);
         let text = if json { serde_json::to_string_pretty(&summary)? } else { summary.to_string() };
@@ -107,26 +107,26 @@ impl SenseStats {
     }
 }
 
-/// What programs read with `--json`, and people without.
+/// Summary of a run: JSON with `--json`, text otherwise.
 #[derive(Debug, Serialize)]
 struct SenseSummary<'a> {
     frames: u64,
-    /// Columns and rows.
+    /// Columns and rows of a frame.
     size: [usize; 2],
-    /// Frames a second.
+    /// Frames per second.
     rate: f64,
     seconds: f64,
     ms_median: f64,
     ms_p99: f64,
-    /// In all frames together.
+    /// Sum of the bodies in all frames.
     bodies: u64,
     ids: u64,
-    /// Bodies in a frame, in the mean.
+    /// Mean number of bodies in a frame.
     at_once: f64,
     at_once_most: usize,
-    /// How long one id was followed, in seconds.
+    /// Mean time for which an id was tracked, in seconds.
     age_mean: f64,
-    /// How well that agrees with who was really there.
+    /// Agreement with the ground truth.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     report: Option<&'a TrackingReport>,
 }
@@ -173,10 +173,10 @@ mod tests {
         let frames = [
             seen(&[(1, 0.2)]),
             seen(&[(1, 1.0), (2, 0.5)]),
-            // Hidden for a while, and back.
+            // Person 1 is hidden for a while, and returns.
             seen(&[(2, 1.5)]),
             seen(&[(1, 3.0), (2, 2.0)]),
-            // The number came round.
+            // Id 2 is reused.
             seen(&[(2, 0.2)]),
         ];
         for (at, seen) in frames.iter().enumerate() {

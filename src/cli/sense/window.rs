@@ -1,4 +1,4 @@
-//! The window: picture, mask, outlines, ids, motion, as they come.
+//! Window that shows the frame, mask, outlines, ids and motion live.
 
 use super::super::display;
 use super::super::show::graphics::{self, Graphics};
@@ -27,16 +27,16 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Frames a second of the window.
+/// Frames per second of the window.
 const FRAMES: f64 = 60.0;
 const SOFTWARE_FRAMES: f64 = 30.0;
-/// Longest side of a picture that is given to the graphics card as it is, in pixels.
+/// Longest side of a frame that is uploaded at full resolution, in pixels.
 const SIDE_MAX: usize = 2_048;
-/// How long the eye has to end, which may wait for a picture.
+/// Time for the analysis thread to end; it may be waiting for a frame.
 const END_TIMEOUT: Duration = Duration::from_secs(3);
 const DARK: egui::Color32 = egui::Color32::from_rgb(11, 16, 32);
 
-/// What there is to draw with, if there is a display.
+/// Returns the graphics adapter, or none if there is no display.
 pub(super) fn graphics() -> Result<Option<Graphics>, String> {
     if display::check().is_err() {
         return Ok(None);
@@ -44,7 +44,7 @@ pub(super) fn graphics() -> Result<Option<Graphics>, String> {
     graphics::find_graphics(false).map(Some)
 }
 
-/// A picture with what was made of it. There are three, which go round.
+/// Frame with its vision results. Three of them circulate.
 #[derive(Default)]
 struct WindowFrame {
     number: u64,
@@ -53,18 +53,18 @@ struct WindowFrame {
     size: [usize; 2],
     vision: VisionOutput,
     ms: f32,
-    /// Why there is none.
+    /// Reason why there is no frame.
     blind: Option<String>,
 }
 
-/// Between the eye and the window.
+/// State shared by the analysis thread and the window.
 #[derive(Default)]
 struct WindowShared {
-    /// The newest, and whether the window has not had it yet.
+    /// Newest frame, and true if the window has not taken it yet.
     newest: Mutex<(WindowFrame, bool)>,
     over: AtomicBool,
     paused: AtomicBool,
-    /// The eye has ended, well or not.
+    /// True once the analysis thread has ended, with or without an error.
     ended: AtomicBool,
 }
 
@@ -82,7 +82,7 @@ impl WindowFrame {
 }
 
 impl WindowShared {
-    // What is on it is whole after each statement, so a poisoned lock is as good as any.
+    // The frame is complete after each statement, so a poisoned lock is usable.
     fn newest(&self) -> MutexGuard<'_, (WindowFrame, bool)> {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -92,7 +92,7 @@ impl WindowShared {
     }
 }
 
-/// Shows until someone ends it, or the time that was asked for is over.
+/// Shows the window until the user closes it or the requested time is over.
 pub(super) fn run(
     graphics: &Graphics,
     arguments: &SenseArgs,
@@ -107,7 +107,7 @@ pub(super) fn run(
     std::thread::Builder::new().name("sense".into()).spawn(move || {
         let tally = run_source(source, time, is_clip, &eye);
         eye.ended.store(true, Ordering::Relaxed);
-        // Nobody waits any more for one that ends too late.
+        // If the thread ends too late, nobody waits for its result any more.
         let _ = told.send(tally);
     })?;
 
@@ -144,7 +144,7 @@ pub(super) fn run(
     if exit.is_success() { Ok(()) } else { Err("the graphics device was lost; start it again".into()) }
 }
 
-/// Looks, and puts what it sees on the board; a clip at its own rate.
+/// Analyses frames and passes the results to the window; a video file runs at its own rate.
 fn run_source(
     source: FrameSource,
     time: Option<f64>,
@@ -179,7 +179,7 @@ fn run_source(
     })
 }
 
-/// Waits until it is due, and while the window is paused; when it was due.
+/// Waits until `due`, and while the window is paused. Returns the actual due time.
 fn wait_due(board: &WindowShared, due: Duration) -> Duration {
     let step = Duration::from_millis(10);
     let mut due = due;
@@ -188,7 +188,7 @@ fn wait_due(board: &WindowShared, due: Duration) -> Duration {
         if board.is(&board.paused) {
             due = now;
         } else if now >= due {
-            // One that is late does not hurry after what it has missed.
+            // A source that is late does not catch up on missed frames.
             return if now - due > Duration::from_millis(100) { now } else { due };
         }
         std::thread::sleep(due.saturating_sub(now).clamp(Duration::from_millis(1), step));
@@ -205,10 +205,10 @@ struct SenseWindow {
     painter: OverlayPainter,
     texture: Option<(Handle<Image>, egui::TextureId)>,
     tint: bool,
-    /// The picture is to be painted anew.
+    /// True if the frame must be painted again.
     needs_repaint: bool,
     is_clip: bool,
-    /// What was seen last stays when the eye has ended.
+    /// True if the last frame stays after the analysis has ended.
     keeps_last_frame: bool,
     last: Duration,
     limit: f64,
@@ -238,14 +238,14 @@ fn handle_exit(
     mut exit: MessageWriter<AppExit>,
 ) {
     let ended = view.board.is(&view.board.ended) && !view.keeps_last_frame;
-    // A clip that could not be read to its end says so in the terminal.
+    // The error of a file that could not be read to its end is printed in the terminal.
     if ended || view.board.is(&view.board.over) || closed.read().next().is_some() || keys.just_pressed(KeyCode::Escape)
     {
         exit.write(AppExit::Success);
     }
     if keys.just_pressed(KeyCode::KeyM) {
         view.tint = !view.tint;
-        // Painted anew, also while it is paused.
+        // The frame is painted again even while it is paused.
         view.needs_repaint = true;
     }
     if keys.just_pressed(KeyCode::Space) && view.is_clip {
@@ -255,8 +255,8 @@ fn handle_exit(
     limit_frame_rate(&mut view.last, limit);
 }
 
-/// Brings the newest picture to the graphics card. Not as a texture of egui's own: of these every change is another
-/// texture, which is there a frame later.
+/// Uploads the newest frame to the GPU. A texture managed by egui would be replaced by another one on every change,
+/// which is shown one frame later.
 fn upload_frame(
     mut view: ResMut<SenseWindow>,
     mut images: ResMut<Assets<Image>>,
@@ -275,7 +275,7 @@ fn upload_frame(
     view.painter.begin(&view.frame.analyzed(), view.tint);
     let image = frame_image(&view.painter);
     match view.texture.as_ref().map(|(handle, _)| handle) {
-        // Only one that was removed could not be replaced.
+        // Inserting fails only for an asset that was removed.
         Some(handle) => _ = images.insert(handle.id(), image),
         None => {
             let handle = images.add(image);
@@ -348,7 +348,7 @@ fn draw_annotation(painter: &egui::Painter, mark: Annotation, place: &dyn Fn(Poi
     }
 }
 
-/// What was painted, for the graphics card; every second pixel, or fewer, of what is too large for it.
+/// Converts the painted frame to a GPU image. Too large a frame is reduced to every second pixel or fewer.
 fn frame_image(painter: &OverlayPainter) -> Image {
     let step = painter.size.iter().max().map_or(1, |side| side.div_ceil(SIDE_MAX)).max(1);
     let rows = painter.rgb.chunks_exact((3 * painter.size[0]).max(1)).step_by(step);

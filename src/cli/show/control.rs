@@ -1,4 +1,4 @@
-//! The show's side of its contract: a line of state a second, commands, and an end when nobody listens any more.
+//! The show's control interface: a status line per second, commands, and an end when nobody reads the status any more.
 
 use super::CaptureQueue;
 use super::edition_choice::EditionStatus;
@@ -19,12 +19,12 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// How often a line is written.
+/// Interval between status lines.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
-/// Pictures that wait to be written.
+/// Most screenshots that wait to be written.
 const CAPTURES_MAX: usize = 16;
 
-/// Where the state is read from.
+/// Sources of the show's status.
 pub struct StatusSource {
     pub city: String,
     pub installation: String,
@@ -33,7 +33,7 @@ pub struct StatusSource {
     pub pixels: [u32; 2],
     pub link: LinkHandle,
     pub edition_status: Arc<EditionStatus>,
-    /// Weak: the process ends with the show, whatever this still says.
+    /// Weak, so that the scene's process ends with the show even while this thread still writes.
     pub scene: Weak<SceneProcess>,
     /// Weak for the same reason.
     pub cameras: Weak<CameraPipelines>,
@@ -49,7 +49,7 @@ impl StatusSource {
         let scene = self.scene.upgrade().map(|scene| scene.status()).unwrap_or_default();
         let status = self.link.status();
         let health = status.health;
-        // A scene whose shader is not drawn is not what its artist made.
+        // A scene without one of its shaders is not what its artist made, so a disabled shader counts as a fault.
         let edition = self.edition_status.offered();
         let shown = scene.edition.filter(|_| scene.refused.is_some());
         let refused = self.edition_status.fault().or(scene.refused);
@@ -117,8 +117,8 @@ impl StatusSource {
     }
 }
 
-/// Memory of a process by its number, or of this one as `self`, in MiB (proportional set size); where the system tells.
-/// A show's is told to nobody but itself.
+/// Returns the memory of a process by its number, or of this one as `self`, in MiB (proportional set size).
+/// Returns none where the system does not report it. Only a show itself can read its own.
 pub fn memory(process: &str) -> Option<f64> {
     let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
     let line = text.lines().find(|line| line.starts_with("Pss:"))?;
@@ -126,7 +126,8 @@ pub fn memory(process: &str) -> Option<f64> {
     Some(tenths(kib / 1024.0))
 }
 
-/// Writes a line a second, and one for each of `keys`, on a thread of its own, until the show is over; one more at the end.
+/// Writes a status line per second and a line for each of `keys`, on its own thread, until the show is over.
+/// Writes one more status line at the end.
 pub fn spawn_status_writer(
     source: StatusSource,
     keys: Receiver<RehearsalKey>,
@@ -170,8 +171,9 @@ fn write_line(line: &str) -> bool {
     !said.is_err_and(|why| why.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Reads commands until standard input closes, which ends the show: how open the site is, `picture FILE` and `quit`; in a
-/// rehearsal also `shift SECONDS`, `knows on`, `knows off` and `say WORDS`.
+/// Reads commands until standard input closes, which ends the show.
+/// Commands: the sharing policy of the site, `picture FILE` and `quit`. In a rehearsal also `shift SECONDS`,
+/// `knows on`, `knows off` and `say WORDS`.
 pub fn spawn_command_reader(
     over: Arc<AtomicBool>,
     captures: CaptureQueue,
@@ -185,7 +187,7 @@ pub fn spawn_command_reader(
                 ("quit", _) => break,
                 ("picture", file) if !file.is_empty() => {
                     let mut captures = captures.lock().unwrap_or_else(PoisonError::into_inner);
-                    // More than a loop that stands still will ever write.
+                    // The limit is more than a stalled frame loop will ever write.
                     captures.truncate(CAPTURES_MAX);
                     captures.push_back(file.into());
                 }
@@ -207,7 +209,7 @@ pub fn spawn_command_reader(
     Ok(())
 }
 
-/// Does what a rehearsal says; false for what is none of its words.
+/// Runs a rehearsal command; returns false if it is not one.
 fn handle_rehearsal_command(rehearsal: &Rehearsal, word: &str, rest: &str) -> bool {
     match (word, rest) {
         ("knows", "on" | "off") => rehearsal.set_debug_overlay(rest == "on"),

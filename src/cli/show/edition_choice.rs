@@ -1,5 +1,5 @@
-//! Choice of the edition to show: the one in the installation's folder, else the last good one kept by the site, else the gate
-//! of light. The folder is watched throughout.
+//! Chooses the edition to show: the one in the installation's folder, else the last good one stored by the site.
+//! If there is neither, the gate of light is shown. The folder is watched throughout.
 
 use super::control;
 use crate::config::{Installation, SiteConfig};
@@ -56,7 +56,7 @@ pub fn choose(site: &SiteConfig, aside: &[String], command: &SandboxCommand) -> 
     EditionChoice { initial: begun, first, folder, excluded: aside, status: standing }
 }
 
-/// Returns the newest kept edition of the site that can be shown.
+/// Returns the newest stored edition of the site that can be shown.
 fn last_good_edition(site: &Path, aside: &Arc<[String]>, command: &SandboxCommand) -> Option<SceneRevision> {
     let kept = LastGoodStore::new(site).scenes().into_iter();
     kept.filter(|(_, edition)| !aside.contains(edition)).find_map(|(dir, _)| {
@@ -64,8 +64,8 @@ fn last_good_edition(site: &Path, aside: &Arc<[String]>, command: &SandboxComman
     })
 }
 
-/// Returns a check that announces an edition before any of it is parsed, so that the supervisor knows which one to blame if
-/// this process crashes.
+/// Returns a check that announces an edition before any of it is parsed.
+/// If this process crashes, the supervisor can then attribute the crash to that edition.
 fn edition_check(aside: Arc<[String]>) -> impl FnMut(&str) -> Result<(), SceneDiagnostic> {
     move |edition| {
         if aside.iter().any(|one| one == edition) {
@@ -89,8 +89,8 @@ impl EditionChoice {
         self.status.clone()
     }
 
-    /// Shows the chosen edition, and then every edition saved in the folder. Sets `again` if an edition in the folder needs a
-    /// restart of the show.
+    /// Shows the chosen edition, and then every edition saved in the folder.
+    /// Sets `again` if an edition in the folder needs a restart of the show.
     pub fn start(
         self,
         scene: &Arc<SceneProcess>,

@@ -1,4 +1,4 @@
-//! What this machine can draw with, found before Bevy is asked, which would panic without it.
+//! Finds the graphics adapter of this machine before Bevy needs one, since Bevy panics without it.
 
 use crate::cli::display::NoDisplay;
 use crate::render::find_adapter;
@@ -14,11 +14,11 @@ use bevy::window::ExitCondition;
 use bevy::winit::{WinitPlugin, WinitSettings};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What there is to draw with.
+/// Graphics adapter, and the kind of output.
 pub struct Graphics {
-    /// The adapter's name.
+    /// Name of the adapter.
     pub name: String,
-    /// It is a software rasteriser.
+    /// True for a software rasteriser.
     pub software: bool,
     /// True without windows.
     pub offscreen: bool,
@@ -48,14 +48,14 @@ fn build_app(graphics: &Graphics, pipelined: bool) -> App {
             })),
             ..default()
         });
-    // `on_asked` handles signals, even while the frame loop hangs.
+    // `on_termination_signal` handles signals, even while the frame loop hangs.
     plugins = plugins.disable::<TerminalCtrlCHandlerPlugin>();
     if graphics.offscreen {
-        // Nothing but the canvas is drawn; what else could be takes memory and time to begin.
+        // Only the canvas is drawn; the other plugins would take memory and start-up time.
         plugins = plugins.disable::<WinitPlugin>().disable::<SpriteRenderPlugin>();
     }
     if !pipelined {
-        // A frame that is drawn while the next is prepared is seen a frame later.
+        // Pipelined rendering shows each frame one frame later.
         plugins = plugins.disable::<PipelinedRenderingPlugin>();
     }
     let mut app = App::new();
@@ -63,9 +63,9 @@ fn build_app(graphics: &Graphics, pipelined: bool) -> App {
         .insert_resource(WinitSettings::continuous())
         .insert_resource(FallbackErrorHandler(warn))
         .insert_resource(RenderErrorHandler(|error, main, _| match error.ty {
-            // Logged already; the picture before stays.
+            // wgpu has logged it already; the previous frame stays.
             ErrorType::Validation | ErrorType::Internal => RenderErrorPolicy::Ignore,
-            // The device is lost: who starts shows starts this one again.
+            // The graphics device is lost: the parent process restarts the show.
             _ => {
                 main.write_message(AppExit::from_code(super::EXIT_LOST));
                 RenderErrorPolicy::StopRendering

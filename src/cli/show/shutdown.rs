@@ -1,4 +1,4 @@
-//! The end of a show: in order, and within the time set by its contract, even if the frame loop hangs.
+//! Ends the show in order and within the time limit of its interface, even if the frame loop hangs.
 
 use crate::device::net::LinkHandle;
 use crate::device::signals::on_termination_signal;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// A show that has not ended this long after it was asked to is ended by exiting the process.
 const GRACE: Duration = Duration::from_secs(2);
-/// Interval between looks at the flag.
+/// Interval between checks of the flag.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Ends the show once `over` is set, and sets it on a signal.
@@ -21,7 +21,7 @@ pub fn spawn_watchdog(over: &Arc<AtomicBool>, link: LinkHandle) -> io::Result<()
     end_after(over.clone(), link, || end_now())
 }
 
-/// Calls `end` if this process is still there some time after `over` was set.
+/// Calls `end` if this process is still running some time after `over` was set.
 fn end_after(over: Arc<AtomicBool>, link: LinkHandle, end: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let watch = move || {
         while !over.load(Ordering::Relaxed) {
@@ -57,7 +57,7 @@ mod tests {
         }
     }
 
-    /// Nobody looks at `over` here, as where a frame loop hangs, and the link's thread goes on.
+    /// The test simulates a hung frame loop: no code checks `over`, and the link's thread goes on.
     #[test]
     fn the_twin_gets_its_goodbye_though_the_frame_loop_hangs() {
         let keys = [(); 2].map(|()| SiteKey::generate().expect("randomness"));

@@ -1,18 +1,18 @@
-//! One line of a show's state, as `docs/show.md` has it.
+//! Status lines of a show, as specified in `docs/show.md`.
 
 use crate::device::camera_pipeline::CameraPipelineStatus;
 use crate::show::TraceLine;
 use serde::{Deserialize, Serialize};
 
-/// One line of a show.
+/// One line from a show.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub enum ShowMessage {
-    /// How it is.
+    /// Status of the show.
     State(Box<ShowStatus>),
-    /// A key was pressed in its window.
+    /// A key was pressed in a window of the show.
     Key {
-        /// What it is pressed for, as [`Key`](crate::operator::Key) has it.
+        /// Name of the key's action, as in [`RehearsalKey`](crate::operator::RehearsalKey).
         key: String,
     },
     /// An edition is about to be read, and shown if it is sound: the one to blame if the show crashes on it.
@@ -22,163 +22,163 @@ pub enum ShowMessage {
     },
 }
 
-/// One line of state. Each loop's counter moves while the loop lives, whatever it finds to do.
+/// Status of a show. Each loop's counter moves while the loop runs, even if it has nothing to do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ShowStatus {
-    /// Version of this line.
+    /// Version of this line's format.
     pub state: u32,
     /// Slug of the site's city.
     pub city: String,
-    /// Id of what is shown.
+    /// Id of the installation shown.
     pub installation: String,
     /// Seconds since the start.
     pub uptime_s: f64,
-    /// Turns of each loop since the start.
+    /// Iterations of each loop since the start.
     pub loops: LoopCounts,
-    /// Pictures that the GPU has finished since the start.
+    /// Frames that the GPU has finished since the start.
     pub painted: u64,
-    /// Without windows.
+    /// True without windows.
     pub offscreen: bool,
-    /// True while a picture is in view; otherwise the twin is not told who is here.
+    /// True while a frame is in view; otherwise no bodies or touches here are sent to the twin.
     #[serde(default)]
     pub in_view: bool,
-    /// What draws.
+    /// Graphics adapter.
     pub adapter: String,
-    /// Size of the canvas's texture.
+    /// Size of the canvas texture, in pixels.
     pub pixels: [u32; 2],
-    /// `none` (no twin is pinned), `alone`, `refused` (the twin has forgotten this site), `linked`, `weak` or
-    /// `apart`.
+    /// State of the link: `none`, `alone`, `refused`, `linked`, `weak` or `apart`.
+    /// `none` means that no twin is trusted, `refused` that the twin no longer trusts this site.
     pub link: String,
-    /// Why it is no better, for people.
+    /// Reason why the link is not better, for users.
     #[serde(default)]
     pub why: String,
-    /// The share of packets that was lost of late, 0 to 1.
+    /// Share of packets lost recently, 0 to 1.
     #[serde(default)]
     pub loss: f64,
-    /// By how much round trips are longer in the mean than the shortest.
+    /// Mean excess of the round-trip time over its minimum, in milliseconds.
     #[serde(default)]
     pub jitter_ms: Option<f64>,
-    /// How long the twin's bodies are held back so that they move evenly.
+    /// Delay of the twin's bodies in the jitter buffer, in milliseconds.
     #[serde(default)]
     pub buffer_ms: f64,
-    /// Bytes of UDP that have left and come since the start.
+    /// UDP bytes sent and received since the start.
     #[serde(default)]
     pub bytes: [u64; 2],
-    /// Connections that were opened since the start: more than two are reconnects, or better ways.
+    /// Connections opened since the start; more than two mean reconnects or moves to better paths.
     #[serde(default)]
     pub connections: u64,
-    /// `open`, `shapes` or `closed`.
+    /// Sharing policy: `open`, `shapes` or `closed`.
     #[serde(default)]
     pub openness: String,
-    /// Through a relay.
+    /// True if the link runs through a relay.
     #[serde(default)]
     pub relayed: bool,
-    /// The twin's round trip, in milliseconds.
+    /// Round-trip time to the twin, in milliseconds.
     pub round_trip_ms: Option<f64>,
-    /// Events that the twin has not acknowledged, and those given up.
+    /// Events that the twin has not acknowledged, and events given up.
     pub waiting: usize,
     /// See `waiting`.
     pub lost: u64,
-    /// The scene process.
+    /// State of the scene process.
     pub scene: SceneHealth,
-    /// Who is there now.
+    /// Bodies that are present now.
     #[serde(default)]
     pub bodies: BodyCounts,
-    /// Every camera of the site, in the order of its manifest.
+    /// Cameras of the site, in the order of its manifest.
     #[serde(default)]
     pub cameras: Vec<CameraHealth>,
-    /// The sound device; none is a silent show, not a fault.
+    /// Sound device; none means a silent show, which is not a fault.
     pub sound: Option<String>,
     /// With `--trace`: memory of this process, in MiB (proportional set size).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_mib: Option<f64>,
-    /// With `--trace`: how long each frame took since the line before, in milliseconds.
+    /// With `--trace`: duration of each frame since the previous line, in milliseconds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frames_ms: Vec<f64>,
-    /// With `--trace`: what happened to each touch and body.
+    /// With `--trace`: trace of each touch and body.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<TraceLine>,
 }
 
-/// Whether that word for a link stands for one that works.
+/// Returns true if this link state stands for a working link.
 pub fn is_linked(link: &str) -> bool {
     ["linked", "weak"].contains(&link)
 }
 
-/// Turns of each loop.
+/// Iterations of each loop.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LoopCounts {
-    /// The frame loop; should turn 30 to 60 times a second.
+    /// Frame loop; normally 30 to 60 iterations per second.
     pub frame: u64,
-    /// The link thread; should turn at least ten times a second.
+    /// Link thread; normally at least ten iterations per second.
     pub link: u64,
-    /// The sound callback; stands still without a device.
+    /// Sound callback; does not move without a device.
     pub sound: u64,
     /// Frames that the scene has answered.
     pub scene: u64,
 }
 
-/// How the scene is.
+/// State of the scene.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SceneHealth {
-    /// It runs.
+    /// True if the scene runs.
     pub ready: bool,
-    /// Its process.
+    /// Id of its process.
     pub pid: Option<u32>,
     /// Processes started so far.
     pub starts: u64,
-    /// What is wrong now.
+    /// Current fault.
     pub fault: Option<String>,
-    /// What was wrong last.
+    /// Last fault.
     pub last_fault: Option<String>,
-    /// Milliseconds of the last frame.
+    /// Duration of the last frame, in milliseconds.
     pub took_ms: f64,
     /// Digest of the edition that is shown or about to be shown, if any.
     #[serde(default)]
     pub edition: Option<String>,
-    /// Fault in the edition in the folder, because of which an older one, or none, is shown.
+    /// Fault in the folder's edition, because of which an older one, or none, is shown.
     #[serde(default)]
     pub refused: Option<String>,
 }
 
-/// How many bodies there are.
+/// Counts of bodies.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BodyCounts {
     /// At this site.
     pub here: usize,
-    /// At the twin, as far as is known here.
+    /// At the twin, as far as it is reported here.
     pub there: usize,
 }
 
-/// How one camera is.
+/// State of one camera.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CameraHealth {
-    /// Its name in site.toml.
+    /// Name of the camera in site.toml.
     pub name: String,
-    /// `starting`, `seeing` or `waiting`: its program failed and is started again soon.
+    /// `starting`, `seeing`, or `waiting` (its program failed and is restarted soon).
     pub state: String,
-    /// Pictures since the start; moves while it is `seeing`.
+    /// Frames since the start; moves while the state is `seeing`.
     pub frames: u64,
-    /// Pictures that were made sense of; moves as well, more slowly where they come too fast for that.
+    /// Frames analysed; moves more slowly than `frames` if the frames come too fast to analyse them all.
     #[serde(default)]
     pub looks: u64,
-    /// Pictures a second, as they came lately.
+    /// Recent frames per second.
     pub rate: f64,
-    /// Columns and rows of its pictures.
+    /// Columns and rows of its frames.
     pub size: [usize; 2],
-    /// Times that its program was started.
+    /// Number of times that its program was started.
     pub starts: u64,
-    /// Its program, while one runs.
+    /// Process id of its program, while one runs.
     pub pid: Option<u32>,
-    /// Bodies in its newest picture.
+    /// Bodies in its newest frame.
     pub bodies: usize,
-    /// Milliseconds that the newest picture took to be made sense of.
+    /// Time taken to analyse the newest frame, in milliseconds.
     pub took_ms: f64,
-    /// What was wrong last, and what to do about it.
+    /// Last fault, with its remedy.
     pub last_fault: Option<String>,
 }
 
-/// Rounded to a tenth.
+/// Rounds to tenths.
 pub(super) fn tenths(number: f64) -> f64 {
     (number * 10.0).round() / 10.0
 }

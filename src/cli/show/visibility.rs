@@ -1,5 +1,5 @@
-//! Tracks when a picture is in view: on a window, or painted by a show without windows. While none is in view, the twin is not
-//! told who is here.
+//! Tracks when a frame is in view: in a window, or painted by a show without windows.
+//! While none is in view, no bodies or touches here are sent to the twin.
 
 use crate::device::clock::monotonic;
 use crate::device::net::LinkHandle;
@@ -7,7 +7,7 @@ use crate::render::{FrameStats, ScreenWindow};
 use bevy::prelude::*;
 use std::time::Duration;
 
-/// Time for which the last picture counts as in view; a frame loop that hangs shows nothing new.
+/// Time for which the last frame counts as in view; a hung frame loop shows nothing new.
 const IN_VIEW_FOR: Duration = Duration::from_secs(3);
 
 #[derive(Resource)]
@@ -15,13 +15,13 @@ struct ViewTracker {
     offscreen: bool,
     frame_stats: FrameStats,
     link: LinkHandle,
-    /// Number of pictures painted before this frame.
+    /// Number of frames painted before this one.
     painted: u64,
-    /// Last time given to the link, until which a picture is in view.
+    /// Last time given to the link, until which a frame is in view.
     until: Duration,
 }
 
-/// Tells the link from now on until when a picture is in view.
+/// Reports to the link from now on until when a frame is in view.
 pub fn plug(app: &mut App, offscreen: bool, drawn: &FrameStats, link: &LinkHandle) {
     let (drawn, link) = (drawn.clone(), link.clone());
     // The system runs at the end of a frame, when its effect on the windows is known.

@@ -1,4 +1,4 @@
-//! Who comes to a show besides those whom its devices see: a cast, recorded visitors; and who writes down who was there.
+//! Simulated and recorded visitors of a show, and the recording of its visitors.
 
 use super::{Failure, ShowArgs};
 use crate::cli::record;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-/// Opens the recording that is to be played, if one is.
+/// Opens the recording to play, if there is one.
 pub fn open_recording(arguments: &ShowArgs) -> Result<Option<Playback>, Failure> {
     let mut visitors = arguments.visitors.as_deref().map(Playback::open).transpose()?;
     if let Some(playback) = visitors.as_mut().filter(|_| arguments.visitors_at > 0.0) {
@@ -21,7 +21,7 @@ pub fn open_recording(arguments: &ShowArgs) -> Result<Option<Playback>, Failure>
     Ok(visitors)
 }
 
-/// Lets them come, each on a thread of its own. `canvas` in its units.
+/// Starts the simulated and recorded visitors, each on its own thread. `canvas` is its size in canvas units.
 pub fn spawn_visitors(
     arguments: &ShowArgs,
     visitors: Option<Playback>,
@@ -35,9 +35,9 @@ pub fn spawn_visitors(
     Ok(())
 }
 
-/// Records who is there, if that is asked for; the thread that does, until it is `over`.
+/// Records the visitors until `over` is set, if requested, and returns the recording thread.
 ///
-/// What stands in the way is logged, and the show goes on: one that is started again finds its own file there.
+/// An error is logged and the show goes on. A show that is restarted, for example, finds its own file there already.
 pub fn spawn_recorder(
     arguments: &ShowArgs,
     site: &SiteConfig,

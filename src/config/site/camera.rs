@@ -1,50 +1,52 @@
-//! `[[camera]]` and `[ground]`: the programs that see, and how what they see lies on the canvas and on the ground.
+//! `[[camera]]` and `[ground]`: camera programs, and the position of their images on the canvas and on the ground.
 
 use super::super::error::{ConfigError, TomlSource};
 use crate::presence::{Point, is_convex};
 use serde::Deserialize;
 use toml::Spanned;
 
-/// Most polygons of a mask, and how many points each may have.
+/// Most polygons of a mask, and most points of each.
 pub const MASKS_MAX: usize = 16;
 const POINTS: std::ops::RangeInclusive<usize> = 3..=32;
-/// Least part of the picture that any three of the four corners span.
+/// Least part of the image that any three of the four corners must span.
 const CORNER_AREA_MIN: f32 = 1e-3;
 /// Longest name of a camera, in letters.
 const NAME_MAX: usize = 64;
-/// How wide a screen can be and how high it can hang, in metres.
+/// Widths of a screen, and heights at which it can hang, in metres.
 const WIDTH: std::ops::RangeInclusive<f32> = 0.1..=500.0;
 const HEIGHT: std::ops::RangeInclusive<f32> = 0.0..=200.0;
-/// What only a shell understands.
+/// Operators that only a shell understands.
 const SHELL_OPERATORS: [&str; 11] = ["|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>>", "2>&1"];
 
 /// A camera: a program that writes YUV4MPEG2 to its standard output.
 ///
-/// Its points are fractions of the picture, from the top left corner, as it is after `mirror`.
+/// Its points are fractions of the frame, from the top left corner, after it was mirrored according to `mirror`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CameraConfig {
     /// Unique at the site.
     pub name: String,
-    /// The program and its arguments, as a shell splits them ([`split_command`]). It runs in the site's folder; `moongate` means
-    /// this very program.
+    /// Program and its arguments, split as by a shell ([`split_command`]).
+    ///
+    /// It runs in the site's folder; `moongate` means this program itself.
     pub command: String,
-    /// Where the canvas's (or [`canvas`](Self::canvas)'s) top left, top right, bottom right and bottom left corners lie
-    /// in the picture: a convex polygon; in mirrored order, the picture is.
+    /// Corners of the canvas (or of [`canvas`](Self::canvas)) in the frame: a convex polygon.
+    ///
+    /// The order is top left, top right, bottom right, bottom left; a mirrored order means a mirrored image.
     pub corners: [Point; 4],
-    /// The part of the canvas that those corners are the corners of: left, top, width, height as fractions of it.
+    /// Part of the canvas that those corners belong to: left, top, width, height as fractions of it.
     pub canvas: [f32; 4],
-    /// Polygons of the picture that must not be looked at.
+    /// Polygons of the frame that are ignored for privacy.
     pub mask: Vec<Vec<Point>>,
-    /// The picture is turned left to right when it comes.
+    /// True if each incoming frame is flipped left to right.
     pub mirror: bool,
 }
 
-/// Where a screen hangs, so that people are life-size in both cities, with their feet on one ground.
+/// Mount of a screen, so that people are life-size in both cities, with their feet on one ground.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ScreenMount {
-    /// How wide the whole canvas is, in metres.
+    /// Width of the whole canvas, in metres.
     pub width: f32,
-    /// How high its lower edge hangs above the ground, in metres.
+    /// Height of its lower edge above the ground, in metres.
     pub height: f32,
 }
 
@@ -70,13 +72,14 @@ pub(super) struct RawGround {
     height: Spanned<f32>,
 }
 
-/// Takes a command apart as a shell does, with quotes and backslashes; nothing else that a shell knows is done.
+/// Splits a command as a shell does, with quotes and backslashes, but without other features of a shell.
 ///
-/// Fails, in words for people, where a quote is not closed or nothing is named, and at what would need a shell.
+/// Fails, with a message for people, if a quote is not closed, if there is no program, or if the command needs a
+/// shell.
 pub fn split_command(command: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut letters = command.chars();
-    // A word may be empty, if it is quoted; a quoted sign is nothing for a shell.
+    // A word may be empty if it is quoted; a quoted operator has no meaning for a shell.
     let mut word: Option<String> = None;
     let mut quoted = false;
     loop {
@@ -161,7 +164,7 @@ fn read_camera(source: &TomlSource, raw: &RawCamera) -> Result<CameraConfig, Con
     })
 }
 
-/// The corners of the whole picture.
+/// Corners of the whole image.
 const WHOLE_IMAGE: [Point; 4] = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]];
 
 fn read_points(source: &TomlSource, raw: &[RawPoint], key: &str) -> Result<Vec<Point>, ConfigError> {

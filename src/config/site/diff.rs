@@ -5,7 +5,7 @@ use super::SiteConfig;
 impl SiteConfig {
     /// Returns the keys that differ in another manifest of the same site, in the order of docs/show.md.
     pub fn changed_keys(&self, other: &Self) -> Vec<&'static str> {
-        // Destructured, so that no key can be forgotten here.
+        // The struct is destructured, so that no key can be forgotten here.
         let Self {
             dir: _,
             city,

@@ -1,4 +1,4 @@
-//! `[[touch]]` and `[osc]` of `site.toml`: what touches a site besides its own windows.
+//! `[[touch]]` and `[osc]` of `site.toml`: touch sources of a site other than its own windows.
 
 use super::super::error::{ConfigError, TomlSource};
 use super::parse_address;
@@ -6,44 +6,44 @@ use core::net::{IpAddr, SocketAddr};
 use serde::Deserialize;
 use toml::Spanned;
 
-/// Most `[[touch]]` of a site.
+/// Most `[[touch]]` tables of a site.
 const SOURCES_MAX: usize = 16;
 /// Most addresses in one list.
 const ALLOW_MAX: usize = 64;
 
-/// Something that sees fingers on a screen.
+/// A source of touches on a screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TouchSourceConfig {
-    /// Where its words come from.
+    /// Origin of its touches.
     pub backend: TouchBackend,
-    /// The screen that it lies on, as an index into the site's screens.
+    /// Screen that it covers, as an index into the site's screens.
     pub screen: usize,
-    /// How many quarter turns clockwise bring its picture to lie as the screen does; 0 to 3.
+    /// Clockwise quarter turns from its image to the screen; 0 to 3.
     pub quarter_turns: u8,
-    /// It sees the screen from behind: left and right change places, before it is turned.
+    /// True if it sees the screen from behind: left and right are swapped before the rotation.
     pub mirror: bool,
 }
 
-/// Where a source's words come from.
+/// Origin of a source's touches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TouchBackend {
     /// TUIO 1.1 or 2.0 over UDP.
     Tuio {
-        /// The address to listen on.
+        /// Address to listen on.
         listen: SocketAddr,
-        /// Addresses that may send; if empty, only this machine.
+        /// Addresses that may send; if empty, only this machine may.
         allow: Vec<IpAddr>,
     },
     /// A touch frame of this machine: its name, a part of its name, or a path below `/dev/input`.
     Device(String),
 }
 
-/// Where touches come in over Open Sound Control.
+/// Touch input over Open Sound Control.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OscConfig {
-    /// The UDP address to listen on.
+    /// UDP address to listen on.
     pub listen: SocketAddr,
-    /// Who may send; nothing is taken from others. At least one.
+    /// Addresses that may send, at least one; packets from others are ignored.
     pub allow: Vec<IpAddr>,
 }
 
@@ -66,7 +66,7 @@ pub(super) struct RawOsc {
     allow: Spanned<Vec<Spanned<String>>>,
 }
 
-/// Reads both, once the site's own address and the number of its screens are known.
+/// Reads both, given the site's own address and the number of its screens.
 pub(super) fn read_touch_config(
     source: &TomlSource,
     touches: &[Spanned<RawTouch>],
@@ -151,7 +151,7 @@ fn read_osc(source: &TomlSource, raw: &RawOsc, ports: &mut Ports) -> Result<OscC
     Ok(OscConfig { listen, allow })
 }
 
-/// Addresses of machines, without ports.
+/// Parses the addresses of machines, without ports.
 fn parse_allow_list(
     source: &TomlSource,
     key: &str,
@@ -170,7 +170,7 @@ fn parse_allow_list(
     list.get_ref().iter().map(one).collect()
 }
 
-/// The UDP ports of a site, each of which can be listened on once.
+/// UDP ports of a site, each of which can be used only once.
 struct Ports {
     taken: Vec<(u16, &'static str)>,
 }

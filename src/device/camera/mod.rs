@@ -1,11 +1,11 @@
-//! A camera: a child process that writes YUV4MPEG2, and the newest of its pictures in memory, brightness only.
+//! Camera: a child process that writes YUV4MPEG2, and its newest frames in memory, luma only.
 //!
-//! Pictures live in a ring of three and are overwritten; they are never written to disk, sent or logged, and nothing
-//! here that holds one can be printed. While a camera is away, what it showed last is wiped. What a site's mask covers is
-//! black before a picture is in the ring.
+//! Frames live in a triple buffer and are overwritten. They are never written to disk, sent or logged, and no type here
+//! that holds one implements `Debug`. While a camera is away, its last frames are wiped. The areas of the privacy mask
+//! are blackened before a frame enters the buffer.
 //!
-//! A program runs in a process group of its own, and is killed with all that it started; so it is when the show itself
-//! is killed at once.
+//! The program runs in its own process group and is killed together with its descendants. This also holds if the show
+//! itself is killed abruptly.
 
 pub mod privacy_mask;
 mod process;
@@ -23,20 +23,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use triple_buffer::{CameraFrame, TripleBuffer};
 
-/// How long things may take. Shorter in tests.
+/// Time limits of a camera. Shorter in tests.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CameraTiming {
-    /// Longest time from one picture to the next, and at first from the start to the first.
+    /// Longest time between two frames, and initially from the start to the first frame.
     pub frame_timeout: Duration,
-    /// Where the time to the first picture ends up, doubled each time that it was too short: a camera behind a slow
-    /// stream is seen at last.
+    /// Upper limit of the time to the first frame, which doubles each time it was too short.
+    /// So a camera behind a slow stream is received in the end.
     pub first_frame_timeout_max: Duration,
-    /// First and longest pause before a program that failed is started again; doubled from the one to the other.
+    /// First and longest pause before a failed program is restarted; the pause doubles from one to the other.
     pub backoff: [Duration; 2],
-    /// When pictures have been good for so long, the camera is back: the pause is the first one again, and the next
-    /// outage is told.
+    /// Time with good frames after which the camera has recovered.
+    /// The pause is then reset to the first one, and the next outage is reported again.
     pub recovered_after: Duration,
-    /// How long a program that was asked to end has for it.
+    /// Time that a program has to exit after it was asked to.
     pub grace: Duration,
 }
 
@@ -52,20 +52,20 @@ impl Default for CameraTiming {
     }
 }
 
-/// What a camera does.
+/// State of a camera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CameraState {
-    /// Its program runs and has not shown anything yet.
+    /// The program runs but has not written a frame yet.
     #[default]
     Starting,
-    /// Pictures come.
+    /// Frames arrive.
     Streaming,
-    /// Its program failed and is started again soon.
+    /// The program failed and will be restarted.
     Backoff,
 }
 
 impl CameraState {
-    /// One word for it.
+    /// Returns the state as one word.
     pub fn name(self) -> &'static str {
         match self {
             Self::Starting => "starting",
@@ -75,36 +75,36 @@ impl CameraState {
     }
 }
 
-/// How a camera is.
+/// Status of a camera.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CameraStatus {
-    /// What it does.
+    /// Current state.
     pub state: CameraState,
-    /// Times that its program was started, or could not be.
+    /// Number of attempts to start the program.
     pub starts: u64,
-    /// Pictures since the camera was started.
+    /// Frames since the camera was started.
     pub frames: u64,
-    /// Columns and rows of the newest picture.
+    /// Columns and rows of the newest frame.
     pub size: [usize; 2],
-    /// Pictures a second, as they came lately; 0 while nothing is seen.
+    /// Recent frames per second; 0 while no frames arrive.
     pub frame_rate: f64,
-    /// Its program, while one runs.
+    /// Process id of the program while it runs.
     pub pid: Option<u32>,
-    /// What was wrong last, and what to do about it.
+    /// Last fault, and its remedy.
     pub last_fault: Option<String>,
 }
 
-/// The status with what its rate is made of.
+/// Status with the basis of its frame rate.
 #[derive(Default)]
 struct StatusRecord {
     status: CameraStatus,
-    /// When the newest picture came, monotonic.
+    /// Arrival time of the newest frame, monotonic.
     at: Duration,
-    /// Mean time from one picture to the next, in seconds; 0 before there are two.
+    /// Mean time between frames, in seconds; 0 before the second frame.
     interval: f64,
 }
 
-/// What a camera's thread, its consumer and whoever asks how it is have in common.
+/// State shared by a camera's thread, its consumer and readers of its status.
 struct CameraShared {
     buffer: TripleBuffer,
     record: Mutex<StatusRecord>,
@@ -112,35 +112,35 @@ struct CameraShared {
 }
 
 impl CameraShared {
-    // What is on the board is whole after each statement, so a poisoned lock is as good as any.
+    // The record is consistent after each statement, so a poisoned lock is usable.
     fn lock_record(&self) -> MutexGuard<'_, StatusRecord> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a camera's thread is to do.
+/// Configuration of a camera's thread.
 struct SupervisorConfig {
     name: String,
     command: Vec<String>,
     dir: PathBuf,
     mirror: bool,
-    /// What must not be looked at.
+    /// Areas that must not be captured.
     privacy_mask: PrivacyMask,
     timing: CameraTiming,
 }
 
-/// A picture's brightness, borrowed from the camera until its next is asked for.
+/// Luma of a frame, borrowed from the camera until the next frame is requested.
 #[derive(Clone, Copy)]
 pub struct CameraFrameRef<'a> {
     /// Row by row from the top left, width × height bytes.
     pub y: &'a [u8],
-    /// Columns.
+    /// Number of columns.
     pub width: usize,
-    /// Rows.
+    /// Number of rows.
     pub height: usize,
-    /// When it was captured, if its program tells that, and else when its last byte was read; monotonic.
+    /// Capture time: as given by the program, otherwise the time its last byte was read; monotonic.
     pub captured: Duration,
-    /// Counts from 1, over all starts of the program; what is left out was too late.
+    /// Frame number from 1, over all starts of the program; dropped frames leave gaps.
     pub number: u64,
 }
 
@@ -151,7 +151,7 @@ impl fmt::Debug for CameraFrameRef<'_> {
     }
 }
 
-/// A camera that is kept running until it is dropped, on a thread of its own.
+/// Camera that runs on its own thread until it is dropped.
 pub struct CameraHandle {
     shared: Arc<CameraShared>,
     current: Option<CameraFrame>,
@@ -159,9 +159,9 @@ pub struct CameraHandle {
 }
 
 impl CameraHandle {
-    /// Starts the program of a site's camera in `dir`, the site's folder, where `moongate` as its first word means this
-    /// very program. What it cannot do is told by its status; an error is a command that cannot be taken apart, or a
-    /// system that has no thread left.
+    /// Starts the program of a site's camera in `dir`, the site's folder.
+    /// `moongate` as its first word means this program. Faults of the program appear in the status. Returns an error if
+    /// the command cannot be parsed or the system has no more threads.
     pub fn start(camera: &config::CameraConfig, dir: &Path, timing: CameraTiming) -> io::Result<Self> {
         let words = split_command(&camera.command).map_err(|why| io::Error::new(io::ErrorKind::InvalidInput, why))?;
         let (name, mirror, blinds) = (camera.name.clone(), camera.mirror, PrivacyMask::new(camera.mask.clone()));
@@ -179,7 +179,7 @@ impl CameraHandle {
         Ok(Self { shared, current: None, thread: Some(thread) })
     }
 
-    /// The newest picture, if one comes that was not given yet; waits for it at most so long.
+    /// Returns the newest frame that was not returned before; waits for it for at most `at_most`.
     pub fn next_frame(&mut self, at_most: Duration) -> Option<CameraFrameRef<'_>> {
         if !self.shared.buffer.take_newest(&mut self.current, at_most) {
             return None;
@@ -188,12 +188,12 @@ impl CameraHandle {
         Some(CameraFrameRef { y, width: *width, height: *height, captured: *captured, number: *number })
     }
 
-    /// How it is.
+    /// Returns the camera's status.
     pub fn status(&self) -> CameraStatus {
         self.status_handle().status()
     }
 
-    /// For those who ask how it is while another looks through it.
+    /// Returns a handle for reading the status while another owner reads the frames.
     pub fn status_handle(&self) -> CameraStatusHandle {
         CameraStatusHandle(self.shared.clone())
     }
@@ -208,12 +208,12 @@ impl Drop for CameraHandle {
     }
 }
 
-/// Tells how a camera is. It does not keep it running.
+/// Status handle of a camera. It does not keep the camera running.
 #[derive(Clone)]
 pub struct CameraStatusHandle(Arc<CameraShared>);
 
 impl CameraStatusHandle {
-    /// How it is.
+    /// Returns the camera's status.
     pub fn status(&self) -> CameraStatus {
         let board = self.0.lock_record();
         let seeing = board.status.state == CameraState::Streaming && board.interval > 0.0;

@@ -1,27 +1,27 @@
-//! What a camera must not look at: polygons of its picture that are black before anyone sees it.
+//! Privacy mask: polygons of a camera's frame that are blackened before the frame is used.
 
 use crate::presence::Point;
 
-/// Brightness of what is not looked at: black in video, which says nothing of its light.
+/// Luma of masked pixels: video black, which reveals nothing of the light there.
 const BLACK: u8 = 16;
 
-/// Polygons of a picture, in fractions of it, to be made black in every picture.
+/// Polygons in fractions of the frame that are blackened in every frame.
 #[derive(Debug, Clone, Default)]
 pub struct PrivacyMask {
     polygons: Vec<Vec<Point>>,
-    /// Of the pictures that `runs` are for, in pixels.
+    /// Size in pixels of the frames for which `runs` were computed.
     size: [usize; 2],
-    /// First and last but one of the pixels that lie in a polygon, row by row.
+    /// Start and exclusive end of each run of masked pixels, row by row.
     runs: Vec<[usize; 2]>,
 }
 
 impl PrivacyMask {
-    /// The polygons of a site's mask.
+    /// Creates a mask from the polygons of a site.
     pub fn new(polygons: Vec<Vec<Point>>) -> Self {
         Self { polygons, ..Self::default() }
     }
 
-    /// Makes a picture's brightness black where it must not be looked at; a pixel that lies there in part is black too.
+    /// Blackens the masked pixels of a frame, including those that are only partly covered.
     /// Allocates only when the size has changed.
     pub fn apply(&mut self, y: &mut [u8], [width, height]: [usize; 2]) {
         if self.polygons.is_empty() || width == 0 {
@@ -40,8 +40,8 @@ impl PrivacyMask {
     }
 }
 
-/// Adds the runs of pixels that a polygon covers, by the even-odd rule, along the upper and lower edge and the middle of
-/// each row.
+/// Adds the runs of pixels that a polygon covers, by the even-odd rule.
+/// Tests along the upper edge, the lower edge and the middle of each row.
 fn add_polygon_runs(polygon: &[Point], [width, height]: [usize; 2], runs: &mut Vec<[usize; 2]>) {
     let points: Vec<Point> = polygon.iter().map(|[x, y]| [x * width as f32, y * height as f32]).collect();
     if points.iter().flatten().any(|axis| !axis.is_finite()) {
@@ -60,7 +60,7 @@ fn add_polygon_runs(polygon: &[Point], [width, height]: [usize; 2], runs: &mut V
             }
             crossings.sort_unstable_by(f32::total_cmp);
             for pair in crossings.chunks_exact(2) {
-                // Conversion saturates: what lies outside of the picture is cut off.
+                // The conversion saturates: parts outside of the frame are cut off.
                 let [from, to] =
                     [pair[0].floor() as usize, pair[1].ceil() as usize].map(|x| row * width + x.min(width));
                 if from < to && runs.last() != Some(&[from, to]) {
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn nothing_of_a_window_is_left() {
-        // A pixel that the window's edge crosses is gone as well.
+        // A pixel that the window's edge crosses is masked too.
         let y = closed(&[&[[0.21, 0.31], [0.59, 0.31], [0.59, 0.69], [0.21, 0.69]]], [10, 10]);
         for (at, pixel) in y.iter().enumerate() {
             let inside = (2..6).contains(&(at % 10)) && (3..7).contains(&(at / 10));

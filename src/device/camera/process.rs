@@ -1,4 +1,4 @@
-//! A camera's program: started in a process group of its own, read with a limit to its silence, stopped for certain.
+//! Process of a camera's program: started in its own group, read with a deadline, stopped reliably.
 
 use super::super::clock::monotonic;
 use super::super::self_exe::resolve_program;
@@ -15,16 +15,16 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
-/// How long a program whose output ended has for ending by itself, so that its status can be told.
+/// Time that a program has to exit after its output ended, so that its exit status can be reported.
 const EXIT_WAIT: Duration = Duration::from_millis(50);
-/// How long a killed process may take to be gone; one that sits in its driver is left behind, and collected later.
+/// Time to wait for a killed process. One that hangs in its driver is left behind and reaped later.
 const KILL_WAIT: Duration = Duration::from_millis(500);
-/// How often a process that is to end is looked at.
+/// Polling interval for the exit of a process.
 const EXIT_POLL: Duration = Duration::from_millis(2);
-/// Longest line of a program's that is told, in bytes.
+/// Longest reported line of a program's standard error, in bytes.
 const STDERR_LINE_MAX: usize = 200;
 
-/// Tells a camera's thread to stop.
+/// Signal that stops a camera's thread.
 #[derive(Default)]
 pub(super) struct StopSignal {
     set: AtomicBool,
@@ -34,7 +34,7 @@ pub(super) struct StopSignal {
 impl StopSignal {
     pub(super) fn set(&self) {
         self.set.store(true, Ordering::Relaxed);
-        // Kept for the thread if it is not waiting now.
+        // The permit is kept if the thread is not waiting now.
         self.notify.notify_one();
     }
 
@@ -42,7 +42,7 @@ impl StopSignal {
         self.set.load(Ordering::Relaxed)
     }
 
-    /// Waits so long, or until it is over.
+    /// Sleeps for `time`, or until the signal is set.
     pub(super) fn sleep(&self, runtime: &Runtime, time: Duration) {
         if self.is_set() {
             return;
@@ -56,7 +56,7 @@ impl StopSignal {
     }
 }
 
-/// A program that runs, or that was killed and is not gone yet.
+/// Program that runs, or that was killed but has not exited yet.
 pub(super) struct CaptureProcess {
     child: Child,
     group: Pid,
@@ -67,16 +67,16 @@ pub(super) struct CaptureProcess {
 }
 
 impl CaptureProcess {
-    /// Starts a program, in `dir`. It reads nothing; what it writes is to be read with [`Self::reader`].
+    /// Starts a program in `dir` without standard input; its output is read with [`Self::reader`].
     pub(super) fn start(words: &[String], dir: &Path, runtime: &Runtime) -> io::Result<Self> {
         let (program, arguments) = words.split_first().ok_or_else(|| io::Error::other("no program is named"))?;
         let mut command = Command::new(resolve_program(program.into())?);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // An empty path is no folder to the system.
+        // The system rejects an empty path as a folder.
         if !dir.as_os_str().is_empty() {
             command.current_dir(dir);
         }
-        // A group of its own: what it starts is killed with it, and Ctrl-C in a terminal is the show's to hear.
+        // In its own group its descendants are killed with it, and Ctrl-C in a terminal reaches only the show.
         let mut child = command.process_group(0).spawn()?;
         let group = Pid::from_child(&child);
         let pipes = child.stdout.take().zip(child.stderr.take());
@@ -106,7 +106,7 @@ impl CaptureProcess {
         self.child.id()
     }
 
-    /// Its standard output, which fails when nothing is read to the end before the deadline.
+    /// Returns its standard output; a read fails if it is not complete before the deadline.
     pub(super) fn reader<'a>(
         &'a mut self,
         runtime: &'a Runtime,
@@ -116,33 +116,33 @@ impl CaptureProcess {
         CaptureOutput { process: self, runtime, stop: over, deadline }
     }
 
-    /// The last line that it wrote to its standard error.
+    /// Returns the last line that it wrote to its standard error.
     pub(super) fn last_stderr_line(&self) -> Option<String> {
         self.last_line.line()
     }
 
-    /// Ends it and all that it started: asks, waits for `grace`, kills. Its status, if it ended by itself; only one
-    /// whose output ended is waited for.
+    /// Ends the process group: asks, waits for `grace`, then kills.
+    /// Returns the exit status if the program exited by itself; this is awaited only if its output ended (`ended`).
     pub(super) fn terminate(&mut self, runtime: &Runtime, ended: bool, grace: Duration) -> Option<ExitStatus> {
         let by_itself = if ended { self.wait_exited(EXIT_WAIT.min(grace)) } else { self.has_exited() };
         if let Some(errors) = self.stderr.as_ref().filter(|_| by_itself) {
-            // What it said last may not be read yet. Something it started may hold the pipe open: not for ever.
+            // Its last output may still be unread. A descendant may hold the pipe open, so the wait is limited.
             let said = &mut self.last_line;
             runtime.block_on(async {
                 let last_words = read_stderr(errors, said);
                 let _ = tokio::time::timeout(EXIT_WAIT, last_words).await;
             });
         }
-        // A program that is stuck writing notices by this.
+        // A program that is blocked in a write notices this.
         (self.stdout, self.stderr) = (None, None);
-        // As long as nobody has collected the leader, no other group can have its number.
+        // Until the leader is reaped, no other group can have its number.
         if !by_itself && kill_process_group(self.group, Signal::TERM).is_ok() {
             self.wait_exited(grace);
         }
         let _ = kill_process_group(self.group, Signal::KILL);
         self.wait_exited(KILL_WAIT);
         if let Some(mut lifeline) = self.watchdog.take() {
-            // It is of the group, and waits for nothing but its pipe.
+            // The watchdog belongs to the group and waits only for its pipe.
             let _ = lifeline.kill();
             let _ = lifeline.wait();
         }
@@ -150,20 +150,21 @@ impl CaptureProcess {
         status.filter(|_| by_itself)
     }
 
-    /// True when it has ended, and nothing of it is left in the system.
+    /// Returns true if the program has exited and is gone from the system.
+    /// Reaps it if it has exited.
     pub(super) fn is_reaped(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Waits for its end, however long that takes.
+    /// Waits for its end without a limit.
     pub(super) fn reap(mut self) {
         let _ = self.child.wait();
     }
 
-    /// True when it has ended. Does not collect it.
+    /// Returns true if it has exited. Does not reap it.
     fn has_exited(&self) -> bool {
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        // An error means that there is no such child.
+        // An error means that no such child exists.
         !matches!(waitid(WaitId::Pid(self.group), look), Ok(None))
     }
 
@@ -181,8 +182,9 @@ impl CaptureProcess {
     }
 }
 
-/// Kills a group when the show is gone, however it went: a shell within the group that waits for the end of a pipe which
-/// only the show holds. A show that is killed at once would otherwise leave programs behind that never write again.
+/// Starts a watchdog that kills the group once the show is gone, even if the show was killed abruptly.
+/// The watchdog is a shell within the group that waits for the end of a pipe which only the show holds. Without it,
+/// programs that never write again would stay behind.
 fn spawn_watchdog(group: Pid) -> io::Result<Child> {
     let kill = ["-c", "read -r _; kill -9 -\"$0\""];
     let mut command = Command::new("sh");
@@ -190,7 +192,7 @@ fn spawn_watchdog(group: Pid) -> io::Result<Child> {
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
 }
 
-/// A program's standard output for a reader that knows nothing of deadlines.
+/// Standard output of a program for a reader without support for deadlines.
 pub(super) struct CaptureOutput<'a> {
     process: &'a mut CaptureProcess,
     runtime: &'a Runtime,
@@ -200,13 +202,13 @@ pub(super) struct CaptureOutput<'a> {
 }
 
 impl Read for CaptureOutput<'_> {
-    /// Fails with `TimedOut` after the deadline, and with `ConnectionAborted` when it is over.
+    /// Fails with `TimedOut` after the deadline, and with `ConnectionAborted` when the stop signal is set.
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         loop {
             if self.stop.is_set() {
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
-            // Also where something comes: a byte now and then is no picture.
+            // The deadline also applies while data arrives: an occasional byte is not a frame.
             let left = self.deadline.checked_sub(monotonic()).ok_or(io::ErrorKind::TimedOut)?;
             let CaptureProcess { stdout: Some(output), stderr: errors, last_line: said, .. } = &mut *self.process
             else {
@@ -222,7 +224,7 @@ impl Read for CaptureOutput<'_> {
                     if let Some(errors) = errors.as_ref() {
                         read_stderr(errors, said).await;
                     }
-                    // It has closed its standard error, which is no reason to stop.
+                    // It has closed its standard error, which is not a reason to stop.
                     std::future::pending::<Infallible>().await
                 };
                 tokio::select! {
@@ -236,7 +238,7 @@ impl Read for CaptureOutput<'_> {
     }
 }
 
-/// Reads what a program says until it says no more.
+/// Reads the standard error of a program until it ends.
 async fn read_stderr(errors: &Receiver, said: &mut LastLine) {
     let mut bytes = [0; 4_096];
     loop {
@@ -251,12 +253,12 @@ async fn read_stderr(errors: &Receiver, said: &mut LastLine) {
             }
             Err(_) => return,
         }
-        // One that says a lot does not keep its pictures from being read.
+        // Heavy output on standard error must not block the reading of frames.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
-/// The last line of what a program says.
+/// Last line of a program's standard error.
 #[derive(Default)]
 struct LastLine {
     line: Vec<u8>,
@@ -278,12 +280,13 @@ impl LastLine {
         }
     }
 
-    /// Only what is text: a program that writes pictures to the wrong pipe must not have them logged.
+    /// Returns the line only if it is text.
+    /// Frames that a program writes to the wrong pipe must not be logged.
     fn line(&self) -> Option<String> {
         let line = if self.line.is_empty() { &self.last } else { &self.line };
         let line = match std::str::from_utf8(line) {
             Ok(line) => line.trim(),
-            // Cut off within its last letter.
+            // Cut off within its last character.
             Err(why) if why.error_len().is_none() => std::str::from_utf8(line.get(..why.valid_up_to())?).ok()?.trim(),
             Err(_) => return None,
         };

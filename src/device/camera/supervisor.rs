@@ -1,4 +1,4 @@
-//! Keeps a camera's program running, whatever it does, and its pictures coming.
+//! Supervisor of a camera's program: restarts it after any failure and publishes its frames.
 
 use super::super::clock::monotonic;
 use super::privacy_mask::PrivacyMask;
@@ -11,33 +11,33 @@ use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-/// A picture that says that it was captured longer ago than this is not believed.
+/// Largest plausible age of a frame by its own capture time.
 const CAPTURE_AGE_MAX: Duration = Duration::from_secs(2);
-/// No two pictures are read within this time, or faster than so many bytes a second: a program that floods is held
-/// back by its own pipe.
+/// Rate limits: the shortest time between two frames, and the most bytes per second.
+/// A program that floods is held back by its own pipe.
 const FRAME_INTERVAL_MIN: Duration = Duration::from_millis(4);
 const BYTES_PER_SECOND_MAX: usize = 1 << 30;
-/// Killed processes that sit in their driver; with so many, none is started until one of them is gone.
+/// Number of killed processes stuck in their driver at which no other is started until one is gone.
 const STUCK_MAX: usize = 4;
-/// How much a new interval weighs in the rate.
+/// Weight of a new interval in the frame rate.
 const RATE_WEIGHT: f64 = 0.1;
 
-/// What ended a run of the program.
+/// Reason for the end of a run.
 enum Outage {
-    /// It did not run at all.
+    /// The program did not start.
     Start(io::Error),
-    /// Nothing came in this time.
+    /// No frame arrived in this time.
     Silence(Duration),
-    /// Its output ended; its status, if it ended too.
+    /// Its output ended; with the exit status if it exited too.
     Ended(Option<ExitStatus>),
-    /// What came was no picture.
+    /// Its output was not a valid frame.
     BadStream(Y4mError),
     /// Too many of its processes cannot be killed.
     Stuck,
 }
 
 impl Outage {
-    /// What is wrong, and what to do about it.
+    /// Returns the fault and its remedy.
     fn describe(&self, words: &[String]) -> (String, &'static str) {
         let program = words.first().map_or("", String::as_str);
         match self {
@@ -66,18 +66,18 @@ impl Outage {
     }
 }
 
-/// One camera's thread.
+/// Supervisor thread of one camera.
 pub(super) struct CameraSupervisor<'a> {
     config: &'a SupervisorConfig,
     shared: &'a CameraShared,
     runtime: &'a Runtime,
-    /// The picture that is being filled.
+    /// Frame that is being filled.
     frame: CameraFrame,
     privacy_mask: PrivacyMask,
     frames: u64,
-    /// How long a program may take to its first picture: more each time that was too short, for a camera far away.
+    /// Time limit for the first frame; it grows each time it was too short, for a camera far away.
     first_frame_timeout: Duration,
-    /// Failures in a row; told once.
+    /// True during consecutive failures, which are reported once.
     in_outage: bool,
 }
 
@@ -105,7 +105,7 @@ impl<'a> CameraSupervisor<'a> {
         &self.shared.buffer
     }
 
-    /// Runs the program until it is over.
+    /// Runs the program until the camera is dropped.
     pub(super) fn supervise(mut self) {
         let [first, longest] = self.config.timing.backoff;
         let mut backoff = first;
@@ -115,7 +115,7 @@ impl<'a> CameraSupervisor<'a> {
             let mut settled = false;
             let (outage, said) =
                 if stuck.len() < STUCK_MAX { self.run_once(&mut settled, &mut stuck) } else { (Outage::Stuck, None) };
-            // Nobody who was before the camera stays in memory while there is nothing to see.
+            // No image of a person stays in memory while the camera is away.
             self.frame.wipe();
             self.buffer().wipe();
             if self.stop().is_set() {
@@ -134,13 +134,13 @@ impl<'a> CameraSupervisor<'a> {
         self.buffer().close();
         stuck.retain_mut(|process| !process.is_reaped());
         if !stuck.is_empty() {
-            // Nobody waits for a driver; what it holds is collected when it lets go.
+            // A stuck driver must not delay the exit; its processes are reaped when it releases them.
             let collect = || stuck.into_iter().for_each(CaptureProcess::reap);
             let _ = std::thread::Builder::new().name("camera-leftovers".into()).spawn(collect);
         }
     }
 
-    /// Runs the program once. `settled`: its pictures were good for long enough.
+    /// Runs the program once. Sets `settled` if its frames were good for long enough.
     fn run_once(&mut self, settled: &mut bool, stuck: &mut Vec<CaptureProcess>) -> (Outage, Option<String>) {
         {
             let status = &mut self.shared.lock_record().status;
@@ -155,7 +155,7 @@ impl<'a> CameraSupervisor<'a> {
         let mut outage = self.read_frames(&mut process, settled);
         let ended = matches!(outage, Outage::Ended(_));
         let status = process.terminate(self.runtime, ended, self.config.timing.grace);
-        // Where it has ended, its pipe may still be held by something that it started: then it is silence that is seen.
+        // After its exit a descendant may still hold its pipe, and the outage appears as silence.
         if let Outage::Ended(_) | Outage::Silence(_) = outage
             && status.is_some()
         {
@@ -168,7 +168,7 @@ impl<'a> CameraSupervisor<'a> {
         (outage, said)
     }
 
-    /// Reads pictures until something is wrong.
+    /// Reads frames until a fault occurs.
     fn read_frames(&mut self, process: &mut CaptureProcess, settled: &mut bool) -> Outage {
         let timing = &self.config.timing;
         let began = monotonic();
@@ -211,7 +211,7 @@ impl<'a> CameraSupervisor<'a> {
         }
     }
 
-    /// Puts the picture out.
+    /// Publishes the frame.
     fn publish(&mut self, now: Duration) {
         self.frames += 1;
         self.frame.number = self.frames;
@@ -220,7 +220,7 @@ impl<'a> CameraSupervisor<'a> {
         }
         self.privacy_mask.apply(&mut self.frame.y, [self.frame.width, self.frame.height]);
         let mut board = self.shared.lock_record();
-        // The mean interval, not the mean rate: two pictures in one go are no high rate.
+        // The mean interval, not the mean rate: two frames at once are not a high rate.
         board.interval = if board.status.state == CameraState::Streaming {
             let interval = (now - board.at).as_secs_f64();
             let mean = if board.interval > 0.0 { board.interval } else { interval };
@@ -236,7 +236,7 @@ impl<'a> CameraSupervisor<'a> {
         self.buffer().publish(&mut self.frame);
     }
 
-    /// Says that the camera is gone, once until it is back.
+    /// Reports an outage, once until the camera has recovered.
     fn report_outage(&mut self, outage: &Outage, said: Option<String>) {
         let (mut problem, remedy) = outage.describe(&self.config.command);
         if let Some(said) = said {
@@ -255,7 +255,7 @@ impl<'a> CameraSupervisor<'a> {
         status.last_fault = Some(format!("{problem}; {remedy}"));
     }
 
-    /// Its pictures have been good for so long that what comes next is a new outage.
+    /// Marks the camera as recovered, so that the next failure is reported as a new outage.
     fn mark_recovered(&mut self) {
         if std::mem::take(&mut self.in_outage) {
             tracing::info!("camera \"{}\" is back", self.config.name);
@@ -263,7 +263,7 @@ impl<'a> CameraSupervisor<'a> {
     }
 }
 
-/// The capture time that a picture tells, if that can be, and else the time at which it came.
+/// Returns the capture time of a frame if it is plausible, otherwise its arrival time.
 fn plausible_capture_time(told: Option<Duration>, now: Duration) -> Duration {
     told.filter(|&told| told <= now && now - told <= CAPTURE_AGE_MAX).unwrap_or(now)
 }

@@ -1,9 +1,10 @@
-//! Three pictures at most, overwritten in place: one is filled, one is the newest, one is looked at.
+//! Triple buffer of frames, overwritten in place.
+//! One is being filled, one is the newest, one is being read.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A picture's brightness. It has no `Debug`: pixels are never logged.
+/// Luma of a frame. It has no `Debug`: pixels are never logged.
 #[derive(Default)]
 pub(super) struct CameraFrame {
     pub(super) y: Vec<u8>,
@@ -15,40 +16,40 @@ pub(super) struct CameraFrame {
 }
 
 impl CameraFrame {
-    /// What it shows is gone; its memory stays for the next.
+    /// Erases the content and keeps the memory for the next frame.
     pub(super) fn wipe(&mut self) {
         self.y.fill(0);
     }
 }
 
 struct BufferSlots {
-    /// What the consumer has not looked at yet.
+    /// Newest frame that the consumer has not taken yet.
     newest: Option<CameraFrame>,
-    /// Those that nobody has. With the one that is filled and the one that is looked at, there are three.
+    /// Unused frames. With the one being filled and the one being read, there are three.
     spare: Vec<CameraFrame>,
     closed: bool,
 }
 
-/// What a camera's thread and its consumer share.
+/// Buffer shared by a camera's thread and its consumer.
 pub(super) struct TripleBuffer {
     slots: Mutex<BufferSlots>,
     ready: Condvar,
 }
 
 impl TripleBuffer {
-    /// A ring; one of its three pictures is already out to be filled.
+    /// Creates a buffer; one of its three frames is already with the producer.
     pub(super) fn new() -> Self {
         let spare = vec![CameraFrame::default(), CameraFrame::default()];
         Self { slots: Mutex::new(BufferSlots { newest: None, spare, closed: false }), ready: Condvar::new() }
     }
 
-    // What is in the slots is whole after each statement, so a poisoned lock is as good as any.
+    // The slots are consistent after each statement, so a poisoned lock is usable.
     fn lock_slots(&self) -> MutexGuard<'_, BufferSlots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a filled picture out as the newest, and changes it for one that can be filled: an older one that nobody
-    /// looked at, or a spare.
+    /// Publishes a filled frame as the newest and exchanges it for one to fill.
+    /// That is an older frame that was never read, or a spare.
     pub(super) fn publish(&self, picture: &mut CameraFrame) {
         let mut slots = self.lock_slots();
         let free = slots.newest.take().or_else(|| slots.spare.pop()).unwrap_or_default();
@@ -57,7 +58,7 @@ impl TripleBuffer {
         self.ready.notify_one();
     }
 
-    /// The newest picture, waited for at most so long; the one that was looked at before is given back.
+    /// Takes the newest frame, waiting at most `at_most`, and returns the one read before.
     pub(super) fn take_newest(&self, looked_at: &mut Option<CameraFrame>, at_most: Duration) -> bool {
         let mut slots = self.lock_slots();
         slots.spare.extend(looked_at.take());
@@ -67,13 +68,13 @@ impl TripleBuffer {
         looked_at.is_some()
     }
 
-    /// Nothing more comes: who waits is let go.
+    /// Closes the buffer and releases waiting consumers.
     pub(super) fn close(&self) {
         self.lock_slots().closed = true;
         self.ready.notify_all();
     }
 
-    /// The camera is gone: what it showed last is not kept.
+    /// Erases the frames when the camera is gone.
     pub(super) fn wipe(&self) {
         let mut slots = self.lock_slots();
         let newest = slots.newest.take();

@@ -1,35 +1,35 @@
-//! YUV4MPEG2, read with every length bounded and only the brightness kept; and written.
+//! Reader and writer for YUV4MPEG2. The reader bounds every length and keeps only the luma.
 //!
-//! Not with the crate `y4m` (0.8): it multiplies a header's width and height unchecked, which overflows; it copies each
-//! frame's parameters to the heap; and it has one buffer of its own, colours included, where a camera's ring lends its
-//! own three.
+//! The crate `y4m` (0.8) is not used: it multiplies a header's width and height unchecked, which overflows; it copies
+//! each frame's parameters to the heap; and it has a single buffer including chroma, whereas a camera's triple buffer
+//! lends its own three.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::time::Duration;
 
-/// Longest side of a picture, in pixels.
+/// Longest side of a frame, in pixels.
 pub const SIDE_MAX: usize = 4_096;
 /// Longest header of a stream and of a frame, in bytes.
 const HEADER_MAX: usize = 1_024;
 const FRAME_MAX: usize = 256;
-/// Read ahead for the headers only: pixels go past it, straight to where they belong.
+/// Size of the read-ahead, which serves headers only: pixels go straight to their destination.
 const READ_AHEAD: usize = 512;
-/// How much of the colours is thrown away at a time.
+/// Bytes of chroma skipped at a time.
 const SKIP_CHUNK: usize = 64 << 10;
 
-/// Why a stream cannot be read on. None of it mends itself: the program is started again.
+/// Fatal error of a stream. None of them is recoverable: the program is restarted.
 #[derive(Debug, thiserror::Error)]
 pub enum Y4mError {
-    /// Nothing comes any more, and nothing was begun.
+    /// The stream ended between two frames.
     #[error("its output ended")]
     Ended,
-    /// It ended in the middle of a header or a picture.
+    /// The stream ended within a header or a frame.
     #[error("its output broke off")]
     Truncated,
-    /// What it says of its pictures is not what can be read.
+    /// The header announces frames that are not supported.
     #[error("it does not write what is to be read: {0}")]
     Header(String),
-    /// Something else stands where a picture has to begin.
+    /// Other data stands in place of a frame header.
     #[error("after {0} pictures there is no FRAME where the next has to begin")]
     Frame(u64),
     /// The stream cannot be read.
@@ -37,7 +37,7 @@ pub enum Y4mError {
     Read(#[from] io::Error),
 }
 
-/// Frames a second, as a fraction.
+/// Frames per second, as a fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameRate {
     /// Numerator, above 0.
@@ -47,10 +47,10 @@ pub struct FrameRate {
 }
 
 impl FrameRate {
-    /// What is taken where a stream does not tell, as other readers do.
+    /// Default for a stream without a rate, the same as in other readers.
     const DEFAULT: Self = Self { num: 25, den: 1 };
 
-    /// A rate a second, to a thousandth; what is no rate is taken for 25.
+    /// Creates a rate per second with a precision of 1/1000; an invalid rate becomes 25.
     pub fn new(a_second: f64) -> Self {
         let thousandths = (a_second * 1e3).round();
         if !(1.0..=1e6).contains(&thousandths) {
@@ -64,33 +64,33 @@ impl FrameRate {
         }
     }
 
-    /// From one frame to the next; within a millisecond and ten seconds, whatever was said.
+    /// Returns the time between frames, clamped to between a millisecond and ten seconds.
     pub fn period(self) -> Duration {
         let seconds = f64::from(self.den.max(1)) / f64::from(self.num.max(1));
         Duration::from_secs_f64(seconds.clamp(1e-3, 10.0))
     }
 }
 
-/// What a stream says of its pictures.
+/// Stream header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Y4mHeader {
     /// Columns, 1 to [`SIDE_MAX`].
     pub width: usize,
     /// Rows, 1 to [`SIDE_MAX`].
     pub height: usize,
-    /// Frames a second; 25 where the stream does not tell.
+    /// Frames per second; 25 if the stream does not specify it.
     pub rate: FrameRate,
-    /// Bytes of colour that follow each picture's brightness.
+    /// Bytes of chroma after each frame's luma.
     chroma_bytes: usize,
 }
 
 impl Y4mHeader {
-    /// Bytes of a whole picture, colours included.
+    /// Returns the bytes of a whole frame, chroma included.
     pub fn frame_bytes(&self) -> usize {
         self.width * self.height + self.chroma_bytes
     }
 
-    /// Reads the first line of a stream, without its end.
+    /// Parses the first line of a stream, without its end.
     fn parse(line: &[u8]) -> Result<Self, Y4mError> {
         let wrong = |what: &str| Y4mError::Header(what.into());
         let parameters = line
@@ -110,7 +110,7 @@ impl Y4mHeader {
                 }
                 Some((b'F', value)) => rate = parse_rate(value).ok_or_else(|| wrong("its rate is no fraction"))?,
                 Some((b'C', value)) => space = value,
-                // The shape of a pixel, fields and comments: nothing that a brightness needs.
+                // Pixel aspect, interlacing and comments are irrelevant for luma.
                 _ => {}
             }
         }
@@ -132,7 +132,7 @@ impl Y4mHeader {
     }
 }
 
-/// A decimal number of at most nine digits.
+/// Parses a decimal number of at most nine digits.
 fn parse_number(text: &[u8]) -> Option<u32> {
     if !(1..=9).contains(&text.len()) || !text.iter().all(u8::is_ascii_digit) {
         return None;
@@ -143,12 +143,12 @@ fn parse_number(text: &[u8]) -> Option<u32> {
 fn parse_rate(text: &[u8]) -> Option<FrameRate> {
     let colon = text.iter().position(|&byte| byte == b':')?;
     let [num, den] = [parse_number(&text[..colon])?, parse_number(&text[colon + 1..])?];
-    // 0:0 is how a stream says that it does not know.
+    // A stream gives an unknown rate as 0:0.
     Some(if num == 0 || den == 0 { FrameRate::DEFAULT } else { FrameRate { num, den } })
 }
 
-/// Reads the brightness of one picture after another. Never panics, never takes more memory than a picture of
-/// [`SIDE_MAX`] squared, whatever the bytes are.
+/// Reads the luma of one frame after another.
+/// Never panics and never takes more memory than a frame of [`SIDE_MAX`] squared, for any input.
 pub struct Y4mReader<R> {
     from: BufReader<R>,
     header: Y4mHeader,
@@ -158,7 +158,7 @@ pub struct Y4mReader<R> {
 }
 
 impl<R: Read> Y4mReader<R> {
-    /// Reads the header of a stream.
+    /// Creates a reader by reading the header of a stream.
     pub fn new(from: R) -> Result<Self, Y4mError> {
         let mut from = BufReader::with_capacity(READ_AHEAD, from);
         let mut line = Vec::new();
@@ -170,19 +170,19 @@ impl<R: Read> Y4mReader<R> {
         Ok(Self { from, header, line, skipped, frames_read: 0 })
     }
 
-    /// What the stream says of its pictures.
+    /// Returns the stream header.
     pub fn header(&self) -> &Y4mHeader {
         &self.header
     }
 
-    /// What is read from.
+    /// Returns the source.
     pub fn source_mut(&mut self) -> &mut R {
         self.from.get_mut()
     }
 
-    /// Reads the next picture's brightness into `y`, which then has width × height bytes; it is overwritten where it
-    /// has that size already. Returns the capture time, if the stream tells it: `FRAME Xt=MICROSECONDS`, monotonic.
-    /// After an error `y` holds no picture, and the stream is of no more use.
+    /// Reads the next frame's luma into `y`, which then has width × height bytes.
+    /// The buffer is reused if it already has that size. Returns the capture time if the stream gives it: `FRAME
+    /// Xt=MICROSECONDS`, monotonic. After an error `y` does not hold a frame and the stream is unusable.
     pub fn read(&mut self, y: &mut Vec<u8>) -> Result<Option<Duration>, Y4mError> {
         let whole = read_line(&mut self.from, &mut self.line, FRAME_MAX)?;
         let parameters = self.line.strip_prefix(b"FRAME").filter(|rest| rest.first().is_none_or(|&next| next == b' '));
@@ -208,7 +208,7 @@ fn map_read_error(why: io::Error) -> Y4mError {
     if why.kind() == io::ErrorKind::UnexpectedEof { Y4mError::Truncated } else { Y4mError::Read(why) }
 }
 
-/// Reads a line of at most `most` bytes, and takes its end off; false when it is longer.
+/// Reads a line of at most `most` bytes and strips its end; returns false if it is longer.
 fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>, most: usize) -> Result<bool, Y4mError> {
     line.clear();
     from.take(most as u64).read_until(b'\n', line)?;
@@ -220,7 +220,7 @@ fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>, most: usize) -> Result
     }
 }
 
-/// `Xt=MICROSECONDS` as a time.
+/// Parses `Xt=MICROSECONDS` as a time.
 fn capture_time(parameter: &[u8]) -> Option<Duration> {
     let digits = parameter.strip_prefix(b"Xt=")?;
     if !(1..=19).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
@@ -230,24 +230,24 @@ fn capture_time(parameter: &[u8]) -> Option<Duration> {
     Some(Duration::from_micros(digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))))
 }
 
-/// How colours are written.
+/// Chroma format of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChromaFormat {
-    /// None: brightness only.
+    /// Luma only.
     Mono,
     /// Two planes of half the width and half the height.
     Yuv420,
 }
 
-/// Writes a stream: one write and one flush a picture.
+/// Writes a stream, with one write and one flush per frame.
 pub struct Y4mWriter<W> {
     to: W,
-    /// A frame's header and planes together.
+    /// Header and planes of a frame together.
     bytes: Vec<u8>,
 }
 
 impl<W: Write> Y4mWriter<W> {
-    /// Writes the header.
+    /// Creates a writer and writes the header.
     pub fn new(mut to: W, [width, height]: [usize; 2], rate: FrameRate, colours: ChromaFormat) -> io::Result<Self> {
         let space = match colours {
             ChromaFormat::Mono => "mono",
@@ -259,7 +259,7 @@ impl<W: Write> Y4mWriter<W> {
         Ok(Self { to, bytes: Vec::new() })
     }
 
-    /// Writes a picture: its planes in their order, of the sizes that the header named, and when it was captured.
+    /// Writes a frame: its planes in order, of the sizes that the header announced, and its capture time.
     pub fn write(&mut self, captured: Duration, planes: &[&[u8]]) -> io::Result<()> {
         self.bytes.clear();
         writeln!(self.bytes, "FRAME Xt={}", captured.as_micros())?;
@@ -271,7 +271,7 @@ impl<W: Write> Y4mWriter<W> {
     }
 }
 
-/// Turns a plane left to right, as a mirror does.
+/// Flips a plane left to right.
 pub fn flip_horizontal(plane: &mut [u8], width: usize) {
     for row in plane.chunks_exact_mut(width.max(1)) {
         row.reverse();
@@ -284,7 +284,7 @@ mod tests {
     use proptest::collection;
     use proptest::prelude::*;
 
-    /// A stream of two pictures, the second of which tells when it was captured.
+    /// A stream of two frames, of which the second gives its capture time.
     fn stream(parameters: &str, bytes: usize) -> Vec<u8> {
         let mut stream = format!("YUV4MPEG2 {parameters}\nFRAME\n").into_bytes();
         stream.extend(std::iter::repeat_n(7, bytes));
@@ -378,7 +378,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the bytes are, a reader ends, and takes no more memory than the largest picture.
+        /// For any input a reader ends, and takes no more memory than the largest frame.
         #[test]
         fn arbitrary_bytes_end(start in 0_usize..5, bytes in collection::vec(any::<u8>(), 0..400), cuts in any::<[u16; 3]>()) {
             let starts: [&[u8]; 5] = [
@@ -403,7 +403,7 @@ mod tests {
             prop_assert!(y.len() <= SIDE_MAX * SIDE_MAX);
         }
 
-        /// What another implementation writes is read, and it reads what is written here.
+        /// Streams of another implementation are read, and it reads streams written here.
         #[test]
         fn the_crate_y4m_understands_the_same(width in 1_usize..40, height in 1_usize..40, kind in 0_usize..4, seed in any::<u64>()) {
             use y4m::Colorspace::{C420jpeg, C422, C444, Cmono};

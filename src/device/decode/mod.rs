@@ -1,5 +1,5 @@
-//! Sounds and images of a scene as arrays. Their bytes come from strangers, so a process without access to anything decodes them;
-//! its answers are checked as well.
+//! Decoder for the sounds and images of a scene. Their bytes come from strangers, so a process without access to
+//! anything decodes them; its replies are validated as well.
 
 mod process;
 mod protocol;
@@ -22,7 +22,7 @@ use std::time::Duration;
 /// Most CPU time, and most wall-clock time, for one file.
 const LIMITS: TimeLimits = [Duration::from_secs(10), Duration::from_secs(60)];
 
-/// Reads folders whole, and starts a process when a sound or an image in them has changed.
+/// Reader of whole folders that starts a process when a sound or an image in them has changed.
 #[derive(Debug)]
 pub struct Decoder {
     command: SandboxCommand,
@@ -39,7 +39,7 @@ struct ContentKey {
     hash: [u8; 32],
 }
 
-/// Result of decoding a file. Arrays are kept alive by the editions that hold them.
+/// Result of decoding a file. Arrays are kept alive by the revisions that hold them.
 #[derive(Debug)]
 enum CacheEntry {
     Image([u32; 2], Weak<Vec<u8>>),
@@ -83,7 +83,7 @@ impl Decoder {
     }
 }
 
-/// One reading of a folder. The process that decodes for it ends with it.
+/// One read of a folder. The process that decodes for it ends with it.
 struct DecodeSession<'a> {
     decoder: &'a mut Decoder,
     process: Option<DecoderProcess>,

@@ -1,4 +1,4 @@
-//! The decoding process, as the show sees it: started, given files, watched, ended.
+//! Decoding process from the show's side: started, given files, monitored, ended.
 
 use super::protocol::{DecodeReply, DecodeRequest, DecoderHello, FRAME_BYTES, MediaKind};
 use crate::device::clock::{monotonic, process_cpu_of};
@@ -40,7 +40,7 @@ impl DecodedMedia {
     }
 }
 
-/// Reason why there is no array.
+/// Reason why a file was not decoded.
 #[derive(Debug, Clone)]
 pub(super) enum DecodeFailure {
     /// Larger than allowed.
@@ -53,9 +53,9 @@ pub(super) enum DecodeFailure {
     TimedOut(Duration),
     /// The process gave an impossible answer.
     InvalidReply,
-    /// There is no process; the reason.
+    /// The process could not be started; the reason.
     NotStarted(String),
-    /// The process may read nothing, because it is not jailed; the missing parts.
+    /// The process must not read anything, because it is not sandboxed; the missing parts.
     NotSandboxed(String),
 }
 
@@ -101,7 +101,7 @@ impl DecoderProcess {
         Ok(process)
     }
 
-    /// Has the process decode a file.
+    /// Decodes a file in the process.
     pub fn decode(&mut self, ask: DecodeRequest, bytes: Vec<u8>) -> Result<DecodedMedia, DecodeFailure> {
         let (kind, most) = (ask.kind, ask.most);
         self.requests.send((ask, bytes)).map_err(|_| DecodeFailure::Exited)?;
@@ -163,7 +163,7 @@ fn read_messages(output: ChildStdout, tell: &SyncSender<io::Result<DecoderMessag
     }
 }
 
-/// Receives one answer. Allocates nothing for one that claims to be larger than any request allows.
+/// Receives one reply. Allocates nothing for one that claims to be larger than any request allows.
 fn read_reply(output: &mut impl Read) -> io::Result<DecoderMessage> {
     let told = match read_message(output)? {
         DecodeReply::Image(size) => {

@@ -30,7 +30,7 @@ impl MediaKind {
 /// First message of the process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct DecoderHello {
-    /// Missing parts of its jail, for people to read; none if it is complete.
+    /// Missing parts of its sandbox, for people to read; none if it is complete.
     pub unjailed: Option<String>,
 }
 

@@ -8,7 +8,8 @@ use image::{ImageReader, Limits};
 use rodio::Source;
 use std::io::{self, Cursor, Read, Write};
 
-/// Decodes files until there are no more requests. If not all walls hold, it decodes only if `unjailed` is true.
+/// Decodes files until there are no more requests. If the sandbox is incomplete, it decodes only if `unjailed` is
+/// true.
 pub fn serve(walls: &SandboxStatus, unjailed: bool, input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     write_message(output, &DecoderHello { unjailed: walls.missing() })?;
     if !walls.is_complete() && !unjailed {

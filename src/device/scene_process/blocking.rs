@@ -1,5 +1,6 @@
-//! A scene process without a keeper: requests and answers in turn, on the caller's thread. For previews and checks, in virtual
-//! time: the machine may be busy, and that must not count against a scene.
+//! Scene process without a supervisor: alternating requests and replies on the caller's thread.
+//!
+//! It serves previews and checks in virtual time: the machine may be busy, and that must not count against a scene.
 
 use super::SandboxCommand;
 use super::child::{LOAD_CPU_MAX, SceneChild};
@@ -9,16 +10,17 @@ use crate::device::virtual_steps::{RETRIES, STEP_TIMEOUT, run_with_retries};
 use crate::scene::{FromScene, SceneDiagnostic, SceneInit, SceneRevision, SiteContext};
 use std::sync::Arc;
 
-/// One edition in a process of its own. The process ends with this.
+/// One revision in a process of its own. The process ends with this.
 pub struct BlockingScene {
     child: SceneChild,
     shared: SupervisorShared,
-    /// Missing parts of its jail, for people to read; none if it is complete.
+    /// Missing parts of its sandbox, for people to read; none if it is complete.
     pub unjailed: Option<String>,
 }
 
 impl BlockingScene {
-    /// Starts it and waits until its script is loaded. The fault says what is wrong with the script, or with this machine.
+    /// Starts it and waits until its script is loaded. The error describes a problem of the script, or of this
+    /// machine.
     pub fn start(
         command: &SandboxCommand,
         setting: &SiteContext,
@@ -41,11 +43,11 @@ impl BlockingScene {
         Ok(Self { child: running, shared, unjailed: unjailed.map(|missing| printable(&missing)) })
     }
 
-    /// One frame: what the scene sees, as JSON. A fault that comes in place of an answer has ended the process.
+    /// Requests one frame; `json` is the scene's input. An error in place of a reply has ended the process.
     pub fn request_frame(&mut self, number: u64, input: u64, json: String) -> Result<FrameReply, SceneDiagnostic> {
         let shared = &self.shared;
-        // The script has advanced, so running the frame again would give a different one. Instead its answer is awaited again,
-        // just as long, with nothing else running.
+        // The script has advanced, so running the frame again would give a different one. Instead its reply is
+        // awaited again, just as long, with nothing else running.
         let wait = |running: &mut SceneChild| {
             run_with_retries(|| running.wait_reply(FRAME_CPU_MAX, STEP_TIMEOUT, shared).ok_or(())).ok()
         };

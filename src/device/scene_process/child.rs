@@ -1,4 +1,4 @@
-//! One scene process: started, spoken to, watched, ended.
+//! One scene process: its start, messages, monitoring and end.
 
 use super::SandboxCommand;
 use super::state::SupervisorShared;
@@ -11,32 +11,32 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
-/// How often a process that is at work is looked at.
+/// Interval at which a busy process is checked.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
-/// Loading may take this much of the processor, and of the clock on the wall.
+/// Most CPU time for loading; the limit of wall-clock time is below.
 pub(super) const LOAD_CPU_MAX: Duration = Duration::from_secs(2);
 const LOAD_WALL_MAX: Duration = Duration::from_secs(10);
 
-/// An edition in a process of its own.
+/// A revision in a process of its own.
 pub(super) struct SceneChild {
     child: Child,
-    /// To the thread that writes: a process that does not read must not hold up the one that watches it.
+    /// Channel to the thread that writes: a process that does not read must not block the thread that monitors it.
     writer: SyncSender<ToScene>,
     replies: Receiver<FromScene>,
     pub edition: Arc<SceneRevision>,
     started_at: Duration,
-    /// Since when it is shown; when it began, until then.
+    /// Time since which it is shown; its start until then.
     pub shown_since: Duration,
-    /// It begins with nothing that an edition before has kept.
+    /// True if it starts without the kept state of an earlier revision.
     pub fresh: bool,
-    /// It has loaded its script.
+    /// True once it has loaded its script.
     pub ready: bool,
-    /// What it has drawn to be kept.
+    /// Retained layers that it has drawn.
     layers: RetainedLayerSet,
 }
 
 impl SceneChild {
-    /// Starts a process with `start`, the state that the edition begins with. `number` is unique during this show.
+    /// Starts a process with `start`, the initial state of the revision. `number` is unique during this show.
     pub fn start(
         command: &SandboxCommand,
         start: SceneInit,
@@ -50,7 +50,7 @@ impl SceneChild {
         let (writer, messages) = sync_channel(2);
         let (answered, answers) = sync_channel(1);
         let began = monotonic();
-        // From here on the process ends with this, whatever fails.
+        // From here on the process ends when this is dropped, whatever fails.
         let layers = RetainedLayerSet::new(number << 32);
         let running = Self {
             child,
@@ -69,7 +69,7 @@ impl SceneChild {
         Ok(running)
     }
 
-    /// What it sent as it can be drawn: looked through, with all that it keeps.
+    /// Validates a display list for drawing, together with all retained layers.
     pub fn validate(&mut self, picture: Option<DisplayList>, kept: Vec<RetainedUpdate>) -> Option<DisplayList> {
         let images = self.edition.images.len();
         self.layers.apply(kept, images);
@@ -85,7 +85,7 @@ impl SceneChild {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// What it says without being waited for; `Err` when it says nothing any more.
+    /// Returns a reply that has arrived, without waiting; `Err` if the process has closed its output.
     pub fn try_reply(&mut self) -> Result<Option<FromScene>, ()> {
         match self.replies.try_recv() {
             Ok(answer) => Ok(Some(answer)),
@@ -94,17 +94,17 @@ impl SceneChild {
         }
     }
 
-    /// True when it loads longer than any script may.
+    /// Returns true if it takes longer to load than a script may.
     pub fn load_timed_out(&self) -> bool {
         self.cpu_time().is_some_and(|used| used > LOAD_CPU_MAX) || monotonic() - self.started_at > LOAD_WALL_MAX
     }
 
-    /// Says something; false when it does not listen. One message at most is under way besides.
+    /// Sends a message; returns false if the process does not read. At most one more message is in transit.
     pub fn send(&self, message: ToScene) -> bool {
         self.writer.try_send(message).is_ok()
     }
 
-    /// The next answer, unless the process uses up `cpu` of the processor or `wall` of time before it comes.
+    /// Waits for the next reply, unless the process first uses up `cpu` of CPU time or `wall` of wall-clock time.
     pub fn wait_reply(&mut self, cpu: Duration, wall: Duration, shared: &SupervisorShared) -> Option<FromScene> {
         let (began, used) = (monotonic(), self.cpu_time());
         loop {
@@ -124,7 +124,7 @@ impl SceneChild {
         }
     }
 
-    /// Processor time of the process so far; `None` where the system does not tell.
+    /// Returns the CPU time of the process so far; `None` if the system does not report it.
     fn cpu_time(&self) -> Option<Duration> {
         process_cpu_of(self.child.id())
     }
@@ -132,7 +132,7 @@ impl SceneChild {
 
 impl Drop for SceneChild {
     fn drop(&mut self) {
-        // It may have ended by itself, which is just as well.
+        // It may have ended by itself, which does no harm.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 /// Environment variables that the process receives: the path of its libraries, and settings of its log.
 const ENVIRONMENT: [&str; 3] = ["LD_LIBRARY_PATH", "MOONGATE_LOG", "RUST_BACKTRACE"];
-/// Argument that allows the process to run where the system does not jail it.
+/// Argument that allows the process to run without a complete sandbox.
 const UNJAILED_FLAG: &str = "--unjailed";
 
 /// Program and arguments that run a scene, or decode the files in its folder.
@@ -32,14 +32,14 @@ impl SandboxCommand {
         Self { program: self.program.clone(), arguments }
     }
 
-    /// Allows the process to run where this system does not jail it, if `allowed`.
+    /// Allows the process to run without a complete sandbox, if `allowed`.
     #[must_use]
     pub fn unjailed(mut self, allowed: bool) -> Self {
         self.arguments.extend(allowed.then(|| UNJAILED_FLAG.to_owned()));
         self
     }
 
-    /// Returns true if the process may run where this system does not jail it.
+    /// Returns true if the process may run without a complete sandbox.
     pub fn may_be_unjailed(&self) -> bool {
         self.arguments.iter().any(|argument| argument == UNJAILED_FLAG)
     }

@@ -1,5 +1,6 @@
-//! The scene process as the show sees it: started, fed, watched, killed when it runs away, started again. A new edition
-//! runs beside the one that is shown, and takes its place once it has drawn a picture.
+//! Scene process from the show's side: started, fed, monitored, killed if it hangs, restarted.
+//!
+//! A new revision runs beside the one that is shown, and takes its place once it has drawn a frame.
 
 mod blocking;
 mod child;
@@ -28,7 +29,7 @@ pub struct SceneProcess {
 }
 
 impl SceneProcess {
-    /// Waits for an edition, and keeps a process running until this is dropped.
+    /// Starts the supervisor, which waits for a revision and keeps a process running until this is dropped.
     pub fn start(command: SandboxCommand, setting: SiteContext) -> std::io::Result<Self> {
         let shared = Arc::new(SupervisorShared::new());
         let (orders, taken) = channel();
@@ -38,36 +39,38 @@ impl SceneProcess {
         Ok(Self { shared, commands: Some(orders), thread: Some(thread) })
     }
 
-    /// An edition is to be shown as soon as it runs; one that does not is told of, and what was shown stays.
+    /// Offers a revision, to be shown as soon as it runs. If it fails, that is reported, and the previous one stays.
     pub fn load(&self, edition: Arc<SceneRevision>) {
         if let Some(orders) = &self.commands {
-            // A keeper that is gone has no show any more.
+            // A supervisor that has ended serves no show any more.
             let _ = orders.send(SupervisorCommand::Edition(edition));
         }
     }
 
-    /// The folder is not fit to be shown; what was shown stays.
+    /// Reports a folder that cannot be shown; the previous revision stays.
     pub fn refuse(&self, fault: SceneDiagnostic) {
         self.shared.refuse(fault);
     }
 
-    /// True when a frame can be asked for.
+    /// Returns true if a frame can be requested.
     pub fn is_ready(&self) -> bool {
         self.shared.state().ready_for_frame
     }
 
-    /// True when a scene begins that knows nothing: the next frame is to tell it all.
+    /// Returns true if a scene is about to start without state: the next frame must carry the full input.
     pub fn has_pending(&self) -> bool {
         self.shared.state().pending.is_some()
     }
 
-    /// Returns the edition that begins with the next frame that tells it all. Until then, the previous edition goes on.
+    /// Returns the revision that starts with the next full frame. Until then, the previous revision goes on.
     pub fn pending_edition(&self) -> Option<Arc<SceneRevision>> {
         self.shared.state().pending.clone()
     }
 
-    /// Asks for a frame; `whole` if it tells all that a scene must know which begins. To be called when it is free; false
-    /// when it is not after all, or when no scene is shown that could answer a frame that does not tell all.
+    /// Requests a frame; `whole` if its input has everything that a starting scene needs.
+    ///
+    /// Call it when a frame can be requested. Returns false if it cannot after all, or if no scene is shown that
+    /// could answer a frame without the full input.
     pub fn request_frame(&self, number: u64, input: u64, json: String, whole: bool) -> bool {
         let mut board = self.shared.state();
         let Some(orders) = self.commands.as_ref().filter(|_| board.ready_for_frame && (whole || board.is_showing))
@@ -79,7 +82,7 @@ impl SceneProcess {
         !board.ready_for_frame
     }
 
-    /// Waits until frame `number` is answered, at most so long; true when it was.
+    /// Waits until frame `number` is answered, at most `at_most`; returns true if it was.
     pub fn wait_answered(&self, number: u64, at_most: Duration) -> bool {
         let board = self.shared.state();
         let waited = self
@@ -90,13 +93,13 @@ impl SceneProcess {
         board.answered_number >= number
     }
 
-    /// The newest picture, if there is a new one, and what is to be done.
+    /// Returns the newest frame, if there is a new one, and the scene's actions.
     pub fn take_output(&self) -> (Option<SceneFrame>, Vec<SceneAction>) {
         let mut board = self.shared.state();
         (board.latest_frame.take(), std::mem::take(&mut board.acts))
     }
 
-    /// How the scene is.
+    /// Returns the status of the scene.
     pub fn status(&self) -> SceneStatus {
         self.shared.state().status.clone()
     }

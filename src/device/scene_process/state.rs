@@ -1,4 +1,4 @@
-//! What the show sees of its scene: the newest picture, what is to be done, how it is.
+//! State of the scene as the show sees it: the newest frame, its actions, its status.
 
 use crate::device::clock::monotonic;
 use crate::scene::{self, DisplayList, SceneAction, SceneDiagnostic, SceneRevision};
@@ -7,54 +7,54 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Acts that wait for the show; more, and the oldest go.
+/// Most actions that wait for the show; beyond it the oldest are dropped.
 const ACTS_PENDING_MAX: usize = 1_024;
-/// Faults of one edition that the log has.
+/// Most faults of one revision that are logged.
 const LOGGED_MAX: usize = 64;
 
-/// A picture, and the edition that it is of: its shaders are meant by what the picture says of shaders.
+/// A display list and the revision that drew it, whose shaders its indices refer to.
 pub type SceneFrame = (Arc<DisplayList>, Arc<SceneRevision>);
 
 #[derive(Debug, Default)]
 pub(super) struct SupervisorState {
-    /// A frame can be asked for.
+    /// True if a frame can be requested.
     pub ready_for_frame: bool,
-    /// True if a scene is shown, so that a frame that does not tell all is answered.
+    /// True if a scene is shown, so that a frame without the full input is answered.
     pub is_showing: bool,
-    /// Edition of a scene that is ready and waits for its first frame, which tells it all.
+    /// Revision of a scene that is ready and waits for its first frame, with the full input.
     pub pending: Option<Arc<SceneRevision>>,
-    /// The newest picture, until it is taken.
+    /// Newest frame, until it is taken.
     pub latest_frame: Option<SceneFrame>,
     pub acts: Vec<SceneAction>,
     pub status: SceneStatus,
-    /// The number of the last frame that was answered.
+    /// Number of the last frame that was answered.
     pub answered_number: u64,
-    /// Faults that the log has, by file and place.
+    /// Logged faults, by file and place.
     logged: HashSet<(String, Option<(u32, u32)>)>,
 }
 
-/// How the scene is.
+/// Status of the scene.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SceneStatus {
-    /// A process runs and has loaded the script.
+    /// True if a process runs and has loaded the script.
     pub ready: bool,
     /// Frames answered since the start of the show.
     pub frames: u64,
     /// Processes started.
     pub starts: u64,
-    /// Editions shown since the start of the show.
+    /// Revisions shown since the start of the show.
     pub editions: u64,
-    /// Digest of the edition that is shown.
+    /// Digest of the revision that is shown.
     pub edition: Option<String>,
-    /// The process that runs.
+    /// Id of the process that runs.
     pub pid: Option<u32>,
-    /// What is wrong now; none once a frame succeeds.
+    /// Current fault; none once a frame succeeds.
     pub fault: Option<SceneDiagnostic>,
-    /// What is wrong with the newest edition, for which an older one is shown.
+    /// Fault of the newest revision, in whose place an older one is shown.
     pub refused: Option<SceneDiagnostic>,
-    /// What was wrong last, and when, on the monotonic clock.
+    /// Last fault.
     pub last_fault: Option<SceneDiagnostic>,
-    /// See `last_fault`.
+    /// Time of `last_fault`, on the monotonic clock.
     pub last_fault_at: Duration,
     /// Frames and starts that failed.
     pub faults: u64,
@@ -65,7 +65,7 @@ pub struct SceneStatus {
 pub(super) struct SupervisorShared {
     state: Mutex<SupervisorState>,
     pub answered: Condvar,
-    /// The show lets go; nothing is waited for any more.
+    /// True once the show stops; nothing is awaited any more.
     pub stopping: AtomicBool,
 }
 
@@ -74,14 +74,14 @@ impl SupervisorShared {
         Self { state: Mutex::default(), answered: Condvar::new(), stopping: AtomicBool::new(false) }
     }
 
-    // What is on the board is whole after each statement, so a poisoned lock is as good as any.
+    // The state is consistent after each statement, so a poisoned lock is usable.
     pub fn state(&self) -> MutexGuard<'_, SupervisorState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn record_fault(&self, fault: SceneDiagnostic) {
         let mut board = self.state();
-        // Said once for a place, and not sixty times a second with other numbers in it.
+        // A place is logged once, and not sixty times a second with other numbers in it.
         if board.logged.len() < LOGGED_MAX && board.logged.insert((fault.file.clone(), fault.place)) {
             tracing::warn!("scene: {fault}");
         }
@@ -92,18 +92,18 @@ impl SupervisorShared {
         status.last_fault_at = monotonic();
     }
 
-    /// Another edition is shown: what is wrong with it is said anew.
+    /// Clears the logged faults, since another revision is shown: its faults are logged again.
     pub fn clear_logged(&self) {
         self.state().logged.clear();
     }
 
-    /// The newest edition is wrong, and is not what is shown.
+    /// Records that the newest revision is faulty and is not shown.
     pub fn refuse(&self, fault: SceneDiagnostic) {
         self.record_fault(fault.clone());
         self.state().status.refused = Some(fault);
     }
 
-    /// One frame's answer: a picture that has been looked through, and what else there is.
+    /// Publishes the reply to one frame: the validated display list, and its other parts.
     pub fn publish(
         &self,
         (picture, edition): (Option<DisplayList>, &Arc<SceneRevision>),

@@ -1,4 +1,4 @@
-//! Keeps a scene running: the newest edition that works, in a process that is started again whenever it ends.
+//! Supervisor of a scene: runs the newest revision that works, in a process that is restarted whenever it ends.
 
 use super::SandboxCommand;
 use super::child::SceneChild;
@@ -13,46 +13,46 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-/// A frame may take this much of the processor more than its budget.
+/// Most CPU time of a frame: its budget and 50 ms.
 pub(super) const FRAME_CPU_MAX: Duration = Duration::from_millis(SCRIPT_BUDGET_MS + 50);
-/// And this much of the clock on the wall: a process that sleeps uses no processor, and shows nothing either.
+/// Most wall-clock time of a frame: a process that sleeps uses no CPU time, and shows nothing either.
 const FRAME_WALL_MAX: Duration = Duration::from_secs(2);
-/// First and longest pause before a process that failed is started again.
+/// First and longest pause before a failed process is restarted.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
-/// An edition that was shown for this long is started again at once when its process ends.
+/// Time shown after which a revision is restarted at once when its process ends.
 const STABLE_AFTER: Duration = Duration::from_secs(5);
-/// One that was shown for this long and never failed works: it is returned to when a newer one does not.
+/// Time shown without any fault after which a revision is good: it is the fallback if a newer one fails.
 const GOOD_AFTER: Duration = Duration::from_secs(1);
-/// An edition that fails for this long gives way to the last that worked.
+/// Time of continuous failure after which a revision gives way to the last good one.
 const FALLBACK_AFTER: Duration = Duration::from_millis(500);
-/// How often one is looked at that loads, and the one that is shown while nothing is asked of it.
+/// Polling intervals of a loading process, and of the one that is shown while it is idle.
 const POLL_INTERVALS: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(200)];
 
-/// A frame as it is asked for.
+/// Request for a frame.
 pub(super) struct FrameRequest {
     pub number: u64,
     pub input: u64,
     pub json: String,
-    /// It tells all that a scene must know which begins.
+    /// True if it has everything that a starting scene needs.
     pub is_full: bool,
 }
 
-/// What the show wants.
+/// Command of the show.
 pub(super) enum SupervisorCommand {
     Frame(FrameRequest),
     Edition(Arc<SceneRevision>),
 }
 
-/// An answer to a frame.
+/// Reply to a frame request.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct FrameReply {
-    /// What is to be seen, looked through; none when the script failed.
+    /// Display list, validated; none if the script failed.
     pub picture: Option<DisplayList>,
-    /// What is to be done.
+    /// Actions for the show.
     pub acts: Vec<SceneAction>,
-    /// What went wrong.
+    /// Fault of the script.
     pub fault: Option<SceneDiagnostic>,
-    /// Script time, in microseconds of the processor.
+    /// CPU time of the script, in microseconds.
     pub took_us: u64,
 }
 
@@ -60,21 +60,21 @@ pub(super) struct SceneSupervisor<'a> {
     command: SandboxCommand,
     setting: SiteContext,
     shared: &'a SupervisorShared,
-    /// What is shown.
+    /// Process that is shown.
     current: Option<SceneChild>,
-    /// What is to be shown as soon as it has drawn a picture.
+    /// Process that is shown as soon as it has drawn a frame.
     next: Option<SceneChild>,
-    /// The last that was offered.
+    /// Revision that was offered last.
     newest: Option<Arc<SceneRevision>>,
-    /// The last that worked for a while.
+    /// Last revision that worked for a while.
     last_good: Option<Arc<SceneRevision>>,
-    /// Since when the one that is shown fails, frame after frame.
+    /// Time since which the process that is shown fails in every frame.
     failing_since: Option<Duration>,
-    /// The one that is shown has failed, once at least.
+    /// True if the process that is shown has failed at least once.
     has_failed: bool,
-    /// It was said that scenes are not jailed here.
+    /// True if the log has the warning that scenes are not sandboxed here.
     warned: bool,
-    /// When to start a process while there is none, and how long to wait after the next that fails.
+    /// Time to start a process while there is none; the pause after the next failure is next to it.
     retry_at: Duration,
     backoff: Duration,
 }
@@ -99,7 +99,7 @@ impl<'a> SceneSupervisor<'a> {
         }
     }
 
-    /// Until the show lets go.
+    /// Runs until the show stops.
     pub fn run(mut self, orders: &Receiver<SupervisorCommand>) {
         loop {
             self.poll_next();
@@ -122,7 +122,7 @@ impl<'a> SceneSupervisor<'a> {
         }
     }
 
-    /// Nothing runs, and something could.
+    /// Returns true if no process runs, but one could.
     fn is_idle(&self) -> bool {
         self.current.is_none() && self.next.is_none() && self.newest.is_some()
     }
@@ -160,7 +160,7 @@ impl<'a> SceneSupervisor<'a> {
         }
     }
 
-    /// What was to be shown does not work.
+    /// Handles the failure of the revision that was to be shown.
     fn handle_next_failed(&mut self, fault: SceneDiagnostic) {
         self.drop_next();
         if self.current.is_some() {
@@ -173,7 +173,7 @@ impl<'a> SceneSupervisor<'a> {
         self.shared.answered.notify_all();
     }
 
-    /// When nothing runs and it is time: the last that worked, or the newest.
+    /// Starts the last good revision, or the newest, if no process runs and it is time.
     fn restart_if_due(&mut self) {
         if self.is_idle()
             && monotonic() >= self.retry_at
@@ -210,7 +210,7 @@ impl<'a> SceneSupervisor<'a> {
         }
     }
 
-    /// Says once that scenes can do here what programs can.
+    /// Warns once that scenes can do here what programs can.
     fn warn_unsandboxed(&mut self, unjailed: Option<String>) {
         if let Some(missing) = unjailed.filter(|_| !std::mem::replace(&mut self.warned, true)) {
             tracing::warn!(
@@ -220,7 +220,7 @@ impl<'a> SceneSupervisor<'a> {
         }
     }
 
-    /// Nothing is asked of the one that is shown; it may have been killed meanwhile.
+    /// Checks the process that is shown while it is idle; it may have been killed meanwhile.
     fn poll_current(&mut self) {
         if self.next.as_mut().is_some_and(|next| next.ready && next.has_ended()) {
             self.handle_next_failed(exited_fault());
@@ -231,7 +231,7 @@ impl<'a> SceneSupervisor<'a> {
         }
     }
 
-    /// The process that was shown is gone; it had lived so long.
+    /// Handles the end of the process that was shown, after `lived`.
     fn handle_current_lost(&mut self, lived: Duration) {
         self.current = None;
         let ready = self.next.as_ref().is_some_and(|next| next.ready);
@@ -249,7 +249,7 @@ impl<'a> SceneSupervisor<'a> {
         self.shared.answered.notify_all();
     }
 
-    /// One frame: by the edition that is to be shown if it can be tried with it, else by the one that is.
+    /// Handles one frame: with the next revision if it can be tried, else with the current one.
     fn handle_frame(&mut self, frame: FrameRequest) {
         if frame.is_full
             && let Some(next) = self.next.take_if(|next| next.ready)
@@ -259,7 +259,7 @@ impl<'a> SceneSupervisor<'a> {
             return;
         }
         let Some(current) = &mut self.current else {
-            // What was asked of a process that is gone is asked of no other.
+            // A request to a process that has ended is not repeated to another one.
             self.shared.state().ready_for_frame = self.next.as_ref().is_some_and(|next| next.ready);
             return;
         };
@@ -278,7 +278,7 @@ impl<'a> SceneSupervisor<'a> {
         }
     }
 
-    /// Lets an edition draw its first picture. If it does, it is shown from here on.
+    /// Lets a revision draw its first frame. If it succeeds, it is shown from then on.
     fn try_switch(&mut self, mut next: SceneChild, frame: &FrameRequest) -> Option<SceneChild> {
         self.shared.state().pending = None;
         let current = self.current.as_mut().filter(|_| !next.fresh);
@@ -291,7 +291,7 @@ impl<'a> SceneSupervisor<'a> {
             request_frame(&mut next, frame, |next| next.wait_reply(FRAME_CPU_MAX, FRAME_WALL_MAX, self.shared));
         let (fault, post) = match answer {
             Ok(FrameReply { picture, acts, fault: None, took_us }) => (None, Some((picture, acts, took_us))),
-            // A scene that is alone goes on after a fault: it may be one of this frame.
+            // A scene without an alternative goes on after a fault, which may be limited to this frame.
             Ok(FrameReply { picture, acts, fault: Some(fault), took_us }) if self.current.is_none() => {
                 self.shared.record_fault(fault);
                 (None, Some((picture, acts, took_us)))
@@ -300,13 +300,13 @@ impl<'a> SceneSupervisor<'a> {
         };
         if let Some(fault) = fault {
             if has_kept {
-                // What was kept may be what it cannot use: without that it may well work.
+                // The kept state may be unusable for it: without that state it may well work.
                 self.start_edition(next.edition.clone(), true);
             } else {
                 self.handle_next_failed(fault);
             }
             if self.current.is_some() {
-                // It knows its marks: only what is new is new to it.
+                // It has its marks already, so only new ones are sent.
                 let json = frame.json.replacen("\"anew\":true", "\"anew\":false", 1);
                 self.handle_frame(FrameRequest { is_full: false, json, ..*frame });
             }
@@ -331,7 +331,7 @@ impl<'a> SceneSupervisor<'a> {
         Some(next)
     }
 
-    /// Whether an edition works, by one frame more of it.
+    /// Tracks whether a revision works, by the outcome of one more frame.
     fn track_health(&mut self, fault: Option<&SceneDiagnostic>, edition: &Arc<SceneRevision>, since: Duration) {
         let now = monotonic();
         let Some(fault) = fault else {
@@ -358,7 +358,7 @@ impl<'a> SceneSupervisor<'a> {
     }
 }
 
-/// Returns a process's description of its jail in printable form.
+/// Returns a process's description of its sandbox in printable form.
 pub(super) fn printable(missing: &str) -> String {
     escape::strip_controls(missing).chars().take(80).collect()
 }
@@ -367,7 +367,8 @@ fn exited_fault() -> SceneDiagnostic {
     SceneDiagnostic::new("scene", "its process ended", "it is started again")
 }
 
-/// Returns a process's answer to one frame. After an error the process is of no more use. `wait` waits for the answer.
+/// Requests one frame and returns the reply. After an error the process is of no more use. `wait` waits for the
+/// reply.
 pub(super) fn request_frame(
     running: &mut SceneChild,
     frame: &FrameRequest,
@@ -375,7 +376,7 @@ pub(super) fn request_frame(
 ) -> Result<FrameReply, SceneDiagnostic> {
     let FrameRequest { number, input, json, .. } = frame;
     let sees = ToScene::Sees { number: *number, input: *input, json: json.clone() };
-    // A process for which there is no room does not read.
+    // A process whose queue is full does not read.
     if !running.send(sees) {
         return Err(exited_fault());
     }
@@ -393,7 +394,7 @@ pub(super) fn request_frame(
     }
 }
 
-/// What the edition that is shown wants to keep.
+/// Requests the state that the shown revision wants to keep.
 fn request_kept_state(running: &mut SceneChild, shared: &SupervisorShared) -> Option<String> {
     if !running.send(ToScene::Keep) {
         return None;
@@ -404,7 +405,7 @@ fn request_kept_state(running: &mut SceneChild, shared: &SupervisorShared) -> Op
             tracing::warn!("scene: {fault}");
             None
         }
-        // Whatever it is, the process is not to be relied on; the frame that follows finds that out.
+        // On any other reply, the process is not reliable; the following frame detects that.
         _ => None,
     }
 }

@@ -1,9 +1,9 @@
-//! What people wear, drawn by lot: heights, hair, clothes, what they carry.
+//! Random appearance of people: height, hair, clothes and bags.
 
 use super::archetypes::Archetype;
 use super::rasterizer::{FabricPattern, SurfaceMaterial};
 
-/// What covers the legs, or more.
+/// Garment over the legs, or more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BottomCut {
     Trousers,
@@ -12,7 +12,7 @@ pub(super) enum BottomCut {
     Coat,
 }
 
-/// What someone carries.
+/// Carried bag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BagStyle {
     Back,
@@ -20,12 +20,12 @@ pub(super) enum BagStyle {
     Hand,
 }
 
-/// How someone looks, for as long as he is there.
+/// Appearance of a person; it never changes.
 #[derive(Debug, Clone)]
 pub(super) struct PersonAppearance {
     /// In metres.
     pub(super) height: f32,
-    /// 1 is average.
+    /// Relative girth; 1 is average.
     pub(super) girth: f32,
     pub(super) skin: SurfaceMaterial,
     pub(super) hair: SurfaceMaterial,
@@ -102,7 +102,8 @@ fn between(from: f32, to: f32, random: &mut fastrand::Rng) -> f32 {
     from + (to - from) * random.f32()
 }
 
-/// Someone of a kind. `paving` is the ground's reflectance: much that people wear is as bright as what they walk on.
+/// Returns a random appearance for this archetype.
+/// `paving` is the ground's reflectance: much clothing is as bright as the ground.
 pub(super) fn random_appearance(
     kind: Archetype,
     paving: f32,

@@ -1,20 +1,20 @@
-//! Who is on the square and what the sky does, by name.
+//! Named crowds, weathers and kinds of people.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Who is on the square.
+/// Crowd on the square.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CrowdType {
     /// An empty square.
     Nobody,
-    /// Someone who comes, looks at the wall, waves, walks about.
+    /// A person who comes, looks at the wall, waves and walks about.
     One,
-    /// Someone who stays at the edges, stops far off and goes again.
+    /// A person who stays at the edges, stops far away and leaves again.
     Shy,
-    /// About six at once.
+    /// About six people at once.
     Few,
-    /// About forty at once, some in groups of two to four.
+    /// About forty people at once, some in groups of two to four.
     Forty,
     /// Children who run, with an adult or two.
     Child,
@@ -26,24 +26,24 @@ pub enum CrowdType {
     Cane,
     /// Dancers who keep their places.
     Dancers,
-    /// Two who stop for more than a minute, beside others who walk.
+    /// Two people who stop for more than a minute, beside others who walk.
     Still,
-    /// Someone who holds an arm out, still, again and again.
+    /// A person who repeatedly holds an arm out and keeps it still.
     Reach,
-    /// People who cross each other's ways and hide each other.
+    /// People whose paths cross so that they hide each other.
     Crossing,
-    /// Someone who runs, jumps and flails.
+    /// A person who runs, jumps and flails.
     Vandal,
-    /// People with dogs, and one that runs alone.
+    /// People with dogs, and one dog that runs alone.
     Dog,
-    /// Someone who wipes the wall, along all of it and back.
+    /// A cleaner who wipes the whole length of the wall and back.
     Cleaner,
 }
 
-/// What the sky, the lamps and the camera's mount do.
+/// Weather, with the lamps and the camera's mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Weather {
-    /// Daylight under clouds that come and go.
+    /// Daylight under passing clouds.
     Day,
     /// Dark, low in contrast, with warm pools of lamplight.
     Dusk,
@@ -51,35 +51,35 @@ pub enum Weather {
     Rain,
     /// Long hard shadows.
     LowSun,
-    /// Daylight, and a mount that trembles in the wind.
+    /// Daylight, and a mount that shakes in the wind.
     Shake,
-    /// Dusk; a lamp comes on at 8 s, goes out at 16 s and flickers once, every 30 s.
+    /// Dusk; every 30 s a lamp comes on at 8 s, goes out at 16 s and flickers once.
     Lamp,
     /// Night; the wall's own screen lights people and ground.
     OwnLight,
-    /// Daylight; a bus passes far off every 6 s, and its gleam runs over the facade.
+    /// Daylight; a distant bus passes every 6 s, and its reflection runs over the facade.
     Bus,
 }
 
-/// What a person on the square is to an observer.
+/// Kind of a person as an observer would see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Archetype {
-    /// A grown-up on foot.
+    /// An adult on foot.
     Adult,
     /// A child on foot.
     Child,
-    /// Someone in a wheelchair, with it.
+    /// A person in a wheelchair, including the wheelchair.
     Wheelchair,
-    /// Someone with a pram, with it.
+    /// A person with a pram, including the pram.
     Pram,
-    /// Someone with a cane, with it.
+    /// A person with a cane, including the cane.
     Cane,
-    /// A dog, which is nobody.
+    /// A dog, which does not count as a person.
     Dog,
 }
 
 impl CrowdType {
-    /// All of them, in the order of their names in messages.
+    /// All crowds, in the order of their names in messages.
     pub const ALL: [Self; 16] = [
         Self::Nobody,
         Self::One,
@@ -122,7 +122,7 @@ impl CrowdType {
 }
 
 impl Weather {
-    /// All of them, in the order of their names in messages.
+    /// All weathers, in the order of their names in messages.
     pub const ALL: [Self; 8] =
         [Self::Day, Self::Dusk, Self::Rain, Self::LowSun, Self::Shake, Self::Lamp, Self::OwnLight, Self::Bus];
 
@@ -141,10 +141,10 @@ impl Weather {
 }
 
 impl Archetype {
-    /// All of them; the place in this list, from 1, is the class in a file of truth.
+    /// All archetypes; the position in this list, from 1, is the class in a truth file.
     pub const ALL: [Self; 6] = [Self::Adult, Self::Child, Self::Wheelchair, Self::Pram, Self::Cane, Self::Dog];
 
-    /// The class in a file of truth, from 1.
+    /// Returns the class in a truth file, from 1.
     pub fn class(self) -> u8 {
         match self {
             Self::Adult => 1,
@@ -156,7 +156,7 @@ impl Archetype {
         }
     }
 
-    /// The kind of a class in a file of truth, if there is one.
+    /// Returns the archetype of a class in a truth file, or `None` for an unknown class.
     pub fn from_class(class: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.class() == class)
     }

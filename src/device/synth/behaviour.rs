@@ -1,4 +1,4 @@
-//! What people mean to do on the square: where they come from, where they stop, where they go.
+//! Plans of people: their entry to the square, their stops and their exit.
 
 use super::archetypes::Archetype;
 use super::camera_model::Vector2;
@@ -7,10 +7,10 @@ use super::noise::cell_random;
 use super::pedestrian::{Gesture, Goal};
 use std::collections::VecDeque;
 
-/// How someone spends his time on the square.
+/// Behaviour of a person on the square.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Behaviour {
-    /// Goes through, sometimes stops.
+    /// Passes through, sometimes stops.
     Stroll,
     /// Comes to look at the wall.
     Visit,
@@ -19,17 +19,17 @@ pub(super) enum Behaviour {
     Dance(usize),
     Stand(usize),
     Reach,
-    /// Two who come from both sides and meet.
+    /// Two people who come from both sides and meet.
     Cross,
     Wild,
     Clean,
 }
 
-/// Where people may walk, and chance.
+/// Planner of goals: the walkable area and a source of randomness.
 pub(super) struct GoalPlanner<'a> {
     pub(super) layout: &'a SquareLayout,
     pub(super) random: &'a mut fastrand::Rng,
-    /// The farthest that this kind of person comes.
+    /// Largest distance of this kind of person.
     pub(super) depth_max: f32,
 }
 
@@ -38,13 +38,13 @@ impl GoalPlanner<'_> {
         from + (to - from) * self.random.f32()
     }
 
-    /// How far off, by lot: more often near than far.
+    /// Returns a random distance, more often near than far.
     fn random_depth(&mut self) -> f32 {
         let near = self.layout.camera.nearest_ground() + 0.5;
         near + (self.depth_max - near) * self.random.f32().powf(1.6)
     }
 
-    /// A place that is seen, `share` of the way from the middle to the edge at most.
+    /// Returns a visible point, at most `share` of the way from the middle to the edge.
     fn point_inside(&mut self, share: f32) -> Vector2 {
         let y = self.random_depth();
         self.point_inside_at(y, share)
@@ -55,13 +55,13 @@ impl GoalPlanner<'_> {
         [x, y.min(self.layout.walkable_depth(x))]
     }
 
-    /// A place just outside the picture, on a side.
+    /// Returns a point just outside the frame, on a side.
     fn point_at_edge(&mut self, side: f32, y: f32) -> Vector2 {
         let x = side * (self.layout.camera.half_width(y) + 1.3);
         [x, y.min(self.layout.walkable_depth(x))]
     }
 
-    /// A place outside, anywhere: at the sides, or below the camera.
+    /// Returns any point outside the frame: at the sides, or below the camera.
     fn point_outside(&mut self) -> Vector2 {
         let side = if self.random.bool() { 1.0 } else { -1.0 };
         if self.random.f32() < 0.14 {
@@ -72,7 +72,7 @@ impl GoalPlanner<'_> {
         self.point_at_edge(side, y)
     }
 
-    /// A way across to somewhere else outside.
+    /// Returns a point outside the frame, mostly on the opposite side.
     fn exit_opposite(&mut self, from: Vector2) -> Vector2 {
         let y = self.random_depth();
         let side = if self.random.f32() < 0.8 { -from[0].signum() } else { from[0].signum() };
@@ -107,12 +107,12 @@ impl GoalPlanner<'_> {
         Gesture::Reach(arm, [forward / long, out / long, up / long])
     }
 
-    /// Towards the wall that the camera hangs on.
+    /// Returns the heading to the wall on which the camera hangs.
     fn heading_to_wall(&mut self, at: Vector2) -> f32 {
         (-at[1]).atan2(-at[0]) + self.between(-0.25, 0.25)
     }
 
-    /// Where the `which`th of those who come together comes from, and what he will do; `pair` is their common lot.
+    /// Returns the start and the goals of the `which`th person of a group; `pair` is the group's common seed.
     pub(super) fn plan(
         &mut self,
         role: Behaviour,
@@ -213,7 +213,7 @@ impl GoalPlanner<'_> {
                 goals.push_back(Goal::Walk(self.exit_opposite(from), pace));
             }
             Behaviour::Cross => {
-                // Both of a pair draw the same lot, so that they meet.
+                // Both people of a pair use the same random numbers, so that they meet.
                 let lot = |n: i32| cell_random(pair as i32, n, 77);
                 let y = 4.5 + 9.0 * lot(1);
                 let side = if which == 0 { 1.0 } else { -1.0 };

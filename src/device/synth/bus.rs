@@ -1,20 +1,20 @@
-//! A bus on the far street, and its gleam on the facade.
+//! Bus on the far street, and its reflection on the facade.
 
 use super::camera_model::{Vector2, add, scale, smoothstep};
 use super::layout::SquareLayout;
 use super::noise::cell_random;
 
-/// Seconds from one bus to the next.
+/// Seconds between two buses.
 const INTERVAL: f64 = 6.0;
 const LENGTH: f32 = 11.5;
 const HEIGHT: f32 = 3.0;
-/// Metres a second.
+/// Metres per second.
 const SPEED: f32 = 11.0;
 
-/// Where the bus is at a time.
+/// Position of the bus at one time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bus {
-    /// Its middle, along the street in metres.
+    /// Position of its middle along the street, in metres.
     along: f32,
     pass: i32,
 }
@@ -28,7 +28,7 @@ impl Bus {
         Self { along: if turn & 1 == 0 { along } else { -along }, pass: turn }
     }
 
-    /// How much brighter the facade is at a place along it: sun thrown back by the windows of the bus.
+    /// Returns the brightening of the facade at a position: sunlight reflected by the windows of the bus.
     pub(super) fn gleam(&self, along: f32) -> f32 {
         let off = along - self.along;
         let near = (-(off * off) / 14.0).exp();
@@ -81,7 +81,7 @@ impl Bus {
                 let out = (s.abs() - LENGTH / 2.0).max(0.3 - at[2]).max(at[2] - HEIGHT);
                 let cover = (0.5 - out / pixel.max(1e-3)).clamp(0.0, 1.0);
                 if cover <= 0.0 {
-                    // Its shade on the road.
+                    // Its shadow on the road.
                     let dark = smoothstep(0.3, -0.4, at[2])
                         * smoothstep(-1.2, -0.2, at[2])
                         * smoothstep(0.6, 0.0, s.abs() - LENGTH / 2.0);
@@ -100,7 +100,7 @@ impl Bus {
                 let (y_of, uv) = if wheel < 0.5 {
                     (if wheel < 0.22 { 0.12 } else { 0.015 }, [0.0; 2])
                 } else if pane {
-                    // The sky in it, and people as dark shapes.
+                    // The sky's reflection, and people as dark shapes.
                     let inside = cell_random((s * 1.6).floor() as i32, self.pass, 92);
                     let head =
                         smoothstep(0.25, 0.2, (s * 1.6 - (s * 1.6).floor() - 0.5).abs()) * smoothstep(1.95, 1.8, z);

@@ -1,10 +1,10 @@
-//! The camera over the square: places in metres become places in the picture, and back.
+//! Pinhole camera over the square: maps positions in metres to pixels and back.
 //!
 //! Metres: x to the right, y away from the camera, z up; the camera stands at (0, 0, height).
 
-/// A place or direction in the picture (pixels) or on the ground (metres).
+/// Position or direction in the frame (pixels) or on the ground (metres).
 pub(super) type Vector2 = [f32; 2];
-/// A place or direction over the square, in metres.
+/// Position or direction over the square, in metres.
 pub(super) type Vector3 = [f32; 3];
 
 pub(super) fn dot(a: Vector3, b: Vector3) -> f32 {
@@ -31,44 +31,45 @@ pub(super) fn lerp(a: Vector3, b: Vector3, t: f32) -> Vector3 {
     add(a, scale(sub(b, a), t))
 }
 
-/// Of length 1, or straight up where `a` has no length.
+/// Returns the vector with length 1, or straight up if `a` has length zero.
 pub(super) fn normalize(a: Vector3) -> Vector3 {
     let length = dot(a, a).sqrt();
     if length > 1e-9 { scale(a, 1.0 / length) } else { [0.0, 0.0, 1.0] }
 }
 
-/// 0 below `from`, 1 above `to`, smooth between.
+/// Returns 0 below `from`, 1 above `to`, and a smooth transition between.
 pub(super) fn smoothstep(from: f32, to: f32, x: f32) -> f32 {
     let t = ((x - from) / (to - from)).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
 }
 
-/// Nearer than this in front of the lens, in metres, nothing is drawn.
+/// Near clipping distance in front of the lens, in metres.
 const NEAR: f32 = 0.4;
 
-/// Where the camera hangs and how it looks down.
+/// Camera position, tilt and focal length.
 #[derive(Debug, Clone)]
 pub(super) struct PinholeCamera {
-    /// The picture, in pixels.
+    /// Size of the frame in pixels.
     pub(super) size: [usize; 2],
-    /// Above the ground, in metres.
+    /// Height above the ground, in metres.
     pub(super) height: f32,
     /// Focal length in pixels.
     pub(super) focal: f32,
-    /// Where the middle of the lens's view falls in the picture.
+    /// Principal point, in pixels.
     pub(super) centre: Vector2,
     sin: f32,
     cos: f32,
 }
 
 impl PinholeCamera {
-    /// `pitch` in radians below the horizon, `focal` in heights of the picture.
+    /// Creates a camera; `pitch` is in radians below the horizon, `focal` in heights of the frame.
     pub(super) fn new(size: [usize; 2], height: f32, pitch: f32, focal: f32) -> Self {
         let [w, h] = size.map(|side| side as f32);
         Self { size, height, focal: focal * h, centre: [w / 2.0, h / 2.0], sin: pitch.sin(), cos: pitch.cos() }
     }
 
-    /// Where a place is seen, and how far off along the lens's axis in metres; none behind or too near the lens.
+    /// Projects a point to pixels and its depth along the optical axis in metres.
+    /// Returns `None` behind the lens or too near to it.
     pub(super) fn project(&self, [x, y, z]: Vector3) -> Option<(Vector2, f32)> {
         let z = z - self.height;
         let far = y * self.cos - z * self.sin;
@@ -77,35 +78,35 @@ impl PinholeCamera {
         (far > NEAR).then(|| ([self.centre[0] + x * by, self.centre[1] - up * by], far))
     }
 
-    /// The direction that a place in the picture looks in; its length is that of one metre along the lens's axis.
+    /// Returns the direction through a pixel, scaled to one metre along the optical axis.
     pub(super) fn ray(&self, [u, v]: Vector2) -> Vector3 {
         let right = (u - self.centre[0]) / self.focal;
         let up = (self.centre[1] - v) / self.focal;
         [right, self.cos + up * self.sin, up * self.cos - self.sin]
     }
 
-    /// Where the lens is.
+    /// Returns the position of the lens.
     pub(super) fn eye(&self) -> Vector3 {
         [0.0, 0.0, self.height]
     }
 
-    /// From a place to the lens, of length 1.
+    /// Returns the unit direction from a point to the lens.
     pub(super) fn direction_from(&self, place: Vector3) -> Vector3 {
         normalize(sub(self.eye(), place))
     }
 
-    /// Half of the ground's width that is seen at a distance, in metres.
+    /// Returns half the width of the ground visible at a distance, in metres.
     pub(super) fn half_width(&self, y: f32) -> f32 {
         self.size[0] as f32 / 2.0 / self.focal * (y * self.cos + self.height * self.sin).max(0.5)
     }
 
-    /// The nearest ground that is seen straight ahead, in metres.
+    /// Returns the distance of the nearest visible ground straight ahead, in metres.
     pub(super) fn nearest_ground(&self) -> f32 {
         let ray = self.ray([self.centre[0], self.size[1] as f32]);
         self.height * ray[1] / (-ray[2]).max(0.05)
     }
 
-    /// How far off someone `tall` metres is seen as `share` of the picture's height.
+    /// Returns the distance at which a person `tall` metres tall covers `share` of the frame's height.
     pub(super) fn distance_for_size(&self, tall: f32, share: f32) -> f32 {
         let depth = tall * 0.96 * self.focal / (share * self.size[1] as f32);
         (depth - self.height * self.sin) / self.cos

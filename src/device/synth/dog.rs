@@ -1,4 +1,4 @@
-//! A dog, as bones: it trots, wags, and is nobody.
+//! Skeleton of a dog that trots and wags; it does not count as a person.
 
 use super::appearance::PersonAppearance;
 use super::camera_model::{Vector3, add, scale};
@@ -6,7 +6,8 @@ use super::rasterizer::SurfaceMaterial;
 use super::skeleton::{BodyAxes, Bone, FigurePose, Landmarks};
 use std::f32::consts::TAU;
 
-/// Builds the bones of a dog; `bones` is emptied first. Its look's height is that of its shoulders, in metres.
+/// Builds the bones of a dog and replaces the content of `bones`.
+/// The height in its appearance is that of its shoulders, in metres.
 pub(super) fn build_dog(look: &PersonAppearance, pose: &FigurePose, time: f64, bones: &mut Vec<Bone>) -> Landmarks {
     bones.clear();
     let tall = look.height;
@@ -19,7 +20,7 @@ pub(super) fn build_dog(look: &PersonAppearance, pose: &FigurePose, time: f64, b
     bones.push(part(hips, chest, 0.16, 0.21));
     let swing = (pose.step / (1.6 * tall)).min(0.7);
     for (ahead, aside, turn) in [(0.36, -0.11, 0.0), (0.36, 0.11, 0.5), (-0.40, -0.10, 0.5), (-0.40, 0.10, 0.0)] {
-        // Legs across from each other go together.
+        // Diagonally opposite legs move together.
         let angle = swing * (TAU * (pose.phase + turn)).sin();
         let lift = 0.12 * (swing / 0.3).min(1.0) * (TAU * (pose.phase + turn)).cos().max(0.0);
         let joint = place(ahead, aside, 0.78);

@@ -1,16 +1,16 @@
-//! The building across the street, and walls of kiosks: windows, doors, bricks.
+//! Building across the street, and walls of kiosks: windows, doors, bricks.
 
 use super::camera_model::{Vector2, smoothstep};
 use super::noise::{cell_random, fractal_noise, hash, lattice_noise};
 use super::rasterizer::SurfaceMaterial;
 
-/// The front of one city's building.
+/// Front of a city's building.
 #[derive(Debug, Clone)]
 pub(super) struct Facade {
     pub(super) material: SurfaceMaterial,
-    /// From one window to the next, and from one floor to the next, in metres.
+    /// Spacing of windows and of floors, in metres.
     pub(super) grid: Vector2,
-    /// A window's share of it.
+    /// Size of a window relative to the spacing.
     pub(super) window: Vector2,
     pub(super) brick: bool,
     /// Shop windows on the ground floor.
@@ -18,17 +18,17 @@ pub(super) struct Facade {
     pub(super) seed: u32,
 }
 
-/// What a wall throws back, its colour, what it gives off itself, and how much it mirrors.
+/// Surface of a wall at one point: reflectance, colour and own light.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct SurfaceSample {
     pub(super) y: f32,
     pub(super) uv: Vector2,
-    /// In the evening.
+    /// Own light in the evening.
     pub(super) glow: f32,
 }
 
 impl Facade {
-    /// At `along` and `up` metres of the wall; `pixel` is what a pixel covers.
+    /// Samples the wall at `along` and `up` metres; `pixel` is the size of a pixel there.
     pub(super) fn sample(&self, along: f32, up: f32, pixel: f32) -> SurfaceSample {
         let [gx, gy] = self.grid;
         let (i, j) = ((along / gx).floor(), (up / gy).floor());
@@ -63,7 +63,7 @@ impl Facade {
         let pane = if door {
             [0.05, 0.09, 0.16][(hash(i, 9, self.seed) % 3) as usize]
         } else {
-            // Curtains, and the sky in the glass.
+            // Curtains, and the sky's reflection in the glass.
             0.05 + 0.10 * cell_random(i, j, self.seed ^ 4) + 0.06 * smoothstep(0.0, 1.0, y / gy)
         };
         let bar = 1.0 - smoothstep(0.025, 0.025 + edge, (x - gx / 2.0).abs());

@@ -1,4 +1,4 @@
-//! Leaves that move a little in the wind: a crown is a heap of tufts, each with a tremble of its own.
+//! Foliage that moves a little in the wind: a crown consists of tufts that sway independently.
 
 use super::camera_model::{PinholeCamera, Vector2, Vector3, add, dot, normalize, scale};
 use super::lighting::ShadowCaster;
@@ -6,10 +6,10 @@ use super::limb_projection::LightSample;
 use super::noise::{cell_random, time_noise};
 use super::rasterizer::SurfaceMaterial;
 
-/// A tuft of leaves.
+/// Tuft of leaves.
 #[derive(Debug, Clone, Copy)]
 struct LeafTuft {
-    /// From the crown's middle, in metres.
+    /// Offset from the crown's middle, in metres.
     at: Vector3,
     normal: Vector3,
     radius: f32,
@@ -17,17 +17,17 @@ struct LeafTuft {
     beat: Vector2,
 }
 
-/// The leaves of one tree or shrub.
+/// Leaves of one tree or shrub.
 #[derive(Debug, Clone)]
 pub(super) struct TreeCrown {
-    /// Its middle, in metres.
+    /// Middle of the crown, in metres.
     pub(super) at: Vector3,
     half: Vector3,
     tufts: Vec<LeafTuft>,
     seed: u32,
 }
 
-/// A tuft in the picture: its middle, its half width and height in pixels, its light and colour.
+/// Soft ellipse in the frame, for a tuft: centre, half width and height in pixels, light and colour.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SoftEllipse {
     pub(super) centre: Vector2,
@@ -42,7 +42,7 @@ impl TreeCrown {
         let mut tufts = Vec::with_capacity(count.max(0) as usize);
         for i in 0..count {
             let lot = |which: i32| cell_random(i, which, seed);
-            // Most leaves are at the outside.
+            // Most leaves are on the outside.
             let up = lot(0) * 2.0 - 1.0;
             let turn = lot(1) * std::f32::consts::TAU;
             let out = (0.25 + 0.75 * lot(2)).sqrt() * (0.85 + 0.3 * lot(3));
@@ -62,7 +62,7 @@ impl TreeCrown {
         Self { at, half, tufts, seed }
     }
 
-    /// Its tufts at a time, the farthest first, in the picture.
+    /// Projects the tufts at one time into the frame, the farthest first.
     pub(super) fn project_tufts(
         &self,
         view: &PinholeCamera,
@@ -85,7 +85,7 @@ impl TreeCrown {
         }
     }
 
-    /// Where its tufts shade the ground.
+    /// Projects the shadows of the tufts on the ground.
     pub(super) fn project_shadows(
         &self,
         view: &PinholeCamera,
@@ -121,7 +121,7 @@ impl TreeCrown {
         })
     }
 
-    /// How far off it is, as `View::project` counts for its middle's foot.
+    /// Returns the distance from `eye` to the ground below its middle.
     pub(super) fn distance(&self, eye: Vector3) -> f32 {
         let to = [self.at[0] - eye[0], self.at[1] - eye[1], -eye[2]];
         dot(to, to).sqrt()

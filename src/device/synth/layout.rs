@@ -1,4 +1,4 @@
-//! A city's square, by lot: how it is paved, what stands on it, where its lamps hang and its sun.
+//! Random layout of a city's square: paving, props, lamps and the sun.
 
 use super::archetypes::Weather;
 use super::camera_model::{PinholeCamera, Vector2, Vector3, normalize};
@@ -9,7 +9,7 @@ use super::paving::{Paving, PavingBond, StreetGeometry};
 use super::props::{Prop, PropMaterial, PropShape, add_bench, add_lamp_post};
 use super::rasterizer::SurfaceMaterial;
 
-/// Everything that does not move over one square.
+/// All static parts of a square.
 #[derive(Debug, Clone)]
 pub(super) struct SquareLayout {
     pub(super) camera: PinholeCamera,
@@ -19,7 +19,7 @@ pub(super) struct SquareLayout {
     pub(super) props: Vec<Prop>,
     pub(super) crowns: Vec<TreeCrown>,
     pub(super) lamps: Vec<LampLight>,
-    /// Where the floodlight hangs, and what it is turned to.
+    /// Position of the floodlight, and the point at which it is aimed.
     pub(super) flood: [Vector3; 2],
     pub(super) sun: Vector3,
     pub(super) seed: u32,
@@ -56,7 +56,7 @@ impl SquareLayout {
             road: between(5.2, 6.2),
             walk: between(1.6, 2.4),
         };
-        // The sun comes from one side and a little from behind the camera or the houses.
+        // The sun comes from one side, and slightly from behind the camera or the houses.
         let side = if between(0.0, 1.0) < 0.5 { 1.0 } else { -1.0 };
         let [rise, way] = match weather {
             Weather::LowSun => [between(13.0, 17.0_f32), between(-25.0, 30.0_f32)],
@@ -83,7 +83,7 @@ impl SquareLayout {
         Self { camera: view, street, paving, facade, props: things, crowns, lamps, flood, sun, seed }
     }
 
-    /// How far off from the camera people may walk, `aside` metres from its middle.
+    /// Returns the largest walkable distance from the camera, `aside` metres from its middle.
     pub(super) fn walkable_depth(&self, aside: f32) -> f32 {
         let (sin, cos) = self.street.rotation.sin_cos();
         (self.street.kerb - 0.6 + aside * sin) / cos
@@ -144,7 +144,7 @@ fn random_facade(random: &mut fastrand::Rng) -> Facade {
     Facade { material: SurfaceMaterial::new(wall), grid, window, brick, shops, seed: random.u32(..) }
 }
 
-/// Puts posts, benches, trees and bins where they are seen but leave the middle free.
+/// Places posts, benches, trees and bins where they are visible but leave the middle free.
 fn place_props(
     view: &PinholeCamera,
     street: &StreetGeometry,
@@ -156,7 +156,7 @@ fn place_props(
     let mut between = |from: f32, to: f32| from + (to - from) * random.f32();
     let spot = |share: f32, y: f32| -> Vector2 { [share * view.half_width(y), y] };
     let mut lamps = vec![];
-    // One lamp in the middle distance, one far off on the other side.
+    // One lamp at medium distance, one far away on the other side.
     for (at, high) in
         [(spot(side * between(0.45, 0.62), between(9.0, 11.5)), 4.6), (spot(-side * between(0.5, 0.75), 19.0), 4.8)]
     {

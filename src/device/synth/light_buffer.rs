@@ -1,4 +1,4 @@
-//! A frame while it is light, and what the sensor makes of it.
+//! Linear light of a frame, and its exposure by the sensor.
 
 use super::SynthFrame;
 use super::camera_model::Vector2;
@@ -6,17 +6,17 @@ use super::foliage::SoftEllipse;
 use super::lighting::Lighting;
 use super::noise::gaussian_noise;
 
-/// How many values of noise are kept; each row begins elsewhere in them.
+/// Number of stored noise values; each row begins at a different one.
 const NOISE_LENGTH: usize = 1 << 15;
 
-/// The frame while it is light and not yet a picture.
+/// Frame in linear light, before the exposure.
 #[derive(Debug, Default)]
 pub(super) struct LightBuffer {
     pub(super) size: [usize; 2],
     pub(super) light: Vec<f32>,
-    /// Colour of each two by two pixels.
+    /// Colour of each block of two by two pixels.
     pub(super) uv: Vec<Vector2>,
-    /// How much of the light that stays, and of the second light, is kept from the ground; 255 all.
+    /// Shadow on the ground for ambient light and for the key light; 255 is full shadow.
     pub(super) ambient_shadow: Vec<u8>,
     pub(super) key_shadow: Vec<u8>,
 }
@@ -33,12 +33,12 @@ impl LightBuffer {
         }
     }
 
-    /// Pixels of colour in a row.
+    /// Returns the number of chroma pixels in a row.
     pub(super) fn chroma_width(&self) -> usize {
         self.size[0].div_ceil(2)
     }
 
-    /// Lays light and colour over a pixel.
+    /// Blends light and colour over a pixel.
     #[inline]
     pub(super) fn blend(&mut self, x: usize, y: usize, shine: f32, uv: Vector2, cover: f32) {
         let at = y * self.size[0] + x;
@@ -52,7 +52,7 @@ impl LightBuffer {
     }
 }
 
-/// Calls `spot(x, y, cover)` for each pixel of a soft oval.
+/// Calls `spot(x, y, cover)` for each pixel of a soft ellipse.
 pub(super) fn splat_ellipse(blot: &SoftEllipse, size: [usize; 2], sharp: f32, mut spot: impl FnMut(usize, usize, f32)) {
     let [rx, ry] = blot.radius.map(|r| r.max(0.4));
     let [w, h] = size.map(|side| side as f32);
@@ -75,7 +75,7 @@ pub(super) fn splat_ellipse(blot: &SoftEllipse, size: [usize; 2], sharp: f32, mu
 #[derive(Debug)]
 pub(super) struct CameraSensor {
     grain: Vec<f32>,
-    /// How much light the lens lets through towards its edges, across and down.
+    /// Vignetting of the lens: transmission across and down.
     vignette: [Vec<f32>; 2],
 }
 
@@ -88,10 +88,10 @@ impl CameraSensor {
         Self { grain: gaussian_noise(NOISE_LENGTH + w, random), vignette: [fall(w), fall(h)] }
     }
 
-    /// Light becomes steps of brightness, with noise.
+    /// Converts light to luma values, with noise.
     ///
-    /// A sensor counts photons, so that noise grows with the root of the light; coded brightness is about that root
-    /// too, and noise is even in it.
+    /// A sensor counts photons, so noise grows with the square root of the light. Coded brightness is about that root
+    /// too, so the noise is uniform in it.
     pub(super) fn expose(
         &self,
         canvas: &LightBuffer,
@@ -111,7 +111,7 @@ impl CameraSensor {
             let grain = &self.grain[start..start + w];
             for x in 0..w {
                 let light = (row[x] * across[x] * down).max(0.0);
-                // The brightest is pressed together, as a camera does.
+                // The highlights are compressed, as in a camera.
                 let coded = 219.0 * (light * 1.22 / (1.0 + 0.22 * light)).sqrt() + 16.0;
                 out[x] = round_to_byte((coded + grain[x] * noise).clamp(16.0, 235.0));
             }
@@ -137,7 +137,8 @@ impl CameraSensor {
     }
 }
 
-/// Rounds a number within 0 and 255: the last bits of a large `f32` count in ones, which is faster than a cast.
+/// Rounds a number to a byte; it must be within 0 and 255.
+/// The last bits of a large `f32` count in ones, which is faster than a cast.
 #[inline]
 fn round_to_byte(value: f32) -> u8 {
     (value + 8_388_608.0).to_bits() as u8

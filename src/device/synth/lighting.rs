@@ -1,72 +1,72 @@
-//! What lights the square: sky, sun, lamps and the wall's own screen, and how they change over time.
+//! Lighting of the square over time: sky, sun, lamps and the wall's own screen.
 
 use super::archetypes::Weather;
 use super::camera_model::{Vector3, dot, normalize, smoothstep, sub};
 use super::noise::time_noise;
 
-/// A lamp on a post.
+/// Lamp on a post.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LampLight {
     pub(super) at: Vector3,
-    /// Light on the ground right below.
+    /// Light on the ground directly below.
     pub(super) power: f32,
 }
 
 impl LampLight {
-    /// Light on a surface at `place` that looks up.
+    /// Returns the light on a horizontal surface at `place`.
     pub(super) fn incident(&self, place: Vector3) -> f32 {
         let to = sub(self.at, place);
         let far = dot(to, to).sqrt().max(0.5);
         let high = to[2].max(0.0);
-        // Down to the ground at the cosine, less the wider it spreads.
+        // Multiplied by the cosine to the ground, and weaker the wider it spreads.
         self.power * (self.at[2] / far).powi(2).min(2.5) * (high / far)
     }
 }
 
-/// What throws the shadows.
+/// Light source that casts the shadows.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum ShadowCaster {
-    /// Towards the sun.
+    /// Direction to the sun.
     Sun(Vector3),
-    /// Where a lamp hangs.
+    /// Position of a lamp.
     Lamp(Vector3),
 }
 
-/// What lights the square besides what never changes.
+/// Changing light source, besides the ambient light.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KeyLight {
-    /// Nothing.
+    /// No key light.
     None,
     Sun,
     Flood,
     Screen,
 }
 
-/// The light over one city's square, in one weather.
+/// Lighting of one city's square, in one weather.
 #[derive(Debug, Clone)]
 pub(super) struct Lighting {
     weather: Weather,
     seed: u32,
-    /// Towards the sun.
+    /// Direction to the sun.
     pub(super) sun: Vector3,
     /// Lamps that never change.
     pub(super) lamps: Vec<LampLight>,
-    /// Where the floodlight hangs, and what it is turned to.
+    /// Position of the floodlight, and the point at which it is aimed.
     pub(super) flood: [Vector3; 2],
-    /// The wall's screen.
+    /// Position of the wall's screen.
     pub(super) screen: Vector3,
-    /// Light from everywhere that never changes but by `LightState::ambient`.
+    /// Light from all directions, which is scaled only by `LightState::ambient`.
     pub(super) ambient: f32,
     pub(super) key_light: KeyLight,
-    /// Deviation of the sensor's noise, in steps of brightness.
+    /// Standard deviation of the sensor's noise, in steps of brightness.
     pub(super) noise: f32,
-    /// How much of a place 20 m off is mist, and how bright mist is.
+    /// Fraction of mist over a point 20 m away, and the mist's brightness.
     pub(super) fog: [f32; 2],
-    /// The screen's program: from when, of which kind, from and to which level.
+    /// Program of the screen: start time, kind of change, first and last level.
     screen_program: Vec<(f32, ScreenChange, f32, f32)>,
 }
 
-/// How the screen's brightness goes on.
+/// Change of the screen's brightness.
 #[derive(Debug, Clone, Copy)]
 enum ScreenChange {
     Step,
@@ -74,16 +74,16 @@ enum ScreenChange {
     Pulse,
 }
 
-/// The light at one instant.
+/// Lighting at one instant.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LightState {
-    /// Of the light that is always there, 1 is usual.
+    /// Factor of the ambient light; 1 is normal.
     pub(super) ambient: f32,
-    /// Of the second light, 1 is full.
+    /// Level of the key light; 1 is full.
     pub(super) key: f32,
-    /// What the sensor makes of it.
+    /// Gain of the sensor.
     pub(super) gain: f32,
-    /// What the screen shows, 0 to 1.
+    /// Luminance of the screen, 0 to 1.
     pub(super) screen_luminance: f32,
 }
 
@@ -108,7 +108,7 @@ impl Lighting {
             Weather::Lamp => (0.10, KeyLight::Flood, 3.6, [0.0, 0.0]),
             Weather::OwnLight => (0.05, KeyLight::Screen, 3.6, [0.0, 0.0]),
         };
-        // Where the screen is the light to see by, lamps are few.
+        // Where the screen is the main light, lamps are weak.
         let burn = match weather {
             Weather::Dusk | Weather::Lamp => 1.0,
             Weather::OwnLight => 0.22,
@@ -134,7 +134,7 @@ impl Lighting {
         }
     }
 
-    /// The second light at full, on a surface at `place` that looks up.
+    /// Returns the light of the full key light on a horizontal surface at `place`.
     pub(super) fn key_on_ground(&self, place: Vector3) -> f32 {
         match self.key_light {
             KeyLight::None => 0.0,
@@ -149,14 +149,14 @@ impl Lighting {
             KeyLight::Screen => {
                 let to = sub(self.screen, place);
                 let far = dot(to, to).sqrt().max(0.8);
-                // A large screen: it falls off slower than a point at first.
+                // A large screen: nearby its light decreases more slowly than that of a point.
                 let falls = 16.0 / (far * far + 6.0);
                 1.8 * falls * (to[2].max(0.0) / far + 0.18)
             }
         }
     }
 
-    /// Where the second light comes from at `place`, and how strong it is on what faces it.
+    /// Returns the direction of the key light at `place`, and its light on a surface that faces it.
     pub(super) fn key_from(&self, place: Vector3) -> (Vector3, f32) {
         match self.key_light {
             KeyLight::None => ([0.0, 0.0, 1.0], 0.0),
@@ -172,7 +172,7 @@ impl Lighting {
         }
     }
 
-    /// The sun's strength on what faces it, on a clear day.
+    /// Returns the sun's light on a surface that faces it, on a clear day.
     fn sun_strength(&self) -> f32 {
         match self.weather {
             Weather::LowSun => (1.02 / self.sun[2]).min(4.2),
@@ -180,7 +180,7 @@ impl Lighting {
         }
     }
 
-    /// What throws shadows, if anything does.
+    /// Returns the source that casts shadows, if there is one.
     pub(super) fn shadow_caster(&self) -> Option<ShadowCaster> {
         match self.key_light {
             KeyLight::Sun => Some(ShadowCaster::Sun(self.sun)),
@@ -189,7 +189,7 @@ impl Lighting {
         }
     }
 
-    /// The light at a time in seconds.
+    /// Returns the lighting at a time in seconds.
     pub(super) fn state_at(&self, time: f64) -> LightState {
         let slow = 1.0 + 0.025 * time_noise(time, 0.05, self.seed) + 0.012 * time_noise(time, 0.21, self.seed ^ 5);
         let mut state = LightState { ambient: 1.0, key: 1.0, gain: slow, screen_luminance: 0.0 };
@@ -199,7 +199,7 @@ impl Lighting {
                     time_noise(time, 0.085, self.seed ^ 9) * 0.75 + time_noise(time, 0.33, self.seed ^ 10) * 0.35;
                 state.key = smoothstep(-0.45, 0.5, clouds);
                 state.ambient = 1.0 + 0.1 * time_noise(time, 0.12, self.seed ^ 11) + 0.08 * state.key;
-                // The camera answers, late and not wholly.
+                // The camera's exposure compensates with a delay and only in part.
                 let before = time_noise(time - 1.5, 0.085, self.seed ^ 9) * 0.75;
                 state.gain *= 1.06 - 0.14 * smoothstep(-0.45, 0.5, before);
             }
@@ -209,7 +209,7 @@ impl Lighting {
             Weather::Lamp => {
                 let t = time.rem_euclid(30.0) as f32;
                 let on = (8.0..16.0).contains(&t) || (17.0..17.15).contains(&t) || (17.4..17.6).contains(&t);
-                // It glows up and dies within a frame or two.
+                // The lamp brightens and dies within a frame or two.
                 let ramp = if t < 12.0 { smoothstep(8.0, 8.12, t) } else { 1.0 };
                 state.key = if on { ramp } else { 0.0 };
                 let met = smoothstep(8.4, 11.0, t) * (1.0 - smoothstep(16.3, 19.0, t));
@@ -246,7 +246,7 @@ impl Lighting {
         self.seed
     }
 
-    /// How much colour the sensor still sees.
+    /// Returns the saturation that the sensor still records.
     pub(super) fn saturation(&self) -> f32 {
         match self.weather {
             Weather::Day | Weather::Shake | Weather::Bus => 0.85,
@@ -256,7 +256,7 @@ impl Lighting {
         }
     }
 
-    /// What colour white is seen in, as shares of brightness.
+    /// Returns the colour in which white appears, as fractions of brightness.
     pub(super) fn tint(&self) -> [f32; 2] {
         match self.weather {
             Weather::Day | Weather::Shake | Weather::Bus => [0.0, 0.0],

@@ -1,25 +1,25 @@
-//! Bones become limbs in the picture, lit and in order; their shadows become limbs on the ground.
+//! Projects bones to shaded, sorted limbs in the frame, and their shadows to limbs on the ground.
 
 use super::camera_model::{PinholeCamera, Vector2, Vector3, add, cross, dot, normalize, scale, sub};
 use super::lighting::{LightState, Lighting, ShadowCaster};
 use super::rasterizer::{PROFILE_SAMPLES, ProjectedLimb};
 use super::skeleton::Bone;
 
-/// Light that reaches someone, on what faces it.
+/// Light on a person, for surfaces that face it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LightSample {
     pub(super) ambient: f32,
-    /// From lamps above that never change.
+    /// Light of the lamps above, which never change.
     pub(super) lamps: f32,
     pub(super) lamp_from: Vector3,
     pub(super) key: f32,
     pub(super) key_from: Vector3,
-    /// Of light from above: how much comes back from the ground.
+    /// Fraction of the light from above that returns from the ground.
     pub(super) bounce: f32,
 }
 
 impl LightSample {
-    /// At `place`; `open` is how much of the second light gets there, 0 to 1.
+    /// Samples the light at `place`; `open` is the visible fraction of the key light, 0 to 1.
     pub(super) fn at(light: &Lighting, state: &LightState, place: Vector3, open: f32) -> Self {
         let (mut lamps, mut from) = (0.0, [0.0; 3]);
         for lamp in &light.lamps {
@@ -38,7 +38,7 @@ impl LightSample {
         }
     }
 
-    /// What reaches a surface.
+    /// Returns the light on a surface with this normal.
     pub(super) fn incident(&self, normal: Vector3) -> f32 {
         let sky = 0.62 + 0.38 * normal[2];
         let lamps = dot(normal, self.lamp_from).max(0.0) * 0.8 + 0.25;
@@ -48,7 +48,7 @@ impl LightSample {
     }
 }
 
-/// Half the width of a bone's section along `q`.
+/// Returns half the width of a bone's section along `q`.
 fn half_section(bone: &Bone, axis: Vector3, q: Vector3) -> f32 {
     if bone.flatness == 1.0 {
         return 1.0;
@@ -57,7 +57,7 @@ fn half_section(bone: &Bone, axis: Vector3, q: Vector3) -> f32 {
     dot(bone.side, q).hypot(bone.flatness * dot(through, q)).clamp(bone.flatness.min(1.0), 1.2)
 }
 
-/// Turns bones into limbs as `view` sees them, the nearest first. `limbs` is emptied first.
+/// Projects bones to limbs as `view` sees them, the nearest first, and replaces the content of `limbs`.
 pub(super) fn project_limbs(
     view: &PinholeCamera,
     bones: &[Bone],
@@ -72,7 +72,7 @@ pub(super) fn project_limbs(
         let middle = scale(add(bone.a, bone.b), 0.5);
         let toward = view.direction_from(middle);
         let axis = normalize(sub(bone.b, bone.a));
-        // The direction across the limb that is seen; a limb that points at the lens has none of its own.
+        // The visible direction across the limb; it is undefined for a limb that points at the lens.
         let q = cross(toward, axis);
         let q = if dot(q, q) < 1e-4 { [1.0, 0.0, 0.0] } else { normalize(q) };
         let seen = half_section(bone, axis, q);
@@ -80,9 +80,9 @@ pub(super) fn project_limbs(
         let out = if dot(out, toward) < 0.0 { scale(out, -1.0) } else { out };
         let tilt = dot(axis, toward).abs();
         let deep = half_section(bone, axis, out) * tilt;
-        // Flat ends are seen shortened, round ends never.
+        // Flat ends appear foreshortened, round ends never.
         let short = if bone.flatness == 1.0 { 1.0 } else { (1.0 - tilt * tilt).max(0.0).sqrt() };
-        // Near the ground there is less sky.
+        // Near the ground less sky is visible.
         let low = 0.84 + 0.16 * (middle[2] / 1.1).clamp(0.0, 1.0);
         let mut light = [0.0; PROFILE_SAMPLES];
         for (i, light) in light.iter_mut().enumerate() {
@@ -110,7 +110,7 @@ pub(super) fn project_limbs(
     limbs.sort_by(|a, b| a.depth.total_cmp(&b.depth));
 }
 
-/// Where a place's shadow falls on the ground; none where none falls.
+/// Returns the shadow of a point on the ground, or `None` if it casts no shadow there.
 pub(super) fn shadow_point(caster: ShadowCaster, place: Vector3) -> Option<Vector2> {
     match caster {
         ShadowCaster::Sun(sun) => {
@@ -128,7 +128,7 @@ pub(super) fn shadow_point(caster: ShadowCaster, place: Vector3) -> Option<Vecto
     }
 }
 
-/// A bone's shadow as a limb on the ground, and how wide its edge is in pixels.
+/// Returns a bone's shadow as a limb on the ground, and the width of its edge in pixels.
 pub(super) fn project_shadow(view: &PinholeCamera, bone: &Bone, caster: ShadowCaster) -> Option<(ProjectedLimb, f32)> {
     if !bone.casts_shadow {
         return None;
@@ -149,7 +149,7 @@ pub(super) fn project_shadow(view: &PinholeCamera, bone: &Bone, caster: ShadowCa
     let across = [-dir[1], dir[0]];
     let q = normalize(cross(toward, axis));
     let seen = half_section(bone, axis, q);
-    // A ball's shadow is longer than wide, away from the light.
+    // The shadow of a ball is stretched away from the light.
     let stretch = |n: Vector2| {
         let (along, beside) = (n[0] * away[0] + n[1] * away[1], n[1] * away[0] - n[0] * away[1]);
         (along / toward[2].max(0.12)).hypot(beside)
@@ -174,7 +174,7 @@ pub(super) fn project_shadow(view: &PinholeCamera, bone: &Bone, caster: ShadowCa
     };
     let (wa, wb) = (measure(ga, a)?, measure(gb, b)?);
     let scale_b = scale_along * wb / wa.max(1e-3);
-    // The sun is half a degree wide: the higher the softer.
+    // The sun is half a degree wide: the higher the caster, the softer the shadow.
     let soft = 1.2 + 0.012 * middle[2] / toward[2].max(0.1) * view.focal / far;
     let limb = ProjectedLimb {
         a,

@@ -1,11 +1,12 @@
-//! The built-in camera: a city's square with people on it, drawn from a seed, with exact truth beside it.
+//! Simulated camera: a city's square with people, drawn from a seed, with exact ground truth.
 //!
 //! ```text
-//! layout   what stands where: paving, facade, things, foliage; bake draws it once
-//! light    sky, sun, lamps and screen over time; bus and wet are what passes
-//! company  who comes; plans, what they mean to do; people, how they walk; looks, what they wear
-//! body     from a pose to bones, rolling adds wheels, dog has bones of its own; figure, from bones to limbs and shadows; paint, to pixels
-//! scene    one frame; canvas, light and what the sensor makes of it; truth is kept beside it
+//! layout      static parts: paving, facade, props, foliage; prerender draws them once
+//! lighting    sky, sun, lamps and screen over time; bus and rain are transient effects
+//! population  who comes (archetypes, appearance); behaviour plans goals, pedestrian carries them out
+//! skeleton    from a pose to bones (wheels and dog add theirs); limb_projection, from bones to limbs
+//!             and shadows; rasterizer, from limbs to pixels
+//! renderer    one frame; light_buffer, its light and exposure; truth is written beside it
 //! ```
 
 mod appearance;
@@ -39,69 +40,69 @@ pub use truth::{TruthBox, TruthError, TruthMaskReader, TruthWriter, mask_byte, r
 use population::Pedestrians;
 use renderer::SquareRenderer;
 
-/// Which square, who is on it, under which sky.
+/// Configuration of a simulated camera: size, frame rate, seed, crowd, weather and city.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SynthConfig {
-    /// Width and height in pixels; kept within 16 and 4096.
+    /// Width and height in pixels; clamped to between 16 and 4096.
     pub size: [usize; 2],
-    /// Frames a second; kept within 1 and 240.
+    /// Frames per second; clamped to between 1 and 240.
     pub rate: f64,
-    /// Another seed, other people.
+    /// Seed of the people.
     pub seed: u64,
-    /// Who is there.
+    /// Crowd on the square.
     pub crowd: CrowdType,
-    /// What the light does.
+    /// Weather and light.
     pub weather: Weather,
-    /// Another city, another square.
+    /// Seed of the square: another city has another square.
     pub city: u64,
 }
 
-/// One frame, 4:2:0, in video range.
+/// Frame in 4:2:0 and video range.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SynthFrame {
-    /// Brightness, 16 to 235.
+    /// Luma, 16 to 235.
     pub y: Vec<u8>,
     /// Blue difference, half as wide and high, rounded up.
     pub u: Vec<u8>,
     /// Red difference, likewise.
     pub v: Vec<u8>,
-    /// The mean brightness that the wall's screen shows, 0 to 1; 0 unless it lights the square.
+    /// Mean luminance of the wall's screen, 0 to 1; 0 unless it lights the square.
     pub screen_luminance: f32,
 }
 
-/// What is really in a frame.
+/// Ground truth of a frame.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SynthTruth {
-    /// Everyone who is in the picture, hidden or not.
+    /// All people within the frame, hidden or not.
     pub people: Vec<TruthPerson>,
-    /// For each pixel 0, or one more than the place in `people` of who is seen there.
+    /// Label of each pixel: 0, or the index in `people` of the visible person plus 1.
     pub labels: Vec<u8>,
 }
 
-/// Someone in a frame; places in pixels, origin top left.
+/// Person in a frame; positions in pixels, origin top left.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TruthPerson {
-    /// From 1; the same person in all frames.
+    /// Id from 1; the same person in all frames.
     pub id: u32,
-    /// What an observer would call him.
+    /// Kind of the person as an observer would see it.
     pub kind: Archetype,
-    /// Left, top, width, height of the whole body within the picture, with what hides behind others.
+    /// Left, top, width, height of the whole body within the frame, including parts hidden by others.
     pub full: [f32; 4],
-    /// How much of that is to be seen, 0 to 1.
+    /// Visible fraction of that, 0 to 1.
     pub visible: f32,
-    /// How many pixels are to be seen.
+    /// Number of visible pixels.
     pub pixels: u32,
-    /// Where he stands.
+    /// Position of the foot.
     pub foot: [f32; 2],
-    /// The middle of his head.
+    /// Centre of the head.
     pub head: [f32; 2],
-    /// The hand of an arm that is held out still.
+    /// Hand of an arm that is held out still.
     pub reach: Option<[f32; 2]>,
-    /// Whether he stands still.
+    /// True if the person stands still.
     pub still: bool,
 }
 
-/// The camera over a square.
+/// Camera over a square.
 #[derive(Debug)]
 pub struct SynthCamera {
     config: SynthConfig,
@@ -112,7 +113,7 @@ pub struct SynthCamera {
 }
 
 impl SynthCamera {
-    /// Draws the empty square once; takes a fraction of a second.
+    /// Creates a camera and draws the empty square once, which takes a fraction of a second.
     pub fn new(config: SynthConfig) -> Self {
         let rate = if config.rate.is_finite() { config.rate.clamp(1.0, 240.0) } else { 25.0 };
         let config = SynthConfig { size: config.size.map(|side| side.clamp(16, 4096)), rate, ..config };
@@ -125,12 +126,12 @@ impl SynthCamera {
         Pedestrians::new(config.crowd, scene.layout(), config.weather == Weather::Rain, config.seed)
     }
 
-    /// What it was made from, within its bounds.
+    /// Returns the configuration after clamping.
     pub fn config(&self) -> SynthConfig {
         self.config
     }
 
-    /// Draws a frame by its number, from 0. Numbers go up; one that goes back begins anew.
+    /// Draws a frame by its number, from 0. Numbers must ascend; a lower one restarts the simulation.
     pub fn draw(&mut self, number: u64, frame: &mut SynthFrame) -> &SynthTruth {
         if number < self.next_frame {
             self.pedestrians = Self::spawn_pedestrians(&self.config, &self.renderer);

@@ -1,6 +1,6 @@
-//! Chance that looks the same each time: lattice noise for surfaces, a table of Gaussian noise for the sensor.
+//! Reproducible noise: lattice noise for surfaces, a table of Gaussian noise for the sensor.
 
-/// Mixes three numbers into one that looks random.
+/// Hashes three numbers to a pseudorandom one.
 pub(super) fn hash(a: i32, b: i32, seed: u32) -> u32 {
     let mut h =
         (a as u32).wrapping_mul(0x8da6_b343) ^ (b as u32).wrapping_mul(0xd816_3841) ^ seed.wrapping_mul(0xcb1a_b31f);
@@ -9,12 +9,12 @@ pub(super) fn hash(a: i32, b: i32, seed: u32) -> u32 {
     h ^ (h >> 15)
 }
 
-/// 0 to 1, the same for the same cell.
+/// Returns a pseudorandom number for a cell, 0 to 1.
 pub(super) fn cell_random(a: i32, b: i32, seed: u32) -> f32 {
     (hash(a, b, seed) >> 8) as f32 / 16_777_216.0
 }
 
-/// Smooth noise, -1 to 1, one hill a unit.
+/// Returns smooth noise, -1 to 1, with one hill per unit.
 pub(super) fn lattice_noise(x: f32, y: f32, seed: u32) -> f32 {
     let (i, j) = (x.floor(), y.floor());
     let (s, t) = (x - i, y - j);
@@ -26,7 +26,7 @@ pub(super) fn lattice_noise(x: f32, y: f32, seed: u32) -> f32 {
     (top + (bottom - top) * t) * 2.0 - 1.0
 }
 
-/// Noise of several sizes, about -1 to 1.
+/// Returns noise of several octaves, about -1 to 1.
 pub(super) fn fractal_noise(x: f32, y: f32, seed: u32, octaves: u32) -> f32 {
     let mut sum = 0.0;
     let (mut weight, mut by) = (0.5, 1.0);
@@ -38,7 +38,7 @@ pub(super) fn fractal_noise(x: f32, y: f32, seed: u32, octaves: u32) -> f32 {
     sum
 }
 
-/// Smooth noise over time, -1 to 1, one hill a second at `rate` 1.
+/// Returns smooth noise over time, -1 to 1, with one hill per second at `rate` 1.
 pub(super) fn time_noise(time: f64, rate: f64, seed: u32) -> f32 {
     let x = time * rate;
     let i = x.floor();
@@ -49,10 +49,10 @@ pub(super) fn time_noise(time: f64, rate: f64, seed: u32) -> f32 {
     (a + (b - a) * t) * 2.0 - 1.0
 }
 
-/// The side of a tile of cloth, a power of two.
+/// Side of a tile of cloth, a power of two.
 pub(super) const TILE_SIDE: usize = 64;
 
-/// A tile of folds and weave, within -1.7 and 1.7, which fits itself at its edges.
+/// Returns a seamless tile of folds and weave, within -1.7 and 1.7.
 pub(super) fn cloth_tile(seed: u32) -> Vec<f32> {
     let side = TILE_SIDE as i32;
     let layer = |x: i32, y: i32, size: i32, seed: u32| {
@@ -74,7 +74,7 @@ pub(super) fn cloth_tile(seed: u32) -> Vec<f32> {
     tile
 }
 
-/// Gaussian noise of deviation 1, slightly smoothed as a sensor's is, at least `length` long.
+/// Returns at least `length` values of Gaussian noise with deviation 1, slightly smoothed like a sensor's.
 pub(super) fn gaussian_noise(length: usize, random: &mut fastrand::Rng) -> Vec<f32> {
     let raw: Vec<f32> = (0..length + 1).map(|_| (0..6).map(|_| random.f32()).sum::<f32>() * 1.414 - 4.243).collect();
     raw.windows(2).map(|pair| pair[0] * 0.94 + pair[1] * 0.34).collect()

@@ -1,15 +1,15 @@
-//! The ground: paving of several kinds with joints in perspective, a kerb, a road.
+//! Ground: paving of several kinds with joints in perspective, a kerb, a road.
 
 use super::camera_model::{Vector2, smoothstep};
 use super::noise::{cell_random, fractal_noise, lattice_noise};
 use super::rasterizer::SurfaceMaterial;
 
-/// How a square is laid.
+/// Bond of the paving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PavingBond {
     /// Square slabs.
     Grid,
-    /// Oblong slabs, each row moved by half.
+    /// Oblong slabs, each row shifted by half.
     Running,
     /// Small bricks in a herringbone.
     Herringbone,
@@ -21,28 +21,28 @@ pub(super) enum PavingBond {
     Poured,
 }
 
-/// The ground of one city's square.
+/// Ground of a city's square.
 #[derive(Debug, Clone)]
 pub(super) struct Paving {
     pub(super) bond: PavingBond,
-    /// One stone, in metres.
+    /// Size of a stone, in metres.
     pub(super) stone: Vector2,
-    /// Radians that it is laid askew.
+    /// Rotation of the paving, in radians.
     pub(super) rotation: f32,
     pub(super) material: SurfaceMaterial,
     pub(super) joint: f32,
     pub(super) seed: u32,
-    /// Darkness of joints, 0 to 1.
+    /// Darkness of the joints, 0 to 1.
     pub(super) joint_darkness: f32,
-    /// A ring of darker stones: its middle and radius.
+    /// Ring of darker stones: its middle and radius.
     pub(super) ring: Option<(Vector2, f32)>,
-    /// Lids of iron.
+    /// Manhole covers of iron.
     pub(super) manholes: [Vector2; 2],
-    /// A drain across the square, so far off.
+    /// Distance of a drain across the square.
     pub(super) drain: Option<f32>,
 }
 
-/// Where ground begins and ends that is not paving, in metres across the street's line.
+/// Boundaries of unpaved ground, in metres across the street's line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StreetGeometry {
     pub(super) rotation: f32,
@@ -52,13 +52,13 @@ pub(super) struct StreetGeometry {
 }
 
 impl StreetGeometry {
-    /// Along and across the street.
+    /// Returns a point along and across the street.
     pub(super) fn street_coordinates(&self, at: Vector2) -> Vector2 {
         let (sin, cos) = self.rotation.sin_cos();
         [at[0] * cos + at[1] * sin, at[1] * cos - at[0] * sin]
     }
 
-    /// From along and across back to the square.
+    /// Converts along and across the street back to the square.
     pub(super) fn square_coordinates(&self, [along, across]: Vector2) -> Vector2 {
         let (sin, cos) = self.rotation.sin_cos();
         [along * cos - across * sin, along * sin + across * cos]
@@ -69,14 +69,16 @@ impl StreetGeometry {
     }
 }
 
-/// How much of a pixel `wide` metres broad a line of `line` metres covers, `off` metres from its middle.
+/// Returns the fraction of a pixel that a line covers.
+/// The pixel is `wide` and the line `line` metres broad, `off` metres apart.
 fn line_coverage(off: f32, line: f32, wide: f32) -> f32 {
     let broad = line.max(wide);
     (line / broad) * (1.0 - smoothstep(0.35 * broad, 0.75 * broad, off.abs()))
 }
 
 impl Paving {
-    /// Reflectance and colour at a place; `pixel` is what one pixel covers there, across and away, in metres.
+    /// Returns reflectance and colour at a point.
+    /// `pixel` is the size of a pixel there, across and away, in metres.
     pub(super) fn sample(&self, street: &StreetGeometry, at: Vector2, pixel: Vector2) -> (f32, Vector2) {
         let [along, across] = street.street_coordinates(at);
         if across > street.kerb {
@@ -84,7 +86,7 @@ impl Paving {
         }
         let (sin, cos) = self.rotation.sin_cos();
         let [x, y] = [at[0] * cos + at[1] * sin, at[1] * cos - at[0] * sin];
-        // What a pixel covers along the stones' own directions.
+        // The size of a pixel along the stones' own directions.
         let px = (pixel[0] * cos).hypot(pixel[1] * sin);
         let py = (pixel[0] * sin).hypot(pixel[1] * cos);
         let (line, id) = self.stone_at([x, y], [px, py]);
@@ -97,7 +99,7 @@ impl Paving {
         let fine = (0.03 / pixel[0]).min(1.0);
         shine += 0.07 * fine * lattice_noise(x * 40.0, y * 40.0, self.seed ^ 3);
         shine += 0.06 * (0.1 / pixel[0]).min(1.0) * lattice_noise(x * 9.0, y * 9.0, self.seed ^ 4);
-        // Wear, stains, where water stood.
+        // Wear, stains, and marks of former puddles.
         let stain = fractal_noise(at[0] * 0.45, at[1] * 0.45, self.seed ^ 5, 3);
         shine *= 1.0 + 0.16 * stain
             - 0.16 * smoothstep(0.25, 0.45, fractal_noise(at[0] * 0.9, at[1] * 0.9, self.seed ^ 6, 3));
@@ -124,7 +126,7 @@ impl Paving {
         (y + (0.42 - y) * edge * 0.7, uv.map(|c| c * (1.0 - edge * 0.6)))
     }
 
-    /// How much joint there is, and which stone it is.
+    /// Returns the fraction of joint, and the index of the stone.
     fn stone_at(&self, [x, y]: Vector2, [px, py]: Vector2) -> (f32, [i32; 2]) {
         let [sx, sy] = self.stone;
         let off = |v: f32, s: f32| {
@@ -147,7 +149,7 @@ impl Paving {
                 (line, [(x / sx).floor() as i32, row as i32])
             }
             PavingBond::Herringbone => {
-                // Bricks of two by one, every second upright.
+                // Bricks of two by one, every second one upright.
                 let unit = sy;
                 let (i, j) = ((x / unit).floor() as i32, (y / unit).floor() as i32);
                 let step = (i - j).rem_euclid(4);

@@ -1,4 +1,4 @@
-//! People who walk: one step in time, from what they mean to do to how they hold themselves.
+//! Simulation of people who walk: one step in time, from their goals to their pose.
 
 use super::appearance::PersonAppearance;
 use super::archetypes::Archetype;
@@ -8,34 +8,34 @@ use super::skeleton::{ArmPose, FigurePose};
 use std::collections::VecDeque;
 use std::f32::consts::{PI, TAU};
 
-/// What someone does while he stands.
+/// Gesture of a standing person.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Gesture {
     Rest,
-    /// Looks about.
+    /// Looks around.
     LookAround,
     Wave,
-    /// Which arm, 0 left, and its direction forward, outward and up.
+    /// Holds an arm out: which one (0 is left), and its direction forward, outward and up.
     Reach(usize, Vector3),
     Phone,
     Talk,
     Dance,
     /// Jumps and flails.
     Flail,
-    /// Wipes what is before him.
+    /// Wipes the wall in front.
     Wipe,
 }
 
-/// What someone means to do next.
+/// Next goal of a person.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Goal {
-    /// To a place, at a speed in metres a second.
+    /// Walks to a point, at a speed in metres per second.
     Walk(Vector2, f32),
-    /// For a while in seconds, turned to a heading or as he came.
+    /// Stands for a time in seconds, turned to a heading or unchanged.
     Stand(f32, Option<f32>, Gesture),
 }
 
-/// Someone on the square, or about to come.
+/// Person on the square, or about to enter it.
 #[derive(Debug, Clone)]
 pub(super) struct Pedestrian {
     pub(super) id: u32,
@@ -44,20 +44,20 @@ pub(super) struct Pedestrian {
     pub(super) position: Vector2,
     pub(super) heading: f32,
     pub(super) speed: f32,
-    /// Of the gait, in turns.
+    /// Phase of the gait, in turns.
     phase: f32,
     pub(super) goals: VecDeque<Goal>,
-    /// Seconds into the present goal.
+    /// Seconds since the start of the current goal.
     goal_elapsed: f32,
     gesture: Gesture,
-    /// How far he is into his act, 0 to 1.
+    /// Progress into the gesture, 0 to 1.
     gesture_blend: f32,
-    /// Seconds that he has stood.
+    /// Seconds of standing.
     standing_secs: f32,
     turning: f32,
-    /// Pushes who has this number, from so many metres behind.
+    /// Id of the person being pushed, and the distance behind them in metres.
     pub(super) pushes: Option<(u32, f32)>,
-    /// Which of the plans he came by.
+    /// Index of the spawn slot.
     pub(super) slot: usize,
     seed: u32,
     pub(super) umbrella: bool,
@@ -107,7 +107,7 @@ impl Pedestrian {
         }
     }
 
-    /// Goes on for `dt` seconds at `time`; false once there is nothing left to do.
+    /// Advances by `dt` seconds at `time`; returns false once all goals are done.
     pub(super) fn step(&mut self, time: f64, dt: f32) -> bool {
         let child = self.kind == Archetype::Child;
         self.goal_elapsed += dt;
@@ -123,7 +123,7 @@ impl Pedestrian {
                 let turned = off.clamp(-turn, turn);
                 self.heading = wrap_angle(self.heading + turned);
                 self.turning = turned / dt.max(1e-3);
-                // Nobody walks as evenly as a machine.
+                // People do not walk as evenly as machines.
                 let pace = pace * (1.0 + 0.08 * time_noise(time, 0.3, self.seed));
                 let mut speed = pace * off.cos().max(0.15);
                 if last {
@@ -157,7 +157,7 @@ impl Pedestrian {
                 }
             }
         }
-        // One act ends before the next begins.
+        // One gesture ends before the next begins.
         if self.gesture == wanted {
             self.gesture_blend = approach(self.gesture_blend, 1.0, 1.8 * dt);
         } else {
@@ -179,7 +179,7 @@ impl Pedestrian {
         self.goal_elapsed = 0.0;
     }
 
-    /// Metres of one step at the present speed.
+    /// Returns the length of a step at the current speed, in metres.
     fn step_length(&self) -> f32 {
         let tall = self.appearance.height / 1.72;
         let turn = 0.12 * (self.turning.abs() / 2.0).min(1.0);
@@ -190,19 +190,19 @@ impl Pedestrian {
         (long * tall * (self.speed / 0.35).min(1.0)).max(turn * tall)
     }
 
-    /// Pushed aside, as by someone in the way.
+    /// Pushes the person aside, as another person in the way would.
     pub(super) fn nudge(&mut self, by: Vector2) {
         self.position = [self.position[0] + by[0], self.position[1] + by[1]];
     }
 
-    /// Whether he stands and does nothing that moves him.
+    /// Returns whether the person stands without any moving gesture.
     pub(super) fn is_still(&self) -> bool {
         self.standing_secs > 0.5
             && self.turning.abs() < 0.1
             && !matches!(self.gesture, Gesture::Wave | Gesture::Dance | Gesture::Flail | Gesture::Wipe)
     }
 
-    /// The arm that is held out still, if one is.
+    /// Returns the arm that is held out still, if there is one.
     pub(super) fn reaching_arm(&self) -> Option<usize> {
         match self.gesture {
             Gesture::Reach(arm, _) if self.gesture_blend > 0.95 => Some(self.free_arm(arm)),
@@ -210,12 +210,12 @@ impl Pedestrian {
         }
     }
 
-    /// The arm that is meant, or the left one where the right one holds an umbrella.
+    /// Returns the requested arm, or the left one if the right one holds an umbrella.
     fn free_arm(&self, arm: usize) -> usize {
         if self.umbrella { 0 } else { arm.min(1) }
     }
 
-    /// How he holds himself at `time`.
+    /// Returns the pose at `time`.
     pub(super) fn pose(&self, time: f64) -> FigurePose {
         let standing = 1.0 - (self.speed / 0.4).min(1.0);
         let wander = |rate: f64, lot: u32| time_noise(time, rate, self.seed ^ lot);
@@ -241,7 +241,7 @@ impl Pedestrian {
             umbrella: self.umbrella,
         };
         if self.speed > 1.8 {
-            // Running leaves the ground.
+            // Runners leave the ground.
             let air = ((self.speed - 1.8) / 0.8).min(1.0);
             pose.hop = 0.06 * air * (TAU * 2.0 * self.phase).sin().abs();
         }
@@ -294,7 +294,7 @@ impl Pedestrian {
                 pose.arms[right] = ArmPose { upper, fore: [0.1, 0.15 + 0.55 * swing, 1.0], held };
             }
             Gesture::Reach(arm, dir) => {
-                // Nobody holds an arm as still as a post.
+                // People do not hold an arm perfectly still.
                 let shake = [0.015 * wander(1.1, 21), 0.015 * wander(0.9, 22), 0.02 * wander(0.8, 23)];
                 let dir = [dir[0] + shake[0], dir[1] + shake[1], dir[2] + shake[2]];
                 pose.arms[self.free_arm(arm)] = ArmPose { upper: dir, fore: [dir[0], dir[1], dir[2] + 0.04], held };

@@ -1,4 +1,4 @@
-//! Who comes next: a crowd is a list of places that are filled again when they fall empty.
+//! Population of the square: spawn slots that are filled again when they become empty.
 
 use super::appearance::random_appearance;
 use super::archetypes::{Archetype, CrowdType};
@@ -9,19 +9,19 @@ use super::pedestrian::{Gesture, Goal, Pedestrian};
 use std::collections::VecDeque;
 use std::f32::consts::PI;
 
-/// A place in the crowd: who comes together, and when the next may come.
+/// Spawn slot: a group that comes together, and the time of the next one.
 #[derive(Debug, Clone)]
 struct SpawnSlot {
     role: Behaviour,
     kinds: Vec<Archetype>,
     due: f64,
-    /// Seconds between one and the next.
+    /// Range of seconds between two groups.
     respawn_delay: [f32; 2],
     alive: usize,
     pushed: bool,
 }
 
-/// Everyone on the square, over time.
+/// All people on the square, over time.
 #[derive(Debug, Clone)]
 pub(super) struct Pedestrians {
     pub(super) people: Vec<Pedestrian>,
@@ -33,11 +33,11 @@ pub(super) struct Pedestrians {
     paving: f32,
 }
 
-/// The longest that is caught up with at once, in seconds.
+/// Longest time that is caught up at once, in seconds.
 const CATCH_UP: f64 = 120.0;
-/// The longest step, in seconds.
+/// Longest simulation step, in seconds.
 const STEP: f64 = 1.0 / 15.0;
-/// Nobody comes where he would be seen smaller than this share of the picture's height.
+/// Smallest apparent height at which people appear, relative to the frame's height.
 const SMALLEST: f32 = 0.066;
 
 fn crowd_slots(crowd: CrowdType, random: &mut fastrand::Rng) -> (Vec<SpawnSlot>, f64) {
@@ -133,7 +133,7 @@ impl Pedestrians {
         cast
     }
 
-    /// Goes on to a time in seconds.
+    /// Advances to a time in seconds.
     pub(super) fn advance(&mut self, until: f64, layout: &SquareLayout) {
         self.time = self.time.max(until - CATCH_UP);
         while self.time < until - 1e-9 {
@@ -165,7 +165,7 @@ impl Pedestrians {
         self.avoid_collisions(dt, layout);
     }
 
-    /// Who pushes a chair walks behind it.
+    /// Places those who push a wheelchair behind it.
     fn move_pushers(&mut self) {
         for i in 0..self.people.len() {
             let Some((id, behind)) = self.people[i].pushes else { continue };
@@ -180,7 +180,7 @@ impl Pedestrians {
         }
     }
 
-    /// People make way for each other a little, and for things.
+    /// Pushes people slightly apart, and away from props.
     fn avoid_collisions(&mut self, dt: f32, layout: &SquareLayout) {
         for i in 0..self.people.len() {
             if self.people[i].pushes.is_some() {
@@ -201,7 +201,7 @@ impl Pedestrians {
                 let off = [at[0] - middle[0], at[1] - middle[1]];
                 let far = off[0].hypot(off[1]);
                 if far < radius && far > 1e-3 {
-                    // Round it, not into it.
+                    // Around it, not into it.
                     let push = (1.6 * dt).min(radius - far) / far;
                     by = [by[0] + (off[0] - off[1] * 0.5) * push, by[1] + (off[1] + off[0] * 0.5) * push];
                 }
@@ -232,11 +232,11 @@ impl Pedestrians {
                 (from, goals) =
                     GoalPlanner { layout, random: &mut self.random, depth_max: far }.plan(role, kind, n, pair);
             }
-            // Those who come together walk the same way, beside or behind each other.
+            // People of a group walk the same way, beside or behind each other.
             let shift = |to: Vector2| [to[0] + aside * 0.35, to[1] + aside + back];
             let goals = goals.iter().map(|goal| match *goal {
                 Goal::Walk(to, pace) => Goal::Walk(shift(to), pace),
-                // Who is not alone talks.
+                // People in company talk.
                 Goal::Stand(secs, face, Gesture::Rest | Gesture::Phone) if n > 0 => {
                     Goal::Stand(secs, face, Gesture::Talk)
                 }
@@ -259,11 +259,11 @@ impl Pedestrians {
         }
     }
 
-    /// Someone behind a wheelchair.
+    /// Adds a person who pushes a wheelchair.
     fn spawn_pusher(&mut self, chair: u32, slot: usize) {
         let mut look = random_appearance(Archetype::Adult, self.paving, self.rain, &mut self.random);
         look.umbrella = None;
-        // He goes when the chair goes.
+        // This person leaves together with the wheelchair.
         let goals = VecDeque::from([Goal::Walk([0.0, 1e6], 1.0); 64]);
         let mut person = Pedestrian::new(self.next_id, Archetype::Adult, look, [0.0, -50.0], goals, slot);
         person.pushes = Some((chair, 0.78));

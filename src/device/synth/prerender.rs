@@ -1,5 +1,4 @@
-//! The empty square as the camera sees it, once: how each pixel answers to the light that stays and to the light that
-//! changes.
+//! Prerendered empty square: the response of each pixel to the ambient light and to the key light.
 
 use super::camera_model::{Vector2, Vector3, add, dot, normalize, scale, smoothstep, sub};
 use super::facade::SurfaceSample;
@@ -10,37 +9,37 @@ use super::noise::{fractal_noise, lattice_noise};
 use super::props::{Prop, PropMaterial, RayHit, is_shadowed, nearest_hit};
 use super::rasterizer::SurfaceMaterial;
 
-/// The empty square, with a margin around the picture for a camera that trembles.
+/// Empty square, with a margin around the frame for a camera that shakes.
 #[derive(Debug, Clone)]
 pub(super) struct PrerenderedSquare {
     pub(super) margin: usize,
-    /// With the margin on all sides.
+    /// Size including the margin on all sides.
     pub(super) size: [usize; 2],
-    /// What the light that stays gives.
+    /// Light from the constant sources.
     pub(super) base: Vec<f32>,
-    /// What the second light gives at full.
+    /// Light from the key light at full level.
     pub(super) key_light: Vec<f32>,
-    /// Colour as shares of coded brightness, 127 for 0.64.
+    /// Colour as fractions of coded brightness, 127 for 0.64.
     pub(super) uv: Vec<[i8; 2]>,
-    /// What stands there: how far off in eighths of a metre, 255 where nothing does that hides people; how much of it.
+    /// Occluders: distance in eighths of a metre (255: hides nobody), and coverage.
     pub(super) occlusion: Vec<[u8; 2]>,
-    /// 255 where it is ground that shadows fall on.
+    /// 255 for ground that receives shadows.
     pub(super) ground: Vec<u8>,
-    /// How open to the second light, 255 wholly.
+    /// Visibility of the key light; 255 is full.
     pub(super) key_visibility: Vec<u8>,
-    /// In rain: how much it mirrors.
+    /// Reflectivity in rain.
     pub(super) reflectivity: Vec<u8>,
-    /// Where the facade is: metres along it in sixteenths, from -2047; i16::MIN elsewhere.
+    /// Position along the facade in sixteenths of a metre, from -2047; `i16::MIN` elsewhere.
     pub(super) facade_position: Vec<i16>,
 }
 
 /// Steps of colour in an `i8`.
 pub(super) const UV_STEPS: f32 = 200.0;
 
-/// How bright the sky is that wet ground mirrors, as a share of the light.
+/// Brightness of the sky that wet ground mirrors, relative to the light.
 pub(super) const SKY_REFLECTION: f32 = 0.62;
 
-/// What one ray sees.
+/// Result of one ray.
 #[derive(Debug, Clone, Copy, Default)]
 struct RaySample {
     base: f32,
@@ -106,7 +105,7 @@ impl PrerenderedSquare {
     }
 }
 
-/// The lens's slight blur.
+/// Applies the lens's slight blur.
 fn blur(plane: &mut [f32], [w, h]: [usize; 2]) {
     let (side, middle) = (0.13, 0.74);
     let mut row = vec![0.0; w.max(h)];
@@ -126,7 +125,7 @@ fn blur(plane: &mut [f32], [w, h]: [usize; 2]) {
     }
 }
 
-/// Left, top, right, bottom: of the picture in pixels, or of the ground in metres.
+/// Left, top, right, bottom: of the frame in pixels, or of the ground in metres.
 type Extent = [f32; 4];
 
 const EVERYWHERE: Extent = [f32::MIN, f32::MIN, f32::MAX, f32::MAX];
@@ -145,16 +144,16 @@ fn within(bounds: &Extent, at: Vector2, margin: Vector2) -> bool {
     at[0] > left - margin[0] && at[0] < right + margin[0] && at[1] > top - margin[1] && at[1] < bottom + margin[1]
 }
 
-/// Follows rays into the square. Few things are near a pixel: those are looked up once for its four rays.
+/// Ray tracer of the square. The few props near a pixel are looked up once for its four rays.
 struct RayTracer<'a> {
     layout: &'a SquareLayout,
     light: &'a Lighting,
     rain: bool,
-    /// Where things are seen, where their shadows lie, and where they dim the ground.
+    /// Extents of props in the frame, of their shadows, and the circles in which they dim the ground.
     extents: Vec<Extent>,
     shadow_extents: Vec<Extent>,
     occlusion_circles: Vec<(Vector2, f32)>,
-    /// Those of them that matter to the present pixel.
+    /// Candidates among them for the current pixel.
     candidates: Vec<&'a Prop>,
     shadow_candidates: Vec<&'a Prop>,
     occlusion_candidates: Vec<(Vector2, f32)>,
@@ -189,7 +188,7 @@ impl<'a> RayTracer<'a> {
         }
     }
 
-    /// Looks up what matters around a pixel.
+    /// Selects the candidates around a pixel.
     fn select_candidates(&mut self, at: Vector2) {
         let things = &self.layout.props;
         self.candidates.clear();
@@ -241,7 +240,7 @@ impl<'a> RayTracer<'a> {
         RaySample { base: seen.base * (1.0 - share) + mist, key_light: seen.key_light * (1.0 - share), ..seen }
     }
 
-    /// The light that stays, and the second light, on a surface.
+    /// Returns the constant light, the key light and the latter's visibility on a surface.
     fn incident_light(&self, at: Vector3, normal: Vector3, ground: bool) -> [f32; 3] {
         let light = self.light;
         let sky = 0.6 + 0.4 * normal[2];
@@ -285,7 +284,7 @@ impl<'a> RayTracer<'a> {
         let deep = wide * length / (-ray[2]).max(0.02);
         let (mut y, uv) = self.layout.paving.sample(&self.layout.street, [at[0], at[1]], [wide, deep]);
         let [base, second, open] = self.incident_light(at, [0.0, 0.0, 1.0], true);
-        // Things stand in a little darkness of their own.
+        // Props darken the ground around them slightly.
         let mut dim = 1.0;
         for (middle, radius) in &self.occlusion_candidates {
             let off = (at[0] - middle[0]).hypot(at[1] - middle[1]);
@@ -296,7 +295,7 @@ impl<'a> RayTracer<'a> {
             let puddle = smoothstep(-0.05, 0.35, fractal_noise(at[0] * 0.35, at[1] * 0.35, self.layout.seed ^ 31, 3));
             let film = 0.55 + 0.2 * lattice_noise(at[0] * 3.0, at[1] * 3.0, self.layout.seed ^ 32);
             y *= 0.52 - 0.12 * puddle;
-            // Water mirrors more the flatter one looks at it.
+            // Water mirrors more at a flatter angle.
             let flat = 1.0 - (-ray[2] / length).clamp(0.0, 1.0);
             let mirror = (0.05 + 0.8 * flat.powi(3)) * (0.35 * film + 0.65 * puddle);
             seen.reflectivity = mirror.min(1.0);
@@ -309,7 +308,7 @@ impl<'a> RayTracer<'a> {
         seen
     }
 
-    /// What wet ground shows of the sky, the wall and the things over it, as a share of the light.
+    /// Returns the reflection of sky, wall and props in wet ground, relative to the light.
     fn wet_reflection(&self, at: Vector3, ray: Vector3) -> f32 {
         let up = [ray[0], ray[1], -ray[2]];
         let from = add(at, [0.0, 0.0, 0.01]);
@@ -322,7 +321,7 @@ impl<'a> RayTracer<'a> {
         let toward = (up[1] * cos - up[0] * sin).max(1e-4);
         let far = (street.facade_distance() - across) / toward;
         let high = up[2] * far;
-        // Higher than the roof there is sky.
+        // The sky is above the roof.
         if far <= 0.0 || high > 11.0 {
             return SKY_REFLECTION;
         }

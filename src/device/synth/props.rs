@@ -1,8 +1,8 @@
-//! What stands on the square and never moves: blocks and posts, met by a ray.
+//! Static props on the square: blocks and posts, intersected by rays.
 
 use super::camera_model::{Vector2, Vector3, dot, normalize, scale, sub};
 
-/// What a ray meets, and what it is made of.
+/// Material of a prop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PropMaterial {
     Metal,
@@ -14,13 +14,13 @@ pub(super) enum PropMaterial {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum PropShape {
-    /// Half sides along its own x, y and z, turned by an angle.
+    /// Half extents along its own x, y and z, rotated by an angle.
     Block { half: Vector3, turn: f32 },
     /// Upright: radius and half of the height.
     Post { radius: f32, half: f32 },
 }
 
-/// A thing, by its middle.
+/// Prop, positioned by its middle.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Prop {
     pub(super) at: Vector3,
@@ -28,18 +28,18 @@ pub(super) struct Prop {
     pub(super) material: PropMaterial,
 }
 
-/// Where a ray meets a thing.
+/// Intersection of a ray and a prop.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RayHit {
-    /// In lengths of the ray's direction.
+    /// Distance in lengths of the ray's direction.
     pub(super) distance: f32,
     pub(super) normal: Vector3,
-    /// On the face, in metres.
+    /// Position on the face, in metres.
     pub(super) face: Vector2,
 }
 
 impl Prop {
-    /// A circle on the ground that nobody walks into: its middle and radius.
+    /// Returns a circle on the ground that people avoid: its middle and radius.
     pub(super) fn obstacle_circle(&self) -> Option<(Vector2, f32)> {
         let (radius, bottom) = match self.shape {
             PropShape::Block { half, .. } => (half[0].max(half[1]), self.at[2] - half[2]),
@@ -48,7 +48,7 @@ impl Prop {
         (bottom < 1.5).then_some(([self.at[0], self.at[1]], radius + 0.3))
     }
 
-    /// The corners of a box around it.
+    /// Returns the corners of its bounding box.
     pub(super) fn corners(&self) -> [Vector3; 8] {
         let [wide, high] = match self.shape {
             PropShape::Block { half, .. } => [half[0].hypot(half[1]), half[2]],
@@ -61,7 +61,7 @@ impl Prop {
         })
     }
 
-    /// A ball around it: its middle and radius.
+    /// Returns the radius of its bounding sphere.
     fn bounding_radius(&self) -> f32 {
         match self.shape {
             PropShape::Block { half, .. } => dot(half, half).sqrt(),
@@ -138,7 +138,7 @@ fn intersect_post(radius: f32, half: f32, to: Vector3, dir: Vector3) -> Option<R
     on.then_some(RayHit { distance: far, normal: [0.0, 0.0, 1.0], face: [place[0], place[1]] })
 }
 
-/// A lamp post with its head towards the middle of the square.
+/// Adds a lamp post with its head towards the middle of the square.
 pub(super) fn add_lamp_post(at: Vector2, high: f32, toward: f32, things: &mut Vec<Prop>) -> Vector3 {
     let (sin, cos) = toward.sin_cos();
     let post = |x: f32, y: f32, z: f32, radius: f32, half: f32| Prop {
@@ -169,7 +169,7 @@ pub(super) fn add_lamp_post(at: Vector2, high: f32, toward: f32, things: &mut Ve
     glow
 }
 
-/// A bench: seat, back and two feet.
+/// Adds a bench: seat, back and two feet.
 pub(super) fn add_bench(at: Vector2, turn: f32, things: &mut Vec<Prop>) {
     let (sin, cos) = turn.sin_cos();
     let place = |x: f32, y: f32, z: f32| [at[0] + x * cos - y * sin, at[1] + x * sin + y * cos, z];
@@ -182,7 +182,7 @@ pub(super) fn add_bench(at: Vector2, turn: f32, things: &mut Vec<Prop>) {
     block(place(0.7, 0.0, 0.21), [0.05, 0.2, 0.21], PropMaterial::Stone);
 }
 
-/// Whether something stands between `from` and the light that comes from `dir`, `far` lengths of it away.
+/// Returns whether a prop stands between `from` and the light in direction `dir`, `far` lengths of it away.
 pub(super) fn is_shadowed<'a>(
     mut things: impl Iterator<Item = &'a Prop>,
     from: Vector3,
@@ -194,7 +194,7 @@ pub(super) fn is_shadowed<'a>(
     })
 }
 
-/// The nearest thing that a ray meets.
+/// Returns the nearest prop that a ray meets.
 pub(super) fn nearest_hit<'a>(
     things: impl Iterator<Item = &'a Prop>,
     from: Vector3,

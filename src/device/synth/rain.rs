@@ -1,6 +1,6 @@
 //! Rain in the air.
 
-/// Draws streaks of rain over light; another lot each frame. `bright` is how bright a streak is.
+/// Draws streaks of rain over light, different in each frame. `bright` is the brightness of a streak.
 pub(super) fn draw_streaks(light: &mut [f32], [w, h]: [usize; 2], bright: f32, random: &mut fastrand::Rng) {
     let count = 60 + w * h / 1400;
     let slant = 0.10;
@@ -31,7 +31,7 @@ pub(super) fn draw_streaks(light: &mut [f32], [w, h]: [usize; 2], bright: f32, r
     }
 }
 
-/// Where drops hit the ground: bright specks, another lot each frame.
+/// Draws drops that hit the ground as bright specks, different in each frame.
 pub(super) fn draw_splashes(
     light: &mut [f32],
     ground: impl Fn(usize) -> bool,
@@ -41,7 +41,7 @@ pub(super) fn draw_splashes(
     for _ in 0..w * h / 2400 {
         let (x, y) = (random.usize(..w), random.usize(..h));
         let at = y * w + x;
-        // The nearer, the larger; far ones are lost.
+        // Near splashes are larger; distant ones are invisible.
         let near = y as f32 / h as f32;
         if ground(at) && random.f32() < near {
             light[at] *= 1.0 + 0.35 * near;

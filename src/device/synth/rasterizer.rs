@@ -1,21 +1,21 @@
-//! Colours, and limbs drawn with soft edges into a patch.
+//! Materials, and a rasterizer for limbs with soft edges.
 
 use super::camera_model::Vector2;
 use super::noise::TILE_SIDE;
 
-/// What something is made of: how it throws light back, its colour, its weave.
+/// Material: reflectance, colour and weave.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct SurfaceMaterial {
     /// Linear reflectance, 0 to 1.
     pub(super) reflectance: f32,
-    /// Blue and red difference as shares of the coded brightness: they stay as the light changes.
+    /// Blue and red difference as fractions of the coded brightness: they stay as the light changes.
     pub(super) uv: Vector2,
-    /// How strongly folds and weave show.
+    /// Strength of folds and weave.
     pub(super) roughness: f32,
     pub(super) pattern: FabricPattern,
 }
 
-/// What is woven into a cloth.
+/// Pattern of a fabric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FabricPattern {
     Plain,
@@ -28,7 +28,7 @@ pub(super) enum FabricPattern {
 }
 
 impl SurfaceMaterial {
-    /// From coded red, green and blue, 0 to 1.
+    /// Creates a material from coded red, green and blue, 0 to 1.
     pub(super) fn new([r, g, b]: [f32; 3]) -> Self {
         let y = (0.299 * r + 0.587 * g + 0.114 * b).max(0.02);
         let uv = [0.564 * (b - y) / y, 0.713 * (r - y) / y].map(|c| c.clamp(-0.6, 0.6));
@@ -43,43 +43,43 @@ impl SurfaceMaterial {
         Self { pattern, ..self }
     }
 
-    /// The same colour under `by` times the reflectance.
+    /// Returns the same colour with `by` times the reflectance.
     pub(super) fn scaled(self, by: f32) -> Self {
         Self { reflectance: (self.reflectance * by).clamp(0.004, 0.95), ..self }
     }
 }
 
-/// Brightness across a limb, from its left edge to its right.
+/// Samples of brightness across a limb, from its left edge to its right.
 pub(super) const PROFILE_SAMPLES: usize = 17;
 
-/// How wide an edge is, in pixels: the lens's blur.
+/// Width of an edge in pixels: the lens's blur.
 const EDGE_WIDTH: f32 = 1.35;
 
-/// A limb in the picture, in pixels: a spine with a width, round or flat at its ends.
+/// Limb in the frame, in pixels: a spine with a width, round or flat at its ends.
 #[derive(Debug, Clone)]
 pub(super) struct ProjectedLimb {
     pub(super) a: Vector2,
     pub(super) b: Vector2,
-    /// Half widths at both ends, and what the middle has more.
+    /// Half widths at both ends, and the additional width in the middle.
     pub(super) half_width: Vector2,
     pub(super) bulge: f32,
-    /// How far the ends reach beyond `a` and `b`.
+    /// Length of the caps beyond `a` and `b`.
     pub(super) cap: Vector2,
     pub(super) material: SurfaceMaterial,
-    /// Light across it.
+    /// Light across the limb.
     pub(super) light_profile: [f32; PROFILE_SAMPLES],
-    /// Metres a pixel, for the weave.
+    /// Metres per pixel, for the weave.
     pub(super) metre: f32,
-    /// Where in the tile its weave begins.
+    /// Origin of the weave in its tile.
     pub(super) weave: [f32; 2],
-    /// 1 where nothing shines through.
+    /// Opacity; 1 is opaque.
     pub(super) opacity: f32,
-    /// Drawn from the least to the greatest.
+    /// Sort key; limbs are drawn in ascending order.
     pub(super) depth: f32,
 }
 
 impl ProjectedLimb {
-    /// Left, top, right, bottom in pixels, edges included.
+    /// Returns left, top, right, bottom in pixels, edges included.
     pub(super) fn bounds(&self) -> [f32; 4] {
         let reach = self.half_width[0].max(self.half_width[1]) + self.bulge.max(0.0);
         let by = [reach.max(self.cap[0]) + EDGE_WIDTH, reach.max(self.cap[1]) + EDGE_WIDTH];
@@ -91,7 +91,8 @@ impl ProjectedLimb {
         ]
     }
 
-    /// Calls `spot(x, y, coverage, along in pixels, across -1 to 1)` for each pixel within `clip` (left, top, right, bottom).
+    /// Calls `spot` for each pixel within `clip` (left, top, right, bottom).
+    /// Its arguments are x, y, coverage, position along the limb in pixels and position across it from -1 to 1.
     pub(super) fn for_each_pixel(&self, clip: [i32; 4], edge: f32, mut spot: impl FnMut(i32, i32, f32, f32, f32)) {
         let bounds = self.bounds();
         if !bounds.iter().all(|side| side.is_finite()) {
@@ -108,7 +109,7 @@ impl ProjectedLimb {
         let widest = wa.max(wb) + self.bulge.max(0.0) + edge;
         let (per_length, soft) = (1.0 / length, 1.0 / edge);
         let bulge = 4.0 * self.bulge;
-        // Ends that are flatter than round: how far beyond an end counts, and how sharp its edge is then.
+        // For ends flatter than round: the scale of the distance beyond an end, and the sharpness of its edge.
         let (far_a, far_b) = (wa / ca, wb / cb);
         let (soft_a, soft_b) = (soft * (ca / wa).min(1.0), soft * (cb / wb).min(1.0));
         for y in top..bottom {
@@ -142,24 +143,24 @@ impl ProjectedLimb {
     }
 }
 
-/// Rounds a small number: the last bits of a large `f32` count in ones, which is faster than a cast. Below zero it
-/// wraps at 2^22.
+/// Rounds a small number: the last bits of a large `f32` count in ones, which is faster than a cast.
+/// Below zero it wraps at 2^22.
 #[inline]
 fn round_to_index(value: f32) -> usize {
     ((value + 12_582_912.0).to_bits() & 0x3f_ffff) as usize
 }
 
-/// A piece of picture that someone is drawn into before he is laid over the square.
+/// Buffer in which a person is drawn before it is composited over the square.
 #[derive(Debug, Default)]
 pub(super) struct SpriteBuffer {
-    /// Left, top, right, bottom in the picture's pixels.
+    /// Left, top, right, bottom in the frame's pixels.
     pub(super) clip: [i32; 4],
-    /// Light, blue and red share, cover; the first three times the cover.
+    /// Light, blue and red fraction, coverage; the first three premultiplied by the coverage.
     pub(super) pixels: Vec<[f32; 4]>,
 }
 
 impl SpriteBuffer {
-    /// Clears it and lays it where `limbs` are in a picture of `size`; false where they are outside.
+    /// Clears the buffer and fits it to `limbs` in a frame of `size`; returns false if they are outside.
     pub(super) fn begin(&mut self, limbs: &[ProjectedLimb], size: [usize; 2]) -> bool {
         let mut bounds = [f32::MAX, f32::MAX, f32::MIN, f32::MIN];
         for limb in limbs {
@@ -182,12 +183,12 @@ impl SpriteBuffer {
         true
     }
 
-    /// Lays one limb under what is there: the nearest comes first.
+    /// Draws one limb below the existing content: the nearest comes first.
     pub(super) fn draw(&mut self, limb: &ProjectedLimb, tile: &[f32]) {
         let [left, top, right, _] = self.clip;
         let wide = (right - left) as usize;
         let cloth = limb.material;
-        // Folds that are finer than a pixel would only boil.
+        // Folds finer than a pixel would only cause flicker.
         let fine = (0.035 / limb.metre.max(1e-4)).clamp(0.0, 1.0);
         let rough = cloth.roughness * fine;
         let pixels = &mut self.pixels;

@@ -1,4 +1,5 @@
-//! One frame: ground and shadows, then people and leaves from far to near, then rain; and the truth of it.
+//! Renders one frame and its ground truth.
+//! Draws ground and shadows, then people and leaves from far to near, then rain.
 
 use super::archetypes::{Archetype, Weather};
 use super::bus::Bus;
@@ -17,10 +18,10 @@ use super::skeleton::{Bone, Landmarks, build_person};
 use super::wheels::{build_pram, build_wheelchair};
 use super::{SynthConfig, SynthFrame, SynthTruth, TruthPerson, rain};
 
-/// The most people that a picture's labels can tell apart.
+/// Largest number of people that the labels of a frame can distinguish.
 const PEOPLE_MAX: usize = 254;
 
-/// Everything that draws one square.
+/// Renderer of one square.
 #[derive(Debug)]
 pub(super) struct SquareRenderer {
     layout: SquareLayout,
@@ -30,10 +31,10 @@ pub(super) struct SquareRenderer {
     square: PrerenderedSquare,
     sensor: CameraSensor,
     cloth_tile: Vec<f32>,
-    /// Where the lens's middle is when nothing shakes it.
+    /// Principal point of the camera at rest.
     centre: Vector2,
     buffer: LightBuffer,
-    /// Where people's bones, limbs and pixels are worked out.
+    /// Buffers for people's bones, limbs and pixels.
     bones: Vec<Bone>,
     limbs: Vec<ProjectedLimb>,
     sprite: SpriteBuffer,
@@ -102,7 +103,7 @@ impl SquareRenderer {
         frame.screen_luminance = state.screen_luminance;
     }
 
-    /// How far the wind moves the picture, in pixels.
+    /// Returns the shift of the frame by wind, in pixels.
     fn wind_shift(&self, time: f64) -> Vector2 {
         if self.weather != Weather::Shake {
             return [0.0; 2];
@@ -113,14 +114,14 @@ impl SquareRenderer {
         let one = |lot: u32| {
             let slow = 1.7 * time_noise(time, 0.7, seed ^ lot) + 1.1 * time_noise(time, 2.3, seed ^ (lot + 1));
             let fast = 0.7 * time_noise(time, 7.0, seed ^ (lot + 2));
-            // Now and then a jerk.
+            // Occasionally a jerk.
             let jerk = time_noise(time, 0.5, seed ^ (lot + 3)).powi(7) * 6.0 * time_noise(time, 5.0, seed ^ (lot + 4));
             ((slow + fast) * gust * 1.5 + jerk).clamp(-4.0, 4.0) * by
         };
         [one(41), one(51) * 0.8]
     }
 
-    /// Works out what is kept from the ground.
+    /// Renders the shadows on the ground.
     fn render_shadows(&mut self, time: f64, people: &[Pedestrian], state: &LightState) {
         let Self { layout, lighting: light, buffer: canvas, bones, ellipses: blots, .. } = self;
         let view = &layout.camera;
@@ -173,14 +174,14 @@ impl SquareRenderer {
         }
     }
 
-    /// The empty square under the present light.
+    /// Renders the empty square under the current light.
     fn render_ground(&mut self, state: &LightState, shift: Vector2) {
         let Self { square, buffer: canvas, lighting: light, .. } = self;
         let [w, h] = canvas.size;
         let base = state.ambient * state.gain;
         let second = if light.key_light == KeyLight::None { 0.0 } else { state.key * state.gain };
         let margin = square.margin as f32;
-        // Where in the baked square the picture's first pixel is.
+        // Position of the frame's first pixel in the prerendered square.
         let from = [margin - shift[0], margin - shift[1]].map(|at| at.max(0.0));
         let (i, j) = (from[0] as usize, from[1] as usize);
         let (s, t) = (from[0].fract(), from[1].fract());
@@ -206,7 +207,7 @@ impl SquareRenderer {
                     }
                 }
             } else {
-                // Between four pixels of the baked square; its margin holds the ones beyond the picture's end.
+                // Interpolates four pixels of the prerendered square; its margin covers those beyond the frame's edge.
                 let below = below * wide + i;
                 let (a, b) = (&square.base[start..start + w + 1], &square.base[below..below + w + 1]);
                 let (c, d) = (&square.key_light[start..start + w + 1], &square.key_light[below..below + w + 1]);
@@ -252,7 +253,8 @@ impl SquareRenderer {
         });
     }
 
-    /// Wet ground throws people back, upside down. Nothing else shades it, so that `shade` keeps what is mirrored yet.
+    /// Renders reflections of people in wet ground, upside down.
+    /// There are no other shadows in this case, so `key_shadow` stores the coverage of the reflections.
     fn render_reflections(&mut self, time: f64, people: &[Pedestrian], state: &LightState) {
         let Self {
             square,
@@ -310,7 +312,7 @@ impl SquareRenderer {
         }
     }
 
-    /// People and leaves, the farthest first, and the truth of them.
+    /// Renders people and leaves, the farthest first, and their ground truth.
     fn render_people_and_trees(
         &mut self,
         time: f64,
@@ -404,7 +406,7 @@ impl SquareRenderer {
         let near = (away * 8.0) as u32;
         let (mut whole, mut visible) = (0_u32, 0_u32);
         let mut bounds = [i32::MAX, i32::MAX, i32::MIN, i32::MIN];
-        // The baked square moves with the lens.
+        // The prerendered square moves with the lens.
         let shift = [view.centre[0] - self.centre[0], view.centre[1] - self.centre[1]].map(|by| by.round() as i32);
         let mut rows = patch.pixels.chunks_exact((right - left) as usize);
         for y in top..bottom {
@@ -449,7 +451,7 @@ impl SquareRenderer {
                 (bounds[2] - bounds[0] + 1) as f32,
                 (bounds[3] - bounds[1] + 1) as f32,
             ],
-            // Until all are drawn: how many pixels there would be if nothing hid him.
+            // Until all are drawn: the number of pixels without occlusion.
             visible: whole as f32,
             pixels: visible,
             foot: foot.map_or([0.0; 2], |(p, _)| p),
@@ -460,7 +462,7 @@ impl SquareRenderer {
     }
 }
 
-/// The bones of someone, with what he rides or pushes.
+/// Builds the bones of a person, including a wheelchair or pram.
 fn build_bones(person: &Pedestrian, time: f64, bones: &mut Vec<Bone>) -> Landmarks {
     if person.kind == Archetype::Dog {
         return build_dog(&person.appearance, &person.pose(time), time, bones);

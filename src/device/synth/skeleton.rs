@@ -1,10 +1,10 @@
-//! From a pose to bones in metres: how legs swing, where elbows are, what a coat covers.
+//! Skeleton: builds bones in metres from a pose, with the swing of legs, elbows and clothes.
 
 use super::appearance::{BagStyle, BottomCut, PersonAppearance};
 use super::camera_model::{Vector2, Vector3, add, lerp, normalize, scale, sub};
 use super::rasterizer::{FabricPattern, SurfaceMaterial};
 
-/// A part of a body: a spine with widths, wider sideways than through.
+/// Part of a body: a spine with widths, wider sideways than through.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bone {
     pub(super) a: Vector3,
@@ -12,22 +12,22 @@ pub(super) struct Bone {
     /// Half widths at both ends, along `side`.
     pub(super) half_width: Vector2,
     pub(super) bulge: f32,
-    /// Thickness as a share of width.
+    /// Thickness relative to width.
     pub(super) flatness: f32,
     pub(super) side: Vector3,
-    /// How far the ends are rounded, in metres.
+    /// Radii of the rounded ends, in metres.
     pub(super) cap: Vector2,
     pub(super) material: SurfaceMaterial,
-    /// Metres that it counts as nearer than it is, so that a coat covers the legs in it.
+    /// Metres subtracted from its depth, so that a coat covers the legs in it.
     pub(super) depth_bias: f32,
-    /// 1 where nothing shines through.
+    /// Opacity; 1 is opaque.
     pub(super) opacity: f32,
-    /// Whether its shadow is worth drawing: others' shadows cover a hand's or a neck's.
+    /// True if its shadow is worth drawing: other shadows cover a hand's or a neck's.
     pub(super) casts_shadow: bool,
 }
 
 impl Bone {
-    /// Round, with round ends.
+    /// Creates a round bone with round ends.
     pub(super) fn round(a: Vector3, b: Vector3, wide: Vector2, cloth: SurfaceMaterial) -> Self {
         Self {
             a,
@@ -61,30 +61,30 @@ impl Bone {
     }
 }
 
-/// Where an arm is held: the directions of its two halves, forward, outward and up; how much of it is meant.
+/// Pose of an arm: directions of its two halves (forward, outward and up), and their weight.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct ArmPose {
     pub(super) upper: Vector3,
     pub(super) fore: Vector3,
-    /// 0: it swings as one walks; 1: it is held so.
+    /// 0: it swings with the gait; 1: it is held in this pose.
     pub(super) held: f32,
 }
 
-/// How someone stands or goes at one instant.
+/// Pose of a person at one instant.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FigurePose {
     pub(super) position: Vector2,
     /// Radians, from x towards y.
     pub(super) heading: f32,
-    /// Of the gait, in turns.
+    /// Phase of the gait, in turns.
     pub(super) phase: f32,
-    /// Metres of one step; 0 stands.
+    /// Length of a step in metres; 0 when standing.
     pub(super) step: f32,
-    /// Metres a second.
+    /// Metres per second.
     pub(super) speed: f32,
     /// Radians forward.
     pub(super) lean: f32,
-    /// Metres that the hips are lower, and the feet higher.
+    /// Metres by which the hips are lower, and the feet higher.
     pub(super) crouch: f32,
     pub(super) hop: f32,
     /// Metres aside and forward, radians of twist.
@@ -93,25 +93,25 @@ pub(super) struct FigurePose {
     pub(super) head: f32,
     /// Left and right.
     pub(super) arms: [ArmPose; 2],
-    /// Metres above the ground of the seat that is sat on.
+    /// Height of the seat above the ground in metres, for a seated person.
     pub(super) seat: Option<f32>,
     pub(super) cane: bool,
     pub(super) umbrella: bool,
 }
 
-/// What truth wants to know of a body.
+/// Landmarks of a body for the ground truth.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Landmarks {
     pub(super) head: Vector3,
     pub(super) hands: [Vector3; 2],
 }
 
-/// A body's own directions.
+/// Axes of a body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BodyAxes {
     pub(super) at: Vector2,
     pub(super) forward: Vector3,
-    /// To its right.
+    /// Direction to its right.
     pub(super) right: Vector3,
 }
 
@@ -132,10 +132,10 @@ impl BodyAxes {
     }
 }
 
-/// One leg's swing at a phase, for a stride: the thigh's angle forward and the knee's bend, in radians.
+/// Returns the swing of a leg at a phase: the thigh's angle forward and the knee's bend, in radians.
 fn leg_swing(phase: f32, reach: f32, run: f32) -> Vector2 {
     let p = phase.rem_euclid(1.0);
-    // Standing on it takes longer than swinging it through, and it waits a little before it lands.
+    // The stance takes longer than the swing, and the leg pauses briefly before it lands.
     let turn = if p < 0.56 { p / 0.56 } else { 1.0 - ((p - 0.56) / 0.36).min(1.0) };
     let thigh = reach * ((std::f32::consts::PI * turn).cos() * 0.92 + 0.2);
     let bump = |from: f32, to: f32| {
@@ -147,7 +147,7 @@ fn leg_swing(phase: f32, reach: f32, run: f32) -> Vector2 {
     [thigh, knee]
 }
 
-/// Builds the bones of someone; `bones` is emptied first.
+/// Builds the bones of a person and replaces the content of `bones`.
 pub(super) fn build_person(look: &PersonAppearance, pose: &FigurePose, bones: &mut Vec<Bone>) -> Landmarks {
     bones.clear();
     let tall = look.height;
@@ -160,7 +160,7 @@ pub(super) fn build_person(look: &PersonAppearance, pose: &FigurePose, bones: &m
     let reach = (pose.step / (2.0 * (thigh + shank))).min(0.7).asin();
     let legs = [0.0, 0.5].map(|offset| leg_swing(pose.phase + offset, reach, run));
 
-    // Hips are as high as the leg that carries; the seat carries who sits.
+    // The standing leg sets the height of the hips; a seat carries a seated person.
     let lowest = legs.iter().map(|[hip, knee]| thigh * hip.cos() + shank * (hip - knee).cos()).fold(0.0, f32::max);
     let hips = match pose.seat {
         Some(seat) => seat + 0.05 * tall,
@@ -178,7 +178,7 @@ pub(super) fn build_person(look: &PersonAppearance, pose: &FigurePose, bones: &m
 
     build_legs(look, pose, &frame, pelvis, &legs, [thigh, shank, ankle], bones);
 
-    // Trousers up to the waist, then what is worn above.
+    // Trousers up to the waist, then the upper garment.
     let hip_wide = 0.096 * tall * girth;
     let waist = add(pelvis, scale(up, 0.07 * tall));
     bones.push(
@@ -299,7 +299,7 @@ fn build_arms(
     let wide = 0.108 * tall * girth.sqrt();
     for (i, out) in [-1.0_f32, 1.0].into_iter().enumerate() {
         let arm = pose.arms[i];
-        // An arm goes with the other side's leg.
+        // An arm swings with the opposite leg.
         let turn = (pose.phase + if i == 0 { 0.5 } else { 0.0 }) * std::f32::consts::TAU;
         let amount = (pose.step * 0.62).min(0.75);
         let angle = amount * turn.cos();

@@ -1,4 +1,5 @@
-//! What the built-in camera promises: the same from a seed, true truth, every crowd in every weather.
+//! Tests of the simulated camera.
+//! They check reproducibility from a seed, the ground truth, and every crowd in every weather.
 
 use super::*;
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ fn config(crowd: CrowdType, weather: Weather, size: [usize; 2]) -> SynthConfig {
     SynthConfig { size, rate: 10.0, seed: 7, crowd, weather, city: 3 }
 }
 
-/// Frames and truth of some numbers.
+/// Frames and truth of the given numbers.
 fn drawn(config: SynthConfig, numbers: impl IntoIterator<Item = u64>) -> Vec<(SynthFrame, SynthTruth)> {
     let mut street = SynthCamera::new(config);
     let mut frame = SynthFrame::default();
@@ -67,7 +68,7 @@ fn cities_differ() {
     }
 }
 
-/// Boxes hold their labels, counts are right, colours are within the video's range.
+/// Boxes contain their labels, counts are right, colours are within the video range.
 fn check(size: [usize; 2], frame: &SynthFrame, truth: &SynthTruth) {
     let [w, h] = size;
     assert_eq!([frame.y.len(), frame.u.len(), frame.v.len()], [w * h, w.div_ceil(2) * h.div_ceil(2), frame.u.len()]);
@@ -198,7 +199,7 @@ fn who_cross_hide_each_other() {
 
 #[test]
 fn a_lamp_comes_on_and_the_screen_lights_the_square() {
-    // The nearer half is what the screen lights.
+    // The screen lights the nearer half.
     let level = |frame: &SynthFrame| mean(frame.y[frame.y.len() / 2..].iter().map(|y| f64::from(*y)));
     let lamp = drawn(config(CrowdType::Nobody, Weather::Lamp, [120, 90]), [79, 83, 159, 162]);
     let lamp: Vec<f64> = lamp.iter().map(|(frame, _)| level(frame)).collect();
@@ -248,7 +249,7 @@ fn names_are_read_and_mistakes_are_told() {
     assert!(wrong.contains("low-sun"), "{wrong}");
 }
 
-/// A folder that goes when the test ends.
+/// Folder that is removed when the test ends.
 struct TestFolder(PathBuf);
 
 impl TestFolder {

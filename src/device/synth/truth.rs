@@ -1,4 +1,4 @@
-//! What is really there, kept beside a clip: boxes, masks and the screen's light, to judge a tracker by.
+//! Ground truth files beside a clip, for evaluating a tracker: boxes, masks and the screen's light.
 
 use super::SynthTruth;
 use super::archetypes::Archetype;
@@ -6,16 +6,16 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
-/// The most boxes that are read, for all frames together.
+/// Maximum number of boxes that are read, for all frames together.
 const BOXES_MAX: usize = 4_000_000;
-/// The most frames' light that is read.
+/// Maximum number of frames in a light file.
 const LIGHT_MAX: usize = 4_000_000;
-/// The longest line that is read, in bytes.
+/// Longest line that is read, in bytes.
 const LINE_MAX: u64 = 4_096;
-/// The longest side of a mask, in pixels.
+/// Longest side of a mask, in pixels.
 const SIDE_MAX: usize = 8_192;
 
-/// Writes truth into a folder: `boxes.txt`, `masks.y4m`, `light.txt`.
+/// Writes ground truth into a folder: `boxes.txt`, `masks.y4m`, `light.txt`.
 #[derive(Debug)]
 pub struct TruthWriter {
     boxes: BufWriter<File>,
@@ -26,16 +26,16 @@ pub struct TruthWriter {
     row: Vec<u8>,
 }
 
-/// The byte that stands for a person in a mask: 1 to 254; 0 is nobody.
+/// Returns the byte of a person in a mask: 1 to 254; 0 is the background.
 pub fn mask_byte(id: u32) -> u8 {
     (id.wrapping_sub(1) % 254 + 1) as u8
 }
 
 impl TruthWriter {
-    /// Makes the folder and its three files. `size` in pixels, `rate` in frames a second.
+    /// Creates the folder and its three files. `size` is in pixels, `rate` in frames per second.
     ///
     /// # Errors
-    /// Where the folder or a file cannot be made.
+    /// Returns an error if the folder or a file cannot be created.
     pub fn create(folder: &Path, size: [usize; 2], rate: f64) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let file = |name: &str| File::create(folder.join(name)).map(BufWriter::new);
@@ -45,10 +45,10 @@ impl TruthWriter {
         Ok(Self { boxes: file("boxes.txt")?, masks, light: file("light.txt")?, size, frame: 0, row: vec![] })
     }
 
-    /// Adds the next frame; `shown` is what the screen shows, 0 to 1.
+    /// Writes the next frame; `shown` is the luminance of the screen, 0 to 1.
     ///
     /// # Errors
-    /// Where a file cannot be written, or the truth is of another size.
+    /// Returns an error if a file cannot be written, or the truth is of another size.
     pub fn write(&mut self, truth: &SynthTruth, shown: f32) -> io::Result<()> {
         if truth.labels.len() != self.size[0] * self.size[1] {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the truth is of another size than its masks"));
@@ -57,7 +57,7 @@ impl TruthWriter {
         for person in &truth.people {
             let [x, y, w, h] = person.full;
             let class = person.kind.class();
-            // Who is nobody is there for whoever looks, and not judged.
+            // A dog is listed because a viewer sees it, but it is not evaluated.
             let confidence = u8::from(person.kind != Archetype::Dog);
             writeln!(
                 self.boxes,
@@ -76,10 +76,10 @@ impl TruthWriter {
         writeln!(self.light, "{shown:.4}")
     }
 
-    /// Writes what is left.
+    /// Flushes the files.
     ///
     /// # Errors
-    /// Where a file cannot be written.
+    /// Returns an error if a file cannot be written.
     pub fn finish(mut self) -> io::Result<()> {
         self.boxes.flush()?;
         self.masks.flush()?;
@@ -87,7 +87,7 @@ impl TruthWriter {
     }
 }
 
-/// A rate as a fraction, in thousandths where it is not whole.
+/// Returns a rate as a fraction, in thousandths if it is not an integer.
 pub(super) fn rate_fraction(rate: f64) -> (u32, u32) {
     let rate = if rate.is_finite() { rate.clamp(0.01, 1000.0) } else { 25.0 };
     if rate.fract() == 0.0 { (rate as u32, 1) } else { ((rate * 1000.0).round() as u32, 1000) }
@@ -96,24 +96,24 @@ pub(super) fn rate_fraction(rate: f64) -> (u32, u32) {
 /// One line of `boxes.txt`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TruthBox {
-    /// From 1.
+    /// Frame number, from 1.
     pub frame: u32,
-    /// The same person, the same number.
+    /// Id of the person; the same in all frames.
     pub id: u32,
     /// Left, top, width and height in pixels.
     pub bounds: [f32; 4],
-    /// What the person is; none for a class that is not ours.
+    /// Kind of the person; `None` for an unknown class.
     pub kind: Option<Archetype>,
-    /// How much of what is in the picture is to be seen, 0 to 1.
+    /// Visible fraction of the part within the frame, 0 to 1.
     pub visible: f32,
 }
 
-/// Why a file of truth cannot be used.
+/// Error in a ground truth file.
 #[derive(Debug)]
 pub struct TruthError {
-    /// The line, from 1; 0 where it is no line's fault.
+    /// Line from 1; 0 if the error does not concern a line.
     pub line: usize,
-    /// What is wrong, and what would be right.
+    /// Description of the fault and of the expected input.
     pub what: String,
 }
 
@@ -129,7 +129,7 @@ fn truth_error(line: usize, what: impl Into<String>) -> TruthError {
     TruthError { line, what: what.into() }
 }
 
-/// Reads lines that may be garbage; `each` gets its number, from 1, and the line.
+/// Reads the lines of an untrusted file; `each` gets each line's number, from 1, and its text.
 fn for_each_line(
     from: impl Read,
     most: usize,
@@ -156,12 +156,12 @@ fn for_each_line(
     Ok(())
 }
 
-/// Reads boxes in MOT format: `frame,id,x,y,w,h`, then `confidence,class,visibility` where there are more.
+/// Reads boxes in MOT format: `frame,id,x,y,w,h`, optionally followed by `confidence,class,visibility`.
 ///
-/// A line whose confidence is 0 is left out, as the format wants it.
+/// A line whose confidence is 0 is left out, as the format requires.
 ///
 /// # Errors
-/// Where a line is not of that form.
+/// Returns an error if a line has another form.
 pub fn read_boxes(from: impl Read) -> Result<Vec<TruthBox>, TruthError> {
     let mut boxes = Vec::new();
     for_each_line(from, BOXES_MAX, |number, line| {
@@ -202,10 +202,10 @@ pub fn read_boxes(from: impl Read) -> Result<Vec<TruthBox>, TruthError> {
     Ok(boxes)
 }
 
-/// Reads `light.txt`: what the screen shows at each frame, 0 to 1.
+/// Reads `light.txt`: the luminance of the screen at each frame, 0 to 1.
 ///
 /// # Errors
-/// Where a line is not a number from 0 to 1.
+/// Returns an error if a line is not a number from 0 to 1.
 pub fn read_light(from: impl Read) -> Result<Vec<f32>, TruthError> {
     let mut light = Vec::new();
     for_each_line(from, LIGHT_MAX, |number, line| {
@@ -224,10 +224,10 @@ pub struct TruthMaskReader<R> {
 }
 
 impl<R: Read> TruthMaskReader<R> {
-    /// Reads the header.
+    /// Creates a reader by reading the header.
     ///
     /// # Errors
-    /// Where it is not the header of a monochrome YUV4MPEG2 file of a bearable size.
+    /// Returns an error if it is not the header of a monochrome YUV4MPEG2 file of a supported size.
     pub fn new(from: R) -> Result<Self, TruthError> {
         let mut from = BufReader::new(from);
         let header = read_short_line(&mut from)?.ok_or_else(|| truth_error(0, "the file of masks is empty"))?;
@@ -255,15 +255,16 @@ impl<R: Read> TruthMaskReader<R> {
         Ok(Self { from, size })
     }
 
-    /// Width and height, in pixels.
+    /// Returns width and height, in pixels.
     pub fn size(&self) -> [usize; 2] {
         self.size
     }
 
-    /// Reads the next frame into `mask`: a byte of who is there for each pixel, 0 for nobody. False at the end.
+    /// Reads the next frame into `mask`: the byte of the visible person for each pixel, 0 for the background.
+    /// Returns false at the end.
     ///
     /// # Errors
-    /// Where the file breaks off or is garbage.
+    /// Returns an error if the file is truncated or invalid.
     pub fn read_frame(&mut self, mask: &mut Vec<u8>) -> Result<bool, TruthError> {
         let Some(head) = read_short_line(&mut self.from)? else { return Ok(false) };
         if head != "FRAME" && !head.starts_with("FRAME ") {

@@ -6,7 +6,7 @@ use super::rasterizer::{FabricPattern, SurfaceMaterial};
 use super::skeleton::{BodyAxes, Bone};
 use std::f32::consts::TAU;
 
-/// A wheel: its rim, and spokes that half hide what is behind.
+/// Builds a wheel: its rim, and spokes that half hide the background.
 fn build_wheel(
     middle: Vector3,
     radius: f32,
@@ -34,7 +34,7 @@ fn build_wheel(
     }
 }
 
-/// The chair under someone who sits in it, `at` his seat's middle.
+/// Builds the wheelchair under a seated person; `at` is the middle of the seat.
 pub(super) fn build_wheelchair(look: &PersonAppearance, at: Vector2, heading: f32, bones: &mut Vec<Bone>) {
     let frame = BodyAxes::new(at, heading);
     let metal = SurfaceMaterial::new([0.42, 0.43, 0.45]).with_roughness(0.03);
@@ -63,7 +63,7 @@ pub(super) fn build_wheelchair(look: &PersonAppearance, at: Vector2, heading: f3
     bones.push(rest.flattened(frame.right, 0.1, [0.02; 2]));
 }
 
-/// A pram in front of who pushes it.
+/// Builds a pram in front of the person who pushes it.
 pub(super) fn build_pram(look: &PersonAppearance, at: Vector2, heading: f32, bones: &mut Vec<Bone>) {
     let frame = BodyAxes::new(at, heading);
     let metal = SurfaceMaterial::new([0.38, 0.39, 0.4]).with_roughness(0.03);

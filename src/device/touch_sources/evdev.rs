@@ -1,4 +1,4 @@
-//! A touch frame of this machine (Linux): looked for by name, read on a thread of its own, looked for again when gone.
+//! Touch frame of this machine (Linux): found by name, read on a thread of its own, found again after it was lost.
 
 use super::InputMapping;
 use super::multitouch::{AxisRanges, SLOTS_MAX, SlotTracker};
@@ -9,17 +9,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Between two looks for a device that is not there.
+/// Interval between two searches for a missing device.
 const RETRY_INTERVAL: Duration = Duration::from_secs(2);
-/// Where the devices are.
+/// Folder of the devices.
 const INPUT_DIR: &str = "/dev/input";
-/// Most devices that are looked at.
+/// Most devices that are examined.
 const DEVICES_MAX: usize = 256;
 
 /// Watches the device called `name` for as long as the process lives.
 pub(super) fn spawn_reader(name: String, device: u32, surface: InputMapping, hub: TouchHub) -> io::Result<()> {
     std::thread::Builder::new().name("touch frame".into()).spawn(move || {
-        // What was said last, so that the log has one line for each change.
+        // The last message is kept, so that the log has one line for each change.
         let mut said = String::new();
         loop {
             let why = match find_device(&name) {
@@ -43,7 +43,7 @@ pub(super) fn spawn_reader(name: String, device: u32, surface: InputMapping, hub
     Ok(())
 }
 
-/// The first device of that name, or why there is none, with what to do.
+/// Returns the first device of that name; the error is the reason why there is none, with a remedy.
 fn find_device(name: &str) -> Result<(PathBuf, RawDevice), String> {
     let named = Path::new(name).is_absolute();
     let paths = if named { vec![PathBuf::from(name)] } else { devices() };
@@ -71,7 +71,7 @@ fn find_device(name: &str) -> Result<(PathBuf, RawDevice), String> {
     })
 }
 
-/// `/dev/input/event*`, in the order of their numbers.
+/// Returns `/dev/input/event*`, in the order of their numbers.
 fn devices() -> Vec<PathBuf> {
     let numbered = |path: PathBuf| {
         let number = path.file_name()?.to_str()?.strip_prefix("event")?.parse::<u32>().ok()?;
@@ -88,9 +88,9 @@ fn is_multi_touch(raw: &RawDevice) -> bool {
     raw.supported_absolute_axes().is_some_and(|axes| wanted.iter().all(|axis| axes.contains(*axis)))
 }
 
-/// Reads until the device is gone; why it is.
+/// Reads until the device is gone; returns the reason.
 fn read_events(raw: &mut RawDevice, device: u32, surface: InputMapping, hub: &TouchHub) -> String {
-    // Otherwise the window system would tell the same fingers again.
+    // Otherwise the window system would report the same fingers again.
     if let Err(why) = raw.grab() {
         tracing::warn!("the touch frame cannot be had alone ({why}): touches may count twice; end what else reads it");
     }
@@ -120,7 +120,7 @@ fn read_events(raw: &mut RawDevice, device: u32, surface: InputMapping, hub: &To
     }
 }
 
-/// The ranges of the axes and the slot that the device is at; `None` if it does not say.
+/// Returns the ranges of the axes and the device's current slot; `None` if it does not report them.
 fn axis_ranges(raw: &RawDevice) -> io::Result<Option<(AxisRanges, i32)>> {
     let (mut x, mut y, mut slot) = (None, None, 0);
     let (mut of_length, mut of_place) = (0, 0);
@@ -134,7 +134,7 @@ fn axis_ranges(raw: &RawDevice) -> io::Result<Option<(AxisRanges, i32)>> {
             _ => {}
         }
     }
-    // A length is in the units of the place where nothing else is said.
+    // A length is in the units of the position unless the device reports others.
     let units_a_mm = if of_length > 0 { of_length } else { of_place };
     Ok(x.zip(y).and_then(|(x, y)| AxisRanges::new(x, y, units_a_mm)).map(|axes| (axes, slot)))
 }

@@ -1,4 +1,5 @@
-//! A hundred fingers at 120 frames a second, to be measured: what a table would send, through reader, board and hub.
+//! Load test: a hundred fingers at 120 frames per second, as a table would send them, through parser, tracker and
+//! hub.
 
 use super::udp_listener::PacketParser;
 use super::{InputMapping, TuioParser};
@@ -9,12 +10,12 @@ use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// Fingers.
+/// Number of fingers.
 pub const FINGER_COUNT: i32 = 100;
-/// Frames a second.
+/// Frames per second.
 pub const FRAME_RATE: i32 = 120;
 
-/// The TUIO 1.1 packet of frame number `frame`, from 1: every finger is alive and has moved.
+/// Returns the TUIO 1.1 packet of frame number `frame`, from 1: every finger is alive and has moved.
 pub fn tuio_packet(frame: i32) -> Vec<u8> {
     let say = |args| OscPacket::Message(OscMessage { addr: "/tuio/2Dcur".into(), args });
     let text = |word: &str| OscType::String(word.into());
@@ -33,7 +34,9 @@ pub fn tuio_packet(frame: i32) -> Vec<u8> {
     rosc::encoder::encode(&bundle).unwrap_or_default()
 }
 
-/// Takes one second of it in as fast as it goes; how long that took. `hub` should have a scene that is read, or none.
+/// Processes one second of it as fast as possible; returns the time that this took.
+///
+/// `hub` should have a scene that is read, or none.
 pub fn time_one_second(hub: &TouchHub) -> Duration {
     let surface = InputMapping::new(CanvasRegion { origin: [0.0, 0.0], size: [1920.0, 1080.0] }, 0, false);
     let mut tuio = TuioParser::new(TOUCH_DEVICE, surface, Vec::new());

@@ -1,11 +1,12 @@
-//! Fingers that do not come through the windows: TUIO and OSC over UDP, touch frames of this machine.
+//! Touch sources other than the windows: TUIO and OSC over UDP, touch frames of this machine.
 //!
-//! Each source has a thread of its own and brings its words to the hub, which brings them to the link: none waits for a
-//! frame. What the bytes mean is decided in pure machines ([`TuioParser`], [`OscParser`], [`Slots`]) that know no sockets.
+//! Each source has a thread of its own and sends its updates to the hub, which forwards them to the link: none waits
+//! for a frame. Pure parsers ([`TuioParser`], [`OscParser`], [`SlotTracker`]) without sockets interpret the bytes.
 //!
-//! tuioxide would be the library for TUIO. Version 0.3.1 panics on a bundle with an unknown address or too few arguments,
-//! drops every frame that is not numbered from 1 up, keeps all senders in one state and does not tell who is alive
-//! without moving. So the messages are read with rosc and kept here, and tuioxide judges in the tests.
+//! tuioxide would be the library for TUIO. Version 0.3.1 panics on a bundle with an unknown address or too few
+//! arguments, drops every frame that is not numbered from 1 up, keeps all senders in one state and does not report
+//! who is alive without moving. So rosc reads the messages and the state is kept here; tuioxide serves as the
+//! reference in the tests.
 
 #[cfg(target_os = "linux")]
 mod evdev;
@@ -25,7 +26,7 @@ use super::touch_hub::{OSC_DEVICE, TOUCH_DEVICE, TOUCH_DEVICES, TouchHub};
 use crate::config::{OscConfig, SiteConfig, TouchBackend, TouchSourceConfig};
 use crate::presence::{CanvasRegion, Point};
 
-/// How a source's picture lies on the canvas.
+/// Mapping from a source's image to the canvas.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct InputMapping {
     view: CanvasRegion,
@@ -34,13 +35,15 @@ pub struct InputMapping {
 }
 
 impl InputMapping {
-    /// All of the part of the canvas that `view` is: turned clockwise by `turns` quarters, after it was mirrored.
+    /// Maps to the whole part of the canvas that `view` is: mirrored if `mirror`, then turned clockwise by `turns`
+    /// quarters.
     pub fn new(view: CanvasRegion, turns: u8, mirror: bool) -> Self {
         Self { view, quarter_turns: turns % 4, mirror }
     }
 
-    /// A point as fractions of the source's picture, in canvas units. What lies beyond an edge is held at it; `None`
-    /// for what is no number.
+    /// Maps a point in fractions of the source's image to canvas units, clamped to the edges.
+    ///
+    /// `None` for a point that is not finite.
     pub fn to_canvas(&self, at: [f32; 2]) -> Option<Point> {
         if !at.iter().all(|axis| axis.is_finite()) {
             return None;
@@ -58,22 +61,24 @@ impl InputMapping {
     }
 }
 
-/// All sources of a site that run. Dropping it ends them and their touches, but for the threads of touch frames,
-/// which wait for their devices as long as the process lives.
+/// All running sources of a site. Dropping it ends them and their touches.
+///
+/// The threads of touch frames are the exception: they wait for their devices as long as the process lives.
 #[derive(Default)]
 pub struct TouchSources {
     listeners: Vec<TouchListener>,
 }
 
 impl TouchSources {
-    /// Starts every `[[touch]]` and the `[osc]` of a site. A source that cannot be started is logged with its remedy,
-    /// and the show goes on without it. `canvas` in its units.
+    /// Starts every `[[touch]]` and the `[osc]` of a site. `canvas` is in its units.
+    ///
+    /// A source that cannot be started is logged with its remedy, and the show goes on without it.
     pub fn start(site: &SiteConfig, canvas: Point, hub: &TouchHub) -> Self {
         let mut fingers = Self::default();
         let views: Vec<CanvasRegion> =
             site.screens.iter().map(|screen| CanvasRegion::from_fractions(canvas, screen.part)).collect();
         for (device, source) in (TOUCH_DEVICE..).step_by(TOUCH_DEVICES as usize).zip(&site.touches) {
-            // The manifest has seen to it that the screen is there.
+            // The manifest parser has ensured that the screen exists.
             let Some(view) = views.get(source.screen) else { continue };
             fingers.start_source(source, InputMapping::new(*view, source.quarter_turns, source.mirror), device, hub);
         }

@@ -1,14 +1,15 @@
-//! Linux multi-touch (protocol B), from events to words: a pure machine, fed with type, code and value.
+//! Linux multi-touch (protocol B), from events to touch updates: a pure parser, fed with type, code and value.
 //!
-//! The kernel tells only what changed: a slot keeps its values from one finger to the next. When it had to drop events,
-//! nothing is known: all touches end, and a finger that is still down begins anew once it has told where it is.
+//! The kernel reports only changes: a slot keeps its values from one finger to the next. When it had to drop events,
+//! the state is unknown: all touches end, and a finger that is still down begins again once it has reported its
+//! position.
 
 use super::InputMapping;
 use crate::presence::{Phase, Point, PointerKind, TouchUpdate};
 
 /// Most fingers of one device.
 pub const SLOTS_MAX: usize = 128;
-/// From `linux/input-event-codes.h`.
+/// Constants from `linux/input-event-codes.h`.
 pub(super) const EV_SYN: u16 = 0x00;
 pub(super) const EV_ABS: u16 = 0x03;
 const SYN_REPORT: u16 = 0x00;
@@ -19,26 +20,28 @@ const ABS_MT_POSITION_X: u16 = 0x35;
 const ABS_MT_POSITION_Y: u16 = 0x36;
 const ABS_MT_TOOL_TYPE: u16 = 0x37;
 const ABS_MT_TRACKING_ID: u16 = 0x39;
-/// The tool that is a palm.
+/// Tool type of a palm.
 const MT_TOOL_PALM: i32 = 2;
-/// A contact longer than this is no fingertip, in millimetres.
+/// Length in millimetres above which a contact is not a fingertip.
 const PALM_MM: i64 = 40;
-/// Where nobody knows millimetres: as a fraction of the width.
+/// Divisor of the width for the same limit, if the device does not report millimetres.
 const PALM_WIDTH_DIVISOR: i64 = 5;
 
-/// What a device says of its axes.
+/// Axes of a device, as it reports them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AxisRanges {
     /// Least and largest x.
     pub x: [i32; 2],
     /// Least and largest y.
     pub y: [i32; 2],
-    /// From this length of a contact on it is a palm, in the device's units.
+    /// Length of a contact from which it is a palm, in the device's units.
     pub palm_length: i32,
 }
 
 impl AxisRanges {
-    /// From the ranges of both positions, and units a millimetre of a contact's length, or 0 where none is known.
+    /// Creates it from the ranges of both positions, and the units per millimetre of a contact's length, 0 if
+    /// unknown.
+    ///
     /// `None` for a device whose ranges are empty.
     pub fn new(x: [i32; 2], y: [i32; 2], units_a_mm: i32) -> Option<Self> {
         let width = i64::from(x[1]) - i64::from(x[0]);
@@ -50,7 +53,7 @@ impl AxisRanges {
 
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 enum Tracking {
-    /// Nothing was heard since the device was opened or dropped events; who tells where it is, is down.
+    /// No event since the device was opened or dropped events; a slot that reports a position is down.
     #[default]
     Unknown,
     Free,
@@ -64,28 +67,28 @@ struct TouchSlot {
     y: Option<i32>,
     tool: i32,
     major: i32,
-    /// Once a palm, no touch until it lifts.
+    /// True once it was a palm: it makes no touch until it lifts.
     is_palm: bool,
-    /// Where its touch is, while it has one.
+    /// Position of its touch, while it has one.
     touch: Option<Point>,
     changed: bool,
 }
 
-/// All slots of a device.
+/// Tracker of all slots of a device.
 #[derive(Debug)]
 pub struct SlotTracker {
     device: u32,
     surface: InputMapping,
     axes: AxisRanges,
     slots: Box<[TouchSlot; SLOTS_MAX]>,
-    /// The slot that events are about, if it is one of ours.
+    /// Slot that events refer to, if it is within the bounds.
     current: Option<usize>,
-    /// Events were dropped; the rest of the frame means nothing.
+    /// True after dropped events; the rest of the frame is ignored.
     dropped: bool,
 }
 
 impl SlotTracker {
-    /// Nothing is known yet. `current` is the slot that the device is at, as it says itself.
+    /// Creates a tracker without any state. `current` is the slot that the device reports as current.
     pub fn new(device: u32, surface: InputMapping, axes: AxisRanges, current: i32) -> Self {
         let mut slots = Self {
             device,
@@ -99,8 +102,9 @@ impl SlotTracker {
         slots
     }
 
-    /// Takes an event in. Words come at the end of a frame. True when events were dropped: then the device has to be
-    /// asked for its slot again, and [`SlotTracker::set_current_slot`] called.
+    /// Handles an event. Updates come at the end of a frame. Returns true if events were dropped.
+    ///
+    /// Then the caller must query the device for its slot again, and call [`SlotTracker::set_current_slot`].
     pub fn handle_event(&mut self, kind: u16, code: u16, value: i32, words: &mut Vec<TouchUpdate>) -> bool {
         match (kind, code) {
             (EV_SYN, SYN_DROPPED) => {
@@ -118,7 +122,7 @@ impl SlotTracker {
         false
     }
 
-    /// The slot that the device is at.
+    /// Sets the current slot of the device.
     pub fn set_current_slot(&mut self, current: i32) {
         self.current = usize::try_from(current).ok().filter(|slot| *slot < SLOTS_MAX);
     }
@@ -140,7 +144,7 @@ impl SlotTracker {
         match code {
             ABS_MT_TRACKING_ID => {
                 let tracking = if value < 0 { Tracking::Free } else { Tracking::Finger(value) };
-                // Another finger in the same slot is another touch, even where no end was told between.
+                // Another finger in the same slot is another touch, even without an end between.
                 if slot.tracking != tracking {
                     slot.end_touch((self.device, finger as u64), words);
                     slot.is_palm = false;
@@ -188,7 +192,7 @@ impl TouchSlot {
     }
 }
 
-/// A value as a fraction of its range.
+/// Returns a value as a fraction of its range.
 fn fraction_of(value: i32, [least, largest]: [i32; 2]) -> f32 {
     let (value, least, largest) = (f64::from(value), f64::from(least), f64::from(largest));
     ((value - least) / (largest - least)) as f32
@@ -242,10 +246,10 @@ mod tests {
         assert_eq!(frame(&mut slots, &both), down);
         assert_eq!(frame(&mut slots, &[(ABS_MT_POSITION_X, 310)]), [(1, Phase::Move, [310.0, 400.0])]);
         assert_eq!(frame(&mut slots, &[(ABS_MT_SLOT, 0), (ABS_MT_TRACKING_ID, -1)]), [(0, Phase::Up, [100.0, 200.0])]);
-        // The next finger in the slot comes down at the same y, which is not told again.
+        // The next finger in the slot comes down at the same y, which is not reported again.
         let next = frame(&mut slots, &[(ABS_MT_TRACKING_ID, 42), (ABS_MT_POSITION_X, 120)]);
         assert_eq!(next, [(0, Phase::Down, [120.0, 200.0])]);
-        // Another number without an end between is another finger.
+        // Another tracking id without an end between is another finger.
         let swapped = frame(&mut slots, &[(ABS_MT_TRACKING_ID, 43), (ABS_MT_POSITION_X, 130)]);
         assert_eq!(swapped, [(0, Phase::Up, [120.0, 200.0]), (0, Phase::Down, [130.0, 200.0])]);
     }
@@ -262,7 +266,7 @@ mod tests {
         assert_eq!(frame(&mut slots, &palm), []);
         assert_eq!(frame(&mut slots, &[(ABS_MT_TOOL_TYPE, 0), (ABS_MT_POSITION_X, 510)]), []);
         assert_eq!(frame(&mut slots, &[(ABS_MT_TRACKING_ID, -1)]), []);
-        // A hand that is laid down: a fingertip at first, longer than 40 mm later.
+        // This is a hand that is laid down: a fingertip at first, longer than 40 mm later.
         let down = frame(&mut slots, &[(ABS_MT_TRACKING_ID, 2), (ABS_MT_TOUCH_MAJOR, 90)]);
         assert_eq!(down, [(0, Phase::Down, [510.0, 500.0])]);
         assert_eq!(frame(&mut slots, &[(ABS_MT_TOUCH_MAJOR, 401)]), [(0, Phase::Up, [510.0, 500.0])]);

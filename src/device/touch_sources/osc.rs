@@ -1,7 +1,7 @@
-//! Touches over Open Sound Control, from machines that the manifest names.
+//! Touches over Open Sound Control, from machines that the manifest lists.
 //!
-//! `/moongate/touch/down`, `…/move` and `…/up` take an id, and x and y as fractions of the canvas; for `up` the id is enough.
-//! A finger that rests repeats `move` now and then: its touch ends after 10 s of silence.
+//! `/moongate/touch/down`, `…/move` and `…/up` take an id, and x and y as fractions of the canvas; for `up` the id is
+//! enough. A finger that rests repeats `move` occasionally: its touch ends after 10 s of silence.
 
 use super::osc_packet::{DedupLog, RateLimiter, RefusedCounts, decode, float_arg, int_arg, type_tags};
 use super::udp_listener::PacketParser;
@@ -11,13 +11,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::time::Duration;
 
-/// Most messages that are taken in a second, from all senders together.
+/// Most messages per second, from all senders together.
 pub const MESSAGES_PER_SECOND_MAX: usize = 2_000;
 
 /// Most fingers whose last position is remembered.
 const FINGERS_MAX: usize = 256;
 
-/// What OSC packets mean: a pure machine.
+/// Parser of OSC packets: pure.
 #[derive(Debug)]
 pub struct OscParser {
     device: u32,
@@ -31,7 +31,9 @@ pub struct OscParser {
 }
 
 impl OscParser {
-    /// Takes words from `allow` only; each address is a device, counted from `device`. `canvas` in its units.
+    /// Creates a parser that accepts packets from `allow` only; each address is a device, counted from `device`.
+    ///
+    /// `canvas` is in its units.
     pub fn new(device: u32, canvas: Point, allow: Vec<IpAddr>) -> Self {
         Self {
             device,
@@ -44,7 +46,7 @@ impl OscParser {
         }
     }
 
-    /// Returns the word that a message stands for; `Err` describes what is wrong with its arguments.
+    /// Returns the update that a message stands for; `Err` describes a problem with its arguments.
     fn parse_update(
         &mut self,
         device: u32,
@@ -95,7 +97,7 @@ impl PacketParser for OscParser {
             self.log.push(format!("{from} may not send; to let it in, add \"{from}\" to `osc.allow` in site.toml"));
             return;
         };
-        // What cannot be read counts as one message, so that reading it is bounded too.
+        // A malformed packet counts as one message, so that reading it is limited too.
         let mut paid = self.limit.allow(now);
         if !paid {
             self.refused.rate_limited += 1;
@@ -115,7 +117,7 @@ impl PacketParser for OscParser {
                 "/moongate/touch/down" => Phase::Down,
                 "/moongate/touch/move" => Phase::Move,
                 "/moongate/touch/up" => Phase::Up,
-                // Not meant for us; a mixer tells everyone everything.
+                // The message is for other programs; a mixer sends everything to everyone.
                 _ => continue,
             };
             match self.parse_update(device, phase, message) {

@@ -1,8 +1,8 @@
-//! One datagram of Open Sound Control, taken apart within bounds: bundles here, plain messages by rosc.
+//! Bounded parser for one datagram of Open Sound Control: bundles here, plain messages by rosc.
 //!
-//! rosc descends into nested bundles and arrays as deep as they go and ends a bundle quietly at what it cannot read.
-//! So bundles are walked here, to a depth, and rosc only ever sees one plain message. A packet is taken as a whole or
-//! not at all.
+//! rosc descends into nested bundles and arrays without a limit and silently ends a bundle at the first unreadable
+//! element. So bundles are parsed here, to a limited depth, and rosc only ever sees one plain message. A packet is
+//! accepted as a whole or not at all.
 
 use rosc::{OscMessage, OscPacket, OscType};
 use std::collections::VecDeque;
@@ -18,15 +18,15 @@ const ARGUMENTS_MAX: usize = 1_024;
 const TYPES_MAX: usize = 16;
 /// Most lines that a source writes to the log about refused packets.
 const LOG_LINES_MAX: usize = 16;
-/// How a bundle begins; eight bytes of time follow.
+/// Start of a bundle; eight bytes of time follow.
 const BUNDLE_TAG: &[u8] = b"#bundle\0";
 const TIMETAG_BYTES: usize = 8;
 
-/// A packet that is not Open Sound Control, or more of it than is taken in.
+/// The packet is not Open Sound Control, or exceeds the limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MalformedOsc;
 
-/// All messages of a packet in order, from whatever bundles; times of bundles are not waited for.
+/// Returns all messages of a packet in order, from all bundles; times of bundles are ignored.
 pub fn decode(bytes: &[u8]) -> Result<Vec<OscMessage>, MalformedOsc> {
     let mut messages = Vec::new();
     decode_element(bytes, 0, &mut messages)?;
@@ -55,7 +55,7 @@ fn decode_element(bytes: &[u8], depth: usize, messages: &mut Vec<OscMessage>) ->
     Ok(())
 }
 
-/// A message that is no bundle.
+/// Decodes a message that is not a bundle.
 fn decode_message(bytes: &[u8]) -> Result<OscMessage, MalformedOsc> {
     let tags = bytes.get(padded_len(bytes)?..).ok_or(MalformedOsc)?;
     let end = tags.iter().position(|byte| *byte == 0).ok_or(MalformedOsc)?;
@@ -79,13 +79,13 @@ fn decode_message(bytes: &[u8]) -> Result<OscMessage, MalformedOsc> {
     }
 }
 
-/// How far the text at the start reaches, with its end and padding.
+/// Returns the length of the text at the start, with its end and padding.
 fn padded_len(bytes: &[u8]) -> Result<usize, MalformedOsc> {
     let end = bytes.iter().position(|byte| *byte == 0).ok_or(MalformedOsc)?;
     Ok((end + 1).next_multiple_of(4))
 }
 
-/// A number of whatever width, if it is finite.
+/// Returns a number of any width, if it is finite.
 pub(super) fn float_arg(argument: Option<&OscType>) -> Option<f32> {
     let number = match argument? {
         OscType::Float(number) => *number,
@@ -139,7 +139,7 @@ pub struct DedupLog {
 }
 
 impl DedupLog {
-    /// Notes a line, unless it was noted before or the limit is reached.
+    /// Adds a line, unless it was added before or the limit is reached.
     pub fn push(&mut self, line: String) {
         if self.seen.len() < LOG_LINES_MAX && !self.seen.contains(&line) {
             self.seen.push(line.clone());
@@ -147,40 +147,40 @@ impl DedupLog {
         }
     }
 
-    /// Returns the lines noted since the last call.
+    /// Returns the lines added since the last call.
     pub fn drain(&mut self) -> Vec<String> {
         std::mem::take(&mut self.new)
     }
 }
 
-/// What came in that was not taken, since the start.
+/// Counts of refused input since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RefusedCounts {
     /// Packets that could not be read.
     pub malformed: u64,
     /// Frames older than the last one of their source.
     pub stale: u64,
-    /// Packets of senders that are not let in, or of more sources than are.
+    /// Packets of senders that are not allowed, or of more sources than the limit.
     pub not_allowed: u64,
-    /// Messages, or packets, beyond the limit a second.
+    /// Messages, or packets, beyond the limit per second.
     pub rate_limited: u64,
 }
 
-/// So many a second and no more, whichever second is looked at.
+/// Rate limiter over a sliding second.
 #[derive(Debug)]
 pub struct RateLimiter {
     per_second: usize,
-    /// When the last of them were let through.
+    /// Times of the last accepted messages.
     recent: VecDeque<Duration>,
 }
 
 impl RateLimiter {
-    /// Lets `most` through a second.
+    /// Creates a limiter that accepts `most` per second.
     pub fn new(most: usize) -> Self {
         Self { per_second: most, recent: VecDeque::new() }
     }
 
-    /// Whether one more may pass at `now`.
+    /// Returns whether one more may pass at `now`.
     pub fn allow(&mut self, now: Duration) -> bool {
         while self.recent.front().is_some_and(|at| now.saturating_sub(*at) >= Duration::from_secs(1)) {
             self.recent.pop_front();
@@ -240,7 +240,7 @@ mod tests {
         let whole = whole.expect("it can be written");
         assert_eq!(decode(&whole).map(|messages| messages.len()), Ok(2));
         for end in 17..whole.len() {
-            // The one place where a bundle of one message could end.
+            // This is the only place where a bundle of one message could end.
             let good = end == 16 + 4 + 12;
             assert_eq!(decode(&whole[..end]).is_ok(), good, "{end}");
         }

@@ -1,8 +1,8 @@
-//! TUIO 1.1 and 2.0: tables and frames that tell, frame by frame, which fingers are there and where.
+//! TUIO 1.1 and 2.0: tables and touch frames that report, frame by frame, which fingers are present and where.
 //!
-//! Every frame lists who is alive, so that a lost datagram costs nothing: who is not listed has lifted, who is listed
-//! is held though it does not move. A frame older than the last one is late and says nothing, unless its sender
-//! began to count anew.
+//! Every frame lists the sessions that are alive, so that a lost datagram does no harm: a session that is not listed
+//! has lifted, and a listed one is held though it does not move. A frame older than the last one is late and ignored,
+//! unless its sender has restarted its count.
 
 use super::InputMapping;
 use super::osc_packet::{DedupLog, MalformedOsc, RateLimiter, RefusedCounts, decode, float_arg, int_arg, type_tags};
@@ -15,25 +15,26 @@ use std::time::Duration;
 
 /// Most senders at once.
 pub const SOURCES_MAX: usize = super::TOUCH_DEVICES as usize;
-/// Most fingers, blobs or things of a sender that are followed, of each kind.
+/// Most fingers, blobs or objects of a sender that are tracked, of each kind.
 const FINGERS_MAX: usize = 128;
-/// Most packets that are taken in a second, from all senders together; a table sends 60 to 240.
+/// Most packets per second, from all senders together; a table sends 60 to 240.
 const PACKETS_A_SECOND: usize = 4_000;
-/// A number this much smaller than the last one is no late frame but a sender that began anew …
+/// Step back in the frame number that means a restarted sender and not a late frame.
 const RESTART_GAP: i64 = 100;
-/// … and so is any smaller one, when nothing was taken from the sender for this long.
+/// Pause of a sender after which any step back means a restart.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
-/// A blob wider or higher than this fraction of the surface is no fingertip: a palm, an arm, a sheet of paper.
+/// Fraction of the surface above which a blob is not a fingertip, by width or height: a palm, an arm, a sheet of
+/// paper.
 const PALM_SIZE: f32 = 0.2;
 /// Most letters of a sender's name that are compared.
 const NAME_MAX: usize = 64;
 
-/// The kinds of things that number their frames and sessions apart.
+/// Profiles that number their frames and sessions independently.
 const PROFILES: [&str; 4] = ["/tuio/2Dcur", "/tuio/2Dobj", "/tuio/2Dblb", "/tuio2/"];
-/// Of them, the one of TUIO 2.0.
+/// Index of TUIO 2.0 in [`PROFILES`].
 const TUIO2: usize = 3;
 
-/// What TUIO packets mean: a pure machine.
+/// Parser of TUIO packets: pure.
 #[derive(Debug)]
 pub struct TuioParser {
     device: u32,
@@ -48,7 +49,7 @@ pub struct TuioParser {
 #[derive(Debug)]
 struct TuioSource {
     address: SocketAddr,
-    /// What it calls itself; without a name, its port tells it from another on the same machine.
+    /// Its own name; without one, its port distinguishes it from others on the same machine.
     name: Option<String>,
     last_heard: Duration,
     profiles: [ProfileState; PROFILES.len()],
@@ -65,17 +66,17 @@ struct ProfileState {
 struct TrackedFinger {
     session: i32,
     at: Point,
-    /// Once a palm, no touch until it lifts.
+    /// True once it was a palm: it makes no touch until it lifts.
     palm: bool,
 }
 
-/// One frame of one kind, as its messages tell it.
+/// One frame of one profile, collected from its messages.
 #[derive(Debug, Default)]
 struct TuioFrame {
     profile: usize,
     name: Option<String>,
     number: Option<i32>,
-    /// Sorted.
+    /// Sessions alive, sorted.
     alive: Option<Vec<i32>>,
     positions: Vec<FingerPosition>,
 }
@@ -85,13 +86,14 @@ struct FingerPosition {
     session: i32,
     at: [f32; 2],
     palm: bool,
-    /// Only the bounds of something; a pointer of the same session knows better where it is.
+    /// True for mere bounds; a pointer of the same session has a more exact position.
     bounds: bool,
 }
 
 impl TuioParser {
-    /// Takes fingers of `surface` from `allow` only, or from this machine only if `allow` is empty. Each sender is a device,
-    /// numbered from `device`.
+    /// Creates a parser for fingers of `surface` from `allow` only, or from this machine only if `allow` is empty.
+    ///
+    /// Each sender is a device, numbered from `device`.
     pub fn new(device: u32, surface: InputMapping, allow: Vec<IpAddr>) -> Self {
         let sources = std::array::from_fn(|_| None);
         let (limit, refused, notes) =
@@ -127,7 +129,7 @@ impl TuioParser {
             FrameOrder::Next => {}
         }
         source.last_heard = now;
-        // A frame without a number is outside of the count.
+        // A frame without a number is not counted.
         if let Some(number) = frame.number.filter(|number| *number != unnumbered(frame.profile)) {
             kind.last_frame = Some((number, now));
         }
@@ -145,7 +147,7 @@ impl TuioParser {
 }
 
 impl ProfileState {
-    /// Ends those of its fingers.
+    /// Ends the fingers that `which` selects.
     fn end_fingers(
         &mut self,
         which: impl Fn(&TrackedFinger) -> bool,
@@ -185,7 +187,7 @@ fn contact_of(device: u32, source: usize, kind: usize, session: i32) -> ContactI
     (device + source as u32, ((kind as u64) << 32) | u64::from(session.cast_unsigned()))
 }
 
-/// The number of a frame that does not count.
+/// Returns the frame number that means an uncounted frame.
 fn unnumbered(kind: usize) -> i32 {
     if kind == TUIO2 { 0 } else { -1 }
 }
@@ -193,7 +195,7 @@ fn unnumbered(kind: usize) -> i32 {
 enum FrameOrder {
     Next,
     Late,
-    /// Its sender began to count anew: what it held before is over, even where the numbers of sessions come again.
+    /// The sender restarted its count: its earlier touches are over, even if session numbers are reused.
     Restarted,
 }
 
@@ -209,7 +211,7 @@ fn frame_order(now: Duration, last: Option<(i32, Duration)>, frame: &TuioFrame) 
     }
 }
 
-/// The frames of a packet. What else is in it is not ours and does no harm.
+/// Returns the frames of a packet. Ignores other messages.
 fn parse_frames(messages: &[OscMessage]) -> Result<Vec<TuioFrame>, MalformedOsc> {
     let mut frames = Vec::new();
     let mut open: [Option<TuioFrame>; PROFILES.len()] = Default::default();
@@ -231,7 +233,7 @@ fn parse_message(message: &OscMessage) -> Result<Vec<TuioFrame>, MalformedOsc> {
     parse_frames(std::slice::from_ref(message))
 }
 
-/// A message of TUIO 1.1: its first argument says what it is, `fseq` ends the frame.
+/// Parses a message of TUIO 1.1: its first argument is the command, `fseq` ends the frame.
 fn parse_tuio1(
     kind: usize,
     message: &OscMessage,
@@ -258,7 +260,7 @@ fn parse_tuio1(
     Ok(())
 }
 
-/// A message of TUIO 2.0: `frm` begins a frame, `alv` ends it.
+/// Parses a message of TUIO 2.0: `frm` begins a frame, `alv` ends it.
 fn parse_tuio2(
     profile: &str,
     message: &OscMessage,
@@ -270,7 +272,7 @@ fn parse_tuio2(
     match profile {
         "frm" => {
             let number = Some(int_arg(args.first()).ok_or(MalformedOsc)?);
-            // Time and size of the sensor stand between number and name; old senders leave some of them out.
+            // The time and the size of the sensor are between number and name; old senders leave some of them out.
             let name = args.iter().find_map(|argument| source_name(Some(argument)));
             let begun = TuioFrame { profile: TUIO2, number, name, ..TuioFrame::default() };
             frames.push(std::mem::replace(frame, begun));
@@ -289,7 +291,7 @@ fn parse_tuio2(
 }
 
 impl TuioFrame {
-    /// Where a session is: x and y at `x` among the arguments.
+    /// Sets the position of a session: x and y are at `x` among the arguments.
     fn set_position(&mut self, args: &[OscType], x: usize, palm: bool, bounds: bool) -> Result<(), MalformedOsc> {
         let session = int_arg(args.first()).ok_or(MalformedOsc)?;
         let at = [float_arg(args.get(x)).ok_or(MalformedOsc)?, float_arg(args.get(x + 1)).ok_or(MalformedOsc)?];

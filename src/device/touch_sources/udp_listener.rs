@@ -1,4 +1,4 @@
-//! A UDP socket on a thread of its own, from which a machine takes packets and brings words to the hub.
+//! UDP socket on a thread of its own: passes packets to a parser, and its updates to the hub.
 
 use super::osc_packet::RefusedCounts;
 use crate::device::clock::monotonic;
@@ -13,61 +13,61 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use thiserror::Error;
 
-/// How long a read waits before the machine is asked who has fallen silent.
+/// Timeout of a read, after which the parser checks for silent senders.
 const READ_TIMEOUT: Duration = Duration::from_millis(250);
 /// Pause after an error that would come again at once.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
-/// Between two lines in the log about packets that were not taken.
+/// Interval between two lines in the log about refused packets.
 const WARN_INTERVAL: Duration = Duration::from_secs(60);
-/// Bytes of the largest datagram there is.
+/// Size of the largest possible datagram.
 const DATAGRAM_MAX: usize = 65_536;
 
-/// Why a socket for touches cannot be opened. The operator mends it; the show goes on without it.
+/// Reason why a socket for touches cannot be opened. The operator must fix it; the show goes on without it.
 #[derive(Debug, Error)]
 pub enum TouchSourceError {
-    /// Another program has the port.
+    /// Another program uses the port.
     #[error("{what}: UDP {address} is in use by another program; end that one or change `{key}` in site.toml")]
     PortInUse {
-        /// What was to be heard there.
+        /// Protocol of the socket.
         what: &'static str,
-        /// The key of the manifest.
+        /// Key in the manifest.
         key: &'static str,
-        /// The address of the manifest.
+        /// Address in the manifest.
         address: SocketAddr,
     },
     /// The address is not one of this machine, or not allowed.
     #[error("{what}: UDP {address} cannot be opened ({why}); change `{key}` in site.toml")]
     Address {
-        /// What was to be heard there.
+        /// Protocol of the socket.
         what: &'static str,
-        /// The key of the manifest.
+        /// Key in the manifest.
         key: &'static str,
-        /// The address of the manifest.
+        /// Address in the manifest.
         address: SocketAddr,
-        /// What the system says.
+        /// Error of the system.
         why: std::io::Error,
     },
 }
 
-/// What packets mean.
+/// Parser of the packets of one protocol.
 pub trait PacketParser: Send + 'static {
-    /// What people call it.
+    /// Name of the protocol, for people.
     const LABEL: &'static str;
-    /// The key of its address in the manifest.
+    /// Key of its address in the manifest.
     const CONFIG_KEY: &'static str;
-    /// Its device numbers.
+    /// Returns its device numbers.
     fn devices(&self) -> Range<u32>;
-    /// Takes one datagram in. Whatever the bytes are, it comes to words or is counted.
+    /// Parses one datagram. Whatever the bytes are, they result in updates or are counted.
     fn handle_packet(&mut self, now: Duration, from: SocketAddr, bytes: &[u8], words: &mut Vec<TouchUpdate>);
-    /// Time has passed: who has fallen silent?
+    /// Ends the touches of senders that have been silent for too long.
     fn handle_timeout(&mut self, now: Duration, words: &mut Vec<TouchUpdate>);
-    /// What was not taken so far.
+    /// Returns the counts of refused input so far.
     fn refused_counts(&self) -> RefusedCounts;
     /// Returns new lines for the log: the packets that were refused, with their sender and the reason.
     fn drain_log(&mut self) -> Vec<String>;
 }
 
-/// A socket that is listened on. Dropping it ends its thread and its touches.
+/// Handle of a listening socket. Dropping it ends its thread and its touches.
 pub struct TouchListener {
     address: SocketAddr,
     over: Arc<AtomicBool>,
@@ -100,12 +100,12 @@ impl TouchListener {
         Ok(Self { address, over, refused, thread: Some(thread) })
     }
 
-    /// The address, with the port that was chosen if none was given.
+    /// Returns the address, with the assigned port if none was given.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What was not taken so far.
+    /// Returns the counts of refused input so far.
     pub fn refused_counts(&self) -> RefusedCounts {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -126,9 +126,9 @@ struct ListenerThread<P> {
     hub: TouchHub,
     over: Arc<AtomicBool>,
     refused: Arc<Mutex<RefusedCounts>>,
-    /// When the log last had a line about what was not taken.
+    /// Time of the last log line about refused packets.
     last_warned: Option<Duration>,
-    /// What that line counted.
+    /// Counts in that line.
     warned: RefusedCounts,
 }
 
@@ -151,7 +151,7 @@ impl<P: PacketParser> ListenerThread<P> {
                     std::thread::sleep(ERROR_PAUSE);
                 }
             }
-            // A sender that never pauses does not keep the silence of another from being noticed.
+            // A sender that never pauses must not hide the silence of another.
             if now.saturating_sub(looked) >= READ_TIMEOUT {
                 looked = now;
                 self.parser.handle_timeout(now, &mut words);

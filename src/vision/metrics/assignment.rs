@@ -1,14 +1,15 @@
-//! Who belongs to whom at the least cost in all: shortest augmenting paths with potentials (Jonker and Volgenant 1987),
-//! over the pairs that are possible at all, since most are not.
+//! Minimum-cost assignment by shortest augmenting paths with potentials (Jonker and Volgenant 1987).
+//! Works on the feasible pairs only, since most pairs are not.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// For each row the column that it gets, each column once at most: the least sum of costs, where a row that gets none
-/// costs `skip`. `pairs[row]` are columns below `columns` and what they cost. No cost is negative.
+/// Returns the column assigned to each row, each column at most once, with the least total cost.
+/// A row without a column costs `skip`. `pairs[row]` lists columns below `columns` and their costs. No cost is
+/// negative.
 pub(super) fn solve_assignment(pairs: &[Vec<(usize, i64)>], columns: usize, skip: i64) -> Vec<Option<usize>> {
     let rows = pairs.len();
-    // Each row has a column of its own besides, which stands for none.
+    // Each row has an additional column of its own, which stands for no assignment.
     let all = columns + rows;
     let mut owner: Vec<Option<usize>> = vec![None; all];
     let mut given: Vec<Option<usize>> = vec![None; rows];
@@ -32,7 +33,7 @@ pub(super) fn solve_assignment(pairs: &[Vec<(usize, i64)>], columns: usize, skip
             }
             let (cost, column) = loop {
                 let Reverse((cost, column)) = heap.pop().expect("a row can always get none");
-                // Else a cheaper way there was found since.
+                // Otherwise a cheaper path was found since.
                 if cost == cost_to[column] {
                     break (cost, column);
                 }
@@ -81,7 +82,7 @@ mod tests {
         given.iter().enumerate().map(cost).sum()
     }
 
-    /// All ways, one after another.
+    /// Tries all assignments.
     fn least(pairs: &[Vec<(usize, i64)>], row: usize, taken: u32) -> i64 {
         if row == pairs.len() {
             return 0;

@@ -1,26 +1,27 @@
-//! A clip while it is judged: who is really there, frame by frame, against who was seen.
+//! Evaluation of one clip: the ground truth, frame by frame, against the tracked people.
 
 use super::super::VisionOutput;
 use super::{MotBox, OutlineCounts, OutlineMatch, PixelMask, TrackingCounts, TrackingEvaluator, TrackingReport};
 
-/// Who is judged: so much of a person, and so many pixels, must be to be seen.
+/// Smallest visible fraction and pixel count of a person that is evaluated.
 const VISIBLE_MIN: f32 = 0.3;
 const PIXELS_MIN: usize = 150;
-/// Ids of what is seen of people who are not judged; people have lower ones.
+/// First id for the visible parts of people that are not evaluated; people have lower ids.
 const PARTIAL_ID_BASE: u32 = 1 << 24;
 
-/// The people who are really in a frame: boxes, with what belongs to each.
+/// Ground truth of a frame: boxes with masks.
 #[derive(Debug, Clone, Default)]
 pub struct TruthFrame {
     boxes: Vec<MotBox>,
-    /// None for all where the truth has no masks.
+    /// All `None` if the truth has no masks.
     masks: Vec<Option<PixelMask>>,
     still: Vec<bool>,
 }
 
 impl TruthFrame {
-    /// Adds someone. `whole` is the box of all of the body, hidden or not, with how much of that is to be seen; `shape`
-    /// is what is to be seen, where that is known; `still`: the person stands still.
+    /// Adds a person.
+    /// `whole` is the box of the whole body including hidden parts, with its visible fraction; `shape` is the visible
+    /// part, if known; `still` means that the person stands still.
     pub fn add(&mut self, whole: MotBox, shape: Option<PixelMask>, still: bool) {
         let pixels = shape.as_ref().map_or(PIXELS_MIN, PixelMask::area);
         if whole.visibility >= VISIBLE_MIN && pixels >= PIXELS_MIN {
@@ -28,7 +29,7 @@ impl TruthFrame {
             return;
         }
         if let Some(shape) = shape.as_ref().filter(|shape| shape.area() > 0) {
-            // Who finds the little that is to be seen of someone is not wrong.
+            // A detection of the small visible part is not a false positive.
             let part = MotBox::new(whole.frame, PARTIAL_ID_BASE.wrapping_add(whole.id), shape.bounds());
             self.push(MotBox { kind: whole.kind, visibility: -1.0, ..part }, Some(shape.clone()), false);
         }
@@ -42,7 +43,7 @@ impl TruthFrame {
     }
 }
 
-/// Those who were seen, where they are in this very frame, in a picture of `size` pixels.
+/// Returns the tracked people as boxes and masks, at their positions in this very frame of `size` pixels.
 pub fn output_boxes(seen: &VisionOutput, frame: u32, size: [usize; 2]) -> Vec<(MotBox, PixelMask)> {
     let [right, down] = seen.shift.map(|pixels| pixels as f32);
     let figures = seen.people.iter().map(|figure| {
@@ -54,7 +55,7 @@ pub fn output_boxes(seen: &VisionOutput, frame: u32, size: [usize; 2]) -> Vec<(M
     figures.collect()
 }
 
-/// What was counted of one clip, or of several together.
+/// Counts of one clip, or of several together.
 #[derive(Debug, Clone, Default)]
 pub struct EvaluationTotals {
     tracking: TrackingCounts,
@@ -62,19 +63,19 @@ pub struct EvaluationTotals {
 }
 
 impl EvaluationTotals {
-    /// Adds what another clip gave.
+    /// Adds the counts of another clip.
     pub fn add(&mut self, other: &Self) {
         self.tracking += &other.tracking;
         self.outlines.add(&other.outlines);
     }
 
-    /// The figures.
+    /// Returns the metrics.
     pub fn report(&self) -> TrackingReport {
         TrackingReport::new(&self.tracking, Some(&self.outlines))
     }
 }
 
-/// One clip while it is judged.
+/// Evaluator of one clip.
 #[derive(Debug, Default)]
 pub struct ClipEvaluator {
     tracking: TrackingEvaluator,
@@ -82,7 +83,7 @@ pub struct ClipEvaluator {
 }
 
 impl ClipEvaluator {
-    /// Counts one frame, in the order of time.
+    /// Counts one frame; frames are in temporal order.
     pub fn add_frame(&mut self, people: &TruthFrame, seen: &[(MotBox, PixelMask)]) {
         let boxes: Vec<MotBox> = seen.iter().map(|(place, _)| *place).collect();
         let found = self.tracking.add_frame(&people.boxes, &boxes).into_iter();
@@ -97,7 +98,7 @@ impl ClipEvaluator {
         }));
     }
 
-    /// All that was counted.
+    /// Returns the totals.
     pub fn finish(self) -> EvaluationTotals {
         EvaluationTotals { tracking: self.tracking.finish(), outlines: self.outlines }
     }
@@ -124,7 +125,7 @@ mod tests {
         people.add(place(1, 10.0, 1.0), Some(shape(10, 40)), false);
         people.add(place(2, 40.0, 0.2), Some(shape(40, 8)), false);
         people.add(place(3, 70.0, 1.0), Some(shape(70, 7)), false);
-        // Two are found by what is to be seen of them; one lies where nobody is.
+        // Two detections match the visible parts; one lies on the background.
         let seen =
             |id, [x, height]: [f32; 2]| (MotBox::new(1, id, [x, 10.0, 20.0, height]), shape(x as i32, height as usize));
         let mut trial = ClipEvaluator::default();

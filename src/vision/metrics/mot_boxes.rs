@@ -1,21 +1,22 @@
-//! Boxes in the text form of the MOT Challenge: `frame,id,x,y,w,h[,confidence,class,visibility]`, a box a line.
+//! Boxes in the text format of the MOT Challenge, one per line.
+//! A line is `frame,id,x,y,w,h[,confidence,class,visibility]`.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Boxes of one file.
+/// Maximum number of boxes in a file.
 const BOXES_MAX: usize = 1 << 20;
-/// Boxes of one frame.
+/// Maximum number of boxes in a frame.
 const FRAME_BOXES_MAX: usize = 1_024;
-/// Pixels from the origin, and the largest side.
+/// Largest distance from the origin and largest side, in pixels.
 const COORDINATE_MAX: f64 = 1e6;
 
-/// Where someone is in one frame, in pixels.
+/// Box of a person in one frame, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MotBox {
-    /// Its number; most files begin at 1.
+    /// Frame number; most files begin at 1.
     pub frame: u32,
-    /// Who: the same in all frames, one box a frame.
+    /// Identity of the person: the same in all frames, one box per frame.
     pub id: u32,
     /// Left edge.
     pub x: f32,
@@ -25,19 +26,19 @@ pub struct MotBox {
     pub w: f32,
     /// Height, above 0.
     pub h: f32,
-    /// The file's class; 0 where it says none.
+    /// Class in the file; defaults to 0.
     pub kind: u8,
-    /// How much of it is to be seen, 0 to 1; 1 where it is not said, -1 where the file says that it is not to be judged.
+    /// Visible fraction, 0 to 1; defaults to 1; -1 if the file excludes the box from evaluation.
     pub visibility: f32,
 }
 
 impl MotBox {
-    /// A box of no kind in full view; `bounds` are left, top, width, height.
+    /// Creates a box of class 0 in full view; `bounds` are left, top, width, height.
     pub fn new(frame: u32, id: u32, [x, y, w, h]: [f32; 4]) -> Self {
         Self { frame, id, x, y, w, h, kind: 0, visibility: 1.0 }
     }
 
-    /// The area of both over the area of either, 0 to 1; the frames are not looked at.
+    /// Returns the intersection over union with another box, 0 to 1, independently of the frame.
     pub fn iou(&self, other: &Self) -> f64 {
         let [left, top, width, height] = self.bounds();
         let [other_left, other_top, other_width, other_height] = other.bounds();
@@ -54,30 +55,30 @@ impl MotBox {
 
     fn is_valid(&self) -> bool {
         let [x, y, width, height] = self.bounds();
-        // Not a number is within no range.
+        // NaN is in no range.
         [x, y].iter().all(|place| (-COORDINATE_MAX..=COORDINATE_MAX).contains(place))
             && [width, height].iter().all(|side| *side > 0.0 && *side <= COORDINATE_MAX)
     }
 }
 
-/// The first six fields of a line, without its end.
+/// Writes the first six fields of a line, without its end.
 impl fmt::Display for MotBox {
     fn fmt(&self, to: &mut fmt::Formatter) -> fmt::Result {
         write!(to, "{},{},{},{},{},{}", self.frame, self.id, self.x, self.y, self.w, self.h)
     }
 }
 
-/// A line that cannot be used.
+/// Error in a line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {why}")]
 pub struct MotError {
-    /// From 1.
+    /// Line number, from 1.
     pub line: usize,
-    /// What is wrong and what was expected.
+    /// Description of the fault and of the expected input.
     pub why: String,
 }
 
-/// Boxes frame by frame, each id once a frame; bounded.
+/// Boxes by frame, each id once per frame; bounded.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MotBoxes {
     frames: BTreeMap<u32, Vec<MotBox>>,
@@ -85,9 +86,9 @@ pub struct MotBoxes {
 }
 
 impl MotBoxes {
-    /// Reads MOT text: fields parted by commas or by blanks; empty lines and those that begin with `#` are skipped. A
-    /// seventh field of 0 says that a box is not to be judged. With ten fields the last three are places in the world,
-    /// which are not used.
+    /// Reads MOT text, with fields separated by commas or by blanks.
+    /// Skips empty lines and those that begin with `#`. A seventh field of 0 excludes a box from evaluation. With ten
+    /// fields the last three are world coordinates, which are not used.
     pub fn read(text: &str) -> Result<Self, MotError> {
         let mut boxes = Self::default();
         for (at, line) in text.lines().enumerate() {
@@ -101,7 +102,7 @@ impl MotBoxes {
         Ok(boxes)
     }
 
-    /// Adds one; says why not.
+    /// Adds a box, or returns the reason why it cannot be added.
     pub fn add(&mut self, new: MotBox) -> Result<(), String> {
         if !new.is_valid() {
             return Err(format!(
@@ -123,12 +124,12 @@ impl MotBoxes {
         Ok(())
     }
 
-    /// Those of one frame, in the order of the file.
+    /// Returns the boxes of one frame, in the order of the file.
     pub fn frame(&self, frame: u32) -> &[MotBox] {
         self.frames.get(&frame).map_or(&[], Vec::as_slice)
     }
 
-    /// The numbers of frames that have boxes, upwards.
+    /// Returns the numbers of the frames that have boxes, in ascending order.
     pub fn frames(&self) -> impl Iterator<Item = u32> {
         self.frames.keys().copied()
     }
@@ -144,7 +145,7 @@ fn parse(line: &str) -> Result<MotBox, String> {
         let number = fields[at].parse::<f64>().ok().filter(|number| number.is_finite());
         number.ok_or_else(|| format!("field {} is no number: `{}`", at + 1, fields[at]))
     };
-    // Some tools write whole numbers with a point.
+    // Some tools write integers with a decimal point.
     let whole = |at: usize| match number(at)? {
         whole if whole.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&whole) => Ok(whole as u32),
         _ => Err(format!("field {} is no whole number of 0 or more: `{}`", at + 1, fields[at])),

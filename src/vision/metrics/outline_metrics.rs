@@ -1,9 +1,9 @@
-//! Outlines against masks: how much of a person they cover, and how much their edge trembles.
+//! Outline metrics against masks: overlap with the person, and jitter of the edge.
 
 use crate::presence::Point;
 use std::collections::{BTreeMap, HashMap};
 
-/// A set of pixels.
+/// Set of pixels.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PixelMask {
     left: i32,
@@ -15,8 +15,9 @@ pub struct PixelMask {
 }
 
 impl PixelMask {
-    /// The pixels that are not 0 in a box of `width` by `height` whose first pixel is at `place`; none where the bytes
-    /// are not as many as that.
+    /// Creates a mask of the pixels that are not 0 in a box of `width` by `height`.
+    /// The first pixel of the box is at `place`.
+    /// It is empty if the number of bytes differs from that.
     pub fn from_mask(place: [i32; 2], [width, height]: [usize; 2], mask: &[u8]) -> Self {
         if width.checked_mul(height) != Some(mask.len()) {
             return Self::default();
@@ -26,15 +27,15 @@ impl PixelMask {
         Self { left: place[0], top: place[1], width, height, inside, area }
     }
 
-    /// The pixels of a picture whose centres lie in a closed polygon, by the even-odd rule. A pixel's centre is half a
-    /// pixel from its corner, which is its place.
+    /// Creates a mask of the image's pixels whose centres lie in a closed polygon, by the even-odd rule.
+    /// A pixel's position is its corner; its centre is half a pixel from it.
     pub fn from_polygon(polygon: &[Point], [width, height]: [usize; 2]) -> Self {
         if polygon.len() < 3 || polygon.iter().flatten().any(|number| !number.is_finite()) {
             return Self::default();
         }
         let low = |axis: usize| polygon.iter().map(|point| point[axis]).fold(f32::INFINITY, f32::min);
         let high = |axis: usize| polygon.iter().map(|point| point[axis]).fold(f32::NEG_INFINITY, f32::max);
-        // Conversion saturates: what lies outside of the picture is cut off.
+        // The conversion saturates: parts outside of the image are cut off.
         let [left, top] = [(low(0).floor() as usize).min(width), (low(1).floor() as usize).min(height)];
         let [right, bottom] = [(high(0).ceil() as usize).min(width), (high(1).ceil() as usize).min(height)];
         let [across, down] = [right.saturating_sub(left), bottom.saturating_sub(top)];
@@ -59,7 +60,7 @@ impl PixelMask {
         Self::from_mask([left as i32, top as i32], [across, down], &mask)
     }
 
-    /// Each label of a picture of labels, `width` pixels a row; 0 is nobody.
+    /// Returns a mask for each label of a label image with `width` pixels per row; 0 is the background.
     pub fn from_labels(labels: &[u8], width: usize) -> BTreeMap<u8, Self> {
         let width = width.max(1);
         // Left, top, right and bottom of each.
@@ -82,24 +83,25 @@ impl PixelMask {
             .collect()
     }
 
-    /// Pixels.
+    /// Returns the number of pixels.
     pub fn area(&self) -> usize {
         self.area
     }
 
-    /// Left, top, width and height of the box that it was made in.
+    /// Returns left, top, width and height of the box in which the mask was created.
     pub fn bounds(&self) -> [f32; 4] {
         [self.left as f32, self.top as f32, self.width as f32, self.height as f32]
     }
 
-    /// Pixels of both over pixels of either, 0 to 1; 0 where both are empty.
+    /// Returns the intersection over union, 0 to 1; 0 if both are empty.
     pub fn iou(&self, other: &Self) -> f64 {
         let both = self.intersection_area(other);
         both as f64 / (self.area + other.area - both).max(1) as f64
     }
 
-    /// Length of the edge in pixels: of the steps between inside and outside, since a slanting edge has more of them
-    /// than it is long, π / 4 (Crofton's formula in two directions).
+    /// Returns the length of the edge in pixels.
+    /// It counts the steps between inside and outside times π / 4, since a slanting edge has more steps than its length
+    /// (Crofton's formula in two directions).
     pub fn perimeter(&self) -> f64 {
         let at = |x: usize, y: usize| x < self.width && y < self.height && self.inside[y * self.width + x];
         let mut steps = 0_usize;
@@ -112,8 +114,8 @@ impl PixelMask {
         steps as f64 * std::f64::consts::FRAC_PI_4
     }
 
-    /// How far the edge lies from another one's, in pixels, in the mean over its length: the area that only one of them
-    /// covers over the mean of their perimeters.
+    /// Returns the mean distance between the edges of two masks, in pixels.
+    /// It is the area that only one of them covers, over the mean of their perimeters.
     pub fn edge_distance(&self, other: &Self) -> f64 {
         let differing = self.area + other.area - 2 * self.intersection_area(other);
         2.0 * differing as f64 / (self.perimeter() + other.perimeter()).max(1.0)
@@ -131,35 +133,35 @@ impl PixelMask {
         rows.map(|row| row.filter(|(a, b)| **a && **b).count()).sum()
     }
 
-    /// Part of a row; all of it lies in the box.
+    /// Returns a part of a row; all of it lies in the box.
     fn row(&self, y: i32, left: i32, right: i32) -> &[bool] {
         let begin = y.abs_diff(self.top) as usize * self.width + left.abs_diff(self.left) as usize;
         &self.inside[begin..][..right.abs_diff(left) as usize]
     }
 }
 
-/// How much an outline has in common with one label of a picture of labels, `width` pixels a row.
+/// Returns the IoU of an outline and one label of a label image with `width` pixels per row.
 pub fn outline_iou(labels: &[u8], width: usize, label: u8, outline: &[Point]) -> f64 {
     let truth = PixelMask::from_labels(labels, width).remove(&label).unwrap_or_default();
     truth.iou(&PixelMask::from_polygon(outline, [width, labels.len() / width.max(1)]))
 }
 
-/// Someone who was found in a frame.
+/// Person that was found in a frame.
 #[derive(Debug, Clone)]
 pub struct OutlineMatch {
-    /// Who it is.
+    /// Id of the person in the ground truth.
     pub person: u32,
-    /// Who it was found as.
+    /// Id of the track that matched.
     pub id: u32,
-    /// It stands still.
+    /// True if the person stands still.
     pub still: bool,
-    /// What is to be seen of the person.
+    /// Visible pixels of the person.
     pub truth: PixelMask,
-    /// What the outline encloses.
+    /// Pixels that the outline encloses.
     pub seen: PixelMask,
 }
 
-/// What was counted of outlines over all frames; scenes are added up with [`OutlineCounts::add`].
+/// Outline counts over all frames; scenes are added with [`OutlineCounts::add`].
 #[derive(Debug, Clone, Default)]
 pub struct OutlineCounts {
     pub(super) outlines: u64,
@@ -167,13 +169,14 @@ pub struct OutlineCounts {
     pub(super) jitter_samples: u64,
     pub(super) seen_jitter: f64,
     pub(super) truth_jitter: f64,
-    /// Of the frame before: who stood still, by person.
+    /// Matches of the previous frame with people who stood still, by person.
     previous: HashMap<u32, OutlineMatch>,
 }
 
 impl OutlineCounts {
-    /// Counts one frame. Jitter is measured where someone stands still and has the same id in this frame and in the one
-    /// before: by how much the edge has moved, and by how much the true one has, for nobody stands quite still.
+    /// Counts one frame.
+    /// Jitter is measured for people who stand still and have the same id in this frame and the last: the movement of
+    /// the edge, and that of the true edge, since nobody stands perfectly still.
     pub fn add_frame(&mut self, found: impl IntoIterator<Item = OutlineMatch>) {
         let mut now = HashMap::new();
         for one in found {
@@ -192,7 +195,7 @@ impl OutlineCounts {
         self.previous = now;
     }
 
-    /// Adds what another scene gave.
+    /// Adds the counts of another scene.
     pub fn add(&mut self, other: &OutlineCounts) {
         self.outlines += other.outlines;
         self.iou_sum += other.iou_sum;
@@ -217,7 +220,7 @@ mod tests {
     fn a_polygon_takes_the_pixels_whose_centres_it_holds() {
         let whole = rectangle([4.0, 5.0, 6.0, 3.0]);
         assert_eq!((whole.area(), whole.bounds()), (18, [4.0, 5.0, 6.0, 3.0]));
-        // Half a pixel further: its left column's centres are out, those on the right in.
+        // Half a pixel further: the centres of its left column are outside, those on the right inside.
         assert_eq!(rectangle([4.6, 5.0, 6.0, 3.0]).iou(&rectangle([5.0, 5.0, 6.0, 3.0])), 1.0);
         // Two sides of a square and its diagonal.
         let triangle = PixelMask::from_polygon(&[[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]], PICTURE);
@@ -298,7 +301,7 @@ mod tests {
             (outlines.outlines, outlines.jitter_samples, outlines.seen_jitter, outlines.truth_jitter),
             (6, 1, step, 0.0)
         );
-        // Away for a frame: what was before is no longer compared.
+        // Missing for a frame: the earlier match is no longer compared.
         outlines.add_frame([]);
         outlines.add_frame([one(1, 5, true, 3.0)]);
         assert_eq!(outlines.jitter_samples, 1);

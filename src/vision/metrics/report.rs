@@ -1,4 +1,4 @@
-//! What was counted, as figures for people and for programs.
+//! Report of the metrics, for people and for programs.
 
 use super::tracking::ratio;
 use super::{OutlineCounts, TrackingCounts};
@@ -6,56 +6,56 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How much edges tremble, in pixels a frame, of people who stand still.
+/// Edge jitter of people who stand still, in pixels per frame.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct OutlineJitter {
-    /// Of the outlines.
+    /// Jitter of the outlines.
     pub seen: f64,
-    /// Of the people themselves, who breathe and sway, and of a camera that shakes.
+    /// Jitter of the people themselves, who breathe and sway, and of a shaking camera.
     pub truth: f64,
 }
 
 impl OutlineJitter {
-    /// What the outlines add to it; below 0 where they are calmer than the people.
+    /// Returns the jitter that the outlines add; below 0 if they are calmer than the people.
     pub fn excess(&self) -> f64 {
         self.seen - self.truth
     }
 }
 
-/// The figures of one scene, or of several together. It is shown as a row under [`TrackingReport::HEAD`].
+/// Metrics of one scene, or of several together. Displayed as a row under [`TrackingReport::HEAD`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrackingReport {
-    /// Accuracy of tracking (CLEAR MOT), at most 1.
+    /// Tracking accuracy (CLEAR MOT), at most 1.
     pub mota: f64,
-    /// Mean overlap of boxes that were found, 0 to 1.
+    /// Mean overlap of matched boxes, 0 to 1.
     pub motp: f64,
-    /// Boxes under the right id (Ristani et al.), 0 to 1.
+    /// Identity F1 score (Ristani et al.), 0 to 1.
     pub idf1: f64,
-    /// How much of the truth was found, 0 to 1.
+    /// Recall, 0 to 1.
     pub recall: f64,
-    /// How much of what was seen is true, 0 to 1.
+    /// Precision, 0 to 1.
     pub precision: f64,
-    /// Boxes of the truth.
+    /// Boxes in the ground truth.
     pub truth: u64,
-    /// Boxes of the truth that were not found.
+    /// Boxes of the ground truth that were not found.
     pub misses: u64,
-    /// Boxes where nobody is.
+    /// Boxes that match no person.
     pub false_positives: u64,
-    /// Changes of id.
+    /// Id switches.
     pub switches: u64,
-    /// Recall for each kind of the truth.
+    /// Recall for each class of the ground truth.
     pub recall_of: BTreeMap<u8, f64>,
-    /// Mean overlap of outlines that were found with what is to be seen of the person, 0 to 1; none without outlines.
+    /// Mean IoU of matched outlines and the visible pixels of the person, 0 to 1; `None` without outlines.
     pub outline_iou: Option<f64>,
-    /// None where nobody stood still.
+    /// `None` if nobody stood still.
     pub jitter: Option<OutlineJitter>,
 }
 
 impl TrackingReport {
-    /// The head of the table whose rows reports are.
+    /// Header of the table whose rows are reports.
     pub const HEAD: &str = "  MOTA   IDF1  recall  precision  IDsw  outline IoU  jitter (of truth)";
 
-    /// The figures of what was counted.
+    /// Computes the metrics from the counts.
     pub fn new(tracks: &TrackingCounts, outlines: Option<&OutlineCounts>) -> Self {
         let mean = |sum: f64, count: u64| (count > 0).then(|| sum / count as f64);
         let jitter = outlines.and_then(|outlines| {

@@ -1,20 +1,21 @@
-//! Tracks against truth: CLEAR MOT (Bernardin and Stiefelhagen 2008) and identity (Ristani et al. 2016), with the MOT
-//! Challenge's way of leaving out who is not to be judged.
+//! Tracking metrics: CLEAR MOT (Bernardin and Stiefelhagen 2008) and identity (Ristani et al. 2016).
+//! People are excluded from evaluation in the same way as in the MOT Challenge.
 
 use super::assignment::solve_assignment;
 use super::{MotBox, MotBoxes};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::AddAssign;
 
-/// What an overlap is worth in whole numbers.
+/// Scale from an overlap to an integer cost.
 const OVERLAP_SCALE: f64 = 1e9;
 
-/// How it is judged.
+/// Matching rules.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MatchRules {
-    /// The least overlap, intersection over union, of two boxes that may be the same.
+    /// Smallest intersection over union of two boxes that may match.
     pub iou_min: f64,
-    /// Truth with a visibility below this counts neither as found nor as missed, and neither does what lies on it.
+    /// Smallest visibility that is evaluated.
+    /// Boxes of the truth below it count neither as found nor as missed, and detections on them are ignored too.
     pub visibility_min: f32,
 }
 
@@ -24,63 +25,64 @@ impl Default for MatchRules {
     }
 }
 
-/// What was counted over all frames; scenes are added up with `+=`.
+/// Tracking counts over all frames; scenes are added with `+=`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TrackingCounts {
-    /// Boxes of the truth that are judged.
+    /// Evaluated boxes of the ground truth.
     pub truth: u64,
-    /// Boxes that were seen, without those on truth that is not judged.
+    /// Detected boxes, without those on excluded truth.
     pub seen: u64,
-    /// Boxes of the truth that were found.
+    /// Boxes of the ground truth that were found.
     pub matched: u64,
-    /// How often someone's id became another one.
+    /// Number of id switches.
     pub switches: u64,
-    /// Overlaps of what was found, added up.
+    /// Sum of the overlaps of matched boxes.
     pub iou_sum: f64,
-    /// Boxes found under the one id that suits its person best over all frames.
+    /// Boxes found under the one id that fits their person best over all frames.
     pub identified: u64,
-    /// For each kind of the truth, how many boxes were found and how many there were.
+    /// Found boxes and all boxes, for each class of the ground truth.
     pub kinds: BTreeMap<u8, [u64; 2]>,
 }
 
 impl TrackingCounts {
-    /// Boxes of the truth that were not found.
+    /// Returns the boxes of the ground truth that were not found.
     pub fn misses(&self) -> u64 {
         self.truth.saturating_sub(self.matched)
     }
 
-    /// Boxes where nobody is.
+    /// Returns the boxes that match no person.
     pub fn false_positives(&self) -> u64 {
         self.seen.saturating_sub(self.matched)
     }
 
-    /// Accuracy: 1 less misses, false positives and switches for each box of the truth. It may be below 0.
+    /// Returns the accuracy: 1 minus misses, false positives and switches per box of the truth.
+    /// It may be below 0.
     pub fn mota(&self) -> f64 {
         1.0 - (self.misses() + self.false_positives() + self.switches) as f64 / self.truth.max(1) as f64
     }
 
-    /// Mean overlap of what was found, 0 to 1.
+    /// Returns the mean overlap of matched boxes, 0 to 1.
     pub fn motp(&self) -> f64 {
         self.iou_sum / self.matched.max(1) as f64
     }
 
-    /// How much of truth and seen is the same person under the same id, 0 to 1.
+    /// Returns the identity F1 score: truth and detections of the same person under the same id, 0 to 1.
     pub fn idf1(&self) -> f64 {
         ratio(2 * self.identified, self.truth + self.seen)
     }
 
-    /// How much of the truth was found.
+    /// Returns the fraction of the ground truth that was found.
     pub fn recall(&self) -> f64 {
         ratio(self.matched, self.truth)
     }
 
-    /// How much of what was seen is true.
+    /// Returns the fraction of the detections that are true.
     pub fn precision(&self) -> f64 {
         ratio(self.matched, self.seen)
     }
 }
 
-/// All of nothing is 1.
+/// Returns a ratio; 0 of 0 is 1.
 pub(super) fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 1.0 } else { part as f64 / whole as f64 }
 }
@@ -100,30 +102,31 @@ impl AddAssign<&TrackingCounts> for TrackingCounts {
     }
 }
 
-/// Judges frame by frame, in the order of time.
+/// Evaluates tracks frame by frame, in temporal order.
 #[derive(Debug, Default)]
 pub struct TrackingEvaluator {
     rules: MatchRules,
     counts: TrackingCounts,
-    /// Who each person was last found as.
+    /// Last matched id of each person.
     last_match: HashMap<u32, u32>,
-    /// In how many frames a person and an id lie on each other.
+    /// Number of frames in which a person and an id overlap.
     shared_frames: BTreeMap<(u32, u32), i64>,
 }
 
 impl TrackingEvaluator {
-    /// Nothing is counted yet.
+    /// Creates an evaluator without counts.
     pub fn new(rules: MatchRules) -> Self {
         Self { rules, ..Self::default() }
     }
 
-    /// Counts one frame; an id is once in each of the two. Who was found, as places in `truth` and in `seen`.
+    /// Counts one frame, in which each id occurs at most once per list.
+    /// Returns the matches as indices into `truth` and `seen`.
     pub fn add_frame(&mut self, truth: &[MotBox], seen: &[MotBox]) -> Vec<(usize, usize)> {
         let overlaps: Vec<Vec<(usize, f64)>> = truth.iter().map(|person| self.overlaps(person, seen)).collect();
         let judged: Vec<bool> = truth.iter().map(|person| person.visibility >= self.rules.visibility_min).collect();
         let mut free = vec![true; seen.len()];
         if judged.contains(&false) {
-            // Among all, so that who stands before someone that is not judged keeps what was seen of them.
+            // Matched among all people, so that a person in front of an excluded one keeps their own detection.
             for (person, at) in match_boxes(&overlaps, &vec![true; truth.len()], &free) {
                 free[at] = judged[person];
             }
@@ -135,7 +138,7 @@ impl TrackingEvaluator {
             }
         }
 
-        // Who is still found as before stays so, even where another box lies nearer now.
+        // A match of the last frame is kept while it is valid, even if another box is nearer now.
         let mut open = judged;
         let mut pairs = vec![];
         for (person, overlaps) in overlaps.iter().enumerate() {
@@ -161,12 +164,12 @@ impl TrackingEvaluator {
         pairs
     }
 
-    /// All that was counted, with the ids that suit best over all frames.
+    /// Returns the counts, with the ids that fit best over all frames.
     pub fn finish(mut self) -> TrackingCounts {
         let ids: BTreeSet<u32> = self.shared_frames.keys().map(|(_, id)| *id).collect();
         let columns: HashMap<u32, usize> = ids.into_iter().enumerate().map(|(column, id)| (id, column)).collect();
         let most = self.shared_frames.values().copied().max().unwrap_or(0);
-        // The least sum of what is lacking to `most` is the greatest sum of frames together.
+        // The least sum of the differences to `most` is the greatest sum of shared frames.
         let mut people: BTreeMap<u32, Vec<(usize, i64)>> = BTreeMap::new();
         for ((person, id), frames) in &self.shared_frames {
             people.entry(*person).or_default().push((columns[id], most - frames));
@@ -195,7 +198,7 @@ impl TrackingEvaluator {
     }
 }
 
-/// As many pairs as there can be, of those the ones that overlap most in all.
+/// Returns as many pairs as possible, and of those sets the one with the greatest total overlap.
 fn match_boxes(overlaps: &[Vec<(usize, f64)>], open: &[bool], free: &[bool]) -> Vec<(usize, usize)> {
     let cost = |overlap: f64| ((1.0 - overlap.clamp(0.0, 1.0)) * OVERLAP_SCALE) as i64;
     let pairs: Vec<Vec<(usize, i64)>> = overlaps
@@ -211,7 +214,7 @@ fn match_boxes(overlaps: &[Vec<(usize, f64)>], open: &[bool], free: &[bool]) -> 
     given.filter_map(|(person, at)| at.map(|at| (person, at))).collect()
 }
 
-/// Judges two files, over all frames that either has.
+/// Evaluates two files over all frames of either.
 pub fn evaluate_tracks(truth: &MotBoxes, seen: &MotBoxes, rules: MatchRules) -> TrackingCounts {
     let mut judge = TrackingEvaluator::new(rules);
     for frame in truth.frames().chain(seen.frames()).collect::<BTreeSet<_>>() {
@@ -298,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_pair_stays_while_it_may() {
-        // The second box lies better from frame 1 on, but the first one is still near enough.
+        // The second box fits better from frame 1 on, but the first one is still near enough.
         let truth = boxes((0..5).map(|frame| (frame, 1, 0.0)));
         let seen = boxes(
             (0..5).flat_map(|f| [(f, 1, if f == 0 { 0.0 } else { 3.0 }), (f, 2, if f == 0 { 50.0 } else { 0.0 })]),
@@ -318,7 +321,7 @@ mod tests {
                 let new = MotBox { visibility, kind: id as u8, ..MotBox::new(frame, id, [x, 0.0, 10.0, 20.0]) };
                 truth.add(new).expect("sound");
             }
-            // Two are on people, of whom one is not judged; one is on nobody.
+            // Two boxes are on people, of whom one is excluded; one is on the background.
             for (id, x) in [(1, 0.0), (2, 50.0), (4, 200.0)] {
                 seen.add(MotBox::new(frame, id, [x, 0.0, 10.0, 20.0])).expect("sound");
             }
@@ -333,7 +336,7 @@ mod tests {
 
     #[test]
     fn who_stands_before_someone_not_judged_is_found() {
-        // One box was seen where two stand; it lies better on the one who is judged.
+        // One box was detected where two people stand; it fits better on the one who is evaluated.
         let truth = [
             MotBox { visibility: 0.1, ..MotBox::new(0, 1, [2.0, 0.0, 10.0, 20.0]) },
             MotBox::new(0, 2, [0.0, 0.0, 10.0, 20.0]),
@@ -354,7 +357,7 @@ mod tests {
 
     #[test]
     fn many_tracks_in_seconds() {
-        // 200 people walk, 1,000 ids follow them in pieces.
+        // 200 people walk, and 1,000 ids follow them in pieces.
         let place = |person: u32, frame: u32| 12.0 * person as f32 + 0.5 * frame as f32;
         let people = (0..40).flat_map(|frame| (0..200).map(move |person| (frame, person, place(person, frame))));
         let pieces =

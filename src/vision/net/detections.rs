@@ -1,9 +1,9 @@
-//! Where the net sees people, each with the box of the whole body.
+//! Detections of people, each with the box of the whole body.
 //!
-//! Of each quarter of a cell of the second level (two by two work pixels) it says [`HEAD_OUTPUTS`] numbers: how likely it is that
-//! somebody's middle lies there (the middle of his box across, three tenths of it down), the box about it, and where the
-//! middle of the one lies whom it shows. After Zhou et al., "Objects as Points" (2019), and Cheng et al.,
-//! "Panoptic-DeepLab" (2020).
+//! For each quarter of a second-level cell (two by two downsampled pixels) the net outputs [`HEAD_OUTPUTS`] numbers:
+//! the likelihood that a person's centre lies there (the middle of the box across, three tenths of it down), the box
+//! around it, and the offset to the centre of the person that the quarter shows. After Zhou et al., "Objects as Points"
+//! (2019), and Cheng et al., "Panoptic-DeepLab" (2020).
 
 use super::super::track::BBox;
 use super::levels::sigmoid;
@@ -11,29 +11,29 @@ use super::weights::OUTPUT_ALIGN;
 use super::{HEAD_OUTPUTS, PersonNet};
 use crate::presence::Point;
 
-/// Where along a body's height its middle is put: heads and shoulders are hidden last.
+/// Height of a body's centre, from the top, relative to its height: head and shoulders are hidden last.
 pub(in crate::vision) const CENTRE_HEIGHT: f32 = 0.3;
-/// Finds that lie so much in one another are one.
+/// Overlap (IoU) from which two detections are the same person.
 const NMS_IOU: f32 = 0.65;
 
-/// Somebody, perhaps.
+/// Candidate for a person.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::vision) struct Detection {
-    /// How sure, 0 to 1.
+    /// Confidence, 0 to 1.
     pub confidence: f32,
-    /// Left, top, right, bottom in work pixels, hidden parts and all.
+    /// Left, top, right, bottom in downsampled pixels, including hidden parts.
     pub bounds: BBox,
 }
 
 impl PersonNet {
-    /// Everybody of whom it is at least as sure, the surest first.
+    /// Writes all detections with a confidence of at least `least`, in descending order.
     pub fn detect(&self, least: f32, heat: &mut Vec<f32>, into: &mut Vec<Detection>) {
         let level = &self.levels[1];
         let [columns, rows] = level.size.map(|side| 2 * side);
         let line = columns + 2;
         heat.clear();
         heat.resize(line * (rows + 2), f32::MIN);
-        // Without a logarithm for most.
+        // Comparing logits avoids an exponential for most cells.
         let floor = (least / (1.0 - least)).ln();
         for ([x, y], said) in level.active_cells().zip(self.head_rows()) {
             for (k, said) in said[..4].iter().enumerate() {
@@ -71,7 +71,7 @@ impl PersonNet {
         into.truncate(kept);
     }
 
-    /// For each quarter of a cell at work its left and top work pixel, and where the middle of the one lies whom it shows.
+    /// Returns the top left pixel of each active quarter cell, and the centre of the person that it shows.
     pub fn centre_votes(&self) -> impl Iterator<Item = ([usize; 2], Point)> {
         self.levels[1].active_cells().zip(self.head_rows()).flat_map(|([x, y], said)| {
             (0..4).map(move |k| {
@@ -87,7 +87,7 @@ impl PersonNet {
     }
 }
 
-/// The area that two boxes share over that of both together.
+/// Returns the intersection over union of two boxes.
 pub(in crate::vision) fn iou(a: BBox, b: BBox) -> f32 {
     let shared = (a[2].min(b[2]) - a[0].max(b[0])).max(0.0) * (a[3].min(b[3]) - a[1].max(b[1])).max(0.0);
     let area = |of: BBox| (of[2] - of[0]) * (of[3] - of[1]);

@@ -1,21 +1,21 @@
-//! The two layers that the net is made of, for whatever vectors the processor has.
+//! Kernels of the net's two kinds of layer, for any vector width.
 
 use pulp::{Simd, WithSimd};
 
-/// Rows that one pass works on. With three vectors of sums for each, no processor's registers overflow.
+/// Rows in one pass: with three vectors of sums per row, the registers of any processor suffice.
 const ROWS: usize = 4;
 
-/// Where rows come from: one behind the other, or those rows of a map.
+/// Source of rows: consecutive ones, or the listed rows of a map.
 #[derive(Clone, Copy)]
 pub(super) enum RowSource<'a> {
     Packed(&'a [f32]),
     Map(&'a [f32], &'a [u32]),
 }
 
-/// Where rows go, one behind the other; or onto those rows of a map, of which nothing stays below zero.
+/// Destination of rows: consecutive, or the listed rows of a map, where negative results become zero.
 pub(super) enum RowTarget<'a> {
     Packed(&'a mut [f32]),
-    /// Instead of what is there, or added to it.
+    /// Overwrites the rows of the map or adds to them.
     Map(&'a mut [f32], &'a [u32], WriteMode),
 }
 
@@ -25,7 +25,8 @@ pub(super) enum WriteMode {
     Accumulate,
 }
 
-/// Mixes the channels of each row: `into` = `bias` + `from` × `weights`; so many rows of `inputs` and of `outputs` numbers.
+/// Pointwise convolution of each row: `into` = `bias` + `from` × `weights`.
+/// `rows` rows of `inputs` numbers become rows of `outputs` numbers.
 pub(super) struct PointwiseConv<'a> {
     pub from: RowSource<'a>,
     pub into: RowTarget<'a>,
@@ -64,14 +65,14 @@ impl PointwiseConv<'_> {
         }
     }
 
-    /// With `N` vectors of sums for each of the rows.
+    /// Runs with `N` vectors of sums for each row.
     #[inline(always)]
     fn run_vectors<S: Simd, const IN: usize, const N: usize>(mut self, simd: S) {
         let outputs = self.bias.len();
         let width = N * S::F32_LANES;
         for start in (0..self.rows).step_by(ROWS) {
             let count = (self.rows - start).min(ROWS);
-            // The last pass may work on one row several times.
+            // The last pass may process one row several times.
             let rows: [&[f32; IN]; ROWS] = core::array::from_fn(|k| {
                 let row = start + k.min(count - 1);
                 match self.from {
@@ -128,8 +129,7 @@ impl RowTarget<'_> {
     }
 }
 
-/// Looks at the eight neighbours of each place, channel by channel: `into` = what of `bias` + the nine × `weights` is
-/// above zero.
+/// Depthwise 3 × 3 convolution: `into` = max(0, `bias` + the nine rows × `weights`), channel by channel.
 pub(super) struct DepthwiseConv<'a> {
     /// Rows of `bias.len()` numbers.
     pub from: &'a [f32],
@@ -137,9 +137,9 @@ pub(super) struct DepthwiseConv<'a> {
     /// Nine rows, from the top left.
     pub weights: &'a [f32],
     pub bias: &'a [f32],
-    /// The row of `from` in the middle, for each row of `into`.
+    /// Central row in `from`, for each row of `into`.
     pub places: &'a [u32],
-    /// How many rows of `from` one line of the map has.
+    /// Rows of `from` in one line of the map.
     pub stride: usize,
 }
 
@@ -218,7 +218,7 @@ mod tests {
             });
             let plain: Vec<f32> = plain.collect();
             assert!(near(&into, &plain), "{inputs} to {outputs}");
-            // Source some rows of a map onto others: 3 to 5, then 7 is added to it.
+            // From some rows of a map to others: 3 to 5, then 7 is added to it.
             let row = |row: usize| &plain[row * outputs..][..outputs];
             mix(RowSource::Map(&from, &[3]), RowTarget::Map(&mut into, &[5], WriteMode::Overwrite), 1);
             mix(RowSource::Map(&from, &[7]), RowTarget::Map(&mut into, &[5], WriteMode::Accumulate), 1);

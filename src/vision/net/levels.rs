@@ -1,27 +1,28 @@
-//! The net's levels: maps of which only the cells near something that differs hold anything.
+//! Levels of the net: sparse feature maps that are computed only near foreground pixels.
 
 use super::super::plane::Plane;
 use super::CELL_PIXELS;
 use std::sync::LazyLock;
 
-/// How far beyond a mark the net works, across and down, in cells of the second level (four work pixels): a coat that
-/// looks like the ground is a gap. `teach/teach.py` teaches it so.
+/// Margin around foreground pixels, across and down.
+/// It is in cells of the second level (four downsampled pixels).
+/// A coat that looks like the ground leaves a gap. `teach/teach.py` trains with the same margin.
 const ACTIVE_MARGIN: [usize; 2] = [1, 1];
 
-/// Steps of a number for which a likelihood is told apart.
+/// Quantization steps per unit of a logit.
 const LOGIT_STEPS: f32 = 20.0;
 
-/// One level: cells row by row, with a border of one empty cell all round.
+/// One level: cells row by row, with a border of one empty cell on all sides.
 #[derive(Debug)]
 pub(super) struct FeatureLevel {
     pub size: [usize; 2],
     channels: usize,
     active: Vec<bool>,
-    /// The cells at work, as rows of `map`.
+    /// Active cells, as rows of `features`.
     pub active_rows: Vec<u32>,
-    /// The same cells as they lie in the middle of four of the next finer level, as rows of that one's map.
+    /// The same cells as rows of the next finer level's `features`, at the middle of four of its cells.
     pub finer_rows: Vec<u32>,
-    /// For each row of `map` at work, which of `places` it is.
+    /// Index into `active_rows` of each active row of `features`.
     active_index: Vec<u32>,
     pub features: Vec<f32>,
 }
@@ -42,18 +43,19 @@ impl FeatureLevel {
         }
     }
 
-    /// Rows of `map` in one line of cells.
+    /// Returns the number of rows of `features` in one line of cells.
     pub fn stride(&self) -> usize {
         self.size[0] + 2
     }
 
-    /// The cells at work: column and row.
+    /// Returns column and row of each active cell.
     pub fn active_cells(&self) -> impl Iterator<Item = [usize; 2]> {
         let line = self.stride();
         self.active_rows.iter().map(move |place| [*place as usize % line - 1, *place as usize / line - 1])
     }
 
-    /// Puts those cells to work that are on, and empties those that are not any more; what the others hold is overwritten.
+    /// Activates the marked cells and clears those that are no longer active.
+    /// The features of the other cells will be overwritten.
     fn update_active(&mut self, finer: usize) {
         let line = self.stride();
         for place in self.active_rows.drain(..) {
@@ -64,7 +66,7 @@ impl FeatureLevel {
         }
         self.finer_rows.clear();
         for (y, row) in self.active.chunks_exact(self.size[0]).enumerate() {
-            // Most cells rest: eight at once.
+            // Most cells are inactive: eight are tested at once.
             let eights =
                 row.chunks(8).zip((0..).step_by(8)).filter(|(eight, _)| eight.iter().fold(false, |any, on| any | on));
             for (x, _) in eights.flat_map(|(eight, first)| (first..).zip(eight)).filter(|(_, on)| **on) {
@@ -76,7 +78,7 @@ impl FeatureLevel {
         }
     }
 
-    /// Adds to each cell the row of `news` of the coarser cell that it lies in; nothing stays below zero.
+    /// Adds to each cell the row of `news` of its coarser cell; negative sums become zero.
     pub fn add_upsampled(&mut self, coarser: &Self, news: &[f32]) {
         let (line, coarse) = (self.stride(), coarser.stride());
         for place in &self.active_rows {
@@ -88,8 +90,8 @@ impl FeatureLevel {
         }
     }
 
-    /// Draws for each cell of the finest level its row of `said`: fine pixels, and work pixels, each of which is four of
-    /// them.
+    /// Writes the finest level's logits `said` as confidence, for fine pixels and for downsampled pixels.
+    /// A downsampled pixel is the mean of four fine ones.
     pub fn write_confidence(&self, said: &[f32], fine: &mut Plane, into: &mut Plane) {
         static SURE: LazyLock<[u8; 256]> =
             LazyLock::new(|| core::array::from_fn(|step| (255.0 * sigmoid((step as f32 - 128.0) / LOGIT_STEPS)) as u8));
@@ -116,12 +118,12 @@ impl FeatureLevel {
     }
 }
 
-/// From any number to a likelihood, 0 to 1.
+/// Returns the likelihood of a logit, 0 to 1.
 pub(super) fn sigmoid(said: f32) -> f32 {
     1.0 / (1.0 + (-said).exp())
 }
 
-/// Puts the cells of all levels to work that lie near marks.
+/// Activates the cells of all levels near foreground pixels.
 pub(super) fn activate_near(levels: &mut [FeatureLevel; 5], marks: &Plane) {
     let [columns, rows] = levels[1].size;
     let mut near = vec![false; columns * rows];

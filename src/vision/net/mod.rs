@@ -1,5 +1,5 @@
-//! The net that tells people from whatever else differs from the empty square. It works only where something differs,
-//! and was taught on the built-in street alone (`docs/sense.md`).
+//! Neural net that tells people from other differences to the background.
+//! It runs only near foreground pixels and was trained on the simulated street alone (`docs/sense.md`).
 
 mod detections;
 mod kernels;
@@ -15,52 +15,53 @@ use levels::FeatureLevel;
 use pulp::Arch;
 use weights::ConvLayer;
 
-/// Channels of each level. The finest has cells of two by two work pixels, each next one of twice as many.
+/// Channels of each level.
+/// The finest has cells of two by two downsampled pixels; each next one doubles the side.
 const CHANNELS: [usize; 5] = [24, 32, 64, 96, 96];
-/// How often each level looks round on the way to the coarsest, and on the way back.
+/// Blocks of each level on the way to the coarsest, and on the way back.
 const ENCODER_BLOCKS: [usize; 5] = [0, 2, 3, 3, 2];
 const DECODER_BLOCKS: [usize; 4] = [1, 2, 2, 1];
-/// What the net says of each quarter of a cell of the second level: see [`finds`].
+/// Outputs of the net for each quarter of a second-level cell: see [`detections`].
 const HEAD_OUTPUTS: usize = 7;
 /// Fine pixels of a cell of the finest level.
 const CELL_PIXELS: usize = 16;
 
-/// One camera's net.
+/// Net of one camera.
 #[derive(Debug)]
 pub(super) struct PersonNet {
     arch: Arch,
     levels: [FeatureLevel; 5],
-    /// Brightness as the net takes it, for the darkest brightness that is told of.
+    /// Logarithmic brightness table, and the black level for which it was computed.
     log_luma: ([f32; 256], u8),
-    /// Rows of numbers for the cells at work.
+    /// Rows of numbers for the active cells.
     depthwise_out: Vec<f32>,
     pointwise_out: Vec<f32>,
-    /// What is said of people, for each cell of the second level a row of `4 × SAYS` numbers, filled up to whole
-    /// vectors.
+    /// Output of the detection head.
+    /// It has a row of `4 × HEAD_OUTPUTS` numbers per second-level cell, padded to whole vectors.
     head_out: Vec<f32>,
-    /// How sure it is that each pixel is a person, 0 to 255, at twice the resolution of the work picture.
+    /// Person confidence of each pixel, 0 to 255, at twice the resolution of the downsampled image.
     pub fine_confidence: Plane,
 }
 
-/// What the net looks at; all of one size but the camera's picture.
+/// Input planes of the net; all but the camera's frame have one size.
 pub(super) struct NetInput<'a> {
-    /// The camera's picture and how many of its pixels make one of the others, and where it has been pushed to.
+    /// Camera's frame, the downsampling factor and the camera's shift.
     pub luma: &'a Luma<'a>,
     pub factor: usize,
     pub shift: [i32; 2],
     pub image: &'a Plane,
-    /// The empty square in this light.
+    /// Background in the current light.
     pub relit: &'a Plane,
-    /// How far each pixel trembles by itself.
+    /// Noise threshold of each pixel.
     pub threshold: &'a Plane,
-    /// Where something differs.
+    /// Foreground mask.
     pub foreground: &'a Plane,
     /// Brightness without light.
     pub black: u8,
 }
 
 impl PersonNet {
-    /// For work pictures of this size.
+    /// Creates a net for downsampled images of this size.
     pub fn new(width: usize, height: usize) -> Self {
         let fine = Plane::new(2 * width, 2 * height);
         let [mut width, mut height] = [width.div_ceil(4), height.div_ceil(4)];
@@ -81,7 +82,8 @@ impl PersonNet {
         }
     }
 
-    /// Looks, and writes how sure it is that each work pixel is a person, 0 to 255, also into `fine`.
+    /// Runs the net and writes the person confidence of each downsampled pixel, 0 to 255.
+    /// Also writes `fine_confidence`.
     pub fn infer(&mut self, view: &NetInput, sure: &mut Plane) {
         if self.log_luma.1 != view.black {
             self.log_luma = (log_luma_table(view.black), view.black);
@@ -111,7 +113,7 @@ impl PersonNet {
         self.levels[0].write_confidence(&self.pointwise_out, &mut self.fine_confidence, sure);
     }
 
-    /// Reads the picture where the net is at work.
+    /// Loads the input of the active cells.
     fn load_input(&mut self, view: &NetInput) {
         let level = &self.levels[0];
         let [columns, rows] = [view.image.width, view.image.height];
@@ -132,7 +134,7 @@ impl PersonNet {
         }
     }
 
-    /// Mixes what is near, for the map of a level.
+    /// Runs a pointwise convolution into the map of a level.
     fn pointwise_to_map(&mut self, layer: Option<&ConvLayer>, level: usize, put: WriteMode) {
         let Some(ConvLayer { weights, bias, inputs }) = layer else { return };
         let FeatureLevel { features: map, active_rows: places, .. } = &mut self.levels[level];
@@ -140,7 +142,7 @@ impl PersonNet {
         self.arch.dispatch(PointwiseConv { from, into, rows: places.len(), weights, bias, inputs: *inputs });
     }
 
-    /// Mixes the map of a level into `mixed`.
+    /// Runs a pointwise convolution from the map of a level into `pointwise_out`.
     fn pointwise_from_map(&mut self, layer: Option<&ConvLayer>, level: usize) {
         let Some(ConvLayer { weights, bias, inputs }) = layer else { return };
         let FeatureLevel { features: map, active_rows: places, .. } = &self.levels[level];
@@ -151,7 +153,7 @@ impl PersonNet {
         self.arch.dispatch(PointwiseConv { from, into, rows: places.len(), weights, bias, inputs: *inputs });
     }
 
-    /// Looks round each cell of `to` on the level `from`, which is the same or the next finer one.
+    /// Runs a depthwise convolution on each active cell of `to`; `from` is the same or the next finer level.
     fn depthwise(&mut self, layer: Option<&ConvLayer>, from: usize, to: usize) {
         let Some(layer) = layer else { return };
         let (finer, level) = (&self.levels[from], &self.levels[to]);
@@ -169,7 +171,7 @@ impl PersonNet {
     }
 }
 
-/// So many numbers, whatever they were.
+/// Returns the first `count` numbers, with unspecified content, and grows the buffer if needed.
 fn grow_to(numbers: &mut Vec<f32>, count: usize) -> &mut [f32] {
     if numbers.len() < count {
         numbers.resize(count, 0.0);
@@ -177,7 +179,7 @@ fn grow_to(numbers: &mut Vec<f32>, count: usize) -> &mut [f32] {
     &mut numbers[..count]
 }
 
-/// The logarithm of brightness, which makes of more light a number that is added.
+/// Returns the logarithm of each brightness, so that a change of light becomes an offset.
 fn log_luma_table(black: u8) -> [f32; 256] {
     core::array::from_fn(|value| ((value as f32 - f32::from(black)).max(0.0) + 8.0).ln() - 4.0)
 }

@@ -1,24 +1,24 @@
-//! What the net was taught: numbers in a file that is part of the program.
+//! Trained weights of the net, from a file that is embedded in the program.
 
 use super::{CELL_PIXELS, CHANNELS, DECODER_BLOCKS, ENCODER_BLOCKS, HEAD_OUTPUTS};
 use std::sync::LazyLock;
 
-/// Written by `teach/teach.py`: the upper halves of 32-bit floats, layer by layer, weights and then biases.
+/// Weights as bfloat16, written by `teach/teach.py`: layer by layer, weights and then biases.
 const TRAINED: &[u8] = include_bytes!("taught.bf16");
 
-/// Numbers of one layer.
+/// Weights of one layer.
 #[derive(Debug)]
 pub(super) struct ConvLayer {
     pub weights: Vec<f32>,
-    /// One for each output; as many as fill whole vectors.
+    /// One bias per output, padded to whole vectors.
     pub bias: Vec<f32>,
     pub inputs: usize,
 }
 
-/// Outputs are filled up to a multiple of this.
+/// Multiple to which outputs are padded.
 pub(super) const OUTPUT_ALIGN: usize = 8;
 
-/// All layers, in the order in which they are asked.
+/// Returns all layers, in the order of evaluation.
 pub(super) fn layers() -> &'static [ConvLayer] {
     static LAYERS: LazyLock<Vec<ConvLayer>> = LazyLock::new(parse_layers);
     &LAYERS
@@ -74,7 +74,7 @@ mod tests {
     fn every_number_has_its_place() {
         let layers = layers();
         let counted: usize = layers.iter().map(|layer| layer.weights.len() + layer.bias.len()).sum();
-        // One layer is filled up to whole vectors: 28 outputs to 32.
+        // One layer is padded to whole vectors: 28 outputs to 32.
         let filled = 4 * (CHANNELS[1] + 1);
         assert_eq!((counted - filled) * 2, TRAINED.len());
         assert!(layers.iter().all(|layer| layer.weights.iter().chain(&layer.bias).all(|number| number.is_finite())));

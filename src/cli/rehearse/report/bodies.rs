@@ -1,48 +1,48 @@
-//! The part of a rehearsal's report that is about bodies: who was seen by whom, and how old one's own outline is.
+//! Body measurements of a rehearsal: bodies seen by the twin, and the age of one's own outline.
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
 
-/// A body that was there this long must have been seen at the twin.
+/// A body that was present for this long must have been seen at the twin.
 const VISIBLE_MIN: Duration = Duration::from_secs(1);
 
-/// Which body: how often its site's show was started before, and its number there.
+/// Identity of a body: previous starts of its site's show, and its id there.
 type BodyKey = (u32, u16);
 
-/// What is known of a body. All times are monotonic nanoseconds.
+/// Record of one body. All times are monotonic nanoseconds.
 #[derive(Debug, Default, Clone, Copy)]
 struct BodyRecord {
-    /// When it came and, if it has gone, went; the first time.
+    /// First time at which it came and, if it is gone, went.
     came: Option<u64>,
     went: Option<u64>,
-    /// The twin saw it.
+    /// True if the twin saw it.
     seen: bool,
 }
 
-/// A camera's picture that became the own outline: captured, starts of frames until it was submitted, submitted.
+/// Camera frame drawn as the own outline: time of capture, frames started until submission, time of submission.
 type OutlineSample = (u64, u32, u64);
 
-/// One site's bodies.
+/// Bodies of one site.
 #[derive(Debug, Default)]
 pub(super) struct BodyRecords {
     bodies: HashMap<BodyKey, BodyRecord>,
     outlines: Vec<OutlineSample>,
 }
 
-/// How many there were.
+/// Counts of bodies.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BodyTotals {
-    /// Different ones, seen at their own site.
+    /// Different bodies seen at their own site.
     pub here: usize,
-    /// Of those, how many the twin saw.
+    /// Bodies in `here` that the twin saw.
     pub there: usize,
-    /// Of those who were there for a second, how many the twin never saw.
+    /// Bodies in `here` that were present for a second and that the twin never saw.
     pub unseen: usize,
 }
 
 impl BodyRecords {
-    /// A body of this site came or went: `own` when its own site says so, else its twin.
+    /// Records that a body of this site came or went; `own` if its own site reports it, otherwise its twin does.
     pub fn record_body(&mut self, key: BodyKey, own: bool, came: bool, at: u64) {
         let body = self.bodies.entry(key).or_default();
         match (own, came) {
@@ -53,7 +53,7 @@ impl BodyRecords {
         }
     }
 
-    /// A picture of the own camera was drawn.
+    /// Records that a frame of the own camera was drawn.
     pub fn record_outline(&mut self, made: u64, frames: u32, submitted: u64) {
         self.outlines.push((made, frames, submitted));
     }
@@ -76,7 +76,8 @@ impl BodyRecords {
         counts
     }
 
-    /// Of each picture within `judged`: milliseconds from when it was captured to its submission, and starts of frames.
+    /// Returns the latencies of the camera frames within `judged`, from capture to submission.
+    /// They are in milliseconds and in frames started.
     pub fn outline_latencies(&self, judged: &Range<u64>) -> (Vec<f64>, Vec<f64>) {
         let judged = self.outlines.iter().filter(|(made, ..)| judged.contains(made));
         judged.map(|(made, frames, at)| (at.saturating_sub(*made) as f64 / 1e6, f64::from(*frames))).unzip()
@@ -92,7 +93,8 @@ mod tests {
     #[test]
     fn who_stays_and_is_never_seen_is_told() {
         let mut bodies = BodyRecords::default();
-        // Seen, gone at once, never seen, never seen despite a restart, present before both sites were linked, gone by then.
+        // Seen, gone at once, never seen, never seen despite a restart, present before both sites were linked, gone by
+        // then.
         for (id, came, went) in [
             (1, 10 * S, None),
             (2, 10 * S, Some(11 * S - 1)),

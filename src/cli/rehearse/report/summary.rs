@@ -1,22 +1,22 @@
-//! A rehearsal's figures: one struct for `report.json` and for the table on the terminal.
+//! Figures of a rehearsal: one struct for `report.json` and for the table on the terminal.
 
 use super::{RehearsalReport, TouchRecord};
 use crate::cli::show::{CameraHealth, is_linked};
 use serde::Serialize;
 use std::fmt;
 
-/// Times in milliseconds.
+/// Percentiles, in milliseconds or in frames.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Percentiles {
-    /// How many were measured.
+    /// Number of measurements.
     pub count: usize,
-    /// The middle.
+    /// Median.
     pub p50: f64,
-    /// All but one in twenty.
+    /// 95th percentile.
     pub p95: f64,
-    /// All but one in a hundred.
+    /// 99th percentile.
     pub p99: f64,
-    /// The longest.
+    /// Maximum.
     pub max: f64,
 }
 
@@ -35,79 +35,79 @@ impl Percentiles {
     }
 }
 
-/// One site's figures.
+/// Figures of one site.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SiteSummary {
-    /// What it is called.
+    /// Name of the site.
     pub name: String,
-    /// Seconds from the start of the rehearsal until it said that it was linked.
+    /// Seconds from the start of the rehearsal until the site reported a link.
     pub linked_after_s: Option<f64>,
-    /// Touches begun and ended here that are judged.
+    /// Touches begun and ended here that are evaluated.
     pub events: usize,
-    /// Of those, how many the twin never heard of.
+    /// Events in `events` that never reached the twin.
     pub lost: usize,
-    /// Of those, how many the twin heard of more than once.
+    /// Events in `events` that reached the twin more than once.
     pub doubled: usize,
-    /// From the touch to the twin's link thread, beyond the one way.
+    /// Time from the touch to the twin's link thread, less the one-way delay.
     pub arrived_ms: Option<Percentiles>,
-    /// From the touch to the twin's canvas, when its GPU was done, beyond the one way.
+    /// Time from the touch until the twin's GPU has finished the frame with it, less the one-way delay.
     pub drawn_ms: Option<Percentiles>,
-    /// From the touch's bytes to the own picture, submitted.
+    /// Time from receiving the touch to submitting the own frame with it.
     pub own_ms: Option<Percentiles>,
-    /// The same in starts of frames.
+    /// The same, in frames started.
     pub own_frames: Option<Percentiles>,
-    /// Different bodies that came here, by its own cameras or recorded.
+    /// Different bodies that came here, from its own cameras or a recording.
     pub bodies: usize,
-    /// Of those, how many the twin saw.
+    /// Bodies in `bodies` that the twin saw.
     pub bodies_there: usize,
-    /// Of those who were here for a second, how many the twin never saw.
+    /// Bodies in `bodies` that were present for a second and that the twin never saw.
     pub bodies_unseen: usize,
-    /// From a camera's picture with somebody in it, captured, to their outline in the own picture, submitted.
+    /// Time from capturing a camera frame with a person to submitting the own frame with the outline.
     pub outline_ms: Option<Percentiles>,
-    /// The same in starts of frames.
+    /// The same, in frames started.
     pub outline_frames: Option<Percentiles>,
-    /// Pictures finished a second.
+    /// Frames finished per second.
     pub frames_per_second: f64,
     /// Memory of the show and of its scene process, in MiB (proportional set size).
     pub show_mib: Option<f64>,
     /// See `show_mib`.
     pub scene_mib: Option<f64>,
-    /// How often its show was started again.
+    /// Number of restarts of its show.
     pub restarts: u32,
-    /// How its link was when the rehearsal ended: `linked`, `alone`, `apart` or `none`.
+    /// State of its link at the end of the rehearsal: `linked`, `alone`, `apart` or `none`.
     pub link: String,
-    /// What was wrong with the scene last.
+    /// Last fault of the scene.
     pub fault: Option<String>,
-    /// What was still wrong with it when the rehearsal ended.
+    /// Fault of the scene that persisted at the end of the rehearsal.
     pub fault_at_end: Option<String>,
-    /// The sound device.
+    /// Sound device.
     pub sound: Option<String>,
-    /// Its cameras, when the rehearsal ended.
+    /// State of its cameras at the end of the rehearsal.
     pub cameras: Vec<CameraHealth>,
 }
 
-/// A rehearsal's figures.
+/// Figures of a rehearsal.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RehearsalSummary {
-    /// Version of this report.
+    /// Version of this report format.
     pub report: u32,
-    /// What was shown.
+    /// Installation that was shown.
     pub installation: String,
     /// Length, in seconds.
     pub seconds: f64,
-    /// The stand-in for the ocean, in milliseconds.
+    /// One-way delay of the simulated link, in milliseconds.
     pub one_way_ms: f64,
-    /// Datagrams that set out, and those that were lost.
+    /// Datagrams sent, and those lost.
     pub datagrams: u64,
     /// See `datagrams`.
     pub datagrams_lost: u64,
-    /// Payload bits a second, both ways together.
+    /// Payload bits per second, both directions together.
     pub bits_per_second: f64,
-    /// What drew.
+    /// Graphics adapter.
     pub adapter: String,
-    /// Without windows.
+    /// True without windows.
     pub offscreen: bool,
-    /// Size of the canvas's texture.
+    /// Size of the canvas texture, in pixels.
     pub pixels: [u32; 2],
     /// Both sites.
     pub sites: Vec<SiteSummary>,
@@ -132,7 +132,8 @@ impl RehearsalSummary {
         }
     }
 
-    /// Both were linked, nothing was lost or doubled, nobody stayed unseen, and no scene was at fault when it ended.
+    /// Returns true if the rehearsal passed.
+    /// Both sites must be linked, with nothing lost or duplicated, every body seen, and no scene at fault at the end.
     pub fn passed(&self) -> bool {
         self.sites.iter().all(|site| {
             let all_came_once = site.lost == 0 && site.doubled == 0 && site.bodies_unseen == 0;
@@ -159,8 +160,8 @@ fn site_summary(report: &RehearsalReport, index: usize) -> SiteSummary {
         name: report.names[index].clone(),
         linked_after_s: site.linked_after.map(|after| (after.as_secs_f64() * 100.0).round() / 100.0),
         events: events.len(),
-        // A show that is started again counts its touches anew, and what was under way is cut off, as by a cut that was
-        // asked for: that is no fault of the link, and is not judged.
+        // A restarted show numbers its touches from the start again, and events in flight are cut off, as when the link
+        // is cut by hand. The link is not to blame, so neither is evaluated.
         lost: if excused { 0 } else { events.iter().filter(|event| event.arrived.is_empty()).count() },
         doubled: if excused { 0 } else { events.iter().filter(|event| event.arrived.len() > 1).count() },
         arrived_ms: late(|event| event.arrived.first().copied()),
