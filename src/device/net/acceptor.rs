@@ -1,10 +1,10 @@
 //! Who dials this site: the twin, someone with a ticket, or strangers.
 
 use super::admission::{Admission, AdmissionControl};
-use super::driver::{DriverEvent, OpenConnection};
+use super::connections::{DriverEvent, OpenConnection};
 use super::pairing::PairingServer;
 use crate::device::clock::monotonic;
-use quinn::{Connection, Endpoint};
+use quinn::Endpoint;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,14 +74,4 @@ pub(super) async fn accept_loop(
             }
         });
     }
-}
-
-/// Reads a connection's datagrams until it closes.
-pub(super) async fn read_datagrams(connection: Connection, incoming: mpsc::Sender<DriverEvent>) {
-    let id = connection.stable_id();
-    while let Ok(bytes) = connection.read_datagram().await {
-        // A full queue drops the newest, as a full socket would.
-        let _ = incoming.try_send(DriverEvent::Datagram(id, bytes));
-    }
-    let _ = incoming.send(DriverEvent::Closed(id)).await;
 }

@@ -3,8 +3,9 @@
 mod dial;
 
 use super::abuse_limit::AbuseLimit;
-use super::acceptor::{KnownAddrs, accept_loop, read_datagrams};
+use super::acceptor::{KnownAddrs, accept_loop};
 use super::candidates::{Candidates, PeerAddrs, Reachability};
+use super::connections::{DriverEvent, OpenConnection, is_refusal, read_datagrams};
 use super::demux_socket::{DemuxSocket, RelayDatagram, canonical};
 use super::pairing::{PairingServer, new_endpoint, peer_key};
 use super::relay_clients::RelayClients;
@@ -16,10 +17,9 @@ use crate::device::congestion_controller::breaker_level;
 use crate::device::site_key::SiteKey;
 use crate::device::tls::{self, ALPN, PeerPolicy};
 use crate::link::{DisconnectReason, Link, LinkConfig, LinkOutput, LinkState, MarkReplica};
-use bytes::Bytes;
-use quinn::{Connection, ConnectionClose, ConnectionError, Endpoint, VarInt};
+use quinn::{Endpoint, VarInt};
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, mpsc as std_mpsc};
 use std::time::Duration;
@@ -38,23 +38,6 @@ const CONNECTIONS_MAX: usize = 4;
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// Addresses that the twin had lately.
 const RECENT_ADDRS_MAX: usize = 8;
-
-pub(super) enum DriverEvent {
-    Opened(OpenConnection),
-    Datagram(usize, Bytes),
-    Closed(usize),
-    /// An attempt to dial is over; true when the twin does not want us.
-    Dialled(SocketAddr, bool),
-    /// What a relay's name stands for.
-    Resolved(String, Vec<SocketAddr>),
-}
-
-pub(super) struct OpenConnection {
-    pub connection: Connection,
-    pub dialled: bool,
-    pub opened_at: Duration,
-    pub last_heard: Duration,
-}
 
 pub(super) struct LinkDriver {
     link: Link,
@@ -512,17 +495,4 @@ impl LinkDriver {
             open.connection.close(VarInt::from_u32(3), why);
         }
     }
-}
-
-/// Whether the twin itself did not want our key: its own was looked at before, and was the pinned one. Who only speaks
-/// something else (RFC 7301) may be anyone at that address.
-fn is_refusal(why: Option<ConnectionError>) -> bool {
-    const NO_APPLICATION_PROTOCOL: u8 = 120;
-    let Some(ConnectionError::ConnectionClosed(why)) = why else { return false };
-    is_alert(&why) && u64::from(why.error_code) & 0xff != u64::from(NO_APPLICATION_PROTOCOL)
-}
-
-/// Returns true if TLS rejected the connection (RFC 9001, §4.8), and false if the server was too busy.
-pub(super) fn is_alert(why: &ConnectionClose) -> bool {
-    (0x100..0x200).contains(&u64::from(why.error_code))
 }

@@ -5,6 +5,7 @@ mod acceptor;
 mod admission;
 mod amplification;
 mod candidates;
+mod connections;
 mod demux_socket;
 mod driver;
 mod mark_feed;

@@ -2,8 +2,8 @@
 
 use super::acceptor::{HANDSHAKE_TIMEOUT, KnownAddrs};
 use super::amplification::AddrTrust;
+use super::connections::is_alert;
 use super::demux_socket::{DemuxSocket, RelayDatagram, canonical};
-use super::driver::is_alert;
 use super::transport_limits;
 use crate::config::{SiteConfig, TrustStore, TrustedPeer, city_by_slug, is_host_and_port};
 use crate::device::clock::monotonic;

@@ -1,11 +1,12 @@
 //! Ways to the twin that the link thread dials, and connections that it no longer needs.
 
-use super::{DriverEvent, LinkDriver, OpenConnection, is_refusal};
+use super::LinkDriver;
 use crate::device::clock::monotonic;
 use crate::device::net::acceptor::HANDSHAKE_TIMEOUT;
 use crate::device::net::amplification::AddrTrust;
 use crate::device::net::candidates::{CandidateKind, Reachability};
 use crate::device::net::canonical;
+use crate::device::net::connections::{DriverEvent, OpenConnection, is_refusal};
 use crate::device::net::stats::PacketStats;
 use crate::link::LinkState;
 use quinn::VarInt;
