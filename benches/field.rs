@@ -12,8 +12,8 @@ mod networks;
 mod site;
 
 use moongate::device::clock::monotonic;
-use moongate::device::relay_thread::RelayThread;
 use moongate::link::relay::RelayLimits;
+use moongate_relay::RelayThread;
 use networks::{Networks, Router};
 use site::{Running, Site};
 use std::process::ExitCode;

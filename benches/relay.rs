@@ -5,9 +5,9 @@
 //! same machine play the sites.
 
 use moongate::device::clock::monotonic;
-use moongate::device::relay_thread::RelayThread;
 use moongate::device::site_key::SiteKey;
 use moongate::link::relay::{RelayClient, RelayLimits, Rendezvous, is_relay_message};
+use moongate_relay::RelayThread;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};

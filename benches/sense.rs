@@ -13,7 +13,7 @@ mod quality;
 #[path = "sense/speed.rs"]
 mod speed;
 
-use moongate::device::synth::{CrowdType, Weather};
+use moongate::synth::{CrowdType, Weather};
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;

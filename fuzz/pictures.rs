@@ -4,10 +4,10 @@ use super::Target;
 use super::inputs::Outcome;
 use moongate::device::camera::privacy_mask::PrivacyMask;
 use moongate::device::camera::y4m::{ChromaFormat, FrameRate, SIDE_MAX, Y4mReader, Y4mWriter};
-use moongate::device::synth::{
+use moongate::presence::{OUTLINE_MAX, Point};
+use moongate::synth::{
     CrowdType, SynthCamera, SynthConfig, SynthFrame, TruthMaskReader, TruthWriter, Weather, read_boxes, read_light,
 };
-use moongate::presence::{OUTLINE_MAX, Point};
 use moongate::vision::metrics::{MatchRules, MotBoxes, evaluate_tracks};
 use moongate::vision::{
     CameraCalibration, DwellDetector, Luma, MOTION_GRID, Mask, ScreenPlacement, VisionOutput, VisionPipeline,

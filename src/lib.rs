@@ -34,21 +34,16 @@
 //! The edge stands above the core, since it drives it: a socket feeds [`link::Link`], which knows no sockets.
 //! Without the feature `show`, core and edge build without Bevy in seconds.
 
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
+pub use moongate_core::{audio, config, escape, files, limits, marks, policy, presence, token_bucket, wire};
+pub use moongate_link as link;
+pub use moongate_synth as synth;
+pub use moongate_vision as vision;
 
 pub mod cli;
-pub mod config;
 pub mod device;
-pub mod escape;
-pub mod files;
-pub mod link;
-pub mod marks;
 pub mod mix;
 #[cfg(feature = "show")]
 pub mod operator;
-pub mod policy;
-pub mod presence;
 #[cfg(feature = "show")]
 pub mod preview;
 #[cfg(feature = "show")]
@@ -56,6 +51,3 @@ pub mod render;
 pub mod scene;
 #[cfg(feature = "show")]
 pub mod show;
-pub mod token_bucket;
-pub mod vision;
-pub mod wire;

@@ -9,7 +9,7 @@
 //! - `N.txt`, a line for each person of a lesson: lesson, label, the whole body's left, top, width and height, the
 //!   visible share, its pixels, the foot, in pixels of 320×240. A label 0 with crowd, weather and seed ends a lesson.
 
-use moongate::device::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, SynthTruth, TruthPerson, Weather};
+use moongate::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, SynthTruth, TruthPerson, Weather};
 use moongate::vision::{Luma, TrainingSample, VisionPipeline};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

@@ -6,7 +6,6 @@ use moongate::device::net::{
     LinkEvent, LinkSetup, LinkThread, PairingError, PeerAddrs, SiteProfile, accept_ticket, invite, transport_config,
 };
 use moongate::device::peers_file::{Invitation, trust, unix_time, untrust};
-use moongate::device::relay_thread::RelayThread;
 use moongate::device::site_key::SiteKey;
 use moongate::device::tls;
 use moongate::link::pairing::PairingSecret;
@@ -15,6 +14,7 @@ use moongate::link::{DisconnectReason, LinkConfig, LinkOutput, LinkState, NowSho
 use moongate::marks::MemoryStore;
 use moongate::policy::SharingPolicy;
 use moongate::presence::{Body, PointerKind, Presence, Touch};
+use moongate_relay::RelayThread;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;

@@ -1,6 +1,6 @@
 //! The vision pipeline as a whole, on the simulated street with its exact ground truth.
 
-use moongate::device::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, SynthTruth, Weather};
+use moongate::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, SynthTruth, Weather};
 use moongate::vision::metrics::{MotBox, TrackingCounts, TrackingEvaluator};
 use moongate::vision::{Luma, VisionOutput, VisionPipeline};
 use std::collections::BTreeMap;

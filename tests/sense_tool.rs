@@ -1,7 +1,7 @@
 //! `moongate sense`: its output files for a clip, its evaluation, and no files for a live camera.
 
 use moongate::device::camera::y4m::{ChromaFormat, FrameRate, Y4mReader, Y4mWriter};
-use moongate::device::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, TruthWriter, Weather};
+use moongate::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, TruthWriter, Weather};
 use moongate::vision::{Luma, VisionPipeline};
 use std::fs::{self, File};
 use std::io::BufWriter;

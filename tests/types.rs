@@ -270,3 +270,10 @@ export function frame({{ now, dt, width, height }}) {{
     }
     assert!(ran > 60, "{ran} examples are few");
 }
+
+#[test]
+fn scenes_can_read_the_colour_of_every_city() {
+    for city in moongate::config::all_cities() {
+        assert!(moongate::scene::Colour::parse(&city.colour).is_some(), "{}", city.colour);
+    }
+}

@@ -4,7 +4,7 @@
 use super::opencv::{self, Tracker};
 use super::{Failure, Options};
 use moongate::device::camera::y4m::FrameRate;
-use moongate::device::synth::{Archetype, CrowdType, SynthCamera, SynthConfig, SynthFrame, SynthTruth, Weather};
+use moongate::synth::{Archetype, CrowdType, SynthCamera, SynthConfig, SynthFrame, SynthTruth, Weather};
 use moongate::vision::metrics::{
     ClipEvaluator, EvaluationTotals, MotBox, PixelMask, TrackingReport, TruthFrame, output_boxes,
 };

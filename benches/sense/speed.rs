@@ -3,7 +3,7 @@
 use super::opencv::{self, Times, Took};
 use super::{Failure, Options};
 use moongate::device::camera::y4m::{ChromaFormat, FrameRate, Y4mReader, Y4mWriter};
-use moongate::device::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, Weather};
+use moongate::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, Weather};
 use moongate::vision::{Luma, VisionPipeline};
 use std::fs::File;
 use std::hint::black_box;

@@ -19,7 +19,6 @@ mod preview;
 mod record;
 #[cfg(feature = "show")]
 mod rehearse;
-mod relay;
 #[cfg(feature = "show")]
 mod run;
 mod scene;
@@ -78,7 +77,7 @@ enum Command {
     #[cfg(feature = "show")]
     Run(run::RunArgs),
     /// Forward encrypted traffic between sites that cannot connect directly.
-    Relay(relay::RelayArgs),
+    Relay(moongate_relay::RelayArgs),
     /// Measure what a venue's network can carry, before anything is shipped.
     Survey(survey::SurveyArgs),
     /// Run the show of one site: one JSON status line per second on standard output, commands on standard input.
@@ -135,7 +134,7 @@ pub fn run() -> ExitCode {
         Command::Forget(arguments) => twins::forget(&arguments),
         #[cfg(feature = "show")]
         Command::Run(arguments) => run::run(&arguments),
-        Command::Relay(arguments) => relay::run(&arguments),
+        Command::Relay(arguments) => moongate_relay::run(&arguments),
         Command::Survey(arguments) => survey::run(&arguments),
         #[cfg(feature = "show")]
         Command::Show(arguments) => show::run(&arguments),

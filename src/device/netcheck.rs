@@ -1,7 +1,7 @@
 //! Netcheck over real sockets: the prober and the responder, each on the thread that calls it.
 
 use super::clock::monotonic;
-use super::net::canonical;
+use crate::link::canonical;
 use crate::link::netcheck::{NetcheckProber, NetcheckReport, NetcheckResponder, PROBE_MAX};
 use ring::rand::{SecureRandom, SystemRandom};
 use rustix::net::sockopt;

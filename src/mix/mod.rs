@@ -4,36 +4,13 @@ mod builtin;
 
 pub use builtin::{bell, footstep};
 
+pub use crate::audio::{AudioBuffer, CHANNELS_MAX, SAMPLE_RATES, StereoFrame};
 use std::sync::Arc;
 
 /// Voices at once; one more, and the oldest goes.
 const VOICES_MAX: usize = 32;
 /// A voice that goes early fades out over this many frames, so that nothing clicks.
 const FADE_FRAMES: u32 = 256;
-
-/// A left and a right value, -1 to 1.
-pub type StereoFrame = [f32; 2];
-
-/// Slowest and fastest sample rate of a playable recording, in frames per second.
-pub const SAMPLE_RATES: std::ops::RangeInclusive<u32> = 4_000..=192_000;
-/// Maximum number of channels of a recording; only the first two are heard.
-pub const CHANNELS_MAX: u16 = 8;
-
-/// A recorded sound.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AudioBuffer {
-    /// Frames.
-    pub frames: Vec<StereoFrame>,
-    /// Frames a second.
-    pub rate: u32,
-}
-
-impl AudioBuffer {
-    /// Returns the memory it takes, in bytes.
-    pub fn bytes(&self) -> usize {
-        size_of_val(&*self.frames)
-    }
-}
 
 /// A sound that is to be heard.
 #[derive(Debug, Clone)]

@@ -2,8 +2,8 @@
 
 use crate::config::{City, all_cities};
 use crate::device::camera_pipeline::{FrameAnalyzer, VisionFrame};
-use crate::device::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, Weather};
 use crate::presence::{Body, Phase, Point};
+use crate::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, Weather};
 use crate::vision::{CameraCalibration, Luma, ScreenPlacement};
 use std::time::Duration;
 

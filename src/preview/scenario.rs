@@ -2,7 +2,7 @@
 
 use crate::config::closest_match;
 use crate::device::bots::BotPreset;
-use crate::device::synth::{CrowdType, Weather};
+use crate::synth::{CrowdType, Weather};
 use std::str::FromStr;
 use std::time::Duration;
 

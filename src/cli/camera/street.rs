@@ -2,7 +2,7 @@
 
 use super::{CameraArgs, Failure, FramePacer};
 use crate::device::camera::y4m::{ChromaFormat, FrameRate, Y4mWriter, flip_horizontal};
-use crate::device::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, TruthWriter, Weather};
+use crate::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, TruthWriter, Weather};
 use std::fs::File;
 use std::path::PathBuf;
 

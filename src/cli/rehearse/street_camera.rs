@@ -1,8 +1,8 @@
 //! Simulated street of a rehearsal, on which its visitors are seen.
 
 use crate::config::{City, all_cities};
-use crate::device::synth::CrowdType;
 use crate::preview::{FRAME_SIZE, RATE, WALL_WIDTH};
+use crate::synth::CrowdType;
 
 /// Returns the manifest entry of a simulated street camera.
 /// Each city has a square of its own, and people are life-size on its wall.

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::device::camera::y4m::Y4mHeader;
-use crate::device::synth::{TruthMaskReader, mask_byte};
+use crate::synth::{TruthMaskReader, mask_byte};
 use crate::vision::metrics::{MotBox, MotBoxes, PixelMask, TruthFrame};
 use std::fs::File;
 use std::path::{Path, PathBuf};

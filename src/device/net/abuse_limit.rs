@@ -1,24 +1,25 @@
-//! A twin that does what no honest site does: how that is noticed, and how long it is left alone.
+//! Detects an abusive twin and bans it, with exponential back-off.
 
 use std::time::Duration;
 
-/// Over this span what comes is counted.
+/// Length of the window in which datagrams are counted.
 const WINDOW: Duration = Duration::from_millis(500);
-/// Most datagrams in a span: sixty ticks of the largest crowd, its events and its marks are 1,200 a second.
+/// Maximum number of datagrams in a window. Sixty ticks of the largest crowd, its events and its marks are 1,200 per
+/// second.
 const DATAGRAMS_MAX: u32 = 1_500;
-/// Most bytes in a span.
+/// Maximum number of bytes in a window.
 const BYTES_MAX: usize = 1 << 20;
-/// Most datagrams in a span that cannot be read. QUIC lets none through that was damaged on the way.
+/// Maximum number of malformed datagrams in a window. QUIC rejects any that were damaged on the way.
 const MALFORMED_MAX: u64 = 8;
-/// First and longest time alone.
+/// First and longest ban.
 const BAN_TIMES: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(600)];
-/// Whoever behaves for this long begins anew.
+/// Time of good behaviour after which bans start again from the first.
 const FORGIVE_AFTER: Duration = Duration::from_secs(3_600);
 
-/// What the twin has sent of late, and how often it was too much.
+/// Recent traffic of the twin, and the number of its bans.
 #[derive(Debug, Default)]
 pub(super) struct AbuseLimit {
-    /// It is neither dialled nor let in before.
+    /// Time until which the twin is neither dialled nor accepted.
     pub banned_until: Duration,
     bans: u32,
     window_start: Duration,
@@ -28,7 +29,8 @@ pub(super) struct AbuseLimit {
 }
 
 impl AbuseLimit {
-    /// A datagram of so many bytes has come; `garbled` of all so far could not be read. Why it is too much, if it is.
+    /// Records a datagram of this many bytes; `garbled` is the total of malformed datagrams so far. Returns the
+    /// reason if a limit is exceeded.
     pub fn record_datagram(&mut self, now: Duration, bytes: usize, garbled: u64) -> Option<&'static str> {
         if now.saturating_sub(self.window_start) > WINDOW {
             (self.window_start, self.datagrams, self.bytes, self.malformed) = (now, 0, 0, garbled);
@@ -46,7 +48,7 @@ impl AbuseLimit {
         }
     }
 
-    /// It is left alone from now on; for how long.
+    /// Bans the twin from now on. Returns the duration.
     pub fn ban(&mut self, now: Duration) -> Duration {
         self.bans = if now.saturating_sub(self.banned_until) > FORGIVE_AFTER { 0 } else { self.bans };
         let pause = (BAN_TIMES[0] * 2_u32.saturating_pow(self.bans.min(8))).min(BAN_TIMES[1]);
@@ -64,7 +66,7 @@ mod tests {
     fn a_crowd_is_no_flood_and_a_flood_is_noticed_at_once() {
         let ms = Duration::from_millis;
         let mut twin = AbuseLimit::default();
-        // Forty bodies take six datagrams a tick, and a backlog of marks fifty a second.
+        // Forty bodies take six datagrams per tick, and a backlog of marks takes fifty per second.
         for number in 0..60_000_u64 {
             assert_eq!(twin.record_datagram(ms(1_000_000) + Duration::from_micros(number * 2_400), 1_150, 3), None);
         }

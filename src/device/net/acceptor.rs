@@ -1,4 +1,4 @@
-//! Who dials this site: the twin, someone with a ticket, or strangers.
+//! Acceptor of incoming connections, from the twin, from sites with a ticket and from strangers.
 
 use super::admission::{Admission, AdmissionControl};
 use super::connections::{DriverEvent, OpenConnection};
@@ -11,15 +11,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// A handshake that takes longer has failed.
+/// Time after which a handshake has failed.
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Where the twin is known to be.
+/// Addresses at which the twin is known to be.
 #[derive(Clone, Default)]
 pub(super) struct KnownAddrs(Arc<Mutex<HashSet<IpAddr>>>);
 
 impl KnownAddrs {
-    /// These, from now on.
+    /// Replaces the addresses.
     pub fn set(&self, addresses: impl Iterator<Item = IpAddr>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = addresses.map(|ip| ip.to_canonical()).collect();
     }
@@ -29,8 +29,7 @@ impl KnownAddrs {
     }
 }
 
-/// Takes connections in. Whoever gets here holds the pinned key, since the handshake has seen to that, or knocked with a
-/// ticket.
+/// Accepts connections. The handshake has checked that each peer holds the pinned key, or has a ticket.
 pub(super) async fn accept_loop(
     endpoint: Endpoint,
     incoming: mpsc::Sender<DriverEvent>,

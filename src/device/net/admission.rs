@@ -1,5 +1,5 @@
-//! Admission of handshakes. Each costs the link thread half a millisecond, so an address must prove itself first, every
-//! network has its share, and the twin never waits behind strangers at an address where it is known to be.
+//! Admission of handshakes. Each costs the link thread half a millisecond, so an address must prove itself first,
+//! every network has its share, and the twin never waits behind strangers at an address where it is known to be.
 
 use crate::token_bucket::TokenBucket;
 use std::collections::HashMap;
@@ -17,9 +17,11 @@ const PER_NETWORK_MAX: usize = 2;
 const STRANGER_RATE: (f64, f64) = (20.0, 16.0);
 /// Most handshakes of one network: per second, and in a burst.
 const PER_NETWORK_RATE: (f64, f64) = (4.0, 8.0);
-/// Most strangers asked to prove their address: per second, and in a burst. It costs no memory, and less than a handshake.
+/// Maximum rate of strangers asked to prove their address: per second, and in a burst. It costs no memory, and less
+/// than a handshake.
 const RETRY_RATE: (f64, f64) = (4_000.0, 500.0);
-/// Most networks whose share is remembered; a network that stays away for some seconds has its whole share again.
+/// Maximum number of networks whose share is remembered. A network that stays away for some seconds has its whole
+/// share again.
 const NETWORKS_MAX: usize = 1_024;
 
 /// Decision about a first packet.
@@ -33,7 +35,7 @@ pub(super) enum Admission {
     Ignore,
 }
 
-/// Door for incoming handshakes. All clones share one state.
+/// Admission control for incoming handshakes. All clones share one state.
 #[derive(Debug, Clone)]
 pub(super) struct AdmissionControl(Arc<Mutex<AdmissionState>>);
 
@@ -69,7 +71,8 @@ impl Default for AdmissionControl {
 }
 
 impl AdmissionControl {
-    /// Decides about a packet from an address that QUIC has `proved` or not; `known` if the twin is known to be there.
+    /// Decides about a packet from an address that QUIC has `proved` or not; `known` if the twin is known to be
+    /// there.
     pub fn decide(&self, now: Duration, from: IpAddr, proved: bool, known: bool) -> Admission {
         let network = network_of(from);
         let mut inside = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,7 +91,7 @@ impl AdmissionControl {
         if here >= PER_NETWORK_MAX || all >= HANDSHAKES_MAX || (!known && inside.strangers >= STRANGERS_MAX) {
             return Admission::Ignore;
         }
-        // The network's share comes first: a network that has used its share up takes nothing from the others.
+        // The network's share comes first: a network that has used up its share takes nothing from the others.
         let allowed = known
             || (inside.network_bucket(now, network).try_take(now, 1.0) && inside.stranger_bucket.try_take(now, 1.0));
         if !allowed {
@@ -101,14 +104,14 @@ impl AdmissionControl {
 }
 
 impl AdmissionState {
-    /// Returns the allowance of a network for new handshakes.
+    /// Returns the token bucket of a network for new handshakes.
     fn network_bucket(&mut self, now: Duration, network: IpAddr) -> &mut TokenBucket {
         if self.network_buckets.len() >= NETWORKS_MAX && !self.network_buckets.contains_key(&network) {
             self.network_buckets.retain(|_, share| {
                 share.refill(now);
                 share.available() < PER_NETWORK_RATE.1
             });
-            // There are too many networks to remember. `STRANGERS` limits them all together.
+            // There are too many networks to remember. `STRANGER_RATE` limits them all together.
             if self.network_buckets.len() >= NETWORKS_MAX {
                 self.network_buckets.clear();
             }
@@ -130,7 +133,7 @@ impl Drop for HandshakePermit {
     }
 }
 
-/// Returns the network of an address: one customer of IPv6 has the whole /64.
+/// Returns the network of an address; in IPv6 one customer has the whole /64.
 fn network_of(from: IpAddr) -> IpAddr {
     match from.to_canonical() {
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
@@ -156,7 +159,7 @@ mod tests {
     fn a_flood_from_addresses_that_prove_nothing_keeps_nobody_out() {
         let door = AdmissionControl::default();
         let mut let_in = 0;
-        // Ten thousand packets a second for ten seconds; among them, twice a second, a twin that proves its new address.
+        // Ten thousand packets per second for ten seconds. Among them, twice a second, a twin proves its new address.
         for packet in 0..100_000_u32 {
             let now = Duration::from_micros(1_000_000 + u64::from(packet) * 100);
             let answer = door.decide(now, stranger(packet), false, false);

@@ -1,8 +1,8 @@
-//! Gate for datagrams to an address that has not answered. QUIC retransmits its first packets again and again, 1,200 bytes each
-//! time, to whatever address it was given; the gate lets few of them through.
+//! Gate for datagrams to an address that has not answered. QUIC retransmits its first packets repeatedly, 1,200 bytes
+//! each time, to whatever address it was given. The gate lets few of them through.
 //!
-//! An attempt is identified by the random connection ID in its first packets. The peer's answer names another ID, which all
-//! later packets carry, so no datagram with a forged sender opens the gate.
+//! An attempt is identified by the random connection ID in its first packets. The peer's answer names another ID, which
+//! all later packets carry, so no datagram with a forged sender opens the gate.
 
 use quinn::{ConnectionId, ConnectionIdGenerator};
 use quinn_proto::RandomConnectionIdGenerator;
@@ -10,9 +10,11 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Least time between two datagrams of an attempt: a fraction of quinn's retransmission timeout, which sends two each time.
+/// Minimum time between two datagrams of an attempt: a fraction of quinn's retransmission timeout, which sends two
+/// each time.
 const SEND_INTERVAL_MIN: Duration = Duration::from_millis(200);
-/// Most attempts that are remembered. Each dial of each way is one, and quinn gave up on older ones long ago.
+/// Maximum number of attempts that are remembered. Each dial of each path is one, and quinn gave up on older ones
+/// long ago.
 const ATTEMPTS_MAX: usize = 256;
 /// Length of a connection ID that nobody can guess (RFC 9000, §7.2).
 const CID_LEN: usize = 20;
@@ -77,7 +79,8 @@ impl AmplificationLimit {
     }
 }
 
-/// Returns the destination connection ID of a packet with a long header (RFC 9000, §17.2), as all packets of a handshake have.
+/// Returns the destination connection ID of a packet with a long header (RFC 9000, §17.2), as all packets of a
+/// handshake have.
 fn destination_cid(datagram: &[u8]) -> Option<&[u8]> {
     let (first, rest) = datagram.split_first()?;
     let (length, rest) = rest.get(4..)?.split_first()?;
@@ -105,7 +108,7 @@ mod tests {
         let gate = AmplificationLimit::default();
         for (trust, most) in [(AddrTrust::ThirdParty, 1), (AddrTrust::Known, 3)] {
             let words = first_words(gate.begin_attempt(trust));
-            // As quinn sends them: two at a time, after longer and longer pauses.
+            // As quinn sends them: two at a time, after increasing pauses.
             let times = [0, 300, 300, 900, 900, 2_100, 2_100, 4_500];
             assert_eq!(times.iter().filter(|at| gate.allows(ms(**at), &words)).count(), most);
         }

@@ -1,4 +1,4 @@
-//! Every way to the twin that is known, and when each is to be tried.
+//! Candidate paths to the twin, and the times at which each is tried.
 
 use crate::config::TrustedPeer;
 use crate::link::relay::{NEW_ADDRESSES_MAX, NEW_ADDRESSES_PERIOD, RelayAllocation};
@@ -6,21 +6,21 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// First pause between two attempts, and the longest while nothing is heard of the twin.
+/// First pause between two attempts, and the longest while the twin is not heard.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(150), Duration::from_secs(5)];
-/// First and longest pause between attempts at a better way, while a worse one works.
+/// First and longest pause between attempts at a better path, while a worse one works.
 const UPGRADE_BACKOFF: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(300)];
-/// Most ways at once.
+/// Maximum number of candidate paths.
 const CANDIDATES_MAX: usize = 16;
 /// Bytes of the datagram that a dial sends to an address that has not answered (RFC 9000, §14.1).
 const INITIAL_PACKET_BYTES: u64 = 1_200;
 
-/// Where the twin may be found.
+/// Addresses at which the twin may be found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PeerAddrs {
     /// Its own addresses.
     pub addresses: Vec<SocketAddr>,
-    /// Relays, host and port, that it may ask.
+    /// Relays that it may ask, as host and port.
     pub relays: Vec<String>,
 }
 
@@ -31,7 +31,7 @@ impl From<SocketAddr> for PeerAddrs {
 }
 
 impl PeerAddrs {
-    /// What is known of a twin, and the relay that this site asks itself.
+    /// Returns the addresses of a trusted peer, and the relay that this site asks itself.
     pub fn from_twin(twin: &TrustedPeer, relay: Option<&str>) -> Self {
         let mut relays: Vec<_> = twin.relay.as_deref().into_iter().chain(relay).map(str::to_owned).collect();
         relays.dedup();
@@ -39,7 +39,7 @@ impl PeerAddrs {
     }
 }
 
-/// Kind of a way to the twin, by the source of its address.
+/// Kind of a candidate path, by the source of its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CandidateKind {
     /// The twin's own address, from its introduction.
@@ -50,7 +50,7 @@ pub(super) enum CandidateKind {
     Reflexive,
 }
 
-/// One way to the twin.
+/// One candidate path to the twin.
 #[derive(Debug, Clone)]
 struct CandidatePath {
     address: SocketAddr,
@@ -58,11 +58,12 @@ struct CandidatePath {
     dialling: bool,
     last_attempt: Option<Duration>,
     backoff: Duration,
-    /// Differs from way to way and from time to time, so that two sites do not dial in step.
+    /// Factor on each pause. It differs between paths and attempts, so that two sites do not dial in step.
     jitter: f64,
 }
 
-/// Dials made on a relay's word alone: a few per minute, and never more bytes than relays have brought from the twin.
+/// Budget of dials that only a relay's word supports: a few per minute, and never more bytes than relays have brought
+/// from the twin.
 #[derive(Debug, Default)]
 struct ReflexiveDialBudget {
     dialled: VecDeque<Duration>,
@@ -71,7 +72,7 @@ struct ReflexiveDialBudget {
 }
 
 impl ReflexiveDialBudget {
-    /// Returns when the next address may be dialled; none as long as nothing has been brought to pay for it.
+    /// Returns when the next address may be dialled; none until enough bytes have been received to pay for it.
     fn next_allowed(&self) -> Option<Duration> {
         let full = self.dialled.len() >= NEW_ADDRESSES_MAX;
         let at = self.dialled.front().filter(|_| full).map_or(Duration::ZERO, |first| *first + NEW_ADDRESSES_PERIOD);
@@ -87,29 +88,29 @@ impl ReflexiveDialBudget {
     }
 }
 
-/// All ways, and what has become of each.
+/// All candidate paths, with the results of their attempts.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     list: Vec<CandidatePath>,
     reflexive_budget: ReflexiveDialBudget,
 }
 
-/// How well the twin is heard.
+/// Reachability of the twin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reachability {
-    /// Not at all.
+    /// The twin is not heard.
     Unreachable,
-    /// Through a relay.
+    /// The twin is heard through a relay.
     Relayed,
-    /// Without one.
+    /// The twin is heard directly.
     Direct,
 }
 
 impl Candidates {
-    /// These are the ways now. What is known of those that stay is kept.
+    /// Replaces the candidate paths. Those that stay keep their state.
     pub fn update(&mut self, reach: &PeerAddrs, placed: impl Iterator<Item = (SocketAddr, RelayAllocation)>) {
-        // A relay forwards only when both are there; and where it sees the other one may be reached directly. Relays
-        // first: one that was once taken for an address of the twin is a relay all the same.
+        // A relay forwards only if both sites are present, and the address at which it sees the other may be
+        // reachable directly. Relays come first: one that was once taken for an address of the twin is still a relay.
         let known: Vec<_> =
             placed.filter_map(|(relay, RelayAllocation { peer: other, .. })| Some((relay, other?))).collect();
         let relays = known.iter().map(|(relay, _)| (*relay, CandidateKind::Relay));
@@ -133,12 +134,12 @@ impl Candidates {
         self.list = list;
     }
 
-    /// All of them.
+    /// Returns all addresses.
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.list.iter().map(|way| way.address)
     }
 
-    /// True for the address of a relay.
+    /// Returns true for the address of a relay.
     pub fn is_relayed(&self, address: SocketAddr) -> bool {
         self.list.iter().any(|way| way.kind == CandidateKind::Relay && way.address == address)
     }
@@ -148,10 +149,11 @@ impl Candidates {
         self.reflexive_budget.received_bytes = self.reflexive_budget.received_bytes.max(bytes);
     }
 
-    /// When a way is to be tried next; never while it is being tried, or when a better one works.
+    /// Returns when a path is to be tried next; none while it is being tried, or when a better one works.
     fn next_attempt(&self, way: &CandidatePath, heard: Reachability) -> Option<Duration> {
         let (longest, first) = match (heard, way.kind) {
-            // A relay that reaches the twin forwards packets to it. Until it has done so, nothing is dialled on its word.
+            // A relay that reaches the twin forwards packets to it. Until it has done so, nothing is dialled on its
+            // word.
             (Reachability::Unreachable, CandidateKind::Host | CandidateKind::Relay) => (BACKOFF[1], BACKOFF[0]),
             (Reachability::Relayed, CandidateKind::Host | CandidateKind::Reflexive) => {
                 (UPGRADE_BACKOFF[1], UPGRADE_BACKOFF[0])
@@ -165,12 +167,12 @@ impl Candidates {
         (!way.dialling).then_some(due)
     }
 
-    /// When the next way is to be tried.
+    /// Returns the time at which the next path is to be tried.
     pub fn poll_timeout(&self, heard: Reachability) -> Option<Duration> {
         self.list.iter().filter_map(|way| self.next_attempt(way, heard)).min()
     }
 
-    /// The ways to be tried now; they count as being tried.
+    /// Returns the paths to try now, and marks them as being tried.
     pub fn poll_dials(&mut self, now: Duration, heard: Reachability) -> Vec<(SocketAddr, CandidateKind)> {
         let mut ways = vec![];
         for index in 0..self.list.len() {
@@ -187,7 +189,8 @@ impl Candidates {
         ways
     }
 
-    /// An attempt is over. One that succeeds may end a moment later, so either way the next pause is longer.
+    /// Records the end of an attempt. One that succeeds may end a moment later, so either way the next pause is
+    /// longer.
     pub fn record_attempt(&mut self, now: Duration, address: SocketAddr, random: &mut fastrand::Rng) {
         if let Some(way) = self.list.iter_mut().find(|way| way.address == address) {
             way.dialling = false;
@@ -198,7 +201,7 @@ impl Candidates {
         }
     }
 
-    /// A connection has lived: whatever was tried in vain before is worth trying soon again.
+    /// Resets the pauses, since a connection has lived: paths that failed before are worth trying again soon.
     pub fn reset_backoff(&mut self) {
         for way in &mut self.list {
             (way.backoff, way.last_attempt) = (BACKOFF[0], None);
@@ -270,8 +273,8 @@ mod tests {
         assert!(ways.poll_dials(ms(0), Reachability::Unreachable).is_empty() && !ways.is_relayed(address(9)));
     }
 
-    /// Returns when each stranger was dialled because of a relay that says every 100 ms, for an hour, that the twin is elsewhere,
-    /// while the twin is heard as `heard` says.
+    /// Returns the times at which strangers were dialled. For an hour a relay reports every 100 ms that the twin is
+    /// elsewhere, while the twin is reachable as `heard` says.
     fn lied_to(heard: Reachability, brought: u64) -> Vec<Duration> {
         let (mut ways, mut random, mut dialled) = (Candidates::default(), fastrand::Rng::with_seed(1), vec![]);
         for step in 0..36_000_u32 {

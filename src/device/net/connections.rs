@@ -11,9 +11,9 @@ pub(super) enum DriverEvent {
     Opened(OpenConnection),
     Datagram(usize, Bytes),
     Closed(usize),
-    /// An attempt to dial is over; true when the twin does not want us.
+    /// End of an attempt to dial; true if the twin refused us.
     Dialled(SocketAddr, bool),
-    /// What a relay's name stands for.
+    /// Resolved addresses of a relay's name.
     Resolved(String, Vec<SocketAddr>),
 }
 
@@ -35,8 +35,8 @@ pub(super) async fn read_datagrams(connection: Connection, incoming: mpsc::Sende
     let _ = incoming.send(DriverEvent::Closed(id)).await;
 }
 
-/// Whether the twin itself did not want our key: its own was looked at before, and was the pinned one. Who only speaks
-/// something else (RFC 7301) may be anyone at that address.
+/// Returns true if the twin itself refused our key. Its own key was checked before, and was the pinned one. A server
+/// that only supports another protocol (RFC 7301) may be anyone at that address.
 pub(super) fn is_refusal(why: Option<ConnectionError>) -> bool {
     const NO_APPLICATION_PROTOCOL: u8 = 120;
     let Some(ConnectionError::ConnectionClosed(why)) = why else { return false };

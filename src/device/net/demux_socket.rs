@@ -1,7 +1,8 @@
-//! The link's socket. It is QUIC's, and beside it carries what the site and its relay say to each other.
+//! UDP socket of the link. It carries QUIC, and the messages between the site and its relay.
 
 use super::amplification::AmplificationLimit;
 use crate::device::clock::monotonic;
+use crate::link::canonical;
 use crate::link::relay::is_relay_message;
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, Runtime, TokioRuntime, UdpPoller};
@@ -12,10 +13,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
-/// What a relay has said, and from where.
+/// Datagram of a relay, with the relay's address.
 pub type RelayDatagram = (SocketAddr, Vec<u8>);
 
-/// A UDP socket of which QUIC sees only what is QUIC.
+/// UDP socket that passes only QUIC packets to QUIC.
 #[derive(Debug)]
 pub struct DemuxSocket {
     inner: Arc<dyn AsyncUdpSocket>,
@@ -26,7 +27,7 @@ pub struct DemuxSocket {
 }
 
 impl DemuxSocket {
-    /// Takes a bound socket; to be called on the runtime that will use it.
+    /// Creates the socket from a bound one; must be called on the runtime that will use it.
     pub fn new(socket: std::net::UdpSocket, relays: mpsc::Sender<RelayDatagram>) -> io::Result<Arc<Self>> {
         let is_v6 = socket.local_addr()?.is_ipv6();
         Ok(Arc::new(Self {
@@ -42,7 +43,7 @@ impl DemuxSocket {
         &self.amplification_limit
     }
 
-    /// Asks a relay something. What does not leave is asked again later.
+    /// Sends a question to a relay. A question that cannot be sent is asked again later.
     pub fn send_to_relay(&self, relay: SocketAddr, question: &[u8]) {
         let destination = match relay.ip() {
             IpAddr::V4(ip) if self.is_v6 => SocketAddr::new(ip.to_ipv6_mapped().into(), relay.port()),
@@ -52,8 +53,8 @@ impl DemuxSocket {
         let _ = self.inner.try_send(&transmit);
     }
 
-    /// Takes what is of a relay out of a buffer that may hold several datagrams of one sender, all but the last equally
-    /// long. How many bytes of QUIC are left.
+    /// Removes relay messages from a buffer that may hold several datagrams of one sender, all but the last of equal
+    /// length. Returns the number of QUIC bytes left.
     fn demux(&self, bytes: &mut [u8], meta: &RecvMeta) -> usize {
         let (mut read, mut kept) = (0, 0);
         while read < meta.len {
@@ -70,11 +71,6 @@ impl DemuxSocket {
         }
         kept
     }
-}
-
-/// An address of IPv4 as such, also where the socket is one of IPv6.
-pub fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 impl AsyncUdpSocket for DemuxSocket {

@@ -1,4 +1,4 @@
-//! The link thread at work: connections that come and go, relays that are asked, and the session that outlives them all.
+//! Driver of the link thread: connections, relay clients, and the session that outlives them all.
 
 mod dial;
 
@@ -6,7 +6,7 @@ use super::abuse_limit::AbuseLimit;
 use super::acceptor::{KnownAddrs, accept_loop};
 use super::candidates::{Candidates, PeerAddrs, Reachability};
 use super::connections::{DriverEvent, OpenConnection, is_refusal, read_datagrams};
-use super::demux_socket::{DemuxSocket, RelayDatagram, canonical};
+use super::demux_socket::{DemuxSocket, RelayDatagram};
 use super::pairing::{PairingServer, new_endpoint, peer_key};
 use super::relay_clients::RelayClients;
 use super::site_folder::SiteFolder;
@@ -16,6 +16,7 @@ use crate::device::clock::monotonic;
 use crate::device::congestion_controller::breaker_level;
 use crate::device::site_key::SiteKey;
 use crate::device::tls::{self, ALPN, PeerPolicy};
+use crate::link::canonical;
 use crate::link::{DisconnectReason, Link, LinkConfig, LinkOutput, LinkState, MarkReplica};
 use quinn::{Endpoint, VarInt};
 use std::collections::VecDeque;
@@ -25,18 +26,18 @@ use std::sync::{Arc, PoisonError, mpsc as std_mpsc};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// What waits behind what the frame loop has not read; beyond it datagrams are dropped unread, and the twin says its
-/// events again.
+/// Maximum number of events that wait while the frame loop does not read. Beyond it datagrams are dropped unread, and
+/// the twin sends its events again.
 const UNDELIVERED_MAX: usize = 1_024;
-/// Datagrams that wait for the link thread.
+/// Maximum number of datagrams that wait for the link thread.
 const INCOMING_MAX: usize = 1_024;
-/// Answers of relays that wait for it.
+/// Maximum number of relay answers that wait for the link thread.
 const RELAY_REPLIES_MAX: usize = 64;
-/// Connections at once; a twin has two at most, a moment more while it moves.
+/// Maximum number of connections. A twin has at most two, and briefly more while it moves.
 const CONNECTIONS_MAX: usize = 4;
-/// A connection that lived this long makes the next pause short again.
+/// Lifetime of a connection after which the next dial pause is short again.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
-/// Addresses that the twin had lately.
+/// Maximum number of remembered addresses of the twin.
 const RECENT_ADDRS_MAX: usize = 8;
 
 pub(super) struct LinkDriver {
@@ -52,13 +53,13 @@ pub(super) struct LinkDriver {
     relays: RelayClients,
     pairing: PairingServer,
     known_addrs: KnownAddrs,
-    /// Where the twin was last.
+    /// Recent addresses of the twin.
     recent_addrs: VecDeque<IpAddr>,
     site_folder: Option<SiteFolder>,
     own_relay: Option<String>,
     shared: Arc<LinkShared>,
     events: std_mpsc::SyncSender<LinkEvent>,
-    /// What the frame loop has no room for yet.
+    /// Events for which the frame loop has no room yet.
     undelivered: VecDeque<LinkEvent>,
     connections: Vec<OpenConnection>,
     event_sender: mpsc::Sender<DriverEvent>,
@@ -69,13 +70,13 @@ pub(super) struct LinkDriver {
     stats: LinkStats,
     /// Bytes that came through relays on connections that are now closed.
     closed_relayed_bytes: u64,
-    /// People who are here, as last reported.
+    /// Connections opened since the start.
     opened_total: u64,
     random: fastrand::Rng,
 }
 
 impl LinkDriver {
-    /// To be called on the runtime that will run it.
+    /// Creates the driver; must be called on the runtime that will run it.
     pub fn new(
         plan: LinkSetup,
         socket: std::net::UdpSocket,
@@ -126,7 +127,7 @@ impl LinkDriver {
         Ok(driver)
     }
 
-    /// Takes nobody but the twin, and dials nobody else.
+    /// Accepts connections from the twin only, and dials nobody else.
     fn trust_peer(&mut self) -> Result<(), rustls::Error> {
         let whom = self.config.twin.map_or(PeerPolicy::Nobody, PeerPolicy::Pinned);
         let mut server = tls::server_config_for(&self.key, whom, ALPN)?;
@@ -159,7 +160,7 @@ impl LinkDriver {
         while !self.shared.stopping.load(Ordering::Relaxed) {
             let now = monotonic();
             self.update(now);
-            // At least ten turns a second, so that who watches the counter sees it move.
+            // At least ten updates per second, so that a watcher of the counter sees it move.
             let due = self.link.poll_timeout().into_iter().chain(self.next_dial(now)).chain(self.relays.poll_timeout());
             let sleep = due
                 .min()
@@ -186,7 +187,7 @@ impl LinkDriver {
                     },
                     Some(arrival) = arrivals.recv() => {
                         self.handle_event(arrival);
-                        // Whatever else has come belongs to the same turn.
+                        // Anything else that has arrived belongs to the same update.
                         while let Ok(arrival) = arrivals.try_recv() {
                             self.handle_event(arrival);
                         }
@@ -210,7 +211,7 @@ impl LinkDriver {
         let _ = tokio::time::timeout(Duration::from_millis(200), self.endpoint.wait_idle()).await;
     }
 
-    /// One turn: time, presence, what is to be sent, what is to be told, who is to be dialled or asked.
+    /// Runs one update: timers, policy, presence, datagrams, events for the owner, dials and relay questions.
     fn update(&mut self, now: Duration) {
         self.poll_site_folder(now);
         self.link.handle_timeout(now);
@@ -249,13 +250,13 @@ impl LinkDriver {
         }
     }
 
-    /// Tells the session which data may pass, as the show says now, even if its frame loop has stalled since.
+    /// Passes the show's current policy and view to the session, even if its frame loop has stalled since.
     fn update_policy(&mut self, now: Duration) {
         self.link.handle_policy(now, self.shared.sharing_policy());
         self.link.handle_view(now, self.shared.in_view_until());
     }
 
-    /// Checks if the operator has introduced another site, or forgotten one.
+    /// Checks if the operator has paired with another site, or removed one.
     fn poll_site_folder(&mut self, now: Duration) {
         match self.site_folder.as_mut().and_then(|folder| folder.poll(now)) {
             Some(Ok(twins)) => {
@@ -264,13 +265,13 @@ impl LinkDriver {
                     twin.map_or_else(PeerAddrs::default, |twin| PeerAddrs::from_twin(twin, self.own_relay.as_deref()));
                 self.set_peer(now, twin.map(|twin| twin.key), reach);
             }
-            // What was pinned stays pinned until the file can be read again.
+            // A trusted key stays trusted until the file can be read again.
             Some(Err(why)) => tracing::error!("{why}"),
             None => {}
         }
     }
 
-    /// The twin is this one now.
+    /// Replaces the twin and its addresses.
     fn set_peer(&mut self, now: Duration, twin: Option<[u8; 32]>, reach: PeerAddrs) {
         let other = twin != self.config.twin;
         if !other && reach == self.peer_addrs {
@@ -339,7 +340,7 @@ impl LinkDriver {
         }
     }
 
-    /// What the twin says of itself, if that has changed.
+    /// Publishes the twin's shared state, if it has changed.
     fn publish_remote_state(&self) {
         let there = self.link.remote_shared_state();
         let mut share = self.shared.remote_state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -374,13 +375,13 @@ impl LinkDriver {
         }
     }
 
-    /// How good a connection is that works: without a relay before with one, and of those that side 0 dialled before the
-    /// others. Both sites see it alike.
+    /// Returns the rank of a working connection: direct before relayed, then those that side 0 dialled. Both sites
+    /// compute the same rank.
     fn rank(&self, open: &OpenConnection) -> (bool, bool) {
         (!self.is_relayed(open), open.dialled == (self.link.side() == 0))
     }
 
-    /// The one to send on: of those that work the best, otherwise the one that was heard last.
+    /// Returns the connection to send on: the best working one, otherwise the one that was heard last.
     fn best_connection(&self, now: Duration) -> Option<&OpenConnection> {
         self.connections.iter().max_by_key(|open| {
             let fresh = now.saturating_sub(open.last_heard) < self.link.suspect_after();
@@ -392,7 +393,7 @@ impl LinkDriver {
         let Some(best) = self.best_connection(now).map(|open| open.connection.clone()) else { return };
         self.link.handle_breaker(breaker_level(best.congestion_state()));
         while let Some(datagram) = self.link.poll_transmit(now) {
-            // A connection that is closing is noticed by its own task; what is lost is said again.
+            // A connection that is closing is noticed by its own task. Lost data is sent again.
             let _ = best.send_datagram(datagram.into());
         }
     }
@@ -410,7 +411,7 @@ impl LinkDriver {
                 }
                 if let Some(why) = self.abuse.record_datagram(now, bytes.len(), self.link.malformed()) {
                     self.link.handle_hostile(now, why);
-                    // At once, so that what else waits of it is not read.
+                    // At once, so that nothing else that waits from this twin is read.
                     self.deliver_events(now);
                 }
             }
@@ -441,7 +442,7 @@ impl LinkDriver {
     }
 
     fn handle_opened(&mut self, now: Duration, open: OpenConnection) {
-        // Its handshake may have begun before the twin was forgotten, or became another one.
+        // Its handshake may have begun before the twin was removed or replaced.
         if self.config.twin.is_none() || peer_key(&open.connection) != self.config.twin {
             return open.connection.close(VarInt::from_u32(3), b"forgotten");
         }
@@ -449,7 +450,7 @@ impl LinkDriver {
             return open.connection.close(VarInt::from_u32(4), b"hostile");
         }
         if self.connections.len() == CONNECTIONS_MAX {
-            // The one that was heard least lately.
+            // The connection that has been silent for longest.
             let silent =
                 (0..self.connections.len()).min_by_key(|i| self.connections[*i].last_heard).unwrap_or_default();
             let oldest = self.connections.remove(silent);
@@ -462,7 +463,7 @@ impl LinkDriver {
         self.link.handle_path(now);
     }
 
-    /// The twin is, or was lately, at this address too.
+    /// Remembers that the twin is, or recently was, at this address.
     fn remember_addr(&mut self, ip: IpAddr) {
         if !self.recent_addrs.contains(&ip) {
             self.recent_addrs.truncate(RECENT_ADDRS_MAX - 1);
@@ -476,7 +477,8 @@ impl LinkDriver {
             .set(self.candidates.addresses().map(|address| address.ip()).chain(self.recent_addrs.iter().copied()));
     }
 
-    /// The twin, or whoever has its key, does what no honest site does: it is left alone for a while, longer each time.
+    /// Bans the twin, or any holder of its key, for a while that grows with each ban, since no honest site behaves
+    /// this way.
     fn ban_peer(&mut self, now: Duration, why: &str) {
         if self.abuse.banned_until > now {
             return;

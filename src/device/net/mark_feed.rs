@@ -1,30 +1,30 @@
-//! What there is to tell of marks, until the frame loop asks: never more than a scene sees.
+//! Changes of the marks that wait for the frame loop, bounded by the number that a scene sees.
 
 use crate::link::LinkOutput;
 use crate::marks::{Mark, VISIBLE_MAX, WriterId};
 use std::collections::VecDeque;
 
-/// Most bytes of marks that wait.
+/// Maximum bytes of waiting marks.
 const PENDING_BYTES_MAX: usize = 4 << 20;
 
-/// What has become of the work since it was last asked.
+/// Changes of the mark log since the last call.
 #[derive(Debug, Default)]
 pub struct MarkFeed {
-    /// All marks from before are of another work.
+    /// True if all earlier marks belong to another mark log.
     pub is_reset: bool,
-    /// Marks in the order in which they came; when nobody asked for long only the last ones.
+    /// Marks in the order of their arrival; only the latest ones if the feed was not read for long.
     pub marks: VecDeque<Mark>,
-    /// So many of them were made while the two sites were apart, and now all of those are here.
+    /// Number of marks made while the two sites were apart, once all of them have arrived.
     pub merged: Option<usize>,
-    /// This site, as it writes now.
+    /// Current writer of this site.
     pub local_writer: Option<WriterId>,
-    /// The twin has what `me` has made below this number.
+    /// Number below which the twin has all marks of `local_writer`.
     pub shared_below: u64,
     bytes: usize,
 }
 
 impl MarkFeed {
-    /// Takes in what the session tells of marks; false when it is about something else.
+    /// Handles an output of the session. Returns false if it is not about marks.
     pub(crate) fn handle_output(&mut self, output: &mut LinkOutput) -> bool {
         match output {
             LinkOutput::Marks(marks) => {
@@ -48,7 +48,7 @@ impl MarkFeed {
         true
     }
 
-    /// Everything, once.
+    /// Returns everything and clears the feed.
     pub(crate) fn drain(&mut self) -> Self {
         let (me, shared) = (self.local_writer, self.shared_below);
         std::mem::replace(self, Self { local_writer: me, shared_below: shared, ..Self::default() })

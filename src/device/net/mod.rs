@@ -1,4 +1,4 @@
-//! The link on its own thread: quinn's endpoint, connections that come and go, and the session that outlives them.
+//! The link on its own thread: quinn's endpoint, its connections, and the session that outlives them.
 
 mod abuse_limit;
 mod acceptor;
@@ -15,7 +15,6 @@ mod site_folder;
 mod stats;
 
 pub use candidates::PeerAddrs;
-pub(super) use demux_socket::canonical;
 pub use mark_feed::MarkFeed;
 pub use pairing::{PairingError, SiteProfile, accept_ticket, invite};
 
@@ -35,14 +34,14 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc};
 
-/// Commands that wait for the link thread; it never waits for anyone, so a full queue means that it is gone.
+/// Maximum number of commands that wait for the link thread. It never blocks, so a full queue means that it is gone.
 const COMMANDS_MAX: usize = 2_048;
-/// What the link has to tell that waits for the frame loop.
+/// Maximum number of link events that wait for the frame loop.
 const EVENTS_MAX: usize = 4_096;
-/// Why the link cannot be opened. The operator mends it; trying again does not help.
+/// Reason why the link cannot be opened. The operator must correct it; trying again does not help.
 #[derive(Debug, Error)]
 pub enum LinkError {
-    /// Another program has the port, or this show runs twice.
+    /// Another program uses the port, or this show runs twice.
     #[error(
         "UDP {0} is in use by another program; end it (is this show running twice?) or change `listen` in site.toml"
     )]
@@ -50,22 +49,22 @@ pub enum LinkError {
     /// The address is not one of this machine, or not allowed.
     #[error("UDP {address} cannot be opened ({why}); change `listen` in site.toml")]
     Address {
-        /// The address of the manifest.
+        /// Address from the manifest.
         address: SocketAddr,
-        /// What the system says.
+        /// Error from the system.
         why: std::io::Error,
     },
-    /// The key or the system does not do.
+    /// The key or the system cannot be used.
     #[error("the link cannot be started: {0}")]
     Setup(String),
 }
 
-/// What the link tells the show.
+/// Event of the link for the show.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinkEvent {
-    /// When it was known on the link thread, monotonic.
+    /// Time at which the link thread received it, monotonic.
     pub at: Duration,
-    /// What.
+    /// The event.
     pub output: LinkOutput,
 }
 
@@ -78,24 +77,24 @@ enum LinkCommand {
     SceneStart,
 }
 
-/// What both the link thread and others look at; the newest is what counts.
+/// State shared by the link thread and others; only the newest values count.
 #[derive(Debug, Default)]
 struct LinkShared {
-    /// Who is here, to be sent.
+    /// Presence of this site, to be sent.
     local_presence: Mutex<Option<Presence>>,
-    /// Who is there, in time; and which of the link's changes that is.
+    /// Jitter buffer of the twin's presence, and the version of the link's presence that it holds.
     remote_presence: Mutex<(u64, JitterBuffer)>,
     status: Mutex<LinkStatus>,
-    /// What there is to tell of marks.
+    /// Marks not yet read by the frame loop.
     mark_feed: Mutex<MarkFeed>,
-    /// What the twin says of itself, and its number.
+    /// Shared state of the twin, and its version.
     remote_state: Mutex<Option<(u64, Arc<str>)>>,
-    /// How open the site is; the newest is kept here for the link thread.
+    /// Sharing policy of the site. The newest one is kept here for the link thread.
     sharing_policy: Mutex<SharingPolicy>,
-    /// Time until which the last picture shown counts as in view, monotonic; none if nobody keeps track of that.
+    /// Time until which the last frame shown counts as in view, monotonic; none if this is not tracked.
     in_view_until: Mutex<Option<Duration>>,
     updates: AtomicU64,
-    /// The link is to end.
+    /// True once the link must end.
     stopping: AtomicBool,
     wake: Notify,
 }
@@ -114,48 +113,48 @@ impl LinkShared {
     }
 }
 
-/// How the link is, as of its last turn.
+/// Status of the link, as of its last update.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct LinkStatus {
-    /// The session.
+    /// Health of the session.
     pub health: LinkHealth,
-    /// The shared clock in seconds at `at`.
+    /// Shared clock in seconds at `at`.
     pub shared_clock: f64,
-    /// Monotonic.
+    /// Time of this status, monotonic.
     pub at: Duration,
-    /// Which of the two sites this is, 0 or 1.
+    /// Side of this site, 0 or 1.
     pub side: u8,
-    /// True at one site while linked, and when alone.
+    /// True at one of two linked sites, and at a site that is alone.
     pub is_leader: bool,
-    /// Meetings are this site's to propose, and can be.
+    /// True if meetings are this site's to propose, and the clock is known well enough.
     pub can_propose: bool,
-    /// Connections that are open.
+    /// Open connections.
     pub connections: usize,
-    /// Connections that were opened since the start.
+    /// Connections opened since the start.
     pub opened_total: u64,
-    /// The pinned key of the twin, if there is one.
+    /// Pinned key of the twin, if there is a twin.
     pub twin: Option<[u8; 32]>,
-    /// Where the twin is heard.
+    /// Address at which the twin is heard.
     pub peer_address: Option<SocketAddr>,
-    /// This site has dialled the connection that is in use.
+    /// True if this site dialled the connection in use.
     pub dialled: bool,
-    /// That is a relay.
+    /// True if the connection in use goes through a relay.
     pub relayed: bool,
-    /// Bytes of UDP that have left and come since the start, handshakes and all.
+    /// UDP bytes sent and received since the start, including handshakes.
     pub bytes: [u64; 2],
-    /// Datagrams of UDP that have left since the start.
+    /// UDP datagrams sent since the start.
     pub datagrams: u64,
-    /// The share of packets that was lost of late, 0 to 1.
+    /// Share of packets lost recently, 0 to 1.
     pub loss: f64,
-    /// The twin is reached, and does not want this site: its operator has forgotten it.
+    /// True if the twin is reached but refuses this site: its operator has removed it.
     pub refused: bool,
 }
 
-/// More than this share lost, in seconds more delay, or events waiting, and a link is weak.
+/// Share of lost packets, additional delay in seconds, and number of waiting events above which a link is weak.
 const WEAK_LIMITS: (f64, f64, usize) = (0.1, 0.06, 64);
 
 impl LinkStatus {
-    /// How the link is in one word, and why it is no better; for operators.
+    /// Returns the status of the link in one word, and the reason if it is not good; for operators.
     pub fn summary(&self) -> (&'static str, &'static str) {
         match self.health.state {
             _ if self.twin.is_none() => ("none", "no twin yet: moongate invite, or moongate accept TICKET"),
@@ -174,7 +173,7 @@ impl LinkStatus {
     }
 }
 
-/// Speaks to the link from any thread; clones speak to the same link.
+/// Handle to the link for any thread. Clones control the same link.
 #[derive(Clone)]
 pub struct LinkHandle {
     commands: mpsc::Sender<LinkCommand>,
@@ -182,111 +181,112 @@ pub struct LinkHandle {
 }
 
 impl LinkHandle {
-    /// Something happened here at `made`.
+    /// Sends an event of this site, made at `made`.
     pub fn send_event(&self, made: Duration, what: SiteEvent) {
-        // Full only when the link thread is gone; then there is no one to tell.
+        // Full only if the link thread is gone; then nobody could receive the event.
         let _ = self.commands.try_send(LinkCommand::Event(made, what));
     }
 
-    /// A visitor here leaves something at `made`; `utc_ms` is the wall clock then, in milliseconds since 1970.
+    /// Adds a mark of a visitor, made at `made`; `utc_ms` is the wall clock at that time, in milliseconds since 1970.
     pub fn send_mark(&self, made: Duration, utc_ms: u64, draft: NewMark) {
         let _ = self.commands.try_send(LinkCommand::Mark(made, utc_ms, draft));
     }
 
-    /// People of both cities meet at `place` of this canvas. If this is the site that leads, both will be told.
+    /// Proposes a meeting of people of both cities at `place` of this canvas. If this site leads, both sites get a
+    /// `Meet`.
     pub fn send_meeting(&self, now: Duration, place: Point) {
         let _ = self.commands.try_send(LinkCommand::Meeting(now, place));
     }
 
-    /// What this site says of itself from now on, as JSON; empty for nothing.
+    /// Sets the shared state of this site, as JSON; empty for none.
     pub fn set_shared_state(&self, share: String) {
         let _ = self.commands.try_send(LinkCommand::SharedState(share));
     }
 
-    /// What the twin says of itself, as JSON; none while it is not linked, or says nothing.
+    /// Returns the shared state of the twin, as JSON; none while it is not linked or shares nothing.
     pub fn remote_shared_state(&self) -> Option<Arc<str>> {
         let share = self.shared.remote_state.lock().unwrap_or_else(PoisonError::into_inner);
         share.as_ref().map(|(_, data)| data.clone()).filter(|data| !data.is_empty())
     }
 
-    /// What has become of the work since this was last asked.
+    /// Returns the changes of the marks since the last call.
     pub fn drain_marks(&self) -> MarkFeed {
         self.shared.mark_feed.lock().unwrap_or_else(PoisonError::into_inner).drain()
     }
 
-    /// Something else is shown from now on; its marks come anew.
+    /// Replaces the installation that is shown. All of its marks are reported again.
     pub fn set_now_showing(&self, showing: NowShowing) {
         let _ = self.commands.try_send(LinkCommand::NowShowing(showing));
     }
 
-    /// Who is here now.
+    /// Replaces the presence of this site.
     pub fn set_presence(&self, presence: Presence) {
         *self.shared.local_presence.lock().unwrap_or_else(PoisonError::into_inner) = Some(presence);
         self.shared.wake.notify_one();
     }
 
-    /// The site is so open from now on, whatever the frame loop does.
+    /// Sets the sharing policy of the site. It holds even if the frame loop stalls.
     pub fn set_sharing_policy(&self, openness: SharingPolicy) {
         *self.shared.sharing_policy.lock().unwrap_or_else(PoisonError::into_inner) = openness;
         self.shared.wake.notify_one();
     }
 
-    /// How open the site is.
+    /// Returns the sharing policy of the site.
     pub fn sharing_policy(&self) -> SharingPolicy {
         self.shared.sharing_policy()
     }
 
-    /// Sets that a picture is in view until `until`, monotonic. From the first call on, the twin is told who is here only until
-    /// then, whatever the frame loop does.
+    /// Sets that a frame is in view until `until`, monotonic. From the first call on, presence is sent to the twin
+    /// only until then, even if the frame loop stalls.
     pub fn set_in_view_until(&self, until: Duration) {
         *self.shared.in_view_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
     }
 
-    /// Returns true if a picture is in view at `now`, monotonic.
+    /// Returns true if a frame is in view at `now`, monotonic.
     pub fn is_in_view(&self, now: Duration) -> bool {
         self.shared.is_in_view(now)
     }
 
-    /// A scene starts: the shared clock may take a large step.
+    /// Lets the shared clock take a large step, since a scene starts.
     pub fn scene_start(&self) {
         let _ = self.commands.try_send(LinkCommand::SceneStart);
     }
 
-    /// Who is to be shown there at `now`, monotonic.
+    /// Returns the presence of the twin to be shown at `now`, monotonic.
     pub fn remote_presence(&self, now: Duration) -> Presence {
         self.shared.remote_presence.lock().unwrap_or_else(PoisonError::into_inner).1.sample(now)
     }
 
-    /// How the link is.
+    /// Returns the status of the link.
     pub fn status(&self) -> LinkStatus {
         *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says goodbye to the twin and ends the link, even if its thread is still held elsewhere.
+    /// Sends a goodbye to the twin and ends the link, even if its thread is still held elsewhere.
     pub fn stop(&self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
         self.shared.wake.notify_one();
     }
 
-    /// How often the link thread has turned; a number that stands still for a second is a fault.
+    /// Returns the number of updates of the link thread. A number that does not change for a second is a fault.
     pub fn update_count(&self) -> u64 {
         self.shared.updates.load(Ordering::Relaxed)
     }
 }
 
-/// What a link is made of.
+/// Configuration of a link thread.
 pub struct LinkSetup {
-    /// This site's.
+    /// Key of this site.
     pub key: SiteKey,
-    /// Who it is, and who the twin.
+    /// Identity of this site and its twin.
     pub config: LinkConfig,
-    /// The site's marks.
+    /// Store of the site's marks.
     pub store: Box<dyn MarkStore>,
-    /// Where the twin may be found.
+    /// Addresses at which the twin may be found.
     pub peer_addrs: PeerAddrs,
-    /// The site's folder: what the operator changes there is followed, and those with a ticket are let in.
+    /// Folder of the site. The operator's changes in it are followed, and sites with a ticket are accepted.
     pub profile: Option<SiteProfile>,
-    /// What QUIC runs on; see [`transport_config`].
+    /// Transport configuration of QUIC; see [`transport_config`].
     pub transport: Arc<quinn::TransportConfig>,
 }
 
@@ -309,7 +309,8 @@ impl LinkThread {
         Self::open(listen, LinkSetup { key, config, store, peer_addrs, profile: None, transport: transport_config() })
     }
 
-    /// The same for a site with a folder, whose twin may change, or over another transport than [`transport_config`].
+    /// Opens a link like [`Self::start`], for a site with a folder, whose twin may change, or with a transport other
+    /// than [`transport_config`].
     pub fn open(listen: SocketAddr, plan: LinkSetup) -> Result<(Self, std_mpsc::Receiver<LinkEvent>), LinkError> {
         let socket = std::net::UdpSocket::bind(listen).map_err(|why| match why.kind() {
             std::io::ErrorKind::AddrInUse => LinkError::PortInUse(listen),
@@ -330,12 +331,12 @@ impl LinkThread {
         Ok((Self { sender, thread: Some(thread), address }, receiver))
     }
 
-    /// Speaks to the link.
+    /// Returns a handle to the link.
     pub fn sender(&self) -> LinkHandle {
         self.sender.clone()
     }
 
-    /// The address that it listens on, with the port that was chosen if none was given.
+    /// Returns the address that the link listens on, with the chosen port if none was given.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -350,12 +351,13 @@ impl Drop for LinkThread {
     }
 }
 
-/// What the link runs on: every limit set, our own controller.
+/// Returns the transport configuration of the link: every limit set, and our own congestion controller.
 pub fn transport_config() -> Arc<quinn::TransportConfig> {
     Arc::new(transport_limits(Arc::new(LinkControllerFactory)))
 }
 
-/// Every limit of QUIC, set. Datagrams carry the link; streams are for what is bulky, and nothing is yet.
+/// Returns a transport configuration with every limit of QUIC set. Datagrams carry the link. Streams would be for
+/// bulk data, and none are allowed yet.
 pub fn transport_limits(controller: Arc<dyn ControllerFactory + Send + Sync>) -> quinn::TransportConfig {
     let mut config = quinn::TransportConfig::default();
     config

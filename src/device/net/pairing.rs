@@ -1,9 +1,9 @@
-//! Two sites are introduced: the one with the ticket dials, both prove that they have it, and each pins the other.
+//! Pairing of two sites: the one with the ticket dials, both prove that they have it, and each pins the other.
 
 use super::acceptor::{HANDSHAKE_TIMEOUT, KnownAddrs};
 use super::amplification::AddrTrust;
 use super::connections::is_alert;
-use super::demux_socket::{DemuxSocket, RelayDatagram, canonical};
+use super::demux_socket::{DemuxSocket, RelayDatagram};
 use super::transport_limits;
 use crate::config::{SiteConfig, TrustStore, TrustedPeer, city_by_slug, is_host_and_port};
 use crate::device::clock::monotonic;
@@ -11,6 +11,7 @@ use crate::device::congestion_controller::LinkControllerFactory;
 use crate::device::peers_file::{FileWatcher, Invitation, PeersFileError, trust, unix_time};
 use crate::device::site_key::SiteKey;
 use crate::device::tls::{self, PeerPolicy};
+use crate::link::canonical;
 use crate::link::pairing::{
     INTRODUCTION_MAX, PAIR_ALPN, PAIR_LABEL, PairingRole, PairingSecret, encode_introduction, verify_introduction,
 };
@@ -29,39 +30,39 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-/// An introduction that takes longer has failed.
+/// Time after which an exchange has failed.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(8);
 /// Pause before retrying an address that does not answer, or is busy.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
-/// Most used first connection IDs that are remembered for one ticket.
+/// Maximum number of used first connection IDs that are remembered for one ticket.
 const USED_CIDS_MAX: usize = 1_024;
-/// Closes a connection on which both have pinned each other.
+/// Close code of a connection on which both sites have pinned each other.
 const CLOSE_DONE: u32 = 0;
 const CLOSE_REFUSED: u32 = 1;
-/// A relay's name is looked up again after this.
+/// Interval of lookups of a relay's name.
 const LOOKUP_INTERVAL: Duration = Duration::from_secs(5);
-/// Relays' answers that wait.
+/// Maximum number of relay answers that wait.
 const RELAY_REPLIES_MAX: usize = 64;
 
-/// Why two sites were not introduced.
+/// Reason why two sites were not paired.
 #[derive(Debug, Error)]
 pub enum PairingError {
-    /// Nobody answers. Trying again may help.
+    /// The other site does not answer. Trying again may help.
     #[error(
         "the other site does not answer at {0}; check that `moongate invite` still runs there, that its UDP port is open \
          to the outside, or name a relay in both site.toml: relay = \"host:port\""
     )]
     Unreachable(String),
-    /// It answers, and does not know the ticket.
+    /// The other site answers, but does not accept the ticket.
     #[error("the other site does not expect this ticket: it was used, or its time is over; ask for a new one")]
     Refused,
-    /// It is in no city that this version knows.
+    /// The other site is in a city that this version does not have.
     #[error("the other site says that it is in \"{0}\", which this Moongate does not know; update this machine")]
     UnknownCity(String),
-    /// What was agreed cannot be kept.
+    /// The result cannot be stored.
     #[error(transparent)]
     PeersFile(#[from] PeersFileError),
-    /// There is no socket, or no randomness.
+    /// A socket or random numbers are not available.
     #[error("{0}")]
     Setup(String),
 }
@@ -70,17 +71,17 @@ fn setup(why: impl core::fmt::Display) -> PairingError {
     PairingError::Setup(why.to_string())
 }
 
-/// What a site says of itself to those with a ticket, and where it keeps whom it knows.
+/// Contact details of a site for holders of a ticket, and the folder in which it stores its peers.
 #[derive(Clone)]
 pub struct SiteProfile {
-    /// The site's folder.
+    /// Folder of the site.
     pub dir: PathBuf,
-    /// Who it is and how it is reached.
+    /// Name and addresses of the site.
     pub info: PeerInfo,
 }
 
 impl SiteProfile {
-    /// What a site's manifest says, and what its machine knows of its own addresses.
+    /// Creates the profile from a site's manifest and the addresses of its machine.
     pub fn from_site(site: &SiteConfig) -> Self {
         let addresses = site.public.iter().copied().chain(local_addresses(site.listen)).take(ADDRESSES_MAX).collect();
         let (city, name) = (site.city.slug.clone(), site.name.clone());
@@ -88,7 +89,7 @@ impl SiteProfile {
     }
 }
 
-/// Those who may come in with a ticket; nobody unless an invitation stands.
+/// Accepts sites with a ticket; none while there is no invitation.
 #[derive(Clone)]
 pub struct PairingServer {
     key: SiteKey,
@@ -101,17 +102,18 @@ struct PairingState {
     active: Option<ActiveInvitation>,
 }
 
-/// An invitation, for as long as it is valid.
+/// Invitation, for as long as it is valid.
 struct ActiveInvitation {
     invitation: Invitation,
-    /// Who has proved it first; nobody else may use it from then on.
+    /// Key that first proved the ticket; no other key may use the invitation from then on.
     claimed_by: Arc<Mutex<Option<[u8; 32]>>>,
-    /// First connection IDs already used. Each is valid once, since anyone on the path can replay it; the oldest make room.
+    /// First connection IDs already used. Each is valid once, since anyone on the path can replay it. The oldest make
+    /// room.
     used_cids: VecDeque<ConnectionId>,
 }
 
 impl PairingServer {
-    /// Accepts guests with a ticket of the site whose folder is in `home`; nobody without one.
+    /// Creates a server for tickets of the site whose folder is in `home`; without one, it accepts nobody.
     pub fn new(key: &SiteKey, home: Option<SiteProfile>) -> Self {
         let expected = home.map(|home| PairingState {
             watcher: FileWatcher::for_invitation(&home.dir),
@@ -121,7 +123,7 @@ impl PairingServer {
         Self { key: key.clone(), state: expected.map(|expected| Arc::new(Mutex::new(expected))) }
     }
 
-    /// Returns how to receive a guest who knocks; none without a ticket, or if somebody has knocked with this ID before.
+    /// Returns the session for a pre-authenticated connection; none without a ticket, or if this ID was used before.
     pub(super) fn begin_session(&self, id: &ConnectionId) -> Option<PairingSession> {
         let mut expected = self.state.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         let PairingState { profile: home, watcher: watch, active: stands } = &mut *expected;
@@ -154,7 +156,7 @@ impl PairingServer {
     }
 }
 
-/// One who has knocked.
+/// Pairing session with a site that has a ticket.
 pub(super) struct PairingSession {
     key: SiteKey,
     profile: SiteProfile,
@@ -163,7 +165,8 @@ pub(super) struct PairingSession {
 }
 
 impl PairingSession {
-    /// Receives the guest's introduction, and pins the guest if it has the ticket. Others who knock meanwhile do not wait for it.
+    /// Receives the peer's introduction, and pins the peer if it has the ticket. Other peers do not wait for it
+    /// meanwhile.
     pub async fn run(self, arriving: quinn::Incoming) {
         let server = tls::server_config_for(&self.key, PeerPolicy::Anyone, PAIR_ALPN).map(|mut server| {
             server.transport_config(pairing_transport());
@@ -176,7 +179,7 @@ impl PairingSession {
         match tokio::time::timeout(EXCHANGE_TIMEOUT, self.exchange(&connection)).await {
             Ok(Some(twin)) => {
                 tracing::debug!("introduced: {} in {}, key {}", twin.name, twin.city.latin, twin.id());
-                // He closes when he has pinned us, too; if he does not, the ticket stays good for him.
+                // The peer closes once it has pinned us, too. If it does not, the ticket stays valid for it.
                 let closed = tokio::time::timeout(EXCHANGE_TIMEOUT, connection.closed()).await;
                 if matches!(&closed, Ok(ConnectionError::ApplicationClosed(end)) if end.error_code == CLOSE_DONE.into())
                 {
@@ -197,12 +200,12 @@ impl PairingSession {
         let (mut to, mut from) = connection.accept_bi().await.ok()?;
         let said = from.read_to_end(INTRODUCTION_MAX).await.ok()?;
         let card = verify_introduction(secret, PairingRole::Accepting, &exported, &said).ok()??;
-        // Nothing waits from here to the pin, so guests are pinned one after the other.
+        // Nothing waits from here to the pin, so peers are pinned one after the other.
         if *self.claimed_by.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(key) != key {
             return None;
         }
         let twin = to_twin(key, &card, Some(connection.remote_address())).ok()?;
-        // It may have been used at another port, or be void, since it was looked at.
+        // The invitation may have been used at another port, or revoked, since it was read.
         if Invitation::read(&self.profile.dir) != Some(self.invitation) {
             return None;
         }
@@ -213,8 +216,9 @@ impl PairingSession {
     }
 }
 
-/// Waits until someone has used the invitation, or it has expired: then there is nobody. It answers at `listen`, or, where
-/// a show has that port, the show does; and at the card's relay.
+/// Waits until the invitation is used, and returns the new peer. Returns none if the invitation expires or is replaced,
+/// or if the process is asked to terminate. The site answers at `listen` and at its relay; if a show has that port, the
+/// show answers there.
 pub fn invite(
     home: &SiteProfile,
     key: &SiteKey,
@@ -242,7 +246,7 @@ pub fn invite(
             }
             match Invitation::read(&home.dir) {
                 Some(stands) if stands == invitation => {}
-                // Another one was written over it.
+                // Another invitation has replaced it.
                 Some(_) => break false,
                 None => break unix_time() < invitation.expires,
             }
@@ -256,7 +260,7 @@ pub fn invite(
     })
 }
 
-/// Comes true when somebody presses Ctrl-C, closes the terminal, or ends the process kindly.
+/// Completes on Ctrl-C, when the terminal closes, or when the process is asked to terminate.
 fn stop_signal() -> std::io::Result<Pin<Box<dyn Future<Output = ()>>>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut hup, mut term) = (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
@@ -269,7 +273,7 @@ fn stop_signal() -> std::io::Result<Pin<Box<dyn Future<Output = ()>>>> {
     }))
 }
 
-/// Dials whoever printed the ticket, at all its addresses at once, and pins it.
+/// Dials the site that issued the ticket, at all its addresses at once, and pins it.
 pub fn accept_ticket(
     home: &SiteProfile,
     key: &SiteKey,
@@ -301,10 +305,10 @@ pub fn accept_ticket(
             tokio::select! {
                 Some(done) = tries.join_next() => match done {
                     Ok((Ok((connection, mut said)), seen)) => {
-                        // A show that answered does not know what the operator wrote on the ticket.
+                        // A show that answered does not have what the operator wrote on the ticket.
                         said.addresses.extend(&ticket.peer.addresses);
                         said.relay = said.relay.or_else(|| ticket.peer.relay.clone());
-                        // With the address that worked, whether or not it was on the card.
+                        // With the address that worked, whether or not the introduction names it.
                         let twin = to_twin(ticket.key, &said, seen)?;
                         trust(dir, twin.clone())?;
                         connection.close(VarInt::from_u32(CLOSE_DONE), b"introduced");
@@ -333,7 +337,7 @@ pub fn accept_ticket(
     })
 }
 
-/// Pairs with one address: the handshake, retried while nobody answers, both proofs, and the other site's card.
+/// Pairs with one address: the handshake, retried while nobody answers, both proofs, and the peer's introduction.
 async fn pair_with(
     (endpoint, shore): (&Endpoint, &Arc<DemuxSocket>),
     key: &SiteKey,
@@ -343,7 +347,7 @@ async fn pair_with(
 ) -> Result<(Connection, PeerInfo), PairingError> {
     let mut client = tls::pairing_client_config(key, ticket.key).map_err(setup)?;
     let secret = ticket.secret;
-    // A new ID for each attempt: somebody on the path may have used the previous one.
+    // A new ID for each attempt, since somebody on the path may have used the previous one.
     let watched = shore.clone();
     client.initial_dst_cid_provider(Arc::new(move || {
         let id = ConnectionId::new(&secret.preauth_id(fastrand::u64(..).to_le_bytes()));
@@ -391,7 +395,7 @@ async fn meet_at_relay(
     let other = Rendezvous::Meeting(secret.rendezvous_id());
     let mut places = vec![];
     loop {
-        // One address at a time: a relay with two families of them has one seat for this site.
+        // One address at a time, since a relay with two address families has one seat for this site.
         let Some(address) = places.pop() else {
             places = tokio::net::lookup_host(&relay).await.map_or_else(|_| vec![], |all| all.map(canonical).collect());
             if places.is_empty() {
@@ -423,7 +427,7 @@ fn describe_addrs(card: &PeerInfo) -> String {
     if all.is_empty() { "any address (its ticket has none)".into() } else { all.join(", ") }
 }
 
-/// What is kept of a site that has said so of itself; `seen` is where it was seen.
+/// Converts an introduction to the entry that is stored; `seen` is the address at which the site was seen.
 fn to_twin(key: [u8; 32], card: &PeerInfo, seen: Option<SocketAddr>) -> Result<TrustedPeer, PairingError> {
     let city = city_by_slug(&card.city).ok_or_else(|| PairingError::UnknownCity(card.city.clone()))?;
     let mut addresses: Vec<_> = seen.map(canonical).into_iter().chain(card.addresses.iter().copied()).collect();
@@ -431,12 +435,12 @@ fn to_twin(key: [u8; 32], card: &PeerInfo, seen: Option<SocketAddr>) -> Result<T
     addresses.retain(|address| known.insert(*address));
     addresses.truncate(ADDRESSES_MAX);
     let name = if card.name.is_empty() { city.latin.clone() } else { card.name.clone() };
-    // What is kept is read again: a text that is no relay is none.
+    // The entry is read again later, so text that is not a valid relay is dropped.
     let relay = card.relay.clone().filter(|relay| is_host_and_port(relay));
     Ok(TrustedPeer { key, city, name, addresses, relay })
 }
 
-/// The key that the other side has proved in the handshake.
+/// Returns the key that the peer proved in the handshake.
 pub(super) fn peer_key(connection: &Connection) -> Option<[u8; 32]> {
     let shown = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
     tls::raw_key(shown.first()?)
@@ -458,7 +462,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, PairingError> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(setup)
 }
 
-/// A socket at the site's port, or at any where a show has it.
+/// Opens a socket at the site's port, or at any port if a show has it.
 fn open_endpoint(
     listen: SocketAddr,
 ) -> Result<(Arc<DemuxSocket>, Endpoint, mpsc::Receiver<RelayDatagram>), PairingError> {
@@ -470,20 +474,21 @@ fn open_endpoint(
     Ok((shore, endpoint, answers))
 }
 
-/// QUIC over a shore. Its packets all have their second bit set, which tells them from what is between site and relay.
+/// Creates a QUIC endpoint on the socket. QUIC packets all have their second bit set, unlike relay messages.
 pub(super) fn new_endpoint(shore: &Arc<DemuxSocket>) -> std::io::Result<Endpoint> {
     let mut config = EndpointConfig::default();
     config.grease_quic_bit(false);
     Endpoint::new_with_abstract_socket(config, None, shore.clone(), Arc::new(quinn::TokioRuntime))
 }
 
-/// The addresses of this machine that others may reach: those that packets to the outside leave from, with the port of
-/// `listen`; and that address itself if it is one.
+/// Returns the addresses of this machine that others may reach: the source addresses of packets to the outside, with
+/// the port of `listen`, or the address of `listen` itself if it is specified.
 fn local_addresses(listen: SocketAddr) -> Vec<SocketAddr> {
     if !listen.ip().is_unspecified() {
         return vec![listen];
     }
-    // Nothing is sent: the system only says how it would. The addresses are of the blocks for documentation.
+    // Nothing is sent; the system only reports the source that it would use. The addresses are from the blocks for
+    // documentation.
     let outside = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
     let out = outside.into_iter().filter(|(own, _)| listen.is_ipv6() || own.starts_with('0'));
     let route = |(own, other): (&str, &str)| {

@@ -1,4 +1,4 @@
-//! The relays that a site asks for its twin.
+//! Relay clients of a site, which ask for its twin.
 
 use super::demux_socket::DemuxSocket;
 use crate::device::site_key::SiteKey;
@@ -6,9 +6,9 @@ use crate::link::relay::{RelayAllocation, RelayClient, Rendezvous};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// A name that stands for nothing, or a relay that is silent, is looked up again after this.
+/// Interval of lookups for a name that does not resolve, or a relay that is silent.
 const LOOKUP_INTERVAL: Duration = Duration::from_secs(6);
-/// While its name is being looked up, nothing else is to be done.
+/// Time until the next action while a name is being looked up.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3_600);
 
 #[derive(Debug)]
@@ -18,7 +18,7 @@ struct KnownRelay {
     clients: Vec<(SocketAddr, RelayClient)>,
 }
 
-/// All of them.
+/// All relay clients of the site.
 #[derive(Debug, Default)]
 pub(super) struct RelayClients {
     twin: Option<[u8; 32]>,
@@ -26,12 +26,12 @@ pub(super) struct RelayClients {
 }
 
 impl RelayClients {
-    /// From now on these are asked for this twin.
+    /// Replaces the twin and the relays that are asked for it.
     pub fn set_peer(&mut self, now: Duration, key: &SiteKey, twin: Option<[u8; 32]>, hosts: &[String]) {
         self.twin = twin;
         let hosts = hosts.iter().filter(|_| twin.is_some());
         self.list = hosts.map(|host| KnownRelay { host: host.clone(), next_lookup: now, clients: vec![] }).collect();
-        // An address needs no looking up.
+        // An address needs no lookup.
         for host in self.list.iter().map(|relay| relay.host.clone()).collect::<Vec<_>>() {
             if let Ok(address) = host.parse::<SocketAddr>() {
                 self.handle_resolved(now, key, &host, [address].into_iter());
@@ -39,7 +39,7 @@ impl RelayClients {
         }
     }
 
-    /// A name stands for these addresses.
+    /// Handles the resolved addresses of a name.
     pub fn handle_resolved(
         &mut self,
         now: Duration,
@@ -50,8 +50,8 @@ impl RelayClients {
         let Some(twin) = self.twin else { return };
         let Some(relay) = self.list.iter_mut().find(|relay| relay.host == host) else { return };
         relay.next_lookup = now + LOOKUP_INTERVAL;
-        // One of them at a time: a relay with two families of addresses has one seat for this site. The one after that
-        // which does not answer.
+        // One address at a time, since a relay with two address families has one seat for this site. If it does not
+        // answer, the next one is tried.
         let mut found: Vec<_> = found.collect();
         found.sort();
         let current = relay.clients.first().map(|(address, _)| *address);
@@ -61,7 +61,7 @@ impl RelayClients {
         }
     }
 
-    /// Asks all that are due. The names that are to be looked up.
+    /// Sends all questions that are due. Returns the names to look up.
     pub fn send_due(&mut self, now: Duration, key: &SiteKey, shore: &DemuxSocket) -> Vec<String> {
         let mut names = vec![];
         for relay in &mut self.list {
@@ -79,17 +79,17 @@ impl RelayClients {
         names
     }
 
-    /// Nothing is heard of the twin.
+    /// Asks sooner, since the twin is not heard.
     pub fn retry_now(&mut self, now: Duration) {
         self.list.iter_mut().flat_map(|relay| &mut relay.clients).for_each(|(_, asking)| asking.ask_soon(now));
     }
 
-    /// When the next question is due.
+    /// Returns the time of the next question.
     pub fn poll_timeout(&self) -> Option<Duration> {
         self.list.iter().flat_map(|relay| &relay.clients).map(|(_, asking)| asking.poll_timeout()).min()
     }
 
-    /// Something came from a relay. True when what is known has changed.
+    /// Handles a datagram from a relay. Returns true if an allocation has changed.
     pub fn handle_reply(&mut self, now: Duration, from: SocketAddr, answer: &[u8]) -> bool {
         let mut all = self.list.iter_mut().flat_map(|relay| &mut relay.clients);
         all.find(|(address, _)| *address == from).is_some_and(|(_, asking)| asking.handle_datagram(now, answer))
@@ -101,7 +101,7 @@ impl RelayClients {
         all.any(|(relay, asking)| *relay == address && asking.echoes_nonces(now))
     }
 
-    /// Where this site is known, and what is known there.
+    /// Returns the allocations of this site, each with the address of its relay.
     pub fn allocations(&self) -> impl Iterator<Item = (SocketAddr, RelayAllocation)> {
         let all = self.list.iter().flat_map(|relay| &relay.clients);
         all.filter_map(|(address, asking)| Some((*address, asking.allocation()?)))

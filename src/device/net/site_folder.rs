@@ -1,4 +1,4 @@
-//! The site's folder, as the link thread uses it: it follows the operator's changes there, and notes links there.
+//! Site folder of the link thread: follows the operator's changes and records links.
 
 use crate::config::{ConfigError, TrustStore};
 use crate::device::link_history::LinkRecorder;
@@ -31,7 +31,7 @@ impl SiteFolder {
         }
     }
 
-    /// Reads the twins that the site knows, if they have changed since the last look.
+    /// Reads the trusted peers of the site, if they have changed since the last poll.
     pub fn poll(&mut self, now: Duration) -> Option<Result<TrustStore, ConfigError>> {
         if now < self.next_poll {
             return None;
@@ -40,7 +40,7 @@ impl SiteFolder {
         self.watcher.poll_changed().then(|| TrustStore::read(&self.dir))
     }
 
-    /// Notes the linked twin without waiting for a disk; must be called on the link's runtime.
+    /// Records the linked twin without waiting for a disk; must be called on the link's runtime.
     pub fn record_link(&mut self, now: Duration, linked: Option<[u8; 32]>) {
         if self.writing.as_ref().is_none_or(JoinHandle::is_finished)
             && let Some(write) = self.recorder.record(now, linked)

@@ -1,21 +1,21 @@
-//! What goes through the link's connections: bytes, and how much of it is lost.
+//! Traffic of the link's connections: bytes and packet loss.
 
 use quinn::Connection;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Loss is looked at over so many spans.
+/// Number of windows over which loss is measured.
 const WINDOWS: usize = 10;
 const WINDOW: Duration = Duration::from_secs(1);
-/// Of fewer packets nothing can be said.
+/// Minimum number of packets for a loss rate.
 const PACKETS_MIN: u64 = 50;
 
-/// Counts of QUIC, of one connection or of all that there were.
+/// QUIC counters of one connection, or of all connections so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct PacketStats {
     pub sent_bytes: u64,
     pub received_bytes: u64,
-    /// That have left.
+    /// Datagrams sent.
     pub datagrams: u64,
     sent_packets: u64,
     lost_packets: u64,
@@ -47,15 +47,15 @@ impl PacketStats {
 /// All traffic since the start.
 #[derive(Debug, Default)]
 pub(super) struct LinkStats {
-    /// Of connections that are over.
+    /// Counters of closed connections.
     pub closed: PacketStats,
-    /// Counts at the beginning of each of the last spans.
+    /// Counters at the beginning of each of the last windows.
     windows: VecDeque<PacketStats>,
     next_window: Duration,
 }
 
 impl LinkStats {
-    /// The share of packets that were lost of late, 0 to 1, given all counts as they are now.
+    /// Returns the share of packets lost recently, 0 to 1, given all counters as they are now.
     pub fn recent_loss(&mut self, now: Duration, all: PacketStats) -> f64 {
         if now >= self.next_window {
             self.next_window = now + WINDOW;
@@ -82,7 +82,7 @@ mod tests {
         let second = Duration::from_secs;
         assert_eq!(traffic.recent_loss(second(0), all(0, 0)), 0.0);
         assert_eq!(traffic.recent_loss(second(1), all(100, 10)), 0.1);
-        // A connection that moved counts anew, and is no negative number.
+        // A connection that moved restarts its counters; the difference must not underflow.
         assert_eq!(traffic.recent_loss(second(2), all(100, 5)), 0.05);
         (3..20).for_each(|at| drop(traffic.recent_loss(second(at), all(100 + at * 20, 10)).to_string()));
         assert_eq!(traffic.recent_loss(second(20), all(500, 10)), 0.0);

@@ -1,19 +1,19 @@
-//! Ways to the twin that the link thread dials, and connections that it no longer needs.
+//! Dials of candidate paths to the twin, and closing of connections that are no longer needed.
 
 use super::LinkDriver;
 use crate::device::clock::monotonic;
 use crate::device::net::acceptor::HANDSHAKE_TIMEOUT;
 use crate::device::net::amplification::AddrTrust;
 use crate::device::net::candidates::{CandidateKind, Reachability};
-use crate::device::net::canonical;
 use crate::device::net::connections::{DriverEvent, OpenConnection, is_refusal};
 use crate::device::net::stats::PacketStats;
 use crate::link::LinkState;
+use crate::link::canonical;
 use quinn::VarInt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Timeout for an address known from a relay alone: two round trips around the world, three times over.
+/// Timeout for an address known from a relay alone: three times two round trips around the world.
 const REFLEXIVE_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Time for which a connection that is not needed is kept.
 const SPARE_LINGER: Duration = Duration::from_secs(2);
@@ -44,7 +44,7 @@ impl LinkDriver {
         due.into_iter().chain(silent).min()
     }
 
-    /// Dials every way that is due.
+    /// Dials every candidate path that is due.
     pub(super) fn dial_due(&mut self, now: Duration) {
         let Some(client) = self.client_config.clone().filter(|_| self.abuse.banned_until <= now) else { return };
         let relayed = self.connections.iter().filter(|open| self.is_relayed(open));
@@ -90,8 +90,8 @@ impl LinkDriver {
         self.candidates.is_relayed(canonical(open.connection.remote_address()))
     }
 
-    /// Closes connections that are no longer needed. Both sites dial, on several ways; once a better connection works, the site
-    /// that dialled a worse one closes it after a moment.
+    /// Closes connections that are no longer needed. Both sites dial, on several paths. Once a better connection
+    /// works, the site that dialled a worse one closes it after a moment.
     pub(super) fn close_spare(&mut self, now: Duration) {
         if self.link.health(now).state == LinkState::Alone {
             return;
