@@ -1,13 +1,13 @@
 //! One call of a script: its arguments as what they should be, and what is said when they are not.
 
-use super::POINTS_MAX;
 use super::atoms::AtomCache;
 use super::bodies::unpack_outline;
 use super::colour::Colour;
 use super::curves::smooth_ring;
 use super::display_list::{BlendMode, Gradient};
 use super::display_list_builder::LimitReached;
-use super::natives::SharedScriptState;
+use super::limits::POINTS_MAX;
+use super::state::SharedScriptState;
 use crate::config::closest_match;
 use rquickjs::{Array, Coerced, Ctx, Error, Exception, Result, Value};
 
@@ -369,5 +369,13 @@ pub(super) fn describe_type(value: &Value) -> String {
         name @ ("undefined" | "null") => name.into(),
         name @ ("array" | "object" | "int") => format!("an {name}"),
         name => format!("a {name}"),
+    }
+}
+
+/// What there is to choose from.
+pub(super) fn list_available<'a>(known: impl Iterator<Item = &'a str>, wanted: &str) -> String {
+    match known.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => format!("the folder has none: put {wanted} there"),
+        some => format!("the folder has {some}"),
     }
 }

@@ -2,7 +2,7 @@
 //! drawing what it says.
 
 use super::colour::Colour;
-use super::style::{KEYS, StyleKey};
+use super::keys::{KEYS, StyleKey};
 use rquickjs::{Atom, Ctx, Error, Result, String as Text, Value};
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -1,7 +1,6 @@
 //! What is to be seen: flat and bounded, so that it can be sent and drawn as it is.
 
 use super::colour::Colour;
-use super::retained::RetainedLayer;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -289,6 +288,15 @@ pub struct DisplayList {
     /// [`RetainedLayerSet`](super::KeptLayers).
     #[serde(skip)]
     pub kept: Vec<Arc<RetainedLayer>>,
+}
+
+/// A layer as it is to be shown.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RetainedLayer {
+    /// Another number once something was taken out: the layer is then drawn from the first stroke on.
+    pub generation: u64,
+    /// What is drawn, in this order. Of one generation it only grows.
+    pub strokes: Vec<Arc<DisplayList>>,
 }
 
 impl DisplayList {

@@ -4,7 +4,7 @@ use super::colour::Colour;
 use super::display_list::{
     Affine, BasicShape, BlendMode, DisplayList, Dot, DrawItem, Gradient, IndexRange, Paint, TextAlign, Trail,
 };
-use super::{CLIPS_MAX, DOTS_MAX, GRADIENTS_MAX, ITEMS_MAX, PARAMS_MAX, POINTS_MAX, SHADERS_MAX, TEXT_MAX};
+use super::limits::{CLIPS_MAX, DOTS_MAX, GRADIENTS_MAX, ITEMS_MAX, PARAMS_MAX, POINTS_MAX, SHADERS_MAX, TEXT_MAX};
 
 /// Deepest nesting of `push`.
 const DEPTH_MAX: usize = 64;

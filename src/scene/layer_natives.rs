@@ -2,9 +2,9 @@
 
 use super::args::{BLENDS, CallArgs, describe_type};
 use super::display_list::{BlendMode, DisplayList, Trail};
-use super::natives::SharedScriptState;
+use super::limits::TRAILS_MAX;
 use super::retained::{LayerUsage, RetainedUpdate};
-use super::{RETAINED_LAYERS_MAX, TRAILS_MAX};
+use super::state::SharedScriptState;
 use rquickjs::{Function, Result, Value};
 
 /// Seconds in which a trail fades, if nothing is said of it.
@@ -54,23 +54,6 @@ pub(super) fn draw_trail(call: &CallArgs, stage: &SharedScriptState) -> Result<(
 
 /// A frame brings no more onto kept layers than this part of what one holds; what is left comes with the next.
 const FRAME_SHARE: usize = 4;
-
-/// What is on kept layers, and what is new there.
-#[derive(Default)]
-pub(super) struct RetainedState {
-    pub updates: Vec<RetainedUpdate>,
-    usage: [LayerUsage; RETAINED_LAYERS_MAX],
-    /// What came to each in this frame.
-    added: [LayerUsage; RETAINED_LAYERS_MAX],
-}
-
-impl RetainedState {
-    /// The frame is over.
-    pub fn take_updates(&mut self) -> Vec<RetainedUpdate> {
-        self.added = Default::default();
-        std::mem::take(&mut self.updates)
-    }
-}
 
 /// Of `draw.kept`: draws what is new onto a layer. `layers.js` calls it with slot, anew, and what draws, which says whether
 /// that was all. False if the layer is full and does not hold it.

@@ -1,150 +1,25 @@
 //! The functions that a script calls, and what they say when they are called wrongly.
 
-use super::ACTIONS_MAX;
-use super::args::{BLENDS, CallArgs, STRING_MAX, describe_type};
-use super::atoms::AtomCache;
+use super::args::{BLENDS, CallArgs, STRING_MAX, describe_type, list_available};
 use super::bodies::{self, FlowField};
-use super::curves::{min_step, smooth_curve};
-use super::display_list::{BasicShape, BlendMode, Gradient, GradientKind};
-use super::display_list_builder::{DisplayListBuilder, LimitReached};
-use super::layer_natives::{RetainedState, callback_argument, draw_retained, draw_trail, has_room, show_retained};
-use super::noise::GradientNoise;
+use super::curves::smooth_curve;
+use super::display_list::{BasicShape, BlendMode, GradientKind};
+use super::layer_natives::{callback_argument, draw_retained, draw_trail, has_room, show_retained};
+use super::native_registry::NativeRegistry;
 use super::paint_natives::{draw_image, make_gradient, mix_colours};
-use super::particle_natives::{self, EmitterPool};
-use super::protocol::{SceneAction, SceneInit};
-use super::shader::ShaderParams;
+use super::particle_natives;
+use super::protocol::SceneAction;
+use super::state::SharedScriptState;
 use super::style::{ARC, BODY, CIRCLE, CURVE, ELLIPSE, LINE, POLYGON, POLYLINE, RECT, TEXT};
 use crate::config::closest_match;
 use crate::marks::NewMark;
-use rquickjs::function::{self, IntoJsFunc, ParamRequirement};
-use rquickjs::{Ctx, Function, IntoJs, Object, Result, Value};
-use smallvec::SmallVec;
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::rc::Rc;
+use rquickjs::{Ctx, Object, Result, Value};
 
 /// The engine's own sounds, as `kit.js` names them.
 pub const BUILTIN_SOUNDS: [&str; 2] = ["moongate:step", "moongate:bell"];
-/// Noise is the same in both cities, so that what drifts by it drifts alike.
-const NOISE_SEED: u64 = 2010;
-
-/// What the functions work on.
-pub(super) struct ScriptState {
-    pub builder: DisplayListBuilder,
-    pub actions: Vec<SceneAction>,
-    pub random: fastrand::Rng,
-    /// Of marks: no two are to have the same, whatever a scene's seed is.
-    pub mark_seeds: fastrand::Rng,
-    pub noise: GradientNoise,
-    pub shaders: Vec<ShaderParams>,
-    pub sounds: Vec<String>,
-    pub language: String,
-    /// Steps of an outline shorter than this, in canvas units, are not seen.
-    pub min_step: f32,
-    pub canvas: [f32; 2],
-    /// How the picture moves here.
-    pub flow: Option<FlowField>,
-    pub gradients: HashMap<String, Gradient>,
-    /// Canvas units in a metre of the screen.
-    pub metre: f32,
-    /// The installation's images by name and size in pixels.
-    pub images: Vec<(String, [u32; 2])>,
-    /// The names of trails, in the order of their slots.
-    pub trail_names: Vec<String>,
-    pub retained: RetainedState,
-    pub emitters: EmitterPool,
-}
-
-impl ScriptState {
-    pub fn new(start: &SceneInit) -> Self {
-        Self {
-            builder: DisplayListBuilder::new(),
-            actions: Vec::new(),
-            random: fastrand::Rng::with_seed(start.seed),
-            mark_seeds: start.mark_seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
-            noise: GradientNoise::new(NOISE_SEED),
-            shaders: start.params.clone(),
-            sounds: start.sounds.clone(),
-            language: start.here.language.clone(),
-            min_step: min_step(start.canvas),
-            canvas: start.canvas,
-            flow: None,
-            gradients: HashMap::new(),
-            metre: start.metre,
-            images: start.images.clone(),
-            trail_names: Vec::new(),
-            retained: RetainedState::default(),
-            emitters: EmitterPool::new(start.seed),
-        }
-    }
-
-    fn queue_action(&mut self, act: SceneAction) -> std::result::Result<(), LimitReached> {
-        if self.actions.len() >= ACTIONS_MAX {
-            return Err(format!("more than {ACTIONS_MAX} sounds, signals, marks and logs in one frame"));
-        }
-        self.actions.push(act);
-        Ok(())
-    }
-}
-
-pub(super) type SharedScriptState = Rc<RefCell<ScriptState>>;
-
-/// What native functions are made with.
-pub(super) struct NativeRegistry<'a, 'js> {
-    ctx: &'a Ctx<'js>,
-    state: &'a SharedScriptState,
-    atoms: AtomCache<'js>,
-}
-
-impl<'js> NativeRegistry<'_, 'js> {
-    /// A native function under a name, with what its messages say.
-    pub fn add<R: IntoJs<'js> + 'js>(
-        &self,
-        to: &Object<'js>,
-        (key, name, usage): (&str, &'static str, &'static str),
-        body: impl Fn(&CallArgs<'_, 'js>, &SharedScriptState) -> Result<R> + 'js,
-    ) -> Result<()> {
-        let native = NativeFunction { name, usage, state: self.state.clone(), atoms: self.atoms.clone(), body };
-        let function = Function::new(self.ctx.clone(), native)?;
-        to.set(key, function.with_name(key)?)
-    }
-}
-
-/// One native function. It takes its arguments as they lie: to have them taken apart costs as much as to draw a circle.
-struct NativeFunction<'js, F> {
-    name: &'static str,
-    usage: &'static str,
-    state: SharedScriptState,
-    atoms: AtomCache<'js>,
-    body: F,
-}
-
-impl<'js, R, F> IntoJsFunc<'js, (R,)> for NativeFunction<'js, F>
-where
-    R: IntoJs<'js>,
-    F: Fn(&CallArgs<'_, 'js>, &SharedScriptState) -> Result<R> + 'js,
-{
-    fn param_requirements() -> ParamRequirement {
-        ParamRequirement::any()
-    }
-
-    fn call(&self, params: function::Params<'_, 'js>) -> Result<Value<'js>> {
-        // Few have room of their own.
-        let mut arguments = SmallVec::<[Value; 6]>::new();
-        for index in 0..params.len() {
-            if let Some(argument) = params.arg(index) {
-                arguments.push(argument);
-            }
-        }
-        let ctx = params.ctx();
-        let Self { name, usage, state: stage, atoms: words, body } = self;
-        body(&CallArgs { ctx, name, usage, arguments: &arguments, atoms: words }, stage)?.into_js(ctx)
-    }
-}
-
 /// Everything that a script can call, as properties of one object.
 pub(super) fn install_natives<'js>(ctx: &Ctx<'js>, stage: &SharedScriptState) -> Result<Object<'js>> {
-    let natives = NativeRegistry { ctx, state: stage, atoms: AtomCache::new(ctx)? };
+    let natives = NativeRegistry::new(ctx, stage)?;
     let draw = Object::new(ctx.clone())?;
     natives.add(&draw, ("background", "draw.background", "draw.background(\"#102030\")"), |call, stage| {
         let Some(value) = call.arguments.first() else { return Err(call.error("the colour is missing")) };
@@ -402,14 +277,6 @@ pub(super) fn install_natives<'js>(ctx: &Ctx<'js>, stage: &SharedScriptState) ->
         Ok(())
     })?;
     Ok(all)
-}
-
-/// What there is to choose from.
-pub(super) fn list_available<'a>(known: impl Iterator<Item = &'a str>, wanted: &str) -> String {
-    match known.collect::<Vec<_>>().join(", ") {
-        none if none.is_empty() => format!("the folder has none: put {wanted} there"),
-        some => format!("the folder has {some}"),
-    }
 }
 
 /// What is drawn within the function that is given is seen within the outlines that are given, or outside of them.

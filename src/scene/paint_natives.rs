@@ -1,10 +1,10 @@
 //! Colours that pass into each other, and images: what `gradient`, `mix` and `draw.image` do.
 
-use super::GRADIENT_STOPS_MAX;
-use super::args::{CallArgs, GRADIENT_KEY, describe_type};
+use super::args::{CallArgs, GRADIENT_KEY, describe_type, list_available};
 use super::colour::Colour;
 use super::display_list::{Affine, Gradient, GradientKind};
-use super::natives::{SharedScriptState, list_available};
+use super::limits::GRADIENT_STOPS_MAX;
+use super::state::SharedScriptState;
 use super::style::IMAGE;
 use crate::config::closest_match;
 use rquickjs::{Object, Result, Value};

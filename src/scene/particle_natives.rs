@@ -1,12 +1,13 @@
 //! What a script says of particles; how they move is in `swarm.rs`.
 
-use super::DOTS_MAX;
 use super::args::{BLENDS, CallArgs, describe_type};
 use super::bodies::unpack_outline;
 use super::colour::Colour;
 use super::display_list::BlendMode;
-use super::natives::{NativeRegistry, SharedScriptState};
+use super::limits::DOTS_MAX;
+use super::native_registry::NativeRegistry;
 use super::particle_system::{Collider, Emitter, EmitterConfig, ParticleContext, SpawnParams};
+use super::state::SharedScriptState;
 use crate::presence::BODIES_MAX;
 use rquickjs::{Array, Object, Result, Value};
 use std::f32::consts::TAU;
@@ -17,21 +18,6 @@ const EMITTERS_MAX: usize = 16;
 const DEFAULT_CAPACITY: usize = 1_000;
 /// Most sizes and colours over a life.
 const CURVE_VALUES_MAX: usize = 16;
-
-/// All particles of a scene.
-#[derive(Debug)]
-pub(super) struct EmitterPool {
-    all: Vec<Emitter>,
-    random: fastrand::Rng,
-    /// Seconds since the frame before.
-    dt: f32,
-}
-
-impl EmitterPool {
-    pub fn new(seed: u64) -> Self {
-        Self { all: Vec::new(), random: fastrand::Rng::with_seed(seed), dt: 0.0 }
-    }
-}
 
 /// What `layers.js` calls.
 pub(super) fn install<'js>(natives: &NativeRegistry<'_, 'js>, all: &Object<'js>) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Unhandled promise rejections of a script, reported like an exception.
 
 use super::diagnostic::SceneDiagnostic;
-use super::script_host::ScriptSource;
+use super::script_source::ScriptSource;
 use rquickjs::{CaughtError, Exception, Persistent, Runtime, Value};
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -5,7 +5,7 @@ use super::daylight::{SunPosition, TimeOfDay};
 use super::diagnostic::SceneDiagnostic;
 use super::display_list::DisplayList;
 use super::retained::RetainedUpdate;
-use super::shader::ShaderParams;
+use super::shader_params::ShaderParams;
 use crate::config::City;
 use crate::marks::NewMark;
 use serde::de::DeserializeOwned;

@@ -1,8 +1,8 @@
 //! Kept layers: what was drawn once and stays. A scene sends what is new; here it is added to what was there, so that all
 //! of it can be drawn again when something was taken out or the graphics device was lost.
 
-use super::display_list::{DisplayList, DrawItem};
-use super::{POINTS_MAX, RETAINED_ITEMS_MAX, RETAINED_LAYERS_MAX, TEXT_MAX};
+use super::display_list::{DisplayList, DrawItem, RetainedLayer};
+use super::limits::{POINTS_MAX, RETAINED_ITEMS_MAX, RETAINED_LAYERS_MAX, TEXT_MAX};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -17,15 +17,6 @@ pub struct RetainedUpdate {
     pub whole: bool,
     /// What is drawn onto it.
     pub strokes: DisplayList,
-}
-
-/// A layer as it is to be shown.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct RetainedLayer {
-    /// Another number once something was taken out: the layer is then drawn from the first stroke on.
-    pub generation: u64,
-    /// What is drawn, in this order. Of one generation it only grows.
-    pub strokes: Vec<Arc<DisplayList>>,
 }
 
 /// How much there is on a layer.

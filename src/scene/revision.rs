@@ -2,9 +2,10 @@
 
 use super::decode::{AssetDecoder, ImageAsset, NoDecoder, SoundAsset};
 use super::diagnostic::SceneDiagnostic;
+use super::limits::{IMAGE_PIXELS_MAX, IMAGES_MAX, SOUND_BYTES_MAX, SOUNDS_MAX};
+use super::lint::{STACK_BYTES, lint_script};
 use super::protocol::{CityInfo, SceneInit};
 use super::shader::SceneShader;
-use super::{IMAGE_PIXELS_MAX, IMAGES_MAX, SOUND_BYTES_MAX, SOUNDS_MAX};
 use crate::config::{ConfigError, Installation, MANIFEST_MAX};
 use crate::files::{ConfinedDir, FileError};
 use std::path::Path;
@@ -122,6 +123,14 @@ impl SceneRevision {
             budgets: 1,
             mark_seed: None,
         }
+    }
+
+    /// What its script names that is nowhere; see [`lint`]. `deep` runs it with a stack of so many bytes.
+    pub fn lint<R>(&self, deep: impl FnOnce(usize, &(dyn Fn() -> Vec<SceneDiagnostic> + Sync)) -> R) -> R {
+        let Installation { script, collections: ours, parameters: dials, .. } = &self.installation;
+        let ours: Vec<&str> = ours.iter().map(|ours| ours.name.as_str()).collect();
+        let dials: Vec<&str> = dials.iter().map(|dial| dial.name.as_str()).collect();
+        deep(STACK_BYTES, &|| lint_script(&script.to_string_lossy(), &self.script, &ours, &dials))
     }
 
     /// Whether a file with this name is a part of an edition.

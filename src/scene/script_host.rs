@@ -1,19 +1,22 @@
 //! The script itself, on QuickJS: loaded once, called once a frame, stopped when it runs too long.
 
-use super::diagnostic::{SceneDiagnostic, find_word, line_and_column, p5_equivalent, suggest_fix};
+use super::diagnostic::SceneDiagnostic;
 use super::hot_reload::HotReloadState;
-use super::natives::{ScriptState, install_natives};
+use super::limits::{SCRIPT_MEMORY_MAX, SCRIPT_STOP_MS};
+use super::lint::hints::p5_equivalent;
+use super::natives::install_natives;
 use super::promise_rejections::PromiseRejections;
 use super::protocol::{CityInfo, FromScene, SceneAction, SceneInit};
-use super::{SCRIPT_MEMORY_MAX, SCRIPT_STOP_MS};
+use super::script_source::ScriptSource;
+use super::state::{ScriptState, SharedScriptState};
 use crate::config::closest_match;
 use rquickjs::context::intrinsic;
 use rquickjs::loader::{ImportAttributes, Loader, Resolver};
 use rquickjs::module::{Declared, Evaluated};
 use rquickjs::promise::PromiseState;
 use rquickjs::{
-    Array, CatchResultExt, CaughtError, Coerced, Context, Ctx, Error, Exception, Function, Module, Object, Persistent,
-    Result, Runtime, Value,
+    Array, CatchResultExt, CaughtError, Context, Ctx, Error, Exception, Function, Module, Object, Persistent, Result,
+    Runtime, Value,
 };
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -57,27 +60,6 @@ const HANDLER_NAMES: [&str; 20] = [
     "linked",
     "parted",
 ];
-/// What it may import.
-const API_EXPORTS: [&str; 17] = [
-    "here",
-    "there",
-    "ours",
-    "draw",
-    "sound",
-    "signal",
-    "random",
-    "noise",
-    "canvas",
-    "gradient",
-    "mix",
-    "ease",
-    "after",
-    "every",
-    "words",
-    "dials",
-    "particles",
-];
-
 type Intrinsics = (
     intrinsic::Eval,
     intrinsic::RegExp,
@@ -125,7 +107,7 @@ pub struct ScriptHost {
     finish_frame: Persistent<Function<'static>>,
     handlers: Vec<(&'static str, Persistent<Function<'static>>)>,
     hot_reload: HotReloadState,
-    state: Rc<RefCell<ScriptState>>,
+    state: SharedScriptState,
     deadline: Rc<Cell<Duration>>,
     clock: Rc<dyn Fn() -> Duration>,
     /// Factor by which a frame may exceed its limit.
@@ -137,14 +119,6 @@ pub struct ScriptHost {
     rejections: PromiseRejections,
     context: Context,
     runtime: Runtime,
-}
-
-pub(super) struct ScriptSource {
-    name: String,
-    text: String,
-    /// What it may take now: longer while it loads.
-    limit: Cell<Duration>,
-    state: Rc<RefCell<ScriptState>>,
 }
 
 impl ScriptHost {
@@ -305,63 +279,6 @@ impl ScriptHost {
     }
 }
 
-impl ScriptSource {
-    pub(super) fn diagnostic(&self, ctx: &Ctx, error: CaughtError) -> SceneDiagnostic {
-        let fault = |problem: String| SceneDiagnostic::new(&self.name, problem, "");
-        match error {
-            CaughtError::Exception(exception) => {
-                let problem = exception.message().unwrap_or_default();
-                let place = stack_location(&exception.stack().unwrap_or_default(), &self.name);
-                if exception.as_value().is_uncatchable_error() {
-                    // A loop has no place of its own: what is known is where something was called last.
-                    let drawn = self.state.borrow().builder.item_count();
-                    return SceneDiagnostic::overrun(&self.name, self.limit.get(), drawn)
-                        .with_location(place, &self.text);
-                }
-                let place = place.or_else(|| self.find_import(&problem));
-                let mut fault = fault(problem).with_location(place, &self.text);
-                fault.remedy = suggest_fix(&fault.problem, &fault.source, &API_EXPORTS);
-                if fault.problem == "out of memory" {
-                    fault.remedy = self.out_of_memory().remedy;
-                }
-                fault
-            }
-            // With no memory left there is none for an error either, and null is thrown in its place.
-            CaughtError::Value(value) if value.is_null() => self.out_of_memory(),
-            CaughtError::Value(value) => {
-                let text = value.get::<Coerced<String>>().map(|text| text.0);
-                let text = text.unwrap_or_else(|_| {
-                    ctx.catch();
-                    "something that is no text".into()
-                });
-                fault(format!("throws {}", text.chars().take(200).collect::<String>()))
-            }
-            CaughtError::Error(error) => fault(error.to_string()),
-        }
-    }
-
-    fn out_of_memory(&self) -> SceneDiagnostic {
-        SceneDiagnostic::new(
-            &self.name,
-            "out of memory",
-            format!("a scene has {} MiB; keep less", SCRIPT_MEMORY_MAX >> 20),
-        )
-    }
-
-    /// The first line with this word.
-    fn find_line(&self, word: &str) -> Option<(u32, u32)> {
-        let line = self.text.lines().position(|line| line.contains(word))?;
-        Some((line as u32 + 1, 1))
-    }
-
-    /// Errors of imports have no place of their own: it is the line of the import.
-    fn find_import(&self, problem: &str) -> Option<(u32, u32)> {
-        let word = problem.split(['\'', '"']).nth(1)?;
-        let after = self.text.find("import")?;
-        find_word(&self.text, word, after).map(|at| line_and_column(&self.text, at))
-    }
-}
-
 fn site_object<'js>(ctx: &Ctx<'js>, card: &CityInfo) -> Result<Object<'js>> {
     let city = Object::new(ctx.clone())?;
     city.set("name", card.name.as_str())?;
@@ -379,7 +296,7 @@ fn site_object<'js>(ctx: &Ctx<'js>, card: &CityInfo) -> Result<Object<'js>> {
 /// after the handlers.
 fn load_prelude<'js>(
     ctx: &Ctx<'js>,
-    stage: &Rc<RefCell<ScriptState>>,
+    stage: &SharedScriptState,
     start: &SceneInit,
 ) -> Result<(Function<'js>, Function<'js>)> {
     let native = install_natives(ctx, stage)?;
@@ -465,13 +382,4 @@ fn find_handlers<'js>(
         return Err(fault("exports no function that the engine calls".into(), remedy, bare.unwrap_or("\0")));
     }
     Ok(handlers)
-}
-
-/// The first place in the script that a stack names.
-fn stack_location(stack: &str, script: &str) -> Option<(u32, u32)> {
-    stack.lines().find_map(|line| {
-        let rest = &line[line.find(&format!("{script}:"))? + script.len() + 1..];
-        let mut numbers = rest.trim_end_matches(')').split(':');
-        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-    })
 }

@@ -1,13 +1,17 @@
 //! What stands before and after an artist's WGSL: what it can read, and what calls it.
 
-use super::uniforms::ENGINE_WGSL;
-
 /// Most buffers of one shader.
 pub const BUFFERS_MAX: usize = 4;
 /// Their names, as in `fn buffer_a` and `read_a`.
 const BUFFERS: [char; BUFFERS_MAX] = ['a', 'b', 'c', 'd'];
 /// The sides of buffers, as a fraction of the canvas, if a shader says no `const buffer_scale`; and the least.
 const BUFFER_SCALES: [f32; 2] = [1.0, 1.0 / 16.0];
+
+/// It stands before every artist's source.
+pub(super) const ENGINE_WGSL: &str = "struct City { colour: vec4f, sun: vec2f, stir: f32, hour: f32, touches: u32, bodies: u32, unused: vec2f, touch: array<vec4f, 16>, body: array<vec4f, 32> }
+struct Engine { canvas: vec2f, now: f32, pixel: f32, dt: f32, hours: f32, linked: f32, delay: f32, resolution: vec2f, frame: u32, here: City, there: City }
+@group(0) @binding(0) var<uniform> engine: Engine;
+";
 
 const SAMPLER_BINDING: &str = "@group(0) @binding(4) var moongate_sampler: sampler;\n";
 const PARAMS_BINDING: &str = "@group(0) @binding(1) var<uniform> params: Params;\n";

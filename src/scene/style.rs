@@ -4,66 +4,14 @@ use super::args::{ALIASES, BLENDS, CallArgs, describe_type};
 use super::colour::Colour;
 use super::display_list::{FillPattern, Paint, TextAlign};
 use super::display_list_builder::TextOptions;
-use super::natives::SharedScriptState;
+use super::keys::StyleKey;
+use super::state::SharedScriptState;
 use crate::config::closest_match;
 use rquickjs::{Atom, Error, Result, Value};
 
 /// An em square that can be read from so far away, as a fraction of the distance: the small letters are then 16 minutes of arc
 /// high, as DIN 1450 wants of what is read in passing.
 const READABLE_SIZE: f32 = 0.009;
-
-/// What can be said of how a thing looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum StyleKey {
-    Fill,
-    Stroke,
-    Width,
-    Alpha,
-    Blend,
-    Soft,
-    Pattern,
-    Radius,
-    Size,
-    Readable,
-    Align,
-    Bold,
-    Weight,
-    Wrap,
-    Leading,
-    Center,
-    Part,
-    Closed,
-    Language,
-}
-
-pub(super) const KEYS: [(&str, StyleKey); 19] = [
-    ("fill", StyleKey::Fill),
-    ("stroke", StyleKey::Stroke),
-    ("width", StyleKey::Width),
-    ("alpha", StyleKey::Alpha),
-    ("blend", StyleKey::Blend),
-    ("soft", StyleKey::Soft),
-    ("pattern", StyleKey::Pattern),
-    ("radius", StyleKey::Radius),
-    ("size", StyleKey::Size),
-    ("readable", StyleKey::Readable),
-    ("align", StyleKey::Align),
-    ("bold", StyleKey::Bold),
-    ("weight", StyleKey::Weight),
-    ("wrap", StyleKey::Wrap),
-    ("leading", StyleKey::Leading),
-    ("center", StyleKey::Center),
-    ("part", StyleKey::Part),
-    ("closed", StyleKey::Closed),
-    ("language", StyleKey::Language),
-];
-
-impl StyleKey {
-    /// As a script writes it.
-    pub fn name(self) -> &'static str {
-        KEYS[self as usize].0
-    }
-}
 
 /// What a kind of thing can be told of how it looks.
 pub(super) struct StyleSchema {
@@ -280,15 +228,5 @@ impl<'js> CallArgs<'_, 'js> {
             *side = self.as_number(&value?, "a side of the part")?;
         }
         Ok(part)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::KEYS;
-
-    #[test]
-    fn every_key_stands_at_its_number() {
-        assert!(KEYS.iter().enumerate().all(|(index, (name, key))| *key as usize == index && key.name() == *name));
     }
 }

@@ -18,12 +18,6 @@ const HOURS_WRAP: f64 = 4_096.0;
 /// Number of distinct frame numbers: a float is exact below it.
 const FRAME_WRAP: u32 = 1 << 24;
 
-/// It stands before every artist's source.
-pub(super) const ENGINE_WGSL: &str = "struct City { colour: vec4f, sun: vec2f, stir: f32, hour: f32, touches: u32, bodies: u32, unused: vec2f, touch: array<vec4f, 16>, body: array<vec4f, 32> }
-struct Engine { canvas: vec2f, now: f32, pixel: f32, dt: f32, hours: f32, linked: f32, delay: f32, resolution: vec2f, frame: u32, here: City, there: City }
-@group(0) @binding(0) var<uniform> engine: Engine;
-";
-
 /// What shaders are told of one frame.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EngineUniforms {
@@ -133,6 +127,7 @@ impl CityUniforms {
 mod tests {
     use super::*;
     use crate::scene::TouchState;
+    use crate::scene::shader_prelude::ENGINE_WGSL;
 
     fn card(colour: &str) -> CityInfo {
         let text = || String::from("x");

@@ -1,7 +1,7 @@
 //! What a scene process sends is looked through before it is drawn: it may lie.
 
 use super::display_list::{BasicShape, DisplayList, Dot, DrawItem, Gradient, IndexRange, Paint, Trail};
-use super::{
+use super::limits::{
     CLIPS_MAX, DOTS_MAX, GRADIENT_STOPS_MAX, GRADIENTS_MAX, ITEMS_MAX, PARAMS_MAX, POINTS_MAX, RETAINED_LAYERS_MAX,
     SHADERS_MAX, TEXT_MAX, TRAILS_MAX,
 };

@@ -228,3 +228,9 @@ fn type_name<'a>(name: &'a TSTypeName) -> Option<&'a str> {
         _ => None,
     }
 }
+
+/// What something of the module has, such as `draw` or `there`.
+pub(super) fn api_members(export: &str) -> Vec<String> {
+    let types = ApiTypes::new(&[], &[]);
+    types.members(&types.export_type(export)).into_iter().map(str::to_owned).collect()
+}

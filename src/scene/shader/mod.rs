@@ -9,11 +9,10 @@ mod size_limits;
 mod source_text;
 mod spirv;
 
-pub(super) use params::ParamField;
-pub use params::ShaderParams;
 pub(super) use source_text::too_deep_line;
 
 use super::diagnostic::SceneDiagnostic;
+use super::shader_params::{ParamField, ShaderParams};
 use super::shader_prelude::{ShaderInputs, ShaderPrelude};
 use catch_panic::catch_panic;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};

@@ -1,11 +1,12 @@
 //! A script against the types of "moongate": names, members and arguments that are nowhere, told before a night comes to them.
 
 mod api_types;
+pub(super) mod hints;
 
-use super::diagnostic::{SceneDiagnostic, line_and_column, suggest_fix};
-use super::revision::SceneRevision;
-use crate::config::{Installation, closest_match};
+use super::diagnostic::{SceneDiagnostic, line_and_column};
+use crate::config::closest_match;
 use api_types::{ApiTypes, Ty};
+use hints::suggest_fix;
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{
     Argument, ArrayExpression, ArrayExpressionElement, BindingPattern, CallExpression, ComputedMemberExpression,
@@ -54,11 +55,11 @@ const ITERATION_METHODS: [&str; 11] =
 const DIAGNOSTICS_MAX: usize = 20;
 /// Longest script that is read, in bytes, and the stack that one as deep as it is long takes.
 const SCRIPT_MAX: usize = 256 << 10;
-const STACK_BYTES: usize = 1 << 30;
+pub(super) const STACK_BYTES: usize = 1 << 30;
 
 /// What a script names that is nowhere, in the order of its lines. `ours` and `dials` are those of the manifest. Of one that
 /// cannot be read, and of one of more than 256 KiB, nothing is told: whoever runs it tells that. It goes as deep as the script
-/// does: call it with a stack for that, as [`SceneRevision::lint`] does.
+/// does: call it with a stack of [`STACK_BYTES`].
 pub fn lint_script(file: &str, text: &str, ours: &[&str], dials: &[&str]) -> Vec<SceneDiagnostic> {
     if text.len() > SCRIPT_MAX {
         return Vec::new();
@@ -93,24 +94,8 @@ pub fn lint_script(file: &str, text: &str, ours: &[&str], dials: &[&str]) -> Vec
     found.into_iter().map(fault).collect()
 }
 
-impl SceneRevision {
-    /// What its script names that is nowhere; see [`lint`]. `deep` runs it with a stack of so many bytes.
-    pub fn lint<R>(&self, deep: impl FnOnce(usize, &(dyn Fn() -> Vec<SceneDiagnostic> + Sync)) -> R) -> R {
-        let Installation { script, collections: ours, parameters: dials, .. } = &self.installation;
-        let ours: Vec<&str> = ours.iter().map(|ours| ours.name.as_str()).collect();
-        let dials: Vec<&str> = dials.iter().map(|dial| dial.name.as_str()).collect();
-        deep(STACK_BYTES, &|| lint_script(&script.to_string_lossy(), &self.script, &ours, &dials))
-    }
-}
-
 fn source_line(text: &str, span: Span) -> &str {
     text.lines().nth(line_and_column(text, span.start as usize).0 as usize - 1).unwrap_or_default()
-}
-
-/// What something of the module has, such as `draw` or `there`.
-pub(super) fn api_members(export: &str) -> Vec<String> {
-    let types = ApiTypes::new(&[], &[]);
-    types.members(&types.export_type(export)).into_iter().map(str::to_owned).collect()
 }
 
 /// Members that a script sets on something: they are its own.
