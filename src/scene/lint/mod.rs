@@ -3,8 +3,8 @@
 mod api_types;
 pub(super) mod hints;
 
-use super::diagnostic::{SceneDiagnostic, line_and_column};
 use crate::config::closest_match;
+use crate::scene::diagnostic::{SceneDiagnostic, line_and_column};
 use api_types::{ApiTypes, Ty};
 use hints::suggest_fix;
 use oxc_allocator::Allocator;

@@ -1,7 +1,7 @@
 //! Bounds on the memory per pixel: a shader's variables and constants, and the copies that its functions make.
 
 use super::ShaderError;
-use crate::scene::loop_bound::called_functions;
+use super::loop_bound::called_functions;
 use naga::proc::Layouter;
 use naga::valid::{FunctionInfo, ModuleInfo};
 use naga::{AddressSpace, Expression, Function, Handle, Module, Span, Type, TypeInner};

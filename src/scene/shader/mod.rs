@@ -2,23 +2,26 @@
 
 mod allowlist;
 mod catch_panic;
+pub(super) mod import;
+mod loop_bound;
 mod memory_limits;
 mod params;
+mod pointer_args;
+pub(super) mod prelude;
 mod rewrite;
 mod size_limits;
 mod source_text;
 mod spirv;
+pub(super) mod uniforms;
 
-pub(super) use source_text::too_deep_line;
-
-use super::diagnostic::SceneDiagnostic;
-use super::shader_params::{ParamField, ShaderParams};
-use super::shader_prelude::{ShaderInputs, ShaderPrelude};
+use crate::scene::diagnostic::SceneDiagnostic;
+use crate::scene::protocol::shader_params::{ParamField, ShaderParams};
 use catch_panic::catch_panic;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use params::{param_fields, params_size};
+use prelude::{ShaderInputs, ShaderPrelude};
 use rewrite::rewrite;
-use source_text::without_comments;
+use source_text::{too_deep_line, without_comments};
 
 /// Longest source, in bytes.
 const SOURCE_MAX: usize = 64 << 10;

@@ -1,6 +1,6 @@
 //! An artist's `Params`: the offset of each member, and the layout of a script's numbers in it.
 
-use crate::scene::shader_params::{NumberType, ParamField};
+use crate::scene::protocol::shader_params::{NumberType, ParamField};
 use naga::{Scalar, ScalarKind, TypeInner, VectorSize};
 
 fn params_type(module: &naga::Module) -> Option<&naga::TypeInner> {

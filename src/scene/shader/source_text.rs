@@ -39,7 +39,7 @@ pub(super) fn without_comments(source: &str) -> String {
 }
 
 /// The line on which a source is too deep: whoever reads it goes as deep, and has no such stack.
-pub(in crate::scene) fn too_deep_line(source: &str) -> Option<u32> {
+pub(super) fn too_deep_line(source: &str) -> Option<u32> {
     // Operators on each level of brackets, and how many blocks are open.
     let mut levels = vec![0_usize];
     let (mut blocks, mut line) = (0_usize, 1);
