@@ -1,6 +1,6 @@
 //! Allowlist of everything an artist's module may declare and do. Additions to WGSL are refused until they are listed.
 
-use super::ShaderError;
+use super::error::ShaderError;
 use super::loop_bound::nested_blocks;
 use naga::{AddressSpace, Block, Handle, ImageClass, ImageDimension, Module, Span, Statement, Type, TypeInner};
 use std::ops::Range;

@@ -1,6 +1,6 @@
 //! Bounds on the memory per pixel: a shader's variables and constants, and the copies that its functions make.
 
-use super::ShaderError;
+use super::error::ShaderError;
 use super::loop_bound::called_functions;
 use naga::proc::Layouter;
 use naga::valid::{FunctionInfo, ModuleInfo};

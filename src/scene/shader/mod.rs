@@ -2,6 +2,7 @@
 
 mod allowlist;
 mod catch_panic;
+mod error;
 pub(super) mod import;
 mod loop_bound;
 mod memory_limits;
@@ -17,6 +18,7 @@ pub(super) mod uniforms;
 use crate::scene::diagnostic::SceneDiagnostic;
 use crate::scene::protocol::shader_params::{ParamField, ShaderParams};
 use catch_panic::catch_panic;
+use error::ShaderError;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use params::{param_fields, params_size};
 use prelude::{ShaderInputs, ShaderPrelude};
@@ -43,14 +45,6 @@ pub struct SceneShader {
     pub buffers: Vec<usize>,
     /// Their sides, as a fraction of the canvas.
     pub buffer_scale: f32,
-}
-
-/// A construct that is not allowed, at a line of the text that was checked if the line is known.
-#[derive(Debug, Clone, PartialEq)]
-struct ShaderError {
-    line: Option<u32>,
-    problem: String,
-    remedy: String,
 }
 
 impl SceneShader {

@@ -1,6 +1,6 @@
 //! Bounds on types and constants, counted in the text: naga's evaluation of a large constant would exhaust the memory.
 
-use super::ShaderError;
+use super::error::ShaderError;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 

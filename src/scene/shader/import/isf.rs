@@ -2,8 +2,9 @@
 
 use super::glsl::{GlslSource, WgslSource, global_name};
 use super::lexer::{has_word, replace_words, without_comments, word_location};
-use super::texture::{NOISE_WGSL, PIXEL_WGSL, TextureMap, TextureSource, buffer_letter, to_letters};
-use super::{ImportOptions, ImportedParameter, ImportedShader, vertex};
+use super::options::{ImportOptions, ImportedParameter, ImportedShader, TextureSource};
+use super::texture::{NOISE_WGSL, PIXEL_WGSL, TextureMap, buffer_letter, to_letters};
+use super::vertex;
 use crate::scene::diagnostic::SceneDiagnostic;
 use naga::keywords::wgsl::RESERVED;
 use serde::Deserialize;

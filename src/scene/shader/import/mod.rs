@@ -4,59 +4,18 @@ mod global_init;
 mod glsl;
 mod isf;
 mod lexer;
+mod options;
 mod shadertoy;
 mod texture;
 mod vertex;
 
-pub use texture::TextureSource;
+pub use options::{ImportOptions, ImportedParameter, ImportedShader, TextureSource};
 
 use crate::scene::diagnostic::SceneDiagnostic;
 use crate::scene::shader::SceneShader;
 
 /// Longest source that is read, in bytes.
 const SOURCE_MAX: usize = 256 << 10;
-
-/// What has to be said besides the file itself.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ImportOptions {
-    /// What stands in for a texture, by its name in the file: `iChannel0`, or an image of ISF.
-    pub textures: Vec<(String, TextureSource)>,
-    /// Of Shadertoy: the file's name and the source of buffers a to d.
-    pub buffers: Vec<(usize, String, String)>,
-    /// For ISF: the name and the source of the vertex shader that belongs to the file.
-    pub vertex: Option<(String, String)>,
-}
-
-/// A number that somebody may turn.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ImportedParameter {
-    /// As the shader has it.
-    pub name: String,
-    /// At the beginning.
-    pub value: f64,
-    /// From where to where.
-    pub range: [f64; 2],
-}
-
-/// What became of a file.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ImportedShader {
-    /// WGSL, found sound.
-    pub shader: String,
-    /// Numbers that are dials of the manifest, and parameters of the shader.
-    pub parameters: Vec<ImportedParameter>,
-    /// Other parameters of the shader: a name, and what a script says for it.
-    pub script_params: Vec<(String, String)>,
-    /// Parameters of the shader that are positions, each following a different visitor: the name, and the rest position without
-    /// one. From 0 to 1, from the left and from below.
-    pub point_params: Vec<(String, [f64; 2])>,
-    /// Who made it, as far as the file says.
-    pub author: String,
-    /// Under which licence, as far as it is known.
-    pub licence: String,
-    /// What is other than it was, or cannot be had, for the artist.
-    pub notes: Vec<String>,
-}
 
 /// Rewrites a file. The fault names its line, and what to do. naga's reader of GLSL goes as deep as a source does, and may
 /// give up on one with a panic: call this on a thread with a stack of some MiB, whose end is looked at.

@@ -2,8 +2,8 @@
 
 use super::glsl::{GlslSource, WgslSource, global_name};
 use super::lexer::{has_word, replace_words, without_comments, word_location};
-use super::texture::{NOISE_WGSL, PIXEL_WGSL, TextureMap, TextureSource, buffer_letter};
-use super::{ImportOptions, ImportedShader};
+use super::options::{ImportOptions, ImportedShader, TextureSource};
+use super::texture::{NOISE_WGSL, PIXEL_WGSL, TextureMap, buffer_letter};
 use crate::scene::diagnostic::SceneDiagnostic;
 
 /// Names that a fragment may have: its type, what it is, and what it is here, in WGSL.

@@ -1,35 +1,8 @@
 //! What stands in for a texture of elsewhere: a scene's shader has none of its own, and can look at other things.
 
-use super::ImportOptions;
 use super::lexer::{first_argument, has_word, replace_words};
+use super::options::{ImportOptions, TextureSource};
 use crate::scene::diagnostic::SceneDiagnostic;
-
-/// What a shader can look at in place of a texture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TextureSource {
-    /// Smooth noise, in four channels.
-    Noise,
-    /// The picture before.
-    Previous,
-    /// People of this city, white on black.
-    Here,
-    /// People of the other city.
-    There,
-    /// A buffer of the shader, 0 to 3.
-    Buffer(usize),
-}
-
-/// By their names; a buffer by its letter.
-const SOURCE_NAMES: [(&str, TextureSource); 8] = [
-    ("noise", TextureSource::Noise),
-    ("previous", TextureSource::Previous),
-    ("here", TextureSource::Here),
-    ("there", TextureSource::There),
-    ("a", TextureSource::Buffer(0)),
-    ("b", TextureSource::Buffer(1)),
-    ("c", TextureSource::Buffer(2)),
-    ("d", TextureSource::Buffer(3)),
-];
 
 /// The letter of a buffer.
 pub(super) fn buffer_letter(buffer: usize) -> char {
@@ -40,17 +13,6 @@ pub(super) fn buffer_letter(buffer: usize) -> char {
 pub(super) fn to_letters(number: usize) -> String {
     let last = char::from(b'a' + (number % 26) as u8);
     if number < 26 { last.into() } else { to_letters(number / 26) + &last.to_string() }
-}
-
-impl std::str::FromStr for TextureSource {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, String> {
-        let found = SOURCE_NAMES.iter().find(|(name, _)| *name == word).map(|(_, texture)| *texture);
-        found.ok_or_else(|| {
-            format!("\"{word}\" is nothing to look at; there are {}", SOURCE_NAMES.map(|(name, _)| name).join(", "))
-        })
-    }
 }
 
 /// Functions of GLSL and of ISF that look at a texture, by what they are asked in: fractions, pixels, or where the pixel is.
