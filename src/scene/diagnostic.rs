@@ -1,35 +1,35 @@
-//! What is wrong with a script, told so that an artist can mend it.
+//! Mistakes in a scene, described so that an artist can correct them.
 
 use crate::escape::Escaped;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
-/// A script's mistake: where, what, and what was meant.
+/// A mistake in a scene: its place, the problem and a remedy.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SceneDiagnostic {
     /// The file within the installation.
     pub file: String,
     /// Line and column from 1, where known.
     pub place: Option<(u32, u32)>,
-    /// What went wrong.
+    /// The problem.
     pub problem: String,
-    /// What was meant, or what to do; may be empty.
+    /// The remedy: the intended word, or what to do. May be empty.
     pub remedy: String,
-    /// The line itself; may be empty.
+    /// The source line; may be empty.
     pub source: String,
 }
 
-/// How the fault begins of a script that was stopped by its limit.
+/// Start of the problem text for a script that was stopped by its limit.
 const OVERRUN_PROBLEM: &str = "ran longer than";
 
 impl SceneDiagnostic {
-    /// A fault without a place.
+    /// Creates a diagnostic without a place.
     pub fn new(file: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { file: file.into(), problem: problem.into(), remedy: remedy.into(), ..Self::default() }
     }
 
-    /// Adds the place, and the line itself out of the script.
+    /// Adds the place and the source line at that place.
     pub(super) fn with_location(mut self, place: Option<(u32, u32)>, script: &str) -> Self {
         self.place = place;
         let line = place.and_then(|(line, _)| script.lines().nth(line.saturating_sub(1) as usize));
@@ -37,7 +37,8 @@ impl SceneDiagnostic {
         self
     }
 
-    /// A script that was stopped by its limit, after so many things were drawn. Its place is where it happened to be.
+    /// Creates the diagnostic for a script that was stopped by its limit after `drawn` items were drawn. Its place is
+    /// where the script happened to be.
     pub(super) fn overrun(file: &str, limit: Duration, drawn: usize) -> Self {
         let drawn = match drawn {
             0 => "before anything was drawn".into(),
@@ -49,7 +50,7 @@ impl SceneDiagnostic {
         Self::new(file, spent, remedy)
     }
 
-    /// True if both are one mistake: at one place, or two times that a script was stopped, wherever it was.
+    /// Returns true for the same mistake: the same place, or two overruns, wherever the script was stopped.
     pub fn is_same(&self, other: &Self) -> bool {
         let overran = |fault: &Self| fault.problem.starts_with(OVERRUN_PROBLEM);
         self.file == other.file && (self.place == other.place || overran(self) && overran(other))
@@ -75,14 +76,14 @@ impl fmt::Display for SceneDiagnostic {
 
 impl std::error::Error for SceneDiagnostic {}
 
-/// Line and column of a place in a text, from 1.
+/// Returns the line and column of a byte offset in a text, both from 1.
 pub(super) fn line_and_column(text: &str, at: usize) -> (u32, u32) {
     let before = &text[..at];
     let column = before.chars().rev().take_while(|letter| *letter != '\n').count() + 1;
     (before.matches('\n').count() as u32 + 1, column as u32)
 }
 
-/// Where a word stands first, whole, after a place.
+/// Returns the offset of the first occurrence of a whole word at or after an offset.
 pub(super) fn find_word(text: &str, word: &str, after: usize) -> Option<usize> {
     let part = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || "_$".contains(letter));
     let whole = |at: &usize| !part(text[..*at].chars().next_back()) && !part(text[at + word.len()..].chars().next());

@@ -1,44 +1,44 @@
 //! Limits of one scene: script time, memory, and sizes of what a frame may contain.
 
-/// Script time budget per frame: half of all frames must stay within it.
+/// Script time budget per frame, in milliseconds: half of all frames must stay within it.
 pub const SCRIPT_BUDGET_MS: u64 = 4;
-/// Script time after which a show stops a frame and discards its picture.
+/// Script time after which a show stops a frame and discards its display list, in milliseconds.
 pub const SCRIPT_STOP_MS: u64 = SCRIPT_BUDGET_MS + 30;
-/// Most things in one picture.
+/// Maximum number of items in one display list.
 pub const ITEMS_MAX: usize = 20_000;
-/// Most points of lines and polygons in one picture.
+/// Maximum number of points of lines and polygons in one display list.
 pub const POINTS_MAX: usize = 200_000;
-/// Most text in one picture, in bytes.
+/// Maximum text in one display list, in bytes.
 pub const TEXT_MAX: usize = 64 << 10;
-/// Most bytes of shader parameters in one picture.
+/// Maximum shader parameters in one display list, in bytes.
 pub const PARAMS_MAX: usize = 64 << 10;
-/// Most full-canvas shader layers in one picture.
+/// Maximum number of full-canvas shader layers in one display list.
 pub const SHADERS_MAX: usize = 8;
-/// Most clips in one picture.
+/// Maximum number of clips in one display list.
 pub const CLIPS_MAX: usize = 128;
-/// Most dots of particles in one picture, and in one scene.
+/// Maximum number of particle dots, in one display list and in one scene.
 pub const DOTS_MAX: usize = 20_000;
-/// Most trails of a scene.
+/// Maximum number of trails in a scene.
 pub const TRAILS_MAX: usize = 4;
-/// Most kept layers of a scene.
+/// Maximum number of retained layers in a scene.
 pub const RETAINED_LAYERS_MAX: usize = 4;
-/// Most things in one kept layer.
+/// Maximum number of items in one retained layer.
 pub const RETAINED_ITEMS_MAX: usize = 20_000;
-/// Most gradients in one picture.
+/// Maximum number of gradients in one display list.
 pub const GRADIENTS_MAX: usize = 64;
-/// Most colours in one gradient.
+/// Maximum number of colours in one gradient.
 pub const GRADIENT_STOPS_MAX: usize = 16;
-/// Most images of an installation.
+/// Maximum number of images in an installation.
 pub const IMAGES_MAX: usize = 64;
-/// Largest image, in pixels a side.
+/// Maximum side of an image, in pixels.
 pub const IMAGE_SIDE_MAX: u32 = 4_096;
-/// Most pixels of all images of an installation.
+/// Maximum number of pixels of all images of an installation together.
 pub const IMAGE_PIXELS_MAX: usize = 32 << 20;
 /// Maximum number of sounds in an installation.
 pub const SOUNDS_MAX: usize = 256;
 /// Maximum memory of all sounds of an installation, in bytes: three minutes.
 pub const SOUND_BYTES_MAX: usize = 64 << 20;
-/// Most acts in one frame.
+/// Maximum number of actions in one frame.
 pub const ACTIONS_MAX: usize = 64;
-/// Most memory that a script holds, in bytes.
+/// Maximum memory of a script, in bytes.
 pub const SCRIPT_MEMORY_MAX: usize = 64 << 20;

@@ -1,4 +1,16 @@
-//! What an artist can say: `FrameInput` go in, a `Picture` and `SceneAction`s come out. The script itself runs in [`ScriptHost`].
+//! Scenes of artists: scripts and shaders. Frame inputs go in; display lists and actions come out.
+//!
+//! [`ScriptHost`] runs a script. Nothing here starts a process or touches Bevy.
+//!
+//! ```text
+//! protocol/    messages and display lists between the show and the scene process
+//! draw/        display lists built for scripts: curves, particles, noise
+//! lint/        static check of a script, and remedies for its errors
+//! shader/      check and preparation of WGSL; import of shaders from elsewhere
+//! package/     an installation's folder, read as one revision
+//! script/      QuickJS host and its native functions
+//! overlay/     display lists of the engine itself
+//! ```
 
 mod diagnostic;
 mod draw;

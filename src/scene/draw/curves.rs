@@ -1,21 +1,23 @@
-//! Outlines of few points made round: people, and not polygons.
+//! Smooth curves through few points, for outlines of people and for `draw.curve`.
 
-/// Steps across a canvas that are as good as a round line.
+/// Number of steps across a canvas that look like a smooth line.
 const STEPS_ACROSS: f32 = 200.0;
-/// Most points that one becomes, for outlines of many points and of few.
+/// Maximum number of points that replace one, for outlines of many points and of few.
 const SUBDIVISIONS_MAX: [usize; 2] = [3, 4];
-/// Most points that one of a curve becomes.
+/// Maximum number of points that replace one on a curve.
 const CURVE_SUBDIVISIONS_MAX: usize = 24;
-/// From here on an outline has many points.
+/// Number of points from which an outline counts as one of many points.
 const MANY: usize = 24;
 
-/// The shortest step that is worth a point of its own, in the units of a canvas of this size.
+/// Returns the shortest step that needs a point of its own, in the units of a canvas of this size.
 pub(in crate::scene) fn min_step(canvas: [f32; 2]) -> f32 {
     (canvas[0].max(canvas[1]) / STEPS_ACROSS).max(1e-3)
 }
 
-/// A ring through the same points with more between them, along cubic curves: at most 144 for the 48 of a body. A ring
-/// that is as fine as `finest` already, or no ring at all, comes back as it is.
+/// Returns a ring through the same points with more between them, along cubic curves.
+///
+/// The 48 points of a body become at most 144. Returns the input if its steps are already as short as `finest`, or if
+/// it has fewer than three points.
 pub(in crate::scene) fn smooth_ring(ring: &[[f32; 2]], finest: f32) -> Vec<[f32; 2]> {
     let count = ring.len();
     if count < 3 {
@@ -23,12 +25,12 @@ pub(in crate::scene) fn smooth_ring(ring: &[[f32; 2]], finest: f32) -> Vec<[f32;
     }
     let round: f32 = (0..count).map(|i| length(difference(ring[i], ring[(i + 1) % count]))).sum();
     let most = SUBDIVISIONS_MAX[usize::from(count < MANY)];
-    // A number that is none makes no parts.
+    // NaN gives one part.
     let parts = ((round / count as f32 / finest).round() as usize).clamp(1, most);
     catmull_rom(ring, true, |_| parts)
 }
 
-/// A curve through points, with as many points as a round line needs; `finest` as for [`smooth_ring`].
+/// Returns a curve through points, with as many points as a smooth line needs; `finest` as for [`smooth_ring`].
 pub(in crate::scene) fn smooth_curve(points: &[[f32; 2]], closed: bool, finest: f32) -> Vec<[f32; 2]> {
     if points.len() < 3 {
         return points.to_vec();
@@ -44,7 +46,7 @@ fn length(v: [f32; 2]) -> f32 {
     v[0].hypot(v[1])
 }
 
-/// Cubic curves from point to point; `parts` tells how many points one becomes whose next is so far away.
+/// Returns cubic curves from point to point. `parts` returns the number of points for a step of the given length.
 fn catmull_rom(points: &[[f32; 2]], closed: bool, parts: impl Fn(f32) -> usize) -> Vec<[f32; 2]> {
     let count = points.len();
     let at = |i: usize| if closed { points[(i + count - 1) % count] } else { points[i.clamp(1, count) - 1] };
@@ -54,8 +56,8 @@ fn catmull_rom(points: &[[f32; 2]], closed: bool, parts: impl Fn(f32) -> usize) 
         let [before, from, to, after] = [at(i), at(i + 1), at(i + 2), at(i + 3)];
         let hop = length(difference(from, to));
         let parts = parts(hop);
-        // The curve leaves a point in the direction of its neighbours (Catmull-Rom), and never faster than the hop is
-        // long: where points lie unevenly it would make loops.
+        // The tangent at a point follows its neighbours (Catmull-Rom). It is limited by the length of the step, because
+        // unevenly spaced points would cause loops.
         let leave = |from: [f32; 2], to: [f32; 2]| {
             let [x, y] = difference(from, to);
             let scale = (hop / length([x, y]).max(1e-6)).min(0.5);

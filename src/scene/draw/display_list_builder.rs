@@ -1,4 +1,4 @@
-//! The hand that draws: what a script says in one frame becomes a picture.
+//! Builds the display list of one frame from a script's draw calls.
 
 use crate::scene::limits::{
     CLIPS_MAX, DOTS_MAX, GRADIENTS_MAX, ITEMS_MAX, PARAMS_MAX, POINTS_MAX, SHADERS_MAX, TEXT_MAX,
@@ -8,20 +8,20 @@ use crate::scene::protocol::display_list::{
     Affine, BasicShape, BlendMode, DisplayList, Dot, DrawItem, Gradient, IndexRange, Paint, TextAlign, Trail,
 };
 
-/// Deepest nesting of `push`.
+/// Maximum nesting of `push`.
 const DEPTH_MAX: usize = 64;
-/// Larger than any canvas, from a little beyond its corner, in canvas units.
+/// Square larger than any canvas, in canvas units: x, y and side, from a little beyond the corner.
 const COVERS_CANVAS: [f32; 3] = [-64.0, -64.0, 8_320.0];
 const IDENTITY: Affine = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
 
-/// `outer` after `inner`.
+/// Returns the transform that applies `inner`, then `outer`.
 fn compose(outer: Affine, inner: Affine) -> Affine {
     let [a, b, c, d, e, f] = outer;
     let [g, h, i, j, k, l] = inner;
     [a * g + c * h, b * g + d * h, a * i + c * j, b * i + d * j, a * k + c * l + e, b * k + d * l + f]
 }
 
-/// `transform`, backwards; nothing where it is flat.
+/// Returns the inverse transform; zero if there is none.
 fn inverse([a, b, c, d, e, f]: Affine) -> Affine {
     let area = a * d - b * c;
     if area.abs() < 1e-12 {
@@ -31,7 +31,7 @@ fn inverse([a, b, c, d, e, f]: Affine) -> Affine {
     [a, b, c, d, -(a * e + c * f), -(b * e + d * f)]
 }
 
-/// How a text is written.
+/// Text layout.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::scene) struct TextOptions {
     pub size: f32,
@@ -53,7 +53,7 @@ struct GraphicsState {
     alpha: f32,
 }
 
-/// What is drawn so far, and how the next thing will be.
+/// Display list so far, and the state for the next item.
 #[derive(Debug)]
 pub(in crate::scene) struct DisplayListBuilder {
     list: DisplayList,
@@ -61,14 +61,14 @@ pub(in crate::scene) struct DisplayListBuilder {
     stack: Vec<GraphicsState>,
     shader_layers: usize,
     clips: usize,
-    /// Clips and trails that are open.
+    /// Open clips and trails.
     open_scopes: Vec<OpenScope>,
     trails: Vec<u8>,
-    /// What is not drawn on while something is drawn that is to be kept.
+    /// Display list that waits while retained items are drawn.
     suspended: Option<Box<DisplayListBuilder>>,
 }
 
-/// What has begun and not ended, how the pen was when it did, and how many states were remembered.
+/// An open clip or trail: its end, and the state and stack depth at its beginning.
 #[derive(Debug)]
 struct OpenScope {
     end: DrawItem,
@@ -76,7 +76,7 @@ struct OpenScope {
     depth: usize,
 }
 
-/// A bound was reached; the message says which, for the artist.
+/// Message for the artist that a limit was reached, naming the limit.
 pub(in crate::scene) type LimitReached = String;
 
 impl DisplayListBuilder {
@@ -93,24 +93,24 @@ impl DisplayListBuilder {
         }
     }
 
-    /// A pen that goes on with a picture that has been finished.
+    /// Creates a builder that continues a finished display list.
     pub fn from_list(picture: DisplayList) -> Self {
         Self { list: picture, ..Self::new() }
     }
 
-    /// The finished picture; the pen is as new.
+    /// Returns the finished display list and resets the builder.
     pub fn finish(&mut self) -> DisplayList {
         std::mem::replace(self, Self::new()).list
     }
 
-    /// Things drawn so far in this frame.
+    /// Returns the number of items drawn so far in this frame.
     pub fn item_count(&self) -> usize {
         let DisplayList { items, dots, .. } = &self.list;
         items.len() + dots.len() + self.suspended.as_ref().map_or(0, |aside| aside.item_count())
     }
 
     fn push_item(&mut self, item: DrawItem) -> Result<(), LimitReached> {
-        // What is open needs room for its end.
+        // Each open scope needs room for its end.
         if self.list.items.len() + self.open_scopes.len() >= ITEMS_MAX {
             return Err(format!("more than {ITEMS_MAX} things in one frame; draw fewer"));
         }
@@ -126,7 +126,7 @@ impl DisplayListBuilder {
         paint
     }
 
-    /// Paints all of the canvas, or all of the clip or trail. What is covered is not drawn.
+    /// Fills the canvas, or the open clip or trail. Covered items are dropped.
     pub fn background(&mut self, colour: Colour) -> Result<(), LimitReached> {
         if !self.open_scopes.is_empty() || self.suspended.is_some() {
             let [x, y, side] = COVERS_CANVAS;
@@ -140,7 +140,7 @@ impl DisplayListBuilder {
         self.push_item(DrawItem::Background(colour))
     }
 
-    /// All of the canvas, or all of the clip, in a gradient.
+    /// Fills the canvas, or the open clip or trail, with a gradient.
     pub fn background_gradient(&mut self, gradient: u8) -> Result<(), LimitReached> {
         let [x, y, side] = COVERS_CANVAS;
         let paint = Paint { fill: Colour([255; 4]), gradients: [gradient, 0], ..Paint::default() };
@@ -156,7 +156,7 @@ impl DisplayListBuilder {
         self.push_item(DrawItem::Shape { shape, transform, paint: self.apply_alpha(paint) })
     }
 
-    /// A straight line with round ends: a rectangle, turned.
+    /// Draws a straight line with round ends, as a rotated rectangle.
     pub fn line(&mut self, from: [f32; 2], to: [f32; 2], paint: Paint) -> Result<(), LimitReached> {
         let [dx, dy] = [to[0] - from[0], to[1] - from[1]];
         let length = dx.hypot(dy);
@@ -170,7 +170,7 @@ impl DisplayListBuilder {
         self.push_item(DrawItem::Shape { shape, transform, paint: self.apply_alpha(paint) })
     }
 
-    /// Puts points into the picture, in canvas units.
+    /// Adds points to the display list, in canvas units.
     fn push_points(&mut self, points: &[[f32; 2]]) -> Result<IndexRange, LimitReached> {
         if self.list.points.len() + points.len() > POINTS_MAX {
             return Err(format!("more than {POINTS_MAX} points in one frame; draw fewer"));
@@ -184,7 +184,7 @@ impl DisplayListBuilder {
     pub fn path(&mut self, points: &[[f32; 2]], closed: bool, filled: bool, paint: Paint) -> Result<(), LimitReached> {
         let range = self.push_points(points)?;
         let [a, b, c, d, ..] = self.state.transform;
-        // Widths follow the transform as areas do.
+        // Widths scale with the square root of the area.
         let scale = (a * d - b * c).abs().sqrt();
         let paint = self.apply_alpha(Paint { width: paint.width * scale, soft: paint.soft * scale, ..paint });
         if filled {
@@ -218,7 +218,7 @@ impl DisplayListBuilder {
         self.push_item(DrawItem::Text { text, size, align, language, weight, wrap, leading, transform, paint })
     }
 
-    /// An image at a place, of a size, and which part of it.
+    /// Draws a part of an image at a position, with a size.
     pub fn image(
         &mut self,
         (index, part): (u16, [f32; 4]),
@@ -230,7 +230,7 @@ impl DisplayListBuilder {
         self.push_item(DrawItem::Image { index, part, size, transform, paint: self.apply_alpha(paint) })
     }
 
-    /// Takes a gradient, which lies as what is drawn does, and gives its number for a paint.
+    /// Adds a gradient under the current transform and returns its number for a paint.
     pub fn gradient(&mut self, gradient: &Gradient) -> Result<u8, LimitReached> {
         let place = compose(gradient.place, inverse(self.state.transform));
         let gradient = Gradient { place, ..gradient.clone() };
@@ -262,7 +262,7 @@ impl DisplayListBuilder {
         self.push_item(DrawItem::Shader { index, params: range, blend })
     }
 
-    /// From now on only what lies within these rings is drawn, or only what lies outside of them.
+    /// Begins a clip: draws only inside these rings, or only outside of them.
     pub fn clip(&mut self, rings: &[Vec<[f32; 2]>], inside: bool) -> Result<(), LimitReached> {
         if self.is_clipping() {
             return Err("it cannot stand within another draw.inside or draw.outside; write one after the other".into());
@@ -291,7 +291,7 @@ impl DisplayListBuilder {
         self.open_scopes.push(OpenScope { end, state: self.state, depth: self.stack.len() });
     }
 
-    /// Ends the clip or trail that was begun last; what was moved, turned or faded within it is as it was before.
+    /// Ends the clip or trail that was begun last and restores transform and alpha from its beginning.
     pub fn end_scope(&mut self) {
         if let Some(OpenScope { end, state, depth }) = self.open_scopes.pop() {
             self.state = state;
@@ -300,7 +300,7 @@ impl DisplayListBuilder {
         }
     }
 
-    /// From now on what is drawn goes into a picture that stays and fades.
+    /// Begins a trail: draws into an image that persists and fades.
     pub fn trail(&mut self, slot: u8, mut trail: Trail, (alpha, blend): (f32, BlendMode)) -> Result<(), LimitReached> {
         self.reject_in_retained("a trail")?;
         if self.open_scopes.iter().any(|opened| opened.end == DrawItem::Untrail) {
@@ -318,12 +318,12 @@ impl DisplayListBuilder {
         self.push_item(DrawItem::Trail { slot, trail, alpha: (alpha * self.state.alpha).clamp(0.0, 1.0), blend })?;
         self.trails.push(slot);
         self.open_scope(DrawItem::Untrail);
-        // How the trail is seen was said; what goes into it is whole.
+        // The trail's opacity is set above; its content is drawn at full alpha.
         self.state.alpha = 1.0;
         Ok(())
     }
 
-    /// Round dots, in canvas units.
+    /// Draws round dots, in canvas units.
     pub fn dots(&mut self, dots: impl Iterator<Item = Dot>, soft: f32, blend: BlendMode) -> Result<(), LimitReached> {
         self.reject_in_retained("a particle")?;
         let [a, b, c, d, e, f] = self.state.transform;
@@ -340,7 +340,7 @@ impl DisplayListBuilder {
         if dots.count == 0 { Ok(()) } else { self.push_item(DrawItem::Dots { dots, soft, blend }) }
     }
 
-    /// What was kept is seen here.
+    /// Shows a retained layer.
     pub fn retained_layer(&mut self, slot: u8, alpha: f32, blend: BlendMode) -> Result<(), LimitReached> {
         self.reject_in_retained("a kept layer")?;
         if self.list.items.iter().any(|item| matches!(item, DrawItem::Kept { slot: known, .. } if *known == slot)) {
@@ -349,7 +349,7 @@ impl DisplayListBuilder {
         self.push_item(DrawItem::Kept { slot, alpha: (alpha * self.state.alpha).clamp(0.0, 1.0), blend })
     }
 
-    /// From now on what is drawn is to be kept; until `put_back` the picture is not drawn on.
+    /// Begins a retained layer: suspends the frame's display list until `end_retained`.
     pub fn begin_retained(&mut self) -> Result<(), LimitReached> {
         self.reject_in_retained("a kept layer")?;
         let state = GraphicsState { alpha: 1.0, ..self.state };
@@ -358,12 +358,12 @@ impl DisplayListBuilder {
         Ok(())
     }
 
-    /// What is drawn so far.
+    /// Returns the current display list.
     pub fn current_list(&self) -> &DisplayList {
         &self.list
     }
 
-    /// Goes on with the picture; gives what was drawn since `put_aside`.
+    /// Resumes the frame's display list and returns the items drawn since `begin_retained`.
     pub fn end_retained(&mut self) -> DisplayList {
         let aside = self.suspended.take().map_or_else(Self::new, |aside| *aside);
         std::mem::replace(self, aside).list
@@ -385,14 +385,14 @@ impl DisplayListBuilder {
     }
 
     pub fn pop(&mut self) -> Result<(), LimitReached> {
-        // What was remembered before a clip or trail is not taken back within it.
+        // `pop` does not go back beyond the start of the open clip or trail.
         let floor = self.open_scopes.last().map_or(0, |opened| opened.depth);
         let last = if self.stack.len() > floor { self.stack.pop() } else { None };
         self.state = last.ok_or("draw.pop without a draw.push before it")?;
         Ok(())
     }
 
-    /// Nothing is moved, turned or faded any more.
+    /// Resets transform, alpha and the stack.
     pub fn reset_transform(&mut self) {
         self.state = GraphicsState { transform: IDENTITY, alpha: 1.0 };
         self.stack.clear();

@@ -1,4 +1,4 @@
-//! Drawing for scripts: display lists, curves, particles, noise.
+//! Drawing for scripts: display list builder, curves, particles, noise.
 
 pub(super) mod curves;
 pub(super) mod display_list_builder;

@@ -18,7 +18,7 @@ impl GradientNoise {
         look(cell[2], look(cell[1], look(cell[0], 0)))
     }
 
-    /// From -1 to 1, 0 at whole numbers; 0 for what is no number.
+    /// Returns the noise from -1 to 1. It is 0 at whole numbers, and for NaN or infinity.
     pub fn at(&self, point: [f64; 3]) -> f64 {
         if point.iter().any(|axis| !axis.is_finite()) {
             return 0.0;
@@ -39,7 +39,7 @@ impl GradientNoise {
     }
 }
 
-/// The dot product with one of the twelve directions to a cube's edges.
+/// Returns the dot product with one of the twelve directions to a cube's edges.
 fn corner_gradient(hash: u8, [x, y, z]: [f64; 3]) -> f64 {
     let hash = hash & 15;
     let u = if hash < 8 { x } else { y };

@@ -1,4 +1,5 @@
-//! Particles as numbers: how they are born, move, land on people and end. What a script says of them is in `particles.rs`.
+//! Particle system: spawning, motion, landing on people, lifetime. `script/particle_natives.rs` is its interface to
+//! scripts.
 
 use super::noise::GradientNoise;
 use crate::scene::protocol::bodies::FlowField;
@@ -6,75 +7,75 @@ use crate::scene::protocol::colour::Colour;
 use crate::scene::protocol::display_list::{BlendMode, Dot};
 use std::f32::consts::TAU;
 
-/// Steps of what changes over a life.
+/// Number of steps of a value that changes over a lifetime.
 const CURVE_STEPS: usize = 64;
-/// A step of time is never longer, in seconds: after a pause things go on and do not jump.
+/// Maximum time step, in seconds: particles continue after a pause and do not jump.
 const STEP_MAX: f32 = 0.1;
-/// Canvas units in which wandering turns, and seconds.
+/// Scale of the wander noise, in canvas units and in seconds.
 const WANDER: [f64; 2] = [220.0, 4.0];
-/// A body that is faster shakes off what rests on it, in canvas units a second.
+/// Speed above which a body shakes off resting particles, in canvas units a second.
 const SHAKE_OFF_SPEED: f32 = 500.0;
-/// What rests is on a body while there is some of it so far below, in canvas units.
+/// Depth below a resting particle at which the body must still be, in canvas units.
 const SUPPORT_DEPTH: f32 = 10.0;
-/// Within this distance of a body's middle what pulls is halved, in canvas units.
+/// Distance from a body's centre at which attraction is halved, in canvas units.
 const ATTRACT_HALF_DISTANCE: f32 = 300.0;
 
-/// What is said of all particles of one kind.
+/// Configuration of one kind of particles.
 #[derive(Debug, Clone)]
 pub(in crate::scene) struct EmitterConfig {
     pub capacity: usize,
-    /// Seconds, from and to.
+    /// Lifetime in seconds, minimum and maximum.
     pub life: [f32; 2],
-    /// Diameters over a life, in even steps, in canvas units.
+    /// Diameters over a lifetime, in even steps, in canvas units.
     pub sizes: Vec<f32>,
-    /// Colours over a life, in even steps.
+    /// Colours over a lifetime, in even steps.
     pub colours: Vec<Colour>,
     pub soft: f32,
     pub blend: BlendMode,
-    /// Canvas units a second, and a second.
+    /// Acceleration in canvas units per second squared.
     pub gravity: [f32; 2],
-    /// How much of its speed is lost in a second: e to the minus this is left.
+    /// Drag coefficient: after a second, e to the minus this of the speed is left.
     pub drag: f32,
-    /// Canvas units a second.
+    /// Wander speed in canvas units a second.
     pub wander: f32,
-    /// How much of people's motion it takes on, 0 to 1.
+    /// Fraction of people's motion that it takes on, 0 to 1.
     pub flow: f32,
-    /// Canvas units a second, and a second, towards the nearest body.
+    /// Acceleration towards the nearest body, in canvas units per second squared.
     pub attract: f32,
-    /// Whether it lands on people of here, and of there.
+    /// Lands on people here, and on people there.
     pub lands_on: [bool; 2],
 }
 
-/// Where particles begin.
+/// Position and velocity of new particles.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::scene) struct SpawnParams {
     pub x: [f32; 2],
     pub y: [f32; 2],
-    /// Round its place, in canvas units.
+    /// Radius around the position, in canvas units.
     pub spread: f32,
     pub speed: [f32; 2],
-    /// Radians, and how far to both sides together.
+    /// Direction in radians; `fan` is the full angle of the spread around it.
     pub angle: f32,
     pub fan: f32,
     pub colour: Option<Colour>,
 }
 
-/// A body as particles meet it.
+/// Body that particles collide with.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::scene) struct Collider {
     pub id: u32,
-    /// 0 is of here, 1 is of there.
+    /// 0 is here, 1 is there.
     pub side: usize,
     pub foot: [f32; 2],
     pub velocity: [f32; 2],
     pub outline: Vec<[f32; 2]>,
-    /// Left, top, right, bottom of the outline.
+    /// Left, top, right and bottom of the outline.
     bounds: [f32; 4],
 }
 
-/// What particles move in.
+/// Environment of one step.
 pub(in crate::scene) struct ParticleContext<'a> {
-    /// Seconds since the frame before.
+    /// Seconds since the previous frame.
     pub dt: f32,
     /// The shared clock, in seconds.
     pub now: f64,
@@ -91,7 +92,7 @@ struct Particle {
     age: f32,
     life: f32,
     colour: Option<Colour>,
-    /// On whom it rests, and where from their foot.
+    /// Body that it rests on (side and identifier), and its offset from the foot.
     resting_on: Option<(usize, u32, [f32; 2])>,
 }
 
@@ -99,10 +100,10 @@ struct Particle {
 #[derive(Debug)]
 pub(in crate::scene) struct Emitter {
     config: EmitterConfig,
-    /// Radius and colour over a life.
+    /// Radius and colour over a lifetime.
     lifetime_curve: Vec<(f32, Colour)>,
     particles: Vec<Particle>,
-    /// Of a rate, what is still to be born.
+    /// Fraction of a particle that a rate still has to spawn.
     pub spawn_accumulator: f32,
     random: fastrand::Rng,
 }
@@ -116,7 +117,7 @@ impl Collider {
         Self { id, side, foot, velocity, outline, bounds }
     }
 
-    /// True within the outline, by the even-odd rule.
+    /// Returns true inside the outline, by the even-odd rule.
     fn contains(&self, [x, y]: [f32; 2]) -> bool {
         let [left, top, right, bottom] = self.bounds;
         if !(left..=right).contains(&x) || !(top..=bottom).contains(&y) {
@@ -160,7 +161,7 @@ impl Emitter {
         (self.config.soft, self.config.blend)
     }
 
-    /// Lets so many begin; beyond the most the oldest end.
+    /// Spawns `count` particles. Beyond the capacity, the oldest end.
     pub fn emit(&mut self, source: &SpawnParams, count: usize) {
         let count = count.min(self.config.capacity);
         let beyond = (self.particles.len() + count).saturating_sub(self.config.capacity);
@@ -171,7 +172,7 @@ impl Emitter {
             let ([x, y], speed, life) =
                 ([within(source.x), within(source.y)], within(source.speed), within(self.config.life));
             let angle = source.angle + within([-0.5, 0.5]) * source.fan;
-            // Even over the disc.
+            // Uniform over the disc.
             let (far, way) = (source.spread * within([0.0, 1.0]).sqrt(), within([0.0, TAU]));
             self.particles.push(Particle {
                 at: [x + far * way.cos(), y + far * way.sin()],
@@ -184,7 +185,7 @@ impl Emitter {
         }
     }
 
-    /// Goes on by one frame.
+    /// Advances by one frame.
     pub fn step(&mut self, air: &ParticleContext) {
         let EmitterConfig { gravity, drag, wander, flow, attract, lands_on: lands, .. } = self.config;
         let dt = air.dt.clamp(0.0, STEP_MAX);
@@ -220,7 +221,7 @@ impl Emitter {
                 grain.velocity[axis] = (grain.velocity[axis] + (gravity[axis] + pull[axis]) * dt) * slowed;
                 grain.at[axis] += (grain.velocity[axis] + way[axis]) * dt;
             }
-            // Onto whom it falls, not through whom it rises.
+            // It lands on a body when it falls onto it, not when it rises through it.
             if grain.at[1] > before[1] {
                 let held = air
                     .bodies
@@ -231,13 +232,13 @@ impl Emitter {
                 }
             }
             let [width, height] = air.canvas;
-            // What has left for good is not followed.
+            // A particle far outside the canvas is dropped.
             let near = |at: f32, side: f32| (-side..=2.0 * side).contains(&at);
             near(grain.at[0], width) && near(grain.at[1], height)
         });
     }
 
-    /// All of them as they are to be drawn.
+    /// Returns all particles as dots.
     pub fn dots(&self) -> impl Iterator<Item = Dot> {
         self.particles.iter().map(|grain| {
             let t = (grain.age / grain.life).clamp(0.0, 1.0);
@@ -249,10 +250,10 @@ impl Emitter {
 }
 
 impl Particle {
-    /// Goes where the body carries it; falls again where there is no more of the body below it, or it goes too fast.
+    /// Moves with the body. It falls again where the body below it ends, or when the body is too fast.
     fn rest_on(&mut self, body: &Collider, from_foot: [f32; 2]) {
         let mut at = [body.foot[0] + from_foot[0], body.foot[1] + from_foot[1]];
-        // Outlines are drawn anew each frame: what has sunk in comes up again.
+        // Outlines change in each frame: a particle that sank in is lifted out.
         let depth = (0..8).find(|step| !body.contains([at[0], at[1] - 2.0 * *step as f32]));
         let fast = body.velocity[0].hypot(body.velocity[1]) > SHAKE_OFF_SPEED;
         self.velocity = [body.velocity[0] * 0.5, 0.0];
@@ -266,7 +267,7 @@ impl Particle {
 }
 
 impl ParticleContext<'_> {
-    /// How people move at a place, in canvas units a second.
+    /// Returns people's motion at a position, in canvas units a second.
     fn motion_at(&self, [x, y]: [f32; 2]) -> [f32; 2] {
         let seen = self.flow.map_or([0.0; 2], |field| field.sample([x / self.canvas[0], y / self.canvas[1]]));
         let theirs = self
@@ -290,7 +291,7 @@ fn attraction(at: [f32; 2], bodies: &[Collider], attract: f32) -> [f32; 2] {
     [dx * strength, dy * strength]
 }
 
-/// Between values in even steps, at `t` from 0 to 1.
+/// Interpolates between evenly spaced values at `t` from 0 to 1.
 fn sample_curve<T: Copy>(values: &[T], t: f32, mix: impl Fn(T, T, f32) -> T) -> T {
     let place = t * (values.len() - 1) as f32;
     let index = (place as usize).min(values.len().saturating_sub(2));

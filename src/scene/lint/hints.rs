@@ -4,7 +4,7 @@ use super::api_types::api_members;
 use crate::config::closest_match;
 use std::sync::LazyLock;
 
-/// Names that p5.js has and Moongate has under another one, or not.
+/// Names of p5.js, and their equivalents in Moongate.
 const P5_EQUIVALENTS: [(&str, &str); 53] = [
     ("setup", "`start`"),
     ("draw", "`frame`"),
@@ -61,14 +61,14 @@ const P5_EQUIVALENTS: [(&str, &str); 53] = [
     ("preload", "not needed: images, sounds and shaders are loaded with the scene"),
 ];
 
-/// Our name for something that a p5.js sketch calls `name`.
+/// Returns the equivalent of a name that a p5.js sketch uses.
 pub(in crate::scene) fn p5_equivalent(name: &str) -> Option<&'static str> {
     P5_EQUIVALENTS.iter().find(|(p5, _)| *p5 == name).map(|(_, ours)| *ours)
 }
 
-/// What `draw` has.
+/// Members of `draw`.
 static DRAW_MEMBERS: LazyLock<Vec<String>> = LazyLock::new(|| api_members("draw"));
-/// What a city has; `lead` is of this one alone.
+/// Members of a city; only this city has `lead`.
 static SITE_MEMBERS: LazyLock<Vec<String>> = LazyLock::new(|| [api_members("there"), vec!["lead".into()]].concat());
 
 fn nearest_of(name: &str, known: &'static [String]) -> Option<&'static str> {
@@ -79,7 +79,7 @@ fn has(known: &[String], name: &str) -> bool {
     known.iter().any(|known| known == name)
 }
 
-/// What a city or a body has that is no function, and how it is used.
+/// Members of a city or a body that are not functions, and how to use them.
 const NOT_FUNCTIONS: [(&str, &str); 6] = [
     ("bodies", "`bodies` is an array: for (const body of here.bodies) draw.body(body);"),
     ("touches", "`touches` is an array: for (const touch of here.touches) draw.circle(touch.x, touch.y, 20);"),
@@ -89,10 +89,10 @@ const NOT_FUNCTIONS: [(&str, &str); 6] = [
     ("look", "`look` is a style: draw.body(body, here.look)"),
 ];
 
-/// What someone most likely meant whose script failed with this message.
+/// Returns the most likely remedy for a script that failed with this message.
 pub(in crate::scene) fn suggest_fix(problem: &str, source: &str, exports: &[&str]) -> String {
     if problem == "not a function" {
-        // The engine does not say which; the line does, if it calls something of `draw` that is not there.
+        // The engine does not name the function; the line does if it calls a member that `draw` lacks.
         let used = NOT_FUNCTIONS.iter().find(|(name, _)| source.contains(&format!(".{name}(")));
         if let Some((_, remedy)) = used {
             return (*remedy).into();
@@ -168,7 +168,7 @@ pub(in crate::scene) fn suggest_fix(problem: &str, source: &str, exports: &[&str
     String::new()
 }
 
-/// A city in a line with something that it has not: which city, and what it has instead.
+/// Returns the city in a line that is used with an unknown member, and the closest known member.
 fn misspelt(source: &str) -> Option<(&'static str, &'static str)> {
     for city in ["here", "there"] {
         for (at, _) in source.match_indices(city) {

@@ -1,4 +1,4 @@
-//! A script against the types of "moongate": names, members and arguments that are nowhere, told before a night comes to them.
+//! Static check of a script against the `moongate` API: undefined names, unknown members, missing arguments.
 
 mod api_types;
 pub(super) mod hints;
@@ -20,7 +20,7 @@ use oxc_semantic::{Scoping, SemanticBuilder, SymbolId};
 use oxc_span::{GetSpan, SourceType, Span};
 use std::collections::{HashMap, HashSet};
 
-/// What a script has that is not of "moongate": of the language, and the engine's log.
+/// Globals of the language, and the engine's log.
 const GLOBALS: &str = "\
 AggregateError Array ArrayBuffer AsyncDisposableStack Atomics BigInt BigInt64Array BigUint64Array Boolean \
 console DataView decodeURI decodeURIComponent DisposableStack encodeURI encodeURIComponent Error escape \
@@ -30,7 +30,7 @@ parseFloat parseInt Promise queueMicrotask RangeError ReferenceError Reflect Reg
 SharedArrayBuffer String SuppressedError Symbol SyntaxError TypeError Uint16Array Uint32Array Uint8Array \
 Uint8ClampedArray undefined unescape URIError WeakMap WeakRef WeakSet";
 
-/// What handlers are called with first.
+/// Types of the first argument of each handler.
 const HANDLER_PARAMS: [(&str, &str); 14] = [
     ("frame", "Frame"),
     ("down", "Touch"),
@@ -48,18 +48,20 @@ const HANDLER_PARAMS: [(&str, &str); 14] = [
     ("meet", "Place"),
 ];
 
-/// Methods of an array whose function is given one of its things.
+/// Array methods that pass one element to their callback.
 const ITERATION_METHODS: [&str; 11] =
     ["forEach", "map", "filter", "find", "findLast", "findIndex", "some", "every", "flatMap", "sort", "toSorted"];
-/// Most mistakes that are told.
+/// Maximum number of reported mistakes.
 const DIAGNOSTICS_MAX: usize = 20;
-/// Longest script that is read, in bytes, and the stack that one as deep as it is long takes.
+/// Maximum length of a checked script, in bytes, and the stack that a script nested as deep as its length takes.
 const SCRIPT_MAX: usize = 256 << 10;
 pub(super) const STACK_BYTES: usize = 1 << 30;
 
-/// What a script names that is nowhere, in the order of its lines. `ours` and `dials` are those of the manifest. Of one that
-/// cannot be read, and of one of more than 256 KiB, nothing is told: whoever runs it tells that. It goes as deep as the script
-/// does: call it with a stack of [`STACK_BYTES`].
+/// Returns the undefined names and members of a script, in the order of its lines. `ours` and `dials` are the names
+/// that the manifest declares.
+///
+/// Returns nothing for a script that cannot be parsed or exceeds 256 KiB: running it reports the error. The recursion
+/// is as deep as the script's nesting, so call it with a stack of `STACK_BYTES`.
 pub fn lint_script(file: &str, text: &str, ours: &[&str], dials: &[&str]) -> Vec<SceneDiagnostic> {
     if text.len() > SCRIPT_MAX {
         return Vec::new();
@@ -98,7 +100,7 @@ fn source_line(text: &str, span: Span) -> &str {
     text.lines().nth(line_and_column(text, span.start as usize).0 as usize - 1).unwrap_or_default()
 }
 
-/// Members that a script sets on something: they are its own.
+/// Members that a script assigns to any object: the check accepts these names on every object.
 struct AssignedMembers {
     members: HashSet<String>,
 }
@@ -112,12 +114,12 @@ impl<'a> Visit<'a> for AssignedMembers {
     }
 }
 
-/// Goes through a script in its order, and remembers what is known of its variables.
+/// Visits a script in source order and tracks the types of its variables.
 struct Linter<'t> {
     types: &'t ApiTypes,
     scoping: &'t Scoping,
     variable_types: HashMap<SymbolId, Ty>,
-    /// What is known of members and calls that were gone through.
+    /// Types of member expressions and calls that were already visited.
     expression_types: HashMap<Span, Ty>,
     assigned: HashSet<String>,
     findings: Vec<(Span, String, String)>,
@@ -140,14 +142,14 @@ impl Linter<'_> {
         }
     }
 
-    /// What is known of a value.
+    /// Returns the type of a value.
     fn type_of(&self, value: &Expression) -> Ty {
         match value {
             Expression::Identifier(name) => {
                 let symbol = name.reference_id.get().and_then(|id| self.scoping.get_reference(id).symbol_id());
                 symbol.and_then(|symbol| self.variable_types.get(&symbol)).cloned().unwrap_or(Ty::Any)
             }
-            // What is deep inside was gone through before: nothing is looked at twice.
+            // Nested expressions were visited before: none is visited twice.
             value => self.expression_types.get(&value.span()).cloned().unwrap_or(Ty::Any),
         }
     }
@@ -169,7 +171,7 @@ impl Linter<'_> {
         &self.text[span.start as usize..span.end as usize]
     }
 
-    /// What a call gives.
+    /// Returns the result type of a call.
     fn call_result(&self, call: &CallExpression) -> Ty {
         if let Expression::StaticMemberExpression(member) = &call.callee
             && let list @ Ty::Array(_) = self.type_of(&member.object)
@@ -225,7 +227,7 @@ impl<'a> Visit<'a> for Linter<'_> {
     }
 
     fn visit_unary_expression(&mut self, unary: &UnaryExpression<'a>) {
-        // It asks whether there is such a thing.
+        // `typeof name` tests whether the name exists.
         let asks = unary.operator == UnaryOperator::Typeof && matches!(unary.argument, Expression::Identifier(_));
         if !asks {
             walk::walk_unary_expression(self, unary);
@@ -309,7 +311,7 @@ impl<'a> Visit<'a> for Linter<'_> {
 
     fn visit_array_expression(&mut self, array: &ArrayExpression<'a>) {
         walk::walk_array_expression(self, array);
-        // All of one city and all of the other.
+        // `[...here.touches, ...there.touches]` keeps the element type.
         let mut all = array.elements.iter().map(|element| match element {
             ArrayExpressionElement::SpreadElement(spread) => self.type_of(&spread.argument),
             _ => Ty::Any,

@@ -1,4 +1,4 @@
-//! What the engine knows, drawn over the picture in rehearsal: outlines, touches, and how the link is.
+//! Debug overlay in rehearsal: outlines, touches and link state.
 
 use crate::scene::draw::display_list_builder::{DisplayListBuilder, LimitReached, TextOptions};
 use crate::scene::protocol::bodies::unpack_outline;
@@ -8,29 +8,29 @@ use crate::scene::protocol::message::{FrameInput, SiteState};
 
 const BACK: Colour = Colour([16, 14, 20, 215]);
 const TEXT: Colour = Colour([255, 255, 255, 255]);
-/// Of this city, and of the other.
+/// Colours of this city and the other one.
 const CITIES: [Colour; 2] = [Colour([110, 225, 255, 255]), Colour([255, 180, 105, 255])];
 
-/// The picture with all that the scene was told of people and the link drawn over it.
+/// Returns the display list with everything drawn over it that the scene receives about people and the link.
 pub fn debug_overlay(picture: &DisplayList, sees: &FrameInput, canvas: [f32; 2]) -> DisplayList {
     let mut labels =
         LabelPlacer { builder: DisplayListBuilder::from_list(picture.clone()), occupied: Vec::new(), width: canvas[0] };
-    // A picture that is full has no room for it.
+    // A full display list has no room for the overlay.
     let _ = draw_overlay(&mut labels, sees, canvas);
     labels.builder.finish()
 }
 
-/// What is written beside people and touches, none over another.
+/// Places labels beside people and touches without overlap.
 struct LabelPlacer {
     builder: DisplayListBuilder,
-    /// Left, top, right and bottom of each.
+    /// Left, top, right and bottom of each label.
     occupied: Vec<[f32; 4]>,
-    /// Of the canvas: none is cut at its right edge.
+    /// Width of the canvas: no label is cut off at its right edge.
     width: f32,
 }
 
 impl LabelPlacer {
-    /// Writes words as near above a place as there is room.
+    /// Writes a label above a position, as near as there is room.
     fn place_label(&mut self, words: &str, [x, y]: [f32; 2], size: f32, fill: Colour) -> Result<(), LimitReached> {
         let wide = 0.6 * size * words.chars().count() as f32;
         let x = x.min(self.width - wide).max(0.0);
@@ -42,7 +42,7 @@ impl LabelPlacer {
             let [left, top, right, bottom] = *rect;
             self.occupied.iter().all(|[l, t, r, b]| right <= *l || *r <= left || bottom <= *t || *b <= top)
         };
-        // In a crowd that is higher than this they lie over each other.
+        // In a crowd higher than this, labels overlap.
         let rect = (0..12).map(place).find(free).unwrap_or_else(|| place(0));
         self.occupied.push(rect);
         draw_text(&mut self.builder, words, [rect[0], rect[3]], size, fill)
@@ -98,7 +98,7 @@ fn draw_site(labels: &mut LabelPlacer, site: &SiteState, colour: Colour, size: f
         }
         let [foot_x, foot_y, head_x, head_y, x, y] = body.at.map(units);
         pen.shape(BasicShape::Ellipse([size * 0.25; 2]), [foot_x, foot_y], dot)?;
-        // Where it will be in half a second.
+        // Predicted position in half a second.
         pen.line([foot_x, foot_y], [foot_x + x / 2.0, foot_y + y / 2.0], line)?;
         if let Some([x, y]) = body.reach.map(|point| point.map(units)) {
             pen.shape(BasicShape::Ellipse([size * 0.5; 2]), [x, y], line)?;

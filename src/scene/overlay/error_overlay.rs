@@ -1,13 +1,13 @@
-//! What an artist has done wrong, written over the picture in rehearsal: where, the line itself, what was meant.
+//! Error overlay in rehearsal: place, problem, source line and remedy.
 
 use crate::scene::diagnostic::SceneDiagnostic;
 use crate::scene::draw::display_list_builder::{DisplayListBuilder, LimitReached, TextOptions};
 use crate::scene::protocol::colour::Colour;
 use crate::scene::protocol::display_list::{BasicShape, DisplayList, Paint};
 
-/// Letters in a line of the overlay.
+/// Maximum characters in a line of the overlay.
 const LINE_CHARS_MAX: usize = 96;
-/// Most lines of one part.
+/// Maximum number of lines of one part.
 const LINES_MAX: usize = 4;
 
 const BACK: Colour = Colour([16, 14, 20, 235]);
@@ -17,21 +17,21 @@ const PROBLEM: Colour = Colour([255, 255, 255, 255]);
 const SOURCE: Colour = Colour([150, 190, 255, 255]);
 const REMEDY: Colour = Colour([150, 230, 170, 255]);
 
-/// The picture with a fault written over its lower edge.
+/// Returns the display list with a diagnostic over its lower edge.
 pub fn error_overlay(picture: &DisplayList, fault: &SceneDiagnostic, canvas: [f32; 2]) -> DisplayList {
     let mut pen = DisplayListBuilder::from_list(picture.clone());
-    // A picture that is full has no room for it; the log has it.
+    // A full display list has no room for it; the log has it.
     let _ = draw_diagnostic(&mut pen, fault, canvas);
     pen.finish()
 }
 
-/// The picture with a few words in its left lower corner, for sheets of pictures.
+/// Returns the display list with a caption in its lower left corner, for contact sheets.
 pub fn caption(picture: &DisplayList, words: &str, [width, height]: [f32; 2]) -> DisplayList {
     let mut pen = DisplayListBuilder::from_list(picture.clone());
     let size = width.min(height) / 24.0;
     let wide = size * (0.55 * words.chars().count() as f32 + 1.2);
     let paint = |fill| Paint { fill, ..Paint::default() };
-    // As above, a picture that is full has no room for it.
+    // A full display list has no room for it.
     let _ = pen
         .shape(BasicShape::Rect([wide, size * 1.7, size * 0.3]), [size * 0.6, height - size * 2.3], paint(BACK))
         .and_then(|()| {
@@ -78,7 +78,7 @@ fn draw_diagnostic(
     Ok(())
 }
 
-/// A text in lines of about the same length; what is too long ends in dots.
+/// Wraps a text into lines of about equal length; a text that is too long ends in an ellipsis.
 fn wrap(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

@@ -1,11 +1,11 @@
-//! What is seen while a scene has no picture yet, or none any more: calm, alive, never black.
+//! Standby screen while a scene has no display list: calm, animated, never black.
 
 use crate::scene::draw::display_list_builder::{DisplayListBuilder, TextOptions};
 use crate::scene::protocol::colour::Colour;
 use crate::scene::protocol::display_list::{BasicShape, BlendMode, DisplayList, Paint, TextAlign};
 use crate::scene::protocol::message::CityInfo;
 
-/// A gate of light with the names of both cities, breathing. `now` in seconds.
+/// Draws a pulsing gate of light with the names of both cities. `now` is in seconds.
 pub fn standby_screen(canvas: [f32; 2], here: &CityInfo, there: &CityInfo, now: f64) -> DisplayList {
     let mut pen = DisplayListBuilder::new();
     let [width, height] = canvas;

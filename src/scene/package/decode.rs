@@ -1,28 +1,28 @@
-//! Images and sounds of an installation as arrays. The caller that reads an edition chooses the decoder, because the files'
-//! bytes are untrusted.
+//! Images and sounds of an installation as arrays. The caller that reads a revision chooses the decoder, because the
+//! files' bytes are untrusted.
 
 use crate::files::ConfinedDir;
 use crate::mix::AudioBuffer;
 use crate::scene::diagnostic::SceneDiagnostic;
 use std::sync::Arc;
 
-/// An image, decoded.
+/// A decoded image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageAsset {
-    /// Its file within the installation.
+    /// File name within the installation.
     pub name: String,
     /// Width and height in pixels.
     pub size: [u32; 2],
     /// Red, green, blue and alpha, a byte each, rows from the top; the colours are multiplied by their alpha.
     pub pixels: Arc<Vec<u8>>,
-    /// A number for what is in it: images with the same are the same.
+    /// Hash of the content: equal images have equal hashes.
     pub content_hash: u64,
 }
 
 /// A decoded sound.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SoundAsset {
-    /// Its file within the installation.
+    /// File name within the installation.
     pub name: String,
     /// The recording, or the reason it stays silent: a scene continues without one of its sounds.
     pub audio: Result<Arc<AudioBuffer>, SceneDiagnostic>,
@@ -46,7 +46,7 @@ pub trait AssetDecoder {
     ) -> Result<Arc<AudioBuffer>, SceneDiagnostic>;
 }
 
-/// Decoder that decodes nothing: for folders without images whose sounds are never played.
+/// Decoder that decodes nothing, for folders without images whose sounds are never played.
 pub(super) struct NoDecoder;
 
 impl NoDecoder {

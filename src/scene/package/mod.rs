@@ -1,4 +1,4 @@
-//! Content of an installation's folder: manifest, script, shaders, images, sounds.
+//! An installation's folder: manifest, script, shaders, images and sounds.
 
 pub(super) mod decode;
 pub(super) mod revision;

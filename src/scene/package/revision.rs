@@ -1,4 +1,4 @@
-//! What an artist's folder holds at one moment, read whole: a scene that runs never looks at its folder again.
+//! Snapshot of an artist's folder, read completely: a running scene never reads its folder again.
 
 use super::decode::{AssetDecoder, ImageAsset, NoDecoder, SoundAsset};
 use crate::config::{ConfigError, Installation, MANIFEST_MAX};
@@ -11,50 +11,50 @@ use crate::scene::shader::SceneShader;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Longest script, in bytes.
+/// Maximum length of a script, in bytes.
 const SCRIPT_MAX: u64 = 1 << 20;
-/// Longest text of a shader, in bytes; naga says more of what is shorter.
+/// Maximum length of a shader file, in bytes; naga gives better errors for shorter ones.
 const SHADER_MAX: u64 = 1 << 20;
 /// Maximum number of shaders in an installation; any further ones, sorted by name, are ignored.
 const SHADER_FILES_MAX: usize = 256;
-/// Endings of sounds.
+/// File extensions of sounds.
 const SOUND_EXTENSIONS: [&str; 4] = ["wav", "ogg", "flac", "mp3"];
-/// Endings of images.
+/// File extensions of images.
 const IMAGE_EXTENSIONS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
-/// Endings of what else an edition is made of.
+/// File extensions of the other parts of a revision.
 const TEXT_EXTENSIONS: [&str; 3] = ["toml", "js", "wgsl"];
-/// A site that does not say how wide its screen is has one of so many metres.
+/// Screen width, in metres, of a site that does not state it.
 const DEFAULT_SCREEN_METRES: f32 = 4.0;
 
-/// What a folder held at one moment.
+/// Content of an installation's folder at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SceneRevision {
-    /// Digest that identifies its content; empty unless it was asked for.
+    /// Digest of the content; empty unless it was requested.
     pub digest: String,
-    /// Its manifest.
+    /// The manifest.
     pub installation: Installation,
-    /// The text of its script.
+    /// Source of the script.
     pub script: String,
-    /// Its shaders, in the order of their names, in which pictures name them.
+    /// Shaders, sorted by name; display lists refer to them by this index.
     pub shaders: Arc<Vec<SceneShader>>,
-    /// Its sounds, sorted by name.
+    /// Sounds, sorted by name.
     pub sounds: Vec<SoundAsset>,
-    /// Its images, in the order of their names, in which pictures name them.
+    /// Images, sorted by name; display lists refer to them by this index.
     pub images: Arc<Vec<ImageAsset>>,
 }
 
-/// What of a scene's start is the site's and not the artist's.
+/// Part of a scene's start that the site determines, not the artist.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SiteContext {
     /// This city.
     pub here: CityInfo,
     /// The other city.
     pub there: CityInfo,
-    /// 0 or 1, and stays.
+    /// 0 or 1; never changes.
     pub side: u8,
-    /// What `random` follows from; `noise` is the same everywhere.
+    /// Seed of `random`; `noise` is the same everywhere.
     pub seed: u64,
-    /// How wide the site's screen is, in metres, if it says so.
+    /// Width of the site's screen, in metres, if the site states it.
     pub metres: Option<f32>,
 }
 
@@ -64,8 +64,10 @@ impl SceneRevision {
         Self::read_decoded(dir, &mut NoDecoder)
     }
 
-    /// Reads a complete folder. Returns the first error in its manifest, shaders or images; a script is checked where it runs,
-    /// and a broken sound stays silent.
+    /// Reads a complete folder.
+    ///
+    /// Returns the first error in its manifest, shaders or images. A script is checked where it runs, and a broken
+    /// sound stays silent.
     pub fn read_decoded(dir: &Path, decoder: &mut impl AssetDecoder) -> Result<Self, SceneDiagnostic> {
         let files = ConfinedDir::open(dir).map_err(|why| unreadable("installation.toml", &FileError::Failed(why)))?;
         let installation = Installation::read_from(&files)?;
@@ -98,7 +100,7 @@ impl SceneRevision {
         Ok(Self { digest: String::new(), installation, script, shaders, sounds, images })
     }
 
-    /// What a scene of this edition starts with.
+    /// Returns the first message to a scene of this revision.
     pub fn scene_init(&self, setting: &SiteContext) -> SceneInit {
         let SiteContext { here, there, side, seed, metres } = setting.clone();
         let canvas = self.installation.canvas_size();
@@ -125,7 +127,8 @@ impl SceneRevision {
         }
     }
 
-    /// What its script names that is nowhere; see [`lint`]. `deep` runs it with a stack of so many bytes.
+    /// Checks the script for undefined names; see [`lint_script`]. `deep` runs the check with a stack of the given size
+    /// in bytes.
     pub fn lint<R>(&self, deep: impl FnOnce(usize, &(dyn Fn() -> Vec<SceneDiagnostic> + Sync)) -> R) -> R {
         let Installation { script, collections: ours, parameters: dials, .. } = &self.installation;
         let ours: Vec<&str> = ours.iter().map(|ours| ours.name.as_str()).collect();
@@ -133,7 +136,7 @@ impl SceneRevision {
         deep(STACK_BYTES, &|| lint_script(&script.to_string_lossy(), &self.script, &ours, &dials))
     }
 
-    /// Whether a file with this name is a part of an edition.
+    /// Returns true if a file with this name is part of a revision.
     pub fn is_part_file(name: &str) -> bool {
         !name.starts_with('.')
             && [&TEXT_EXTENSIONS[..], &SOUND_EXTENSIONS, &IMAGE_EXTENSIONS]
@@ -148,7 +151,7 @@ impl From<ConfigError> for SceneDiagnostic {
         let file = name.to_string_lossy();
         let key = fault.key.map(|key| format!("`{key}`: ")).unwrap_or_default();
         let place = fault.line.map(|line| (line as u32, 1));
-        // The line is shown to the artist, so it is read like the manifest: a link that leads outside is not followed.
+        // The line is shown to the artist, so it is read like the manifest: a link out of the folder is not followed.
         let files = fault.file.parent().and_then(|dir| ConfinedDir::open(dir).ok());
         let text = files.and_then(|files| files.read_text(name.as_ref(), MANIFEST_MAX).ok()).unwrap_or_default();
         Self::new(&file, format!("{key}{}", fault.problem), fault.remedy).with_location(place, &text)
@@ -165,6 +168,6 @@ fn has_extension(name: &str, endings: &[&str]) -> bool {
 
 /// Returns the names of the folder's files with one of these endings, in order, at most `most` of them.
 fn list_files(files: &ConfinedDir, endings: &[&str], most: usize) -> Vec<String> {
-    // What begins with a dot is an editor's or a system's own.
+    // Files of editors and of the system begin with a dot.
     files.names(most, |name| !name.starts_with('.') && has_extension(name, endings))
 }

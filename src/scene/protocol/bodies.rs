@@ -1,27 +1,29 @@
-//! Bodies as a scene is told of them: outlines packed into texts, since forty of 48 points each are told sixty times a
-//! second, and a script's engine takes ten times longer for a number than for a letter.
+//! Bodies as a scene sees them: outlines packed into strings.
+//!
+//! Forty outlines of 48 points each are sent sixty times a second, and the script engine takes ten times longer to
+//! parse a number than a character.
 
 use crate::presence::{BODIES_MAX, Body, OUTLINE_MAX, Point};
 use serde::Serialize;
 
-/// A body as a scene sees it. Lengths are tenths of a canvas unit.
+/// A body as a scene sees it. Lengths are in tenths of a canvas unit.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct BodyState {
-    /// Unique at its site while it is followed.
+    /// Identifier, unique at its site while the body is tracked.
     pub id: u16,
-    /// How many people it may be.
+    /// Estimated number of people.
     pub people: u8,
-    /// How long it has stood still, in tenths of a second.
+    /// Time standing still, in tenths of a second.
     pub still: u16,
-    /// When it was first seen, on the shared clock, in seconds.
+    /// Time of the first detection on the shared clock, in seconds.
     pub began: f64,
-    /// Foot, head and velocity (a second), x and y of each.
+    /// Foot, head and velocity (per second), x and y of each.
     pub at: [i32; 6],
-    /// An arm held out.
+    /// Position of an arm held out.
     pub reach: Option<[i32; 2]>,
-    /// Its outline, packed.
+    /// Packed outline.
     pub outline: String,
-    /// How far it has faded away, in hundredths.
+    /// Fade-out progress, in hundredths.
     #[serde(skip_serializing_if = "is_none_of_it")]
     pub faded: u8,
 }
@@ -31,7 +33,7 @@ fn is_none_of_it(faded: &u8) -> bool {
 }
 
 impl BodyState {
-    /// A body that was first seen at `began`. What is no number is 0.
+    /// Creates the state of a body first detected at `began`. NaN becomes 0.
     pub fn from_body(body: &Body, began: f64) -> Self {
         let [foot, head, velocity] = [body.foot, body.head, body.velocity].map(|point| point.map(tenths));
         Self {
@@ -50,13 +52,14 @@ impl BodyState {
     }
 }
 
-/// Letters of a tenth of a unit, up to 52,428 to each side, and of a speed, up to 16,383 units a second.
+/// Characters per coordinate (tenths of a unit, up to 52,428 units either way) and per speed (up to 16,383 units a
+/// second).
 const OUTLINE_CHARS: usize = 4;
 const FLOW_CHARS: usize = 3;
-/// Bits in a letter: 32 letters from `0` on need no escape in JSON.
+/// Bits per character: the 32 characters from `0` on need no escape in JSON.
 const BITS_PER_CHAR: usize = 5;
 
-/// Most that a number of so many letters can be, and the least but one.
+/// Returns the largest number in this count of characters; the smallest is its negative.
 fn max_value(letters: usize) -> i32 {
     (1 << (BITS_PER_CHAR * letters - 1)) - 1
 }
@@ -66,7 +69,7 @@ fn tenths(value: f32) -> i32 {
     (value * 10.0).round().clamp(-most, most) as i32
 }
 
-/// Numbers as a text of `letters` each. What is no number is 0.
+/// Packs numbers into `letters` characters each. NaN becomes 0.
 fn pack_numbers(numbers: impl Iterator<Item = f32>, letters: usize) -> String {
     let most = max_value(letters);
     let mut text = String::with_capacity(numbers.size_hint().0 * letters);
@@ -77,7 +80,7 @@ fn pack_numbers(numbers: impl Iterator<Item = f32>, letters: usize) -> String {
     text
 }
 
-/// The numbers of a text; whatever the text is, they are within the bounds.
+/// Unpacks the numbers of a string. They stay within the limits for any input.
 fn unpack_numbers(text: &str, letters: usize) -> impl Iterator<Item = i32> {
     let most = max_value(letters);
     text.as_bytes().chunks_exact(letters).map(move |letters| {
@@ -86,37 +89,37 @@ fn unpack_numbers(text: &str, letters: usize) -> impl Iterator<Item = i32> {
     })
 }
 
-/// The points of an outline as [`BodyState`] has it, in tenths of a canvas unit; at most 48.
+/// Returns the points of a packed outline, in tenths of a canvas unit; at most 48.
 pub(in crate::scene) fn unpack_outline(text: &str) -> Vec<[i32; 2]> {
     let mut axes = unpack_numbers(text, OUTLINE_CHARS).take(2 * OUTLINE_MAX);
     std::iter::from_fn(|| Some([axes.next()?, axes.next()?])).collect()
 }
 
-/// A field of motion as a text, for [`SiteState::encode_flow`](super::SiteSeen::flow): `cells` are canvas units a second, row by
-/// row from the top left. None where nothing moves or the field has another size than [`FLOW_GRID`].
+/// Packs a motion field for [`SiteState::flow`](crate::scene::SiteState::flow). `cells` are canvas units a second, row
+/// by row from the top left. Returns `None` if nothing moves or the field does not match [`FLOW_GRID`].
 pub fn encode_flow(cells: &[Point]) -> Option<String> {
     let moves = cells.iter().flatten().any(|axis| axis.abs() >= 0.5);
     (moves && cells.len() == FLOW_GRID[0] * FLOW_GRID[1])
         .then(|| pack_numbers(cells.iter().flatten().copied(), FLOW_CHARS))
 }
 
-/// A field of motion, out of its text.
+/// An unpacked motion field.
 #[derive(Debug)]
 pub(in crate::scene) struct FlowField(Vec<f32>);
 
 impl FlowField {
-    /// None for a text of another length.
+    /// Unpacks a motion field; `None` for a string of another length.
     pub fn decode(text: &str) -> Option<Self> {
         let axes: Vec<f32> = unpack_numbers(text, FLOW_CHARS).map(|axis| axis as f32).collect();
         (axes.len() == 2 * FLOW_GRID[0] * FLOW_GRID[1]).then_some(Self(axes))
     }
 
-    /// Motion at a place, which is a fraction of the canvas; smooth between the middles of the cells.
+    /// Returns the motion at a fraction of the canvas, interpolated between cell centres.
     pub fn sample(&self, place: Point) -> Point {
         let cell = |i: usize| {
             let last = FLOW_GRID[i] - 1;
             let at = (place[i] * FLOW_GRID[i] as f32 - 0.5).clamp(0.0, last as f32);
-            // The last cell but one, so that there is one after it; what is no number is the first.
+            // The second-last cell at most, so that one follows it; NaN gives the first.
             let index = (at as usize).min(last - 1);
             (index, at - index as f32)
         };
@@ -129,19 +132,20 @@ impl FlowField {
     }
 }
 
-/// The bodies of one city, from look to look.
+/// Bodies of one city from update to update.
 #[derive(Debug, Default)]
 pub struct BodyStateTracker {
     bodies: Vec<BodyState>,
 }
 
 impl BodyStateTracker {
-    /// These are there at `at`, on the shared clock, in seconds; who was there before is as old as it is.
+    /// Sets the bodies present at `at`, on the shared clock, in seconds. A body that was present before keeps its first
+    /// time.
     pub fn update(&mut self, at: f64, bodies: &[Body]) {
         let known = std::mem::take(&mut self.bodies);
         self.bodies.reserve(bodies.len().min(BODIES_MAX));
         for body in bodies.iter().take(BODIES_MAX) {
-            // A camera gives each id once; who does not is not believed twice.
+            // A camera uses each id once; duplicates are ignored.
             if self.bodies.iter().all(|seen| seen.id != body.id) {
                 let began = known.iter().find(|seen| seen.id == body.id).map_or(at, |seen| seen.began);
                 self.bodies.push(BodyState::from_body(body, began));
@@ -149,21 +153,21 @@ impl BodyStateTracker {
         }
     }
 
-    /// All of them.
+    /// Returns the current bodies.
     pub fn bodies(&self) -> &[BodyState] {
         &self.bodies
     }
 }
 
-/// How much moves where only outlines are known, 0 to 1: the part of the canvas that bodies cover who walk. `canvas` in
-/// its units.
+/// Returns the motion from 0 to 1 where only outlines are known: the fraction of the canvas that walking bodies cover.
+/// `canvas` is its size in units.
 pub fn motion_energy(bodies: &[Body], canvas: Point) -> f32 {
-    // A twentieth of the canvas in a second is a stroll.
+    // A stroll covers a twentieth of the canvas in a second.
     let stroll = canvas[0] / 20.0;
     let walks = |body: &Body| (body.velocity[0].hypot(body.velocity[1]) / stroll).min(1.0);
     let covered: f32 = bodies.iter().take(BODIES_MAX).map(|body| area(&body.outline) * walks(body)).sum();
     let stir = covered / (canvas[0] * canvas[1]);
-    // Nobody sums up to less than nothing: -0.
+    // An empty sum is -0, so add 0.
     if stir.is_finite() { (stir.clamp(0.0, 1.0) * 1e3).round() / 1e3 + 0.0 } else { 0.0 }
 }
 
@@ -173,7 +177,7 @@ fn area(outline: &[Point]) -> f32 {
     doubled.abs() / 2.0
 }
 
-/// Cells of a field of motion across and down the canvas.
+/// Cells of a motion field across and down the canvas.
 pub const FLOW_GRID: [usize; 2] = [32, 18];
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Colours as CSS writes them.
+//! CSS colours.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 pub struct Colour(pub [u8; 4]);
 
 impl Colour {
-    /// Nothing at all.
+    /// Fully transparent.
     pub const CLEAR: Self = Self([0; 4]);
 
-    /// Reads a CSS colour: `#rrggbb`, a name, `rgb()`, `hsl()`, `oklch()` …
+    /// Parses a CSS colour: `#rrggbb`, a name, `rgb()`, `hsl()`, `oklch()` …
     pub fn parse(text: &str) -> Option<Self> {
-        // The parser has no bound of its own; no colour is longer than this.
+        // The parser has no length limit; no colour is longer than this.
         let text = Some(text).filter(|text| text.len() <= 100)?;
         csscolorparser::parse(text).ok().map(|colour| Self(colour.to_rgba8()))
     }
 
-    /// This and `other`, `t` of it, mixed in OKLab: what the eye takes for the colour between.
+    /// Mixes this colour with the fraction `t` of `other` in OKLab, which looks even to the eye.
     pub fn mix_oklab(self, other: Self, t: f32) -> Self {
-        // A colour that is not seen has the hue of the other.
+        // A transparent colour takes the hue of the other.
         let [one, two] = match (self.0[3], other.0[3]) {
             (0, _) => [Self([other.0[0], other.0[1], other.0[2], 0]), other],
             (_, 0) => [self, Self([self.0[0], self.0[1], self.0[2], 0])],
@@ -28,11 +28,11 @@ impl Colour {
         Self(one.css().interpolate_oklab(&two.css(), t.clamp(0.0, 1.0)).to_rgba8())
     }
 
-    /// This and `other`, `t` of it, mixed in OKLCH: round the colour circle by the shorter way.
+    /// Mixes this colour with the fraction `t` of `other` in OKLCH: around the colour circle, the shorter way.
     pub fn mix_oklch(self, other: Self, t: f32) -> Self {
         let t = t.clamp(0.0, 1.0);
         let [[l, c, h, a], [l2, c2, h2, a2]] = [self, other].map(|colour| colour.css().to_oklcha());
-        // A grey has no hue of its own.
+        // A grey takes the hue of the other.
         let (h, h2) = if c < 0.01 {
             (h2, h2)
         } else if c2 < 0.01 {
@@ -51,12 +51,12 @@ impl Colour {
         csscolorparser::Color::from_rgba8(r, g, b, a)
     }
 
-    /// As CSS writes it.
+    /// Returns the colour in CSS hexadecimal notation.
     pub fn to_css(self) -> String {
         self.css().to_css_hex().to_string()
     }
 
-    /// The same with its alpha multiplied.
+    /// Returns the colour with its alpha multiplied.
     pub fn scale_alpha(self, alpha: f32) -> Self {
         let [r, g, b, a] = self.0;
         Self([r, g, b, (f32::from(a) * alpha.clamp(0.0, 1.0)).round() as u8])

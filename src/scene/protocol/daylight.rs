@@ -1,13 +1,13 @@
-//! Where the sun stands over a city, and what its clocks show.
+//! Position of the sun over a city, and local time.
 
 use serde::Serialize;
 
-/// The sun as seen from a place, in radians.
+/// Position of the sun as seen from a place, in radians.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct SunPosition {
-    /// Above the horizon; below it is negative.
+    /// Altitude above the horizon; negative below it.
     pub altitude: f64,
-    /// From north over east.
+    /// Azimuth from north through east.
     pub azimuth: f64,
 }
 
@@ -22,8 +22,10 @@ pub struct TimeOfDay {
     pub second: u8,
 }
 
-/// The sun at a place (degrees north and east) at a time (seconds of Unix). The low-precision formulas of the
-/// Astronomical Almanac (section C), good to 0.01 degrees between 1950 and 2050; refraction is left out.
+/// Returns the sun's position at a place (degrees north and east) at a Unix time in seconds.
+///
+/// Uses the low-precision formulas of the Astronomical Almanac (section C), accurate to 0.01 degrees between 1950 and
+/// 2050; refraction is ignored.
 pub fn sun_position(latitude: f64, longitude: f64, unix: f64) -> SunPosition {
     let days = unix / 86_400.0 - 10_957.5; // since 2000-01-01 12:00
     let mean = (280.460 + 0.985_647_4 * days).to_radians();
@@ -40,7 +42,7 @@ pub fn sun_position(latitude: f64, longitude: f64, unix: f64) -> SunPosition {
     SunPosition { altitude, azimuth: azimuth.rem_euclid(std::f64::consts::TAU) }
 }
 
-/// The time of day in an IANA zone at a time (seconds of Unix); midnight for a zone that is not known.
+/// Returns the time of day in an IANA time zone at a Unix time in seconds; midnight for an unknown zone.
 pub fn time_of_day(zone: &str, unix: f64) -> TimeOfDay {
     let Ok(zone) = jiff::tz::TimeZone::get(zone) else { return TimeOfDay::default() };
     let Ok(time) = jiff::Timestamp::from_second(unix as i64) else { return TimeOfDay::default() };

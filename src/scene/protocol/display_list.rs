@@ -1,23 +1,23 @@
-//! What is to be seen: flat and bounded, so that it can be sent and drawn as it is.
+//! Display list of one frame: flat and bounded, so that it can be sent and drawn as it is.
 
 use super::colour::Colour;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// An affine map from an item's own units to the canvas: `x' = a x + c y + e`, `y' = b x + d y + f`, as `[a b c d e f]`.
+/// Affine map from an item's own units to the canvas: `x' = a x + c y + e`, `y' = b x + d y + f`, as `[a b c d e f]`.
 pub type Affine = [f32; 6];
 
-/// A run of a picture's points, texts or parameters: where it begins and how long it is.
+/// Range in a display list's points, text, parameters or dots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexRange {
-    /// Index of the first.
+    /// Index of the first element.
     pub start: u32,
-    /// How many.
+    /// Number of elements.
     pub count: u32,
 }
 
 impl IndexRange {
-    /// The part of `of` that this names; nothing if it does not lie within.
+    /// Returns this range of `of`; empty if it is out of bounds.
     pub fn slice<T>(self, of: &[T]) -> &[T] {
         let start = self.start as usize;
         of.get(start..start.saturating_add(self.count as usize)).unwrap_or(&[])
@@ -28,17 +28,17 @@ impl IndexRange {
     }
 }
 
-/// How an item's colours meet what is below.
+/// Blend mode of an item's colours with the content below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum BlendMode {
-    /// Covers it.
+    /// Covers the content below.
     #[default]
     Over,
-    /// Adds light to it.
+    /// Adds light.
     Add,
-    /// Darkens it, as ink on paper does.
+    /// Darkens, like ink on paper.
     Multiply,
-    /// Lightens it, as two projectors on one wall do.
+    /// Lightens, like two projectors on one wall.
     Screen,
     /// The lighter of both, channel by channel.
     Lighten,
@@ -46,10 +46,10 @@ pub enum BlendMode {
     Darken,
 }
 
-/// What an area is made of, so that here and there differ without colour too.
+/// Fill pattern, so that the two cities differ even without colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum FillPattern {
-    /// One even area.
+    /// A uniform area.
     #[default]
     Plain,
     /// Slanting lines.
@@ -58,199 +58,202 @@ pub enum FillPattern {
     Dots,
 }
 
-/// Along what the colours of a gradient run.
+/// Direction in which the colours of a gradient change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GradientKind {
-    /// A line: the first number of its place.
+    /// Along a line: by the first coordinate in the gradient's space.
     Line,
-    /// Outwards from a point: the length of its place.
+    /// Outwards from a point: by the distance in the gradient's space.
     Radius,
-    /// Round a point, clockwise from the right: the angle of its place.
+    /// Around a point, clockwise from the right: by the angle in the gradient's space.
     Angle,
 }
 
-/// Colours that pass into each other; mixed in OKLab.
+/// Colour gradient, mixed in OKLab.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gradient {
-    /// Along what they run.
+    /// Direction of the gradient.
     pub along: GradientKind,
-    /// From canvas units to the gradient's own, in which it runs from 0 to 1.
+    /// Transform from canvas units to the gradient's own space, in which it runs from 0 to 1.
     pub place: Affine,
-    /// Colours and where they are, ascending, from 0 to 1.
+    /// Positions from 0 to 1, ascending, and their colours.
     pub stops: Vec<(f32, Colour)>,
 }
 
 /// Fill and stroke.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Paint {
-    /// Inside.
+    /// Fill colour.
     pub fill: Colour,
-    /// Along the edge, half of the width to each side.
+    /// Stroke colour; half of the width lies on each side of the edge.
     pub stroke: Colour,
-    /// Width of the stroke in the item's units.
+    /// Stroke width in the item's units.
     pub width: f32,
-    /// Over how many units the edge fades out; 0 is sharp.
+    /// Width of the soft edge in the item's units; 0 is sharp.
     pub soft: f32,
-    /// How it meets what is below.
+    /// Blend mode.
     pub blend: BlendMode,
-    /// What the fill is made of.
+    /// Pattern of the fill.
     pub pattern: FillPattern,
-    /// Of the picture's gradients, counted from 1, those that are in place of the fill's colour and of the stroke's; of that
-    /// colour the alpha is left. 0 is none.
+    /// Gradients that replace the colours of the fill and the stroke, whose alpha still applies. Indices into the
+    /// display list's gradients, from 1; 0 is none.
     pub gradients: [u8; 2],
 }
 
-/// The outline of a shape with a size.
+/// Shape with a size.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum BasicShape {
-    /// An ellipse round the origin, by its radii.
+    /// Ellipse around the origin, by its radii.
     Ellipse([f32; 2]),
-    /// A rectangle from the origin by width, height and the radius of its corners.
+    /// Rectangle from the origin, by width, height and corner radius.
     Rect([f32; 3]),
 }
 
-/// Which end of a text stands at its place.
+/// Horizontal text alignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum TextAlign {
-    /// Where reading starts on the left.
+    /// The left end is at the position.
     #[default]
     Left,
-    /// The middle.
+    /// The middle is at the position.
     Center,
-    /// The right end.
+    /// The right end is at the position.
     Right,
 }
 
-/// One thing that is drawn.
+/// One item to draw.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum DrawItem {
-    /// All of the canvas in one colour.
+    /// Fills the canvas with one colour.
     Background(Colour),
-    /// A shape with a size.
+    /// Shape with a size.
     Shape {
-        /// Its outline.
+        /// The shape.
         shape: BasicShape,
-        /// Where it is.
+        /// Position and transform.
         transform: Affine,
-        /// How it looks.
+        /// Fill and stroke.
         paint: Paint,
     },
-    /// A line through points, in canvas units.
+    /// Line through points, in canvas units.
     Line {
-        /// Of the picture's points.
+        /// Range of the display list's points.
         points: IndexRange,
-        /// The last point is joined to the first.
+        /// Joins the last point to the first.
         closed: bool,
-        /// Its stroke; the fill is not used.
+        /// Stroke; the fill is unused.
         paint: Paint,
     },
-    /// A filled polygon, in canvas units.
+    /// Filled polygon, in canvas units.
     Polygon {
-        /// Of the picture's points.
+        /// Range of the display list's points.
         points: IndexRange,
-        /// Its fill and the stroke along its edge.
+        /// Fill, and stroke along the edge.
         paint: Paint,
     },
-    /// A line of text; its place is on the baseline.
+    /// Text, positioned by its baseline.
     Text {
-        /// Of the picture's text, in bytes.
+        /// Range of the display list's text, in bytes.
         text: IndexRange,
-        /// Height of the letters' em square, in its own units.
+        /// Height of the em square, in the item's units.
         size: f32,
-        /// Which end stands at the place.
+        /// Alignment to the position.
         align: TextAlign,
-        /// The language, of the picture's text: han characters look different in each.
+        /// Language tag, as a range of the display list's text: Han characters look different in each language.
         language: IndexRange,
-        /// How heavy the letters are: 400 is normal, 700 is bold.
+        /// Font weight: 400 is normal, 700 is bold.
         weight: u16,
-        /// Lines are broken so that they are no longer than this, in the item's units; 0 breaks none.
+        /// Maximum line length in the item's units; 0 does not wrap.
         wrap: f32,
-        /// From one baseline to the next, as a multiple of the size.
+        /// Line height as a multiple of the size.
         leading: f32,
-        /// Where it is.
+        /// Position and transform.
         transform: Affine,
-        /// Colour and blending; the fill is used.
+        /// Colour and blend mode; only the fill is used.
         paint: Paint,
     },
-    /// An image of the installation, or a part of it.
+    /// Image of the installation, or a part of it.
     Image {
-        /// Which of the installation's images, in the order of their file names.
+        /// Index of the image, in the order of file names.
         index: u16,
-        /// The part of it, as fractions: left, top, right, bottom.
+        /// Part of the image, as fractions: left, top, right, bottom.
         part: [f32; 4],
         /// Width and height.
         size: [f32; 2],
-        /// Where its left top corner is.
+        /// Position of the top left corner, and transform.
         transform: Affine,
-        /// What it is multiplied with, and how it meets what is below; the fill is used.
+        /// Colour that multiplies the image, and blend mode; only the fill is used.
         paint: Paint,
     },
-    /// All of the canvas, painted by a shader.
+    /// Full canvas, painted by a shader.
     Shader {
-        /// Which of the installation's shaders, in the order of their file names.
+        /// Index of the shader, in the order of file names.
         index: u16,
-        /// Of the picture's parameters: what its `Params` hold.
+        /// Range of the display list's parameters: the content of `Params`.
         params: IndexRange,
-        /// How it meets what is below.
+        /// Blend mode.
         blend: BlendMode,
     },
-    /// Until the next `Unclip`, only what lies within the union of these polygons is drawn, or only what lies outside of
-    /// it. Without polygons there is no inside. In a checked picture none stands within another, each has its end, and no
-    /// background is within.
+    /// Clips all items until the next `Unclip` to the union of these polygons, or to its outside. The inside of no
+    /// polygons is empty.
+    ///
+    /// In a validated display list, clips are not nested, each is closed, and none contains a background.
     Clip {
-        /// Of the picture's points: one polygon each.
+        /// Ranges of the display list's points, one per polygon.
         rings: Vec<IndexRange>,
-        /// What is inside is drawn; else what is outside.
+        /// True to draw inside, false to draw outside.
         inside: bool,
     },
-    /// All of the canvas is drawn on again.
+    /// Ends the clip.
     Unclip,
-    /// Many round dots.
+    /// Round dots.
     Dots {
-        /// Of the picture's dots.
+        /// Range of the display list's dots.
         dots: IndexRange,
-        /// Of a dot's radius, how much fades out: 0 is sharp, 1 is all of it.
+        /// Soft fraction of a dot's radius: 0 is sharp, 1 fades over the whole radius.
         soft: f32,
-        /// How they meet what is below.
+        /// Blend mode.
         blend: BlendMode,
     },
-    /// Until the next `Untrail`, what is drawn goes into a picture of its own, which stays and fades, and is seen here. In a
-    /// checked picture none stands within another, and each has its end.
+    /// Draws all items until the next `Untrail` into a separate image that persists and fades, and shows that image
+    /// here.
+    ///
+    /// In a validated display list, trails are not nested and each is closed.
     Trail {
-        /// Which one; each stays what it was in the picture before.
+        /// Slot of the trail; its image persists between display lists.
         slot: u8,
-        /// What becomes of it with time.
+        /// Change of the image over time.
         trail: Trail,
-        /// How much of it is seen, 0 to 1.
+        /// Opacity, 0 to 1.
         alpha: f32,
-        /// How it meets what is below.
+        /// Blend mode.
         blend: BlendMode,
     },
-    /// What is drawn goes onto the canvas again.
+    /// Ends the trail.
     Untrail,
-    /// What was kept in earlier pictures and in this one.
+    /// Shows a retained layer, with the updates of this frame.
     Kept {
-        /// Which one.
+        /// Slot of the layer.
         slot: u8,
-        /// How much of it is seen, 0 to 1.
+        /// Opacity, 0 to 1.
         alpha: f32,
-        /// How it meets what is below.
+        /// Blend mode.
         blend: BlendMode,
     },
 }
 
-/// What becomes of a trail from picture to picture.
+/// Change of a trail from frame to frame.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Trail {
-    /// Seconds in which a tenth is left of it; at least 0.05.
+    /// Seconds until a tenth of it is left; at least 0.05.
     pub fade: f32,
-    /// Canvas units that it moves in a second.
+    /// Movement in canvas units a second.
     pub drift: [f32; 2],
-    /// By what factor it grows in a second.
+    /// Growth factor per second.
     pub grow: f32,
-    /// Radians that it turns in a second, clockwise.
+    /// Rotation in radians a second, clockwise.
     pub turn: f32,
-    /// Round where it grows and turns, in canvas units.
+    /// Centre of growth and rotation, in canvas units.
     pub round: [f32; 2],
 }
 
@@ -265,49 +268,49 @@ pub struct Dot {
     pub colour: Colour,
 }
 
-/// What is to be seen, and which inputs it reflects.
+/// Items to draw in one frame, and the inputs that the frame reflects.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct DisplayList {
-    /// The number of the `FrameInput` that it answers.
+    /// Number of the `FrameInput` that this answers.
     pub answers: u64,
-    /// The number of the last input that it reflects.
+    /// Number of the last input that this reflects.
     pub reflects: u64,
-    /// From the bottom up.
+    /// Items from the bottom up.
     pub items: Vec<DrawItem>,
     /// Canvas units.
     pub points: Vec<[f32; 2]>,
-    /// All texts, one after the other.
+    /// All texts, concatenated.
     pub text: String,
-    /// All shader parameters, one after the other.
+    /// All shader parameters, concatenated.
     pub params: Vec<u8>,
-    /// The gradients that are used.
+    /// Gradients in use.
     pub gradients: Vec<Gradient>,
-    /// All dots, one after the other.
+    /// All dots, concatenated.
     pub dots: Vec<Dot>,
-    /// What `DrawItem::Kept` means, by slot. Whoever reads pictures from a scene puts it there, see
-    /// [`RetainedLayerSet`](super::KeptLayers).
+    /// Retained layers by slot, for `DrawItem::Kept`. The receiver of a scene's display lists sets them, see
+    /// [`RetainedLayerSet`](crate::scene::RetainedLayerSet).
     #[serde(skip)]
     pub kept: Vec<Arc<RetainedLayer>>,
 }
 
-/// A layer as it is to be shown.
+/// A retained layer, as it is shown.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RetainedLayer {
-    /// Another number once something was taken out: the layer is then drawn from the first stroke on.
+    /// Changes when an item is removed: the layer is then redrawn from the first item.
     pub generation: u64,
-    /// What is drawn, in this order. Of one generation it only grows.
+    /// Display lists to draw, in this order. Within one generation, the list only grows.
     pub strokes: Vec<Arc<DisplayList>>,
 }
 
 impl DisplayList {
-    /// The text that an item names.
+    /// Returns the text of a range; empty if it is out of bounds.
     pub fn text_slice(&self, range: IndexRange) -> &str {
         self.text.get(range.start as usize..(range.start as usize).saturating_add(range.count as usize)).unwrap_or("")
     }
 }
 
 impl Gradient {
-    /// The colour at `at`, from 0 to 1.
+    /// Returns the colour at a position from 0 to 1.
     pub fn colour_at(&self, at: f32) -> Colour {
         let after = self.stops.partition_point(|(stop, _)| *stop <= at);
         match (self.stops.get(after.wrapping_sub(1)), self.stops.get(after)) {

@@ -1,4 +1,4 @@
-//! What the show and the scene process say to each other over pipes: a length, then one message.
+//! Messages between the show and the scene process over pipes: a length, then one message.
 
 use super::bodies::BodyState;
 use super::daylight::{SunPosition, TimeOfDay};
@@ -12,26 +12,27 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 
-/// Longest message, in bytes. A picture within its bounds is a third as long, and what is new on kept layers twice as much.
+/// Maximum length of a message, in bytes. A display list within its limits takes a third of this, and updates of
+/// retained layers take two thirds.
 const MESSAGE_MAX: usize = 12 << 20;
 
-/// What a scene may know of a city.
+/// City, as a scene sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CityInfo {
-    /// In its own script.
+    /// Name in the local script.
     pub name: String,
-    /// In Latin script.
+    /// Name in Latin script.
     pub latin: String,
-    /// What it is known for.
+    /// Label of the city's domain: what it is known for.
     pub domain: String,
-    /// `#rrggbb`.
+    /// Colour as `#rrggbb`.
     pub colour: String,
-    /// BCP 47.
+    /// Language as a BCP 47 tag.
     pub language: String,
 }
 
 impl CityInfo {
-    /// What a scene may know of `city`.
+    /// Returns the parts of `city` that a scene sees.
     pub fn from_city(city: &City) -> Self {
         Self {
             name: city.name.clone(),
@@ -43,22 +44,22 @@ impl CityInfo {
     }
 }
 
-/// The first message: what there is to run.
+/// First message: the scene to run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SceneInit {
-    /// The name of the script's file.
+    /// File name of the script.
     pub script: String,
-    /// The script itself.
+    /// Source of the script.
     pub text: String,
-    /// What shaders there are, in the order in which pictures name them.
+    /// Parameters of the shaders, in the order in which display lists refer to them.
     pub params: Vec<ShaderParams>,
-    /// The names of the sounds.
+    /// Names of the sounds.
     pub sounds: Vec<String>,
-    /// The images by name and size in pixels, in the order in which pictures name them.
+    /// Names and sizes in pixels of the images, in the order in which display lists refer to them.
     pub images: Vec<(String, [u32; 2])>,
-    /// Canvas units in a metre of the screen.
+    /// Canvas units per metre of the screen.
     pub metre: f32,
-    /// What can be turned, how it stands, and from where to where.
+    /// Parameters that can be adjusted: name, value and range.
     pub dials: Vec<(String, f64, [f64; 2])>,
     /// Width and height in canvas units.
     pub canvas: [f32; 2],
@@ -66,57 +67,58 @@ pub struct SceneInit {
     pub here: CityInfo,
     /// The other city.
     pub there: CityInfo,
-    /// 0 or 1, and stays.
+    /// 0 or 1; never changes.
     pub side: u8,
-    /// What visitors of both cities leave: its name, and the word for what becomes of it when the link is lost.
+    /// Mark collections shared by both cities: name, and keyword of the link-loss policy.
     pub ours: Vec<(String, String)>,
-    /// What becomes of what the other city says of itself.
+    /// Keyword of the link-loss policy for the twin's shared state.
     pub lost_share: String,
-    /// What `random` follows from; `noise` is the same everywhere.
+    /// Seed of `random`; `noise` is the same everywhere.
     pub seed: u64,
-    /// Seed of the marks' own seeds. `None` in a show, where no two marks may have the same; set in virtual time, which repeats.
+    /// Seed of the marks' own seeds. `None` in a show, where every mark needs a different one; set in virtual time,
+    /// which is reproducible.
     pub mark_seed: Option<u64>,
-    /// What the engine adds: arrivals, meetings, the other city's sky, touches that travel.
+    /// Built-in effects: arrivals, meetings, the twin's sky, travelling touches.
     pub kit: [bool; 4],
-    /// Factor by which a frame may exceed its show limit before it is stopped: 1 in a show, more in virtual time, where the
-    /// machine may be busy with other work.
+    /// Factor by which a frame may exceed the limit of a show: 1 in a show, more in virtual time, where the machine may
+    /// be busy with other work.
     pub budgets: u32,
 }
 
 /// A touch as a scene sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct TouchState {
-    /// Unique at its site while that show runs.
+    /// Identifier, unique at its site while that show runs.
     pub id: u32,
     /// Canvas units.
     pub x: f32,
     /// Canvas units.
     pub y: f32,
-    /// What makes it.
+    /// Source of the touch.
     pub by: &'static str,
-    /// When it began, on the shared clock, in seconds.
+    /// Start on the shared clock, in seconds.
     pub began: f64,
 }
 
-/// What a scene sees of one city this frame.
+/// State of one city in one frame.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct SiteState {
-    /// Touches held.
+    /// Current touches.
     pub touches: Vec<TouchState>,
-    /// Bodies seen. That one came, stands still or left is found by comparing, so that a scene that starts in the middle
-    /// is told of all that are there.
+    /// Detected bodies. The script compares frames to find arrivals, departures and bodies standing still, so a scene
+    /// that starts in the middle also sees everyone present.
     pub bodies: Vec<BodyState>,
-    /// How much moves, 0 to 1.
+    /// Amount of motion, 0 to 1.
     pub stir: f32,
-    /// How it moves, as [`flow`](super::flow) writes it; none where nothing does or no camera looks.
+    /// Motion field, packed by [`encode_flow`](super::bodies::encode_flow); `None` without motion or without a camera.
     pub flow: Option<String>,
-    /// Where the sun stands.
+    /// Position of the sun.
     pub sun: SunPosition,
-    /// What time it is.
+    /// Local time.
     pub clock: TimeOfDay,
 }
 
-/// Something that happened, in the order in which it did.
+/// An event, in the order of occurrence.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "is", rename_all = "camelCase")]
 pub enum SceneEvent {
@@ -132,173 +134,174 @@ pub enum SceneEvent {
     MoveThere(TouchState),
     /// A touch ended there.
     UpThere(TouchState),
-    /// The other half of the scene speaks.
+    /// The twin's half of the scene sent a signal.
     Heard {
         /// The signal's name.
         name: String,
-        /// JSON.
+        /// Data as JSON.
         data: String,
     },
-    /// People of both cities meet; both are told at the same instant.
+    /// People of both cities meet; both sites report it at the same instant.
     Meet {
         /// Canvas units.
         x: f32,
         /// Canvas units.
         y: f32,
     },
-    /// What both made while they were apart is together.
+    /// Marks made during a separation have been merged.
     Merged {
-        /// How many marks of the twin are new.
+        /// Number of the twin's marks that are new here.
         marks: usize,
     },
-    /// The twin is there.
+    /// The twin is connected.
     Linked,
-    /// The twin is gone.
+    /// The twin is disconnected.
     Parted,
 }
 
 /// A mark as a scene sees it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MarkState {
-    /// Where it stands among the others, as a text that sorts; the same in both cities.
+    /// Sort key among all marks, as a string; the same in both cities.
     pub place: String,
-    /// What the manifest calls it.
+    /// Name of its collection in the manifest.
     pub name: String,
-    /// Canvas units, as they lie on this canvas.
+    /// Position in units of this canvas.
     pub at: Option<[f32; 2]>,
-    /// When it was made, on the shared clock, in seconds.
+    /// Time of creation on the shared clock, in seconds.
     pub began: f64,
-    /// Random, the same in both cities.
+    /// Random number, the same in both cities.
     pub seed: u32,
-    /// It was made in this city.
+    /// True if it was made in this city.
     pub here: bool,
-    /// Its number, if this site has made it since the show started: the twin may lack it.
+    /// Sequence number, if this site made it since the show started: the twin may lack it.
     pub own: Option<u64>,
-    /// What it takes in the memory of the script's engine, in bytes, about.
+    /// Approximate memory in the script's engine, in bytes.
     pub weight: usize,
-    /// JSON.
+    /// Data as JSON.
     pub said: String,
 }
 
-/// What has become of marks since the frame before.
+/// Changes of marks since the previous frame.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct MarksUpdate {
-    /// Whatever was known of marks is over.
+    /// Discards all known marks.
     pub anew: bool,
-    /// Marks that the scene does not know of.
+    /// Marks that are new to the scene.
     pub news: Vec<MarkState>,
-    /// The twin has those of this site's own below this number.
+    /// The twin has this site's own marks below this sequence number.
     pub shared: u64,
-    /// What is here will be here after the power was gone.
+    /// True if marks survive a power loss.
     pub lasting: bool,
 }
 
-/// All that a scene may know this frame.
+/// Input of a scene in one frame.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct FrameInput {
-    /// Counts the frames of a show.
+    /// Number of the frame in the show.
     pub number: u64,
-    /// The number of the last input, counted over the whole show: each of `events` is one, and each look of the camera.
+    /// Number of the last input, counted over the whole show. Each of `events` is one input, and so is each camera
+    /// frame.
     pub input: u64,
     /// The shared clock, in seconds.
     pub now: f64,
-    /// Seconds since the frame before.
+    /// Seconds since the previous frame.
     pub dt: f64,
     /// This city.
     pub here: SiteState,
     /// The other city.
     pub there: SiteState,
-    /// The twin is there.
+    /// The twin is connected.
     pub linked: bool,
-    /// One way to the twin, in seconds.
+    /// One-way delay to the twin, in seconds.
     pub delay: f64,
     /// True at one site while linked, and when alone.
     pub lead: bool,
-    /// What the twin says of itself, as JSON.
+    /// Shared state of the twin, as JSON.
     pub share: Option<String>,
-    /// What has become of marks.
+    /// Changes of marks.
     pub marks: MarksUpdate,
-    /// What has been turned since the frame before.
+    /// Parameters adjusted since the previous frame.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dials: Vec<(String, f64)>,
-    /// What happened since the frame before.
+    /// Events since the previous frame.
     pub events: Vec<SceneEvent>,
 }
 
-/// To the scene process.
+/// Message to the scene process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToScene {
-    /// First.
+    /// Starts the scene; the first message.
     Start(Box<SceneInit>),
-    /// A frame: number, input, and the `FrameInput` as JSON, which is what the script's engine reads fastest.
+    /// One frame: number, input, and the `FrameInput` as JSON, the fastest format for the script's engine.
     Sees {
-        /// As in [`FrameInput::number`].
+        /// See [`FrameInput::number`].
         number: u64,
-        /// As in [`FrameInput::input`].
+        /// See [`FrameInput::input`].
         input: u64,
-        /// [`FrameInput`] in JSON.
+        /// [`FrameInput`] as JSON.
         json: String,
     },
-    /// Asks for what the script wants to keep when another edition takes its place.
+    /// Requests the state that the script keeps for the next revision.
     Keep,
-    /// What the edition before has kept, as JSON; before the first frame.
+    /// State that the previous revision kept, as JSON; sent before the first frame.
     Kept(String),
 }
 
-/// Something that a scene does besides showing: in order, once.
+/// Action of a scene besides drawing: in order, once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum SceneAction {
-    /// A sound of the installation is to be heard now.
+    /// Plays a sound of the installation now.
     Play {
-        /// Its file, within the folder.
+        /// File name within the folder.
         name: String,
-        /// 0 to 1.
+        /// Volume, 0 to 1.
         volume: f32,
-        /// -1 is left, 1 is right.
+        /// Stereo position: -1 is left, 1 is right.
         pan: f32,
-        /// Speed, and with it pitch; 1 as recorded.
+        /// Speed, and with it pitch; 1 is as recorded.
         rate: f32,
     },
-    /// The twin's half of the scene is to hear this.
+    /// Sends a signal to the twin's half of the scene.
     Signal {
         /// The signal's name.
         name: String,
-        /// JSON.
+        /// Data as JSON.
         data: String,
     },
-    /// A visitor here leaves something.
+    /// Adds a mark left by a visitor here.
     Mark(NewMark),
-    /// What this site says of itself from now on, as JSON; empty for nothing.
+    /// Sets this site's shared state, as JSON; empty for none.
     Share(String),
-    /// `console.log`.
+    /// Writes a line of `console.log`.
     Log(String),
 }
 
-/// From the scene process.
+/// Message from the scene process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::large_enum_variant, reason = "nearly all that are sent are frames")]
 pub enum FromScene {
     /// The script is loaded.
     Ready {
-        /// What keeps the process from reaching anything is not all there: what is missing, for people.
+        /// Missing parts of the process sandbox, in words for people; `None` if it is complete.
         unjailed: Option<String>,
     },
-    /// One frame. Without a picture when the script failed in it.
+    /// One frame. Contains no display list if the script failed.
     Frame {
-        /// What is to be seen.
+        /// Items to draw.
         picture: Option<DisplayList>,
-        /// What is to be done.
+        /// Actions to perform.
         acts: Vec<SceneAction>,
-        /// What is new in kept layers.
+        /// Updates of retained layers.
         kept: Vec<RetainedUpdate>,
-        /// What went wrong.
+        /// The script's error.
         fault: Option<SceneDiagnostic>,
         /// Script time, in microseconds of CPU.
         took_us: u64,
     },
     /// The script cannot be run at all.
     Failed(SceneDiagnostic),
-    /// What the script wants to keep, as JSON; nothing if it does not.
+    /// State that the script keeps, as JSON; `None` if it keeps none.
     Keeps(Result<Option<String>, SceneDiagnostic>),
 }
 
@@ -311,8 +314,9 @@ pub fn write_message<T: Serialize>(to: &mut impl Write, message: &T) -> io::Resu
     to.flush()
 }
 
-/// Reads one message. A length beyond the bound or bytes that are no such message are an error; nothing is allocated
-/// for them.
+/// Reads one message.
+///
+/// A length beyond the limit or an invalid message is an error. A length beyond the limit allocates nothing.
 pub fn read_message<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<T> {
     let mut length = [0; 4];
     from.read_exact(&mut length)?;

@@ -1,4 +1,4 @@
-//! Messages between the show and the scene process, and the types within them.
+//! Messages between the show and the scene process, and the types in them.
 
 pub(super) mod bodies;
 pub(super) mod colour;

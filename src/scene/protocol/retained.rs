@@ -1,25 +1,27 @@
-//! Kept layers: what was drawn once and stays. A scene sends what is new; here it is added to what was there, so that all
-//! of it can be drawn again when something was taken out or the graphics device was lost.
+//! Retained layers: drawn once and kept.
+//!
+//! A scene sends updates. The layers collected here can be drawn again completely after an item was removed or the
+//! graphics device was lost.
 
 use super::display_list::{DisplayList, DrawItem, RetainedLayer};
 use crate::scene::limits::{POINTS_MAX, RETAINED_ITEMS_MAX, RETAINED_LAYERS_MAX, TEXT_MAX};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// What is new in one kept layer.
+/// Update of one retained layer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RetainedUpdate {
-    /// Which layer.
+    /// Index of the layer.
     pub slot: u8,
-    /// What was there is over: something of it is gone.
+    /// Discards the previous content, because something was removed from it.
     pub anew: bool,
-    /// With this the layer is complete; until then the one before is shown.
+    /// Completes the layer; until then, the previous version is shown.
     pub whole: bool,
-    /// What is drawn onto it.
+    /// Items to add to the layer.
     pub strokes: DisplayList,
 }
 
-/// How much there is on a layer.
+/// Amount of content on a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::scene) struct LayerUsage {
     items: usize,
@@ -28,16 +30,16 @@ pub(in crate::scene) struct LayerUsage {
 }
 
 impl LayerUsage {
-    /// What a picture brings in which every point and letter is named once, as a pen leaves it.
+    /// Returns the content of a display list that refers to each point and character once, as the builder produces it.
     pub fn of_own(picture: &DisplayList) -> Self {
         Self { items: picture.items.len(), points: picture.points.len(), text_bytes: picture.text.len() }
     }
 
-    /// What a picture brings.
+    /// Returns the content of any display list.
     pub fn of(picture: &DisplayList) -> Self {
         let rings = |item: &DrawItem| if let DrawItem::Clip { rings, .. } = item { rings.len() } else { 0 };
         let items = picture.items.len() + picture.items.iter().map(rings).sum::<usize>() + picture.gradients.len();
-        // Items may name the same points again and again, and each time they are drawn.
+        // Items may refer to the same points repeatedly, and each reference is drawn.
         let (mut points, mut letters) = (0, 0);
         for item in &picture.items {
             match item {
@@ -52,7 +54,7 @@ impl LayerUsage {
         Self { items, points: points.max(picture.points.len()), text_bytes: letters.max(picture.text.len()) }
     }
 
-    /// Both.
+    /// Returns the sum of both.
     pub fn plus(self, other: Self) -> Self {
         Self {
             items: self.items + other.items,
@@ -61,7 +63,7 @@ impl LayerUsage {
         }
     }
 
-    /// More than so many parts of a layer's bounds.
+    /// Returns true if the content exceeds the fraction 1/`parts` of a layer's limits.
     pub fn exceeds(self, parts: usize) -> bool {
         self.items * parts > RETAINED_ITEMS_MAX
             || self.points * parts > POINTS_MAX
@@ -69,10 +71,10 @@ impl LayerUsage {
     }
 }
 
-/// News of one frame; a scene sends one for each layer.
+/// Maximum number of updates in one frame; a scene sends one per layer.
 const UPDATES_MAX: usize = 2 * RETAINED_LAYERS_MAX;
 
-/// One layer as it comes in.
+/// One layer while it is received.
 #[derive(Debug, Default)]
 struct IncomingLayer {
     incoming: RetainedLayer,
@@ -80,7 +82,7 @@ struct IncomingLayer {
     usage: LayerUsage,
 }
 
-/// The kept layers of one scene, put together from its news.
+/// Retained layers of one scene, assembled from its updates.
 #[derive(Debug, Default)]
 pub struct RetainedLayerSet {
     layers: [IncomingLayer; RETAINED_LAYERS_MAX],
@@ -88,12 +90,12 @@ pub struct RetainedLayerSet {
 }
 
 impl RetainedLayerSet {
-    /// For a scene whose generations are counted on from `generation`, so that no two scenes have the same.
+    /// Creates a set whose generations continue from `generation`, so that two scenes never share one.
     pub fn new(generation: u64) -> Self {
         Self { generation, ..Self::default() }
     }
 
-    /// Takes news in. `images` is how many the installation has. What goes beyond the bounds is left out, whoever sent it.
+    /// Applies updates. `images` is the number of images of the installation. Content beyond the limits is dropped.
     pub fn apply(&mut self, news: Vec<RetainedUpdate>, images: usize) {
         for RetainedUpdate { slot, anew, whole, strokes } in news.into_iter().take(UPDATES_MAX) {
             let Some(layer) = self.layers.get_mut(usize::from(slot)) else { continue };
@@ -109,12 +111,12 @@ impl RetainedLayerSet {
         }
     }
 
-    /// The layers as they are to be shown, by slot.
+    /// Returns the layers to show, by slot.
     pub fn shown(&self) -> Vec<Arc<RetainedLayer>> {
         self.layers.iter().map(|layer| layer.shown.clone()).collect()
     }
 
-    /// The last generation that was given.
+    /// Returns the last assigned generation.
     pub fn generation(&self) -> u64 {
         self.generation
     }
@@ -122,7 +124,7 @@ impl RetainedLayerSet {
 
 impl IncomingLayer {
     fn append(&mut self, mut strokes: DisplayList) {
-        // Only what stays as it is can be kept.
+        // Only items that do not change can be retained.
         strokes.items.retain(|item| {
             !matches!(
                 item,
@@ -133,13 +135,13 @@ impl IncomingLayer {
                     | DrawItem::Dots { .. }
             )
         });
-        // All that is not counted below, and room that was made for what is gone, would be held for as long as the scene.
+        // Uncounted content and spare capacity would stay allocated for the lifetime of the scene.
         (strokes.dots, strokes.params) = (Vec::new(), Vec::new());
         strokes.items.shrink_to_fit();
         strokes.points.shrink_to_fit();
         strokes.text.shrink_to_fit();
         let load = self.usage.plus(LayerUsage::of(&strokes));
-        // A script is told before it sends too much: what is too much here comes from a process that lies.
+        // A correct script is refused before it sends too much: excess here comes from a malicious process.
         if !load.exceeds(1) && !strokes.items.is_empty() {
             self.usage = load;
             self.incoming.strokes.push(Arc::new(strokes));

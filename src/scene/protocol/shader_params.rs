@@ -1,4 +1,4 @@
-//! Layout of a shader's `Params`, by which a script's numbers become its bytes.
+//! Layout of a shader's `Params`: converts a script's numbers to bytes.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ pub(in crate::scene) struct ParamField {
     pub kind: NumberType,
 }
 
-/// How a number of `Params` is written.
+/// Type of a number in `Params`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(in crate::scene) enum NumberType {
     F32,
@@ -23,10 +23,10 @@ pub(in crate::scene) enum NumberType {
     U32,
 }
 
-/// What a script has to know of a shader.
+/// Parameters of a shader, as a script sees them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ShaderParams {
-    /// The shader's file within the installation.
+    /// File name of the shader within the installation.
     pub name: String,
     /// Bytes of its `Params`; 0 if it has none.
     pub size: usize,
@@ -35,18 +35,18 @@ pub struct ShaderParams {
 }
 
 impl ParamField {
-    /// How many numbers it takes.
+    /// Returns the count of numbers in this member.
     pub fn number_count(&self) -> usize {
         self.width * self.count
     }
 
-    /// True if both take the same numbers from the same offset, whatever their names: in a rewritten source a name that ends in a
-    /// digit gets a suffix.
+    /// Returns true if both take the same numbers from the same offset, whatever their names: in a rewritten source, a
+    /// name that ends in a digit gets a suffix.
     pub fn same_layout(&self, other: &Self) -> bool {
         Self { name: String::new(), ..self.clone() } == Self { name: String::new(), ..other.clone() }
     }
 
-    /// Writes numbers into the bytes of `Params`; what is missing stays 0, what is too much is left out.
+    /// Writes numbers into the bytes of `Params`. Missing numbers stay 0, excess numbers are dropped.
     pub fn write_numbers(&self, params: &mut [u8], numbers: &[f32]) {
         for (i, number) in numbers.iter().take(self.number_count()).enumerate() {
             let at = self.offset + i / self.width * self.stride + i % self.width * 4;

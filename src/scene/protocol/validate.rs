@@ -1,4 +1,4 @@
-//! What a scene process sends is looked through before it is drawn: it may lie.
+//! Validates a display list from the untrusted scene process before it is drawn.
 
 use super::display_list::{BasicShape, DisplayList, Dot, DrawItem, Gradient, IndexRange, Paint, Trail};
 use crate::scene::limits::{
@@ -6,19 +6,19 @@ use crate::scene::limits::{
     SHADERS_MAX, TEXT_MAX, TRAILS_MAX,
 };
 
-/// Coordinates beyond this are no part of any canvas, and would only make numbers overflow.
+/// Largest coordinate; larger ones lie outside every canvas and would only cause overflow.
 const COORDINATE_MAX: f32 = 1e6;
 
 fn in_bounds(numbers: &[f32]) -> bool {
     numbers.iter().all(|number| number.is_finite() && number.abs() <= COORDINATE_MAX)
 }
 
-/// What is open, and has its end still to come.
+/// A group that was opened and not yet closed.
 #[derive(Clone, Copy, PartialEq)]
 enum OpenGroup {
     Clip,
     Trail,
-    /// One too many; what is within it would be seen where it is not meant, and is left out.
+    /// A group beyond the limits. Its content is dropped, because it would appear in the wrong place.
     Dropped,
 }
 
@@ -33,9 +33,10 @@ impl OpenGroup {
 }
 
 impl DisplayList {
-    /// A picture with all that does not lie within the bounds taken out; `shaders` is how many there are, and how many
-    /// bytes each one's parameters have, `images` is how many of those there are. Whatever a scene process sent, the result
-    /// can be drawn.
+    /// Returns the display list without the parts that exceed the limits. The result can be drawn, whatever a scene
+    /// process sent.
+    ///
+    /// `shaders`: size in bytes of each shader's parameters. `images`: number of images.
     pub fn validated(mut self, shaders: &[usize], images: usize) -> Self {
         self.gradients.truncate(GRADIENTS_MAX);
         for gradient in &mut self.gradients {
@@ -50,7 +51,7 @@ impl DisplayList {
         self.dots.retain(Dot::is_valid);
         self.kept.clear();
         let (mut layers, mut clips) = (0, 0);
-        // Each covers all of the canvas, and is painted once.
+        // Each covers the whole canvas and is drawn once.
         let (mut trails, mut kept) = ([false; TRAILS_MAX], [false; RETAINED_LAYERS_MAX]);
         let mut open: Vec<OpenGroup> = Vec::new();
         let Self { items, points, text, params, dots, .. } = &mut self;
@@ -65,7 +66,7 @@ impl DisplayList {
                 && text.is_char_boundary(range.start as usize)
                 && text.is_char_boundary((range.start + range.count) as usize)
         };
-        // Each within the bounds, and all together too: a thousand items may name the same points.
+        // Each item stays within the limits, and so does their sum: a thousand items may refer to the same points.
         let (mut points_left, mut text_left) = (POINTS_MAX, TEXT_MAX);
         let within = |left: &mut usize, count: u32| left.checked_sub(count as usize).map(|rest| *left = rest).is_some();
         let mut line_ok = |range: &IndexRange| {
@@ -150,7 +151,7 @@ impl DisplayList {
     }
 }
 
-/// Ends what was opened last, if it is one of these.
+/// Closes the group that was opened last, if it is one of these.
 fn close_group(open: &mut Vec<OpenGroup>, these: &[OpenGroup]) -> Option<OpenGroup> {
     open.pop_if(|last| these.contains(last))
 }
@@ -171,7 +172,7 @@ impl Dot {
 }
 
 impl Gradient {
-    /// Makes it one that can be drawn, whatever it was.
+    /// Corrects the gradient so that it can be drawn.
     fn sanitize(&mut self) {
         self.stops.truncate(GRADIENT_STOPS_MAX);
         self.stops.retain(|(at, _)| (0.0..=1.0).contains(at));
@@ -282,10 +283,10 @@ mod tests {
         };
         let good = vec![clip(&[(0, 3)]), circle.clone(), DrawItem::Unclip];
         assert_eq!(checked(good.clone()), good);
-        // Rings that are none are left out; the clip stays, or what is within would cover everything.
+        // Invalid rings are dropped; the clip stays, or its content would cover everything.
         let rings = clip(&[(1, 3), (0, 2), (0, 3), (u32::MAX, 9), (0, u32::MAX)]);
         assert_eq!(checked(vec![rings, circle.clone(), DrawItem::Unclip]), good);
-        // One within another, an end too many, a background within, an end that is missing.
+        // Nested clips, a surplus end, a background inside a clip, and a missing end.
         let background = DrawItem::Background(Colour::CLEAR);
         let wild = vec![DrawItem::Unclip, clip(&[(0, 3)]), background, clip(&[]), circle.clone()];
         assert_eq!(checked(wild), good);

@@ -1,4 +1,4 @@
-//! One call of a script: its arguments as what they should be, and what is said when they are not.
+//! Typed access to the arguments of one call of a script, with error messages for the artist.
 
 use super::atoms::AtomCache;
 use super::state::SharedScriptState;
@@ -11,12 +11,12 @@ use crate::scene::protocol::colour::Colour;
 use crate::scene::protocol::display_list::{BlendMode, Gradient};
 use rquickjs::{Array, Coerced, Ctx, Error, Exception, Result, Value};
 
-/// Longest text of one call, in bytes.
+/// Maximum length of a text argument, in bytes.
 pub(super) const STRING_MAX: usize = 4_000;
-/// What a body calls its outline as a packed text; `prelude.js` has it so.
+/// Property of a body that holds its packed outline; `prelude.js` uses the same name.
 const OUTLINE_KEY: &str = "__outline";
 
-/// The arguments of one call, with the name that it was called by.
+/// Arguments of one call, and the name and usage of the called function.
 pub(super) struct CallArgs<'a, 'js> {
     pub ctx: &'a Ctx<'js>,
     pub name: &'static str,
@@ -25,7 +25,7 @@ pub(super) struct CallArgs<'a, 'js> {
     pub atoms: &'a AtomCache<'js>,
 }
 
-/// How things can meet what is below.
+/// Keywords of blend modes.
 pub(super) const BLENDS: [(&str, BlendMode); 6] = [
     ("over", BlendMode::Over),
     ("add", BlendMode::Add),
@@ -34,11 +34,11 @@ pub(super) const BLENDS: [(&str, BlendMode); 6] = [
     ("lighten", BlendMode::Lighten),
     ("darken", BlendMode::Darken),
 ];
-/// What a gradient calls itself as a text; `prelude.js` has it so.
+/// Property that holds a gradient as JSON; `make_gradient` writes it.
 pub(super) const GRADIENT_KEY: &str = "__gradient";
-/// Gradients remembered by their texts.
+/// Maximum number of cached gradients, by their JSON.
 const GRADIENT_CACHE_MAX: usize = 500;
-/// What other tools call something, and what it is called here.
+/// Names in other tools, and their equivalents here.
 pub(super) const ALIASES: [(&str, &str); 15] = [
     ("color", "fill"),
     ("colour", "fill"),
@@ -108,7 +108,7 @@ impl<'js> CallArgs<'_, 'js> {
         })
     }
 
-    /// The number of the gradient that this value is, if it is one.
+    /// Returns the number of the gradient if the value is a gradient.
     pub fn as_gradient(&self, stage: &SharedScriptState, value: &Value<'js>) -> Result<Option<u8>> {
         let Some(object) = value.as_object() else { return Ok(None) };
         let said: Value = object.get(GRADIENT_KEY)?;
@@ -127,7 +127,7 @@ impl<'js> CallArgs<'_, 'js> {
         self.check_limit(stage.builder.gradient(gradient)).map(Some)
     }
 
-    /// Goes through what is said of something, if anything is; a key that it has not is an error, with what was meant.
+    /// Calls `take` for each option of an optional object argument. An unknown key is an error with a suggestion.
     pub fn for_each_option(
         &self,
         index: usize,
@@ -155,7 +155,7 @@ impl<'js> CallArgs<'_, 'js> {
         Ok(())
     }
 
-    /// A number, or `[from, to]`; one number is both.
+    /// Parses a number or `[from, to]`; a single number is both.
     pub fn as_pair(&self, value: &Value<'js>, what: &str) -> Result<[f32; 2]> {
         let Some(pair) = value.as_array() else { return self.as_number(value, what).map(|number| [number; 2]) };
         if pair.len() != 2 {
@@ -187,7 +187,7 @@ impl<'js> CallArgs<'_, 'js> {
         found.ok_or_else(|| self.error(format!("{key} is \"{word}\", not {known}")))
     }
 
-    /// Points as `[[x, y], …]`, `[x, y, x, y, …]`, or things with `x` and `y`.
+    /// Parses points as `[[x, y], …]`, `[x, y, x, y, …]`, or objects with `x` and `y`.
     pub fn points(&self, index: usize) -> Result<Vec<[f32; 2]>> {
         let value = self.arguments.get(index).ok_or_else(|| self.error("the points are missing"))?;
         let Some(array) = value.as_array() else {
@@ -230,7 +230,7 @@ impl<'js> CallArgs<'_, 'js> {
         Ok(points)
     }
 
-    /// The outline of a body as the camera has it, or of a copy of one; none for what is no body.
+    /// Returns the outline of a detected body or of a copy of one; `None` if the value is not a body.
     fn as_outline(&self, value: &Value<'js>) -> Result<Option<Vec<[f32; 2]>>> {
         let Some(object) = value.as_object().filter(|object| !object.is_array()) else { return Ok(None) };
         let packed: Value = object.get(OUTLINE_KEY)?;
@@ -246,13 +246,13 @@ impl<'js> CallArgs<'_, 'js> {
         ))
     }
 
-    /// How far a body has faded away, 0 to 1; what is no body has not.
+    /// Returns the fade-out progress of a body, 0 to 1; 0 if the argument is not a body.
     pub fn body_fade(&self, index: usize) -> f32 {
         let object = self.arguments.get(index).and_then(|value| value.as_object());
         object.and_then(|body| body.get("faded").ok()).map_or(0.0, |faded: f64| faded.clamp(0.0, 1.0) as f32)
     }
 
-    /// A body, or the outline of one that was kept: a ring of points, round as people are.
+    /// Parses a body, or a stored outline of one, as a smoothed ring of points.
     pub fn body(&self, stage: &SharedScriptState, index: usize) -> Result<Vec<[f32; 2]>> {
         let value = self.arguments.get(index).ok_or_else(|| self.error("the body is missing"))?;
         let finest = stage.borrow().min_step;
@@ -268,7 +268,8 @@ impl<'js> CallArgs<'_, 'js> {
         Ok(smooth_ring(&self.as_points(array)?, finest))
     }
 
-    /// A circle `{ x, y, radius }` or a rectangle `{ x, y, width, height }` as a ring; none for what is neither.
+    /// Parses a circle `{ x, y, radius }` or a rectangle `{ x, y, width, height }` as a ring; `None` for any other
+    /// value.
     fn as_shape_ring(&self, value: &Value<'js>) -> Result<Option<Vec<[f32; 2]>>> {
         let Some(object) = value.as_object().filter(|object| !object.is_array()) else { return Ok(None) };
         let side = |key: &str| -> Result<Option<f32>> {
@@ -287,7 +288,7 @@ impl<'js> CallArgs<'_, 'js> {
         Ok(Some(vec![[x, y], [x + width, y], [x + width, y + height], [x, y + height]]))
     }
 
-    /// What a clip is made of: a body, a circle, a rectangle, bodies, a polygon, or polygons.
+    /// Parses the outline of a clip: a body, a circle, a rectangle, bodies, a polygon, or polygons.
     pub fn clip_rings(&self, stage: &SharedScriptState, index: usize) -> Result<Vec<Vec<[f32; 2]>>> {
         let value = self.arguments.get(index).ok_or_else(|| self.error("the bodies are missing"))?;
         let finest = stage.borrow().min_step;
@@ -309,7 +310,7 @@ impl<'js> CallArgs<'_, 'js> {
                 rings.push(ring);
                 continue;
             }
-            // A pair is a point of one polygon, and so is a number, or a thing with x and y.
+            // A pair, a number or an object with x and y is a point of one polygon.
             let Some(ring) = value.as_array().filter(|ring| ring.len() > 2) else {
                 return if rings.is_empty() { Ok(vec![self.as_points(array)?]) } else { Err(self.not_a_body(&value)) };
             };
@@ -331,7 +332,7 @@ impl<'js> CallArgs<'_, 'js> {
         self.error(what)
     }
 
-    /// A shader takes any number that 32 bits can hold.
+    /// Parses a number for a shader, which takes any 32-bit float.
     fn shader_number(&self, value: &Value<'js>, what: &str) -> Result<f32> {
         match value.as_number() {
             Some(number) if (number as f32).is_finite() => Ok(number as f32),
@@ -339,7 +340,7 @@ impl<'js> CallArgs<'_, 'js> {
         }
     }
 
-    /// Numbers for a shader's parameter: one, a flat array, or arrays in an array.
+    /// Parses the numbers of a shader parameter: one, a flat array, or arrays in an array.
     pub fn shader_numbers(&self, value: &Value<'js>, what: &str, out: &mut Vec<f32>) -> Result<()> {
         if let Some(on) = value.as_bool() {
             out.push(f32::from(u8::from(on)));
@@ -372,7 +373,7 @@ pub(super) fn describe_type(value: &Value) -> String {
     }
 }
 
-/// What there is to choose from.
+/// Returns the available names for an error message.
 pub(super) fn list_available<'a>(known: impl Iterator<Item = &'a str>, wanted: &str) -> String {
     match known.collect::<Vec<_>>().join(", ") {
         none if none.is_empty() => format!("the folder has none: put {wanted} there"),

@@ -1,5 +1,4 @@
-//! Words that a script says again and again, known by their numbers in its engine: reading each would take longer than
-//! drawing what it says.
+//! Cache of style keys and colours by the engine's atoms: parsing each string would take longer than drawing the item.
 
 use super::keys::{KEYS, StyleKey};
 use crate::scene::protocol::colour::Colour;
@@ -8,14 +7,15 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
-/// Colours remembered by the words they were written in.
+/// Maximum number of cached colours.
 const COLOURS_MAX: usize = 1_000;
 
-/// Red, green, blue and alpha by the words they were written in.
+/// Red, green, blue and alpha by the atom of the colour's text.
 type ColourCache<'js> = RefCell<HashMap<Atom<'js>, u32>>;
 
-/// The words of one script. They belong to its engine, and end with it: a function that owned them would keep the engine
-/// that owns the function.
+/// Atoms of one script, owned by its engine and dropped with it.
+///
+/// A native function that owned them would keep the engine alive that owns the function.
 #[derive(Clone)]
 pub(super) struct AtomCache<'js> {
     keys: Weak<Vec<Atom<'js>>>,
@@ -31,13 +31,13 @@ impl<'js> AtomCache<'js> {
         if kept { Ok(words) } else { Err(Error::Unknown) }
     }
 
-    /// What a key says, if it says anything.
+    /// Returns the style key of an atom.
     pub fn key(&self, key: &Atom<'js>) -> Option<StyleKey> {
         let index = self.keys.upgrade()?.iter().position(|known| known == key)?;
         Some(KEYS[index].1)
     }
 
-    /// The colour that a text says, as `parse` reads it when it is said for the first time.
+    /// Returns the colour of a text; `parse` reads it on first use.
     pub fn colour(&self, text: &Text<'js>, parse: impl FnOnce(&str) -> Result<Colour>) -> Result<Colour> {
         let Some(colours) = self.colours.upgrade() else { return parse(&text.to_string()?) };
         let value: &Value = text;

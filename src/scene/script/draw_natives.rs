@@ -131,7 +131,7 @@ fn install_paths<'js>(natives: &NativeRegistry<'_, 'js>, draw: &Object<'js>) -> 
     })
 }
 
-/// Installs the functions that call a script's function and draw into something else: clips and trails.
+/// Installs clips and trails, which run a function of the script.
 fn install_scopes<'js>(natives: &NativeRegistry<'_, 'js>, draw: &Object<'js>) -> Result<()> {
     let usage = "draw.inside(here.bodies, () => { … })";
     natives.add(draw, ("inside", "draw.inside", usage), |call, stage| draw_clip(call, stage, true))?;
@@ -158,7 +158,7 @@ fn install_content<'js>(natives: &NativeRegistry<'_, 'js>, draw: &Object<'js>) -
     natives.add(draw, ("shader", "draw.shader", "draw.shader(\"night.wgsl\", { sun: 1 })"), draw_shader)
 }
 
-/// Installs the transform and alpha of what is drawn next.
+/// Installs the transform and alpha of the next items.
 fn install_transforms<'js>(natives: &NativeRegistry<'_, 'js>, draw: &Object<'js>) -> Result<()> {
     natives.add(draw, ("push", "draw.push", "draw.push()"), |call, stage| {
         call.check_limit(stage.borrow_mut().builder.push())
@@ -189,12 +189,12 @@ fn install_transforms<'js>(natives: &NativeRegistry<'_, 'js>, draw: &Object<'js>
     })
 }
 
-/// What is drawn within the function that is given is seen within the outlines that are given, or outside of them.
+/// Runs the script's function, clipped to the inside or the outside of the given outlines.
 fn draw_clip<'js>(call: &CallArgs<'_, 'js>, stage: &SharedScriptState, inside: bool) -> Result<()> {
     let rings = call.clip_rings(stage, 0)?;
     let draws = callback_argument(call, 1)?;
     call.check_limit(stage.borrow_mut().builder.clip(&rings, inside))?;
-    // Whatever becomes of it, the clip ends with it.
+    // The clip ends even if the function throws.
     let drawn = draws.call::<_, Value>(());
     stage.borrow_mut().builder.end_scope();
     drawn.map(|_| ())

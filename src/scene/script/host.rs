@@ -1,4 +1,4 @@
-//! The script itself, on QuickJS: loaded once, called once a frame, stopped when it runs too long.
+//! Script host on QuickJS: loads a script once, calls it once a frame, stops it when it runs too long.
 
 use super::hot_reload::HotReloadState;
 use super::natives::install_natives;
@@ -29,15 +29,15 @@ const PRELUDE: &str = concat!(
     include_str!("js/layers.js"),
     include_str!("js/kit.js")
 );
-/// Script time for loading.
+/// Script time limit for loading.
 const LOAD_LIMIT: Duration = Duration::from_millis(500);
-/// Script time for one frame; the show kills a process that needs 50 ms more than its budget, so this comes first
-/// and tells the line.
+/// Script time limit of one frame. The show kills a process that exceeds its budget by 50 ms; this limit comes first,
+/// so that the line is reported.
 const FRAME_LIMIT: Duration = Duration::from_millis(SCRIPT_STOP_MS);
-/// Deepest recursion, in bytes of stack.
+/// Maximum stack of the script, in bytes.
 const STACK_MAX: usize = 512 << 10;
 
-/// What a script may export.
+/// Handlers that a script may export.
 const HANDLER_NAMES: [&str; 20] = [
     "start",
     "frame",
@@ -69,7 +69,7 @@ type Intrinsics = (
     intrinsic::Promise,
 );
 
-/// Refuses every import but "moongate", which is declared before.
+/// Module resolver that refuses every import but "moongate", which is already declared.
 struct MoongateResolver;
 
 impl Resolver for MoongateResolver {
@@ -101,7 +101,7 @@ impl Loader for MoongateResolver {
     }
 }
 
-/// A loaded script. The fields are dropped in this order: what the script made, then its engine.
+/// A loaded script. Fields are dropped in this order: objects of the script, then its engine.
 pub struct ScriptHost {
     deliver_input: Persistent<Function<'static>>,
     finish_frame: Persistent<Function<'static>>,
@@ -114,7 +114,7 @@ pub struct ScriptHost {
     limit_factor: u32,
     script: Rc<ScriptSource>,
     started: bool,
-    /// The frame before failed: what it has left is to be forgotten in the script too.
+    /// The previous frame failed: the script must discard its pending changes too.
     last_frame_failed: bool,
     rejections: PromiseRejections,
     context: Context,
@@ -122,7 +122,7 @@ pub struct ScriptHost {
 }
 
 impl ScriptHost {
-    /// Runs the script once. `clock` tells the CPU time of this thread.
+    /// Loads the script and runs it once. `clock` returns the CPU time of this thread.
     pub fn load(
         start: &SceneInit,
         clock: impl Fn() -> Duration + 'static,
@@ -173,7 +173,7 @@ impl ScriptHost {
         })
     }
 
-    /// Runs one frame on what the scene sees. A picture comes out unless the script fails.
+    /// Runs one frame on a frame input. Returns a display list unless the script fails.
     pub fn run_frame(&mut self, number: u64, input: u64, json: &str) -> FromScene {
         let (began, limit) = ((self.clock)(), FRAME_LIMIT * self.limit_factor);
         self.script.limit.set(limit);
@@ -186,7 +186,7 @@ impl ScriptHost {
         let fault = result.err().or(jobs).or(rejected);
         let took = (self.clock)().saturating_sub(began);
         if took > limit {
-            // From here on the overrun can no longer be blamed on a busy machine.
+            // After an overrun, a busy machine is no longer an excuse.
             self.limit_factor = 1;
         }
         let took_us = took.as_micros() as u64;
@@ -194,7 +194,7 @@ impl ScriptHost {
         let mut picture = stage.builder.finish();
         let (mut acts, mut kept) = (std::mem::take(&mut stage.actions), stage.retained.take_updates());
         if fault.is_some() {
-            // What a frame that fails has left would stay, and let the mended scene fail as well.
+            // Effects of a failed frame would persist and make the corrected scene fail as well.
             acts.retain(|act| matches!(act, SceneAction::Log(_)));
             kept.clear();
             self.last_frame_failed = true;
@@ -203,7 +203,7 @@ impl ScriptHost {
         FromScene::Frame { picture: fault.is_none().then_some(picture), acts, kept, fault, took_us }
     }
 
-    /// What the script wants to keep when another edition takes its place, as JSON.
+    /// Returns the state that the script keeps for the next revision, as JSON.
     pub fn export_state(&self) -> std::result::Result<Option<String>, SceneDiagnostic> {
         self.deadline.set((self.clock)() + FRAME_LIMIT);
         let kept = self.context.with(|ctx| {
@@ -213,12 +213,12 @@ impl ScriptHost {
         kept.and_then(|kept| kept)
     }
 
-    /// Gives the script what the edition before it has kept. What it cannot use is left out.
+    /// Passes the state kept by the previous revision to the script. Unusable parts are dropped.
     pub fn import_state(&self, json: &str) {
         self.deadline.set((self.clock)() + FRAME_LIMIT);
         self.context.with(|ctx| {
             if self.hot_reload.import_json(&ctx, json).is_err() {
-                // A setter of the script's own may have thrown; the script goes on with what it has.
+                // A setter of the script may throw; the script continues with the state that it has.
                 ctx.catch();
             }
         });
@@ -257,7 +257,7 @@ impl ScriptHost {
         found.map(|(_, handler)| handler.clone().restore(ctx)).transpose()
     }
 
-    /// Runs what promises have left to do; the first fault among them.
+    /// Runs the pending jobs of promises and returns the first error among them.
     fn run_pending_jobs(&self) -> Option<SceneDiagnostic> {
         for _ in 0..1_000 {
             match self.runtime.execute_pending_job() {
@@ -292,8 +292,7 @@ fn site_object<'js>(ctx: &Ctx<'js>, card: &CityInfo) -> Result<Object<'js>> {
     Ok(site)
 }
 
-/// Declares the module "moongate"; what takes the `FrameInput` in comes back, and what is called
-/// after the handlers.
+/// Declares the module "moongate". Returns its functions that take in a `FrameInput` and that run after the handlers.
 fn load_prelude<'js>(
     ctx: &Ctx<'js>,
     stage: &SharedScriptState,

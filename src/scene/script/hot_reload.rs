@@ -1,16 +1,16 @@
-//! What a script keeps when another edition of it takes its place: the properties of its exported object `keep`.
+//! State that a script keeps across revisions: the properties of its exported object `keep`.
 
 use crate::scene::diagnostic::SceneDiagnostic;
 use rquickjs::{Ctx, Module, Object, Persistent, Result, Value, module::Evaluated};
 
-/// Most that is kept, in bytes of JSON.
+/// Maximum size of the state, in bytes of JSON.
 const STATE_BYTES_MAX: usize = 256 << 10;
 
-/// A script's `keep`, if it exports one.
+/// The exported object `keep` of a script, if there is one.
 pub(super) struct HotReloadState(Option<Persistent<Object<'static>>>);
 
 impl HotReloadState {
-    /// Finds it among a script's exports.
+    /// Finds `keep` among a script's exports.
     pub fn find<'js>(ctx: &Ctx<'js>, module: &Module<'js, Evaluated>) -> std::result::Result<Self, String> {
         let value = module.get::<_, Value>("keep").ok().filter(|value| !value.is_undefined());
         let Some(value) = value else { return Ok(Self(None)) };
@@ -20,7 +20,7 @@ impl HotReloadState {
         Ok(Self(Some(Persistent::save(ctx, object.clone()))))
     }
 
-    /// It as JSON.
+    /// Returns the state as JSON.
     pub fn export_json(&self, ctx: &Ctx, script: &str) -> Result<std::result::Result<Option<String>, SceneDiagnostic>> {
         let Some(keep) = self.0.clone() else { return Ok(Ok(None)) };
         let text = ctx.json_stringify(keep.restore(ctx)?)?.map(|text| text.to_string()).transpose()?;
@@ -34,7 +34,7 @@ impl HotReloadState {
         })
     }
 
-    /// Puts into it what the edition before had in its own: of each property that is still there, and still of that sort.
+    /// Restores the state of the previous revision: each property that still exists with a compatible type.
     pub fn import_json<'js>(&self, ctx: &Ctx<'js>, json: &str) -> Result<()> {
         let Some(keep) = self.0.clone() else { return Ok(()) };
         let keep = keep.restore(ctx)?;

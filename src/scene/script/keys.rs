@@ -1,6 +1,6 @@
-//! Keys of a style, as a script writes them.
+//! Keys of a style, as scripts write them.
 
-/// What can be said of how a thing looks.
+/// Key of a style.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StyleKey {
     Fill,
@@ -47,7 +47,7 @@ pub(super) const KEYS: [(&str, StyleKey); 19] = [
 ];
 
 impl StyleKey {
-    /// As a script writes it.
+    /// Returns the key as scripts write it.
     pub fn name(self) -> &'static str {
         KEYS[self as usize].0
     }

@@ -1,4 +1,4 @@
-//! What `draw.trail` and `draw.kept` do: pictures besides the canvas, which stay.
+//! Native functions of `draw.trail` and `draw.kept`: images beside the canvas that persist.
 
 use super::args::{BLENDS, CallArgs, describe_type};
 use super::state::SharedScriptState;
@@ -7,10 +7,10 @@ use crate::scene::protocol::display_list::{BlendMode, DisplayList, Trail};
 use crate::scene::protocol::retained::{LayerUsage, RetainedUpdate};
 use rquickjs::{Function, Result, Value};
 
-/// Seconds in which a trail fades, if nothing is said of it.
+/// Default fade time of a trail, in seconds.
 const DEFAULT_FADE: f32 = 1.0;
 
-/// `draw.trail(name, options, paint)`.
+/// Implements `draw.trail(name, options, paint)`.
 pub(super) fn draw_trail(call: &CallArgs, stage: &SharedScriptState) -> Result<()> {
     let name = call.arguments.first().ok_or_else(|| call.error("the name is missing"))?;
     let name = call.as_text(name, "the name")?;
@@ -46,17 +46,19 @@ pub(super) fn draw_trail(call: &CallArgs, stage: &SharedScriptState) -> Result<(
         })
     };
     call.check_limit(stage.borrow_mut().builder.trail(slot as u8, trail, (alpha, blend)))?;
-    // Whatever becomes of it, the trail ends with it.
+    // The trail ends even if the function throws.
     let drawn = paint.call::<_, Value>(());
     stage.borrow_mut().builder.end_scope();
     drawn.map(|_| ())
 }
 
-/// A frame brings no more onto kept layers than this part of what one holds; what is left comes with the next.
+/// Share of a retained layer's limits that one frame may add to it, as a divisor; the rest follows in the next frames.
 const FRAME_SHARE: usize = 4;
 
-/// Of `draw.kept`: draws what is new onto a layer. `layers.js` calls it with slot, anew, and what draws, which says whether
-/// that was all. False if the layer is full and does not hold it.
+/// Implements drawing in `draw.kept`: adds new items to a layer.
+///
+/// `layers.js` passes the slot, whether the layer restarts, and a function that draws and returns whether that was
+/// everything. Returns false if the layer is full and the items were dropped.
 pub(super) fn draw_retained(call: &CallArgs, stage: &SharedScriptState) -> Result<bool> {
     let slot = call.number(0, "the slot")? as u8;
     let anew = call.arguments.get(1).and_then(Value::as_bool).unwrap_or_default();
@@ -82,8 +84,9 @@ pub(super) fn draw_retained(call: &CallArgs, stage: &SharedScriptState) -> Resul
     Ok(fits)
 }
 
-/// Of `draw.kept`: whether this frame has room for one thing more on a layer. Each has its share, and all together no more than
-/// one of them holds.
+/// Returns whether a retained layer can take one more item in this frame.
+///
+/// Each layer has its share; all layers together may add as much as one of them can hold.
 pub(super) fn has_room(call: &CallArgs, stage: &SharedScriptState) -> Result<bool> {
     let slot = call.number(0, "the slot")? as usize;
     let stage = stage.borrow();
@@ -93,7 +96,7 @@ pub(super) fn has_room(call: &CallArgs, stage: &SharedScriptState) -> Result<boo
     Ok(!own.exceeds(FRAME_SHARE) && !all.exceeds(1))
 }
 
-/// Of `draw.kept`: what is on a layer is seen here.
+/// Implements the end of `draw.kept`: shows the layer.
 pub(super) fn show_retained(call: &CallArgs, stage: &SharedScriptState) -> Result<()> {
     let slot = call.number(0, "the slot")? as u8;
     let (mut alpha, mut blend) = (1.0, BlendMode::Over);

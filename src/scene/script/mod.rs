@@ -1,4 +1,4 @@
-//! Scripts of artists, on QuickJS: host, native functions, state.
+//! Scripts of artists, on QuickJS: the host, its native functions and their state.
 
 mod args;
 mod atoms;

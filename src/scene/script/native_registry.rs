@@ -7,7 +7,7 @@ use rquickjs::function::{self, IntoJsFunc, ParamRequirement};
 use rquickjs::{Ctx, Function, IntoJs, Object, Result, Value};
 use smallvec::SmallVec;
 
-/// What native functions are made with.
+/// Creates the native functions of one script.
 pub(super) struct NativeRegistry<'a, 'js> {
     pub ctx: &'a Ctx<'js>,
     state: &'a SharedScriptState,
@@ -20,7 +20,8 @@ impl<'a, 'js> NativeRegistry<'a, 'js> {
         Ok(Self { ctx, state, atoms: AtomCache::new(ctx)? })
     }
 
-    /// A native function under a name, with what its messages say.
+    /// Adds a native function as a property. The triple is the property's key, and the name and usage for error
+    /// messages.
     pub fn add<R: IntoJs<'js> + 'js>(
         &self,
         to: &Object<'js>,
@@ -33,7 +34,7 @@ impl<'a, 'js> NativeRegistry<'a, 'js> {
     }
 }
 
-/// One native function. It takes its arguments as they lie: to have them taken apart costs as much as to draw a circle.
+/// A native function. It reads its arguments in place: converting them first costs as much as drawing a circle.
 struct NativeFunction<'js, F> {
     name: &'static str,
     usage: &'static str,
@@ -52,7 +53,7 @@ where
     }
 
     fn call(&self, params: function::Params<'_, 'js>) -> Result<Value<'js>> {
-        // Few have room of their own.
+        // A call with few arguments allocates nothing.
         let mut arguments = SmallVec::<[Value; 6]>::new();
         for index in 0..params.len() {
             if let Some(argument) = params.arg(index) {

@@ -12,7 +12,7 @@ use crate::scene::protocol::display_list::GradientKind;
 use crate::scene::protocol::message::SceneAction;
 use rquickjs::{Ctx, Object, Result, Value};
 
-/// The engine's own sounds, as `kit.js` names them.
+/// Built-in sounds, as `kit.js` names them.
 pub const BUILTIN_SOUNDS: [&str; 2] = ["moongate:step", "moongate:bell"];
 
 /// Creates all native functions, as properties of one object.
@@ -48,7 +48,7 @@ fn install_numbers<'js>(natives: &NativeRegistry<'_, 'js>, all: &Object<'js>) ->
         Ok(stage.borrow().noise.at(point))
     })?;
     natives.add(all, ("seed", "seed", "seed()"), |_, stage| {
-        // Half of all numbers: the script's engine takes the others for negative ones.
+        // 31 bits: the script engine reads larger 32-bit numbers as negative.
         Ok(stage.borrow_mut().mark_seeds.u32(..1 << 31))
     })?;
     natives.add(all, ("bytes", "bytes", "bytes(text)"), |call, _| {
@@ -71,7 +71,7 @@ fn install_colours<'js>(natives: &NativeRegistry<'_, 'js>, all: &Object<'js>) ->
     natives.add(all, ("mix", "mix", "mix(\"gold\", \"red\", 0.5)"), mix_colours)
 }
 
-/// Installs what reaches the other city: signals, shared state, marks.
+/// Installs signals, shared state and marks, which reach the other city.
 fn install_link<'js>(natives: &NativeRegistry<'_, 'js>, all: &Object<'js>) -> Result<()> {
     natives.add(all, ("signal", "signal", "signal(\"name\", { any: \"data\" })"), |call, stage| {
         let name = call.text(0, "the name")?;
@@ -93,7 +93,7 @@ fn install_link<'js>(natives: &NativeRegistry<'_, 'js>, all: &Object<'js>) -> Re
         if data.len() > crate::link::DATA_MAX {
             return Err(call.error(format!("{} bytes are more than {}", data.len(), crate::link::DATA_MAX)));
         }
-        // Once a frame, whatever else is done in it.
+        // Happens once a frame, so it does not count as an action.
         stage.borrow_mut().actions.push(SceneAction::Share(data));
         Ok(())
     })?;
@@ -146,7 +146,7 @@ fn install_output<'js>(natives: &NativeRegistry<'_, 'js>, all: &Object<'js>) -> 
             None => call.text(i, "a word"),
         });
         let line = words.collect::<Result<Vec<String>>>()?.join(" ");
-        // Too many lines a frame are left out: a log never stops a scene.
+        // Excess log lines are dropped: a log never stops a scene.
         let _ =
             stage.borrow_mut().queue_action(SceneAction::Log(line[..line.floor_char_boundary(STRING_MAX)].to_owned()));
         Ok(())

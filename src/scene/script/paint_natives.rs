@@ -1,4 +1,4 @@
-//! Colours that pass into each other, and images: what `gradient`, `mix` and `draw.image` do.
+//! Native functions of `gradient`, `mix` and `draw.image`.
 
 use super::args::{CallArgs, GRADIENT_KEY, describe_type, list_available};
 use super::state::SharedScriptState;
@@ -9,7 +9,7 @@ use crate::scene::protocol::colour::Colour;
 use crate::scene::protocol::display_list::{Affine, Gradient, GradientKind};
 use rquickjs::{Object, Result, Value};
 
-/// `gradient.linear`, `.radial` and `.conic`: an object that a style takes for a colour.
+/// Implements `gradient.linear`, `.radial` and `.conic`. Returns an object that a style accepts as a colour.
 pub(super) fn make_gradient<'js>(
     call: &CallArgs<'_, 'js>,
     _: &SharedScriptState,
@@ -28,7 +28,7 @@ pub(super) fn make_gradient<'js>(
     Ok(gradient)
 }
 
-/// 0 at the first point, 1 at the second.
+/// Returns the transform of a linear gradient: 0 at the first point, 1 at the second.
 fn linear_place([x, y]: [f32; 2], [x2, y2]: [f32; 2]) -> Affine {
     let [dx, dy] = [x2 - x, y2 - y];
     let square = (dx * dx + dy * dy).max(1e-6);
@@ -36,19 +36,19 @@ fn linear_place([x, y]: [f32; 2], [x2, y2]: [f32; 2]) -> Affine {
     [a, 0.0, c, 0.0, -(a * x + c * y), 0.0]
 }
 
-/// 0 in the middle, 1 at the radius.
+/// Returns the transform of a radial gradient: 0 at the centre, 1 at the radius.
 fn radial_place([x, y]: [f32; 2], radius: f32) -> Affine {
     let unit = 1.0 / radius.abs().max(1e-3);
     [unit, 0.0, 0.0, unit, -x * unit, -y * unit]
 }
 
-/// The angle begins there.
+/// Returns the transform of a conic gradient, which begins at the angle.
 fn conic_place([x, y]: [f32; 2], angle: f32) -> Affine {
     let (sin, cos) = angle.sin_cos();
     [cos, -sin, sin, cos, -(cos * x + sin * y), sin * x - cos * y]
 }
 
-/// Colours at even steps, or each with its place: `["gold", "red"]`, `[[0, "gold"], [0.2, "red"], [1, "black"]]`.
+/// Parses colours at even steps, or with positions: `["gold", "red"]`, `[[0, "gold"], [0.2, "red"], [1, "black"]]`.
 fn read_stops<'js>(call: &CallArgs<'_, 'js>, index: usize) -> Result<Vec<(f32, Colour)>> {
     let value = call.arguments.get(index).ok_or_else(|| call.error("the colours are missing"))?;
     let Some(array) = value.as_array() else {
@@ -71,7 +71,7 @@ fn read_stops<'js>(call: &CallArgs<'_, 'js>, index: usize) -> Result<Vec<(f32, C
     Ok(stops)
 }
 
-/// `mix`: a colour between two, by way of the colour circle.
+/// Implements `mix`: a colour between two, around the colour circle.
 pub(super) fn mix_colours(call: &CallArgs, _: &SharedScriptState) -> Result<String> {
     let colour = |index, what| match call.arguments.get(index) {
         Some(value) => call.as_colour(value, what),
@@ -81,7 +81,7 @@ pub(super) fn mix_colours(call: &CallArgs, _: &SharedScriptState) -> Result<Stri
     Ok(from.mix_oklch(to, call.number(2, "how much of the second")?).to_css())
 }
 
-/// `draw.image`.
+/// Implements `draw.image`.
 pub(super) fn draw_image(call: &CallArgs, stage: &SharedScriptState) -> Result<()> {
     let name = call.text(0, "the file")?;
     let found = {
@@ -98,7 +98,7 @@ pub(super) fn draw_image(call: &CallArgs, stage: &SharedScriptState) -> Result<(
     let at = [call.number(1, "x")?, call.number(2, "y")?];
     let given =
         |index| call.arguments.get(index).is_some_and(|value: &Value| !value.is_undefined() && !value.is_object());
-    // What is left out follows from the picture's own shape.
+    // A missing side follows from the image's aspect ratio.
     let last = call.arguments.iter().position(|value| value.is_object()).unwrap_or(5);
     let style = call.style(stage, last, &IMAGE)?;
     let [left, top, part_width, part_height] = style.source_rect.unwrap_or([0.0, 0.0, full_width, full_height]);

@@ -1,4 +1,4 @@
-//! What a script says of particles; how they move is in `swarm.rs`.
+//! Native functions of particles. `draw/particle_system.rs` moves them.
 
 use super::args::{BLENDS, CallArgs, describe_type};
 use super::native_registry::NativeRegistry;
@@ -12,14 +12,14 @@ use crate::scene::protocol::display_list::BlendMode;
 use rquickjs::{Array, Object, Result, Value};
 use std::f32::consts::TAU;
 
-/// Most kinds of particles in a scene.
+/// Maximum number of kinds of particles in a scene.
 const EMITTERS_MAX: usize = 16;
-/// How many there are of a kind, if nothing is said of it.
+/// Default capacity of one kind.
 const DEFAULT_CAPACITY: usize = 1_000;
-/// Most sizes and colours over a life.
+/// Maximum number of sizes or colours over a lifetime.
 const CURVE_VALUES_MAX: usize = 16;
 
-/// What `layers.js` calls.
+/// Installs the functions that `layers.js` calls.
 pub(super) fn install<'js>(natives: &NativeRegistry<'_, 'js>, all: &Object<'js>) -> Result<()> {
     let usage = "particles({ life: 4, size: 6, colour: \"white\", gravity: 100 })";
     natives.add(all, ("swarm", "particles", usage), |call, stage| {
@@ -88,7 +88,7 @@ fn emitter_config(call: &CallArgs) -> Result<EmitterConfig> {
             "colour" => plan.colours = one_or_many(call, value, key, |value| call.as_colour(value, key))?,
             "soft" => plan.soft = call.as_number(value, key)?.clamp(0.0, 1.0),
             "blend" => plan.blend = call.as_keyword(value, key, BLENDS)?,
-            // One number is downwards.
+            // A single number points downwards.
             "gravity" if value.is_number() => plan.gravity = [0.0, call.as_number(value, key)?],
             "gravity" => plan.gravity = call.as_pair(value, key)?,
             "drag" => plan.drag = call.as_number(value, key)?.max(0.0),
@@ -108,7 +108,7 @@ fn emitter_config(call: &CallArgs) -> Result<EmitterConfig> {
     Ok(plan)
 }
 
-/// One value, or several in an array.
+/// Parses one value, or several in an array.
 fn one_or_many<'js, T>(
     call: &CallArgs<'_, 'js>,
     value: &Value<'js>,
@@ -145,7 +145,7 @@ fn emit(call: &CallArgs, stage: &SharedScriptState) -> Result<()> {
         }
         Ok(())
     })?;
-    // One that has an angle and no fan goes just there.
+    // An angle without a fan is an exact direction.
     if call.arguments.get(2).and_then(Value::as_object).is_some_and(|said| {
         said.contains_key("angle").unwrap_or_default() && !said.contains_key("fan").unwrap_or_default()
     }) {
@@ -164,7 +164,7 @@ fn emit(call: &CallArgs, stage: &SharedScriptState) -> Result<()> {
     Ok(())
 }
 
-/// Before anything else of a frame: all particles go on. Its arguments are dt, now, and the bodies of here and of there.
+/// Advances all particles, before anything else in a frame. The arguments are dt, now, and the bodies here and there.
 fn step_all(call: &CallArgs, stage: &SharedScriptState) -> Result<()> {
     let mut stage = stage.borrow_mut();
     let stage = &mut *stage;
@@ -194,7 +194,7 @@ fn step_all(call: &CallArgs, stage: &SharedScriptState) -> Result<()> {
     Ok(())
 }
 
-/// A body as the engine tells scripts of it, see [`BodyState`](super::BodySeen).
+/// Creates a collider from a body as scripts receive it, see [`BodyState`](crate::scene::BodyState).
 fn collider(body: &Object, side: usize) -> Result<Collider> {
     let at: Array = body.get("at")?;
     let tenth = |i: usize| -> Result<f32> { Ok(at.get::<f64>(i)? as f32 / 10.0) };

@@ -11,7 +11,7 @@ const PENDING_MAX: usize = 64;
 
 type PendingRejections = Vec<(Persistent<Value<'static>>, SceneDiagnostic)>;
 
-/// Rejected promises without a handler. They are released before the script's engine ends.
+/// Rejected promises without a handler. They must be released before the script's engine is dropped.
 pub(super) struct PromiseRejections(Rc<RefCell<PendingRejections>>);
 
 impl PromiseRejections {

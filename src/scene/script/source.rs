@@ -1,4 +1,4 @@
-//! A script's text, and its errors as diagnostics with a place in it.
+//! Source of a script, and its errors as diagnostics with a place in the source.
 
 use super::state::SharedScriptState;
 use crate::scene::diagnostic::{SceneDiagnostic, find_word, line_and_column};
@@ -8,7 +8,7 @@ use rquickjs::{CaughtError, Coerced, Ctx};
 use std::cell::Cell;
 use std::time::Duration;
 
-/// What it may import.
+/// Exports of "moongate" that a script may import.
 const API_EXPORTS: [&str; 17] = [
     "here",
     "there",
@@ -29,11 +29,11 @@ const API_EXPORTS: [&str; 17] = [
     "particles",
 ];
 
-/// A script's file name and text.
+/// File name and source of a script.
 pub(super) struct ScriptSource {
     pub name: String,
     pub text: String,
-    /// What it may take now: longer while it loads.
+    /// Current time limit: longer during loading.
     pub limit: Cell<Duration>,
     pub state: SharedScriptState,
 }
@@ -46,7 +46,7 @@ impl ScriptSource {
                 let problem = exception.message().unwrap_or_default();
                 let place = stack_location(&exception.stack().unwrap_or_default(), &self.name);
                 if exception.as_value().is_uncatchable_error() {
-                    // A loop has no place of its own: what is known is where something was called last.
+                    // A loop has no position of its own; the last call is known.
                     let drawn = self.state.borrow().builder.item_count();
                     return SceneDiagnostic::overrun(&self.name, self.limit.get(), drawn)
                         .with_location(place, &self.text);
@@ -59,7 +59,7 @@ impl ScriptSource {
                 }
                 fault
             }
-            // With no memory left there is none for an error either, and null is thrown in its place.
+            // Without memory, no error object can be created, and null is thrown instead.
             CaughtError::Value(value) if value.is_null() => self.out_of_memory(),
             CaughtError::Value(value) => {
                 let text = value.get::<Coerced<String>>().map(|text| text.0);
@@ -81,13 +81,13 @@ impl ScriptSource {
         )
     }
 
-    /// The first line with this word.
+    /// Returns the first line that contains a word.
     pub fn find_line(&self, word: &str) -> Option<(u32, u32)> {
         let line = self.text.lines().position(|line| line.contains(word))?;
         Some((line as u32 + 1, 1))
     }
 
-    /// Errors of imports have no place of their own: it is the line of the import.
+    /// Returns the line of an import: import errors carry no position.
     fn find_import(&self, problem: &str) -> Option<(u32, u32)> {
         let word = problem.split(['\'', '"']).nth(1)?;
         let after = self.text.find("import")?;
@@ -95,7 +95,7 @@ impl ScriptSource {
     }
 }
 
-/// The first place in the script that a stack names.
+/// Returns the first position in the script that a stack trace names.
 fn stack_location(stack: &str, script: &str) -> Option<(u32, u32)> {
     stack.lines().find_map(|line| {
         let rest = &line[line.find(&format!("{script}:"))? + script.len() + 1..];

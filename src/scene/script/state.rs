@@ -1,4 +1,4 @@
-//! State of one script that its native functions share.
+//! State of one script, shared by its native functions.
 
 use crate::scene::draw::curves::min_step;
 use crate::scene::draw::display_list_builder::{DisplayListBuilder, LimitReached};
@@ -14,31 +14,31 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Noise is the same in both cities, so that what drifts by it drifts alike.
+/// Seed of `noise`: the same in both cities, so that motion driven by noise matches.
 const NOISE_SEED: u64 = 2010;
 
-/// What the functions work on.
+/// State behind the native functions.
 pub(super) struct ScriptState {
     pub builder: DisplayListBuilder,
     pub actions: Vec<SceneAction>,
     pub random: fastrand::Rng,
-    /// Of marks: no two are to have the same, whatever a scene's seed is.
+    /// Seeds of marks: every mark gets a different one, whatever the scene's seed is.
     pub mark_seeds: fastrand::Rng,
     pub noise: GradientNoise,
     pub shaders: Vec<ShaderParams>,
     pub sounds: Vec<String>,
     pub language: String,
-    /// Steps of an outline shorter than this, in canvas units, are not seen.
+    /// Shortest visible step of an outline, in canvas units.
     pub min_step: f32,
     pub canvas: [f32; 2],
-    /// How the picture moves here.
+    /// Motion field of this city.
     pub flow: Option<FlowField>,
     pub gradients: HashMap<String, Gradient>,
-    /// Canvas units in a metre of the screen.
+    /// Canvas units per metre of the screen.
     pub metre: f32,
-    /// The installation's images by name and size in pixels.
+    /// Names and sizes in pixels of the installation's images.
     pub images: Vec<(String, [u32; 2])>,
-    /// The names of trails, in the order of their slots.
+    /// Names of trails, in the order of their slots.
     pub trail_names: Vec<String>,
     pub retained: RetainedState,
     pub emitters: EmitterPool,
@@ -78,17 +78,17 @@ impl ScriptState {
 
 pub(super) type SharedScriptState = Rc<RefCell<ScriptState>>;
 
-/// What is on kept layers, and what is new there.
+/// Content of the retained layers, and their updates in this frame.
 #[derive(Default)]
 pub(super) struct RetainedState {
     pub updates: Vec<RetainedUpdate>,
     pub usage: [LayerUsage; RETAINED_LAYERS_MAX],
-    /// What came to each in this frame.
+    /// Content added to each layer in this frame.
     pub added: [LayerUsage; RETAINED_LAYERS_MAX],
 }
 
 impl RetainedState {
-    /// The frame is over.
+    /// Ends the frame and returns its updates.
     pub fn take_updates(&mut self) -> Vec<RetainedUpdate> {
         self.added = Default::default();
         std::mem::take(&mut self.updates)
@@ -100,7 +100,7 @@ impl RetainedState {
 pub(super) struct EmitterPool {
     pub all: Vec<Emitter>,
     pub random: fastrand::Rng,
-    /// Seconds since the frame before.
+    /// Seconds since the previous frame.
     pub dt: f32,
 }
 

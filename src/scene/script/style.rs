@@ -1,4 +1,4 @@
-//! How a thing is to look, as a script says it: the keys of a style, what kind of thing has which, and what is meant.
+//! Styles in draw calls: the keys of each kind of item, their parsing, and suggestions for unknown keys.
 
 use super::args::{ALIASES, BLENDS, CallArgs, describe_type};
 use super::keys::StyleKey;
@@ -9,16 +9,16 @@ use crate::scene::protocol::colour::Colour;
 use crate::scene::protocol::display_list::{FillPattern, Paint, TextAlign};
 use rquickjs::{Atom, Error, Result, Value};
 
-/// An em square that can be read from so far away, as a fraction of the distance: the small letters are then 16 minutes of arc
-/// high, as DIN 1450 wants of what is read in passing.
+/// Readable em size as a fraction of the reading distance: small letters are then 16 minutes of arc high, the DIN 1450
+/// size for text read in passing.
 const READABLE_SIZE: f32 = 0.009;
 
-/// What a kind of thing can be told of how it looks.
+/// Style keys of one kind of item.
 pub(super) struct StyleSchema {
-    /// As messages call it.
+    /// Name in error messages.
     name: &'static str,
     keys: &'static [StyleKey],
-    /// Where nothing is said it is filled white; otherwise its stroke is white.
+    /// True if the default is a white fill, false if it is a white stroke.
     filled: bool,
 }
 
@@ -100,16 +100,16 @@ pub(super) const IMAGE: StyleSchema = StyleSchema {
     filled: true,
 };
 
-/// A style as a script gives it.
+/// A parsed style.
 pub(super) struct Style {
     pub paint: Paint,
     pub radius: f32,
     pub text: TextOptions,
     pub language: Option<String>,
     pub closed: bool,
-    /// Of an image: left, top, width, height in its pixels.
+    /// Part of an image in its pixels: left, top, width, height.
     pub source_rect: Option<[f32; 4]>,
-    /// Its place is its middle.
+    /// Position is the centre.
     pub center: bool,
 }
 
@@ -138,7 +138,7 @@ impl<'js> CallArgs<'_, 'js> {
         for atom in object.keys::<Atom>() {
             let atom = atom?;
             let Some(key) = self.atoms.key(&atom).filter(|key| kind.keys.contains(key)) else {
-                // What is spread into a style may have more names than values.
+                // An object spread into a style may have undefined members.
                 let name = atom.to_string()?;
                 let value: Value = object.get(atom)?;
                 if value.is_undefined() {
@@ -197,7 +197,7 @@ impl<'js> CallArgs<'_, 'js> {
         Ok(style)
     }
 
-    /// What is said of a key that a kind of thing has not.
+    /// Returns the error for a key that this kind of item does not have.
     fn unknown_key(&self, key: &str, kind: &StyleSchema) -> Error {
         let has = |name: &str| kind.keys.iter().any(|key| key.name() == name);
         let other = match key {
@@ -212,7 +212,7 @@ impl<'js> CallArgs<'_, 'js> {
         self.error(format!("{} has no `{key}`{meant}", kind.name))
     }
 
-    /// A colour, or white and a gradient.
+    /// Parses a fill: a colour, or white and the number of a gradient.
     fn as_fill(&self, stage: &SharedScriptState, value: &Value<'js>, key: &str) -> Result<(Colour, u8)> {
         match self.as_gradient(stage, value)? {
             Some(gradient) => Ok((Colour([255; 4]), gradient)),

@@ -8,7 +8,9 @@ use std::ops::Range;
 /// Maximum number of functions: a driver inlines each into its callers, and is slow for a long chain.
 const FUNCTIONS_MAX: usize = 512;
 
-/// Returns the first construct that is not allowed. `artists`: byte range of the artist's source; `tail`: the text after it.
+/// Returns the first construct that is not allowed.
+///
+/// `artists`: byte range of the artist's source; `tail`: the text after it.
 pub(super) fn find_disallowed(
     module: &Module,
     (whole, artists): (&str, Range<usize>),

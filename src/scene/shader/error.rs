@@ -1,6 +1,6 @@
 //! Error of one check of a shader.
 
-/// A construct that is not allowed, at a line of the text that was checked if the line is known.
+/// A construct that is not allowed, with its line in the checked text if known.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ShaderError {
     pub line: Option<u32>,

@@ -1,4 +1,4 @@
-//! Loops in an artist's WGSL get an end, and calls a bound: a GPU that never finishes takes the screen with it.
+//! Bounds every loop and call in an artist's WGSL: a GPU that never finishes freezes the screen.
 
 use naga::{
     AddressSpace, Arena, BinaryOperator, Block, Expression, Function, GlobalVariable, Handle, Literal, Module, Scalar,
@@ -6,11 +6,12 @@ use naga::{
 };
 use std::collections::HashMap;
 
-/// Turns that all loops together may take for one pixel; then each ends at once. A long turn counts as several.
+/// Maximum iterations of all loops together for one pixel; beyond it, each loop ends at once. A long iteration counts
+/// as several.
 pub(super) const ITERATIONS_MAX: u32 = 20_000;
-/// Steps that count as one turn.
+/// Steps that count as one iteration.
 const STEPS_PER_ITERATION: u64 = 32;
-/// Most steps that a pixel takes when each loop turns once, with all functions that are called.
+/// Maximum steps of a pixel with one iteration of each loop, including called functions.
 const STEPS_MAX: u64 = 50_000;
 
 /// Bounds every loop; returns false if there are none. The error is for the artist.
@@ -26,7 +27,7 @@ pub(super) fn bound_loops(module: &mut Module) -> Result<bool, String> {
         return Ok(false);
     }
     let turns = add_counter(module);
-    // What is called stands before what calls it.
+    // A function comes after the functions that it calls.
     let mut known = FunctionCosts::new();
     for (handle, function) in module.functions.iter_mut() {
         known.insert(handle, block_cost(&function.body, &known));
@@ -37,7 +38,7 @@ pub(super) fn bound_loops(module: &mut Module) -> Result<bool, String> {
     Ok(true)
 }
 
-/// A variable of each pixel that counts turns.
+/// Per-pixel variable that counts iterations.
 fn add_counter(module: &mut Module) -> Handle<GlobalVariable> {
     let ty = module.types.insert(Type { name: None, inner: TypeInner::Scalar(Scalar::U32) }, Span::UNDEFINED);
     let init = module.global_expressions.append(Expression::Literal(Literal::U32(0)), Span::UNDEFINED);
@@ -69,10 +70,10 @@ fn has_loops(block: &Block) -> bool {
     })
 }
 
-/// The work of functions, as [`block_cost`] has it.
+/// Cost of functions, as [`block_cost`] computes it.
 type FunctionCosts = HashMap<Handle<Function>, u64>;
 
-/// The steps of a block with what it calls; the loops in it count their own, turn by turn.
+/// Returns the steps of a block with its calls. Its loops count their own steps in each iteration.
 fn block_cost(block: &Block, known: &FunctionCosts) -> u64 {
     let of = |statement: &Statement| match statement {
         Statement::Emit(range) => range.clone().count() as u64,
@@ -85,7 +86,7 @@ fn block_cost(block: &Block, known: &FunctionCosts) -> u64 {
     block.iter().fold(0, |sum: u64, statement| sum.saturating_add(of(statement)))
 }
 
-/// Puts the count and the way out at the beginning of each loop.
+/// Inserts the count and the exit at the beginning of each loop.
 fn bound_block(
     block: &mut Block,
     expressions: &mut Arena<Expression>,
@@ -115,7 +116,7 @@ fn bound_block(
     }
 }
 
-/// `if turns >= TURNS_MAX { break; } turns += weight;`
+/// Appends `if turns >= TURNS_MAX { break; } turns += weight;`.
 fn counter_check(expressions: &mut Arena<Expression>, turns: Handle<GlobalVariable>, weight: u32) -> Block {
     let mut add = |expression| expressions.append(expression, Span::UNDEFINED);
     let pointer = add(Expression::GlobalVariable(turns));
@@ -132,9 +133,9 @@ fn counter_check(expressions: &mut Arena<Expression>, turns: Handle<GlobalVariab
     ])
 }
 
-/// The steps of the largest function with all that it calls, each loop turned once.
+/// Returns the steps of the largest function with its calls, with one iteration of each loop.
 fn largest_function(module: &Module) -> u64 {
-    // What is called stands before what calls it.
+    // A function comes after the functions that it calls.
     let mut known = HashMap::new();
     let mut most = 0;
     for (handle, function) in module.functions.iter() {
@@ -195,7 +196,7 @@ mod tests {
         let bounded = bounded(module(source)).expect("it can be").expect("it has loops");
         assert_eq!(bounded.matches(">= 20000u").count(), 6, "{bounded}");
         assert_eq!(bounded.matches("moongate_turns").count(), 1 + 2 * 6, "{bounded}");
-        // It is WGSL that can be read again.
+        // The result is valid WGSL.
         module(&bounded);
     }
 

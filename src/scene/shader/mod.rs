@@ -1,4 +1,4 @@
-//! An artist's WGSL: a function `paint`, and optionally a `struct Params`. It is checked completely before a GPU sees it.
+//! Artists' WGSL: a function `paint`, and optionally a `struct Params`. It is checked completely before a GPU sees it.
 
 mod allowlist;
 mod catch_panic;
@@ -25,25 +25,26 @@ use prelude::{ShaderInputs, ShaderPrelude};
 use rewrite::rewrite;
 use source_text::{too_deep_line, without_comments};
 
-/// Longest source, in bytes.
+/// Maximum length of a source, in bytes.
 const SOURCE_MAX: usize = 64 << 10;
-/// Largest `Params`, in bytes.
+/// Maximum size of `Params`, in bytes.
 const PARAMS_BYTES_MAX: u32 = 16 << 10;
 
-/// A shader that has been found sound.
+/// A checked shader.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SceneShader {
-    /// Its name, and what it is told.
+    /// Name and parameters.
     pub params: ShaderParams,
-    /// The whole module, ready for a GPU: `moongate_vertex` and `moongate_fragment`.
+    /// Complete module, ready for a GPU: `moongate_vertex` and `moongate_fragment`.
     pub source: String,
-    /// A number for this source: shaders with the same are the same.
+    /// Hash of the source: equal shaders have equal hashes.
     pub content_hash: u64,
-    /// What it looks at.
+    /// Textures that it samples.
     pub inputs: ShaderInputs,
-    /// The buffers that it paints before itself, in this order, each by its entry point; they stay from picture to picture.
+    /// Buffers that it paints before the canvas, in this order, each with its own entry point. They persist between
+    /// frames.
     pub buffers: Vec<usize>,
-    /// Their sides, as a fraction of the canvas.
+    /// Side length of the buffers as a fraction of the canvas.
     pub buffer_scale: f32,
 }
 
@@ -68,7 +69,7 @@ impl SceneShader {
     }
 }
 
-/// The source to check, and its name.
+/// Source to check, and its name.
 struct ShaderSource<'a> {
     name: &'a str,
     source: &'a str,
@@ -84,7 +85,8 @@ struct FullSource {
 }
 
 impl FullSource {
-    /// Returns the artist's line; none for engine code. A fault there is a fault of the function that it calls: `paint`.
+    /// Returns the line in the artist's source; `None` for engine code, where an error is an error of the artist's
+    /// `paint`.
     fn artist_line(&self, line: u32) -> Option<u32> {
         Some(line.saturating_sub(self.before)).filter(|line| (1..=self.lines).contains(line))
     }
@@ -99,7 +101,7 @@ impl ShaderSource<'_> {
         SceneDiagnostic::new(self.name, problem, remedy).with_location(line.map(|line| (line, 1)), self.source)
     }
 
-    /// Returns the fault for source that naga accepts but cannot compile.
+    /// Returns the error for a source that naga accepts but cannot compile.
     fn compiler_failure(&self, line: Option<u32>, why: &str) -> SceneDiagnostic {
         let remedy = "the compiler is at fault; write it another way, and take lines out until you have found the one";
         let problem = format!("the compiler of shaders gave up on this ({why})");
@@ -152,7 +154,7 @@ impl ShaderSource<'_> {
         Ok(SceneShader { params, source, content_hash: key, inputs: looks, buffers, buffer_scale: scale })
     }
 
-    /// Turns an error of naga's reader into a fault.
+    /// Converts an error of naga's parser to a diagnostic.
     fn parse_error(&self, error: &naga::front::wgsl::ParseError, whole: &FullSource) -> SceneDiagnostic {
         let problem = error.message().to_owned();
         if problem.starts_with("no definition in scope") && problem.contains("`paint`") {
@@ -186,7 +188,7 @@ impl ShaderSource<'_> {
         })
     }
 
-    /// Checks a rewritten source like the original; a script's numbers must still be where the shader reads them.
+    /// Checks a rewritten source like the original. A script's numbers must still be where the shader reads them.
     fn check_rewritten(&self, text: &str, slots: &[ParamField]) -> Result<(), SceneDiagnostic> {
         let module = naga::front::wgsl::parse_str(text).map_err(|why| self.diagnostic(None, why.message().into()))?;
         let written = self::param_fields(&module).map_err(|problem| self.diagnostic(None, problem))?;

@@ -1,7 +1,7 @@
-//! Pointers to part of a variable, passed to a function: naga cannot write them as SPIR-V, so the part is copied in and out.
+//! Copies parts of variables that are passed to functions by pointer: naga cannot write such pointers as SPIR-V.
 //!
-//! `f(&ray.at)` becomes `copy = ray.at; f(&copy); ray.at = copy;`. WGSL forbids aliasing: a function cannot reach one part
-//! through two pointers, so the result is the same.
+//! `f(&ray.at)` becomes `copy = ray.at; f(&copy); ray.at = copy;`. WGSL forbids aliasing: a function cannot reach one
+//! part through two pointers, so the result is the same.
 
 use naga::{
     AddressSpace, Arena, Block, Expression, Function, GlobalVariable, Handle, LocalVariable, Module, Span, Statement,

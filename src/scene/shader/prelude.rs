@@ -1,13 +1,13 @@
-//! What stands before and after an artist's WGSL: what it can read, and what calls it.
+//! Shader prelude: text before and after an artist's WGSL, with its inputs and entry points.
 
-/// Most buffers of one shader.
+/// Maximum number of buffers of one shader.
 pub const BUFFERS_MAX: usize = 4;
-/// Their names, as in `fn buffer_a` and `read_a`.
+/// Letters of the buffers, as in `fn buffer_a` and `read_a`.
 const BUFFERS: [char; BUFFERS_MAX] = ['a', 'b', 'c', 'd'];
-/// The sides of buffers, as a fraction of the canvas, if a shader says no `const buffer_scale`; and the least.
+/// Side length of buffers as a fraction of the canvas: without `const buffer_scale`, and the minimum.
 const BUFFER_SCALES: [f32; 2] = [1.0, 1.0 / 16.0];
 
-/// It stands before every artist's source.
+/// Engine uniforms, placed before every artist's source.
 pub(super) const ENGINE_WGSL: &str = "struct City { colour: vec4f, sun: vec2f, stir: f32, hour: f32, touches: u32, bodies: u32, unused: vec2f, touch: array<vec4f, 16>, body: array<vec4f, 32> }
 struct Engine { canvas: vec2f, now: f32, pixel: f32, dt: f32, hours: f32, linked: f32, delay: f32, resolution: vec2f, frame: u32, here: City, there: City }
 @group(0) @binding(0) var<uniform> engine: Engine;
@@ -15,12 +15,12 @@ struct Engine { canvas: vec2f, now: f32, pixel: f32, dt: f32, hours: f32, linked
 
 const SAMPLER_BINDING: &str = "@group(0) @binding(4) var moongate_sampler: sampler;\n";
 const PARAMS_BINDING: &str = "@group(0) @binding(1) var<uniform> params: Params;\n";
-/// How far a cycle of so many seconds is, 0 to 1, without a jump when `now` begins again.
+/// Position in a cycle of the given seconds, 0 to 1, without a jump when `now` wraps.
 const PHASE: &str = "fn phase(period: f32) -> f32 {
     return fract(fract(engine.hours * fract(3600.0 / period)) + engine.now / period);
 }
 ";
-/// What a shader can look at: a name, its binding, and how it is read. All cover the canvas from edge to edge.
+/// Textures that a shader can sample: name, binding, and function body. All cover the canvas from edge to edge.
 const INPUT_TEXTURES: [(&str, u32, &str); 5] = [
     ("body_here", 2, "f32 { return SAMPLE.r; }"),
     ("flow_here", 3, "vec2f { return SAMPLE.rg; }"),
@@ -28,10 +28,10 @@ const INPUT_TEXTURES: [(&str, u32, &str); 5] = [
     ("flow_there", 6, "vec2f { return SAMPLE.rg; }"),
     ("previous", 7, "vec4f { return SAMPLE; }"),
 ];
-/// The binding of the first buffer.
+/// Binding of the first buffer.
 const FIRST_BUFFER: u32 = 8;
-/// Further functions a shader can call on a buffer: a name, which gets the buffer's letter appended, and its body. Texels
-/// outside the buffer are 0.
+/// Further functions for a buffer: a name, which gets the buffer's letter appended, and its body. Texels outside the
+/// buffer are 0.
 const BUFFER_FUNCTIONS: [(&str, &str); 2] = [
     ("size", "() -> vec2f { return vec2f(textureDimensions(TEXTURE)); }"),
     (
@@ -66,27 +66,27 @@ fn moongate_paint(at: vec2f) -> vec4f {
 }
 ";
 
-/// What a shader looks at besides its parameters.
+/// Textures that a shader samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ShaderInputs {
-    /// At people, of here or of there, or at how they move.
+    /// True if it samples people or motion, here or there.
     pub people: bool,
-    /// At the picture before.
+    /// True if it samples the previous frame.
     pub previous: bool,
 }
 
-/// What is added to one source.
+/// Text added to one source.
 pub(super) struct ShaderPrelude {
     pub head: String,
     pub tail: String,
     pub inputs: ShaderInputs,
-    /// Which buffers it paints, by their numbers.
+    /// Indices of the buffers that it paints.
     pub buffers: Vec<usize>,
-    /// Their sides, as a fraction of the canvas.
+    /// Side length of the buffers as a fraction of the canvas.
     pub scale: f32,
 }
 
-/// True where `name` stands as a word of its own.
+/// Returns true if `name` occurs as a whole word.
 fn mentions(source: &str, name: &str) -> bool {
     let part = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
     let ends = |at: usize| (source[..at].chars().next_back(), source[at + name.len()..].chars().next());
@@ -96,7 +96,7 @@ fn mentions(source: &str, name: &str) -> bool {
     })
 }
 
-/// True where a source declares `name` for all of its functions.
+/// Returns true if a source declares `name` at module scope.
 fn declares(source: &str, name: &str) -> bool {
     let (mut depth, mut last) = (0_usize, "");
     let mut rest = source;
@@ -121,7 +121,7 @@ fn declares(source: &str, name: &str) -> bool {
     false
 }
 
-/// The number of a `const buffer_scale = 0.5;`.
+/// Parses the value of `const buffer_scale = 0.5;`.
 fn parse_buffer_scale(source: &str) -> Option<f32> {
     let (_, rest) = source.split_once("const buffer_scale")?;
     let (_, value) = rest.split_once(';')?.0.split_once('=')?;
@@ -129,7 +129,7 @@ fn parse_buffer_scale(source: &str) -> Option<f32> {
 }
 
 impl ShaderPrelude {
-    /// `source` has no comments.
+    /// Creates the prelude of a source without comments.
     pub fn for_source(source: &str) -> Self {
         let buffers: Vec<usize> =
             (0..BUFFERS_MAX).filter(|i| declares(source, &format!("buffer_{}", BUFFERS[*i]))).collect();
@@ -146,7 +146,7 @@ impl ShaderPrelude {
             sampled += &format!("fn {name}(at: vec2f) -> {read}\n");
         };
         for (name, binding, read) in INPUT_TEXTURES {
-            // Who has something of that name means that.
+            // A declaration of the same name in the source takes precedence.
             if mentions(source, name) && !declares(source, name) {
                 sight(name, binding, read);
                 *(if name == "previous" { &mut looks.previous } else { &mut looks.people }) = true;
@@ -173,7 +173,7 @@ impl ShaderPrelude {
         }
         let mut tail = String::from(ENTRY_POINTS);
         for name in buffers.iter().map(|i| BUFFERS[*i]) {
-            // What is no number would stay for ever; half precision holds up to 65,504.
+            // A NaN would persist in the buffer forever; half precision holds up to 65,504.
             tail += &format!(
                 "@fragment fn moongate_buffer_{name}(in: MoongateVertex) -> @location(0) vec4f {{
     return clamp(buffer_{name}(in.at), vec4f(-65504.0), vec4f(65504.0));
@@ -188,7 +188,7 @@ impl ShaderPrelude {
     }
 }
 
-/// The entry point that paints a buffer.
+/// Returns the entry point that paints a buffer.
 pub fn buffer_entry_point(buffer: usize) -> String {
     format!("moongate_buffer_{}", BUFFERS[buffer.min(BUFFERS_MAX - 1)])
 }
@@ -210,7 +210,7 @@ mod tests {
         let life = "fn buffer_a(at: vec2f) -> vec4f { return texel_a(vec2i(at)); } fn size_a() -> f32 { return 1.0; }";
         let life = ShaderPrelude::for_source(life);
         assert!(life.head.contains("fn texel_a(at: vec2i)") && !life.head.contains("fn size_a"), "{}", life.head);
-        // Some drivers give 0 outside by themselves, and others the nearest texel.
+        // Outside a texture, some drivers return 0 and others the nearest texel.
         assert!(life.head.contains("if any(at < vec2i(0)) || any(at >= "), "{}", life.head);
         assert!(
             ShaderPrelude::for_source("let x = body_there(at) + previous(at).r;").inputs

@@ -1,35 +1,35 @@
-//! What every shader of an artist can read besides its own parameters: time, and both cities as numbers.
+//! Uniforms of every artist's shader besides its own parameters: time, and the state of both cities.
 
 use crate::scene::protocol::colour::Colour;
 use crate::scene::protocol::message::{CityInfo, FrameInput, SiteState};
 
-/// Touches and bodies of each city that a shader is told of.
+/// Maximum number of touches and of bodies per city in the uniforms.
 const SHADER_TOUCHES_MAX: usize = 16;
 const SHADER_BODIES_MAX: usize = 32;
-/// Bytes of the uniforms, as `ENGINE` declares them.
+/// Size of the uniforms in bytes, as `ENGINE_WGSL` declares them.
 pub const ENGINE_UNIFORM_SIZE: usize = HEAD_SIZE + 2 * CITY_SIZE;
-/// Bytes before the first city.
+/// Size before the first city, in bytes.
 const HEAD_SIZE: usize = 48;
 const CITY_SIZE: usize = 48 + 16 * (SHADER_TOUCHES_MAX + SHADER_BODIES_MAX);
-/// `now` begins again after so many seconds, since a shader's numbers lose their fractions after days.
+/// Seconds after which `now` wraps: a shader's floats lose their fractions after days.
 const NOW_WRAP_SECONDS: f64 = 3_600.0;
-/// And the count of hours after so many, for the same reason.
+/// Hours after which the count of hours wraps, for the same reason.
 const HOURS_WRAP: f64 = 4_096.0;
 /// Number of distinct frame numbers: a float is exact below it.
 const FRAME_WRAP: u32 = 1 << 24;
 
-/// What shaders are told of one frame.
+/// State of one frame for shaders.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EngineUniforms {
     /// The shared clock, in seconds.
     pub now: f64,
-    /// Seconds since the frame before.
+    /// Seconds since the previous frame.
     pub dt: f64,
-    /// The twin is there.
+    /// The twin is connected.
     pub linked: bool,
-    /// One way to the twin, in seconds.
+    /// One-way delay to the twin, in seconds.
     pub delay: f64,
-    /// This city and the other one.
+    /// This city, then the other one.
     pub cities: [CityUniforms; 2],
 }
 
@@ -49,7 +49,7 @@ impl ShaderPass {
     }
 }
 
-/// What shaders are told of one city.
+/// State of one city for shaders.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CityUniforms {
     colour: [f32; 4],
@@ -61,12 +61,12 @@ pub struct CityUniforms {
 }
 
 impl EngineUniforms {
-    /// At `now` on the shared clock, and nothing else.
+    /// Creates uniforms with only a time on the shared clock, in seconds.
     pub fn at_time(now: f64) -> Self {
         Self { now, ..Self::default() }
     }
 
-    /// Of what a scene sees.
+    /// Creates uniforms from a frame input.
     pub fn from_input(sees: &FrameInput, cards: [&CityInfo; 2]) -> Self {
         let city = |site: &SiteState, card: &CityInfo| CityUniforms::from_site(site, card, sees.now);
         Self {
@@ -78,7 +78,7 @@ impl EngineUniforms {
         }
     }
 
-    /// As a shader reads them; `canvas` in its units, and how many pixels one of them is.
+    /// Returns the bytes as a shader reads them. `canvas` is the size in units, `pixel` the number of pixels per unit.
     pub fn to_bytes(&self, canvas: [f32; 2], pixel: f32, pass: ShaderPass) -> Vec<u8> {
         let mut words: Vec<[u8; 4]> = Vec::with_capacity(ENGINE_UNIFORM_SIZE / 4);
         let mut put = |numbers: &[f32]| words.extend(numbers.iter().map(|number| number.to_le_bytes()));
@@ -92,7 +92,7 @@ impl EngineUniforms {
         for city in &self.cities {
             put(&city.colour);
             put(&[city.sun[0], city.sun[1], city.stir, city.hour]);
-            // Counts are whole numbers to a shader.
+            // The shader reads counts as integers.
             let counts = [city.touches.len(), city.bodies.len(), 0, 0].map(|count| f32::from_bits(count as u32));
             put(&counts);
             for (list, most) in [(&city.touches, SHADER_TOUCHES_MAX), (&city.bodies, SHADER_BODIES_MAX)] {

@@ -1,9 +1,9 @@
-// Layers that stay, and particles. Part of the module "moongate", after tools.js.
+// Retained layers and particles. Part of the module "moongate", after tools.js.
 
-const KEPT_MAX = 4, KEPT_AT_ONCE = 500; // layers, and things that are drawn onto one in a frame, unless there is no room
-const keptLayers = new Map(); // by name: their slots, and what is on them
+const KEPT_MAX = 4, KEPT_AT_ONCE = 500; // layers, and items drawn onto one in a frame if there is room
+const keptLayers = new Map(); // by name: slot and content
 
-/** What was drawn once and stays: each thing is drawn when it comes, all of them again when one is gone. */
+/** Draws each item once, when it is new, and all of them again when one is removed. */
 function kept(name, things, paint, style) {
   const usage = 'draw.kept("cloth", ours.rows.all(), (row) => { … })';
   if (typeof name !== "string") throw new Error(`draw.kept: the name is ${sort(name)}, not a text; use ${usage}`);
@@ -15,7 +15,7 @@ function kept(name, things, paint, style) {
     keptLayers.set(name, (layer = { slot: keptLayers.size, drawn: new Set(), full: false, whole: true }));
   }
   const all = new Set(things);
-  // What is being drawn again is drawn to its end first, or it would never be seen.
+  // A layer that is being redrawn is completed first, or it would never be shown.
   const anew = layer.whole && [...layer.drawn].some((thing) => !all.has(thing));
   const known = anew ? new Set() : layer.drawn;
   const news = [...all].filter((thing) => !known.has(thing));
@@ -38,7 +38,7 @@ function kept(name, things, paint, style) {
   native.kept(layer.slot, style);
 }
 
-/** Many small things that the engine moves. */
+/** Particles, which the engine moves. */
 class Particles {
   #id;
 

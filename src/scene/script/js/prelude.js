@@ -1,4 +1,4 @@
-// The module "moongate" as a script imports it. `native` is what the engine gives; it is gone afterwards.
+// The module "moongate" as a script imports it. `native` holds the engine's functions; scripts cannot reach it.
 const native = globalThis.__moongate;
 
 Object.freeze(native.here.city);
@@ -7,13 +7,13 @@ Object.freeze(native.there.city);
 /** Size of the canvas, in its units. */
 export const canvas = Object.freeze({ width: native.width, height: native.height, metre: native.metre });
 
-// What both cities have. They differ in texture too: some see no colours, and two cities may have the same one.
+// State of one city. The cities differ in texture too, for colour-blind visitors and for two cities of the same colour.
 const site = (city, side, pattern, flow) => ({
   ...city, side, touches: [], bodies: [], stir: 0, flow, sun: null, clock: null, empty: 0,
   look: Object.freeze({ fill: city.city.colour, pattern }),
 });
 
-// The other city sends outlines and no field: where a body is, it is as fast as the body.
+// The twin sends outlines and no motion field: inside a body, the motion is the body's velocity.
 const flowHere = Object.freeze({ at: native.flowAt });
 const flowThere = Object.freeze({
   at(x, y) {
@@ -46,7 +46,7 @@ export const sound = Object.freeze({ play: native.play });
 Math.random = () => native.random();
 globalThis.console = Object.freeze({ log: native.log, warn: native.log, error: native.log, info: native.log });
 
-// What something is, for messages.
+// Returns the kind of a value, for error messages.
 const sort = (value) => {
   if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return "an array";
@@ -58,7 +58,7 @@ const IDLE = 20; // seconds without anybody
 const pad = (n) => String(n).padStart(2, "0");
 let now = 0;
 
-// A touch as a script sees it: age in seconds, and whose it is.
+// Creates a touch as scripts see it, with its age in seconds and its city.
 const touches = new WeakSet();
 const touch = (t, site) => {
   const made = { ...t, age: Math.max(0, now - t.began), city: site.city, here: site === here };
@@ -66,8 +66,8 @@ const touch = (t, site) => {
   return made;
 };
 
-// A body as a script sees it. It stays the same object while the body is followed, so that a script can hang things on
-// it; what it says of itself is new each frame.
+// Body as scripts see it. It stays the same object while the body is tracked, so that a script can attach data to it;
+// its own members are new in each frame.
 class Body {
   #packed = "";
   #outline = null;
@@ -77,16 +77,16 @@ class Body {
     this.id = id;
     this.city = site.city;
     this.here = site === here;
-    // Made when it is asked for, since most scenes only draw it; a property of its own, so that a copy has it too.
+    // Unpacked on first use, since most scenes only draw it. An own property, so that copies have it too.
     Object.defineProperty(this, "outline", { enumerable: true, get: () => (this.#outline ??= native.points(this.#packed)) });
   }
 
-  /** What the engine draws. */
+  /** Packed outline, for the engine. */
   get __outline() {
     return this.#packed;
   }
 
-  // True once, when it has stood for a second; again when it has moved in between.
+  // Returns true once when it has stood for a second, and again after it has moved in between.
   static see(body, seen) {
     const [x, y, headX, headY, vx, vy] = seen.at;
     body.x = x / 10;
@@ -110,7 +110,7 @@ class Body {
 
 const followed = new Map([[here, new Map()], [there, new Map()]]); // bodies by their ids
 
-// Who came, stands still and left since the frame before.
+// Compares the bodies with the previous frame: arrivals, bodies that now stand still, departures.
 const crowd = (site, seen) => {
   const known = followed.get(site), all = new Map();
   const [came, stands] = [[], []];
@@ -138,7 +138,7 @@ const HANDLERS = {
   downThere: ["downThere", there], moveThere: ["moveThere", there], upThere: ["upThere", there],
 };
 
-// Called by the engine, once a frame: takes the news in, and says which handlers to call with what.
+// Called by the engine once a frame: takes in the frame input and returns the handlers to call, with arguments.
 export function __sees(sees, failed) {
   if (failed) undo();
   now = sees.now;

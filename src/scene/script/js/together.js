@@ -1,16 +1,16 @@
-// What both cities have together: marks, and what each says of itself. Part of the module "moongate", after prelude.js.
+// Marks, and the shared state of both cities. Part of the module "moongate", after prelude.js.
 
 const MARKS_MAX = 5000, SAID_MAX = 4096, WEIGHT_MAX = 20 << 20, FADES = 2; // the last in seconds
 const CELL = Math.max(canvas.width, canvas.height) / 24;
-/** What the engine says of a mark; a script cannot say it. */
+/** Members of a mark that the engine sets; a script cannot. */
 const OF_ENGINE = ["age", "city", "here", "kept", "shared", "seed", "faded", "began"];
 
 let lasting = false; // marks outlive the show
-let sharedBelow = 0; // the other city has what was made here below this number
-let partedAt = null; // since when the other city is gone, in seconds
+let sharedBelow = 0; // the twin has own marks below this sequence number
+let partedAt = null; // time since which the twin is gone, in seconds
 
 const parse = (text) => {
-  try { return JSON.parse(text); } catch { return undefined; } // it came from another machine
+  try { return JSON.parse(text); } catch { return undefined; } // untrusted: sent by another machine
 };
 
 class Mark {
@@ -30,7 +30,7 @@ class Mark {
     this.#list = list;
   }
 
-  /** Where it stands among the others, when it was made, and its number if it can be shared still. */
+  /** Sets the sort key, the time of creation, and the sequence number while the mark can still be shared. */
   static settle(mark, place, began, own) {
     Object.defineProperty(mark, "__place", { value: place, configurable: true });
     mark.#began = began;
@@ -47,7 +47,7 @@ class Mark {
   get faded() { return this.here ? 0 : Marks.faded(this.#list); }
 }
 
-/** Seconds of "40s", "5m", "2h", "7d", or of a number. */
+/** Parses "40s", "5m", "2h", "7d" or a number as seconds. */
 const seconds = (span, usage) => {
   if (typeof span === "number" && span >= 0) return span;
   const [, count, unit] = /^\s*(\d+(?:\.\d+)?)\s*(s|m|h|d)\s*$/.exec(span) ?? [];
@@ -58,11 +58,11 @@ const seconds = (span, usage) => {
 class Marks {
   #name;
   #lost;
-  #all = []; // in their order
-  #cells = null; // by where they are
+  #all = []; // sorted
+  #cells = null; // by position
   #weight = 0;
-  #shown = null; // what `all` gives, until something changes
-  #last = new Map(); // what `last` has given in this frame
+  #shown = null; // cached result of `all`
+  #last = new Map(); // cached results of `last` in this frame
 
   constructor(name, lost) {
     this.#name = name;
@@ -82,7 +82,7 @@ class Marks {
   static insert(list, mark, weight) {
     const all = list.#all;
     let [low, high] = [0, all.length];
-    if (high && all[high - 1].__place < mark.__place) low = high; // as a rule it is the last
+    if (high && all[high - 1].__place < mark.__place) low = high; // usually it is the last
     while (low < high) {
       const middle = (low + high) >> 1;
       if (all[middle].__place < mark.__place) low = middle + 1; else high = middle;
@@ -127,7 +127,7 @@ class Marks {
     const wrong = (what) => { throw new Error(`${usage}: ${what}; use ${usage}({ x, y }) or ${usage}(touch, { any: "thing" })`); };
     if (place === null || typeof place !== "object" || Array.isArray(place)) wrong(`a mark is ${sort(place)}, not an object`);
     if (more !== undefined && (more === null || typeof more !== "object")) wrong("what is said of it is no object");
-    // Of a person or a finger only where it is: a mark is for ever, and they are not to be.
+    // Only the position of a person or a touch is stored: marks last, and visitors must not be recorded.
     const bare = place instanceof Body || touches.has(place) ? { x: place.x, y: place.y } : place;
     const said = { ...bare, ...more };
     const { x, y } = said;
@@ -143,7 +143,7 @@ class Marks {
     const seed = native.seed();
     native.mark(this.#name, x, y, seed, text);
     const mark = Mark.settle(new Mark(this, true, x === undefined ? null : [x, y], seed, parse(text)), `~${String(added++).padStart(9, "0")}`, now);
-    const weight = 400 + 8 * text.length; // until the engine has weighed it
+    const weight = 400 + 8 * text.length; // estimate until the engine reports it
     pending.set(seed, { mark, list: this, since: now, weight });
     Marks.insert(this, mark, weight);
     return mark;
@@ -189,13 +189,13 @@ class Marks {
 }
 
 let added = 0;
-const pending = new Map(); // marks of here that have no number yet, by their seeds
+const pending = new Map(); // own marks without a sequence number, by seed
 
-/** What both cities make and keep, as `[ours.NAME]` in installation.toml declares it. */
+/** Mark collections, as `[ours.NAME]` in installation.toml declares them. */
 export const ours = Object.freeze(Object.fromEntries(native.ours.map(([name, lost]) => [name, Object.freeze(new Marks(name, lost))])));
 const lists = Object.values(ours);
 
-// Marks that came since the frame before; those that were made here are known already, but for their places.
+// Adds marks new since the previous frame. Own marks are known already, except for their sort keys.
 function seeMarks({ anew, news, shared, lasting: lasts }) {
   [lasting, sharedBelow] = [lasts, shared];
   if (anew) {
@@ -215,7 +215,7 @@ function seeMarks({ anew, news, shared, lasting: lasts }) {
     mark ??= new Mark(list, m.here, m.at, m.seed, parse(m.said));
     Marks.insert(list, Mark.settle(mark, m.place, m.began, m.own), m.weight);
   }
-  // What the engine did not take is not there.
+  // A mark that the engine did not accept is removed.
   for (const [seed, { mark, list, since, weight }] of pending) {
     if (now - since < 5) break;
     pending.delete(seed);
@@ -227,7 +227,7 @@ function seeMarks({ anew, news, shared, lasting: lasts }) {
   }
 }
 
-// The frame before failed, and the engine has taken nothing of it: neither is it here.
+// The previous frame failed and the engine discarded its actions: discard them here too.
 function undo() {
   for (const [seed, { mark, list, since, weight }] of pending) {
     if (since !== now) continue;
@@ -237,8 +237,8 @@ function undo() {
   if (saidAt === now) said = null;
 }
 
-let said = "", saidAt = -1; // what this city has said of itself, and when; null if that was not taken
-let heard = null; // and the other one
+let said = "", saidAt = -1; // last shared state sent, and its time; null if it was discarded
+let heard = null; // last shared state of the twin
 const NOTHING = Object.freeze({});
 
 function seeTogether(sees) {
@@ -255,9 +255,9 @@ function seeTogether(sees) {
   }
 }
 let wasLinked = false;
-let wasParted = false; // in the frame before
+let wasParted = false; // in the previous frame
 
-// Called by the engine after the handlers: what this city says of itself now.
+// Called by the engine after the handlers: sends the shared state of this city if it changed.
 export function __told() {
   kitDraws();
   const nothing = here.share === undefined || here.share === null || Object.keys(here.share).length === 0;

@@ -1,12 +1,12 @@
-// Small tools of the module "moongate": how things move, when things happen, words of both cities. After together.js.
+// Easing, timers, translated words and parameters. Part of the module "moongate", after together.js.
 
-const c1 = 1.70158; // how far `back` swings out: a tenth (Penner)
+const c1 = 1.70158; // overshoot of `back`: a tenth (Penner)
 const eased = (name, curve) => (t) => {
   if (typeof t !== "number" || Number.isNaN(t)) throw new Error(`ease.${name}: ${typeof t === "number" ? t : sort(t)} is no number; use ease.${name}(t), t from 0 to 1`);
   return curve(Math.min(1, Math.max(0, t)));
 };
 
-/** From 0 to 1, not in even steps. */
+/** Easing curves from 0 to 1. */
 export const ease = Object.freeze({
   in: eased("in", (t) => t * t * t),
   out: eased("out", (t) => 1 - (1 - t) ** 3),
@@ -25,7 +25,7 @@ export const mix = native.mix;
 
 const TIMERS_MAX = 1000;
 let timers = [];
-let passed = 0; // since the scene began, in seconds: the clock that both cities share may step
+let passed = 0; // seconds since the scene started: the shared clock may step
 
 const timer = (name, span, then, again) => {
   const usage = `${name}("2s", () => { … })`;
@@ -38,20 +38,20 @@ const timer = (name, span, then, again) => {
   return () => { made.at = Infinity; };
 };
 
-/** Something happens once, after a while. */
+/** Calls a function once, after a time. */
 export const after = (span, then) => timer("after", span, then, false);
-/** Something happens again and again. */
+/** Calls a function repeatedly. */
 export const every = (span, then) => timer("every", span, then, true);
 
-/** Calls what is due: after the events, before `frame`. */
+/** Runs due timers: after the events, before `frame`. */
 export function __due() {
   if (timers.length === 0) return;
   timers = timers.filter((t) => t.at !== Infinity);
   for (const t of timers.filter((t) => t.at <= passed).sort((a, b) => a.at - b.at)) {
-    if (t.at === Infinity) continue; // ended by another one
-    // One that was late, since the screen stood still, happens once and not as often as it would have.
+    if (t.at === Infinity) continue; // cancelled by another timer
+    // A timer that was late because the screen stalled fires once, not several times.
     const next = t.at + t.wait > passed ? t.at + t.wait : passed + t.wait;
-    // A timer is due between two frames; what it counts with is that instant and not the frame's.
+    // A timer is due between two frames; its `now` is that instant.
     const due = now - (passed - t.at);
     t.at = t.again ? next : Infinity;
     t.then({ now: due });
@@ -60,7 +60,7 @@ export function __due() {
 
 const tongue = (language) => language.split("-")[0];
 
-/** What is written, in several languages: as a text it is that of this city. */
+/** Text in several languages; converts to the language of this city. */
 class Words {
   #texts;
 
@@ -92,7 +92,7 @@ export const words = (texts) => {
   return new Words(Object.freeze({ ...texts }));
 };
 
-/** Numbers that the manifest declares; sliders in rehearsal. */
+/** Parameters that the manifest declares; sliders in rehearsal. */
 export const dials = {};
 const dial = (name, value) => Object.defineProperty(dials, name, { value, enumerable: true, configurable: true });
 const ranges = new Map();
@@ -102,7 +102,7 @@ for (const [name, value, from, to] of native.dials) {
 }
 Object.preventExtensions(dials);
 
-// What was turned for an edition before may not be there any more, or not so far.
+// Parameters set for an earlier revision may not exist any more, or may be out of range.
 const turn = (values) => {
   for (const [name, value] of values) {
     const [from, to] = ranges.get(name) ?? [1, 0];

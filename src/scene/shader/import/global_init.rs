@@ -1,5 +1,7 @@
-//! Initial values of GLSL's global variables. naga's reader drops those that are not constant, so functions called before the
-//! shader's own set them: each stands where its variable is declared, under the same `#if` and with the same macros.
+//! Initial values of GLSL's global variables.
+//!
+//! naga's reader drops those that are not constant, so functions called before the shader's own set them. Each stands
+//! where its variable is declared, under the same `#if` and with the same macros.
 
 use super::lexer::{leading_word, replace_words};
 use super::texture::to_letters;
@@ -9,14 +11,17 @@ use std::collections::HashSet;
 const EXTERNAL_QUALIFIERS: [&str; 11] =
     ["attribute", "buffer", "in", "inout", "invariant", "layout", "out", "precision", "shared", "uniform", "varying"];
 
-/// A source whose variables are set by functions, and those functions' names in order. Under an `#if` some may be absent.
+/// A source whose variables are set by functions, and those functions' names in order.
+///
+/// Under an `#if` some may be absent.
 pub(super) struct GlobalInit {
     pub source: String,
     pub init_functions: Vec<String>,
 }
 
-/// Rewrites a source without comments. `given` lists variables that have no value before a pixel is painted, `prefix` starts
-/// the names of this file. Every line keeps its number.
+/// Rewrites a source without comments. Every line keeps its number.
+///
+/// `given` lists variables without a value before a pixel is painted; `prefix` starts the names of this file.
 pub(super) fn extract_global_init(source: &str, given: &[String], prefix: &str) -> GlobalInit {
     let mut reader = InitRewriter {
         runtime_names: given.iter().cloned().collect(),
@@ -161,7 +166,7 @@ fn is_literal(value: &str) -> bool {
 }
 
 struct InitRewriter<'a> {
-    /// Names that have no value before a pixel is painted.
+    /// Names without a value before a pixel is painted.
     runtime_names: HashSet<String>,
     prefix: &'a str,
     output: GlobalInit,
@@ -177,7 +182,7 @@ impl InitRewriter<'_> {
         found
     }
 
-    /// Records a macro as runtime if its body uses a name that has no value before a pixel is painted.
+    /// Records a macro as runtime if its body uses a name without a value before a pixel is painted.
     fn record_macro(&mut self, directive: &str) {
         let Some(rest) = directive.trim_start_matches(['#', ' ', '\t']).strip_prefix("define") else { return };
         let Some(name) = leading_word(rest.trim_start()) else { return };

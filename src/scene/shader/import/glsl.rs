@@ -1,4 +1,4 @@
-//! GLSL as WGSL, by naga: it reads the one and writes the other.
+//! Translates GLSL to WGSL with naga's parser and writer.
 
 use super::global_init::{GlobalInit, extract_global_init};
 use super::texture::to_letters;
@@ -9,7 +9,7 @@ use naga::back::wgsl::{WriterFlags, write_string};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{Module, ShaderStage, Span};
 
-/// Names that the engine and what is added have for themselves.
+/// Names reserved by the engine and the added code.
 const RESERVED_NAMES: [&str; 26] = [
     "City",
     "Engine",
@@ -39,14 +39,15 @@ const RESERVED_NAMES: [&str; 26] = [
     "image",
 ];
 
-/// A source in GLSL: what stands before it, which is ours, and the artist's.
+/// GLSL source: our text before it, and the artist's.
 pub(super) struct GlslSource<'a> {
     pub file: &'a str,
     pub head: String,
     pub body: &'a str,
-    /// What all of its names begin with, where several are put together.
+    /// Prefix of all its names, where several sources are combined.
     pub prefix: &'a str,
-    /// Variables that are set before it is called: in WGSL each is called as [`global_name`] has it, whatever else has its name.
+    /// Variables that are set before it is called. In WGSL, each has the name that [`global_name`] returns, whatever
+    /// other names there are.
     pub globals: &'a [String],
 }
 
@@ -58,14 +59,14 @@ pub(super) struct WgslSource {
     pub init_calls: String,
 }
 
-/// What a variable that is set from outside is called in WGSL.
+/// Returns the WGSL name of a variable that is set from outside.
 pub(super) fn global_name(prefix: &str, index: usize, name: &str) -> String {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
     format!("moongate_{prefix}{plain}_{}", to_letters(index))
 }
 
 impl GlslSource<'_> {
-    /// Translates the source. The fault names the line in the artist's source.
+    /// Translates the source. An error names the line in the artist's source.
     pub fn to_wgsl(&self) -> Result<WgslSource, SceneDiagnostic> {
         let (file, body) = (self.file, self.body);
         let fault = |line: Option<u32>, problem: String, remedy: &str| {
@@ -75,7 +76,7 @@ impl GlslSource<'_> {
             return Err(fault(Some(line), "this is too deep".into(), "take it apart"));
         }
         let GlobalInit { source, init_functions: functions } = extract_global_init(body, self.globals, self.prefix);
-        // The reader wants an entry point; what it makes of it is taken out again.
+        // The parser requires an entry point; it is removed from the result.
         let whole = format!("#version 450\n{}\n{source}\nvoid main() {{ }}\n", self.head);
         let before = 1 + self.head.lines().count().max(1) as u32;
         let read = |whole: &str| -> Result<Module, (Option<Span>, String)> {
@@ -105,7 +106,7 @@ impl GlslSource<'_> {
         Ok(WgslSource { wgsl: format!("{}{}", &wgsl[..start], &wgsl[end..]), init_calls: begin })
     }
 
-    /// Nothing has a name that is taken, or that another file's may have.
+    /// Renames everything whose name is reserved, or may occur in another file.
     fn rename_conflicts(&self, module: &mut Module) {
         let rename = |name: &mut Option<String>| {
             if let Some(known) = name {
@@ -135,7 +136,7 @@ impl GlslSource<'_> {
         for (handle, mut ty) in types {
             let before = ty.name.clone();
             rename(&mut ty.name);
-            // The arena holds each type once, and does not take one in place of itself.
+            // The arena holds each type once and does not accept a type in its own place.
             if ty.name != before {
                 module.types.replace(handle, ty);
             }
@@ -143,14 +144,14 @@ impl GlslSource<'_> {
     }
 }
 
-/// What the reader says, for people.
+/// Returns the parser's message, in words for people.
 fn parser_message(problem: &str) -> String {
     let problem = problem.replace("Identifier(", "(").replace("TokenValue::", "");
     let mut letters = problem.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
-/// What to do about what the reader says, where that is known.
+/// Returns a remedy for the parser's message, if known.
 fn suggest_fix(problem: &str) -> &'static str {
     let known = [
         (

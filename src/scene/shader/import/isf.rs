@@ -1,4 +1,5 @@
-//! The Interactive Shader Format, version 2: GLSL behind a comment in JSON that says what it is given. <https://isf.video>
+//! Import of the Interactive Shader Format, version 2: GLSL after a JSON comment that declares its inputs.
+//! <https://isf.video>
 
 use super::glsl::{GlslSource, WgslSource, global_name};
 use super::lexer::{has_word, replace_words, without_comments, word_location};
@@ -10,19 +11,19 @@ use naga::keywords::wgsl::RESERVED;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Longest name of a parameter, without what makes it another one.
+/// Maximum length of a parameter's name, without a suffix that makes it unique.
 const PARAM_MAX: usize = 28;
-/// Most dials of one scene, as a manifest has it.
+/// Maximum number of parameters of one scene, as in a manifest.
 const PARAMETERS_MAX: usize = 32;
-/// Most passes that become buffers.
+/// Maximum number of passes that become buffers.
 const PASS_BUFFERS_MAX: usize = 4;
 
-/// Minimum range, in pixels, of a point that is given in pixels of the picture.
+/// Minimum range, in pixels, of a point that is given in pixels of the frame.
 const PICTURE_MIN: f64 = 256.0;
-/// Picture size assumed for pixel values where the file does not state one: the size of the scene that is created.
+/// Frame size assumed for pixel values where the file does not state one: the size of the scene that is created.
 const PICTURE: [f64; 2] = [1_920.0, 1_080.0];
 
-/// What a file says of itself.
+/// Declarations of a file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "UPPERCASE", default)]
 struct IsfHeader {
@@ -52,11 +53,11 @@ struct IsfPass {
     height: Value,
 }
 
-/// What is painted, and where, as variables.
+/// Variables that hold the painted colour and its position.
 const COLOUR: &str = "moongate_colour";
 const COORD: &str = "moongate_coord";
 
-/// The names of ISF: the type in GLSL, the name, and what it is here, in WGSL.
+/// Names of ISF: the GLSL type, the name, and its WGSL expression here.
 const BUILTINS: [(&str, &str, &str); 7] = [
     ("vec2", "RENDERSIZE", "engine.resolution"),
     ("float", "TIME", "engine.now"),
@@ -73,7 +74,7 @@ fn json_header(source: &str) -> Option<&str> {
     json.trim_start().starts_with('{').then_some(json)
 }
 
-/// A file begins with a comment that holds an object.
+/// Returns true if a file begins with a comment that holds an object.
 pub(super) fn is_isf(source: &str) -> bool {
     json_header(source).is_some()
 }
@@ -90,10 +91,10 @@ fn number_or(value: &Value, otherwise: f64) -> f64 {
     numbers(value).first().copied().unwrap_or(otherwise)
 }
 
-/// What becomes of the inputs.
+/// Result of converting the inputs.
 #[derive(Default)]
 struct InputBindings {
-    /// Declarations in GLSL, and what sets them, in WGSL.
+    /// GLSL declarations, and the WGSL that sets them.
     declarations: String,
     assignments: Vec<(String, String)>,
     /// Names of parameters.
@@ -105,7 +106,8 @@ struct InputBindings {
 }
 
 impl InputBindings {
-    /// A name that a manifest, a script and WGSL take: a small letter first, and not too long.
+    /// Returns a name that a manifest, a script and WGSL accept: it starts with a lower-case letter and is short
+    /// enough.
     fn unique_param_name(&mut self, name: &str) -> String {
         let mut param = name[..name.len().min(PARAM_MAX)].to_owned();
         param[..1].make_ascii_lowercase();
@@ -194,8 +196,8 @@ impl InputBindings {
     }
 }
 
-/// Returns a point as a WGSL expression of PARAM, which runs from 0 to 1 from the left and from below, and its rest position.
-/// ISF gives points in pixels unless the file states a range.
+/// Returns a point as a WGSL expression of PARAM, which runs from 0 to 1 from the left and from below, and its rest
+/// position. ISF gives points in pixels unless the file states a range.
 fn point_expression(input: &IsfInput) -> (String, [f64; 2]) {
     let pair = |value: &Value| match numbers(value)[..] {
         [x, y, ..] => Some([x, y].map(|number| number.clamp(-1e9, 1e9))),
@@ -207,7 +209,7 @@ fn point_expression(input: &IsfInput) -> (String, [f64; 2]) {
         [0, 1].map(|i| if to[i] == from[i] { 0.0 } else { (of[i] - from[i]) / (to[i] - from[i]) })
     };
     let (value, rest) = match (min.unwrap_or([0.0; 2]), max, rest) {
-        // A range as large as a picture: pixels.
+        // A range as large as a frame means pixels.
         (min, Some(max), rest) if min == [0.0; 2] && max.iter().all(|side| *side >= PICTURE_MIN) => {
             (pixels, rest.map(|rest| part(rest, min, max)))
         }
@@ -220,7 +222,7 @@ fn point_expression(input: &IsfInput) -> (String, [f64; 2]) {
         (_, None, Some(rest)) if rest.iter().any(|side| side.abs() > 1.0) => {
             (pixels, Some(part(rest, [0.0; 2], PICTURE)))
         }
-        // A fraction; whole numbers are corners of the picture.
+        // A fraction; whole numbers are corners of the frame.
         (_, None, rest) if rest.is_some_and(|rest| rest.iter().any(|side| side.fract() != 0.0)) => {
             ("PARAM".into(), rest)
         }
@@ -229,7 +231,7 @@ fn point_expression(input: &IsfInput) -> (String, [f64; 2]) {
     (value, rest.unwrap_or([0.5; 2]).map(|side| (side * 1e4).round() / 1e4))
 }
 
-/// How much smaller than the canvas a pass is, where it says so as a plain part of it.
+/// Returns the scale of a pass relative to the canvas, if it is stated as a plain fraction of it.
 fn pass_scale(pass: &IsfPass) -> Option<f64> {
     let of = |value: &Value, side: &str| -> Option<f64> {
         let text = value.as_str()?.replace(' ', "");
@@ -242,7 +244,7 @@ fn pass_scale(pass: &IsfPass) -> Option<f64> {
     of(&pass.width, "$WIDTH").or(of(&pass.height, "$HEIGHT"))
 }
 
-/// Rewrites a file.
+/// Converts a file.
 pub(super) fn import(file: &str, source: &str, choices: &ImportOptions) -> Result<ImportedShader, SceneDiagnostic> {
     let json = json_header(source).unwrap_or_default();
     let first = source[..source.find(json).unwrap_or_default()].matches('\n').count();
@@ -333,7 +335,7 @@ pub(super) fn import(file: &str, source: &str, choices: &ImportOptions) -> Resul
     Ok(imported)
 }
 
-/// Words of an older GLSL as those of a newer one.
+/// Replaces words of older GLSL by those of newer GLSL.
 fn modernize(plain: &str) -> String {
     let kept: Vec<&str> = plain
         .lines()

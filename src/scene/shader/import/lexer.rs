@@ -1,8 +1,8 @@
-//! Just enough of GLSL's words to change some of them: names, and calls with a texture as their first argument.
+//! Minimal GLSL lexer: finds names, and calls with a texture as their first argument.
 
 use crate::scene::diagnostic::{find_word, line_and_column};
 
-/// A source with spaces in place of its comments; lines stay where they are.
+/// Returns the source with spaces in place of comments; lines keep their numbers.
 pub(super) fn without_comments(source: &str) -> String {
     let mut plain = String::with_capacity(source.len());
     let mut rest = source;
@@ -22,19 +22,19 @@ pub(super) fn without_comments(source: &str) -> String {
     plain
 }
 
-/// The word that a text begins with, if it begins with one.
+/// Returns the word at the beginning of a text.
 pub(super) fn leading_word(text: &str) -> Option<&str> {
     let end = text.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(text.len());
     let begins = text.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_');
     begins.then(|| &text[..end])
 }
 
-/// Goes through all words; where `change` gives something for a word and what follows it, that takes the place of the word
-/// and of so many bytes that follow.
+/// Replaces words. `change` gets a word and the text after it, and returns the replacement and the number of following
+/// bytes to replace too.
 pub(super) fn replace_words(source: &str, mut change: impl FnMut(&str, &str) -> Option<(String, usize)>) -> String {
     let mut changed = String::with_capacity(source.len());
     let mut rest = source;
-    // A number's letters are no word: 1e5, 0x1f, 2u.
+    // Letters in a number are not words: 1e5, 0x1f, 2u.
     let mut number = false;
     while let Some(letter) = rest.chars().next() {
         let Some(word) = leading_word(rest).filter(|_| !number) else {
@@ -55,7 +55,7 @@ pub(super) fn replace_words(source: &str, mut change: impl FnMut(&str, &str) -> 
     changed
 }
 
-/// True where a source has this word.
+/// Returns true if a source contains this word.
 pub(super) fn has_word(source: &str, name: &str) -> bool {
     let mut found = false;
     replace_words(source, |word, _| {
@@ -65,8 +65,9 @@ pub(super) fn has_word(source: &str, name: &str) -> bool {
     found
 }
 
-/// What follows a function's name, if that is a bracket and a name: the name, and how many bytes both take, with the comma
-/// behind them and the brackets that are then empty.
+/// Parses a bracket and a name after a function's name. Returns the name and the length of both in bytes.
+///
+/// A comma after the name is included; otherwise the closing bracket must follow, and is not included.
 pub(super) fn first_argument(rest: &str) -> Option<(&str, usize)> {
     let open = rest.trim_start().strip_prefix('(')?.trim_start();
     let name = leading_word(open)?;
@@ -79,7 +80,7 @@ pub(super) fn first_argument(rest: &str) -> Option<(&str, usize)> {
     Some((name, rest.len() - after.len()))
 }
 
-/// The line and the column, from 1, at which a word stands first.
+/// Returns the line and column, from 1, of a word's first occurrence.
 pub(super) fn word_location(source: &str, name: &str) -> Option<(u32, u32)> {
     find_word(source, name, 0).map(|at| line_and_column(source, at))
 }

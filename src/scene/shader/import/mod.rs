@@ -1,4 +1,4 @@
-//! Fragments from elsewhere as shaders of a scene: Shadertoy's `mainImage`, and files in the Interactive Shader Format.
+//! Import of fragment shaders: Shadertoy's `mainImage`, and files in the Interactive Shader Format.
 
 mod global_init;
 mod glsl;
@@ -14,11 +14,13 @@ pub use options::{ImportOptions, ImportedParameter, ImportedShader, TextureSourc
 use crate::scene::diagnostic::SceneDiagnostic;
 use crate::scene::shader::SceneShader;
 
-/// Longest source that is read, in bytes.
+/// Maximum length of a source, in bytes.
 const SOURCE_MAX: usize = 256 << 10;
 
-/// Rewrites a file. The fault names its line, and what to do. naga's reader of GLSL goes as deep as a source does, and may
-/// give up on one with a panic: call this on a thread with a stack of some MiB, whose end is looked at.
+/// Converts a file to WGSL. An error names its line and a remedy.
+///
+/// naga's GLSL parser recurses as deep as the source nests and may panic: call this on a thread with a stack of some
+/// MiB, and check how the thread ended.
 pub fn import_shader(file: &str, source: &str, choices: &ImportOptions) -> Result<ImportedShader, SceneDiagnostic> {
     let longest = choices.buffers.iter().map(|(_, _, source)| source.len()).max().unwrap_or_default();
     if source.len().max(longest) > SOURCE_MAX {
@@ -47,7 +49,7 @@ pub fn import_shader(file: &str, source: &str, choices: &ImportOptions) -> Resul
     } else {
         shadertoy::import(file, source, choices)?
     };
-    // It is WGSL that the engine takes, or the artist is told what is wrong with it.
+    // The engine checks the result like any artist's shader.
     match SceneShader::parse(file, &imported.shader) {
         Ok(_) => Ok(imported),
         Err(fault) => {

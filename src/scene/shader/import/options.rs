@@ -1,53 +1,53 @@
 //! Options and result of an import.
 
-/// What has to be said besides the file itself.
+/// Options of an import that the file itself does not contain.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ImportOptions {
-    /// What stands in for a texture, by its name in the file: `iChannel0`, or an image of ISF.
+    /// Replacement of each texture, by its name in the file: `iChannel0`, or an image of ISF.
     pub textures: Vec<(String, TextureSource)>,
-    /// Of Shadertoy: the file's name and the source of buffers a to d.
+    /// For Shadertoy: index, file name and source of buffers a to d.
     pub buffers: Vec<(usize, String, String)>,
-    /// For ISF: the name and the source of the vertex shader that belongs to the file.
+    /// For ISF: name and source of the vertex shader that belongs to the file.
     pub vertex: Option<(String, String)>,
 }
 
-/// A number that somebody may turn.
+/// An adjustable number.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImportedParameter {
-    /// As the shader has it.
+    /// Name in the shader.
     pub name: String,
-    /// At the beginning.
+    /// Initial value.
     pub value: f64,
-    /// From where to where.
+    /// Minimum and maximum.
     pub range: [f64; 2],
 }
 
-/// What became of a file.
+/// Result of an import.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ImportedShader {
-    /// WGSL, found sound.
+    /// Checked WGSL.
     pub shader: String,
-    /// Numbers that are dials of the manifest, and parameters of the shader.
+    /// Parameters of the manifest that the shader takes.
     pub parameters: Vec<ImportedParameter>,
-    /// Other parameters of the shader: a name, and what a script says for it.
+    /// Other parameters of the shader: name, and the script expression for it.
     pub script_params: Vec<(String, String)>,
-    /// Parameters of the shader that are positions, each following a different visitor: the name, and the rest position without
-    /// one. From 0 to 1, from the left and from below.
+    /// Position parameters of the shader, each following a different visitor: name, and rest position without a
+    /// visitor. Both axes run from 0 to 1, from the left and from below.
     pub point_params: Vec<(String, [f64; 2])>,
-    /// Who made it, as far as the file says.
+    /// Author, if the file names one.
     pub author: String,
-    /// Under which licence, as far as it is known.
+    /// Licence, if known.
     pub licence: String,
-    /// What is other than it was, or cannot be had, for the artist.
+    /// Differences and missing features, for the artist.
     pub notes: Vec<String>,
 }
 
-/// What a shader can look at in place of a texture.
+/// Replacement of a texture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextureSource {
     /// Smooth noise, in four channels.
     Noise,
-    /// The picture before.
+    /// The previous frame.
     Previous,
     /// People of this city, white on black.
     Here,
@@ -57,7 +57,7 @@ pub enum TextureSource {
     Buffer(usize),
 }
 
-/// By their names; a buffer by its letter.
+/// Names of replacements; a buffer by its letter.
 const SOURCE_NAMES: [(&str, TextureSource); 8] = [
     ("noise", TextureSource::Noise),
     ("previous", TextureSource::Previous),

@@ -1,4 +1,4 @@
-//! Shadertoy: a function `mainImage`, some names of its own, textures as channels, and other such files as buffers.
+//! Import of Shadertoy: `mainImage`, its predefined names, textures as channels, and further files as buffers.
 
 use super::glsl::{GlslSource, WgslSource, global_name};
 use super::lexer::{has_word, replace_words, without_comments, word_location};
@@ -6,7 +6,7 @@ use super::options::{ImportOptions, ImportedShader, TextureSource};
 use super::texture::{NOISE_WGSL, PIXEL_WGSL, TextureMap, buffer_letter};
 use crate::scene::diagnostic::SceneDiagnostic;
 
-/// Names that a fragment may have: its type, what it is, and what it is here, in WGSL.
+/// Names that a fragment may use: type, name, and its WGSL expression here.
 const BUILTINS: [(&str, &str, &str); 9] = [
     ("vec3", "iResolution", "vec3f(engine.resolution, 1.0)"),
     ("float", "iTime", "engine.now"),
@@ -20,7 +20,7 @@ const BUILTINS: [(&str, &str, &str); 9] = [
 ];
 const CHANNELS: usize = 4;
 
-/// Who touches is the mouse, and where nobody does, who walks by; of the other city as well as of this one.
+/// The mouse is a touch, or else a passing body, of this city or the other one.
 pub(super) const MOUSE_WGSL: &str = "
 fn moongate_mouse() -> vec4f {
     var at = vec2f(0.0);
@@ -35,7 +35,7 @@ fn moongate_mouse() -> vec4f {
 }
 ";
 
-/// One file as functions of a shader, of which `image` gives the colour at a place; and its textures.
+/// Translated file: functions in which `image` returns the colour at a position, and its textures.
 fn convert_file(
     (file, source): (&str, &str),
     choices: &ImportOptions,
@@ -75,7 +75,7 @@ fn convert_file(
     let WgslSource { wgsl, init_calls: begin } =
         GlslSource { file, head, body: &body, prefix, globals: &globals }.to_wgsl()?;
     let mut wgsl = textures.substitute(&wgsl);
-    // The colour is handed out through a pointer.
+    // The colour is returned through a pointer.
     wgsl += &format!(
         "\nfn {prefix}image(at: vec2f) -> vec4f {{\n{set}{begin}    var colour = vec4f(0.0, 0.0, 0.0, 1.0);\n    \
          {prefix}mainImage(&colour, moongate_pixel(at));\n    return colour;\n}}\n"
@@ -83,7 +83,7 @@ fn convert_file(
     Ok((wgsl, textures))
 }
 
-/// Rewrites a fragment with its buffers.
+/// Converts a fragment with its buffers.
 pub(super) fn import(file: &str, source: &str, choices: &ImportOptions) -> Result<ImportedShader, SceneDiagnostic> {
     let (mut image, textures) = convert_file((file, source), choices, "")?;
     let mut looked: Vec<usize> = textures.buffers().collect();

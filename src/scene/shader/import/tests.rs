@@ -1,4 +1,4 @@
-//! What is imported runs, and what cannot be is told with its line.
+//! Imported shaders run, and errors name their line.
 
 use super::*;
 

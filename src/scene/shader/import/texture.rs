@@ -1,21 +1,23 @@
-//! What stands in for a texture of elsewhere: a scene's shader has none of its own, and can look at other things.
+//! Replacements for textures of imported shaders.
+//!
+//! A scene's shader has none of its own, but can sample other inputs.
 
 use super::lexer::{first_argument, has_word, replace_words};
 use super::options::{ImportOptions, TextureSource};
 use crate::scene::diagnostic::SceneDiagnostic;
 
-/// The letter of a buffer.
+/// Returns the letter of a buffer.
 pub(super) fn buffer_letter(buffer: usize) -> char {
     char::from(b'a' + buffer.min(3) as u8)
 }
 
-/// A number as letters, behind which a writer of WGSL puts nothing: a, b, … z, ba, bb …
+/// Encodes a number in letters, so that naga's WGSL writer appends nothing to a name: a, b, … z, ba, bb …
 pub(super) fn to_letters(number: usize) -> String {
     let last = char::from(b'a' + (number % 26) as u8);
     if number < 26 { last.into() } else { to_letters(number / 26) + &last.to_string() }
 }
 
-/// Functions of GLSL and of ISF that look at a texture, by what they are asked in: fractions, pixels, or where the pixel is.
+/// Texture functions of GLSL and ISF, by their kind of coordinates: fractions, pixels, or the current pixel.
 const SAMPLING_FUNCTIONS: [(&str, &str); 12] = [
     ("texture", "unit"),
     ("textureLod", "unit"),
@@ -47,7 +49,7 @@ impl TextureSource {
         }
     }
 
-    /// Returns the WGSL body that fetches one texel. Outside a buffer or a picture it is 0, as in a browser.
+    /// Returns the WGSL body that fetches one texel. Outside a buffer or a frame it is 0, as in a browser.
     fn fetch_body(self, look: &str, extent: &str) -> String {
         let within = format!("    let place = (vec2f(at) + 0.5) / {extent}();");
         match self {
@@ -73,16 +75,16 @@ impl TextureSource {
     }
 }
 
-/// The textures of one file, and the sources in which they are looked at.
+/// Textures of one file, and their replacements.
 pub(super) struct TextureMap {
-    /// By their names in the file.
+    /// Textures by their names in the file.
     known: Vec<(String, TextureSource)>,
-    /// What their functions begin with, where two files are put together.
+    /// Prefix of their functions, where two files are combined.
     prefix: String,
 }
 
 impl TextureMap {
-    /// `names` are those that a file may have; `own` are those that it says itself.
+    /// Creates the map. `names` are the textures that a file may use; `own` are those that it declares.
     pub fn new(
         (file, source): (&str, &str),
         names: &[String],
@@ -108,7 +110,9 @@ impl TextureMap {
             .with_location(super::lexer::word_location(source, first), source))
     }
 
-    /// The function of a texture, for a way to ask. No digit at its end, and nothing else that a writer would change.
+    /// Returns the function name of a texture for a kind of access.
+    ///
+    /// Its last character is a letter, and the writer changes nothing in it.
     fn function_name(&self, index: usize, way: &str) -> String {
         format!("moongate_{}{way}_{}", self.prefix, to_letters(index))
     }
@@ -119,15 +123,15 @@ impl TextureMap {
         Some(format!("{}()", self.function_name(index, "extent")))
     }
 
-    /// The buffers that are looked at.
+    /// Returns the buffers in use.
     pub fn buffers(&self) -> impl Iterator<Item = usize> {
         self.known
             .iter()
             .filter_map(|(_, texture)| if let TextureSource::Buffer(index) = texture { Some(*index) } else { None })
     }
 
-    /// The source, with calls of functions that GLSL has in place of those that look at textures. A texture that is used
-    /// otherwise stays, and is then not known.
+    /// Returns the source with texture calls replaced by functions. A texture that is used in any other way stays, and
+    /// is then undefined.
     pub fn rewrite(&self, source: &str) -> String {
         replace_words(source, |word, rest| {
             let (_, way) = SAMPLING_FUNCTIONS.iter().find(|(read, _)| *read == word)?;
@@ -137,9 +141,10 @@ impl TextureMap {
         })
     }
 
-    /// Returns the GLSL declarations, on one line. The bodies that sample, fetch a texel and give a texture's size are inserted
-    /// afterwards, in WGSL.
-    /// `size` is what GLSL calls the size of the picture, `coord` the place of the pixel, where there is a name for it.
+    /// Returns the GLSL declarations, on one line. The bodies that sample, fetch a texel and give a texture's size are
+    /// inserted afterwards, in WGSL.
+    ///
+    /// `size` is the GLSL name of the frame size, and `coord` that of the pixel position, where there is one.
     pub fn declarations(&self, size: &str, coord: Option<&str>) -> String {
         let mut glsl = String::new();
         for index in 0..self.known.len() {
@@ -183,7 +188,7 @@ impl TextureMap {
         wgsl
     }
 
-    /// True where noise is looked at.
+    /// Returns true if noise is in use.
     pub fn uses_noise(&self) -> bool {
         self.known.iter().any(|(_, texture)| *texture == TextureSource::Noise)
     }
@@ -197,7 +202,7 @@ fn moongate_pixel(at: vec2f) -> vec2f {
 }
 ";
 
-/// What `noise` looks at: as smooth as a texture of 256 by 256 random colours that repeats.
+/// Noise function of the `noise` replacement: as smooth as a repeating texture of 256 by 256 random colours.
 pub(super) const NOISE_WGSL: &str = "
 fn moongate_hash(cell: vec2f) -> vec4f {
     let wrapped = cell - 256.0 * floor(cell / 256.0);
