@@ -1,38 +1,35 @@
-//! What is wrong with a script, told so that an artist can mend it.
+//! Mistakes in a scene, described so that an artist can correct them.
 
-use super::lint::api_members;
-use crate::config::closest_match;
 use crate::escape::Escaped;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::sync::LazyLock;
 use std::time::Duration;
 
-/// A script's mistake: where, what, and what was meant.
+/// A mistake in a scene: its place, the problem and a remedy.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SceneDiagnostic {
     /// The file within the installation.
     pub file: String,
     /// Line and column from 1, where known.
     pub place: Option<(u32, u32)>,
-    /// What went wrong.
+    /// The problem.
     pub problem: String,
-    /// What was meant, or what to do; may be empty.
+    /// The remedy: the intended word, or what to do. May be empty.
     pub remedy: String,
-    /// The line itself; may be empty.
+    /// The source line; may be empty.
     pub source: String,
 }
 
-/// How the fault begins of a script that was stopped by its limit.
+/// Start of the problem text for a script that was stopped by its limit.
 const OVERRUN_PROBLEM: &str = "ran longer than";
 
 impl SceneDiagnostic {
-    /// A fault without a place.
+    /// Creates a diagnostic without a place.
     pub fn new(file: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { file: file.into(), problem: problem.into(), remedy: remedy.into(), ..Self::default() }
     }
 
-    /// Adds the place, and the line itself out of the script.
+    /// Adds the place and the source line at that place.
     pub(super) fn with_location(mut self, place: Option<(u32, u32)>, script: &str) -> Self {
         self.place = place;
         let line = place.and_then(|(line, _)| script.lines().nth(line.saturating_sub(1) as usize));
@@ -40,7 +37,8 @@ impl SceneDiagnostic {
         self
     }
 
-    /// A script that was stopped by its limit, after so many things were drawn. Its place is where it happened to be.
+    /// Creates the diagnostic for a script that was stopped by its limit after `drawn` items were drawn. Its place is
+    /// where the script happened to be.
     pub(super) fn overrun(file: &str, limit: Duration, drawn: usize) -> Self {
         let drawn = match drawn {
             0 => "before anything was drawn".into(),
@@ -52,7 +50,7 @@ impl SceneDiagnostic {
         Self::new(file, spent, remedy)
     }
 
-    /// True if both are one mistake: at one place, or two times that a script was stopped, wherever it was.
+    /// Returns true for the same mistake: the same place, or two overruns, wherever the script was stopped.
     pub fn is_same(&self, other: &Self) -> bool {
         let overran = |fault: &Self| fault.problem.starts_with(OVERRUN_PROBLEM);
         self.file == other.file && (self.place == other.place || overran(self) && overran(other))
@@ -78,199 +76,16 @@ impl fmt::Display for SceneDiagnostic {
 
 impl std::error::Error for SceneDiagnostic {}
 
-/// Line and column of a place in a text, from 1.
+/// Returns the line and column of a byte offset in a text, both from 1.
 pub(super) fn line_and_column(text: &str, at: usize) -> (u32, u32) {
     let before = &text[..at];
     let column = before.chars().rev().take_while(|letter| *letter != '\n').count() + 1;
     (before.matches('\n').count() as u32 + 1, column as u32)
 }
 
-/// Where a word stands first, whole, after a place.
+/// Returns the offset of the first occurrence of a whole word at or after an offset.
 pub(super) fn find_word(text: &str, word: &str, after: usize) -> Option<usize> {
     let part = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || "_$".contains(letter));
     let whole = |at: &usize| !part(text[..*at].chars().next_back()) && !part(text[at + word.len()..].chars().next());
     text.match_indices(word).map(|(at, _)| at).filter(|at| *at >= after).find(whole)
-}
-
-/// Names that p5.js has and Moongate has under another one, or not.
-const P5_EQUIVALENTS: [(&str, &str); 53] = [
-    ("setup", "`start`"),
-    ("draw", "`frame`"),
-    ("mousePressed", "`down`"),
-    ("mouseDragged", "`move`"),
-    ("mouseReleased", "`up`"),
-    ("touchStarted", "`down`"),
-    ("touchMoved", "`move`"),
-    ("touchEnded", "`up`"),
-    ("ellipse", "`draw.ellipse`"),
-    ("stroke", "a style: draw.line(x1, y1, x2, y2, { stroke: \"gold\" })"),
-    ("fill", "a style: draw.circle(x, y, r, { fill: \"gold\" })"),
-    ("noFill", "a style: one with `stroke` and no `fill`"),
-    ("noStroke", "a style: one without `stroke`"),
-    ("strokeWeight", "a style: { width: 4 }"),
-    ("textSize", "a style: { size: 48 }"),
-    ("color", "a colour as CSS has it: \"#e8543f\""),
-    ("width", "`canvas.width`"),
-    ("height", "`canvas.height`"),
-    ("mouseX", "the `x` of a touch: `here.touches`"),
-    ("mouseY", "the `y` of a touch: `here.touches`"),
-    ("touches", "`here.touches`"),
-    ("millis", "the `now` that `frame` is given, in seconds"),
-    ("frameCount", "the `now` that `frame` is given"),
-    ("createCanvas", "`canvas` in installation.toml"),
-    ("resizeCanvas", "`canvas` in installation.toml"),
-    ("lerpColor", "`mix`"),
-    ("clip", "`draw.inside`"),
-    ("map", "arithmetic: low + ((high - low) * (x - from)) / (to - from)"),
-    ("lerp", "arithmetic: from + (to - from) * t; of colours it is `mix`"),
-    ("dist", "`Math.hypot(x2 - x1, y2 - y1)`"),
-    ("constrain", "`Math.min(high, Math.max(low, x))`"),
-    ("floor", "`Math.floor`"),
-    ("ceil", "`Math.ceil`"),
-    ("round", "`Math.round`"),
-    ("abs", "`Math.abs`"),
-    ("sin", "`Math.sin`"),
-    ("cos", "`Math.cos`"),
-    ("sqrt", "`Math.sqrt`"),
-    ("min", "`Math.min`"),
-    ("max", "`Math.max`"),
-    ("PI", "`Math.PI`"),
-    ("TWO_PI", "`2 * Math.PI`"),
-    ("print", "`console.log`"),
-    ("blendMode", "a style: { blend: \"add\" }"),
-    ("textAlign", "a style: { align: \"center\" }"),
-    ("beginShape", "`draw.polygon([[x, y], …])`"),
-    ("vertex", "`draw.polygon([[x, y], …])`"),
-    ("deltaTime", "the `dt` that `frame` is given, in seconds"),
-    ("frameRate", "not needed: move things by `dt`, which `frame` is given"),
-    ("loadSound", "`sound.play`"),
-    ("loadImage", "not needed: draw.image(\"moon.png\", x, y)"),
-    ("image", "`draw.image`"),
-    ("preload", "not needed: images, sounds and shaders are loaded with the scene"),
-];
-
-/// Our name for something that a p5.js sketch calls `name`.
-pub(super) fn p5_equivalent(name: &str) -> Option<&'static str> {
-    P5_EQUIVALENTS.iter().find(|(p5, _)| *p5 == name).map(|(_, ours)| *ours)
-}
-
-/// What `draw` has.
-static DRAW_MEMBERS: LazyLock<Vec<String>> = LazyLock::new(|| api_members("draw"));
-/// What a city has; `lead` is of this one alone.
-static SITE_MEMBERS: LazyLock<Vec<String>> = LazyLock::new(|| [api_members("there"), vec!["lead".into()]].concat());
-
-fn nearest_of(name: &str, known: &'static [String]) -> Option<&'static str> {
-    closest_match(name, known.iter().map(String::as_str))
-}
-
-fn has(known: &[String], name: &str) -> bool {
-    known.iter().any(|known| known == name)
-}
-
-/// What a city or a body has that is no function, and how it is used.
-const NOT_FUNCTIONS: [(&str, &str); 6] = [
-    ("bodies", "`bodies` is an array: for (const body of here.bodies) draw.body(body);"),
-    ("touches", "`touches` is an array: for (const touch of here.touches) draw.circle(touch.x, touch.y, 20);"),
-    ("outline", "`outline` is an array of points: draw.polyline(body.outline)"),
-    ("flow", "`flow` has a function `at`: here.flow.at(x, y)"),
-    ("stir", "`stir` is a number from 0 to 1"),
-    ("look", "`look` is a style: draw.body(body, here.look)"),
-];
-
-/// What someone most likely meant whose script failed with this message.
-pub(super) fn suggest_fix(problem: &str, source: &str, exports: &[&str]) -> String {
-    if problem == "not a function" {
-        // The engine does not say which; the line does, if it calls something of `draw` that is not there.
-        let used = NOT_FUNCTIONS.iter().find(|(name, _)| source.contains(&format!(".{name}(")));
-        if let Some((_, remedy)) = used {
-            return (*remedy).into();
-        }
-        let called = source.split("draw.").skip(1).filter_map(|rest| rest.split_once('(')).map(|(name, _)| name);
-        for name in called.filter(|name| !has(&DRAW_MEMBERS, name)) {
-            if let Some(meant) = nearest_of(name, &DRAW_MEMBERS) {
-                return format!("did you mean `draw.{meant}`?");
-            }
-            if let Some(ours) = p5_equivalent(name) {
-                return format!("`{name}` is {ours} here");
-            }
-        }
-    }
-    if problem.ends_with("of undefined")
-        && let Some((_, rest)) = source.split_once("ours.")
-    {
-        let name: String = rest.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
-        return format!("is there a line [ours.{name}] in installation.toml?");
-    }
-    if problem.ends_with("of undefined")
-        && let Some((city, meant)) = misspelt(source)
-    {
-        return format!("did you mean `{city}.{meant}`?");
-    }
-    if problem.ends_with("of undefined") && source.contains("[0]") {
-        return "a list can be empty, and nobody may be there: for (const touch of here.touches) …, or if (here.touches.length)"
-            .into();
-    }
-    if problem.starts_with("Unexpected ") || problem.starts_with("expecting ") {
-        return "look before this place for a comma, an operator or a bracket that is missing".into();
-    }
-    if let Some(name) = problem.strip_suffix(" is not defined") {
-        let name = name.trim_matches(['\'', '"', '`']);
-        if exports.contains(&name) {
-            return format!("add it to the import: import {{ {name} }} from \"moongate\"");
-        }
-        if has(&DRAW_MEMBERS, name) {
-            return format!("`{name}` is `draw.{name}` here");
-        }
-        if let Some(ours) = p5_equivalent(name) {
-            return format!("`{name}` is {ours} here");
-        }
-        if let Some(meant) = DRAW_MEMBERS.iter().find(|known| known.eq_ignore_ascii_case(name)) {
-            return format!("`{name}` is `draw.{meant}` here");
-        }
-        if matches!(name, "Date" | "performance") {
-            return "use the `now` that `frame` is given, or `here.clock`".into();
-        }
-        if matches!(name, "setTimeout" | "setInterval") {
-            return "a scene is no web page: after(\"2s\", () => { … }) and every(\"2s\", () => { … }) from \"moongate\"".into();
-        }
-        if matches!(name, "requestAnimationFrame" | "window" | "document") {
-            return "a scene is no web page: `frame` is called for each picture".into();
-        }
-        if matches!(name, "now" | "dt") {
-            return format!("`frame` is given it: export function frame({{ {name} }})");
-        }
-        return match closest_match(name, exports.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => String::new(),
-        };
-    }
-    if let Some(name) = problem.split('\'').nth(1).filter(|_| problem.starts_with("Could not find export")) {
-        if let Some(ours) = p5_equivalent(name) {
-            return format!("`{name}` is {ours} here");
-        }
-        return match closest_match(name, exports.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("\"moongate\" has {}", exports.join(", ")),
-        };
-    }
-    String::new()
-}
-
-/// A city in a line with something that it has not: which city, and what it has instead.
-fn misspelt(source: &str) -> Option<(&'static str, &'static str)> {
-    for city in ["here", "there"] {
-        for (at, _) in source.match_indices(city) {
-            let before = source[..at].chars().next_back();
-            let Some(rest) = source[at + city.len()..].strip_prefix('.') else { continue };
-            let end = rest.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(rest.len());
-            let name = &rest[..end];
-            if before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_') || has(&SITE_MEMBERS, name) {
-                continue;
-            }
-            if let Some(meant) = nearest_of(name, &SITE_MEMBERS) {
-                return Some((city, meant));
-            }
-        }
-    }
-    None
 }

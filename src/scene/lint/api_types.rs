@@ -1,4 +1,4 @@
-//! The types of "moongate", as the declarations for editors have them, for as much as a script is read by.
+//! Types of the module "moongate", from the declarations for editors, as far as the check needs them.
 
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{
@@ -10,40 +10,40 @@ use std::collections::{BTreeMap, HashMap};
 
 const DECLARATIONS: &str = include_str!("../../../assets/moongate.d.ts");
 
-/// What is known of a value.
+/// Type of a value.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Ty {
-    /// Nothing.
+    /// Unknown.
     Any,
-    /// It has the members of this shape.
+    /// An object: index of its members.
     Object(usize),
-    /// An array.
+    /// An array of one element type.
     Array(Box<Self>),
-    /// What it has to be given, all that it takes as it is written, and what it gives.
+    /// A function: number of required arguments, its parameters as written, and its result.
     Function { required: usize, signature: String, returns: Box<Self> },
 }
 
 #[derive(Debug, Default)]
 struct ObjectType {
     members: BTreeMap<String, Ty>,
-    /// What else there may be, and what that is.
+    /// Type of any further member.
     index_type: Option<Ty>,
     extends: Vec<usize>,
 }
 
-/// All of them.
+/// All types of the module.
 pub(super) struct ApiTypes {
     objects: Vec<ObjectType>,
     interfaces: HashMap<String, usize>,
-    /// The module itself.
+    /// Index of the module itself.
     module: usize,
 }
 
-/// What every object has.
+/// Members of every object.
 const OBJECT_MEMBERS: [&str; 5] = ["toString", "hasOwnProperty", "valueOf", "constructor", "toLocaleString"];
 
 impl ApiTypes {
-    /// With the marks and dials that a manifest declares.
+    /// Creates the types, with the marks and parameters that a manifest declares.
     pub fn new(ours: &[&str], dials: &[&str]) -> Self {
         let allocator = Allocator::default();
         let program = Parser::new(&allocator, DECLARATIONS, SourceType::d_ts()).parse().program;
@@ -107,7 +107,7 @@ impl ApiTypes {
         }
     }
 
-    /// Of an export that stands for whatever a manifest has: just that.
+    /// Replaces an open-ended export by exactly the names that a manifest declares.
     fn restrict_export(&mut self, export: &str, names: &[&str], each: &Ty) {
         let members = names.iter().map(|name| ((*name).to_owned(), each.clone())).collect();
         self.objects.push(ObjectType { members, ..ObjectType::default() });
@@ -161,7 +161,7 @@ impl ApiTypes {
                 self.objects.push(shape);
                 Ty::Object(self.objects.len() - 1)
             }
-            // One thing or null.
+            // `T | null` counts as `T`.
             TSType::TSUnionType(union) => match &union.types[..] {
                 [one, TSType::TSNullKeyword(_)] => self.resolve(one),
                 _ => Ty::Any,
@@ -170,27 +170,27 @@ impl ApiTypes {
         }
     }
 
-    /// What the module exports.
+    /// Returns the names of the exports.
     pub fn exports(&self) -> impl Iterator<Item = &str> {
         self.objects[self.module].members.keys().map(String::as_str)
     }
 
-    /// The module as one thing.
+    /// Returns the type of the module itself.
     pub fn module_type(&self) -> Ty {
         Ty::Object(self.module)
     }
 
-    /// One of its exports.
+    /// Returns the type of an export.
     pub fn export_type(&self, name: &str) -> Ty {
         self.objects[self.module].members.get(name).cloned().unwrap_or(Ty::Any)
     }
 
-    /// An interface.
+    /// Returns the type of an interface.
     pub fn interface(&self, name: &str) -> Ty {
         self.interfaces.get(name).map_or(Ty::Any, |index| Ty::Object(*index))
     }
 
-    /// A member of something; none if it has no such one.
+    /// Returns the type of a member; `None` if there is no such member.
     pub fn member(&self, of: &Ty, name: &str) -> Option<Ty> {
         let Ty::Object(index) = of else { return Some(Ty::Any) };
         let shape = &self.objects[*index];
@@ -199,7 +199,7 @@ impl ApiTypes {
         own.or_else(of_others).or_else(|| shape.index_type.clone())
     }
 
-    /// The names of what something has.
+    /// Returns the names of all members.
     pub fn members(&self, of: &Ty) -> Vec<&str> {
         let Ty::Object(index) = of else { return Vec::new() };
         let shape = &self.objects[*index];
@@ -209,7 +209,7 @@ impl ApiTypes {
 }
 
 impl ObjectType {
-    /// Of a function that is declared in several ways the shortest counts, with all of them written down.
+    /// Adds a member. An overloaded function keeps its smallest argument count and all of its signatures.
     fn add_member(&mut self, name: String, ty: Ty) {
         let ty = match (self.members.remove(&name), ty) {
             (
@@ -227,4 +227,10 @@ fn type_name<'a>(name: &'a TSTypeName) -> Option<&'a str> {
         TSTypeName::IdentifierReference(name) => Some(name.name.as_str()),
         _ => None,
     }
+}
+
+/// Returns the members of an export, such as `draw` or `there`.
+pub(super) fn api_members(export: &str) -> Vec<String> {
+    let types = ApiTypes::new(&[], &[]);
+    types.members(&types.export_type(export)).into_iter().map(str::to_owned).collect()
 }

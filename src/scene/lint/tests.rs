@@ -1,4 +1,4 @@
-//! What is told of a script that names something that is nowhere, and that nothing is told of a good one.
+//! Diagnostics for scripts with undefined names, and none for correct scripts.
 
 use super::*;
 
@@ -53,7 +53,7 @@ fn of_what_is_right_nothing_is_told() {
     for line in lines {
         assert_eq!(told(line), Vec::<String>::new(), "{line}");
     }
-    // Of what is no script others tell.
+    // Running the script reports a syntax error.
     assert_eq!(lint_script("scene.js", "let a = ;", &[], &[]), []);
 }
 

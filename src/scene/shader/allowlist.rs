@@ -1,14 +1,16 @@
 //! Allowlist of everything an artist's module may declare and do. Additions to WGSL are refused until they are listed.
 
-use super::ShaderError;
-use crate::scene::loop_bound::nested_blocks;
+use super::error::ShaderError;
+use super::loop_bound::nested_blocks;
 use naga::{AddressSpace, Block, Handle, ImageClass, ImageDimension, Module, Span, Statement, Type, TypeInner};
 use std::ops::Range;
 
 /// Maximum number of functions: a driver inlines each into its callers, and is slow for a long chain.
 const FUNCTIONS_MAX: usize = 512;
 
-/// Returns the first construct that is not allowed. `artists`: byte range of the artist's source; `tail`: the text after it.
+/// Returns the first construct that is not allowed.
+///
+/// `artists`: byte range of the artist's source; `tail`: the text after it.
 pub(super) fn find_disallowed(
     module: &Module,
     (whole, artists): (&str, Range<usize>),

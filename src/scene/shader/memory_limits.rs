@@ -1,7 +1,7 @@
 //! Bounds on the memory per pixel: a shader's variables and constants, and the copies that its functions make.
 
-use super::ShaderError;
-use crate::scene::loop_bound::called_functions;
+use super::error::ShaderError;
+use super::loop_bound::called_functions;
 use naga::proc::Layouter;
 use naga::valid::{FunctionInfo, ModuleInfo};
 use naga::{AddressSpace, Expression, Function, Handle, Module, Span, Type, TypeInner};
@@ -9,11 +9,13 @@ use std::collections::{HashMap, HashSet};
 
 /// Maximum size of a module's variables and constants, in bytes per pixel.
 const VARIABLES_BYTES_MAX: u64 = 4 << 10;
-/// Maximum size of one of them, in bytes: a software driver sets each number separately, and its compile time grows with the
-/// third power of their count.
+/// Maximum size of one of them, in bytes.
+///
+/// A software driver sets each number separately, and its compile time grows with the third power of their count.
 const VARIABLE_BYTES_MAX: u64 = 2 << 10;
-/// Maximum memory that functions keep and copy, in bytes per pixel; a driver inlines a function at each place where it is
-/// called.
+/// Maximum memory that functions keep and copy, in bytes per pixel.
+///
+/// A driver inlines a function at each place where it is called.
 const INLINED_BYTES_MAX: u64 = 4 << 10;
 const COPIED_BYTES_MAX: u64 = 64 << 10;
 /// Maximum number of memory accesses with a non-constant index, counted once per inlined copy of the function.
@@ -59,8 +61,9 @@ fn too_large() -> ShaderError {
     ShaderError { line: None, problem: "has a type that is too large".into(), remedy: "use a shorter array".into() }
 }
 
-/// Refuses a module whose variables and constants are too large, before any compiler has seen it. `added`: bytes that the
-/// engine itself has added.
+/// Refuses a module whose variables and constants are too large, before any compiler has seen it.
+///
+/// `added`: bytes that the engine itself has added.
 pub(super) fn check_variables(module: &Module, whole: &str, added: u64) -> Result<(), ShaderError> {
     let sizes = TypeSizes::of(module).ok_or_else(too_large)?;
     let mut sum = 0_u64;

@@ -1,54 +1,51 @@
-//! An artist's WGSL: a function `paint`, and optionally a `struct Params`. It is checked completely before a GPU sees it.
+//! Artists' WGSL: a function `paint`, and optionally a `struct Params`. It is checked completely before a GPU sees it.
 
 mod allowlist;
 mod catch_panic;
+mod error;
+pub(super) mod import;
+mod loop_bound;
 mod memory_limits;
 mod params;
+mod pointer_args;
+pub(super) mod prelude;
 mod rewrite;
 mod size_limits;
 mod source_text;
 mod spirv;
+pub(super) mod uniforms;
 
-pub(super) use params::ParamField;
-pub use params::ShaderParams;
-pub(super) use source_text::too_deep_line;
-
-use super::diagnostic::SceneDiagnostic;
-use super::shader_prelude::{ShaderInputs, ShaderPrelude};
+use crate::scene::diagnostic::SceneDiagnostic;
+use crate::scene::protocol::shader_params::{ParamField, ShaderParams};
 use catch_panic::catch_panic;
+use error::ShaderError;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use params::{param_fields, params_size};
+use prelude::{ShaderInputs, ShaderPrelude};
 use rewrite::rewrite;
-use source_text::without_comments;
+use source_text::{too_deep_line, without_comments};
 
-/// Longest source, in bytes.
+/// Maximum length of a source, in bytes.
 const SOURCE_MAX: usize = 64 << 10;
-/// Largest `Params`, in bytes.
+/// Maximum size of `Params`, in bytes.
 const PARAMS_BYTES_MAX: u32 = 16 << 10;
 
-/// A shader that has been found sound.
+/// A checked shader.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SceneShader {
-    /// Its name, and what it is told.
+    /// Name and parameters.
     pub params: ShaderParams,
-    /// The whole module, ready for a GPU: `moongate_vertex` and `moongate_fragment`.
+    /// Complete module, ready for a GPU: `moongate_vertex` and `moongate_fragment`.
     pub source: String,
-    /// A number for this source: shaders with the same are the same.
+    /// Hash of the source: equal shaders have equal hashes.
     pub content_hash: u64,
-    /// What it looks at.
+    /// Textures that it samples.
     pub inputs: ShaderInputs,
-    /// The buffers that it paints before itself, in this order, each by its entry point; they stay from picture to picture.
+    /// Buffers that it paints before the canvas, in this order, each with its own entry point. They persist between
+    /// frames.
     pub buffers: Vec<usize>,
-    /// Their sides, as a fraction of the canvas.
+    /// Side length of the buffers as a fraction of the canvas.
     pub buffer_scale: f32,
-}
-
-/// A construct that is not allowed, at a line of the text that was checked if the line is known.
-#[derive(Debug, Clone, PartialEq)]
-struct ShaderError {
-    line: Option<u32>,
-    problem: String,
-    remedy: String,
 }
 
 impl SceneShader {
@@ -72,7 +69,7 @@ impl SceneShader {
     }
 }
 
-/// The source to check, and its name.
+/// Source to check, and its name.
 struct ShaderSource<'a> {
     name: &'a str,
     source: &'a str,
@@ -88,7 +85,8 @@ struct FullSource {
 }
 
 impl FullSource {
-    /// Returns the artist's line; none for engine code. A fault there is a fault of the function that it calls: `paint`.
+    /// Returns the line in the artist's source; `None` for engine code, where an error is an error of the artist's
+    /// `paint`.
     fn artist_line(&self, line: u32) -> Option<u32> {
         Some(line.saturating_sub(self.before)).filter(|line| (1..=self.lines).contains(line))
     }
@@ -103,7 +101,7 @@ impl ShaderSource<'_> {
         SceneDiagnostic::new(self.name, problem, remedy).with_location(line.map(|line| (line, 1)), self.source)
     }
 
-    /// Returns the fault for source that naga accepts but cannot compile.
+    /// Returns the error for a source that naga accepts but cannot compile.
     fn compiler_failure(&self, line: Option<u32>, why: &str) -> SceneDiagnostic {
         let remedy = "the compiler is at fault; write it another way, and take lines out until you have found the one";
         let problem = format!("the compiler of shaders gave up on this ({why})");
@@ -156,7 +154,7 @@ impl ShaderSource<'_> {
         Ok(SceneShader { params, source, content_hash: key, inputs: looks, buffers, buffer_scale: scale })
     }
 
-    /// Turns an error of naga's reader into a fault.
+    /// Converts an error of naga's parser to a diagnostic.
     fn parse_error(&self, error: &naga::front::wgsl::ParseError, whole: &FullSource) -> SceneDiagnostic {
         let problem = error.message().to_owned();
         if problem.starts_with("no definition in scope") && problem.contains("`paint`") {
@@ -190,7 +188,7 @@ impl ShaderSource<'_> {
         })
     }
 
-    /// Checks a rewritten source like the original; a script's numbers must still be where the shader reads them.
+    /// Checks a rewritten source like the original. A script's numbers must still be where the shader reads them.
     fn check_rewritten(&self, text: &str, slots: &[ParamField]) -> Result<(), SceneDiagnostic> {
         let module = naga::front::wgsl::parse_str(text).map_err(|why| self.diagnostic(None, why.message().into()))?;
         let written = self::param_fields(&module).map_err(|problem| self.diagnostic(None, problem))?;

@@ -1,66 +1,7 @@
 //! An artist's `Params`: the offset of each member, and the layout of a script's numbers in it.
 
+use crate::scene::protocol::shader_params::{NumberType, ParamField};
 use naga::{Scalar, ScalarKind, TypeInner, VectorSize};
-use serde::{Deserialize, Serialize};
-
-/// One member of `Params`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(in crate::scene) struct ParamField {
-    pub name: String,
-    offset: usize,
-    /// Numbers in one element: 1 to 4.
-    width: usize,
-    /// Elements, and bytes from one to the next.
-    count: usize,
-    stride: usize,
-    kind: NumberType,
-}
-
-/// How a number of `Params` is written.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-enum NumberType {
-    F32,
-    I32,
-    U32,
-}
-
-/// What a script has to know of a shader.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ShaderParams {
-    /// The shader's file within the installation.
-    pub name: String,
-    /// Bytes of its `Params`; 0 if it has none.
-    pub size: usize,
-    /// The members of its `Params`, in order.
-    pub(in crate::scene) slots: Vec<ParamField>,
-}
-impl ParamField {
-    /// How many numbers it takes.
-    pub fn number_count(&self) -> usize {
-        self.width * self.count
-    }
-
-    /// True if both take the same numbers from the same offset, whatever their names: in a rewritten source a name that ends in a
-    /// digit gets a suffix.
-    pub(super) fn same_layout(&self, other: &Self) -> bool {
-        Self { name: String::new(), ..self.clone() } == Self { name: String::new(), ..other.clone() }
-    }
-
-    /// Writes numbers into the bytes of `Params`; what is missing stays 0, what is too much is left out.
-    pub fn write_numbers(&self, params: &mut [u8], numbers: &[f32]) {
-        for (i, number) in numbers.iter().take(self.number_count()).enumerate() {
-            let at = self.offset + i / self.width * self.stride + i % self.width * 4;
-            let bytes = match self.kind {
-                NumberType::I32 => (*number as i32).to_le_bytes(),
-                NumberType::U32 => (*number as u32).to_le_bytes(),
-                NumberType::F32 => number.to_le_bytes(),
-            };
-            if let Some(place) = params.get_mut(at..at + 4) {
-                place.copy_from_slice(&bytes);
-            }
-        }
-    }
-}
 
 fn params_type(module: &naga::Module) -> Option<&naga::TypeInner> {
     let (_, variable) = module.global_variables.iter().find(|(_, v)| v.name.as_deref() == Some("params"))?;

@@ -1,6 +1,6 @@
 //! Rewrites an artist's module where necessary: loops are bounded, and pointers that naga cannot pass on are copied.
 
-use crate::scene::{loop_bound, pointer_args};
+use super::{loop_bound, pointer_args};
 use naga::Module;
 use naga::back::wgsl::{WriterFlags, write_string};
 use naga::valid::{Capabilities, ValidationFlags, Validator};

@@ -1,6 +1,6 @@
 //! Bounds on types and constants, counted in the text: naga's evaluation of a large constant would exhaust the memory.
 
-use super::ShaderError;
+use super::error::ShaderError;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -165,7 +165,7 @@ impl<'a> SizeChecker<'a> {
         Ok(())
     }
 
-    /// True if a type that can be large starts here.
+    /// Returns true if a type that can be large starts here.
     fn is_type(&self, at: usize) -> bool {
         let Token::Word(word) = self.token(at) else { return false };
         word == "array" && self.is_mark(at + 1, '<')
@@ -173,7 +173,7 @@ impl<'a> SizeChecker<'a> {
             || self.aliases.contains_key(word)
     }
 
-    /// True for a name after a dot.
+    /// Returns true for a name after a dot.
     fn is_member(&self, at: usize) -> bool {
         at > 0 && self.is_mark(at - 1, '.')
     }
@@ -278,7 +278,9 @@ impl<'a> SizeChecker<'a> {
         at
     }
 
-    /// Returns an integer; none if it is not plain. `inside`: within brackets, where `>>` is a shift and not two closing marks.
+    /// Returns an integer; none if it is not plain.
+    ///
+    /// `inside`: within brackets, where `>>` is a shift and not two closing marks.
     fn parse_expression(&mut self, at: &mut usize, level: usize, inside: bool, chain: usize) -> Option<i64> {
         if level == PRECEDENCE.len() {
             return self.parse_operand(at, chain);

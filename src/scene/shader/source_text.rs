@@ -1,17 +1,17 @@
-//! A source as text, before any parser sees it: without comments, and not nested deeper than a parser's stack allows.
+//! Source text before any parser sees it: removes comments and bounds the nesting to a parser's stack.
 
-/// Most operators side by side in one expression.
+/// Maximum number of operators in one expression.
 const OPERATORS_MAX: usize = 256;
-/// Most brackets, or blocks, within each other.
+/// Maximum nesting of brackets or of blocks.
 const DEPTH_MAX: usize = 64;
-/// Most times `else`.
+/// Maximum length of an `else` chain.
 const ELSES_MAX: usize = 256;
 
-/// A source with spaces in place of its comments: every letter that is left stands where it stood.
+/// Returns the source with spaces in place of comments, so that every other character keeps its position.
 pub(super) fn without_comments(source: &str) -> String {
     let mut plain = String::with_capacity(source.len());
     let mut letters = source.chars().peekable();
-    // How many of `/*` are open: in WGSL they stand within each other. And what ends a line there.
+    // Number of open `/*`, which nest in WGSL, and the characters that end a line there.
     let (mut depth, mut line) = (0_usize, false);
     let ends = |letter: char| matches!(letter, '\n' | '\u{b}' | '\u{c}' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
     while let Some(letter) = letters.next() {
@@ -38,9 +38,9 @@ pub(super) fn without_comments(source: &str) -> String {
     plain
 }
 
-/// The line on which a source is too deep: whoever reads it goes as deep, and has no such stack.
-pub(in crate::scene) fn too_deep_line(source: &str) -> Option<u32> {
-    // Operators on each level of brackets, and how many blocks are open.
+/// Returns the line on which a source is nested too deeply for a recursive parser's stack.
+pub(super) fn too_deep_line(source: &str) -> Option<u32> {
+    // Operators at each bracket level, and the number of open blocks.
     let mut levels = vec![0_usize];
     let (mut blocks, mut line) = (0_usize, 1);
     let mut letters = source.chars().peekable();
@@ -62,7 +62,7 @@ pub(in crate::scene) fn too_deep_line(source: &str) -> Option<u32> {
             return Some(line);
         }
     }
-    // Each of a chain is within the one before.
+    // Each `else` is nested in the one before.
     let elses = source.match_indices("else").nth(ELSES_MAX);
     elses.map(|(at, _)| source[..at].lines().count() as u32)
 }

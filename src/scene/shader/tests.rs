@@ -1,4 +1,4 @@
-//! Sources that are accepted, sources that are refused, and the lines that faults name.
+//! Accepted sources, refused sources, and the lines in diagnostics.
 
 use super::*;
 
