@@ -36,6 +36,7 @@
 
 pub use moongate_core::{audio, config, escape, files, limits, marks, policy, presence, token_bucket, wire};
 pub use moongate_link as link;
+pub use moongate_scene as scene;
 pub use moongate_synth as synth;
 pub use moongate_vision as vision;
 
@@ -48,6 +49,5 @@ pub mod operator;
 pub mod preview;
 #[cfg(feature = "show")]
 pub mod render;
-pub mod scene;
 #[cfg(feature = "show")]
 pub mod show;

@@ -1,33 +1,40 @@
 //! House rules that can be checked automatically: layers of modules, a pure core, short and finished files.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Modules of the core, from the bottom up, and the modules that each may use.
-const CORE: &[(&str, &[&str])] = &[
-    ("wire", &[]),
-    ("escape", &[]),
-    ("token_bucket", &[]),
-    ("files", &[]),
+/// Rooms of the application, from the bottom up, and the rooms that each may use. Cargo holds the borders between crates.
+const ROOMS: &[(&str, &[&str])] = &[
     ("mix", &[]),
-    ("presence", &["wire"]),
-    ("vision", &["presence"]),
-    ("marks", &["wire"]),
-    ("policy", &["presence"]),
-    ("link", &["marks", "presence", "policy", "wire", "token_bucket", "escape"]),
-    ("config", &["presence", "marks", "policy", "wire", "escape", "files"]),
-    ("scene", &["config", "presence", "marks", "link", "wire", "escape", "mix", "files"]),
+    ("device", &["mix"]),
+    ("render", &["device"]),
+    ("show", &["mix", "device", "render"]),
+    ("preview", &["mix", "device", "render", "show"]),
+    ("operator", &["device", "render", "show"]),
+    ("cli", &["mix", "device", "render", "show", "preview", "operator"]),
 ];
 
-/// Modules above the core, from the bottom up, and the modules that each may use besides the core.
-const ABOVE: &[(&str, &[&str])] = &[
-    ("device", &[]),
-    ("render", &["device"]),
-    ("show", &["device", "render"]),
-    ("preview", &["device", "render", "show"]),
-    ("operator", &["device", "render", "show"]),
-    ("cli", &["device", "render", "show", "preview", "operator"]),
+/// Crates that the application re-exports, so that its paths begin with `crate::` too.
+const CRATES: &[&str] = &[
+    "audio",
+    "config",
+    "escape",
+    "files",
+    "limits",
+    "link",
+    "marks",
+    "policy",
+    "presence",
+    "scene",
+    "synth",
+    "token_bucket",
+    "vision",
+    "wire",
 ];
+
+/// Crates without threads, sockets, devices and clocks.
+const PURE: &[&str] = &["core", "link", "scene", "synth", "vision"];
 
 const LINES_MAX: usize = 600;
 
@@ -48,12 +55,15 @@ const IMPURE: &[(&str, &str)] = &[
     ("SystemTime", "take the time from the caller"),
 ];
 
+/// Words that begin a question, not a description.
+const QUESTIONS: &[&str] = &["What", "Who", "Whom", "Whose", "How", "Whether"];
+
 #[test]
 fn use_goes_down_only() {
     let mut faults = Faults::default();
     for source in sources("src") {
         let Some(room) = source.room() else { continue };
-        let Some(below) = rooms_below(&room) else {
+        let Some((_, below)) = ROOMS.iter().find(|(name, _)| *name == room) else {
             faults.add(&source, 1, format!("the room `{room}` is new: give it a floor in tests/tidy.rs"));
             continue;
         };
@@ -66,7 +76,7 @@ fn use_goes_down_only() {
                 let end = path.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(path.len());
                 match &path[..end] {
                     "" => faults.add(&source, line, "name the room: one `crate::ROOM` for each"),
-                    used if used == room || below.contains(&used) => {}
+                    used if used == room || below.contains(&used) || CRATES.contains(&used) => {}
                     used => faults.add(
                         &source,
                         line,
@@ -81,19 +91,18 @@ fn use_goes_down_only() {
 
 #[test]
 fn the_core_is_pure() {
-    let in_core = |source: &Source| source.room().is_some_and(|room| CORE.iter().any(|(name, _)| *name == room));
-    without(IMPURE, sources("src").into_iter().filter(in_core));
+    without(IMPURE, PURE.iter().flat_map(|name| sources(&format!("crates/{name}/src"))));
 }
 
 #[test]
 fn nothing_is_left_unfinished() {
-    without(UNFINISHED, sources("src"));
+    without(UNFINISHED, shipped());
 }
 
 #[test]
 fn files_stay_short() {
     let mut faults = Faults::default();
-    for source in ["src", "tests", "benches"].into_iter().flat_map(sources) {
+    for source in shipped().into_iter().chain(["tests", "benches"].into_iter().flat_map(sources)) {
         let lines = source.text.lines().count();
         if lines > LINES_MAX {
             faults.add(&source, lines, format!("over {LINES_MAX} lines: part it by what changes together"));
@@ -105,10 +114,60 @@ fn files_stay_short() {
 #[test]
 fn files_say_what_they_are() {
     let mut faults = Faults::default();
-    for source in sources("src").into_iter().filter(|source| !source.text.starts_with("//!")) {
+    for source in shipped().into_iter().filter(|source| !source.text.starts_with("//!")) {
         faults.add(&source, 1, "begin with a line `//!` that says what the file is for");
     }
     faults.none();
+}
+
+#[test]
+fn a_public_type_name_has_one_meaning() {
+    let mut faults = Faults::default();
+    let mut known: HashMap<String, String> = HashMap::new();
+    for source in shipped() {
+        for (line, code) in source.code() {
+            let Some(name) = public_type(code) else { continue };
+            let place = format!("{}:{line}", source.path.display());
+            if let Some(first) = known.insert(name.to_owned(), place) {
+                faults.add(
+                    &source,
+                    line,
+                    format!("`{name}` is also the name of a type at {first}: give one a name of its own"),
+                );
+            }
+        }
+    }
+    faults.none();
+}
+
+#[test]
+fn doc_comments_describe() {
+    let mut faults = Faults::default();
+    for source in shipped() {
+        let mut before = "";
+        for (line, text) in (1..).zip(source.text.lines()) {
+            let (last, text) = (std::mem::replace(&mut before, text.trim_start()), text.trim_start());
+            let first = text.strip_prefix("/// ").filter(|_| !last.starts_with("///"));
+            let word = first.and_then(|words| words.split(' ').next());
+            if word.is_some_and(|word| QUESTIONS.contains(&word)) {
+                faults.add(
+                    &source,
+                    line,
+                    "begin with a verb in the third person (\"Returns\") or a noun (\"Limit of\")",
+                );
+            }
+        }
+    }
+    faults.none();
+}
+
+/// Returns the name of the public type that this line defines, if it does.
+fn public_type(code: &str) -> Option<&str> {
+    let rest = code.trim_start().strip_prefix("pub")?;
+    let rest = rest.strip_prefix('(').and_then(|inner| inner.split_once(") ")).map_or(rest, |(_, rest)| rest);
+    let rest = rest.trim_start();
+    let name = ["struct ", "enum ", "trait ", "type "].iter().find_map(|kind| rest.strip_prefix(kind))?;
+    name.split(|c: char| !c.is_alphanumeric()).next()
 }
 
 /// Fails if one of `banned` occurs outside comments and tests.
@@ -124,16 +183,9 @@ fn without(banned: &[(&str, &str)], sources: impl IntoIterator<Item = Source>) {
     faults.none();
 }
 
-/// Returns the modules that `room` may use, or none if it is in neither list.
-fn rooms_below(room: &str) -> Option<Vec<&'static str>> {
-    let named = |floors: &[(&str, &'static [&'static str])]| {
-        floors.iter().find(|(name, _)| *name == room).map(|(_, below)| below.to_vec())
-    };
-    named(CORE).or_else(|| {
-        let mut below: Vec<_> = CORE.iter().map(|(name, _)| *name).collect();
-        below.extend(named(ABOVE)?);
-        Some(below)
-    })
+/// Returns the sources of the application and of all crates.
+fn shipped() -> Vec<Source> {
+    ["src", "crates"].into_iter().flat_map(sources).collect()
 }
 
 /// A Rust source file; its path starts at the root of the repository.

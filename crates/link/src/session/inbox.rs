@@ -1,16 +1,16 @@
-//! Events from the twin: each delivered once, in order, however they come.
+//! Events from the twin: each is delivered once and in order, even if datagrams are lost, repeated or reordered.
 
 use crate::frame::EventEnvelope;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How far ahead of the next event one may be and still be held.
+/// Maximum distance of a held event from the next one to be delivered.
 const AHEAD_MAX: u64 = 256;
 
-/// What came, and what is still awaited.
+/// Events that arrived early, and the next number to be delivered.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    /// All below have been delivered; unknown until the first events come.
+    /// All numbers below have been delivered; unknown until the first events come.
     next: Option<u64>,
     reordered: BTreeMap<u64, EventEnvelope>,
     /// Delivered events that are not acknowledged before a time.
@@ -18,18 +18,18 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// Takes events in, returns those that can be delivered now. `oldest`: none below it will come again.
+    /// Receives events and returns those that can be delivered now. `oldest`: no event below it will be sent again.
     pub fn receive(&mut self, oldest: u64, events: Vec<EventEnvelope>) -> Vec<EventEnvelope> {
         let mut ready = Vec::new();
         let next = self.next.get_or_insert(oldest);
         if oldest > *next {
-            // The sender gave these up: what was held of them is delivered, the rest is lost.
+            // The sender gave these up: held events are delivered, the others are lost.
             let kept = self.reordered.split_off(&oldest);
             ready.extend(std::mem::replace(&mut self.reordered, kept).into_values());
             *next = oldest;
         }
         for event in events {
-            // The last number of all is never made; taking it in would leave no next one.
+            // The last number of all is never used; there would not be a next one.
             if event.number >= *next && event.number - *next < AHEAD_MAX && event.number != u64::MAX {
                 self.reordered.insert(event.number, event);
             }

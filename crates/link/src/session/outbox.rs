@@ -4,16 +4,16 @@ use crate::frame::{EventEnvelope, SiteEvent};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Most events that wait for an acknowledgement; more, and the twin is given up.
+/// Maximum number of events that wait for an acknowledgement; beyond it the twin is disconnected.
 pub(super) const PENDING_MAX: usize = 1_024;
-/// Only so many are sent before one is acknowledged: as many as an acknowledgement can name.
+/// Number of events in flight: as many as an acknowledgement can name.
 const WINDOW: usize = 64;
-/// While there is no link, an event is kept this long.
+/// Time that an event is kept while there is no link.
 const UNLINKED_TTL: Duration = Duration::from_secs(10);
-/// When an event is sent, counted from when it was made; then each tick.
+/// Times at which an event is sent, counted from when it was made; then each tick.
 const RESEND_AFTER: [Duration; 3] = [Duration::ZERO, Duration::from_millis(5), Duration::from_millis(12)];
 const TICK: Duration = Duration::from_micros(16_667);
-/// After this long each repetition is rare: the path is gone, and a flood would not bring it back.
+/// Age from which an event is repeated rarely: the path is gone, and a flood would not bring it back.
 const SLOW_AFTER: Duration = Duration::from_secs(2);
 const SLOW_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -36,7 +36,7 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Takes an event in and numbers it; `None` when too many wait.
+    /// Queues an event and returns its number; none if too many wait.
     pub fn push(&mut self, now: Duration, what: SiteEvent) -> Option<u64> {
         if self.pending.len() >= PENDING_MAX {
             return None;
@@ -48,13 +48,12 @@ impl Outbox {
         Some(number)
     }
 
-    /// No event below this number will be sent again.
+    /// Returns the number below which no event will be sent again.
     pub fn oldest(&self) -> u64 {
         self.pending.front().map_or(self.next, |w| w.envelope.number)
     }
 
-    /// Whether the twin has taken in the event of this number: one that has come before others that are missing waits
-    /// for them.
+    /// Returns true if the twin has received the event of this number and all before it.
     pub fn is_acknowledged(&self, number: u64) -> bool {
         self.oldest() > number
     }
@@ -63,12 +62,12 @@ impl Outbox {
         self.pending.len()
     }
 
-    /// The earliest instant at which something is to be sent.
+    /// Returns the earliest time at which an event is due.
     pub fn due(&self) -> Option<Duration> {
         self.pending.iter().take(WINDOW).filter(|w| !w.acknowledged).map(|w| w.due).min()
     }
 
-    /// Events due at `now` for as long as `fits` says so; their next repetition is planned.
+    /// Returns the events due at `now` as long as they fit, and plans their next repetition.
     pub fn take_due(&mut self, now: Duration, mut fits: impl FnMut(&EventEnvelope) -> bool) -> Vec<EventEnvelope> {
         let mut out = Vec::new();
         for waiting in self.pending.iter_mut().take(WINDOW).filter(|w| !w.acknowledged && w.due <= now) {
@@ -78,14 +77,14 @@ impl Outbox {
             waiting.sent += 1;
             let planned = RESEND_AFTER.get(waiting.sent as usize).map(|after| waiting.envelope.made + *after);
             let pause = if now.saturating_sub(waiting.envelope.made) > SLOW_AFTER { SLOW_INTERVAL } else { TICK };
-            // Never sooner than 2 ms from now: repetitions that fell due while nothing could be sent are one.
+            // Not sooner than 2 ms from now: repetitions that fell due while nothing could be sent count as one.
             waiting.due = planned.filter(|at| *at > now).unwrap_or(now + pause).max(now + Duration::from_millis(2));
             out.push(waiting.envelope.clone());
         }
         out
     }
 
-    /// The twin has all below `next` and those after it whose bit is set. Numbers never sent are ignored.
+    /// Handles an acknowledgement of all events below `next` and of those after it whose bit is set. Others are ignored.
     pub fn acknowledge(&mut self, next: u64, later: u64) {
         for waiting in &mut self.pending {
             let number = waiting.envelope.number;
@@ -99,7 +98,7 @@ impl Outbox {
         }
     }
 
-    /// Gives up events older than ten seconds; for when there is no link.
+    /// Drops events older than [`UNLINKED_TTL`]; for the time without a link.
     pub fn drop_expired(&mut self, now: Duration) {
         while self.pending.front().is_some_and(|w| w.acknowledged || now.saturating_sub(w.envelope.made) > UNLINKED_TTL)
         {
@@ -108,20 +107,20 @@ impl Outbox {
         }
     }
 
-    /// What may not be told any more becomes nothing; its number stays, so that the twin waits for none.
+    /// Empties the events that may not be sent any more. Their numbers stay, so that the twin does not wait for them.
     pub fn redact(&mut self, lets: impl Fn(&SiteEvent) -> bool) {
         for waiting in self.pending.iter_mut().filter(|waiting| !lets(&waiting.envelope.event)) {
             waiting.envelope.event = SiteEvent::Unknown;
         }
     }
 
-    /// Gives everything up.
+    /// Drops all events.
     pub fn clear(&mut self) {
         self.lost += self.pending.iter().filter(|w| !w.acknowledged).count() as u64;
         self.pending.clear();
     }
 
-    /// Sends everything again at once: the path or the twin is new.
+    /// Makes all events due: the path or the twin is new.
     pub fn resend_all(&mut self, now: Duration) {
         for waiting in &mut self.pending {
             waiting.due = now;
