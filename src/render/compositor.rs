@@ -1,13 +1,12 @@
 //! Layers that stay from picture to picture: trails, which fade, and what is kept.
 
 use super::batch::Compositing;
-use super::materials::create_view;
-use super::pipelines::{StencilMode, TargetKind, color_target, create_fullscreen_pipeline};
+use super::targets::{StencilMode, TargetKind, color_target, create_fullscreen_pipeline, create_target};
 use crate::scene::{BlendMode, RETAINED_LAYERS_MAX, TRAILS_MAX, Trail};
 use bevy::render::render_resource::{
     BindGroup, BindGroupEntries, BindGroupLayout, BindGroupLayoutEntry, BufferInitDescriptor, BufferUsages, Extent3d,
     FilterMode, RenderPipeline, Sampler, SamplerDescriptor, ShaderModule, ShaderModuleDescriptor, ShaderSource,
-    Texture, TextureDescriptor, TextureDimension, TextureFormat, TextureUsages, TextureView,
+    Texture, TextureFormat, TextureView,
 };
 use bevy::render::renderer::RenderDevice;
 use bytemuck::{Pod, Zeroable};
@@ -177,27 +176,6 @@ impl LayerCompositor {
         };
         pipelines.entry((surface, blend, stencil)).or_insert_with(make).clone()
     }
-}
-
-/// A texture to draw into and to look at.
-pub(super) fn create_target(
-    device: &RenderDevice,
-    label: &str,
-    size: Extent3d,
-    format: TextureFormat,
-) -> (Texture, TextureView) {
-    let texture = device.create_texture(&TextureDescriptor {
-        label: Some(label),
-        size,
-        mip_level_count: 1,
-        sample_count: 1,
-        dimension: TextureDimension::D2,
-        format,
-        usage: TextureUsages::TEXTURE_BINDING | TextureUsages::RENDER_ATTACHMENT | TextureUsages::COPY_DST,
-        view_formats: &[],
-    });
-    let view = create_view(&texture);
-    (texture, view)
 }
 
 /// Where a trail was `passed` seconds ago, in fractions of the canvas, and how much of it is left.

@@ -1,7 +1,7 @@
 //! How bright the canvas is, for who watches the square that it lights: a few cells of it, read back now and then.
 
 use super::canvas_pass::{ExtractedCanvas, paint_canvas};
-use super::pipelines::{StencilMode, create_fullscreen_pipeline};
+use super::targets::{StencilMode, create_fullscreen_pipeline};
 use crate::device::clock::monotonic;
 use bevy::prelude::*;
 use bevy::render::render_asset::RenderAssets;

@@ -1,12 +1,12 @@
 //! What flat things are filled with besides plain colours: letters, gradients, images, as one bind group for each image.
 
+use super::targets::{create_texture, create_view};
 use super::text::ATLAS_SIDE;
 use crate::scene::{GRADIENTS_MAX, Gradient, GradientKind, ImageAsset, SceneRevision};
 use bevy::prelude::*;
 use bevy::render::render_resource::{
     BindGroup, BindGroupEntries, BindGroupLayout, BindGroupLayoutEntry, Buffer, BufferDescriptor, BufferUsages,
-    Extent3d, FilterMode, Sampler, SamplerDescriptor, TexelCopyBufferLayout, Texture, TextureDescriptor,
-    TextureDimension, TextureFormat, TextureUsages, TextureView, TextureViewDescriptor,
+    Extent3d, FilterMode, Sampler, SamplerDescriptor, TexelCopyBufferLayout, Texture, TextureFormat, TextureView,
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 use bytemuck::{Pod, Zeroable};
@@ -129,29 +129,6 @@ impl GradientUniform {
         };
         Self { matrix: [a, b, c, d], shift: [e, f], along, unused: 0.0 }
     }
-}
-
-/// A texture to be written and looked at, of so many pixels.
-pub(super) fn create_texture(
-    device: &RenderDevice,
-    label: &str,
-    [width, height]: [u32; 2],
-    format: TextureFormat,
-) -> Texture {
-    device.create_texture(&TextureDescriptor {
-        label: Some(label),
-        size: Extent3d { width, height, depth_or_array_layers: 1 },
-        mip_level_count: 1,
-        sample_count: 1,
-        dimension: TextureDimension::D2,
-        format,
-        usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
-        view_formats: &[],
-    })
-}
-
-pub(super) fn create_view(texture: &Texture) -> TextureView {
-    texture.create_view(&TextureViewDescriptor::default())
 }
 
 fn write_texture(queue: &RenderQueue, texture: &Texture, pixels: &[u8], [width, height]: [u32; 2], bytes: u32) {

@@ -17,6 +17,8 @@ mod screens;
 mod shader_budget;
 mod shader_buffers;
 mod shader_pipelines;
+mod shader_usage;
+mod targets;
 mod tessellate;
 mod text;
 

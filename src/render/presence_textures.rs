@@ -1,6 +1,6 @@
 //! Who is here and there, as textures for artists' shaders: people as a mask, motion as a field.
 
-use super::materials::{create_texture, create_view};
+use super::targets::{create_texture, create_view};
 use bevy::prelude::*;
 use bevy::render::render_resource::{
     AddressMode, Extent3d, FilterMode, Sampler, SamplerDescriptor, TexelCopyBufferLayout, Texture, TextureFormat,

@@ -1,8 +1,7 @@
 //! Whether an artist's shader is quick enough to be drawn: it is tried on a small sheet before it is seen, and again when
 //! pictures take long. One that is not is shed, since a GPU that is never done takes the whole show with it.
 
-use super::compositor::create_target;
-use super::pipelines::TargetKind;
+use super::targets::{TargetKind, create_target};
 use crate::device::virtual_steps::run_with_retries;
 use bevy::render::render_resource::{Extent3d, Texture, TextureView};
 use bevy::render::renderer::RenderDevice;

@@ -1,8 +1,6 @@
 //! What artists' shaders remember: their buffers, and the picture before.
 
-use super::compositor::create_target;
-use super::materials::{create_texture, create_view};
-use super::pipelines::TargetKind;
+use super::targets::{TargetKind, create_target, create_texture, create_view};
 use crate::scene::{BUFFERS_MAX, SceneShader, ShaderPass};
 use bevy::render::render_resource::{
     CommandEncoder, Extent3d, Texture, TextureDescriptor, TextureDimension, TextureFormat, TextureUsages, TextureView,

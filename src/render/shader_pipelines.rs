@@ -2,7 +2,7 @@
 //! or forever, delays no frame.
 
 use super::job_pool::{JobPool, JobState, PoolTask};
-use super::pipelines::{ShaderOutput, StencilMode, TargetKind, color_target, create_fullscreen_pipeline};
+use super::targets::{ShaderOutput, StencilMode, TargetKind, color_target, create_fullscreen_pipeline};
 use crate::device::virtual_steps::STEP_TIMEOUT;
 use crate::scene::{BlendMode, SceneRevision, SceneShader, buffer_entry_point};
 use bevy::render::render_resource::{
