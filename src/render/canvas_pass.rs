@@ -1,9 +1,10 @@
 //! Paints batches into the canvas's texture, in the render world, before any screen looks at it.
 
+use super::canvas::CanvasTexture;
 use super::encoder::{CanvasTarget, encode_frame};
 use super::pipelines::CanvasPipelines;
 use super::presence_textures::{PresenceMap, PresenceMaps};
-use super::{CanvasQueue, CanvasTexture, RenderJob};
+use super::queue::{CanvasQueue, RenderJob};
 use crate::device::clock::monotonic;
 use bevy::prelude::*;
 use bevy::render::render_asset::RenderAssets;

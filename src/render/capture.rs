@@ -1,16 +1,22 @@
 //! The canvas as a file: copied behind the painting, written on a thread of its own.
 
-use super::Capture;
 use crate::device::atomic_file::{self, PUBLIC_MODE};
 use bevy::render::render_resource::{
     BufferDescriptor, BufferUsages, Extent3d, MapMode, TexelCopyBufferInfo, TexelCopyBufferLayout,
 };
 use bevy::render::renderer::RenderDevice;
 use std::io::Cursor;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Rows of a copied texture begin at multiples of this.
 const ROW_ALIGNMENT: u32 = wgpu::COPY_BYTES_PER_ROW_ALIGNMENT;
+
+/// A picture that is to be kept as a file.
+#[derive(Debug, Clone)]
+pub struct Capture {
+    /// PNG.
+    pub file: PathBuf,
+}
 
 /// A copy of the texture under way.
 pub(super) struct TextureReadback {

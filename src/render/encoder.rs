@@ -1,15 +1,16 @@
 //! Writes down what the GPU has to do for a picture: first what layers and buffers become, then the canvas.
 
 use super::batch::{Compositing, DrawBatch, DrawCommand, DrawState, needs_stencil};
+use super::frame_stats::FrameStats;
 use super::job_pool::JobState;
 use super::pipelines::CanvasPipelines;
 use super::presence_textures::PresenceMap;
+use super::queue::RenderJob;
 use super::retained::LayerUpdate;
 use super::shader_budget::{best_of_trials, trial_timeout};
 use super::shader_buffers::buffer_size;
 use super::shader_usage::{distinct_shaders, outputs_of};
 use super::targets::{ShaderOutput, StencilMode, TargetKind};
-use super::{FrameStats, RenderJob};
 use crate::device::clock::process_cpu;
 use crate::device::virtual_steps::STEP_TIMEOUT;
 use crate::scene::{BlendMode, EngineUniforms, SceneRevision, SceneShader, ShaderPass};

@@ -3,7 +3,7 @@
 //!
 //! Under Wayland the compositor sizes it, and a window's position is not available.
 
-use super::ScreenWindow;
+use super::screens::ScreenWindow;
 use crate::device::clock::monotonic;
 use bevy::ecs::system::NonSendMarker;
 use bevy::prelude::*;

@@ -17,7 +17,7 @@ use bevy::render::renderer::{RenderDevice, RenderGraph, RenderGraphSystems, Rend
 use bevy::render::texture::GpuImage;
 use bevy::render::{RenderApp, RenderStartup};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Columns and rows of cells, as `shaders/light.wgsl` has them; each is one number.
@@ -26,22 +26,6 @@ const CELLS: [u32; 2] = [16, 9];
 const ROW_ALIGNMENT: u32 = wgpu::COPY_BYTES_PER_ROW_ALIGNMENT;
 /// From one measurement to the next.
 const INTERVAL: Duration = Duration::from_millis(100);
-
-/// How bright the canvas is, as it was shown a moment ago; for any thread.
-#[derive(Debug, Clone, Default)]
-pub struct CanvasLuminance(Arc<AtomicU32>);
-
-impl CanvasLuminance {
-    /// Mean luminance of the canvas in linear light, 0 (black) to 1 (white); 0 before the first picture. Measured ten
-    /// times a second while pictures change.
-    pub fn luminance(&self) -> f32 {
-        f32::from_bits(self.0.load(Ordering::Relaxed))
-    }
-
-    fn store(&self, luminance: f32) {
-        self.0.store(luminance.to_bits(), Ordering::Relaxed);
-    }
-}
 
 /// What is measured with.
 #[derive(Resource)]
@@ -207,14 +191,5 @@ mod tests {
         rows[..4].copy_from_slice(&f32::NAN.to_le_bytes());
         assert_eq!(mean_of_cells(&rows), None);
         assert_eq!(mean_of_cells(&[]), None);
-    }
-
-    #[test]
-    fn who_has_a_handle_reads_what_was_measured() {
-        let shown = CanvasLuminance::default();
-        let handle = shown.clone();
-        assert_eq!(handle.luminance(), 0.0);
-        shown.store(0.25);
-        assert_eq!(handle.luminance(), 0.25);
     }
 }

@@ -2,11 +2,14 @@
 //! loop and no clock but the one that is given.
 
 use super::batch::DrawBatch;
+use super::capture;
 use super::encoder::{CanvasTarget, encode_frame};
+use super::frame_stats::{FrameStats, ShaderLayerFault};
 use super::pipelines::CanvasPipelines;
+use super::presence_textures::PresenceMap;
+use super::queue::RenderJob;
 use super::retained::RetainedProgress;
 use super::text::TextShaper;
-use super::{FrameStats, PresenceMap, RenderJob, ShaderLayerFault, capture};
 use crate::device::virtual_steps::{STEP_TIMEOUT, run_shared};
 use crate::scene::{DisplayList, EngineUniforms, SceneRevision};
 use bevy::render::renderer::WgpuWrapper;

@@ -2,14 +2,15 @@
 
 use super::batch::{DrawState, Vertex};
 use super::compositor::LayerCompositor;
+use super::frame_stats::FrameStats;
 use super::materials::CanvasMaterials;
 use super::presence_textures::PresenceTextures;
+use super::queue::RenderJob;
 use super::shader_budget::ShaderBudget;
 use super::shader_buffers::ShaderBuffers;
 use super::shader_pipelines::ShaderPipelines;
 use super::shader_usage::required_pipelines;
 use super::targets::{STENCIL_FORMAT, StencilMode, TargetKind, color_target};
-use super::{FrameStats, RenderJob};
 use crate::scene::{BUFFERS_MAX, BlendMode, ENGINE_UNIFORM_SIZE, SceneRevision};
 use bevy::prelude::*;
 use bevy::render::render_resource::{

@@ -1,6 +1,6 @@
 //! Screens: windows that show a part of the canvas.
 
-use super::CanvasTexture;
+use super::canvas::CanvasTexture;
 use super::fullscreen::FullscreenFit;
 use crate::config::ScreenConfig;
 use crate::presence::CanvasRegion;

@@ -1,0 +1,112 @@
+//! Queue of the canvas: display lists become draw batches here, in the main world, and wait for the render world.
+
+use super::batch::DrawBatch;
+use super::canvas::CanvasTexture;
+use super::capture::Capture;
+use super::retained::{LayerUpdate, RetainedProgress};
+use super::text::TextShaper;
+use crate::scene::{DisplayList, EngineUniforms, SceneRevision};
+use bevy::prelude::*;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A picture on its way to the render world.
+pub(super) struct RenderJob {
+    pub batch: DrawBatch,
+    /// What is new on kept layers.
+    pub layer_updates: Vec<LayerUpdate>,
+    pub edition: Option<Arc<SceneRevision>>,
+    pub atlas: Option<Vec<u8>>,
+    pub uniforms: Arc<EngineUniforms>,
+    pub reflects: u64,
+    pub capture: Option<Capture>,
+}
+
+impl RenderJob {
+    /// This one instead of one that was not painted: what was to be learned from that is not lost.
+    pub fn absorb_skipped(&mut self, before: Self) {
+        self.atlas = self.atlas.take().or(before.atlas);
+        self.capture = self.capture.take().or(before.capture);
+        let anew = |slot: usize| self.layer_updates.iter().any(|strokes| strokes.slot == slot && strokes.clear);
+        let left: Vec<_> = before.layer_updates.into_iter().filter(|strokes| !anew(strokes.slot)).collect();
+        self.layer_updates.splice(..0, left);
+    }
+}
+
+/// A picture, whose shaders and images it names, and what shaders are told.
+type LastPicture = (Arc<DisplayList>, Option<Arc<SceneRevision>>, Arc<EngineUniforms>);
+
+/// Where a picture is put to be painted.
+#[derive(Resource, Default)]
+pub struct CanvasQueue {
+    pub(super) job: Option<RenderJob>,
+    capture: Option<Capture>,
+    last: Option<LastPicture>,
+    retained: RetainedProgress,
+}
+
+impl CanvasQueue {
+    /// The next painting is kept as a file.
+    pub fn request_capture(&mut self, capture: Capture) {
+        self.capture = Some(capture);
+    }
+
+    /// True when a painting can be asked for without another being forgotten.
+    pub fn can_capture(&self) -> bool {
+        self.capture.is_none() && self.job.as_ref().is_none_or(|job| job.capture.is_none())
+    }
+}
+
+/// The letters of all texts; behind a lock only because a resource must be `Sync`.
+#[derive(Resource)]
+pub(super) struct SharedTextShaper(Mutex<TextShaper>);
+
+impl SharedTextShaper {
+    pub fn new(shaper: TextShaper) -> Self {
+        Self(Mutex::new(shaper))
+    }
+}
+
+/// Puts a picture on the canvas. `edition`: whose shaders and images it names; `uniforms`: what shaders are told.
+pub fn show_picture(
+    world: &mut World,
+    picture: Arc<DisplayList>,
+    edition: Option<Arc<SceneRevision>>,
+    uniforms: Arc<EngineUniforms>,
+) {
+    world.resource_mut::<CanvasQueue>().last = Some((picture, edition, uniforms));
+    repaint(world);
+}
+
+/// Leaves the picture that is there; a capture that waits gets it.
+pub fn repeat_picture(world: &mut World) {
+    if world.resource::<CanvasQueue>().capture.is_some() {
+        repaint(world);
+    }
+}
+
+fn repaint(world: &mut World) {
+    let Some((picture, edition, uniforms)) = world.resource::<CanvasQueue>().last.clone() else { return };
+    let canvas = world.resource::<CanvasTexture>();
+    let (size, pixel) = (canvas.size, canvas.pixels_per_unit);
+    let mut so_far = std::mem::take(&mut world.resource_mut::<CanvasQueue>().retained);
+    let (batch, strokes, atlas) = {
+        let case = world.resource::<SharedTextShaper>();
+        let mut letters = case.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if letters.begin_frame() {
+            so_far.restart();
+        }
+        let strokes = so_far.next_updates(&picture.kept, size, pixel, &mut letters);
+        let batch = DrawBatch::build(&picture, size, pixel, &mut letters);
+        let atlas = std::mem::take(&mut letters.changed).then(|| letters.pixels.clone());
+        (batch, strokes, atlas)
+    };
+    let mut easel = world.resource_mut::<CanvasQueue>();
+    easel.retained = so_far;
+    let capture = easel.capture.take();
+    let mut job =
+        RenderJob { batch, layer_updates: strokes, edition, atlas, uniforms, reflects: picture.reflects, capture };
+    if let Some(before) = easel.job.take() {
+        job.absorb_skipped(before);
+    }
+    easel.job = Some(job);
+}
