@@ -7,11 +7,9 @@ use moongate::device::camera::y4m::{ChromaFormat, FrameRate, SIDE_MAX, Y4mReader
 use moongate::device::synth::{
     CrowdType, SynthCamera, SynthConfig, SynthFrame, TruthMaskReader, TruthWriter, Weather, read_boxes, read_light,
 };
-use moongate::presence::{OUTLINE_MAX, Point};
+use moongate::presence::{MOTION_GRID, OUTLINE_MAX, Point};
 use moongate::vision::metrics::{MatchRules, MotBoxes, evaluate_tracks};
-use moongate::vision::{
-    CameraCalibration, DwellDetector, Luma, MOTION_GRID, Mask, ScreenPlacement, VisionOutput, VisionPipeline,
-};
+use moongate::vision::{CameraCalibration, DwellDetector, Luma, Mask, ScreenPlacement, VisionOutput, VisionPipeline};
 use std::sync::OnceLock;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Bodies as a scene is told of them: outlines packed into texts, since forty of 48 points each are told sixty times a
 //! second, and a script's engine takes ten times longer for a number than for a letter.
 
-use crate::presence::{BODIES_MAX, Body, OUTLINE_MAX, Point};
+use crate::presence::{BODIES_MAX, Body, MOTION_GRID, OUTLINE_MAX, Point};
 use serde::Serialize;
 
 /// A body as a scene sees it. Lengths are tenths of a canvas unit.
@@ -93,10 +93,10 @@ pub(super) fn unpack_outline(text: &str) -> Vec<[i32; 2]> {
 }
 
 /// A field of motion as a text, for [`SiteState::encode_flow`](super::SiteSeen::flow): `cells` are canvas units a second, row by
-/// row from the top left. None where nothing moves or the field has another size than [`FLOW_GRID`].
+/// row from the top left. None where nothing moves or the field has another size than [`MOTION_GRID`].
 pub fn encode_flow(cells: &[Point]) -> Option<String> {
     let moves = cells.iter().flatten().any(|axis| axis.abs() >= 0.5);
-    (moves && cells.len() == FLOW_GRID[0] * FLOW_GRID[1])
+    (moves && cells.len() == MOTION_GRID[0] * MOTION_GRID[1])
         .then(|| pack_numbers(cells.iter().flatten().copied(), FLOW_CHARS))
 }
 
@@ -108,21 +108,21 @@ impl FlowField {
     /// None for a text of another length.
     pub fn decode(text: &str) -> Option<Self> {
         let axes: Vec<f32> = unpack_numbers(text, FLOW_CHARS).map(|axis| axis as f32).collect();
-        (axes.len() == 2 * FLOW_GRID[0] * FLOW_GRID[1]).then_some(Self(axes))
+        (axes.len() == 2 * MOTION_GRID[0] * MOTION_GRID[1]).then_some(Self(axes))
     }
 
     /// Motion at a place, which is a fraction of the canvas; smooth between the middles of the cells.
     pub fn sample(&self, place: Point) -> Point {
         let cell = |i: usize| {
-            let last = FLOW_GRID[i] - 1;
-            let at = (place[i] * FLOW_GRID[i] as f32 - 0.5).clamp(0.0, last as f32);
+            let last = MOTION_GRID[i] - 1;
+            let at = (place[i] * MOTION_GRID[i] as f32 - 0.5).clamp(0.0, last as f32);
             // The last cell but one, so that there is one after it; what is no number is the first.
             let index = (at as usize).min(last - 1);
             (index, at - index as f32)
         };
         let ((i, s), (j, t)) = (cell(0), cell(1));
         [0, 1].map(|axis| {
-            let of = |i: usize, j: usize| self.0[2 * (j * FLOW_GRID[0] + i) + axis];
+            let of = |i: usize, j: usize| self.0[2 * (j * MOTION_GRID[0] + i) + axis];
             let row = |j| of(i, j) * (1.0 - s) + of(i + 1, j) * s;
             row(j) * (1.0 - t) + row(j + 1) * t
         })
@@ -172,9 +172,6 @@ fn area(outline: &[Point]) -> f32 {
     let doubled: f32 = outline.iter().zip(next).map(|(a, b)| a[0] * b[1] - b[0] * a[1]).sum();
     doubled.abs() / 2.0
 }
-
-/// Cells of a field of motion across and down the canvas.
-pub const FLOW_GRID: [usize; 2] = [32, 18];
 
 #[cfg(test)]
 mod tests {

@@ -35,7 +35,7 @@ mod style;
 mod uniforms;
 mod validate;
 
-pub use bodies::{BodyState, BodyStateTracker, FLOW_GRID, encode_flow, motion_energy};
+pub use bodies::{BodyState, BodyStateTracker, encode_flow, motion_energy};
 pub use colour::Colour;
 pub use daylight::{SunPosition, TimeOfDay, sun_position, time_of_day};
 pub use debug_overlay::debug_overlay;

@@ -6,17 +6,13 @@ use crate::device::touch_hub::LocalTouchEvent;
 use crate::link::{LinkState, SiteEvent};
 use crate::presence::{Body, Phase, Presence, Touch, TwinLayout};
 use crate::scene::{
-    BodyStateTracker, FLOW_GRID, FrameInput, MarksUpdate, SceneEvent, SiteState, TouchState, encode_flow,
-    motion_energy, sun_position, time_of_day,
+    BodyStateTracker, FrameInput, MarksUpdate, SceneEvent, SiteState, TouchState, encode_flow, motion_energy,
+    sun_position, time_of_day,
 };
-use crate::vision::MOTION_GRID;
 use std::time::Duration;
 
 /// Things that wait for a scene which is stuck; more, and the oldest are forgotten.
 const WAITING_MAX: usize = 1_024;
-
-// What the camera's part measures is what a scene reads.
-const _: () = assert!(FLOW_GRID[0] == MOTION_GRID[0] && FLOW_GRID[1] == MOTION_GRID[1]);
 
 /// Gathers what a scene may know.
 pub struct FrameInputBuilder {
@@ -123,7 +119,7 @@ impl FrameInputBuilder {
     }
 
     /// What the cameras of here saw at `made`, in canvas units: bodies, how much moves (0 to 1), and how (one vector for
-    /// each cell of [`FLOW`], in canvas units a second; empty where none is known). The number of the
+    /// each cell of [`MOTION_GRID`](crate::presence::MOTION_GRID), in canvas units a second; empty where none is known). The number of the
     /// input that it is.
     pub fn handle_bodies(&mut self, made: Duration, bodies: &[Body], stir: f32, cells: &[[f32; 2]]) -> u64 {
         let at = self.shared_time(made);

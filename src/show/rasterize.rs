@@ -1,8 +1,7 @@
 //! Who is there, and recorded visitors, have no picture: what a camera would see of them, cut out along their outlines.
 
-use crate::presence::{Body, Point};
+use crate::presence::{Body, MOTION_GRID, Point};
 use crate::render::PresenceMap;
-use crate::vision::MOTION_GRID;
 
 /// Columns of the mask, as a camera's; its rows follow from the canvas's shape.
 const WIDTH: usize = 320;

@@ -1,7 +1,7 @@
 //! From a camera's picture to the canvas: by four corners, or life-size with the feet on one ground.
 
-use super::{MOTION_GRID, Mask, MotionField, TrackedPerson};
-use crate::presence::{Body, Homography, Point};
+use super::{Mask, MotionField, TrackedPerson};
+use crate::presence::{Body, Homography, MOTION_GRID, Point};
 
 /// Where a site's screen hangs.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -28,10 +28,7 @@ pub use luma::Luma;
 pub use pipeline::{VisionOutput, VisionPipeline};
 pub use training::TrainingSample;
 
-use crate::presence::Point;
-
-/// Cells of the motion field, across and down.
-pub const MOTION_GRID: [usize; 2] = [32, 18];
+use crate::presence::{MOTION_GRID, Point};
 
 /// A body as the camera sees it: all places in pixels of the camera's picture, origin top left.
 #[derive(Debug, Clone, PartialEq, Default)]

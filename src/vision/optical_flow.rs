@@ -1,7 +1,8 @@
 //! How the picture moves, coarsely: each cell of a small picture is looked for in the one before.
 
+use super::MotionField;
 use super::plane::Plane;
-use super::{MOTION_GRID, MotionField};
+use crate::presence::MOTION_GRID;
 
 /// Half a block's side, in pixels of the small picture.
 const HALF_BLOCK: usize = 4;

@@ -1,8 +1,8 @@
 //! What is drawn over a picture, whatever draws it: outlines, ids, reaches, motion, and what the site says of it.
 
 use super::{AnalyzedFrame, CameraSetup};
-use crate::presence::Point;
-use crate::vision::{MOTION_GRID, TrackedPerson};
+use crate::presence::{MOTION_GRID, Point};
+use crate::vision::TrackedPerson;
 
 /// Red, green, blue.
 pub(super) type Rgb = [u8; 3];
