@@ -12,9 +12,9 @@ use std::time::Duration;
 pub struct CanvasTexture {
     /// The texture.
     pub image: Handle<Image>,
-    /// In its units.
+    /// Size in canvas units.
     pub size: [f32; 2],
-    /// Pixels of the texture that one unit is.
+    /// Pixels of the texture per canvas unit.
     pub pixels_per_unit: f32,
     pub(super) frame_stats: FrameStats,
     pub(super) shader_time_max: Duration,

@@ -1,4 +1,4 @@
-//! Paints batches into the canvas's texture, in the render world, before any screen looks at it.
+//! Draws batches into the canvas's texture, in the render world, before any screen samples it.
 
 use super::canvas::CanvasTexture;
 use super::encoder::{CanvasTarget, encode_frame};
@@ -14,14 +14,14 @@ use bevy::render::view::{ExtractedWindow, ExtractedWindows};
 use bevy::render::{ExtractSchedule, MainWorld, Render, RenderApp, RenderStartup, RenderSystems};
 use std::sync::Arc;
 
-/// Pictures that the GPU works on at once.
+/// Maximum number of frames in flight on the GPU.
 const IN_FLIGHT_MAX: usize = 1;
 
-/// The picture being painted, kept until the texture and its shaders' pipelines are ready.
+/// Frame to be drawn, kept until the texture and its shaders' pipelines are ready.
 #[derive(Resource, Default)]
 pub(super) struct ExtractedCanvas {
     job: Option<RenderJob>,
-    /// The picture before, still drawn while another edition's shaders are being prepared.
+    /// Previous frame, still drawn while another edition's shaders are being compiled.
     previous: Option<RenderJob>,
     pub canvas: Option<CanvasTexture>,
     presence: [Arc<PresenceMap>; 2],
@@ -37,7 +37,7 @@ pub(super) fn plug(app: &mut App) {
         .add_systems(Render, record_window_shown.in_set(RenderSystems::Cleanup));
 }
 
-/// Records that a window shows the painted picture.
+/// Records that a window shows the drawn frame.
 fn record_window_shown(windows: Option<Res<ExtractedWindows>>, on: Res<ExtractedCanvas>) {
     let (Some(windows), Some(canvas)) = (windows, &on.canvas) else { return };
     // A texture that was presented to the display has been released; its view is kept until the next frame.
@@ -77,7 +77,7 @@ pub(super) fn paint_canvas(
     let (Some(mut brushes), Some(canvas)) = (brushes, on.canvas.clone()) else { return };
     canvas.frame_stats.poll_pending(|edition| brushes.prepare(edition));
     let Some(image) = images.get(&canvas.image) else { return };
-    // Nothing holds a loop without a screen back: a GPU that is behind is given no more to do.
+    // Nothing throttles a loop without a screen: a GPU that is behind gets no further frame.
     if canvas.frame_stats.in_flight() >= IN_FLIGHT_MAX {
         return;
     }
@@ -107,13 +107,13 @@ pub(super) fn paint_canvas(
 }
 
 impl ExtractedCanvas {
-    /// Returns the picture to draw now: the newest, or the one before until the newest can be drawn.
+    /// Returns the frame to draw now: the newest, or the previous one until the newest can be drawn.
     fn next_job(&mut self, brushes: &CanvasPipelines) -> Option<RenderJob> {
         let job = self.job.as_ref()?;
         if brushes.is_ready(job) {
             return self.job.take();
         }
-        // Its shaders get the uniforms of the newest.
+        // The previous frame's shaders get the newest uniforms.
         let uniforms = job.uniforms.clone();
         self.previous.take().map(|before| RenderJob { uniforms, ..before })
     }

@@ -5,31 +5,31 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// A shader layer that is not drawn.
+/// Shader layer that is not drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShaderLayerFault {
-    /// The file.
+    /// File name of the shader.
     pub shader: String,
-    /// The driver's message, or the time it takes: a sentence whose subject is the file.
+    /// The driver's message, or the time it takes: a predicate whose subject is the file.
     pub why: String,
 }
 
-/// When which picture was on the canvas, told from the render world and from the GPU.
+/// Frame statistics, reported by the render world and the GPU; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct FrameStats(Arc<FrameStatsInner>);
 
 #[derive(Debug, Default)]
 struct FrameStatsInner {
-    /// The last input that is on the canvas, when its picture was submitted and when the GPU was done with it.
+    /// Last input that a frame reflects, its submission, and its completion on the GPU.
     done: Mutex<Vec<(u64, Duration, Duration)>>,
     submitted: Mutex<Vec<(u64, Duration)>>,
-    /// The GPU is done with a picture.
+    /// Signals that the GPU has finished a frame.
     idle: Condvar,
     faults: Mutex<Vec<ShaderLayerFault>>,
     /// Files of shaders that are drawn again, until they are taken.
     recovered: Mutex<Vec<String>>,
     pending: Mutex<Option<PendingEdition>>,
-    /// What a picture takes of the GPU, as it was of late, in microseconds.
+    /// Recent GPU time of a frame, in microseconds.
     gpu_time_us: AtomicU64,
     painted: AtomicU64,
     /// Time at which a window last showed the canvas, in monotonic nanoseconds; 0 for never.
@@ -37,7 +37,7 @@ struct FrameStatsInner {
     luminance: CanvasLuminance,
 }
 
-/// An edition that is shown once its shaders can be drawn.
+/// Edition that is shown once its shaders can be drawn.
 #[derive(Debug)]
 struct PendingEdition {
     edition: Arc<SceneRevision>,
@@ -46,10 +46,10 @@ struct PendingEdition {
     ready: bool,
 }
 
-/// Maximum number of finished pictures, and of shaders drawn again, that are kept until they are taken.
+/// Maximum number of finished frames, and of recovered shaders, that are kept until they are taken.
 const DONE_MAX: usize = 1_024;
 const RECOVERED_MAX: usize = 16;
-/// Time after which an edition is shown even if the stage has not reported it ready.
+/// Time after which an edition is shown even if the renderer has not reported it ready.
 const PENDING_MAX: Duration = Duration::from_secs(5);
 
 impl FrameStats {
@@ -72,12 +72,12 @@ impl FrameStats {
         }
     }
 
-    /// What a picture takes of the GPU, as it was of late.
+    /// Returns the recent GPU time of a frame.
     pub(super) fn gpu_time(&self) -> Duration {
         Duration::from_micros(self.0.gpu_time_us.load(Ordering::Relaxed))
     }
 
-    /// There are other shaders: what was wrong with those before is no more.
+    /// Clears all faults, since the shaders have changed.
     pub(super) fn clear_faults(&self) {
         self.0.faults.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
@@ -132,41 +132,41 @@ impl FrameStats {
         }
     }
 
-    /// Pictures that were finished since the last call: the last input they reflect, submitted at, done at.
+    /// Returns frames finished since the last call: the last input they reflect, submission time, completion time.
     pub fn take_finished(&self) -> Vec<(u64, Duration, Duration)> {
         std::mem::take(&mut self.0.done.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Pictures that the GPU has finished since the start.
+    /// Returns the number of frames that the GPU has finished since the start.
     pub fn painted_count(&self) -> u64 {
         self.0.painted.load(Ordering::Relaxed)
     }
 
-    /// Returns the monotonic time at which a window last showed a picture.
+    /// Returns the monotonic time at which a window last showed a frame.
     pub fn shown_at(&self) -> Option<Duration> {
         let at = self.0.shown_at.load(Ordering::Relaxed);
         (at > 0).then(|| Duration::from_nanos(at))
     }
 
-    /// Records that a window shows the canvas; ignored before the first picture.
+    /// Records that a window shows the canvas; ignored before the first frame.
     pub(super) fn record_shown(&self, at: Duration) {
         if self.painted_count() > 0 {
             self.0.shown_at.store(at.as_nanos() as u64, Ordering::Relaxed);
         }
     }
 
-    /// Layers that are not drawn.
+    /// Returns the shader layers that are not drawn.
     pub fn faults(&self) -> Vec<ShaderLayerFault> {
         self.0.faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How bright the canvas is.
+    /// Returns a handle to the canvas's luminance.
     pub fn luminance(&self) -> CanvasLuminance {
         self.0.luminance.clone()
     }
 
-    /// Waits until the GPU is done with all that it was given, `at_most` so long: what a frame reads before that would be
-    /// old when its picture can be painted.
+    /// Waits up to `at_most` until the GPU has finished all submitted frames. Inputs read earlier would be old when
+    /// their frame can be drawn.
     pub fn wait_idle(&self, at_most: Duration) {
         let submitted = self.0.submitted.lock().unwrap_or_else(PoisonError::into_inner);
         let busy = |submitted: &mut Vec<_>| !submitted.is_empty();
@@ -179,13 +179,13 @@ impl FrameStats {
     }
 }
 
-/// How bright the canvas is, as it was shown a moment ago; for any thread.
+/// Luminance of the canvas as shown a moment ago; readable from any thread.
 #[derive(Debug, Clone, Default)]
 pub struct CanvasLuminance(Arc<AtomicU32>);
 
 impl CanvasLuminance {
-    /// Mean luminance of the canvas in linear light, 0 (black) to 1 (white); 0 before the first picture. Measured ten
-    /// times a second while pictures change.
+    /// Returns the mean luminance of the canvas in linear light, 0 (black) to 1 (white); 0 before the first frame. It
+    /// is measured ten times per second while frames change.
     pub fn luminance(&self) -> f32 {
         f32::from_bits(self.0.load(Ordering::Relaxed))
     }

@@ -1,4 +1,4 @@
-//! The stage: the canvas as a texture, painted from pictures, and the screens that show it.
+//! Rendering: the canvas as a texture, drawn from display lists, and the screens that show it.
 
 mod batch;
 mod canvas;
@@ -38,7 +38,7 @@ pub(crate) use screens::{AllScreensClosed, ScreenCamera, ScreenWindow};
 use crate::device::clock::monotonic;
 use std::time::Duration;
 
-/// Keeps the frame rate at most `frames` a second, for rasterisers that would eat every core.
+/// Limits the frame rate to `frames` per second, for software rasterisers that would otherwise use every core.
 pub(crate) fn limit_frame_rate(last: &mut Duration, frames: f64) {
     let next = *last + Duration::from_secs_f64(1.0 / frames);
     let now = monotonic();

@@ -1,4 +1,4 @@
-//! What is painted with: the pipelines of the canvas and of artists' shaders, made when they are first needed.
+//! Render pipelines of the canvas and of artists' shaders, created on first use, with the textures that they bind.
 
 use super::batch::{DrawState, Vertex};
 use super::compositor::LayerCompositor;
@@ -25,15 +25,15 @@ use bevy::render::renderer::RenderDevice;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What is painted with.
+/// Pipelines and textures for drawing frames.
 #[derive(Resource)]
 pub(super) struct CanvasPipelines {
     module: ShaderModule,
     fill_layout: PipelineLayout,
-    /// By surface, stencil, whether it has patterns or gradients, and how it meets what is below.
+    /// Fill pipelines by target, stencil, use of patterns or gradients, and blend mode.
     fill_pipelines: HashMap<(TargetKind, StencilMode, bool, BlendMode), RenderPipeline>,
     shader_layout: BindGroupLayout,
-    /// What the picture before was of.
+    /// Edition of the previous frame.
     edition: Option<Arc<SceneRevision>>,
     pub shader_pipelines: ShaderPipelines,
     pub engine_uniforms: Buffer,
@@ -46,7 +46,7 @@ pub(super) struct CanvasPipelines {
 }
 
 impl CanvasPipelines {
-    /// Creates the brushes. `patient`: a picture waits for its shaders' pipelines.
+    /// Creates the pipelines. `patient`: a frame waits for its shaders' pipelines.
     pub fn new(device: &RenderDevice, patient: bool) -> Self {
         let source = ShaderSource::Wgsl(include_str!("../../shaders/canvas.wgsl").into());
         let module = device.create_and_validate_shader_module(ShaderModuleDescriptor { label: Some("canvas"), source });
@@ -91,12 +91,12 @@ impl CanvasPipelines {
             shader_budget: ShaderBudget::default(),
             stencil: None,
         };
-        // The one that every picture needs.
+        // Every frame needs this one.
         brushes.fill_pipeline(device, TargetKind::Canvas, StencilMode::None, DrawState::default());
         brushes
     }
 
-    /// For runs of triangles. All that is rich costs a little more.
+    /// Returns the pipeline for a run of triangles. Patterns and gradients cost a little more.
     pub fn fill_pipeline(
         &mut self,
         device: &RenderDevice,
@@ -109,7 +109,7 @@ impl CanvasPipelines {
             .clone()
     }
 
-    /// False while the picture is of a different edition and a pipeline for its shaders is still being made.
+    /// Returns false while the frame is of a different edition and a pipeline for its shaders is pending.
     pub fn is_ready(&self, job: &RenderJob) -> bool {
         if self.is_of(job.edition.as_ref()) {
             return true;
@@ -123,7 +123,7 @@ impl CanvasPipelines {
             == 0
     }
 
-    /// Requests the pipelines of the next edition; false while some are still being made.
+    /// Requests the pipelines of the next edition; returns false while some are pending.
     pub fn prepare(&self, edition: &SceneRevision) -> bool {
         self.shader_pipelines.prepare(self.edition.as_deref(), edition)
     }
@@ -132,7 +132,7 @@ impl CanvasPipelines {
         self.edition.as_ref().map(Arc::as_ptr) == edition.map(Arc::as_ptr)
     }
 
-    /// Forgets what was made for shaders and images that are no more, and what an edition before has drawn.
+    /// Drops everything of removed shaders and images, and all layers that the previous edition has drawn.
     pub fn retain_edition(&mut self, edition: Option<&Arc<SceneRevision>>, drawn: &FrameStats) {
         if self.is_of(edition) {
             return;
@@ -148,7 +148,8 @@ impl CanvasPipelines {
         self.compositor.clear();
     }
 
-    /// Returns the bind group of a shader: the engine's uniforms, and its parameters. `key` is the shader's.
+    /// Returns the bind group of a shader: the engine's uniforms, and its parameters. `key` is the shader's content
+    /// hash.
     pub fn shader_group(&self, device: &RenderDevice, key: u64, [engine, params]: [&Buffer; 2]) -> BindGroup {
         let (engine, params) = (engine.as_entire_binding(), params.as_entire_binding());
         let PresenceTextures { masks: [mask, mask_there], flows: [flow, flow_there], sampler, .. } = &self.presence;
@@ -159,7 +160,7 @@ impl CanvasPipelines {
         device.create_bind_group("shader", &self.shader_layout, &entries)
     }
 
-    /// The stencil beside a canvas of this size, in pixels.
+    /// Returns the stencil for a canvas of this size, in pixels.
     pub fn stencil_view(&mut self, device: &RenderDevice, [width, height]: [u32; 2]) -> TextureView {
         if let Some((texture, view)) = &self.stencil
             && [texture.width(), texture.height()] == [width, height]
@@ -233,7 +234,7 @@ fn create_fill_pipeline(
             };
             ("stamp", unseen)
         }
-        // What adds light is drawn with what covers, and its shader says so.
+        // `Add` is drawn in one run with `Over`; the shader distinguishes them.
         (_, true) => ("rich", color_target(surface, how.blend)),
         (_, false) => ("plain", color_target(surface, how.blend)),
     };

@@ -11,7 +11,7 @@ use bevy::prelude::*;
 use bevy::render::renderer::RenderDevice;
 use std::time::Duration;
 
-/// Everything about the stage that is known before it is built.
+/// Plugin for the canvas and its screens, with everything that is fixed before the app is built.
 pub struct CanvasPlugin {
     /// Size of the canvas, in its units.
     pub canvas: [u32; 2],
@@ -23,9 +23,9 @@ pub struct CanvasPlugin {
     pub title: String,
     /// True if the mouse pointer is visible on them.
     pub pointer: bool,
-    /// Where it is told when pictures are done.
+    /// Receives the statistics of finished frames.
     pub frame_stats: FrameStats,
-    /// What an artist's shader may take of the GPU for a picture; beyond that it is shed.
+    /// Maximum GPU time of an artist's shader per frame; a slower one is disabled.
     pub shader_time_max: Duration,
 }
 
@@ -56,7 +56,8 @@ impl Plugin for CanvasPlugin {
     }
 
     fn finish(&self, app: &mut App) {
-        // The GPU tells that it is done only to who asks; a thread that asks keeps the times true.
+        // The driver reports finished work only when it is polled; a thread that polls keeps the measured times
+        // accurate.
         let Some(device) = app.world().get_resource::<RenderDevice>() else { return };
         let (device, drawn) = (device.clone(), self.frame_stats.clone());
         let asking = std::thread::Builder::new().name("gpu watch".into()).spawn(move || {

@@ -9,10 +9,10 @@ use crate::scene::{DisplayList, EngineUniforms, SceneRevision};
 use bevy::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A picture on its way to the render world.
+/// Frame on its way to the render world.
 pub(super) struct RenderJob {
     pub batch: DrawBatch,
-    /// What is new on kept layers.
+    /// New strokes of retained layers.
     pub layer_updates: Vec<LayerUpdate>,
     pub edition: Option<Arc<SceneRevision>>,
     pub atlas: Option<Vec<u8>>,
@@ -22,7 +22,7 @@ pub(super) struct RenderJob {
 }
 
 impl RenderJob {
-    /// This one instead of one that was not painted: what was to be learned from that is not lost.
+    /// Replaces a job that was not drawn, and takes over its atlas, capture and layer updates.
     pub fn absorb_skipped(&mut self, before: Self) {
         self.atlas = self.atlas.take().or(before.atlas);
         self.capture = self.capture.take().or(before.capture);
@@ -32,10 +32,10 @@ impl RenderJob {
     }
 }
 
-/// A picture, whose shaders and images it names, and what shaders are told.
+/// Display list, the edition with its shaders and images, and the uniforms of its shaders.
 type LastPicture = (Arc<DisplayList>, Option<Arc<SceneRevision>>, Arc<EngineUniforms>);
 
-/// Where a picture is put to be painted.
+/// Queue of one frame that waits to be drawn.
 #[derive(Resource, Default)]
 pub struct CanvasQueue {
     pub(super) job: Option<RenderJob>,
@@ -45,18 +45,18 @@ pub struct CanvasQueue {
 }
 
 impl CanvasQueue {
-    /// The next painting is kept as a file.
+    /// Saves the next frame as a file.
     pub fn request_capture(&mut self, capture: Capture) {
         self.capture = Some(capture);
     }
 
-    /// True when a painting can be asked for without another being forgotten.
+    /// Returns true if a capture can be requested without discarding another.
     pub fn can_capture(&self) -> bool {
         self.capture.is_none() && self.job.as_ref().is_none_or(|job| job.capture.is_none())
     }
 }
 
-/// The letters of all texts; behind a lock only because a resource must be `Sync`.
+/// Text shaper of all texts; the lock is there only because a resource must be `Sync`.
 #[derive(Resource)]
 pub(super) struct SharedTextShaper(Mutex<TextShaper>);
 
@@ -66,7 +66,8 @@ impl SharedTextShaper {
     }
 }
 
-/// Puts a picture on the canvas. `edition`: whose shaders and images it names; `uniforms`: what shaders are told.
+/// Draws a display list on the canvas. `edition` has the shaders and images that it names; `uniforms` are its shaders'
+/// inputs.
 pub fn show_picture(
     world: &mut World,
     picture: Arc<DisplayList>,
@@ -77,7 +78,7 @@ pub fn show_picture(
     repaint(world);
 }
 
-/// Leaves the picture that is there; a capture that waits gets it.
+/// Keeps the current frame; draws it again only if a capture is waiting.
 pub fn repeat_picture(world: &mut World) {
     if world.resource::<CanvasQueue>().capture.is_some() {
         repaint(world);

@@ -1,13 +1,13 @@
-//! Shaders that the commands of a picture use, and the pipelines that these need.
+//! Shaders that the draw commands of a frame use, and the pipelines that they need.
 
 use super::batch::{DrawCommand, needs_stencil};
 use super::targets::{ShaderOutput, StencilMode, TargetKind};
 use crate::scene::{BlendMode, SceneRevision, SceneShader};
 
-/// A pipeline that is needed: the shader, its part, and the target that it is drawn on.
+/// Required pipeline: the shader, its output, and the target that it is drawn on.
 pub(super) type RequiredPipeline<'a> = (&'a SceneShader, ShaderOutput, (TargetKind, StencilMode));
 
-/// Returns the parts of a trial run, with target and scale, in order: the shader's buffers, then the visible picture.
+/// Returns the outputs of a trial run, with target and scale, in order: the shader's buffers, then the visible layer.
 pub(super) fn outputs_of(
     shader: &SceneShader,
     blend: BlendMode,
@@ -17,7 +17,7 @@ pub(super) fn outputs_of(
     buffers.chain([(ShaderOutput::Paint(blend), TargetKind::Canvas, 1.0)])
 }
 
-/// Returns all pipelines that the shaders of these steps are tried and drawn with.
+/// Returns all pipelines with which the shaders of these commands are tried and drawn.
 pub(super) fn required_pipelines<'a>(
     steps: &'a [DrawCommand],
     edition: Option<&'a SceneRevision>,
@@ -43,7 +43,7 @@ pub(super) fn required_pipelines<'a>(
     needs
 }
 
-/// The shaders of these steps, each once, with what it is told and how it is laid where it is seen first.
+/// Returns the shaders of these commands, each once, with the parameters and blend mode of its first use.
 pub(super) fn distinct_shaders<'a>(
     steps: &'a [DrawCommand],
     edition: Option<&'a SceneRevision>,

@@ -1,4 +1,4 @@
-//! Render targets: their formats, how they blend and clip, and the textures and full-screen pipelines that go with them.
+//! Render targets: formats, blending and clipping, with their textures and full-screen pipelines.
 
 use super::batch::ClipState;
 use crate::scene::BlendMode;
@@ -11,26 +11,26 @@ use bevy::render::render_resource::{
 };
 use bevy::render::renderer::RenderDevice;
 
-/// A number for each pixel, by which clips let through; every device has this format.
+/// Stencil format of clips, one number per pixel; every device supports it.
 pub(super) const STENCIL_FORMAT: TextureFormat = TextureFormat::Stencil8;
 
-/// What a pipeline does with the stencil. In a picture without clips there is none.
+/// Stencil use of a pipeline. A frame without clips has no stencil.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum StencilMode {
-    /// There is none.
+    /// No stencil.
     None,
-    /// Writes the number and nothing else.
+    /// Writes the number to the stencil, and no colour.
     Write,
     /// Draws everywhere.
     All,
-    /// Draws where the number stands.
+    /// Draws where the stencil has the number.
     Inside,
-    /// Draws where it does not.
+    /// Draws where the stencil does not have the number.
     Outside,
 }
 
 impl StencilMode {
-    /// For what is drawn in a picture that has clips or has not, and the number to set.
+    /// Returns the mode for a clip state in a frame with or without clips, and the number to set.
     pub fn of(clips: bool, through: ClipState) -> (Self, u8) {
         match through {
             _ if !clips => (Self::None, 0),
@@ -60,12 +60,12 @@ impl StencilMode {
     }
 }
 
-/// What is painted on.
+/// Kind of texture that is drawn on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum TargetKind {
-    /// The canvas, or what is kept.
+    /// The canvas or a retained layer.
     Canvas,
-    /// A trail or a shader's buffer: fine enough to fade to nothing.
+    /// A trail or a shader's buffer, with enough precision to fade to nothing.
     Trail,
 }
 
@@ -78,16 +78,16 @@ impl TargetKind {
     }
 }
 
-/// What of an artist's shader is painted.
+/// Output of an artist's shader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum ShaderOutput {
-    /// What is seen.
+    /// The visible layer.
     Paint(BlendMode),
     /// One of its buffers.
     Buffer(usize),
 }
 
-/// Colours are written as they come; straight alpha was multiplied in already.
+/// Returns the colour target of a surface. Colours are written unchanged; straight alpha is already multiplied in.
 pub(super) fn color_target(surface: TargetKind, blend: BlendMode) -> ColorTargetState {
     use BlendFactor::{Dst, One, OneMinusSrc, OneMinusSrcAlpha};
     let of = |src_factor, dst_factor, operation| BlendComponent { src_factor, dst_factor, operation };
@@ -98,14 +98,14 @@ pub(super) fn color_target(surface: TargetKind, blend: BlendMode) -> ColorTarget
         BlendMode::Multiply => of(Dst, OneMinusSrcAlpha, BlendOperation::Add),
         BlendMode::Screen => of(One, OneMinusSrc, BlendOperation::Add),
         BlendMode::Lighten => of(One, One, BlendOperation::Max),
-        // The shader has made white of what is not there.
+        // The shader has turned transparent parts white.
         BlendMode::Darken => of(One, One, BlendOperation::Min),
     };
     let blend = BlendState { color, alpha: over };
     ColorTargetState { format: surface.format(), blend: Some(blend), write_mask: ColorWrites::ALL }
 }
 
-/// A texture to draw into and to look at.
+/// Creates a texture that can be drawn into and sampled, with its view.
 pub(super) fn create_target(
     device: &RenderDevice,
     label: &str,
@@ -126,7 +126,7 @@ pub(super) fn create_target(
     (texture, view)
 }
 
-/// A texture to be written and looked at, of so many pixels.
+/// Creates a texture of this size in pixels that can be written and sampled.
 pub(super) fn create_texture(
     device: &RenderDevice,
     label: &str,
@@ -149,8 +149,8 @@ pub(super) fn create_view(texture: &Texture) -> TextureView {
     texture.create_view(&TextureViewDescriptor::default())
 }
 
-/// A pipeline that paints all of what it is drawn on; its vertices are made by its shader. `entries`: what makes them, and
-/// what paints.
+/// Creates a pipeline that covers its whole target; its vertices come from the vertex shader. The entry points are of
+/// the vertex and fragment shader.
 pub(super) fn create_fullscreen_pipeline(
     device: &RenderDevice,
     label: &str,
@@ -198,7 +198,7 @@ mod tests {
         assert!(StencilMode::None.state().is_none());
         let clipped = [(StencilMode::All, 0), (StencilMode::Inside, 7), (StencilMode::Outside, 9)];
         assert_eq!(all.map(|through| StencilMode::of(true, through)), clipped);
-        // All pipelines of one pass have the stencil's format, and only a stamp changes it.
+        // All pipelines of one pass have the stencil's format, and only `Write` changes it.
         for stencil in [StencilMode::Write, StencilMode::All, StencilMode::Inside, StencilMode::Outside] {
             let state = stencil.state().expect("it looks at the stencil");
             assert_eq!(state.format, STENCIL_FORMAT);

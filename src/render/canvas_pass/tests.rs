@@ -1,4 +1,4 @@
-//! Pipelines of artists' shaders that are slow to make.
+//! Tests of artists' shaders whose pipelines are slow to compile.
 
 use super::super::batch::DrawBatch;
 use super::super::offscreen::open_device;
@@ -16,7 +16,7 @@ const SOON: Duration = Duration::from_secs(20);
 const RED: [u8; 3] = [255, 0, 0];
 const GREEN: [u8; 3] = [0, 255, 0];
 
-/// A show's canvas, without its loop.
+/// Canvas of a show, without its loop.
 struct Wall {
     device: RenderDevice,
     queue: RenderQueue,
@@ -82,7 +82,7 @@ impl Wall {
         (Self { device, queue, brushes, texture, sheet, on: ExtractedCanvas::default(), now: 1.0 }, let_go)
     }
 
-    /// Queues a picture that consists of an edition's shader only.
+    /// Queues a frame that consists of an edition's shader only.
     fn comes(&mut self, edition: &Arc<SceneRevision>) {
         let items =
             vec![DrawItem::Shader { index: 0, params: IndexRange { start: 0, count: 0 }, blend: BlendMode::Over }];
@@ -190,10 +190,10 @@ fn an_edition_that_is_to_be_shown_begins_when_its_pipelines_are_ready() {
         std::thread::sleep(Duration::from_millis(1));
     }
     assert!(ready(&wall, 20));
-    // The edition is seen with its first picture.
+    // The edition is visible from its first frame on.
     wall.comes(&green);
     assert_eq!(wall.frame(), Some(GREEN));
-    // A stage that does not report delays nothing beyond the limit.
+    // A renderer that does not report delays nothing beyond the limit.
     assert!(!drawn.prepare(&red, Duration::from_secs(100)));
     assert!(drawn.prepare(&red, Duration::from_secs(106)));
 }
