@@ -20,8 +20,9 @@ pub struct CanvasTexture {
     pub(super) shader_time_max: Duration,
 }
 
-/// Creates the texture of a canvas, of this size in pixels. Screens sample it as sRGB; it is drawn through a view without
-/// sRGB, as the plain numbers that colours are written in.
+/// Creates the texture of a canvas, of this size in pixels.
+/// Screens sample it as sRGB; it is drawn through a view without sRGB, as the plain numbers that colours are written
+/// in.
 pub(super) fn create_canvas_image([width, height]: [u32; 2]) -> Image {
     let extent = Extent3d { width, height, depth_or_array_layers: 1 };
     let format = TextureFormat::Rgba8UnormSrgb;

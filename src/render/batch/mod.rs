@@ -47,7 +47,7 @@ pub(super) struct Vertex {
 /// Clip of draw commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum ClipState {
-    /// Nothing is clipped.
+    /// No clip.
     #[default]
     All,
     /// Only where this number was stamped.
