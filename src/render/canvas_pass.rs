@@ -53,8 +53,8 @@ fn extract(mut main: ResMut<MainWorld>, mut on: ResMut<ExtractedCanvas>) {
     if let Some(watching) = main.get_resource::<PresenceMaps>() {
         on.presence = watching.0.clone();
     }
-    let Some(mut easel) = main.get_resource_mut::<CanvasQueue>() else { return };
-    if let Some(mut job) = easel.job.take() {
+    let Some(mut queue) = main.get_resource_mut::<CanvasQueue>() else { return };
+    if let Some(mut job) = queue.job.take() {
         if let Some(before) = on.job.take() {
             job.absorb_skipped(before);
         }
@@ -72,18 +72,18 @@ pub(super) fn paint_canvas(
     queue: Res<RenderQueue>,
     images: Res<RenderAssets<GpuImage>>,
     mut on: ResMut<ExtractedCanvas>,
-    brushes: Option<ResMut<CanvasPipelines>>,
+    pipelines: Option<ResMut<CanvasPipelines>>,
 ) {
-    let (Some(mut brushes), Some(canvas)) = (brushes, on.canvas.clone()) else { return };
-    canvas.frame_stats.poll_pending(|edition| brushes.prepare(edition));
+    let (Some(mut pipelines), Some(canvas)) = (pipelines, on.canvas.clone()) else { return };
+    canvas.frame_stats.poll_pending(|edition| pipelines.prepare(edition));
     let Some(image) = images.get(&canvas.image) else { return };
     // Nothing throttles a loop without a screen: a GPU that is behind gets no further frame.
     if canvas.frame_stats.in_flight() >= IN_FLIGHT_MAX {
         return;
     }
-    let Some(mut job) = on.next_job(&brushes) else { return };
+    let Some(mut job) = on.next_job(&pipelines) else { return };
     let (drawn, most) = (canvas.frame_stats.clone(), canvas.shader_time_max);
-    let sheet = CanvasTarget {
+    let target = CanvasTarget {
         size: canvas.size,
         pixels_per_unit: canvas.pixels_per_unit,
         frame_stats: drawn,
@@ -91,7 +91,8 @@ pub(super) fn paint_canvas(
         blocking: false,
     };
     let [here, there] = on.presence.clone();
-    let mut encoder = encode_frame((&device, &queue), &mut brushes, &image.texture, &mut job, [&here, &there], &sheet);
+    let mut encoder =
+        encode_frame((&device, &queue), &mut pipelines, &image.texture, &mut job, [&here, &there], &target);
     let copy = job
         .capture
         .take()
@@ -108,9 +109,9 @@ pub(super) fn paint_canvas(
 
 impl ExtractedCanvas {
     /// Returns the frame to draw now: the newest, or the previous one until the newest can be drawn.
-    fn next_job(&mut self, brushes: &CanvasPipelines) -> Option<RenderJob> {
+    fn next_job(&mut self, pipelines: &CanvasPipelines) -> Option<RenderJob> {
         let job = self.job.as_ref()?;
-        if brushes.is_ready(job) {
+        if pipelines.is_ready(job) {
             return self.job.take();
         }
         // The previous frame's shaders get the newest uniforms.

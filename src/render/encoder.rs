@@ -76,18 +76,22 @@ struct FrameEncoder<'a> {
 /// Encodes the GPU commands of a frame.
 pub(super) fn encode_frame(
     (device, queue): (&RenderDevice, &RenderQueue),
-    brushes: &mut CanvasPipelines,
+    pipelines: &mut CanvasPipelines,
     texture: &wgpu::Texture,
     job: &mut RenderJob,
     watched: [&PresenceMap; 2],
-    sheet: &CanvasTarget,
+    target: &CanvasTarget,
 ) -> CommandEncoder {
-    brushes.retain_edition(job.edition.as_ref(), &sheet.frame_stats);
+    pipelines.retain_edition(job.edition.as_ref(), &target.frame_stats);
     if let Some(pixels) = job.atlas.take() {
-        brushes.materials.upload_glyphs(queue, &pixels);
+        pipelines.materials.upload_glyphs(queue, &pixels);
     }
     let pass = ShaderPass { resolution: [texture.width(), texture.height()], frame: 0 };
-    queue.write_buffer(&brushes.engine_uniforms, 0, &job.uniforms.to_bytes(sheet.size, sheet.pixels_per_unit, pass));
+    queue.write_buffer(
+        &pipelines.engine_uniforms,
+        0,
+        &job.uniforms.to_bytes(target.size, target.pixels_per_unit, pass),
+    );
     // The texture is sampled as sRGB, but drawn as the plain numbers that colours are written in.
     let view = texture.create_view(&TextureViewDescriptor {
         format: Some(TextureFormat::Rgba8Unorm),
@@ -96,18 +100,8 @@ pub(super) fn encode_frame(
     let encoder = || device.create_command_encoder(&CommandEncoderDescriptor { label: Some("canvas") });
     let (edition, pixels) = (job.edition.as_deref(), texture.size());
     let (uniforms, now, missing) = (&*job.uniforms, job.uniforms.now, HashSet::new());
-    let mut work = FrameEncoder {
-        device,
-        queue,
-        pipelines: brushes,
-        encoder: encoder(),
-        edition,
-        target: sheet,
-        pixels,
-        uniforms,
-        now,
-        missing,
-    };
+    let mut work =
+        FrameEncoder { device, queue, pipelines, encoder: encoder(), edition, target, pixels, uniforms, now, missing };
     for strokes in job.layer_updates.drain(..) {
         work.draw_retained(&strokes);
         if !strokes.batch.gradients.is_empty() {
@@ -121,7 +115,7 @@ pub(super) fn encode_frame(
     if all.iter().any(|(shader, ..)| shader.inputs.people) {
         work.pipelines.presence.update(device, queue, watched);
     }
-    if sheet.frame_stats.gpu_time() > sheet.shader_time_max {
+    if target.frame_stats.gpu_time() > target.shader_time_max {
         work.pipelines.shader_budget.retry_passed(work.now);
     }
     for (shader, params, blend) in &all {
@@ -137,7 +131,7 @@ pub(super) fn encode_frame(
     let missing = std::mem::take(&mut work.missing);
     for (shader, ..) in shaders.iter().filter(|(shader, ..)| !missing.contains(&shader.content_hash)) {
         work.pipelines.shader_buffers.count_draw(shader.content_hash);
-        sheet.frame_stats.record_recovered(&shader.params.name);
+        target.frame_stats.record_recovered(&shader.params.name);
     }
     if shaders.iter().any(|(shader, ..)| shader.inputs.previous) {
         work.pipelines.shader_buffers.copy_previous(device, &mut work.encoder, texture);

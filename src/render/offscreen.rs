@@ -70,9 +70,9 @@ impl OffscreenRenderer {
             usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
             view_formats: &[],
         });
-        let brushes = CanvasPipelines::new(&device, true);
+        let pipelines = CanvasPipelines::new(&device, true);
         let (pixel, drawn, most) = (width as f32 / canvas[0], FrameStats::default(), SHADER_TIME_MAX);
-        let sheet = CanvasTarget {
+        let target = CanvasTarget {
             size: canvas,
             pixels_per_unit: pixel,
             frame_stats: drawn,
@@ -82,11 +82,11 @@ impl OffscreenRenderer {
         Ok(Self {
             device,
             queue,
-            pipelines: brushes,
+            pipelines,
             text_shaper: TextShaper::new(),
             retained: RetainedProgress::default(),
             texture,
-            target: sheet,
+            target,
         })
     }
 

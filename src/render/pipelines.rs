@@ -70,13 +70,13 @@ impl CanvasPipelines {
             texture_entry(4),
             texture_entry(5),
         ];
-        let pigments = CanvasMaterials::new(device, &entries, &engine);
+        let materials = CanvasMaterials::new(device, &entries, &engine);
         let flat_layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
             label: Some("canvas"),
-            bind_group_layouts: &[Some(pigments.layout().value())],
+            bind_group_layouts: &[Some(materials.layout().value())],
             immediate_size: 0,
         });
-        let mut brushes = Self {
+        let mut pipelines = Self {
             module,
             fill_layout: flat_layout,
             fill_pipelines: HashMap::new(),
@@ -84,7 +84,7 @@ impl CanvasPipelines {
             shader_layout,
             edition: None,
             engine_uniforms: engine,
-            materials: pigments,
+            materials,
             presence: PresenceTextures::new(device),
             compositor: LayerCompositor::new(device, &[uniform_entry(0), texture_entry(1), sampler_entry(2)]),
             shader_buffers: ShaderBuffers::new(device),
@@ -92,8 +92,8 @@ impl CanvasPipelines {
             stencil: None,
         };
         // Every frame needs this one.
-        brushes.fill_pipeline(device, TargetKind::Canvas, StencilMode::None, DrawState::default());
-        brushes
+        pipelines.fill_pipeline(device, TargetKind::Canvas, StencilMode::None, DrawState::default());
+        pipelines
     }
 
     /// Returns the pipeline for a run of triangles. Patterns and gradients cost a little more.

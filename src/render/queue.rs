@@ -101,13 +101,13 @@ fn repaint(world: &mut World) {
         let atlas = std::mem::take(&mut letters.changed).then(|| letters.pixels.clone());
         (batch, strokes, atlas)
     };
-    let mut easel = world.resource_mut::<CanvasQueue>();
-    easel.retained = so_far;
-    let capture = easel.capture.take();
+    let mut queue = world.resource_mut::<CanvasQueue>();
+    queue.retained = so_far;
+    let capture = queue.capture.take();
     let mut job =
         RenderJob { batch, layer_updates: strokes, edition, atlas, uniforms, reflects: picture.reflects, capture };
-    if let Some(before) = easel.job.take() {
+    if let Some(before) = queue.job.take() {
         job.absorb_skipped(before);
     }
-    easel.job = Some(job);
+    queue.job = Some(job);
 }
