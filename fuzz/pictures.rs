@@ -4,14 +4,12 @@ use super::Target;
 use super::inputs::Outcome;
 use moongate::device::camera::privacy_mask::PrivacyMask;
 use moongate::device::camera::y4m::{ChromaFormat, FrameRate, SIDE_MAX, Y4mReader, Y4mWriter};
-use moongate::presence::{OUTLINE_MAX, Point};
+use moongate::presence::{MOTION_GRID, OUTLINE_MAX, Point};
 use moongate::synth::{
     CrowdType, SynthCamera, SynthConfig, SynthFrame, TruthMaskReader, TruthWriter, Weather, read_boxes, read_light,
 };
 use moongate::vision::metrics::{MatchRules, MotBoxes, evaluate_tracks};
-use moongate::vision::{
-    CameraCalibration, DwellDetector, Luma, MOTION_GRID, Mask, ScreenPlacement, VisionOutput, VisionPipeline,
-};
+use moongate::vision::{CameraCalibration, DwellDetector, Luma, Mask, ScreenPlacement, VisionOutput, VisionPipeline};
 use std::sync::OnceLock;
 use std::time::Duration;
 

@@ -2,10 +2,10 @@
 
 mod common;
 
-use moongate::presence::Body;
+use moongate::presence::{Body, MOTION_GRID};
 use moongate::scene::{
-    BasicShape, BodyState, CLIPS_MAX, Colour, DisplayList, DrawItem, FLOW_GRID, FillPattern, FrameInput, FromScene,
-    ITEMS_MAX, SceneAction, SceneDiagnostic, ScriptHost, encode_flow,
+    BasicShape, BodyState, CLIPS_MAX, Colour, DisplayList, DrawItem, FillPattern, FrameInput, FromScene, ITEMS_MAX,
+    SceneAction, SceneDiagnostic, ScriptHost, encode_flow,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -252,9 +252,9 @@ fn motion_is_felt_in_both_cities() {
                 say(here.flow.at(30, 30)); say(here.flow.at(60, 30)); say(here.flow.at(-9e5, 9e5)); \
                 say(there.flow.at(500, 750)); say(there.flow.at(900, 750)); console.log(here.stir, there.stir);";
     let mut host = good(&scene(line));
-    let mut cells = vec![[0.0, 0.0]; FLOW_GRID[0] * FLOW_GRID[1]];
+    let mut cells = vec![[0.0, 0.0]; MOTION_GRID[0] * MOTION_GRID[1]];
     // Cells are 60 units wide and high, so the centre of the first is at 30, 30.
-    (cells[0], cells[FLOW_GRID[0] * (FLOW_GRID[1] - 1)]) = ([100.0, -40.0], [7.0, 8.0]);
+    (cells[0], cells[MOTION_GRID[0] * (MOTION_GRID[1] - 1)]) = ([100.0, -40.0], [7.0, 8.0]);
     let mut sees = at(0.0, &[], &[body(1, 500.0)]);
     (sees.here.flow, sees.here.stir, sees.there.stir) = (encode_flow(&cells), 0.5, 0.25);
     assert_eq!(told(&mut host, &sees), ["100 -40", "50 -20", "7 8", "60 0", "0 0", "0.5 0.25"]);
@@ -330,7 +330,7 @@ impl Evening {
             self.frames += 1;
             let mut sees = FrameInput { number: self.frames, linked, ..at(self.now, here, there) };
             sees.here.flow =
-                encode_flow(&vec![[80.0, -20.0]; FLOW_GRID[0] * FLOW_GRID[1]]).filter(|_| !here.is_empty());
+                encode_flow(&vec![[80.0, -20.0]; MOTION_GRID[0] * MOTION_GRID[1]]).filter(|_| !here.is_empty());
             let (picture, acts, fault) = see(&mut self.host, &sees);
             assert_eq!(fault, None, "{} bodies here, {} there", here.len(), there.len());
             last = picture;

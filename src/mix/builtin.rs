@@ -1,12 +1,12 @@
-//! The engine's own sounds, made of sines and noise when a show starts: a step, and a bell.
+//! Built-in sounds, made of sines and noise when a show starts: a footstep and a bell.
 
 use super::AudioBuffer;
 use std::f32::consts::TAU;
 
-/// Frames a second.
+/// Sample rate in frames per second.
 const RATE: u32 = 48_000;
 
-/// Somebody sets a foot down, far away: a thud, and the heel before it.
+/// Returns a distant footstep: a thud, and the heel before it.
 pub fn footstep() -> AudioBuffer {
     let mut noise = fastrand::Rng::with_seed(7);
     let mut low = 0.0_f32;
@@ -19,14 +19,14 @@ pub fn footstep() -> AudioBuffer {
                 strength * (TAU * (96.0 - 60.0 * t) * t).sin() * (-t * 28.0).exp() * (t * 400.0).min(1.0)
             }
         };
-        // Of the noise, what is below some 500 Hz: sand under a sole.
+        // Noise below some 500 Hz: sand under a sole.
         low += 0.06 * (noise.f32() * 2.0 - 1.0 - low);
         let sole = low * (-t * 30.0).exp() * (t * 300.0).min(1.0);
         0.55 * thud(0.0, 0.5) + 0.8 * thud(0.07, 1.0) + 0.9 * sole
     })
 }
 
-/// A small bell: five partials, the higher the sooner gone (after Risset's bell, 1969).
+/// Returns a small bell: five partials, of which the higher ones decay sooner (after Risset's bell, 1969).
 pub fn bell() -> AudioBuffer {
     const PARTIALS: [(f32, f32, f32); 5] =
         [(0.56, 0.5, 1.6), (0.92, 0.35, 2.2), (1.19, 0.5, 2.6), (2.0, 0.3, 3.6), (2.74, 0.2, 5.0)];
@@ -43,7 +43,7 @@ fn render_wave(seconds: f32, mut wave: impl FnMut(f32) -> f32) -> AudioBuffer {
     let frames = (seconds * RATE as f32) as u32;
     let frame = |i: u32| {
         let left = (frames - i) as f32 / RATE as f32;
-        // It ends without a click.
+        // A fade-out ends it without a click.
         [(wave(i as f32 / RATE as f32) * (left * 50.0).min(1.0)).clamp(-1.0, 1.0); 2]
     };
     AudioBuffer { frames: (0..frames).map(frame).collect(), rate: RATE }

@@ -1,4 +1,4 @@
-//! Sound as a pure function: what is to be heard goes in, frames come out. No device, no clock.
+//! Mixer as a pure function of play requests to frames, without a device or a clock.
 
 mod builtin;
 
@@ -7,38 +7,38 @@ pub use builtin::{bell, footstep};
 pub use crate::audio::{AudioBuffer, CHANNELS_MAX, SAMPLE_RATES, StereoFrame};
 use std::sync::Arc;
 
-/// Voices at once; one more, and the oldest goes.
+/// Maximum number of voices; a further one replaces the oldest.
 const VOICES_MAX: usize = 32;
-/// A voice that goes early fades out over this many frames, so that nothing clicks.
+/// Fade-out of a voice that ends early, in frames; it avoids a click.
 const FADE_FRAMES: u32 = 256;
 
 /// A sound that is to be heard.
 #[derive(Debug, Clone)]
 pub struct PlayRequest {
-    /// What.
+    /// Sound to play.
     pub sample: Arc<AudioBuffer>,
-    /// 0 to 1.
+    /// Volume, 0 to 1.
     pub volume: f32,
-    /// -1 is left, 1 is right.
+    /// Position: -1 is left, 1 is right.
     pub pan: f32,
-    /// Speed; 1 as recorded.
+    /// Speed; 1 is as recorded.
     pub rate: f32,
-    /// The output frame that it begins at; one that has passed means now.
+    /// Output frame at which it begins; a past one means now.
     pub at: u64,
 }
 
 #[derive(Debug)]
 struct Voice {
     request: PlayRequest,
-    /// Frames of the sample that have been played, and the step for one output frame.
+    /// Position in the sample in frames, and the step per output frame.
     position: f64,
     step: f64,
     gains: StereoFrame,
-    /// Frames left before it has faded out.
+    /// Remaining frames of the fade-out, if it has begun.
     fade_left: Option<u32>,
 }
 
-/// All voices, and the frames that they make.
+/// Mixer of all voices.
 #[derive(Debug)]
 pub struct Mixer {
     rate: u32,
@@ -46,12 +46,12 @@ pub struct Mixer {
 }
 
 impl Mixer {
-    /// A silent mixer for a device of `rate` frames a second.
+    /// Creates a silent mixer for a device of `rate` frames per second.
     pub fn new(rate: u32) -> Self {
         Self { rate: rate.max(1), voices: Vec::with_capacity(2 * VOICES_MAX + 1) }
     }
 
-    /// Adds a voice; one whose numbers are none is not heard.
+    /// Adds a voice; one with NaN or infinite numbers is ignored.
     pub fn play(&mut self, play: PlayRequest) {
         if !(play.volume + play.pan + play.rate).is_finite() {
             return;
@@ -64,7 +64,7 @@ impl Mixer {
         if self.voices.len() >= 2 * VOICES_MAX {
             self.voices.remove(0);
         }
-        // Equal power: the same loudness wherever it stands.
+        // Equal power: the same loudness at every position.
         let angle = (play.pan.clamp(-1.0, 1.0) + 1.0) * std::f32::consts::FRAC_PI_4;
         let gains = [angle.cos(), angle.sin()].map(|gain| gain * play.volume.clamp(0.0, 1.0));
         let step = f64::from(play.sample.rate) / f64::from(self.rate) * f64::from(play.rate.clamp(0.05, 8.0));
@@ -79,19 +79,19 @@ impl Mixer {
             out[skip..].iter_mut().all(|frame| voice.mix_into(frame))
         });
         for sample in out.iter_mut().flatten() {
-            // Linear up to where it matters, then bent: many voices never crackle.
+            // Soft clipping: linear at normal levels, then curved, so that many voices never crackle.
             *sample = soft_clip(*sample);
         }
     }
 
-    /// Voices that sound or will.
+    /// Returns the number of voices that sound or will sound.
     pub fn voices(&self) -> usize {
         self.voices.len()
     }
 }
 
 impl Voice {
-    /// Adds one frame; false when the voice is over.
+    /// Adds one frame; returns false when the voice is over.
     fn mix_into(&mut self, out: &mut StereoFrame) -> bool {
         let index = self.position as usize;
         let frames = &self.request.sample.frames;

@@ -1,29 +1,29 @@
-//! The keys of a rehearsal: what an artist can ask for while it runs. The show tells them; `rehearse` does what they ask.
+//! Keys of a rehearsal. The show sends them to `rehearse`, which performs their actions.
 
 use bevy::prelude::*;
 use std::sync::mpsc::SyncSender;
 
-/// What an artist can ask for.
+/// Action of a rehearsal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RehearsalKey {
-    /// Cuts the link, or mends it.
+    /// Cuts the link, or restores it.
     Link,
-    /// Puts the other city's show to sleep, or wakes it.
+    /// Stops the other city's show, or starts it again.
     Twin,
-    /// It is noon here, or now again.
+    /// Sets the time to noon here, or back to now.
     Noon,
-    /// It is midnight here, or now again.
+    /// Sets the time to midnight here, or back to now.
     Midnight,
-    /// The next distance between the cities.
+    /// Selects the next distance between the cities.
     Distance,
-    /// What the engine knows is drawn over the picture, or not.
+    /// Turns the debug overlay on or off.
     DebugOverlay,
-    /// Keeps a picture of both cities.
+    /// Saves a frame of both cities.
     Picture,
 }
 
 impl RehearsalKey {
-    /// All of them: which key, its letter, its word, what it does.
+    /// All keys: action, letter, word, and description.
     pub const ALL: [(Self, KeyCode, char, &'static str, &'static str); 7] = [
         (Self::Link, KeyCode::KeyL, 'l', "link", "cuts and mends the link"),
         (Self::Twin, KeyCode::KeyT, 't', "twin", "puts the twin to sleep and wakes it"),
@@ -34,30 +34,30 @@ impl RehearsalKey {
         (Self::Picture, KeyCode::KeyP, 'p', "picture", "a picture of both"),
     ];
 
-    /// As the lines of a show have it.
+    /// Returns the word for the output lines of a show.
     pub fn word(self) -> &'static str {
         Self::ALL.iter().find(|(key, ..)| *key == self).map_or("", |(_, _, _, word, _)| word)
     }
 
-    /// The key of a word, or of a letter.
+    /// Returns the key for a word or a letter.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().to_lowercase();
         let is = |letter: char, word: &str| word == text || text.chars().eq([letter]);
         Self::ALL.iter().find(|(_, _, letter, word, _)| is(*letter, word)).map(|(key, ..)| *key)
     }
 
-    /// All of them in a line, for people.
+    /// Returns all keys in one line, for people.
     pub fn help() -> String {
         let each = Self::ALL.map(|(_, _, letter, word, _)| format!("{} {word}", letter.to_uppercase()));
         format!("{}, F1 panel", each.join(", "))
     }
 }
 
-/// Where keys are told.
+/// Channel to the rehearsal.
 #[derive(Resource)]
 pub(super) struct KeySender(pub SyncSender<RehearsalKey>);
 
-/// Tells what was pressed. A rehearsal that does not keep up is not waited for.
+/// Sends pressed keys. It does not wait for a rehearsal that does not keep up.
 pub(super) fn send_keys(keys: Res<ButtonInput<KeyCode>>, told: Res<KeySender>) {
     for (key, code, ..) in RehearsalKey::ALL {
         if keys.just_pressed(code) {

@@ -1,4 +1,4 @@
-//! The operator's view on the screen itself: a small panel on F1, where it is enabled, and the keys of a rehearsal.
+//! Operator's panel on the first screen (F1), where it is enabled, and the keys of a rehearsal.
 
 mod keys;
 
@@ -15,14 +15,14 @@ use bevy::window::CursorOptions;
 use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, PrimaryEguiContext, egui};
 use std::sync::mpsc::SyncSender;
 
-/// What is at fault.
+/// Colour of faults.
 const FAULT_COLOUR: egui::Color32 = egui::Color32::from_rgb(255, 170, 90);
 
 /// Plugin for the panel, in rehearsals and at sites whose operator enables it.
 pub struct OperatorPlugin {
-    /// What the stage tells of its shaders.
+    /// Statistics of the renderer, with faults of shaders.
     pub frame_stats: FrameStats,
-    /// In a rehearsal: where keys are told.
+    /// Channel for keys, in a rehearsal.
     pub keys: Option<SyncSender<RehearsalKey>>,
 }
 
@@ -50,7 +50,7 @@ impl Plugin for OperatorPlugin {
     }
 }
 
-/// The first screen carries the panel.
+/// Attaches the panel to the first screen's camera.
 fn attach_panel(mut commands: Commands, cameras: Query<(Entity, &ScreenCamera), Without<PrimaryEguiContext>>) {
     for (entity, _) in cameras.iter().filter(|(_, camera)| camera.first) {
         commands.entity(entity).insert(PrimaryEguiContext);
@@ -69,7 +69,7 @@ fn toggle_panel(
     }
 }
 
-/// How the link is, and what to do about it.
+/// Returns the link's state, and what to do about it.
 fn link_summary(status: &LinkStatus) -> String {
     let (word, why) = status.summary();
     if !matches!(status.health.state, LinkState::Linked | LinkState::Incompatible) {

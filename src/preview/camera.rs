@@ -1,4 +1,4 @@
-//! A street in front of a site and the camera that sees it, as in a rehearsal, but in virtual time.
+//! Invented street in front of a site, with its camera, as in a rehearsal but in virtual time.
 
 use crate::config::{City, all_cities};
 use crate::device::camera_pipeline::{FrameAnalyzer, VisionFrame};
@@ -7,32 +7,32 @@ use crate::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, Weather};
 use crate::vision::{CameraCalibration, Luma, ScreenPlacement};
 use std::time::Duration;
 
-/// Size and rate of a street's pictures: two are drawn and seen on one machine.
+/// Size of a street's frames; small and slow, since two streets are drawn and analysed on one machine.
 pub const FRAME_SIZE: [usize; 2] = [320, 240];
-/// See [`FRAME_SIZE`].
+/// Camera frames per second; see [`FRAME_SIZE`].
 pub const RATE: u32 = 15;
-/// Width of the wall that people walk by, in metres; it stands on the ground.
+/// Width of the wall that people walk past, in metres; it stands on the ground.
 pub const WALL_WIDTH: f32 = 8.0;
 
-/// The camera has looked at an empty square before, for so many pictures; and people have been coming for as long.
+/// Frames of an empty square before the start, for the camera; and frames for which people have been arriving.
 const WARM_UP: [u64; 2] = [30, 20 * RATE as u64];
 
-/// A street and who sees it.
+/// Street with its camera.
 pub(super) struct SimCamera {
     street: SynthCamera,
     analyzer: FrameAnalyzer,
     frame: SynthFrame,
     number: u64,
-    /// What was seen last.
+    /// Result of the last frame.
     pub vision: VisionFrame,
 }
 
 impl SimCamera {
-    /// The square of a city with a crowd on it, before a canvas of so many units.
+    /// Creates the square of a city with a crowd, before a canvas of this size in canvas units.
     pub fn new(city: &City, crowd: CrowdType, weather: Weather, seed: u64, canvas: Point) -> Option<Self> {
         let number = all_cities().iter().position(|known| known.slug == city.slug).unwrap_or_default() as u64;
         let config = SynthConfig { size: FRAME_SIZE, rate: f64::from(RATE), seed, crowd, weather, city: number };
-        // All of the picture is all of the canvas.
+        // The whole camera frame maps to the whole canvas.
         let corners = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]];
         let metres = Some(ScreenPlacement { width: WALL_WIDTH, height: 0.0 });
         let place = CameraCalibration::new(corners, [0.0, 0.0, 1.0, 1.0], canvas, metres)?;
@@ -51,7 +51,8 @@ impl SimCamera {
         Some(eyes)
     }
 
-    /// Looks, if it is time for a picture `since` the beginning; `now` is the town's monotonic clock. Gives who is there.
+    /// Analyses the next frame if it is due at `since` the start, and returns the bodies. `now` is the site's monotonic
+    /// clock.
     pub fn poll(&mut self, since: Duration, now: Duration, reach: impl FnMut(u16, Phase, Point)) -> Option<Vec<Body>> {
         if since.as_secs_f64() * f64::from(RATE) < self.number as f64 {
             return None;

@@ -1,42 +1,43 @@
-//! Whether a picture flashes: more than three times a second over a part of the field of view can cause seizures (WCAG 2.2,
-//! success criterion 2.3.1, with its definitions of general and red flashes and of relative luminance).
+//! Flash detector: more than three flashes per second over a part of the field of view can cause seizures.
+//! It follows WCAG 2.2, success criterion 2.3.1, with its definitions of general and red flashes and of relative
+//! luminance.
 
 use image::RgbaImage;
 use std::collections::VecDeque;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-/// The picture in cells; each is judged by its mean.
+/// Columns and rows of cells of a frame; each is judged by its mean.
 const CELLS: [usize; 2] = [48, 27];
-/// A third of the picture's sides: 341 × 256 of 1024 × 768 pixels.
+/// Field of view in cells: a third of the frame's sides, as 341 × 256 of 1024 × 768 pixels.
 const FIELD: [usize; 2] = [CELLS[0] / 3, CELLS[1] / 3];
-/// Flashes in any second that are one too many.
+/// Number of flashes in any second that is not allowed.
 const TOO_MANY: usize = 4;
-/// Changes of relative luminance that count, if the darker state is below the second number.
+/// Minimum change of relative luminance that counts if the darker state is below `DARK`.
 const STEP: f32 = 0.1;
 const DARK: f32 = 0.8;
-/// Changes of (R − G − B) × 320 that count, if one of the states is of saturated red.
+/// Change of (R − G − B) × 320 above which it counts if one of the states is saturated red.
 const RED_STEP: f32 = 20.0;
 const SATURATED: f32 = 0.8;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A place where it flashes too much.
+/// Place that flashes too often.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FlashViolation {
-    /// When, since the first picture.
+    /// Time since the first frame.
     pub at: Duration,
-    /// The middle of the field, in fractions of the picture.
+    /// Centre of the field, in fractions of the frame.
     pub place: [f32; 2],
-    /// The share of the field that flashes.
+    /// Share of the field that flashes.
     pub share: f32,
-    /// Saturated red flashes.
+    /// True if saturated red flashes.
     pub red: bool,
 }
 
-/// One value of a cell, as it goes up and down.
+/// Extremes of one value of a cell over time.
 #[derive(Debug, Clone, Default)]
 struct CellSignal {
-    /// The last turn, the value since that is farthest from it, and whether each is of saturated red.
+    /// Last extreme, and the value since then that is farthest from it, each with whether it is saturated red.
     last_extreme: (f32, bool),
     peak: (f32, bool),
     known: bool,
@@ -44,16 +45,16 @@ struct CellSignal {
     changes: VecDeque<Duration>,
 }
 
-/// Watches pictures one after the other.
+/// Detector of flashes in consecutive frames.
 #[derive(Debug)]
 pub struct FlashDetector {
-    /// Of each cell, luminance and red.
+    /// Luminance and red of each cell.
     cells: Vec<[CellSignal; 2]>,
     worst: Option<FlashViolation>,
 }
 
 impl CellSignal {
-    /// Takes the next value in; `counts` tells of two states whether their difference is a change.
+    /// Adds the next value; `counts` returns whether the difference of two states is a change.
     fn push(&mut self, at: Duration, value: (f32, bool), counts: impl Fn((f32, bool), (f32, bool)) -> bool) {
         while self.changes.front().is_some_and(|before| at.saturating_sub(*before) >= SECOND) {
             self.changes.pop_front();
@@ -67,7 +68,7 @@ impl CellSignal {
             self.peak = value;
             return;
         }
-        // It has turned; the way so far counts once the way back does.
+        // The direction has changed. The previous change counts once the reverse change does.
         if counts(self.peak, value) {
             if counts(self.last_extreme, self.peak) {
                 self.changes.push_back(at);
@@ -76,7 +77,7 @@ impl CellSignal {
         }
     }
 
-    /// Pairs of changes, up and down, within the last second; the change under way is one.
+    /// Returns the pairs of changes, up and down, within the last second; the current change counts as one.
     fn flash_count(&self) -> usize {
         self.changes.len().div_ceil(2)
     }
@@ -89,7 +90,7 @@ impl Default for FlashDetector {
 }
 
 impl FlashDetector {
-    /// The next picture, shown at a time since the first.
+    /// Adds the next frame, shown at a time since the first.
     pub fn push_frame(&mut self, at: Duration, picture: &RgbaImage) {
         for (cell, colour) in self.cells.iter_mut().zip(cell_means(picture)) {
             let [r, g, b] = colour;
@@ -104,7 +105,7 @@ impl FlashDetector {
         }
     }
 
-    /// The worst that was seen, if anything was too much.
+    /// Returns the worst violation, if any.
     pub fn worst(&self) -> Option<FlashViolation> {
         self.worst
     }
@@ -132,7 +133,7 @@ impl FlashDetector {
     }
 }
 
-/// The mean colour of each cell, in linear light.
+/// Returns the mean colour of each cell, in linear light.
 fn cell_means(picture: &RgbaImage) -> Vec<[f32; 3]> {
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let mut sums = vec![[0.0_f32; 4]; CELLS[0] * CELLS[1]];
@@ -146,7 +147,7 @@ fn cell_means(picture: &RgbaImage) -> Vec<[f32; 3]> {
     sums.iter().map(|[r, g, b, count]| [r, g, b].map(|part| part / count.max(1.0))).collect()
 }
 
-/// sRGB to linear light.
+/// Converts sRGB to linear light.
 fn srgb_to_linear(value: u8) -> f32 {
     static ALL: LazyLock<[f32; 256]> = LazyLock::new(|| {
         std::array::from_fn(|value| {
@@ -162,7 +163,7 @@ mod tests {
     use super::*;
     use image::Rgba;
 
-    /// Two seconds at 60 pictures a second, in which a part of the picture alternates `times` a second.
+    /// Two seconds at 60 frames per second, in which a part of the frame alternates `times` per second.
     fn watched(times: f64, share: f32, colours: [[u8; 3]; 2]) -> Option<FlashViolation> {
         let mut watch = FlashDetector::default();
         for frame in 0..120 {

@@ -1,13 +1,13 @@
-//! Two cities in virtual time: streets, cameras, hands, a link, scenes and pictures, frame by frame from a seed. What a
-//! preview shows and a check judges; nothing here waits for a clock.
+//! Simulation of two cities in virtual time, for previews and checks; nothing here waits for a clock.
+//! Streets, cameras, touches, a link, scenes and frames follow step by step from a seed.
 //!
 //! ```text
-//! world      two towns, and an ocean between them
-//! town       one site: who is there, what its scene sees and shows
-//! eyes       its street and its camera
-//! scenario   who comes, and what becomes of the link
-//! flash      whether pictures flash
-//! judge      what is to be said of a scene
+//! world      two sites, and the network between them
+//! site       one site: its inputs, its scene, and the display lists that it shows
+//! camera     its street and its camera
+//! scenario   visitors and link failures
+//! flash      detector of dangerous flashes
+//! review     report on a scene
 //! ```
 
 mod camera;

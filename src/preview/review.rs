@@ -1,4 +1,4 @@
-//! What is to be said of a scene: looked at in every situation, frame by frame.
+//! Report on a scene that was played in every scenario, frame by frame.
 
 use super::flash::{FlashDetector, FlashViolation};
 use super::scenario::Scenario;
@@ -8,21 +8,21 @@ use crate::scene::{SCRIPT_BUDGET_MS, SCRIPT_STOP_MS, SceneDiagnostic};
 use image::RgbaImage;
 use std::time::Duration;
 
-/// Frames in each situation, and how many a second.
+/// Number of frames in each scenario.
 pub const FRAMES: u32 = 600;
-/// See [`FRAMES`].
+/// Frames per second.
 pub const FRAME_RATE: u32 = 60;
-/// Width of the pictures that are judged; flashes are judged in cells a fifth of a hundredth as large.
+/// Width of the frames that are judged: four pixels for each cell of the flash detector.
 const WIDTH: u32 = 192;
 /// Number of items above which a report on a slow script names the count.
 const MANY: usize = 1_000;
-/// Two pictures differ if this share of their pixels does, by so much in one channel.
+/// Minimum share of differing pixels, and minimum difference in one channel, for two frames to differ.
 const DIFFERENT: (f32, u8) = (0.004, 12);
-/// Pictures that are compared between situations: one in so many frames, from the second second on.
+/// Interval between frames that are compared between scenarios, which begins with the frame `FIRST`.
 const COMPARED: u32 = 20;
 const FIRST: u32 = 120;
 
-/// What was seen in one situation.
+/// Results of one scenario.
 #[derive(Debug, Clone, Default)]
 pub struct ScenarioReport {
     /// Faults of the script and of its shaders, each once.
@@ -33,28 +33,28 @@ pub struct ScenarioReport {
     pub script_ms: [f64; 2],
     /// Frames that would have been stopped in a show.
     pub too_long: usize,
-    /// Things in the fullest picture.
+    /// Number of items in the largest display list.
     pub items: usize,
-    /// The worst that flashes.
+    /// Worst flash violation.
     pub flashing: Option<FlashViolation>,
-    /// Sounds, signals, marks and lines that the scene made.
+    /// Numbers of sounds, signals, marks and log lines of the scene.
     pub acts: [u64; 4],
-    /// Marks beyond what is kept.
+    /// Marks dropped beyond the rate limit.
     pub left_out: u64,
     /// Signals dropped beyond the rate limit.
     pub signals_dropped: u64,
-    /// Frames in which somebody was seen, and in which somebody touched.
+    /// Number of frames with bodies, and number of frames with touches.
     pub people: [u64; 2],
-    /// Missing parts of the process's jail, in words for people; none if it is complete.
+    /// Missing parts of the process's sandbox, in words for people; `None` if it is complete.
     pub missing_sandbox: Option<String>,
-    /// Frames in which the twin was there.
+    /// Number of frames with a link.
     pub linked: u32,
-    /// Pictures to be compared with those of another situation.
+    /// Frames to compare with those of another scenario.
     pictures: Vec<RgbaImage>,
 }
 
 impl ScenarioReport {
-    /// Plays one situation until its last frame, or until the scene ends.
+    /// Plays one scenario until its last frame, or until the scene ends.
     pub fn run(plan: &SimConfig, scenario: Scenario, frames: u32) -> Self {
         let mut seen = Self::default();
         if let Err(why) = seen.play(plan, scenario, frames) {
@@ -114,7 +114,7 @@ impl ScenarioReport {
         Ok(())
     }
 
-    /// What a reviewer would refuse.
+    /// Returns the reasons for which a reviewer would refuse the scene.
     pub fn refusals(&self) -> Vec<String> {
         let stopped = self.ended_early.as_ref().map(|(frames, why)| {
             format!("it was stopped after {:.1} s: {why}", f64::from(*frames) / f64::from(FRAME_RATE))
@@ -144,7 +144,7 @@ impl ScenarioReport {
         said
     }
 
-    /// Returns the points that a reviewer would ask about but that are not refused.
+    /// Returns the points that a reviewer would ask about without refusing the scene.
     pub fn advice(&self) -> Vec<String> {
         let mut said = Vec::new();
         if self.left_out > 0 {
@@ -164,15 +164,15 @@ impl ScenarioReport {
         said
     }
 
-    /// True when the pictures of two situations can be told apart.
+    /// Returns true if the frames of two scenarios differ visibly.
     pub fn differs_from(&self, other: &Self) -> bool {
         self.acts[..3] != other.acts[..3]
             || self.pictures.iter().zip(&other.pictures).any(|(a, b)| pixel_difference(a, b) > DIFFERENT.0)
     }
 }
 
-/// Returns the median script time and the longest apart from the first frame, in milliseconds; `took_us` is in microseconds.
-/// The longest does not measure the scene, since a busy machine makes some frames slow.
+/// Returns the median and the longest script time in milliseconds, without the first frame for the longest.
+/// `took_us` is in microseconds. The longest does not measure the scene, since a busy machine makes some frames slow.
 fn script_ms(took_us: &[u64]) -> [f64; 2] {
     let mut sorted = took_us.to_vec();
     sorted.sort_unstable();
@@ -181,7 +181,7 @@ fn script_ms(took_us: &[u64]) -> [f64; 2] {
     [median, longest].map(|us| us as f64 / 1e3)
 }
 
-/// The share of pixels that are not the same.
+/// Returns the share of pixels that differ.
 fn pixel_difference(a: &RgbaImage, b: &RgbaImage) -> f32 {
     let far =
         |(a, b): &(&image::Rgba<u8>, &image::Rgba<u8>)| a.0.iter().zip(b.0).any(|(a, b)| a.abs_diff(b) > DIFFERENT.1);

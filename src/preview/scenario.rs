@@ -1,4 +1,4 @@
-//! Who comes, and what becomes of the link: the situations that a scene is looked at in.
+//! Scenarios in which a scene is judged: the visitors of both sites, and link failures.
 
 use crate::config::closest_match;
 use crate::device::bots::BotPreset;
@@ -6,22 +6,22 @@ use crate::synth::{CrowdType, Weather};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A cast in front of a site: who touches, and who is seen.
+/// Visitors in front of a site: touches and bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SimVisitors {
-    /// On the screen.
+    /// Touches on the screen.
     pub touch: BotPreset,
-    /// On the street.
+    /// People on the street.
     pub seen: CrowdType,
 }
 
 impl SimVisitors {
-    /// An empty square.
+    /// Empty square.
     pub const NOBODY: Self = Self { touch: BotPreset::Nobody, seen: CrowdType::Nobody };
 }
 
 impl Default for SimVisitors {
-    /// A few who walk, and one of them tries it out.
+    /// A few people who walk, and one who tries the screen.
     fn default() -> Self {
         Self { touch: BotPreset::One, seen: CrowdType::Few }
     }
@@ -34,7 +34,7 @@ impl FromStr for SimVisitors {
         match (word.parse(), word.parse()) {
             (Ok(touch), Ok(seen)) => Ok(Self { touch, seen }),
             (Err(_), Ok(CrowdType::Few)) => Ok(Self::default()),
-            // Who is only seen touches nothing, but for a hand held out.
+            // Preset of bodies only: they do not touch, except with a hand held out.
             (Err(_), Ok(seen)) => Ok(Self { touch: BotPreset::Nobody, seen }),
             (_, Err(_)) => {
                 let known = CrowdType::ALL.map(|crowd| crowd.to_string());
@@ -49,18 +49,18 @@ impl FromStr for SimVisitors {
     }
 }
 
-/// One situation.
+/// Situation that a scene is played in.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scenario {
-    /// As a command line and a file name say it.
+    /// Name, for command lines and file names.
     pub name: &'static str,
-    /// Who comes, here and there.
+    /// Visitors at this site and at the twin.
     pub visitors: [SimVisitors; 2],
-    /// What the sky does.
+    /// Weather.
     pub weather: Weather,
-    /// When the link is cut, and when it is mended again.
+    /// Times at which the link is cut and restored.
     pub cut: Option<[Duration; 2]>,
-    /// The twin's site is not there at all.
+    /// True if the twin's site is off.
     pub asleep: bool,
 }
 
@@ -75,7 +75,7 @@ const fn plain(name: &'static str, guests: [SimVisitors; 2]) -> Scenario {
 }
 
 impl Scenario {
-    /// Those that every scene has to stand.
+    /// Scenarios that every scene has to pass.
     pub const ALL: [Self; 7] = [
         plain("nobody", [NOBODY, NOBODY]),
         plain("one", [ONE, NOBODY]),
@@ -86,25 +86,26 @@ impl Scenario {
         Self { cut: Some([Duration::from_secs(4), Duration::from_secs(8)]), ..plain("cut", [FEW, FEW]) },
     ];
 
-    /// People who walk by and stand, and no hand that touches; the twin's site is not there.
+    /// Bodies without touches; the twin's site is off.
     pub const BODIES: Self = Self {
         asleep: true,
         ..plain("bodies", [SimVisitors { touch: BotPreset::Nobody, seen: CrowdType::Few }, NOBODY])
     };
-    /// Hands, and nobody whom a camera sees; the twin's site is not there.
+    /// Touches without bodies; the twin's site is off.
     pub const HANDS: Self = Self {
         asleep: true,
         ..plain("hands", [SimVisitors { touch: BotPreset::One, seen: CrowdType::Nobody }, NOBODY])
     };
-    /// Nobody, and the twin's site is not there: what the two above are compared with.
+    /// Empty, with the twin's site off: the reference for the two above.
     pub const EMPTY: Self = Self { asleep: true, ..plain("empty", [NOBODY, NOBODY]) };
 
-    /// All that a check looks at: those of every scene, and what tells whether it answers bodies and hands.
+    /// Returns all scenarios of a check: those of every scene, and those that show whether it reacts to bodies and
+    /// touches.
     pub fn checked() -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().chain([Self::EMPTY, Self::BODIES, Self::HANDS])
     }
 
-    /// By its name.
+    /// Returns the scenario with a name.
     pub fn named(name: &str) -> Option<Self> {
         Self::checked().find(|scenario| scenario.name == name)
     }
@@ -122,7 +123,7 @@ mod tests {
         assert_eq!(guests("forty"), Ok(SimVisitors { touch: BotPreset::Forty, seen: CrowdType::Forty }));
         assert_eq!(guests("wheelchair"), Ok(SimVisitors { touch: BotPreset::Nobody, seen: CrowdType::Wheelchair }));
         assert!(guests("fourty").is_err_and(|why| why.contains("did you mean forty?")));
-        // Whoever touches can be seen too.
+        // Visitors of touch presets can be seen too.
         for cast in ["nobody", "one", "shy", "forty", "vandal"] {
             assert_eq!(guests(cast).map(|guests| guests.touch), cast.parse());
         }

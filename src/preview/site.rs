@@ -1,4 +1,4 @@
-//! One site of a virtual world: who is in front of it, what its scene sees, and what it shows.
+//! One site of the simulation: its inputs, its scene, and the display lists that it shows.
 
 use super::camera::{SimCamera, WALL_WIDTH};
 use super::scenario::SimVisitors;
@@ -25,18 +25,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What is to be seen at one moment.
+/// State of a site for rendering.
 #[derive(Debug, Clone, Default)]
 pub struct SimSnapshot {
-    /// What the scene has drawn last.
+    /// Last display list of the scene.
     pub picture: Arc<DisplayList>,
-    /// What its shaders are told.
+    /// Uniforms of its shaders.
     pub uniforms: Arc<EngineUniforms>,
-    /// Who is here and there, for its shaders.
+    /// Presence of both sites, for its shaders.
     pub presence: [Arc<PresenceMap>; 2],
 }
 
-/// The link as scenes and their marks use it.
+/// Link with its mark feed.
 #[derive(Clone)]
 struct SimLink(Rc<RefCell<(Link, MarkFeed)>>);
 
@@ -54,7 +54,7 @@ impl LinkPort for SimLink {
     }
 }
 
-/// One site.
+/// Simulated site.
 pub struct SimSite {
     link: SimLink,
     touches: TouchTracker,
@@ -67,28 +67,28 @@ pub struct SimSite {
     city_cards: [CityInfo; 2],
     edition: Arc<SceneRevision>,
     began: Duration,
-    /// Seconds since 1970 at the beginning.
+    /// Seconds since 1970 at the start.
     unix_start: f64,
     frame_number: u64,
     link_outputs: Vec<LinkOutput>,
     snapshot: SimSnapshot,
-    /// What went wrong, the newest last.
+    /// Faults, the newest last.
     pub faults: Vec<SceneDiagnostic>,
-    /// What the scene has done besides showing, by kind: sounds, signals, marks, lines.
+    /// Numbers of the scene's sounds, signals, marks and log lines.
     pub acts: [u64; 4],
-    /// Marks of it that were beyond what is kept.
+    /// Marks of the scene dropped beyond the rate limit.
     pub left_out: u64,
     /// Signals dropped beyond the rate limit.
     pub signals_dropped: u64,
     /// Script time of each frame, in microseconds.
     pub took_us: Vec<u64>,
-    /// Things in each picture.
+    /// Number of items in each display list.
     pub items: Vec<usize>,
-    /// Frames in which somebody was seen, and in which somebody touched.
+    /// Number of frames with bodies, and number of frames with touches.
     pub seen: [u64; 2],
 }
 
-/// What a town is made from.
+/// Configuration of a site.
 pub(super) struct SimSiteConfig<'a> {
     pub city: &'static City,
     pub there: &'static City,
@@ -161,22 +161,22 @@ impl SimSite {
         })
     }
 
-    /// What is to be seen now.
+    /// Returns the current state for rendering.
     pub fn snapshot(&self) -> &SimSnapshot {
         &self.snapshot
     }
 
-    /// Returns the missing parts of the scene's jail, in words for people; none if it is complete.
+    /// Returns the missing parts of the scene's sandbox, in words for people; `None` if it is complete.
     pub fn missing_sandbox(&self) -> Option<&str> {
         self.scene.unjailed.as_deref()
     }
 
-    /// Who is seen now, and touches that are held: how many.
+    /// Returns the numbers of bodies and of held touches.
     pub fn crowd(&self) -> [usize; 2] {
         [self.bodies.len(), self.touches.touches().len()]
     }
 
-    /// True while the twin is there.
+    /// Returns true while the twin is linked.
     pub fn is_linked(&self, now: Duration) -> bool {
         self.link.0.borrow().0.health(now).state == LinkState::Linked
     }
@@ -185,7 +185,7 @@ impl SimSite {
         does(&mut self.link.0.borrow_mut().0)
     }
 
-    /// Takes in what the link tells.
+    /// Takes the outputs of the link.
     pub(super) fn handle_link_outputs(&mut self) {
         let mut wire = self.link.0.borrow_mut();
         let (link, news) = &mut *wire;
@@ -196,7 +196,7 @@ impl SimSite {
         }
     }
 
-    /// What hands and camera bring, up to now.
+    /// Handles touches and camera frames up to now.
     pub(super) fn handle_devices(&mut self, now: Duration) {
         let since = now - self.began;
         let mut words = Vec::new();
@@ -243,7 +243,7 @@ impl SimSite {
         Presence { touches: self.touches.touches(), bodies: self.bodies.clone() }
     }
 
-    /// One frame of the scene. A fault of its process that cannot be mended is an error.
+    /// Runs one frame of the scene. An unrecoverable fault of its process is an error.
     pub(super) fn update_scene(&mut self, now: Duration) -> Result<(), String> {
         let canvas = self.edition.installation.canvas_size();
         let (status, mut there, share) = self.with_link(|link| {

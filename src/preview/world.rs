@@ -1,4 +1,4 @@
-//! Two towns and an ocean between them, on one virtual clock.
+//! Two simulated sites and the network between them, on one virtual clock.
 
 use super::scenario::Scenario;
 use super::site::{SimSite, SimSiteConfig};
@@ -11,41 +11,41 @@ use crate::scene::SceneRevision;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a world is made from.
+/// Configuration of a simulation.
 #[derive(Debug, Clone)]
 pub struct SimConfig {
-    /// What is shown in both cities.
+    /// Edition shown in both cities.
     pub edition: Arc<SceneRevision>,
-    /// The program that runs scenes.
+    /// Program that runs scenes.
     pub command: SandboxCommand,
-    /// The cities; pictures are of the first.
+    /// Cities; frames are rendered of the first.
     pub cities: [&'static City; 2],
-    /// Who comes, and what becomes of the link.
+    /// Visitors and link failures.
     pub scenario: Scenario,
-    /// Everything follows from it.
+    /// Seed of everything random.
     pub seed: u64,
-    /// What time it is, in seconds since 1970.
+    /// Time at the start, in seconds since 1970.
     pub unix_start: f64,
-    /// Frames a second.
+    /// Frames per second.
     pub rate: u32,
 }
 
-/// Two towns.
+/// Simulation of two sites.
 pub struct SimWorld {
     sites: Vec<SimSite>,
     netem: Netem,
-    /// Since the beginning.
+    /// Time since the start.
     now: Duration,
     frame: u32,
     cut: Option<[Duration; 2]>,
     rate: u32,
 }
 
-/// The towns' monotonic clocks at the beginning: two machines were not switched on at once.
+/// Monotonic clocks of the sites at the start; they differ, as the start times of two machines do.
 const ORIGIN: [Duration; 2] = [Duration::from_secs(1_000), Duration::from_secs(77_777)];
 
 impl SimWorld {
-    /// Two sites that know each other; in the first second they link. The error says what is wrong.
+    /// Creates two paired sites, which link in the first second. The error says what is wrong.
     pub fn new(plan: &SimConfig) -> Result<Self, String> {
         let SimConfig { edition, command, cities, scenario, seed, unix_start: unix, rate } = plan;
         let mut keys = [(); 2]
@@ -53,7 +53,7 @@ impl SimWorld {
             .into_iter()
             .collect::<Result<Vec<_>, _>>()
             .map_err(|why| why.to_string())?;
-        // The first is side 0, in all worlds alike.
+        // The first site is side 0 in every simulation.
         keys.sort_by_key(SiteKey::public);
         let site = |side: usize| {
             let asleep = scenario.asleep;
@@ -83,22 +83,22 @@ impl SimWorld {
         })
     }
 
-    /// The towns: the first, and the second unless it is asleep.
+    /// Returns the sites: the first, and the second unless it is off.
     pub fn sites(&self) -> &[SimSite] {
         &self.sites
     }
 
-    /// True while the first town is linked.
+    /// Returns true while the first site is linked.
     pub fn is_linked(&self) -> bool {
         self.sites[0].is_linked(ORIGIN[0] + self.now)
     }
 
-    /// Since the beginning.
+    /// Time since the start.
     pub fn now(&self) -> Duration {
         self.now
     }
 
-    /// One frame in both towns. An error is a scene that cannot go on.
+    /// Runs one frame at both sites. A scene that cannot continue is an error.
     pub fn step(&mut self) -> Result<(), String> {
         self.frame += 1;
         let until = Duration::from_secs_f64(f64::from(self.frame) / f64::from(self.rate));
@@ -120,7 +120,7 @@ impl SimWorld {
         Ok(())
     }
 
-    /// Lets the links speak until then.
+    /// Runs the links until a time.
     fn run_links(&mut self, until: Duration) {
         loop {
             for (side, town) in self.sites.iter().enumerate() {

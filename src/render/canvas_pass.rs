@@ -1,9 +1,10 @@
-//! Paints batches into the canvas's texture, in the render world, before any screen looks at it.
+//! Draws batches into the canvas's texture, in the render world, before any screen samples it.
 
+use super::canvas::CanvasTexture;
 use super::encoder::{CanvasTarget, encode_frame};
 use super::pipelines::CanvasPipelines;
 use super::presence_textures::{PresenceMap, PresenceMaps};
-use super::{CanvasQueue, CanvasTexture, RenderJob};
+use super::queue::{CanvasQueue, RenderJob};
 use crate::device::clock::monotonic;
 use bevy::prelude::*;
 use bevy::render::render_asset::RenderAssets;
@@ -13,14 +14,14 @@ use bevy::render::view::{ExtractedWindow, ExtractedWindows};
 use bevy::render::{ExtractSchedule, MainWorld, Render, RenderApp, RenderStartup, RenderSystems};
 use std::sync::Arc;
 
-/// Pictures that the GPU works on at once.
+/// Maximum number of frames in flight on the GPU.
 const IN_FLIGHT_MAX: usize = 1;
 
-/// The picture being painted, kept until the texture and its shaders' pipelines are ready.
+/// Frame to be drawn, kept until the texture and its shaders' pipelines are ready.
 #[derive(Resource, Default)]
 pub(super) struct ExtractedCanvas {
     job: Option<RenderJob>,
-    /// The picture before, still drawn while another edition's shaders are being prepared.
+    /// Previous frame, still drawn while another edition's shaders are being compiled.
     previous: Option<RenderJob>,
     pub canvas: Option<CanvasTexture>,
     presence: [Arc<PresenceMap>; 2],
@@ -36,7 +37,7 @@ pub(super) fn plug(app: &mut App) {
         .add_systems(Render, record_window_shown.in_set(RenderSystems::Cleanup));
 }
 
-/// Records that a window shows the painted picture.
+/// Records that a window shows the drawn frame.
 fn record_window_shown(windows: Option<Res<ExtractedWindows>>, on: Res<ExtractedCanvas>) {
     let (Some(windows), Some(canvas)) = (windows, &on.canvas) else { return };
     // A texture that was presented to the display has been released; its view is kept until the next frame.
@@ -52,8 +53,8 @@ fn extract(mut main: ResMut<MainWorld>, mut on: ResMut<ExtractedCanvas>) {
     if let Some(watching) = main.get_resource::<PresenceMaps>() {
         on.presence = watching.0.clone();
     }
-    let Some(mut easel) = main.get_resource_mut::<CanvasQueue>() else { return };
-    if let Some(mut job) = easel.job.take() {
+    let Some(mut queue) = main.get_resource_mut::<CanvasQueue>() else { return };
+    if let Some(mut job) = queue.job.take() {
         if let Some(before) = on.job.take() {
             job.absorb_skipped(before);
         }
@@ -71,18 +72,18 @@ pub(super) fn paint_canvas(
     queue: Res<RenderQueue>,
     images: Res<RenderAssets<GpuImage>>,
     mut on: ResMut<ExtractedCanvas>,
-    brushes: Option<ResMut<CanvasPipelines>>,
+    pipelines: Option<ResMut<CanvasPipelines>>,
 ) {
-    let (Some(mut brushes), Some(canvas)) = (brushes, on.canvas.clone()) else { return };
-    canvas.frame_stats.poll_pending(|edition| brushes.prepare(edition));
+    let (Some(mut pipelines), Some(canvas)) = (pipelines, on.canvas.clone()) else { return };
+    canvas.frame_stats.poll_pending(|edition| pipelines.prepare(edition));
     let Some(image) = images.get(&canvas.image) else { return };
-    // Nothing holds a loop without a screen back: a GPU that is behind is given no more to do.
+    // Nothing throttles a loop without a screen: a GPU that is behind gets no further frame.
     if canvas.frame_stats.in_flight() >= IN_FLIGHT_MAX {
         return;
     }
-    let Some(mut job) = on.next_job(&brushes) else { return };
+    let Some(mut job) = on.next_job(&pipelines) else { return };
     let (drawn, most) = (canvas.frame_stats.clone(), canvas.shader_time_max);
-    let sheet = CanvasTarget {
+    let target = CanvasTarget {
         size: canvas.size,
         pixels_per_unit: canvas.pixels_per_unit,
         frame_stats: drawn,
@@ -90,7 +91,8 @@ pub(super) fn paint_canvas(
         blocking: false,
     };
     let [here, there] = on.presence.clone();
-    let mut encoder = encode_frame((&device, &queue), &mut brushes, &image.texture, &mut job, [&here, &there], &sheet);
+    let mut encoder =
+        encode_frame((&device, &queue), &mut pipelines, &image.texture, &mut job, [&here, &there], &target);
     let copy = job
         .capture
         .take()
@@ -106,13 +108,13 @@ pub(super) fn paint_canvas(
 }
 
 impl ExtractedCanvas {
-    /// Returns the picture to draw now: the newest, or the one before until the newest can be drawn.
-    fn next_job(&mut self, brushes: &CanvasPipelines) -> Option<RenderJob> {
+    /// Returns the frame to draw now: the newest, or the previous one until the newest can be drawn.
+    fn next_job(&mut self, pipelines: &CanvasPipelines) -> Option<RenderJob> {
         let job = self.job.as_ref()?;
-        if brushes.is_ready(job) {
+        if pipelines.is_ready(job) {
             return self.job.take();
         }
-        // Its shaders get the uniforms of the newest.
+        // The previous frame's shaders get the newest uniforms.
         let uniforms = job.uniforms.clone();
         self.previous.take().map(|before| RenderJob { uniforms, ..before })
     }

@@ -1,25 +1,31 @@
-//! The canvas as a file: copied behind the painting, written on a thread of its own.
+//! Captures of the canvas: copied after drawing, written as a file on a separate thread.
 
-use super::Capture;
 use crate::device::atomic_file::{self, PUBLIC_MODE};
 use bevy::render::render_resource::{
     BufferDescriptor, BufferUsages, Extent3d, MapMode, TexelCopyBufferInfo, TexelCopyBufferLayout,
 };
 use bevy::render::renderer::RenderDevice;
 use std::io::Cursor;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Rows of a copied texture begin at multiples of this.
 const ROW_ALIGNMENT: u32 = wgpu::COPY_BYTES_PER_ROW_ALIGNMENT;
 
-/// A copy of the texture under way.
+/// Request to save a frame as a file.
+#[derive(Debug, Clone)]
+pub struct Capture {
+    /// Path of the PNG file.
+    pub file: PathBuf,
+}
+
+/// Copy of the texture in progress.
 pub(super) struct TextureReadback {
     buffer: wgpu::Buffer,
     size: [u32; 2],
     bytes_per_row: u32,
 }
 
-/// Adds a copy of the texture to what the GPU is to do.
+/// Adds a copy of the texture to the GPU's commands.
 pub(super) fn begin_readback(
     device: &RenderDevice,
     encoder: &mut wgpu::CommandEncoder,
@@ -40,7 +46,7 @@ pub(super) fn begin_readback(
     TextureReadback { buffer, size, bytes_per_row: row }
 }
 
-/// The pixels of a copy that is mapped.
+/// Returns the pixels of a mapped copy, without row padding.
 fn unpad_rows(copy: &TextureReadback) -> Vec<u8> {
     let rows = copy.buffer.slice(..).get_mapped_range();
     let pixels =
@@ -50,7 +56,7 @@ fn unpad_rows(copy: &TextureReadback) -> Vec<u8> {
     pixels
 }
 
-/// Waits until the GPU has made the copy. To be called after it was submitted.
+/// Waits until the GPU has made the copy. Call it after the submission.
 pub(super) fn read_blocking(copy: TextureReadback, device: &RenderDevice) -> Result<image::RgbaImage, String> {
     let (told, mapped) = std::sync::mpsc::sync_channel(1);
     copy.buffer.slice(..).map_async(MapMode::Read, move |mapped| _ = told.send(mapped));
@@ -63,7 +69,7 @@ pub(super) fn read_blocking(copy: TextureReadback, device: &RenderDevice) -> Res
     image::RgbaImage::from_raw(width, height, unpad_rows(&copy)).ok_or_else(|| "the picture is not whole".to_owned())
 }
 
-/// Writes the copy as PNG once the GPU has made it. To be called after it was submitted.
+/// Writes the copy as PNG once the GPU has made it. Call it after the submission.
 pub(super) fn save_png(copy: TextureReadback, capture: Capture) {
     let buffer = copy.buffer.clone();
     buffer.slice(..).map_async(MapMode::Read, move |mapped| {
@@ -84,7 +90,7 @@ pub(super) fn save_png(copy: TextureReadback, capture: Capture) {
     });
 }
 
-/// Writes pixels (RGBA, sRGB) as PNG; whoever reads the folder never sees half a file.
+/// Writes pixels (RGBA, sRGB) as PNG, atomically: readers of the folder never see half a file.
 fn write_png(file: &Path, [width, height]: [u32; 2], pixels: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
     let pixels = image::RgbaImage::from_raw(width, height, pixels).ok_or("the picture is not whole")?;
     let mut png = Cursor::new(Vec::new());

@@ -1,25 +1,24 @@
-//! Layers that stay from picture to picture: trails, which fade, and what is kept.
+//! Layers that persist from frame to frame: trails, which fade, and retained layers.
 
 use super::batch::Compositing;
-use super::materials::create_view;
-use super::pipelines::{StencilMode, TargetKind, color_target, create_fullscreen_pipeline};
+use super::targets::{StencilMode, TargetKind, color_target, create_fullscreen_pipeline, create_target};
 use crate::scene::{BlendMode, RETAINED_LAYERS_MAX, TRAILS_MAX, Trail};
 use bevy::render::render_resource::{
     BindGroup, BindGroupEntries, BindGroupLayout, BindGroupLayoutEntry, BufferInitDescriptor, BufferUsages, Extent3d,
     FilterMode, RenderPipeline, Sampler, SamplerDescriptor, ShaderModule, ShaderModuleDescriptor, ShaderSource,
-    Texture, TextureDescriptor, TextureDimension, TextureFormat, TextureUsages, TextureView,
+    Texture, TextureFormat, TextureView,
 };
 use bevy::render::renderer::RenderDevice;
 use bytemuck::{Pod, Zeroable};
 use std::collections::HashMap;
 
-/// A trail that was not drawn for longer has faded as if it had been this long, in seconds.
+/// Maximum pause of a trail for its fading, in seconds.
 const PAUSE_MAX: f64 = 30.0;
-/// And has moved as if it had been this long.
+/// Maximum pause of a trail for its movement, in seconds.
 const STEP_MAX: f32 = 0.1;
 const IDENTITY: [f32; 4] = [1.0, 0.0, 0.0, 1.0];
 
-/// How a picture is laid, as `shaders/layer.wgsl` reads it.
+/// Placement of a layer, as `shaders/layer.wgsl` reads it.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 struct LayerUniform {
@@ -29,21 +28,21 @@ struct LayerUniform {
     darkens: f32,
 }
 
-/// A trail: what it is, and what it was in the picture before.
+/// Textures of a trail: its current and its previous frame.
 struct TrailTextures {
     current: (Texture, TextureView),
     previous: (Texture, TextureView),
-    /// When it was drawn, on the shared clock, in seconds.
+    /// Time of the last draw on the shared clock, in seconds.
     drawn_at: f64,
 }
 
-/// What is kept.
+/// Textures of a retained layer.
 #[derive(Default)]
 struct RetainedTextures {
     front: Option<(Texture, TextureView)>,
-    /// What takes its place once it is whole.
+    /// Replacement for `front` once it is complete.
     back: Option<(Texture, TextureView)>,
-    /// The other one is being drawn.
+    /// True while the replacement is being drawn.
     drawing_back: bool,
 }
 
@@ -58,7 +57,7 @@ pub(super) struct LayerCompositor {
 }
 
 impl LayerCompositor {
-    /// `entries`: what binds a uniform, a texture and a sampler.
+    /// Creates the compositor. `entries` bind a uniform, a texture and a sampler.
     pub fn new(device: &RenderDevice, entries: &[BindGroupLayoutEntry]) -> Self {
         let source = ShaderSource::Wgsl(include_str!("../../shaders/layer.wgsl").into());
         let linear = device.create_sampler(&SamplerDescriptor {
@@ -76,12 +75,12 @@ impl LayerCompositor {
         }
     }
 
-    /// Nothing is there any more.
+    /// Drops all layers.
     pub fn clear(&mut self) {
         (self.trails, self.retained) = Default::default();
     }
 
-    /// What is drawn on to keep it in a slot, begun anew or not, and whether it is to be emptied before.
+    /// Returns the target for a slot's strokes, and whether to clear it first. `anew`: the layer restarts.
     pub fn begin_retained(
         &mut self,
         device: &RenderDevice,
@@ -90,7 +89,7 @@ impl LayerCompositor {
     ) -> Option<(TextureView, bool)> {
         let RetainedTextures { front: seen, back: other, drawing_back: coming } = self.retained.get_mut(slot)?;
         let fits = |sheet: &Option<(Texture, TextureView)>| sheet.as_ref().is_some_and(|(it, _)| it.size() == size);
-        // What is begun anew takes the place of what is seen once it is whole.
+        // A restarted layer replaces the visible one once it is complete.
         *coming |= anew;
         let ground = if *coming { other } else { seen };
         let new = !fits(ground);
@@ -100,7 +99,7 @@ impl LayerCompositor {
         ground.as_ref().map(|(_, view)| (view.clone(), anew || new))
     }
 
-    /// All that is to be kept in a slot is drawn: it is seen.
+    /// Makes a restarted layer visible once all of its strokes are drawn.
     pub fn finish_retained(&mut self, slot: usize) {
         if let Some(RetainedTextures { front: seen, back: other, drawing_back: coming }) = self.retained.get_mut(slot)
             && std::mem::take(coming)
@@ -109,17 +108,17 @@ impl LayerCompositor {
         }
     }
 
-    /// What is kept in a slot, if anything is.
+    /// Returns the visible texture of a slot, if there is one.
     pub fn retained_view(&self, slot: usize) -> Option<&TextureView> {
         self.retained.get(slot)?.front.as_ref().map(|(_, view)| view)
     }
 
-    /// What a trail is.
+    /// Returns the current texture of a trail.
     pub fn trail_view(&self, slot: usize) -> Option<&TextureView> {
         self.trails.get(slot)?.as_ref().map(|echo| &echo.current.1)
     }
 
-    /// Begins a trail's next picture: gives what is to be drawn into, and what lays what it was into that.
+    /// Begins a trail's next frame. Returns the target, and the bind group that draws the faded previous frame into it.
     pub fn advance_trail(
         &mut self,
         device: &RenderDevice,
@@ -141,7 +140,7 @@ impl LayerCompositor {
         Some((view, group))
     }
 
-    /// What lays a picture as it is.
+    /// Returns the bind group that draws a layer unchanged.
     pub fn bind_layer(&self, device: &RenderDevice, laid: &Compositing, picture: &TextureView) -> BindGroup {
         let darkens = f32::from(u8::from(laid.blend == BlendMode::Darken));
         self.bind_uniform(
@@ -159,7 +158,7 @@ impl LayerCompositor {
         device.create_bind_group("laid", &self.layout, &entries)
     }
 
-    /// For laying a picture onto a surface; without a blend what was there is replaced.
+    /// Returns the pipeline that draws a layer onto a target; without a blend mode it replaces the target's content.
     pub fn pipeline(
         &mut self,
         device: &RenderDevice,
@@ -179,28 +178,7 @@ impl LayerCompositor {
     }
 }
 
-/// A texture to draw into and to look at.
-pub(super) fn create_target(
-    device: &RenderDevice,
-    label: &str,
-    size: Extent3d,
-    format: TextureFormat,
-) -> (Texture, TextureView) {
-    let texture = device.create_texture(&TextureDescriptor {
-        label: Some(label),
-        size,
-        mip_level_count: 1,
-        sample_count: 1,
-        dimension: TextureDimension::D2,
-        format,
-        usage: TextureUsages::TEXTURE_BINDING | TextureUsages::RENDER_ATTACHMENT | TextureUsages::COPY_DST,
-        view_formats: &[],
-    });
-    let view = create_view(&texture);
-    (texture, view)
-}
-
-/// Where a trail was `passed` seconds ago, in fractions of the canvas, and how much of it is left.
+/// Returns a trail's transform back to `passed` seconds ago, in fractions of the canvas, and its remaining alpha.
 fn fade_trail(trail: &Trail, passed: f32, [width, height]: [f32; 2]) -> LayerUniform {
     let step = passed.min(STEP_MAX);
     let (sin, cos) = (-trail.turn * step).sin_cos();
@@ -235,7 +213,7 @@ mod tests {
         assert!((fade_trail(&still, 0.2, [1_000.0, 500.0]).alpha - 0.1).abs() < 1e-6);
         near(was(&Trail { drift: [100.0, -50.0], ..still }, [100.0, 400.0]), [90.0, 405.0]);
         near(was(&Trail { grow: 1_024.0, ..still }, [700.0, 250.0]), [600.0, 250.0]);
-        // A quarter turn clockwise in a tenth of a second: what is below the middle now was to its right.
+        // A quarter turn clockwise in a tenth of a second: a point below the middle was to its right.
         let quarter = Trail { turn: std::f32::consts::FRAC_PI_2 * 10.0, ..still };
         near(was(&quarter, [500.0, 350.0]), [600.0, 250.0]);
     }

@@ -1,13 +1,16 @@
-//! Writes down what the GPU has to do for a picture: first what layers and buffers become, then the canvas.
+//! Encodes the GPU commands of a frame: retained layers and shader buffers first, then the canvas.
 
 use super::batch::{Compositing, DrawBatch, DrawCommand, DrawState, needs_stencil};
+use super::frame_stats::FrameStats;
 use super::job_pool::JobState;
-use super::pipelines::{CanvasPipelines, ShaderOutput, StencilMode, TargetKind};
+use super::pipelines::CanvasPipelines;
 use super::presence_textures::PresenceMap;
+use super::queue::RenderJob;
 use super::retained::LayerUpdate;
 use super::shader_budget::{best_of_trials, trial_timeout};
 use super::shader_buffers::buffer_size;
-use super::{FrameStats, RenderJob};
+use super::shader_usage::{distinct_shaders, outputs_of};
+use super::targets::{ShaderOutput, StencilMode, TargetKind};
 use crate::device::clock::process_cpu;
 use crate::device::virtual_steps::STEP_TIMEOUT;
 use crate::scene::{BlendMode, EngineUniforms, SceneRevision, SceneShader, ShaderPass};
@@ -24,37 +27,37 @@ use std::time::{Duration, Instant};
 /// Interval between checks of an unfinished trial run.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What is painted on, besides its texture.
+/// Settings of the canvas, besides its texture.
 pub(super) struct CanvasTarget {
-    /// In canvas units.
+    /// Size in canvas units.
     pub size: [f32; 2],
-    /// Pixels of the texture that one of them is.
+    /// Pixels of the texture per canvas unit.
     pub pixels_per_unit: f32,
-    /// Where faults are told.
+    /// Receives shader faults.
     pub frame_stats: FrameStats,
-    /// What a shader may take of the GPU.
+    /// Maximum GPU time of a shader per frame.
     pub shader_time_max: Duration,
-    /// True in virtual time, where only the caller waits for a picture, so that a busy machine may be slow.
+    /// True in virtual time, where only the caller waits for a frame, so that a busy machine may be slow.
     pub blocking: bool,
 }
 
-/// One thing that is drawn in a pass.
+/// Draw call of a pass.
 struct DrawCall {
-    /// Of the indices; all of the canvas without it.
+    /// Range of indices; `None` draws over the whole canvas.
     indices: Option<Range<u32>>,
     bind_group: BindGroup,
     pipeline: RenderPipeline,
     stencil_ref: u8,
 }
 
-/// Where a pass draws: its view, what it was, and how large it is in pixels.
+/// Target of a pass: view, load operation, and size in pixels.
 struct PassTarget<'a> {
     view: &'a TextureView,
     load: LoadOp<wgpu::Color>,
     size: Extent3d,
 }
 
-/// A picture under work.
+/// Frame that is being encoded.
 struct FrameEncoder<'a> {
     device: &'a RenderDevice,
     queue: &'a RenderQueue,
@@ -62,30 +65,34 @@ struct FrameEncoder<'a> {
     encoder: CommandEncoder,
     edition: Option<&'a SceneRevision>,
     target: &'a CanvasTarget,
-    /// The canvas, in pixels.
+    /// Size of the canvas in pixels.
     pixels: Extent3d,
     uniforms: &'a EngineUniforms,
     now: f64,
-    /// Keys of shaders that are not drawn as they should be.
+    /// Content hashes of shaders that are not drawn as they should be.
     missing: HashSet<u64>,
 }
 
-/// Writes down what the GPU has to do for a picture.
+/// Encodes the GPU commands of a frame.
 pub(super) fn encode_frame(
     (device, queue): (&RenderDevice, &RenderQueue),
-    brushes: &mut CanvasPipelines,
+    pipelines: &mut CanvasPipelines,
     texture: &wgpu::Texture,
     job: &mut RenderJob,
     watched: [&PresenceMap; 2],
-    sheet: &CanvasTarget,
+    target: &CanvasTarget,
 ) -> CommandEncoder {
-    brushes.retain_edition(job.edition.as_ref(), &sheet.frame_stats);
+    pipelines.retain_edition(job.edition.as_ref(), &target.frame_stats);
     if let Some(pixels) = job.atlas.take() {
-        brushes.materials.upload_glyphs(queue, &pixels);
+        pipelines.materials.upload_glyphs(queue, &pixels);
     }
     let pass = ShaderPass { resolution: [texture.width(), texture.height()], frame: 0 };
-    queue.write_buffer(&brushes.engine_uniforms, 0, &job.uniforms.to_bytes(sheet.size, sheet.pixels_per_unit, pass));
-    // The texture is shown as sRGB; it is painted as the plain numbers that colours are written in.
+    queue.write_buffer(
+        &pipelines.engine_uniforms,
+        0,
+        &job.uniforms.to_bytes(target.size, target.pixels_per_unit, pass),
+    );
+    // The texture is sampled as sRGB, but drawn as the plain numbers that colours are written in.
     let view = texture.create_view(&TextureViewDescriptor {
         format: Some(TextureFormat::Rgba8Unorm),
         ..TextureViewDescriptor::default()
@@ -93,22 +100,12 @@ pub(super) fn encode_frame(
     let encoder = || device.create_command_encoder(&CommandEncoderDescriptor { label: Some("canvas") });
     let (edition, pixels) = (job.edition.as_deref(), texture.size());
     let (uniforms, now, missing) = (&*job.uniforms, job.uniforms.now, HashSet::new());
-    let mut work = FrameEncoder {
-        device,
-        queue,
-        pipelines: brushes,
-        encoder: encoder(),
-        edition,
-        target: sheet,
-        pixels,
-        uniforms,
-        now,
-        missing,
-    };
+    let mut work =
+        FrameEncoder { device, queue, pipelines, encoder: encoder(), edition, target, pixels, uniforms, now, missing };
     for strokes in job.layer_updates.drain(..) {
         work.draw_retained(&strokes);
         if !strokes.batch.gradients.is_empty() {
-            // They are written between what is submitted, and the next ones have others.
+            // Gradients are uploaded between submissions, and the next batch has different ones.
             let done = std::mem::replace(&mut work.encoder, encoder());
             queue.submit([done.finish()]);
         }
@@ -118,7 +115,7 @@ pub(super) fn encode_frame(
     if all.iter().any(|(shader, ..)| shader.inputs.people) {
         work.pipelines.presence.update(device, queue, watched);
     }
-    if sheet.frame_stats.gpu_time() > sheet.shader_time_max {
+    if target.frame_stats.gpu_time() > target.shader_time_max {
         work.pipelines.shader_budget.retry_passed(work.now);
     }
     for (shader, params, blend) in &all {
@@ -134,69 +131,12 @@ pub(super) fn encode_frame(
     let missing = std::mem::take(&mut work.missing);
     for (shader, ..) in shaders.iter().filter(|(shader, ..)| !missing.contains(&shader.content_hash)) {
         work.pipelines.shader_buffers.count_draw(shader.content_hash);
-        sheet.frame_stats.record_recovered(&shader.params.name);
+        target.frame_stats.record_recovered(&shader.params.name);
     }
     if shaders.iter().any(|(shader, ..)| shader.inputs.previous) {
         work.pipelines.shader_buffers.copy_previous(device, &mut work.encoder, texture);
     }
     work.encoder
-}
-
-/// A pipeline that is needed: the shader, its part, and the target that it is drawn on.
-type RequiredPipeline<'a> = (&'a SceneShader, ShaderOutput, (TargetKind, StencilMode));
-
-/// Returns the parts of a trial run, with target and scale, in order: the shader's buffers, then the visible picture.
-fn outputs_of(shader: &SceneShader, blend: BlendMode) -> impl Iterator<Item = (ShaderOutput, TargetKind, f32)> {
-    let buffers =
-        shader.buffers.iter().map(|buffer| (ShaderOutput::Buffer(*buffer), TargetKind::Trail, shader.buffer_scale));
-    buffers.chain([(ShaderOutput::Paint(blend), TargetKind::Canvas, 1.0)])
-}
-
-/// Returns all pipelines that the shaders of these steps are tried and drawn with.
-pub(super) fn required_pipelines<'a>(
-    steps: &'a [DrawCommand],
-    edition: Option<&'a SceneRevision>,
-) -> Vec<RequiredPipeline<'a>> {
-    let tried = distinct_shaders(steps, edition).into_iter().flat_map(|(shader, _, blend)| {
-        outputs_of(shader, blend).map(move |(part, surface, _)| (shader, part, (surface, StencilMode::None)))
-    });
-    let mut needs: Vec<RequiredPipeline> = tried.collect();
-    let within = steps.iter().filter_map(|step| match step {
-        DrawCommand::Trail { steps, .. } => Some((steps.as_slice(), TargetKind::Trail)),
-        _ => None,
-    });
-    for (steps, surface) in within.chain([(steps, TargetKind::Canvas)]) {
-        let clipped = needs_stencil(steps);
-        for step in steps {
-            if let DrawCommand::Shader { index, blend, through, .. } = step
-                && let Some(shader) = edition.and_then(|edition| edition.shaders.get(*index))
-            {
-                needs.push((shader, ShaderOutput::Paint(*blend), (surface, StencilMode::of(clipped, *through).0)));
-            }
-        }
-    }
-    needs
-}
-
-/// The shaders of these steps, each once, with what it is told and how it is laid where it is seen first.
-fn distinct_shaders<'a>(
-    steps: &'a [DrawCommand],
-    edition: Option<&'a SceneRevision>,
-) -> Vec<(&'a SceneShader, &'a [u8], BlendMode)> {
-    let mut found: Vec<(&SceneShader, &[u8], BlendMode)> = Vec::new();
-    let within = steps.iter().flat_map(|step| match step {
-        DrawCommand::Trail { steps, .. } => steps.as_slice(),
-        step => std::slice::from_ref(step),
-    });
-    for step in within {
-        if let DrawCommand::Shader { index, params, blend, .. } = step
-            && let Some(shader) = edition.and_then(|edition| edition.shaders.get(*index))
-            && found.iter().all(|(known, ..)| known.content_hash != shader.content_hash)
-        {
-            found.push((shader, params, *blend));
-        }
-    }
-    found
 }
 
 impl FrameEncoder<'_> {
@@ -206,7 +146,7 @@ impl FrameEncoder<'_> {
         self.device.create_buffer_with_data(&BufferInitDescriptor { label: None, contents, usage })
     }
 
-    /// Returns the engine's uniforms for a shader that paints on this many pixels.
+    /// Returns the engine's uniforms for a shader that draws on this many pixels.
     fn engine_buffer(&self, shader: &SceneShader, size: Extent3d) -> Buffer {
         let frame = self.pipelines.shader_buffers.frame_count(shader.content_hash);
         let pass = ShaderPass { resolution: [size.width, size.height], frame };
@@ -221,7 +161,7 @@ impl FrameEncoder<'_> {
         (vertices, self.create_buffer(bytemuck::cast_slice(&batch.indices), BufferUsages::INDEX))
     }
 
-    /// Draws onto a kept layer.
+    /// Draws onto a retained layer.
     fn draw_retained(&mut self, LayerUpdate { slot, clear: first, complete: whole, batch }: &LayerUpdate) {
         let Some((view, empty)) = self.pipelines.compositor.begin_retained(self.device, (*slot, *first), self.pixels)
         else {
@@ -240,7 +180,7 @@ impl FrameEncoder<'_> {
         }
     }
 
-    /// Returns a pipeline of a shader; none while it is being made, or if it is refused, which is reported.
+    /// Returns a pipeline of a shader; `None` while it is pending, or if it is refused, which is reported.
     fn shader_pipeline(
         &mut self,
         shader: &SceneShader,
@@ -258,7 +198,8 @@ impl FrameEncoder<'_> {
         None
     }
 
-    /// Tries a shader that has not been, with what it is told now. One that is too slow is shed, and said to be so.
+    /// Tries a shader that is due for a trial, with its current parameters. One that is too slow is disabled and
+    /// reported.
     fn try_shader(&mut self, shader: &SceneShader, params: &[u8], blend: BlendMode) {
         if !self.pipelines.shader_budget.needs_trial(shader.content_hash, self.now) {
             return;
@@ -276,8 +217,8 @@ impl FrameEncoder<'_> {
         }
     }
 
-    /// Returns a shader's time on a small sheet, with its buffers; none if it is not done in time. Then it stays `under_way`, and
-    /// must finish before it is tried again.
+    /// Returns a shader's time on the trial target, with its buffers; `None` for a timeout.
+    /// After a timeout the work stays in `under_way` and must finish before the shader is tried again.
     fn time_shader(
         &mut self,
         (shader, params, blend): (&SceneShader, &[u8], BlendMode),
@@ -312,10 +253,10 @@ impl FrameEncoder<'_> {
         Some(took)
     }
 
-    /// Waits until the GPU has finished the submitted work and returns the time it took; none if it is not done in time.
+    /// Waits until the GPU has finished the submitted work and returns the time it took; `None` for a timeout.
     fn wait_done(&self, submitted: &wgpu::SubmissionIndex) -> Option<Duration> {
         let (began, used) = (Instant::now(), process_cpu());
-        // On a software renderer the time that other processes use the CPU does not count.
+        // On a software renderer CPU time of other processes does not count.
         let software = self.device.wgpu_device().adapter_info().device_type == wgpu::DeviceType::Cpu;
         let worked = || if software { process_cpu().saturating_sub(used) } else { Duration::ZERO };
         let patience = trial_timeout(self.target.shader_time_max);
@@ -341,7 +282,7 @@ impl FrameEncoder<'_> {
         }
     }
 
-    /// Paints what a shader remembers.
+    /// Draws a shader's buffers.
     fn draw_shader_buffers(&mut self, shader: &SceneShader, params: &[u8]) {
         self.pipelines.shader_buffers.create_missing(self.device, shader, self.pixels);
         let params = self.create_buffer(params, BufferUsages::UNIFORM);
@@ -399,7 +340,7 @@ impl FrameEncoder<'_> {
         self.encode_pass(&ground, &strokes, &corners, needs_stencil(steps));
     }
 
-    /// Steps with what they are painted with.
+    /// Returns the draw calls of commands, with their pipelines and bind groups.
     fn draw_calls(&mut self, steps: &[DrawCommand], surface: TargetKind) -> Vec<DrawCall> {
         let clipped = needs_stencil(steps);
         let mut strokes = Vec::with_capacity(steps.len());

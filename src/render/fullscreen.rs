@@ -1,9 +1,9 @@
-//! Keeps a fullscreen window as large as its output, also without a window manager: there winit creates it at 800 by 600, and
-//! the program itself moves and resizes it.
+//! Keeps a fullscreen window as large as its output, also without a window manager.
+//! There winit creates it at 800 by 600, and the program itself moves and resizes it.
 //!
 //! Under Wayland the compositor sizes it, and a window's position is not available.
 
-use super::ScreenWindow;
+use super::screens::ScreenWindow;
 use crate::device::clock::monotonic;
 use bevy::ecs::system::NonSendMarker;
 use bevy::prelude::*;
@@ -21,7 +21,7 @@ const ATTEMPTS_MAX: u32 = 30;
 pub(super) struct FullscreenFit {
     output: (IVec2, UVec2),
     attempts: u32,
-    /// True if its size differed from its picture's at the last check.
+    /// True if the window's size differed from its surface's at the last check.
     mismatched: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Runs work that may be slow, or may never end, on separate threads, so that the caller need not wait.
+//! Runs jobs that may be slow, or may never end, on separate threads, so that the caller does not wait.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -6,14 +6,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Maximum number of stuck threads. At this number nothing more is made until one of them returns: threads cannot be killed.
+/// Maximum number of stuck threads. At this number no job starts until one of them returns: threads cannot be killed.
 const STUCK_MAX: usize = 2;
 /// Stack size of a thread, as large as a main thread's: compilers are recursive.
 const STACK: usize = 8 << 20;
 /// Interval between checks of a result that is waited for.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Job that makes one result; the error says why it cannot be made.
+/// Job that produces one result, or the reason why it cannot.
 pub(super) type PoolTask<P> = Box<dyn FnOnce() -> Result<P, String> + Send>;
 
 /// State of a result.
@@ -51,7 +51,7 @@ struct PoolState<K, P> {
     started: u64,
     workers: usize,
     stuck: usize,
-    /// True once the maker is dropped.
+    /// True once the pool is dropped.
     shutting_down: bool,
 }
 
@@ -63,11 +63,11 @@ struct PoolShared<K, P> {
     time_limit: Duration,
 }
 
-/// Makes results by key, each once, one after another.
+/// Pool that produces results by key, each once, one after another.
 pub(super) struct JobPool<K, P>(Arc<PoolShared<K, P>>);
 
 impl<K: Copy + Eq + Hash + Send + 'static, P: Clone + Send + 'static> JobPool<K, P> {
-    /// Creates a maker. `most`: time limit of a job; beyond it the result is refused, but accepted if it arrives later.
+    /// Creates a pool. `most`: time limit of a job; beyond it the result is refused, but accepted if it arrives later.
     pub fn new(most: Duration) -> Self {
         let work = PoolState {
             queue: VecDeque::new(),
@@ -102,7 +102,7 @@ impl<K: Copy + Eq + Hash + Send + 'static, P: Clone + Send + 'static> JobPool<K,
         JobState::Pending
     }
 
-    /// Waits until a requested result is made or refused.
+    /// Waits until a requested result is ready or refused.
     pub fn wait(&self, key: K) -> JobState<P> {
         let mut work = self.0.lock();
         loop {
@@ -153,7 +153,7 @@ impl<K, P> PoolShared<K, P> {
 }
 
 impl<K: Copy + Eq + Hash + Send + 'static, P: Clone + Send + 'static> PoolShared<K, P> {
-    /// Refuses jobs that exceed the time limit; another thread takes the place of the one that is late.
+    /// Refuses jobs that exceed the time limit, and starts another thread in place of a late one.
     fn check_time_limits(self: &Arc<Self>, work: &mut PoolState<K, P>) {
         let PoolState { running: at, states: stands, stuck, workers: hands, .. } = work;
         for RunningJob { key, since, late } in at.values_mut() {

@@ -1,7 +1,8 @@
-//! How bright the canvas is, for who watches the square that it lights: a few cells of it, read back now and then.
+//! Luminance meter of the canvas, for the camera that watches the square lit by it: a few cells, read back at
+//! intervals.
 
 use super::canvas_pass::{ExtractedCanvas, paint_canvas};
-use super::pipelines::{StencilMode, create_fullscreen_pipeline};
+use super::targets::{StencilMode, create_fullscreen_pipeline};
 use crate::device::clock::monotonic;
 use bevy::prelude::*;
 use bevy::render::render_asset::RenderAssets;
@@ -17,33 +18,17 @@ use bevy::render::renderer::{RenderDevice, RenderGraph, RenderGraphSystems, Rend
 use bevy::render::texture::GpuImage;
 use bevy::render::{RenderApp, RenderStartup};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Columns and rows of cells, as `shaders/light.wgsl` has them; each is one number.
+/// Columns and rows of cells, as in `shaders/light.wgsl`; each is one number.
 const CELLS: [u32; 2] = [16, 9];
 /// Rows of a copied texture begin at multiples of this.
 const ROW_ALIGNMENT: u32 = wgpu::COPY_BYTES_PER_ROW_ALIGNMENT;
-/// From one measurement to the next.
+/// Interval between measurements.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// How bright the canvas is, as it was shown a moment ago; for any thread.
-#[derive(Debug, Clone, Default)]
-pub struct CanvasLuminance(Arc<AtomicU32>);
-
-impl CanvasLuminance {
-    /// Mean luminance of the canvas in linear light, 0 (black) to 1 (white); 0 before the first picture. Measured ten
-    /// times a second while pictures change.
-    pub fn luminance(&self) -> f32 {
-        f32::from_bits(self.0.load(Ordering::Relaxed))
-    }
-
-    fn store(&self, luminance: f32) {
-        self.0.store(luminance.to_bits(), Ordering::Relaxed);
-    }
-}
-
-/// What is measured with.
+/// GPU objects of the luminance meter.
 #[derive(Resource)]
 struct LuminanceMeter {
     layout: BindGroupLayout,
@@ -52,9 +37,10 @@ struct LuminanceMeter {
     cells: Texture,
     view: TextureView,
     buffer: wgpu::Buffer,
-    /// The buffer is the GPU's, or being read. It stays so when the device is lost: then nothing is measured any more.
+    /// True while the GPU fills or the CPU reads the buffer. It stays true if the device is lost, and nothing more is
+    /// measured.
     reading: Arc<AtomicBool>,
-    /// Pictures that were finished when it was last measured, and when that was.
+    /// Number of finished frames at the last measurement, and its time.
     painted: u64,
     last: Duration,
 }
@@ -119,7 +105,7 @@ fn create_meter(device: Res<RenderDevice>, mut commands: Commands) {
     commands.insert_resource(LuminanceMeter { layout, pipeline, sampler, cells, view, buffer, reading, painted, last });
 }
 
-/// Measures the canvas if another picture is on it, and never waits for the number.
+/// Measures the canvas if it has a new frame, and never waits for the result.
 fn measure(
     device: Res<RenderDevice>,
     queue: Res<RenderQueue>,
@@ -179,7 +165,7 @@ fn measure(
     });
 }
 
-/// The mean of all cells, of rows as they were copied; `None` if they are no numbers.
+/// Returns the mean of all cells in copied, padded rows; `None` if it is not a finite number.
 fn mean_of_cells(rows: &[u8]) -> Option<f32> {
     let row = (CELLS[0] * 4) as usize;
     let numbers = rows
@@ -207,14 +193,5 @@ mod tests {
         rows[..4].copy_from_slice(&f32::NAN.to_le_bytes());
         assert_eq!(mean_of_cells(&rows), None);
         assert_eq!(mean_of_cells(&[]), None);
-    }
-
-    #[test]
-    fn who_has_a_handle_reads_what_was_measured() {
-        let shown = CanvasLuminance::default();
-        let handle = shown.clone();
-        assert_eq!(handle.luminance(), 0.0);
-        shown.store(0.25);
-        assert_eq!(handle.luminance(), 0.25);
     }
 }

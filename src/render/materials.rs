@@ -1,18 +1,18 @@
-//! What flat things are filled with besides plain colours: letters, gradients, images, as one bind group for each image.
+//! Materials of shapes: glyphs, gradients and images, as one bind group per image.
 
+use super::targets::{create_texture, create_view};
 use super::text::ATLAS_SIDE;
 use crate::scene::{GRADIENTS_MAX, Gradient, GradientKind, ImageAsset, SceneRevision};
 use bevy::prelude::*;
 use bevy::render::render_resource::{
     BindGroup, BindGroupEntries, BindGroupLayout, BindGroupLayoutEntry, Buffer, BufferDescriptor, BufferUsages,
-    Extent3d, FilterMode, Sampler, SamplerDescriptor, TexelCopyBufferLayout, Texture, TextureDescriptor,
-    TextureDimension, TextureFormat, TextureUsages, TextureView, TextureViewDescriptor,
+    Extent3d, FilterMode, Sampler, SamplerDescriptor, TexelCopyBufferLayout, Texture, TextureFormat, TextureView,
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 use bytemuck::{Pod, Zeroable};
 use std::collections::HashMap;
 
-/// Texels of a gradient's row, as `shaders/canvas.wgsl` has it.
+/// Texels of a gradient's row, as in `shaders/canvas.wgsl`.
 const RAMP_WIDTH: u32 = 256;
 
 /// A gradient as `shaders/canvas.wgsl` reads it.
@@ -25,7 +25,7 @@ struct GradientUniform {
     unused: f32,
 }
 
-/// What flat things are filled with.
+/// Glyph atlas, gradients and images.
 pub(super) struct CanvasMaterials {
     layout: BindGroupLayout,
     engine: Buffer,
@@ -33,16 +33,17 @@ pub(super) struct CanvasMaterials {
     glyph_atlas: Texture,
     gradient_uniforms: Buffer,
     ramps: Texture,
-    /// The gradients that are there.
+    /// Gradients uploaded last.
     gradients: Vec<Gradient>,
-    /// What is bound where no image is drawn.
+    /// Bind group of runs without an image.
     without_image: BindGroup,
-    /// Images by their keys; they are made when they are first drawn.
+    /// Images by content hash, created when first drawn.
     images: HashMap<u64, BindGroup>,
 }
 
 impl CanvasMaterials {
-    /// `entries`: what binds the engine's uniforms, three textures, a sampler and gradients, in the order of the shader.
+    /// Creates the materials. `entries` bind the engine's uniforms, three textures, a sampler and gradients, in the
+    /// shader's order.
     pub fn new(device: &RenderDevice, entries: &[BindGroupLayoutEntry], engine: &Buffer) -> Self {
         let layout = device.create_bind_group_layout("canvas", entries);
         let letters = create_texture(device, "letters", [ATLAS_SIDE, ATLAS_SIDE], TextureFormat::R8Unorm);
@@ -74,17 +75,17 @@ impl CanvasMaterials {
         }
     }
 
-    /// What a pipeline's layout is made of.
+    /// Returns the bind group layout for pipelines.
     pub fn layout(&self) -> &BindGroupLayout {
         &self.layout
     }
 
-    /// Takes the letters' coverage.
+    /// Uploads the glyph atlas.
     pub fn upload_glyphs(&self, queue: &RenderQueue, pixels: &[u8]) {
         write_texture(queue, &self.glyph_atlas, pixels, [ATLAS_SIDE, ATLAS_SIDE], 1);
     }
 
-    /// Takes a picture's gradients.
+    /// Uploads a frame's gradients if they have changed.
     pub fn upload_gradients(&mut self, queue: &RenderQueue, gradients: &[Gradient]) {
         if gradients.is_empty() || gradients == self.gradients {
             return;
@@ -97,14 +98,14 @@ impl CanvasMaterials {
         write_texture(queue, &self.ramps, &rows.collect::<Vec<u8>>(), [RAMP_WIDTH, gradients.len() as u32], 4);
     }
 
-    /// Forgets the images of editions before.
+    /// Drops the images of previous editions.
     pub fn retain_images(&mut self, edition: Option<&SceneRevision>) {
         self.images.retain(|key, _| {
             edition.is_some_and(|edition| edition.images.iter().any(|image| image.content_hash == *key))
         });
     }
 
-    /// What is bound for a run in which this image is drawn, or none.
+    /// Returns the bind group of a run with this image, or without one.
     pub fn bind_image(&mut self, device: &RenderDevice, queue: &RenderQueue, image: Option<&ImageAsset>) -> BindGroup {
         let Some(image) = image else { return self.without_image.clone() };
         if let Some(known) = self.images.get(&image.content_hash) {
@@ -129,29 +130,6 @@ impl GradientUniform {
         };
         Self { matrix: [a, b, c, d], shift: [e, f], along, unused: 0.0 }
     }
-}
-
-/// A texture to be written and looked at, of so many pixels.
-pub(super) fn create_texture(
-    device: &RenderDevice,
-    label: &str,
-    [width, height]: [u32; 2],
-    format: TextureFormat,
-) -> Texture {
-    device.create_texture(&TextureDescriptor {
-        label: Some(label),
-        size: Extent3d { width, height, depth_or_array_layers: 1 },
-        mip_level_count: 1,
-        sample_count: 1,
-        dimension: TextureDimension::D2,
-        format,
-        usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
-        view_formats: &[],
-    })
-}
-
-pub(super) fn create_view(texture: &Texture) -> TextureView {
-    texture.create_view(&TextureViewDescriptor::default())
 }
 
 fn write_texture(queue: &RenderQueue, texture: &Texture, pixels: &[u8], [width, height]: [u32; 2], bytes: u32) {

@@ -1,12 +1,15 @@
-//! A stage without a show: pictures painted one after the other, for previews, checks and tests. There is no window, no
-//! loop and no clock but the one that is given.
+//! Offscreen renderer for previews, checks and tests: it renders single frames, without a window, a loop or a clock of
+//! its own.
 
 use super::batch::DrawBatch;
+use super::capture;
 use super::encoder::{CanvasTarget, encode_frame};
+use super::frame_stats::{FrameStats, ShaderLayerFault};
 use super::pipelines::CanvasPipelines;
+use super::presence_textures::PresenceMap;
+use super::queue::RenderJob;
 use super::retained::RetainedProgress;
 use super::text::TextShaper;
-use super::{FrameStats, PresenceMap, RenderJob, ShaderLayerFault, capture};
 use crate::device::virtual_steps::{STEP_TIMEOUT, run_shared};
 use crate::scene::{DisplayList, EngineUniforms, SceneRevision};
 use bevy::render::renderer::WgpuWrapper;
@@ -15,10 +18,10 @@ use image::RgbaImage;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Nobody waits for these pictures but who asked for them.
+/// Only the caller waits for these frames.
 const SHADER_TIME_MAX: Duration = STEP_TIMEOUT;
 
-/// What pictures are painted with, and on.
+/// Renderer of single frames into a texture.
 pub struct OffscreenRenderer {
     device: RenderDevice,
     queue: RenderQueue,
@@ -29,7 +32,7 @@ pub struct OffscreenRenderer {
     target: CanvasTarget,
 }
 
-/// What this machine can draw with. The error says what to install.
+/// Returns this machine's graphics adapter. The error says what to install.
 pub fn find_adapter() -> Result<wgpu::Adapter, String> {
     let descriptor = wgpu::InstanceDescriptor {
         backends: wgpu::Backends::PRIMARY,
@@ -48,13 +51,13 @@ pub(super) fn open_device() -> Result<(RenderDevice, RenderQueue), String> {
     let device = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
     let opened = bevy::tasks::block_on(adapter.request_device(&device));
     let (device, queue) = opened.map_err(|why| format!("the graphics device cannot be used ({why})"))?;
-    // What fails is not painted; it is no reason to end.
+    // A failed draw is not shown; it does not end the program.
     device.on_uncaptured_error(Arc::new(|why| tracing::warn!("the graphics device: {why}")));
     Ok((RenderDevice::from(device), RenderQueue(Arc::new(WgpuWrapper::new(queue)))))
 }
 
 impl OffscreenRenderer {
-    /// For canvases of `canvas` units, painted with `pixels` pixels. The error says what to install.
+    /// Creates a renderer for canvases of `canvas` units and `pixels` pixels. The error says what to install.
     pub fn new(canvas: [f32; 2], [width, height]: [u32; 2]) -> Result<Self, String> {
         let (device, queue) = open_device()?;
         let texture = device.wgpu_device().create_texture(&wgpu::TextureDescriptor {
@@ -67,9 +70,9 @@ impl OffscreenRenderer {
             usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
             view_formats: &[],
         });
-        let brushes = CanvasPipelines::new(&device, true);
+        let pipelines = CanvasPipelines::new(&device, true);
         let (pixel, drawn, most) = (width as f32 / canvas[0], FrameStats::default(), SHADER_TIME_MAX);
-        let sheet = CanvasTarget {
+        let target = CanvasTarget {
             size: canvas,
             pixels_per_unit: pixel,
             frame_stats: drawn,
@@ -79,16 +82,16 @@ impl OffscreenRenderer {
         Ok(Self {
             device,
             queue,
-            pipelines: brushes,
+            pipelines,
             text_shaper: TextShaper::new(),
             retained: RetainedProgress::default(),
             texture,
-            target: sheet,
+            target,
         })
     }
 
-    /// Paints a picture. `edition`: whose shaders and images it names; `watched`: who is here and there; `uniforms`: what shaders
-    /// are told.
+    /// Renders a display list. `edition` has the shaders and images that it names, `watched` the people here and there,
+    /// and `uniforms` are the shaders' inputs.
     pub fn render(
         &mut self,
         picture: &DisplayList,
@@ -119,7 +122,7 @@ impl OffscreenRenderer {
         }
         let (size, pixel) = (self.target.size, self.target.pixels_per_unit);
         let mut strokes = self.retained.next_updates(&picture.kept, size, pixel, &mut self.text_shaper);
-        // A picture that stands alone has to be whole.
+        // A single frame has to be complete.
         while let more = self.retained.next_updates(&picture.kept, size, pixel, &mut self.text_shaper)
             && !more.is_empty()
         {
@@ -131,12 +134,12 @@ impl OffscreenRenderer {
         RenderJob { batch, layer_updates: strokes, edition, atlas, uniforms, reflects: picture.reflects, capture: None }
     }
 
-    /// What a shader may take of the GPU for a picture; beyond that it is shed.
+    /// Sets the maximum GPU time of a shader per frame; a slower one is disabled.
     pub fn set_shader_time_max(&mut self, most: Duration) {
         self.target.shader_time_max = most;
     }
 
-    /// Shader layers that are not drawn.
+    /// Returns the shader layers that are not drawn.
     pub fn faults(&self) -> Vec<ShaderLayerFault> {
         self.target.frame_stats.faults()
     }

@@ -1,115 +1,39 @@
-//! What is painted with: the pipelines of the canvas and of artists' shaders, made when they are first needed.
+//! Render pipelines of the canvas and of artists' shaders, created on first use, with the textures that they bind.
 
-use super::batch::{ClipState, DrawState, Vertex};
+use super::batch::{DrawState, Vertex};
 use super::compositor::LayerCompositor;
-use super::encoder::required_pipelines;
+use super::frame_stats::FrameStats;
 use super::materials::CanvasMaterials;
 use super::presence_textures::PresenceTextures;
+use super::queue::RenderJob;
 use super::shader_budget::ShaderBudget;
 use super::shader_buffers::ShaderBuffers;
 use super::shader_pipelines::ShaderPipelines;
-use super::{FrameStats, RenderJob};
+use super::shader_usage::required_pipelines;
+use super::targets::{STENCIL_FORMAT, StencilMode, TargetKind, color_target};
 use crate::scene::{BUFFERS_MAX, BlendMode, ENGINE_UNIFORM_SIZE, SceneRevision};
 use bevy::prelude::*;
 use bevy::render::render_resource::{
-    BindGroup, BindGroupEntries, BindGroupLayout, BindGroupLayoutEntry, BindingType, BlendComponent, BlendFactor,
-    BlendOperation, BlendState, Buffer, BufferBindingType, BufferDescriptor, BufferUsages, ColorTargetState,
-    ColorWrites, CompareFunction, DepthBiasState, DepthStencilState, Extent3d, MultisampleState, PipelineLayout,
+    BindGroup, BindGroupEntries, BindGroupLayout, BindGroupLayoutEntry, BindingType, Buffer, BufferBindingType,
+    BufferDescriptor, BufferUsages, ColorTargetState, ColorWrites, Extent3d, MultisampleState, PipelineLayout,
     PipelineLayoutDescriptor, PrimitiveState, RawFragmentState, RawRenderPipelineDescriptor, RawVertexBufferLayout,
     RawVertexState, RenderPipeline, SamplerBindingType, ShaderModule, ShaderModuleDescriptor, ShaderSource,
-    ShaderStages, StencilFaceState, StencilOperation, StencilState, Texture, TextureDescriptor, TextureDimension,
-    TextureFormat, TextureSampleType, TextureUsages, TextureView, TextureViewDescriptor, TextureViewDimension,
-    VertexAttribute, VertexFormat, VertexStepMode,
+    ShaderStages, Texture, TextureDescriptor, TextureDimension, TextureSampleType, TextureUsages, TextureView,
+    TextureViewDescriptor, TextureViewDimension, VertexAttribute, VertexFormat, VertexStepMode,
 };
 use bevy::render::renderer::RenderDevice;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A number for each pixel, by which clips let through; every device has this format.
-const STENCIL_FORMAT: TextureFormat = TextureFormat::Stencil8;
-
-/// What a pipeline does with the stencil. In a picture without clips there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum StencilMode {
-    /// There is none.
-    None,
-    /// Writes the number and nothing else.
-    Write,
-    /// Draws everywhere.
-    All,
-    /// Draws where the number stands.
-    Inside,
-    /// Draws where it does not.
-    Outside,
-}
-
-impl StencilMode {
-    /// For what is drawn in a picture that has clips or has not, and the number to set.
-    pub fn of(clips: bool, through: ClipState) -> (Self, u8) {
-        match through {
-            _ if !clips => (Self::None, 0),
-            ClipState::All => (Self::All, 0),
-            ClipState::Inside(mark) => (Self::Inside, mark),
-            ClipState::Outside(mark) => (Self::Outside, mark),
-        }
-    }
-
-    pub fn state(self) -> Option<DepthStencilState> {
-        let (compare, pass_op) = match self {
-            Self::None => return None,
-            Self::Write => (CompareFunction::Always, StencilOperation::Replace),
-            Self::All => (CompareFunction::Always, StencilOperation::Keep),
-            Self::Inside => (CompareFunction::Equal, StencilOperation::Keep),
-            Self::Outside => (CompareFunction::NotEqual, StencilOperation::Keep),
-        };
-        let keep = StencilOperation::Keep;
-        let face = StencilFaceState { compare, fail_op: keep, depth_fail_op: keep, pass_op };
-        Some(DepthStencilState {
-            format: STENCIL_FORMAT,
-            depth_write_enabled: None,
-            depth_compare: None,
-            stencil: StencilState { front: face, back: face, read_mask: 0xff, write_mask: 0xff },
-            bias: DepthBiasState::default(),
-        })
-    }
-}
-
-/// What is painted on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum TargetKind {
-    /// The canvas, or what is kept.
-    Canvas,
-    /// A trail or a shader's buffer: fine enough to fade to nothing.
-    Trail,
-}
-
-impl TargetKind {
-    pub fn format(self) -> TextureFormat {
-        match self {
-            Self::Canvas => TextureFormat::Rgba8Unorm,
-            Self::Trail => TextureFormat::Rgba16Float,
-        }
-    }
-}
-
-/// What of an artist's shader is painted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum ShaderOutput {
-    /// What is seen.
-    Paint(BlendMode),
-    /// One of its buffers.
-    Buffer(usize),
-}
-
-/// What is painted with.
+/// Pipelines and textures for drawing frames.
 #[derive(Resource)]
 pub(super) struct CanvasPipelines {
     module: ShaderModule,
     fill_layout: PipelineLayout,
-    /// By surface, stencil, whether it has patterns or gradients, and how it meets what is below.
+    /// Fill pipelines by target, stencil, use of patterns or gradients, and blend mode.
     fill_pipelines: HashMap<(TargetKind, StencilMode, bool, BlendMode), RenderPipeline>,
     shader_layout: BindGroupLayout,
-    /// What the picture before was of.
+    /// Edition of the previous frame.
     edition: Option<Arc<SceneRevision>>,
     pub shader_pipelines: ShaderPipelines,
     pub engine_uniforms: Buffer,
@@ -122,7 +46,7 @@ pub(super) struct CanvasPipelines {
 }
 
 impl CanvasPipelines {
-    /// Creates the brushes. `patient`: a picture waits for its shaders' pipelines.
+    /// Creates the pipelines. `patient`: a frame waits for its shaders' pipelines.
     pub fn new(device: &RenderDevice, patient: bool) -> Self {
         let source = ShaderSource::Wgsl(include_str!("../../shaders/canvas.wgsl").into());
         let module = device.create_and_validate_shader_module(ShaderModuleDescriptor { label: Some("canvas"), source });
@@ -146,13 +70,13 @@ impl CanvasPipelines {
             texture_entry(4),
             texture_entry(5),
         ];
-        let pigments = CanvasMaterials::new(device, &entries, &engine);
+        let materials = CanvasMaterials::new(device, &entries, &engine);
         let flat_layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
             label: Some("canvas"),
-            bind_group_layouts: &[Some(pigments.layout().value())],
+            bind_group_layouts: &[Some(materials.layout().value())],
             immediate_size: 0,
         });
-        let mut brushes = Self {
+        let mut pipelines = Self {
             module,
             fill_layout: flat_layout,
             fill_pipelines: HashMap::new(),
@@ -160,19 +84,19 @@ impl CanvasPipelines {
             shader_layout,
             edition: None,
             engine_uniforms: engine,
-            materials: pigments,
+            materials,
             presence: PresenceTextures::new(device),
             compositor: LayerCompositor::new(device, &[uniform_entry(0), texture_entry(1), sampler_entry(2)]),
             shader_buffers: ShaderBuffers::new(device),
             shader_budget: ShaderBudget::default(),
             stencil: None,
         };
-        // The one that every picture needs.
-        brushes.fill_pipeline(device, TargetKind::Canvas, StencilMode::None, DrawState::default());
-        brushes
+        // Every frame needs this one.
+        pipelines.fill_pipeline(device, TargetKind::Canvas, StencilMode::None, DrawState::default());
+        pipelines
     }
 
-    /// For runs of triangles. All that is rich costs a little more.
+    /// Returns the pipeline for a run of triangles. Patterns and gradients cost a little more.
     pub fn fill_pipeline(
         &mut self,
         device: &RenderDevice,
@@ -185,7 +109,7 @@ impl CanvasPipelines {
             .clone()
     }
 
-    /// False while the picture is of a different edition and a pipeline for its shaders is still being made.
+    /// Returns false while the frame is of a different edition and a pipeline for its shaders is pending.
     pub fn is_ready(&self, job: &RenderJob) -> bool {
         if self.is_of(job.edition.as_ref()) {
             return true;
@@ -199,7 +123,7 @@ impl CanvasPipelines {
             == 0
     }
 
-    /// Requests the pipelines of the next edition; false while some are still being made.
+    /// Requests the pipelines of the next edition; returns false while some are pending.
     pub fn prepare(&self, edition: &SceneRevision) -> bool {
         self.shader_pipelines.prepare(self.edition.as_deref(), edition)
     }
@@ -208,7 +132,7 @@ impl CanvasPipelines {
         self.edition.as_ref().map(Arc::as_ptr) == edition.map(Arc::as_ptr)
     }
 
-    /// Forgets what was made for shaders and images that are no more, and what an edition before has drawn.
+    /// Drops everything of removed shaders and images, and all layers that the previous edition has drawn.
     pub fn retain_edition(&mut self, edition: Option<&Arc<SceneRevision>>, drawn: &FrameStats) {
         if self.is_of(edition) {
             return;
@@ -224,7 +148,8 @@ impl CanvasPipelines {
         self.compositor.clear();
     }
 
-    /// Returns the bind group of a shader: the engine's uniforms, and its parameters. `key` is the shader's.
+    /// Returns the bind group of a shader: the engine's uniforms, and its parameters. `key` is the shader's content
+    /// hash.
     pub fn shader_group(&self, device: &RenderDevice, key: u64, [engine, params]: [&Buffer; 2]) -> BindGroup {
         let (engine, params) = (engine.as_entire_binding(), params.as_entire_binding());
         let PresenceTextures { masks: [mask, mask_there], flows: [flow, flow_there], sampler, .. } = &self.presence;
@@ -235,7 +160,7 @@ impl CanvasPipelines {
         device.create_bind_group("shader", &self.shader_layout, &entries)
     }
 
-    /// The stencil beside a canvas of this size, in pixels.
+    /// Returns the stencil for a canvas of this size, in pixels.
     pub fn stencil_view(&mut self, device: &RenderDevice, [width, height]: [u32; 2]) -> TextureView {
         if let Some((texture, view)) = &self.stencil
             && [texture.width(), texture.height()] == [width, height]
@@ -277,24 +202,6 @@ fn sampler_entry(binding: u32) -> BindGroupLayoutEntry {
     BindGroupLayoutEntry { binding, visibility: ShaderStages::FRAGMENT, count: None, ty }
 }
 
-/// Colours are written as they come; straight alpha was multiplied in already.
-pub(super) fn color_target(surface: TargetKind, blend: BlendMode) -> ColorTargetState {
-    use BlendFactor::{Dst, One, OneMinusSrc, OneMinusSrcAlpha};
-    let of = |src_factor, dst_factor, operation| BlendComponent { src_factor, dst_factor, operation };
-    let over = of(One, OneMinusSrcAlpha, BlendOperation::Add);
-    let color = match blend {
-        BlendMode::Over => over,
-        BlendMode::Add => of(One, One, BlendOperation::Add),
-        BlendMode::Multiply => of(Dst, OneMinusSrcAlpha, BlendOperation::Add),
-        BlendMode::Screen => of(One, OneMinusSrc, BlendOperation::Add),
-        BlendMode::Lighten => of(One, One, BlendOperation::Max),
-        // The shader has made white of what is not there.
-        BlendMode::Darken => of(One, One, BlendOperation::Min),
-    };
-    let blend = BlendState { color, alpha: over };
-    ColorTargetState { format: surface.format(), blend: Some(blend), write_mask: ColorWrites::ALL }
-}
-
 fn create_fill_pipeline(
     device: &RenderDevice,
     module: &ShaderModule,
@@ -327,7 +234,7 @@ fn create_fill_pipeline(
             };
             ("stamp", unseen)
         }
-        // What adds light is drawn with what covers, and its shader says so.
+        // `Add` is drawn in one run with `Over`; the shader distinguishes them.
         (_, true) => ("rich", color_target(surface, how.blend)),
         (_, false) => ("plain", color_target(surface, how.blend)),
     };
@@ -358,48 +265,8 @@ fn create_fill_pipeline(
     })
 }
 
-/// A pipeline that paints all of what it is drawn on; its vertices are made by its shader. `entries`: what makes them, and
-/// what paints.
-pub(super) fn create_fullscreen_pipeline(
-    device: &RenderDevice,
-    label: &str,
-    layout: &BindGroupLayout,
-    (module, [vertex, fragment]): (&ShaderModule, [&str; 2]),
-    target: ColorTargetState,
-    stencil: StencilMode,
-) -> RenderPipeline {
-    let layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
-        label: Some(label),
-        bind_group_layouts: &[Some(layout.value())],
-        immediate_size: 0,
-    });
-    device.create_render_pipeline(&RawRenderPipelineDescriptor {
-        label: Some(label),
-        layout: Some(&layout),
-        vertex: RawVertexState {
-            module,
-            entry_point: Some(vertex),
-            compilation_options: Default::default(),
-            buffers: &[],
-        },
-        primitive: PrimitiveState::default(),
-        depth_stencil: stencil.state(),
-        multisample: MultisampleState::default(),
-        fragment: Some(RawFragmentState {
-            module,
-            entry_point: Some(fragment),
-            compilation_options: Default::default(),
-            targets: &[Some(target)],
-        }),
-        multiview_mask: None,
-        cache: None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn the_engines_own_shaders_are_sound() {
         for (source, entries) in [
@@ -415,21 +282,6 @@ mod tests {
             for entry in entries {
                 assert!(module.entry_points.iter().any(|known| known.name == *entry), "{entry} is missing");
             }
-        }
-    }
-
-    #[test]
-    fn without_clips_no_pipeline_knows_of_a_stencil() {
-        let all = [ClipState::All, ClipState::Inside(7), ClipState::Outside(9)];
-        assert_eq!(all.map(|through| StencilMode::of(false, through)), [(StencilMode::None, 0); 3]);
-        assert!(StencilMode::None.state().is_none());
-        let clipped = [(StencilMode::All, 0), (StencilMode::Inside, 7), (StencilMode::Outside, 9)];
-        assert_eq!(all.map(|through| StencilMode::of(true, through)), clipped);
-        // All pipelines of one pass have the stencil's format, and only a stamp changes it.
-        for stencil in [StencilMode::Write, StencilMode::All, StencilMode::Inside, StencilMode::Outside] {
-            let state = stencil.state().expect("it looks at the stencil");
-            assert_eq!(state.format, STENCIL_FORMAT);
-            assert_eq!(state.is_stencil_read_only(None), stencil != StencilMode::Write, "{stencil:?}");
         }
     }
 }

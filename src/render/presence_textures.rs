@@ -1,37 +1,37 @@
-//! Who is here and there, as textures for artists' shaders: people as a mask, motion as a field.
+//! Presence of both sites as textures for artists' shaders: people as a mask, motion as a vector field.
 
-use super::materials::{create_texture, create_view};
+use super::targets::{create_texture, create_view};
+use crate::presence::MOTION_GRID;
 use bevy::prelude::*;
 use bevy::render::render_resource::{
     AddressMode, Extent3d, FilterMode, Sampler, SamplerDescriptor, TexelCopyBufferLayout, Texture, TextureFormat,
     TextureView,
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
+use half::f16;
 use std::sync::Arc;
 
-/// Columns and rows of the field of motion.
-const FLOW: [usize; 2] = [32, 18];
-/// Largest side of a mask; every graphics device takes it.
+/// Maximum side of a mask; every graphics device supports it.
 const SIDE_MAX: usize = 2_048;
 const BLACK: &[u8] = &[0];
 
-/// People and motion in front of one site, mapped to the canvas: both cover it from edge to edge, first row on top.
+/// People and motion in front of one site, mapped to the canvas. Both cover it from edge to edge, first row on top.
 #[derive(Debug, Clone, Default)]
 pub struct PresenceMap {
-    /// Another number for other content; what has the same is uploaded once.
+    /// Changes with the content; the same version is uploaded once.
     pub version: u64,
-    /// Columns of the mask. One that is not of its size, or larger than 2,048 to a side, is taken as empty.
+    /// Columns of the mask. A mask whose length does not match, or with a side above 2,048, counts as empty.
     pub width: usize,
     /// Rows of the mask.
     pub height: usize,
-    /// A byte a texel: 255 where a person is.
+    /// One byte per texel: 255 where a person is.
     pub mask: Vec<u8>,
-    /// Canvas units a second, 32 × 18; of another length it is taken as stillness.
+    /// Velocity in canvas units per second, 32 × 18 cells; a field of another length counts as no motion.
     pub flow: Vec<[f32; 2]>,
 }
 
 impl PresenceMap {
-    /// The mask's size and bytes; one black texel where there is none.
+    /// Returns the mask's size and bytes; one black texel if there is none.
     fn mask_texels(&self) -> ([u32; 2], &[u8]) {
         let sides = 1..=SIDE_MAX;
         let whole =
@@ -39,27 +39,28 @@ impl PresenceMap {
         if whole { ([self.width as u32, self.height as u32], self.mask.as_slice()) } else { ([1, 1], BLACK) }
     }
 
-    /// The motion's size and texels, in half precision.
-    fn flow_texels(&self) -> ([u32; 2], Vec<[u16; 4]>) {
-        if self.flow.len() != FLOW[0] * FLOW[1] {
-            return ([1, 1], vec![[0; 4]]);
+    /// Returns the motion field's size and texels, in half precision.
+    fn flow_texels(&self) -> ([u32; 2], Vec<[f16; 4]>) {
+        if self.flow.len() != MOTION_GRID[0] * MOTION_GRID[1] {
+            return ([1, 1], vec![[f16::ZERO; 4]]);
         }
-        (FLOW.map(|side| side as u32), self.flow.iter().map(|[x, y]| [f16_bits(*x), f16_bits(*y), 0, 0]).collect())
+        let texel = |[x, y]: &[f32; 2]| [to_half(*x), to_half(*y), f16::ZERO, f16::ZERO];
+        (MOTION_GRID.map(|side| side as u32), self.flow.iter().map(texel).collect())
     }
 }
 
-/// Who is to be seen here (0) or there (1) now. The textures follow once a picture has a shader that looks at them.
+/// Sets the presence of this site (0) or of the twin (1). It is uploaded once a frame has a shader that reads it.
 pub fn set_presence(world: &mut World, side: usize, watched: Arc<PresenceMap>) {
     if let Some(watching) = world.resource_mut::<PresenceMaps>().0.get_mut(side) {
         *watching = watched;
     }
 }
 
-/// The newest of what is watched here and there, on its way to the render world.
+/// Newest presence of both sites, on its way to the render world.
 #[derive(Resource, Default)]
 pub(super) struct PresenceMaps(pub [Arc<PresenceMap>; 2]);
 
-/// The textures that shaders look at, of here and of there.
+/// Textures that shaders sample, of this site and of the twin.
 pub(super) struct PresenceTextures {
     pub masks: [TextureView; 2],
     pub flows: [TextureView; 2],
@@ -69,7 +70,7 @@ pub(super) struct PresenceTextures {
 }
 
 impl PresenceTextures {
-    /// Black and still.
+    /// Creates textures without people and motion.
     pub fn new(device: &RenderDevice) -> Self {
         let make = |format| create_texture(device, "watched", [1, 1], format);
         let textures = [(); 2].map(|()| [make(TextureFormat::R8Unorm), make(TextureFormat::Rgba16Float)]);
@@ -85,7 +86,7 @@ impl PresenceTextures {
         Self { masks, flows, sampler, textures, versions: [None; 2] }
     }
 
-    /// Brings the textures up to date.
+    /// Uploads presence that has changed.
     pub fn update(&mut self, device: &RenderDevice, queue: &RenderQueue, watched: [&PresenceMap; 2]) {
         for (side, watched) in watched.into_iter().enumerate() {
             if self.versions[side].replace(watched.version) == Some(watched.version) {
@@ -104,7 +105,7 @@ impl PresenceTextures {
     }
 }
 
-/// True if the texture is another one now, of another size.
+/// Writes texels; returns true if the texture was replaced because its size changed.
 fn upload(device: &RenderDevice, queue: &RenderQueue, to: &mut Texture, size: [u32; 2], texels: &[u8]) -> bool {
     let other = [to.width(), to.height()] != size;
     if other {
@@ -117,21 +118,10 @@ fn upload(device: &RenderDevice, queue: &RenderQueue, to: &mut Texture, size: [u
     other
 }
 
-/// Half precision (IEEE 754 binary16), rounded to the nearest. What is too large is the largest, no number is 0.
-fn f16_bits(number: f32) -> u16 {
-    if number.is_nan() {
-        return 0;
-    }
-    let sign = (number.to_bits() >> 16) as u16 & 0x8000;
-    let size = number.abs().min(65_504.0);
-    if size < 6.103_515_6e-5 {
-        // Below 2^-14 it counts steps of 2^-24.
-        return sign | (size * 16_777_216.0).round() as u16;
-    }
-    let bits = size.to_bits();
-    let rounded = (bits + 0xfff + ((bits >> 13) & 1)) >> 13;
-    // Its exponent has a bias of 15 where that of `f32` has 127.
-    sign | (rounded - (112 << 10)) as u16
+/// Converts to half precision (IEEE 754 binary16). A GPU gets neither infinities nor NaN: numbers that are too large
+/// become the largest finite one, and NaN becomes 0.
+fn to_half(number: f32) -> f16 {
+    if number.is_nan() { f16::ZERO } else { f16::from_f32(number.clamp(f16::MIN.to_f32(), f16::MAX.to_f32())) }
 }
 
 #[cfg(test)]
@@ -139,24 +129,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_precision_is_what_a_gpu_reads() {
-        let known = [
-            (0.0, 0),
-            (1.0, 0x3c00),
-            (-2.0, 0xc000),
-            (1.0 / 3.0, 0x3555),
-            (65_504.0, 0x7bff),
-            (1e9, 0x7bff),
-            (f32::NEG_INFINITY, 0xfbff),
-            (f32::NAN, 0),
-            (6.103_515_6e-5, 0x0400),
-            (6.1e-5, 0x03ff),
-            (5.960_464_5e-8, 0x0001),
-            (2_049.0, 0x6800),
-            (2_051.0, 0x6802),
-        ];
+    fn what_half_precision_cannot_hold_is_the_largest_number_or_zero() {
+        let known = [(-2.0, 0xc000), (65_504.0, 0x7bff), (1e9, 0x7bff), (f32::NEG_INFINITY, 0xfbff), (f32::NAN, 0)];
         for (number, bits) in known {
-            assert_eq!(f16_bits(number), bits, "{number}");
+            assert_eq!(to_half(number).to_bits(), bits, "{number}");
         }
     }
 
@@ -166,13 +142,13 @@ mod tests {
             PresenceMap { version: 1, width: 4, height: 2, mask: vec![255; 8], flow: vec![[1.0, -2.0]; 32 * 18] };
         assert_eq!(whole.mask_texels(), ([4, 2], &[255; 8][..]));
         let (size, texels) = whole.flow_texels();
-        assert_eq!((size, texels.len(), texels[575]), ([32, 18], 576, [0x3c00, 0xc000, 0, 0]));
+        assert_eq!((size, texels.len(), texels[575]), ([32, 18], 576, [1.0, -2.0, 0.0, 0.0].map(f16::from_f32)));
         let far = PresenceMap { width: usize::MAX, height: 2, ..whole.clone() };
         let short = PresenceMap { mask: vec![255; 7], flow: vec![[1.0; 2]; 575], ..whole.clone() };
         let wide = PresenceMap { width: 4_096, height: 1, mask: vec![255; 4_096], ..whole };
         for broken in [PresenceMap::default(), far, short.clone(), wide] {
             assert_eq!(broken.mask_texels(), ([1, 1], &[0][..]));
         }
-        assert_eq!(short.flow_texels(), ([1, 1], vec![[0; 4]]));
+        assert_eq!(short.flow_texels(), ([1, 1], vec![[f16::ZERO; 4]]));
     }
 }

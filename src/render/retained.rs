@@ -1,46 +1,46 @@
-//! Kept layers on their way to the GPU: what of them is still to be drawn, and how much of that in one picture.
+//! Retained layers on their way to the GPU: the strokes that are still to be drawn, in portions of one frame.
 
 use super::batch::DrawBatch;
 use super::text::TextShaper;
 use crate::scene::{RETAINED_LAYERS_MAX, RetainedLayer};
 use std::sync::Arc;
 
-/// Corners that are made for kept layers in one picture: what is left is made with the next ones.
+/// Maximum number of vertices built for retained layers per frame; the rest follows in the next frames.
 const VERTICES_PER_FRAME: usize = 100_000;
 
-/// What is drawn onto a kept layer.
+/// Strokes to draw onto a retained layer.
 pub(super) struct LayerUpdate {
     pub slot: usize,
-    /// The layer is begun anew.
+    /// True if the layer is cleared first.
     pub clear: bool,
-    /// With this nothing is left to be drawn: a layer that was begun anew is shown.
+    /// True if no strokes remain: a layer that was cleared is then shown.
     pub complete: bool,
     pub batch: DrawBatch,
 }
 
-/// Up to where a layer is drawn.
+/// Drawing progress of a layer.
 #[derive(Debug, Default, Clone, Copy)]
 struct LayerProgress {
     generation: u64,
-    /// How many of its strokes.
+    /// Number of strokes drawn.
     count: usize,
-    /// It was begun, with the first of them or as an empty one.
+    /// True once the layer was started, with its first strokes or as an empty one.
     begun: bool,
 }
 
-/// Up to where kept layers are drawn.
+/// Drawing progress of all retained layers.
 #[derive(Debug, Default)]
 pub(super) struct RetainedProgress([LayerProgress; RETAINED_LAYERS_MAX]);
 
 impl RetainedProgress {
-    /// All are drawn again from the first stroke on: strokes that wait to be drawn name letters that are elsewhere now.
+    /// Draws all layers again from the first stroke: strokes that wait refer to glyphs that have moved in the atlas.
     pub fn restart(&mut self) {
         for layer in &mut self.0 {
             (layer.count, layer.begun) = (0, false);
         }
     }
 
-    /// What is to be drawn besides, ready for the GPU.
+    /// Returns the next strokes of all layers, ready for the GPU.
     pub fn next_updates(
         &mut self,
         kept: &[Arc<RetainedLayer>],
@@ -53,7 +53,7 @@ impl RetainedProgress {
             if layer.generation != so_far.generation {
                 *so_far = LayerProgress { generation: layer.generation, ..LayerProgress::default() };
             }
-            // A layer that nothing was ever kept on has the number 0.
+            // A layer without any strokes so far has generation 0.
             while layer.generation != 0 && room > 0 && (!so_far.begun || so_far.count < layer.strokes.len()) {
                 let mut batch = DrawBatch::default();
                 for strokes in &layer.strokes[so_far.count.min(layer.strokes.len())..] {
@@ -84,7 +84,7 @@ mod tests {
         Arc::new(DisplayList { items: vec![dot; count], gradients, ..DisplayList::default() })
     }
 
-    /// For each picture: slot, first, whole and corners of its strokes.
+    /// Returns slot, `clear`, `complete` and vertex count of each update.
     fn told(
         so_far: &mut RetainedProgress,
         layer: &RetainedLayer,
@@ -107,7 +107,7 @@ mod tests {
         so_far.restart();
         assert_eq!(told(&mut so_far, &layer, &mut letters)[0], (1, true, false, 120_000));
         assert_eq!(told(&mut so_far, &layer, &mut letters), [(1, false, true, 40_004)]);
-        // What is empty now is shown as empty, once.
+        // A layer that became empty is shown as empty, once.
         layer = RetainedLayer { generation: 4, strokes: Vec::new() };
         assert_eq!(told(&mut so_far, &layer, &mut letters), [(1, true, true, 0)]);
         assert_eq!(told(&mut so_far, &layer, &mut letters), []);

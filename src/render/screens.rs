@@ -1,6 +1,6 @@
 //! Screens: windows that show a part of the canvas.
 
-use super::CanvasTexture;
+use super::canvas::CanvasTexture;
 use super::fullscreen::FullscreenFit;
 use crate::config::ScreenConfig;
 use crate::presence::CanvasRegion;
@@ -17,10 +17,10 @@ use bevy::window::{
 };
 use std::collections::HashSet;
 
-/// On a window: which screen it is, and what it shows.
+/// Component of a window: its screen, and the part of the canvas that it shows.
 #[derive(Component, Debug, Clone, Copy)]
 pub(crate) struct ScreenWindow {
-    /// Counts from 0, in the order of the manifest.
+    /// Index of the screen, from 0, in the order of the manifest.
     pub index: usize,
     /// In canvas units.
     pub view: CanvasRegion,
@@ -28,11 +28,11 @@ pub(crate) struct ScreenWindow {
     pub fullscreen: bool,
 }
 
-/// Set when the last window was closed by hand.
+/// Set when the last window has been closed by hand.
 #[derive(Resource, Default)]
 pub(crate) struct AllScreensClosed(pub bool);
 
-/// On the mesh that shows the canvas in a window.
+/// Component of the mesh that shows the canvas in a window.
 #[derive(Component)]
 struct CanvasQuad(Entity);
 
@@ -41,7 +41,7 @@ struct ScreenWindows {
     screens: Vec<ScreenConfig>,
     title: String,
     pointer: bool,
-    /// Those that someone closed by hand; all others are to be there.
+    /// Screens closed by hand; all others should have a window.
     closed: HashSet<usize>,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn plug(app: &mut App, screens: &[ScreenConfig], title: &str, pointer
         .add_systems(Update, (fit_quads, close_windows, despawn_orphans, open_windows).chain());
 }
 
-/// Opens what is not open: all screens at the start, and later those whose window went with its monitor.
+/// Opens missing windows: all screens at the start, and later those whose window disappeared with its monitor.
 #[expect(clippy::too_many_arguments, reason = "a system names what it touches")]
 fn open_windows(
     mut commands: Commands,
@@ -65,7 +65,7 @@ fn open_windows(
     mut materials: ResMut<Assets<ColorMaterial>>,
     mut opened: Local<bool>,
 ) {
-    // While no monitor is plugged in there is nowhere to open a window; at the start none is known yet.
+    // Without a monitor a window cannot be opened; at the start none is reported yet.
     if std::mem::replace(&mut *opened, true) && monitors.is_empty() {
         return;
     }
@@ -90,7 +90,7 @@ fn open_windows(
             } else {
                 WindowMode::Windowed
             },
-            // A fullscreen window has no frame to drag.
+            // A fullscreen window needs no frame to drag.
             decorations: !screen.fullscreen,
             // Two windows that both wait for their display would wait for each other.
             present_mode: if index == 0 { PresentMode::AutoVsync } else { PresentMode::AutoNoVsync },
@@ -124,7 +124,7 @@ fn open_windows(
     }
 }
 
-/// A square of side 1 that shows a part of the canvas.
+/// Creates a square of side 1 that shows a part of the canvas.
 fn quad_mesh([left, top, width, height]: [f32; 4]) -> Mesh {
     let corners = vec![[-0.5_f32, -0.5, 0.0], [0.5, -0.5, 0.0], [0.5, 0.5, 0.0], [-0.5, 0.5, 0.0]];
     let parts = vec![[left, top + height], [left + width, top + height], [left + width, top], [left, top]];
@@ -134,12 +134,12 @@ fn quad_mesh([left, top, width, height]: [f32; 4]) -> Mesh {
         .with_inserted_indices(Indices::U32(vec![0, 1, 2, 0, 2, 3]))
 }
 
-/// On a screen's camera: its window, and whether it is the first, which carries the operator's overlay.
+/// Component of a screen's camera. The first screen's camera carries the operator's overlay.
 #[derive(Component, Debug, Clone, Copy)]
 pub(crate) struct ScreenCamera {
-    /// The window.
+    /// Entity of the window.
     pub window: Entity,
-    /// Of the first screen.
+    /// True for the first screen.
     pub first: bool,
 }
 
@@ -148,7 +148,7 @@ fn quad_scale(view: &CanvasRegion, window: [f32; 2]) -> Vec3 {
     Vec3::new(width.max(1.0), height.max(1.0), 1.0)
 }
 
-/// All of the part is seen whatever the window's shape.
+/// Scales quads so that the whole part is visible whatever the window's shape.
 fn fit_quads(
     mut resized: MessageReader<WindowResized>,
     screens: Query<&ScreenWindow>,
@@ -162,7 +162,7 @@ fn fit_quads(
     }
 }
 
-/// A window that someone closes is closed; with the last one the show ends.
+/// Closes windows on request; closing the last one ends the show.
 fn close_windows(
     mut commands: Commands,
     mut requests: MessageReader<WindowCloseRequested>,
@@ -179,7 +179,7 @@ fn close_windows(
     gone.0 = screens.closed.len() == screens.screens.len();
 }
 
-/// Takes away what belonged to a window that is gone: closed, or gone with its monitor.
+/// Despawns cameras and meshes of windows that were closed or disappeared with their monitor.
 fn despawn_orphans(
     mut commands: Commands,
     windows: Query<(), With<ScreenWindow>>,

@@ -1,68 +1,68 @@
-//! Whether an artist's shader is quick enough to be drawn: it is tried on a small sheet before it is seen, and again when
-//! pictures take long. One that is not is shed, since a GPU that is never done takes the whole show with it.
+//! GPU time budget of artists' shaders: measures each one on a small target and disables it if it is too slow.
+//! A shader is tried before it is first drawn, and again when frames take long. A shader that never finishes would stop
+//! the whole show.
 
-use super::compositor::create_target;
-use super::pipelines::TargetKind;
+use super::targets::{TargetKind, create_target};
 use crate::device::virtual_steps::run_with_retries;
 use bevy::render::render_resource::{Extent3d, Texture, TextureView};
 use bevy::render::renderer::RenderDevice;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Sides of the sheet, as a part of the canvas's.
+/// Divisor of the canvas's sides for the trial target.
 const SCALE: u32 = 4;
-/// Times that a shader is tried before it is shed.
+/// Maximum number of runs of a shader in one trial.
 const ATTEMPTS_MAX: usize = 5;
-/// A trial is waited for at least this long: a driver may have to make something ready first.
+/// Minimum timeout of a trial: a driver may have to prepare something first.
 const TIMEOUT_MIN: Duration = Duration::from_millis(100);
-/// Pictures that take long are looked into no more often than this, in seconds of the scene's clock.
+/// Minimum interval between retrials because of slow frames, in seconds of the scene's clock.
 const SUSPECT_INTERVAL: f64 = 2.0;
 
-/// One that was shed is tried again after so long at first, and at last, in seconds of the scene's clock.
+/// First and maximum delay before a disabled shader is tried again, in seconds of the scene's clock.
 const RETRY_BACKOFF: [f64; 2] = [30.0, 3_600.0];
 
-/// What is known of a shader.
+/// Trial status of a shader.
 #[derive(Debug, Clone, Copy)]
 enum BudgetStatus {
     Passed,
-    /// It is tried again at this time, and if it fails then, after twice as long.
+    /// Disabled until `retry_at`; if the next trial fails, the delay doubles.
     Disabled {
         retry_at: f64,
         backoff: f64,
     },
-    /// It was shed, and is to be tried again.
+    /// Disabled, and due for another trial.
     Retrying {
         backoff: f64,
     },
 }
 
-/// What became of trials.
+/// Results of trials.
 #[derive(Default)]
 pub(super) struct ShaderBudget {
-    /// By the shaders' keys.
+    /// Status by the shader's content hash.
     statuses: HashMap<u64, BudgetStatus>,
     targets: HashMap<(TargetKind, [u32; 2]), (Texture, TextureView)>,
     last: Option<f64>,
 }
 
 impl ShaderBudget {
-    /// Forgets shaders that are no more, and what was held against those that are.
+    /// Forgets removed shaders, and the failures of the remaining ones.
     pub fn retain(&mut self, known: impl Fn(u64) -> bool) {
         self.statuses.retain(|key, verdict| known(*key) && matches!(verdict, BudgetStatus::Passed));
         self.targets.clear();
     }
 
-    /// True if it was tried and is fast enough.
+    /// Returns true if a shader was tried and is fast enough.
     pub fn passed(&self, key: u64) -> bool {
         matches!(self.statuses.get(&key), Some(BudgetStatus::Passed))
     }
 
-    /// True if a shader has to be tried at `now`, in seconds.
+    /// Returns true if a shader has to be tried at `now`, in seconds.
     pub fn needs_trial(&mut self, key: u64, now: f64) -> bool {
         match self.statuses.get(&key).copied() {
             None | Some(BudgetStatus::Retrying { .. }) => true,
             Some(BudgetStatus::Passed) => false,
-            // A clock that goes back is another clock.
+            // A clock that runs backwards has been replaced.
             Some(BudgetStatus::Disabled { retry_at: again, backoff: pause }) => {
                 let due = now >= again || now < again - pause;
                 if due {
@@ -73,7 +73,7 @@ impl ShaderBudget {
         }
     }
 
-    /// Pictures take long at `now`, in seconds: all that are drawn are tried again.
+    /// Schedules a new trial of all drawn shaders because frames take long at `now`, in seconds.
     pub fn retry_passed(&mut self, now: f64) {
         if self.last.is_none_or(|last| (now - last).abs() >= SUSPECT_INTERVAL) {
             self.last = Some(now);
@@ -81,7 +81,8 @@ impl ShaderBudget {
         }
     }
 
-    /// What is tried on, for a canvas of so many pixels, of which what is painted on is this part of each side.
+    /// Returns the trial target for a canvas of this size in pixels, and for a shader target that is `scale` of each
+    /// side.
     pub fn trial_target(
         &mut self,
         device: &RenderDevice,
@@ -95,7 +96,7 @@ impl ShaderBudget {
         (made.1.clone(), size)
     }
 
-    /// Takes down how long a shader took on the sheet at `now`, none if that was not waited for. The error is for the artist.
+    /// Records a shader's time on the trial target at `now`; `None` for a timeout. The error is for the artist.
     pub fn record_trial(&mut self, key: u64, now: f64, took: Option<Duration>, most: Duration) -> Result<(), String> {
         let whole = took.map(|took| took * SCALE * SCALE);
         if whole.is_some_and(|whole| whole <= most) {
@@ -118,9 +119,9 @@ impl ShaderBudget {
     }
 }
 
-/// Tries a shader until it is fast enough for pictures in which it may take `most`, at most [`ATTEMPTS_MAX`] times; the fastest run
-/// counts, since the first run may include preparation, and the machine may have been busy. A run that does not finish in time
-/// is not repeated. In virtual time (`patient`) the whole procedure is a step that is itself repeated.
+/// Runs a trial until the shader is fast enough for `most` per frame, at most [`ATTEMPTS_MAX`] times.
+/// The fastest run counts: the first may include preparation, and the machine may have been busy. A run that does not
+/// finish in time is not repeated. In virtual time (`patient`) the whole procedure is a step that is itself repeated.
 pub(super) fn best_of_trials(
     most: Duration,
     patient: bool,
@@ -141,7 +142,7 @@ pub(super) fn best_of_trials(
     tried.map_or_else(|took| took, Some)
 }
 
-/// How long a trial is waited for.
+/// Returns the timeout of a trial run.
 pub(super) fn trial_timeout(most: Duration) -> Duration {
     TIMEOUT_MIN.max(most / (SCALE * SCALE) * 2)
 }
@@ -164,12 +165,12 @@ mod tests {
         assert_eq!(trials.record_trial(1, 10.0, Some(Duration::from_millis(3)), most), Ok(()));
         trials.retry_passed(11.0);
         assert!(!trials.needs_trial(1, 11.0), "not so soon again");
-        // It failed once: after half a minute it may be well. It failed twice: after a minute.
+        // After one failure it is tried again after 30 s, after two failures after 60 s.
         assert!(trials.needs_trial(2, 31.0) && trials.record_trial(2, 31.0, None, most).is_err());
         assert!(!trials.needs_trial(2, 62.0) && trials.needs_trial(2, 92.0));
         assert_eq!(trials.record_trial(2, 92.0, Some(Duration::ZERO), most), Ok(()));
         assert!(trials.passed(2));
-        // What is saved anew is looked at anew.
+        // A saved file is tried anew.
         trials.retain(|key| key == 3);
         assert!(trials.needs_trial(3, 93.0));
     }

@@ -1,8 +1,6 @@
-//! What artists' shaders remember: their buffers, and the picture before.
+//! Persistent textures of artists' shaders: their ping-pong buffers, and the previous frame.
 
-use super::compositor::create_target;
-use super::materials::{create_texture, create_view};
-use super::pipelines::TargetKind;
+use super::targets::{TargetKind, create_target, create_texture, create_view};
 use crate::scene::{BUFFERS_MAX, SceneShader, ShaderPass};
 use bevy::render::render_resource::{
     CommandEncoder, Extent3d, Texture, TextureDescriptor, TextureDimension, TextureFormat, TextureUsages, TextureView,
@@ -11,7 +9,7 @@ use bevy::render::render_resource::{
 use bevy::render::renderer::RenderDevice;
 use std::collections::HashMap;
 
-/// A buffer: what it is, and what it was in the picture before.
+/// Buffer of a shader, with its previous and its next state.
 struct PingPongBuffer {
     current: (Texture, TextureView),
     other: (Texture, TextureView),
@@ -25,12 +23,12 @@ struct ShaderState {
     frame: u32,
 }
 
-/// What shaders remember.
+/// Buffers of all shaders, and the previous frame.
 pub(super) struct ShaderBuffers {
-    /// Memory of each shader, by key.
+    /// State of each shader, by content hash.
     shaders: HashMap<u64, ShaderState>,
     previous: Option<(Texture, TextureView)>,
-    /// What is looked at where there is nothing.
+    /// Bound in place of a missing texture.
     blank: TextureView,
 }
 
@@ -40,7 +38,7 @@ impl ShaderBuffers {
         Self { shaders: HashMap::new(), previous: None, blank }
     }
 
-    /// Forgets what shaders have drawn that are no more.
+    /// Drops the buffers of removed shaders, and the previous frame.
     pub fn retain(&mut self, known: impl Fn(u64) -> bool) {
         self.shaders.retain(|key, _| known(*key));
         self.previous = None;
@@ -72,19 +70,19 @@ impl ShaderBuffers {
         }
     }
 
-    /// Where a buffer's next state is painted; until `turn` what is looked at is the one before.
+    /// Returns the view for a buffer's next state. Until `swap`, shaders read the previous state.
     pub fn write_view(&self, key: u64, buffer: usize) -> Option<TextureView> {
         self.shaders.get(&key)?.buffers.get(buffer)?.as_ref().map(|buffer| buffer.other.1.clone())
     }
 
-    /// A buffer's next state has been painted.
+    /// Makes a buffer's next state the current one.
     pub fn swap(&mut self, key: u64, buffer: usize) {
         if let Some(buffer) = self.shaders.get_mut(&key).and_then(|memory| memory.buffers.get_mut(buffer)?.as_mut()) {
             std::mem::swap(&mut buffer.current, &mut buffer.other);
         }
     }
 
-    /// The picture before, and a shader's buffers.
+    /// Returns the previous frame and a shader's buffers.
     pub fn views(&self, key: u64) -> (&TextureView, [&TextureView; BUFFERS_MAX]) {
         let previous = self.previous.as_ref().map_or(&self.blank, |(_, view)| view);
         let memory = self.shaders.get(&key);
@@ -95,7 +93,7 @@ impl ShaderBuffers {
         (previous, std::array::from_fn(buffer))
     }
 
-    /// Keeps a picture for the next one.
+    /// Copies the canvas for the next frame's shaders.
     pub fn copy_previous(&mut self, device: &RenderDevice, encoder: &mut CommandEncoder, canvas: &wgpu::Texture) {
         let size = canvas.size();
         if self.previous.as_ref().is_none_or(|(texture, _)| texture.size() != size) {
@@ -109,7 +107,7 @@ impl ShaderBuffers {
                 usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
                 view_formats: &[TextureFormat::Rgba8Unorm],
             });
-            // Plain numbers, as everything is painted.
+            // Read without sRGB conversion, as everything is drawn.
             let view = texture.create_view(&TextureViewDescriptor {
                 format: Some(TextureFormat::Rgba8Unorm),
                 ..TextureViewDescriptor::default()

@@ -1,8 +1,8 @@
-//! Pipelines of artists' shaders, made on a thread while the previous edition is drawn: a driver that compiles for a long time,
-//! or forever, delays no frame.
+//! Pipelines of artists' shaders, compiled on a separate thread.
+//! The previous edition is drawn meanwhile: a driver that compiles for a long time, or never finishes, delays no frame.
 
 use super::job_pool::{JobPool, JobState, PoolTask};
-use super::pipelines::{ShaderOutput, StencilMode, TargetKind, color_target, create_fullscreen_pipeline};
+use super::targets::{ShaderOutput, StencilMode, TargetKind, color_target, create_fullscreen_pipeline};
 use crate::device::virtual_steps::STEP_TIMEOUT;
 use crate::scene::{BlendMode, SceneRevision, SceneShader, buffer_entry_point};
 use bevy::render::render_resource::{
@@ -16,13 +16,13 @@ use std::time::Duration;
 /// Time after which a show refuses a pipeline.
 const COMPILE_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Key of a pipeline: the shader's key, its part, and the target that it is drawn on.
+/// Key of a pipeline: the shader's content hash, its output, and the target that it is drawn on.
 type PipelineKey = (u64, ShaderOutput, TargetKind, StencilMode);
 
-/// Function that makes a pipeline; tests replace it with a slow one.
+/// Function that compiles a pipeline; tests replace it with a slow one.
 pub(super) type CompileFn = Arc<dyn Fn(&PipelineSource) -> Result<RenderPipeline, String> + Send + Sync>;
 
-/// Everything that a pipeline is made of.
+/// Inputs of a pipeline's compilation.
 pub(super) struct PipelineSource {
     device: RenderDevice,
     layout: BindGroupLayout,
@@ -40,12 +40,12 @@ pub(super) struct ShaderPipelines {
     layout: BindGroupLayout,
     pool: JobPool<PipelineKey, RenderPipeline>,
     compile: CompileFn,
-    /// True in virtual time, where a picture waits for its pipelines.
+    /// True in virtual time, where a frame waits for its pipelines.
     blocking: bool,
 }
 
 impl ShaderPipelines {
-    /// Creates an empty set. `patient`: a picture waits for its pipelines.
+    /// Creates an empty set. `patient`: a frame waits for its pipelines.
     pub fn new(device: &RenderDevice, layout: &BindGroupLayout, patient: bool) -> Self {
         let maker = JobPool::new(if patient { STEP_TIMEOUT } else { COMPILE_TIME_MAX });
         Self {
@@ -81,8 +81,8 @@ impl ShaderPipelines {
         Box::new(move || press(&recipe))
     }
 
-    /// Requests an edition's pipelines while the previous one is drawn: those that shaders of the same names are drawn with now.
-    /// Returns false while some are being made.
+    /// Requests an edition's pipelines while the previous one is drawn; returns false while some are pending.
+    /// The requested variants are those that shaders of the same names use now.
     pub fn prepare(&self, before: Option<&SceneRevision>, edition: &SceneRevision) -> bool {
         let Some(before) = before else { return true };
         let known: HashSet<u64> = [before, edition].iter().flat_map(|it| shader_keys(it)).collect();
@@ -109,7 +109,7 @@ impl ShaderPipelines {
         self.pool.retain(|(key, ..)| known.contains(key));
     }
 
-    /// Replaces the function that makes pipelines, and refuses those that take longer than `most`.
+    /// Replaces the compile function, and refuses pipelines that take longer than `most`.
     #[cfg(test)]
     pub fn set_compiler(&mut self, press: CompileFn, most: Duration) {
         (self.compile, self.pool) = (press, JobPool::new(most));
@@ -120,7 +120,7 @@ fn shader_keys(edition: &SceneRevision) -> impl Iterator<Item = u64> {
     edition.shaders.iter().map(|shader| shader.content_hash)
 }
 
-/// A shader of an artist as a pipeline. naga has found it sound; what a driver makes of it is seen here.
+/// Compiles an artist's shader. naga has validated it before; only the driver's errors can occur here.
 pub(super) fn compile_pipeline(recipe: &PipelineSource) -> Result<RenderPipeline, String> {
     let PipelineSource { device, layout, name, source, output: part, target_kind: surface, stencil } = recipe;
     let (entry_point, target) = match *part {
@@ -128,7 +128,7 @@ pub(super) fn compile_pipeline(recipe: &PipelineSource) -> Result<RenderPipeline
             ("moongate_darkens".into(), color_target(*surface, BlendMode::Darken))
         }
         ShaderOutput::Paint(blend) => ("moongate_fragment".into(), color_target(*surface, blend)),
-        // What was there is replaced.
+        // Replaces the target's content.
         ShaderOutput::Buffer(buffer) => {
             (buffer_entry_point(buffer), ColorTargetState { blend: None, ..color_target(*surface, BlendMode::Over) })
         }

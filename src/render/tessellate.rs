@@ -1,32 +1,33 @@
-//! Lines and polygons as triangles with soft edges, since software rasterisers have no multisampling to spare.
+//! Tessellates lines and polygons into triangles with soft edges, since multisampling is too slow on software
+//! rasterisers.
 
 use lyon_tessellation::math::point;
 use lyon_tessellation::path::Path;
 use lyon_tessellation::{BuffersBuilder, FillOptions, FillRule, FillTessellator, FillVertex, VertexBuffers};
 
-/// Most corners of a filled polygon, since crossings grow with their square; and of a line whose turns are round, since each
-/// takes up to sixty points.
+/// Maximum number of corners of a filled polygon, and of a line with round joins.
+/// Crossings of a polygon grow with the square of its corners; each round join takes up to sixty points.
 const CORNERS_MAX: usize = 4_000;
 
-/// Points with how much of their colour is seen (0 to 1), and triangles of them.
+/// Points with their coverage (0 to 1), and triangles of them.
 #[derive(Debug, Default)]
 pub(super) struct Triangles {
     pub points: Vec<([f32; 2], f32)>,
     pub indices: Vec<u32>,
 }
 
-/// A stroke of `width` along points, with round ends; its edges fade over `soft` units.
+/// Tessellates a stroke of `width` along points, with round ends; its edges fade over `soft` units.
 pub(super) fn tessellate_stroke(points: &[[f32; 2]], closed: bool, width: f32, soft: f32, out: &mut Triangles) {
     let line = without_repeats(points, closed);
     if line.len() < 2 {
         return;
     }
-    // A line thinner than its own softness is fainter instead.
+    // A line thinner than its softness is fainter instead.
     let core = (width / 2.0 - soft / 2.0).max(0.0);
     let edge = width / 2.0 + soft / 2.0;
     let round = StrokeProfile { core, edge, alpha: (width / soft.max(1e-6)).min(1.0) };
     let count = line.len();
-    // Where the rows of corners begin by which a point is come to, and left: one, except at a sharp turn.
+    // First indices of the rows by which a point is entered and left: one row, except at a sharp turn.
     let mut rows: Vec<[u32; 2]> = Vec::with_capacity(count);
     for i in 0..count {
         let (come, go) = tangents_at(&line, i, closed);
@@ -52,12 +53,12 @@ pub(super) fn tessellate_stroke(points: &[[f32; 2]], closed: bool, width: f32, s
     }
 }
 
-/// The cosine of a turn so small that it needs no rounding.
+/// Cosine of a turn below which no rounding is needed.
 const STRAIGHT: f32 = 0.9;
-/// And of one so sharp that the inner sides of both lines meet far from it.
+/// Cosine of a turn so sharp that the inner sides of both lines meet far from it.
 const SHARP: f32 = -0.5;
 
-/// What a line looks like across: seen as far as `core` from its middle, and no longer at `edge`.
+/// Cross section of a line: full alpha up to `core` from its middle, transparent from `edge` on.
 struct StrokeProfile {
     core: f32,
     edge: f32,
@@ -65,7 +66,7 @@ struct StrokeProfile {
 }
 
 impl StrokeProfile {
-    /// Four corners across a point, with what is normal on its one and its other side; the index of the first.
+    /// Adds four vertices across a point, with the normals of its two sides; returns the index of the first.
     fn push_row(&self, at: [f32; 2], [right, left]: [[f32; 2]; 2], out: &mut Triangles) -> u32 {
         let first = out.points.len() as u32;
         let lanes = [(right, -self.edge, 0.0), (right, -self.core, self.alpha), (left, self.core, self.alpha)];
@@ -75,7 +76,7 @@ impl StrokeProfile {
         first
     }
 
-    /// Where a line turns from one direction to another: round on the outer side, and on the inner one a single corner.
+    /// Adds a join of two directions: round on the outer side, a single corner on the inner one.
     fn push_join(&self, at: [f32; 2], a: [f32; 2], b: [f32; 2], out: &mut Triangles) -> [u32; 2] {
         let left = cross(a, b) < 0.0;
         let (sides, inner) = ([normal(a), normal(b)], miter_at(Some(a), Some(b)));
@@ -95,14 +96,15 @@ impl StrokeProfile {
         rows
     }
 
-    /// A part of a disc round a point, from one direction to another, the way that `left` says; seen from `middle` on.
+    /// Adds a sector of a disc around a point, from one direction to another; `left` gives the sense. Its full alpha
+    /// begins at `middle`.
     fn push_fan(&self, [at, middle]: [[f32; 2]; 2], from: [f32; 2], to: [f32; 2], left: bool, out: &mut Triangles) {
         let begin = from[1].atan2(from[0]);
         let mut sweep = (to[1].atan2(to[0]) - begin).rem_euclid(std::f32::consts::TAU);
         if left {
             sweep -= std::f32::consts::TAU;
         }
-        // So many parts that none is further from its arc than a small part of the fade.
+        // Enough parts that each deviates from its arc by only a small part of the fade.
         let fine = (self.edge / (self.edge - self.core).max(1e-6)).sqrt() * 0.7;
         let parts = (sweep.abs() * (1.0 + fine)).ceil().clamp(1.0, 24.0) as u32;
         let first = out.points.len() as u32;
@@ -119,7 +121,7 @@ impl StrokeProfile {
     }
 }
 
-/// The points of a line, without those that stand where the one before does.
+/// Returns the points of a line without consecutive duplicates.
 fn without_repeats(points: &[[f32; 2]], closed: bool) -> Vec<[f32; 2]> {
     let mut line: Vec<[f32; 2]> = Vec::with_capacity(points.len());
     for point in points {
@@ -147,7 +149,7 @@ fn reversed(direction: [f32; 2]) -> [f32; 2] {
     direction.map(|x| -x)
 }
 
-/// The directions in which a line comes to a point and leaves it; none at its ends.
+/// Returns the directions in which a line enters and leaves a point; none at its ends.
 fn tangents_at(line: &[[f32; 2]], i: usize, closed: bool) -> (Option<[f32; 2]>, Option<[f32; 2]>) {
     let count = line.len();
     let come = (i > 0 || closed).then(|| unit(line[(i + count - 1) % count], line[i]));
@@ -155,7 +157,8 @@ fn tangents_at(line: &[[f32; 2]], i: usize, closed: bool) -> (Option<[f32; 2]>, 
     (come, go)
 }
 
-/// The direction in which a line is widened at a point: square to it, longer at a corner (a mitre, at most doubled).
+/// Returns the direction in which a line is widened at a point: perpendicular, and longer at a corner (a mitre, at most
+/// doubled).
 fn miter_at(come: Option<[f32; 2]>, go: Option<[f32; 2]>) -> [f32; 2] {
     let (Some(a), Some(b)) = (come.or(go), go.or(come)) else { return [0.0; 2] };
     let normals = [normal(a), normal(b)];
@@ -169,11 +172,11 @@ fn miter_at(come: Option<[f32; 2]>, go: Option<[f32; 2]>) -> [f32; 2] {
     [sum[0] * scale, sum[1] * scale]
 }
 
-/// The inside of a polygon (even-odd); its edge fades outwards over `soft` units.
+/// Tessellates the inside of a polygon (even-odd); its edge fades outwards over `soft` units.
 pub(super) fn tessellate_fill(points: &[[f32; 2]], soft: f32, out: &mut Triangles) {
     let line = without_repeats(points, true);
     let Some(corners) = tessellate_area(&line, FillRule::EvenOdd, out) else { return };
-    // One that crosses itself has no outside that is everywhere on the same hand: it fades to both, over its own edge.
+    // A polygon that crosses itself has no consistent outer side: its edge fades to both sides.
     if corners == line.len() {
         push_fringe(&line, soft, out);
     } else {
@@ -181,7 +184,7 @@ pub(super) fn tessellate_fill(points: &[[f32; 2]], soft: f32, out: &mut Triangle
     }
 }
 
-/// What fades round a polygon that does not cross itself.
+/// Adds the fading edge of a polygon that does not cross itself.
 fn push_fringe(line: &[[f32; 2]], soft: f32, out: &mut Triangles) {
     let count = line.len();
     let twice: f32 = (0..count).map(|i| cross(line[i], line[(i + 1) % count])).sum();
@@ -197,7 +200,7 @@ fn push_fringe(line: &[[f32; 2]], soft: f32, out: &mut Triangles) {
             out.points.extend([(*at, 1.0), (moved_along(*at, normal, far), 0.0)]);
             first
         };
-        // A corner that stands out is rounded; one that goes in has its mitre.
+        // A convex corner is rounded; a concave one gets its mitre.
         if cross(a, b) * outer < 0.0 && dot(a, b) < STRAIGHT {
             let both = [row(normal(a)), row(normal(b))];
             let [from, to] = [normal(a), normal(b)].map(|n| n.map(|x| x * outer));
@@ -225,13 +228,13 @@ fn cross(a: [f32; 2], b: [f32; 2]) -> f32 {
     a[0] * b[1] - a[1] * b[0]
 }
 
-/// All that a polygon encloses, however it winds; its edge is hard.
+/// Tessellates all that a polygon encloses, whatever its winding; its edge is hard.
 pub(super) fn tessellate_nonzero(points: &[[f32; 2]], out: &mut Triangles) {
     tessellate_area(points, FillRule::NonZero, out);
 }
 
-/// How many corners it was filled with: as many as it has, and more where it crosses itself. None for a polygon that
-/// cannot be filled.
+/// Fills a polygon and returns its vertex count: one per corner, and more where it crosses itself.
+/// Returns `None` for a polygon that cannot be filled.
 fn tessellate_area(points: &[[f32; 2]], rule: FillRule, out: &mut Triangles) -> Option<usize> {
     let (first, rest) = points.split_first().filter(|(_, rest)| (2..CORNERS_MAX).contains(&rest.len()))?;
     let mut path = Path::builder();
@@ -244,7 +247,7 @@ fn tessellate_area(points: &[[f32; 2]], rule: FillRule, out: &mut Triangles) -> 
     let mut inside: VertexBuffers<[f32; 2], u16> = VertexBuffers::new();
     let mut sink = BuffersBuilder::new(&mut inside, |vertex: FillVertex| vertex.position().to_array());
     let options = FillOptions::default().with_tolerance(0.25).with_fill_rule(rule);
-    // A polygon that cannot be filled is one that cannot be seen: crossing itself at infinity, say.
+    // A polygon that cannot be filled is not visible either, for example one that crosses itself at infinity.
     FillTessellator::new().tessellate_path(&path.build(), &options, &mut sink).ok()?;
     let corners = inside.vertices.len();
     let base = out.points.len() as u32;

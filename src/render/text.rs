@@ -1,4 +1,4 @@
-//! Text in every script: parley lays it out, swash draws the letters, an atlas keeps them.
+//! Text in every script: layout by parley, rasterisation by swash, glyphs in an atlas.
 
 use crate::scene::TextAlign;
 use parley::{
@@ -12,21 +12,21 @@ use swash::zeno::Format;
 
 /// Side of the atlas, in pixels.
 pub(super) const ATLAS_SIDE: u32 = 2_048;
-/// Texts are laid out at this size and scaled; nothing is hinted, so that is exact.
+/// Layout size; texts are scaled from it, which is exact without hinting.
 const LAYOUT_SIZE: f32 = 64.0;
-/// Texts remembered with their layout.
+/// Maximum number of cached layouts.
 const LAYOUTS_MAX: usize = 512;
-/// After so many pictures for which the atlas was large enough, letters may be large again.
+/// Number of frames without overflow after which glyphs may be large again.
 const SHRINK_RECOVERY: u32 = 3_600;
-/// Letters are drawn at most this large and scaled up beyond.
+/// Maximum raster size of glyphs; larger ones are scaled up.
 const RASTER_MAX: f32 = 192.0;
 
-/// One letter where it is to be drawn, in units of the text's size 1 from its place, and where it is in the atlas.
+/// Glyph with its place in units of the text size from the text's origin, and its place in the atlas.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Glyph {
     /// Left, top, right, bottom.
     pub place: [f32; 4],
-    /// The same in the atlas, as fractions.
+    /// The same edges in the atlas, as fractions.
     pub atlas: [f32; 4],
 }
 
@@ -42,40 +42,40 @@ struct ShapedText {
     width: f32,
 }
 
-/// A text as it is laid out: itself, its language, its side, its weight, and in thousandths of its size how long its lines may be and
-/// how far apart they are.
+/// Key of a layout: text, language, alignment, weight, wrap width and line height.
+/// The last two are in thousandths of the text size.
 type LayoutKey = (String, String, TextAlign, u16, u32, u32);
 
-/// How a text is to be written.
+/// Alignment, weight and line layout of a text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ParagraphStyle {
     pub align: TextAlign,
     pub weight: u16,
-    /// Longest line, as a multiple of the size; 0 breaks none.
+    /// Maximum line length, as a multiple of the size; 0 breaks no lines.
     pub wrap: f32,
-    /// From line to line, as a multiple of the size.
+    /// Distance between lines, as a multiple of the size.
     pub line_height: f32,
 }
 
 type GlyphKey = (usize, u16, u16);
 
-/// The letters of all texts.
+/// Layout and glyph caches of all texts.
 pub(super) struct TextShaper {
     fonts: FontContext,
     layouts: LayoutContext<()>,
     scaler: ScaleContext,
-    /// Fonts in use: their bytes, their index within, their normalised coordinates.
+    /// Fonts in use: data with index, and normalised coordinates.
     faces: Vec<(parley::FontData, Vec<i16>)>,
     texts: HashMap<LayoutKey, ShapedText>,
     glyphs: HashMap<GlyphKey, Option<GlyphRaster>>,
-    /// Coverage, a byte a pixel.
+    /// Coverage of the atlas, one byte per pixel.
     pub pixels: Vec<u8>,
-    /// Changed since it was last uploaded.
+    /// True if the atlas has changed since the last upload.
     pub changed: bool,
     atlas_shelf: [u32; 3],
-    /// There was no room for a letter of this picture.
+    /// True if a glyph of this frame did not fit.
     atlas_full: bool,
-    /// Pictures since the atlas was emptied, and the largest letters that it takes.
+    /// Frames since the atlas was emptied, and the current maximum raster size.
     age: u32,
     raster_max: f32,
 }
@@ -84,7 +84,7 @@ pub(super) struct TextShaper {
 struct GlyphRaster {
     corner: [u32; 2],
     size: [u32; 2],
-    /// From the pen to the left and the top of the picture, y up.
+    /// Offset from the pen to the image's left and top, y up.
     offset: [i32; 2],
 }
 
@@ -106,7 +106,8 @@ impl TextShaper {
         }
     }
 
-    /// A new picture begins: an atlas that was full is emptied, and letters in use are drawn again. True if it was emptied.
+    /// Begins a frame; returns true if the atlas was emptied because it was full. Glyphs in use are then rasterised
+    /// again.
     pub fn begin_frame(&mut self) -> bool {
         self.age = self.age.saturating_add(1);
         if self.age == SHRINK_RECOVERY {
@@ -119,7 +120,7 @@ impl TextShaper {
         self.pixels.fill(0);
         self.atlas_shelf = [1, 1, 0];
         self.changed = true;
-        // Full again so soon: all letters of one picture do not fit. Smaller ones do, and are scaled up.
+        // It filled again so soon because the glyphs of one frame do not fit. Smaller ones do, and are scaled up.
         if self.age < 60 {
             self.raster_max = (self.raster_max * 0.7).max(16.0);
         }
@@ -127,12 +128,12 @@ impl TextShaper {
         true
     }
 
-    /// True when the system has any fonts at all.
+    /// Returns true if the system has any fonts.
     pub fn has_fonts(&mut self) -> bool {
         self.fonts.collection.family_names().next().is_some()
     }
 
-    /// The letters of a text. `pixels` is how large its size 1 is on the canvas's texture.
+    /// Returns the glyphs of a text. `pixels` is the text size on the canvas's texture.
     pub fn shape(&mut self, text: &str, language: &str, hand: ParagraphStyle, pixels: f32) -> Vec<Glyph> {
         let thousandths = |number: f32| (number * 1e3) as u32;
         let key: LayoutKey = (
@@ -150,7 +151,7 @@ impl TextShaper {
             let laid = self.lay_out(text, language, hand);
             self.texts.insert(key.clone(), laid);
         }
-        // Few sizes, so that a text which grows does not fill the atlas with every size between.
+        // Raster sizes are coarse, so that a growing text does not fill the atlas with every size in between.
         let raster = pixels.clamp(4.0, self.raster_max).ceil() as u16;
         let raster = if raster > 32 { raster.next_multiple_of(8) } else { raster };
         let Some(laid) = self.texts.get(&key) else { return Vec::new() };
@@ -223,14 +224,14 @@ impl TextShaper {
             return *known;
         }
         let drawn = self.rasterize(key);
-        // What found no room is drawn in the next picture, which begins with an empty atlas.
+        // A glyph that did not fit is rasterised in the next frame, which begins with an empty atlas.
         if !self.atlas_full {
             self.glyphs.insert(key, drawn);
         }
         drawn
     }
 
-    /// Draws a letter into the atlas; `None` for one without a shape.
+    /// Rasterises a glyph into the atlas; `None` for one without a shape.
     fn rasterize(&mut self, (font, id, size): GlyphKey) -> Option<GlyphRaster> {
         let (face, coords) = self.faces.get(font)?;
         let bytes: &[u8] = face.data.as_ref();
@@ -247,7 +248,7 @@ impl TextShaper {
         if width == 0 || height == 0 || width + 2 > ATLAS_SIDE || height + 2 > ATLAS_SIDE {
             return None;
         }
-        // Shelves: letters side by side, a new shelf under the tallest of the last.
+        // Shelf packing: glyphs side by side, and a new shelf under the tallest of the last.
         let [mut x, mut y, mut tall] = self.atlas_shelf;
         if x + width + 1 > ATLAS_SIDE {
             (x, y, tall) = (1, y + tall + 1, 0);
@@ -268,7 +269,7 @@ impl TextShaper {
     }
 }
 
-/// The fonts for a language, best first. Han letters are one code for four ways to write them.
+/// Returns the fonts for a language, best first. Han characters share code points between four ways to write them.
 fn font_families(language: &str) -> &'static str {
     match language.split('-').next().unwrap_or_default() {
         "ja" => "'Noto Sans', 'Noto Sans CJK JP', 'Noto Sans Arabic', sans-serif",

@@ -1,4 +1,4 @@
-//! What is seen in front of this site, once a frame: bodies and motion to the scene, people as a mask to the stage.
+//! Camera input of this site, once a frame: bodies and motion for the scene, a mask of people for the renderer.
 
 use super::{FrameInputBuilder, Trace, rasterize};
 use crate::device::camera_pipeline::CameraPipelines;
@@ -9,16 +9,16 @@ use crate::scene::motion_energy;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What was told last.
+/// State of the last report.
 pub(super) struct CameraInput {
     pipeline: Arc<CameraPipelines>,
-    /// The site has cameras.
+    /// True if the site has cameras.
     cameras: bool,
     hub: TouchHub,
     canvas: Point,
-    /// Versions of what cameras see and of who is here.
+    /// Versions of the vision frame and of the bodies.
     versions: [u64; 2],
-    /// When the newest that was told was captured.
+    /// Capture time of the newest report.
     captured: Duration,
     bodies: Vec<Body>,
     motion_energy: f32,
@@ -26,7 +26,7 @@ pub(super) struct CameraInput {
 }
 
 impl CameraInput {
-    /// Nothing told yet. `canvas` in its units.
+    /// Creates the state before the first report. `canvas` is in canvas units.
     pub fn new(sights: Arc<CameraPipelines>, hub: TouchHub, canvas: Point) -> Self {
         let cameras = !sights.status().is_empty();
         let (made, bodies, flow) = (Duration::ZERO, Vec::new(), Vec::new());
@@ -43,9 +43,10 @@ impl CameraInput {
         }
     }
 
-    /// Tells what is new to the scene and notes it; what the stage is to show of it, if there is more than bodies.
+    /// Reports new bodies to the scene and the trace. Returns the presence for the renderer, if there is more than
+    /// bodies.
     pub fn update(&mut self, senses: &mut FrameInputBuilder, trace: &Trace) -> Option<Arc<PresenceMap>> {
-        // A camera's bodies are told before its mask, which may come a frame later: never the other way round.
+        // A camera's bodies are reported before its mask, which may come a frame later: never in the reverse order.
         let sighted = self.pipeline.newest(self.versions[0]);
         let newest = self.hub.bodies_since(self.versions[1]);
         let made = sighted.as_ref().map(|sighted| sighted.captured).max(newest.as_ref().map(|newest| newest.made))?;
@@ -61,7 +62,7 @@ impl CameraInput {
             self.versions[1] = newest.version;
             self.bodies = newest.bodies;
             if !self.cameras {
-                // Recorded visitors come without a picture.
+                // Recorded visitors have no camera frame.
                 self.motion_energy = motion_energy(&self.bodies, self.canvas);
                 watched = Some(rasterize::rasterize_bodies(newest.version, &self.bodies, self.canvas));
             }

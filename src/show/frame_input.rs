@@ -1,4 +1,5 @@
-//! What the scene will see: touches and bodies of both cities, sky and clocks, and what happened since it was last asked.
+//! Builder of the scene's input: touches and bodies of both cities, sky and clocks, and the events since the last
+//! input.
 
 use crate::config::City;
 use crate::device::net::LinkStatus;
@@ -6,19 +7,15 @@ use crate::device::touch_hub::LocalTouchEvent;
 use crate::link::{LinkState, SiteEvent};
 use crate::presence::{Body, Phase, Presence, Touch, TwinLayout};
 use crate::scene::{
-    BodyStateTracker, FLOW_GRID, FrameInput, MarksUpdate, SceneEvent, SiteState, TouchState, encode_flow,
-    motion_energy, sun_position, time_of_day,
+    BodyStateTracker, FrameInput, MarksUpdate, SceneEvent, SiteState, TouchState, encode_flow, motion_energy,
+    sun_position, time_of_day,
 };
-use crate::vision::MOTION_GRID;
 use std::time::Duration;
 
-/// Things that wait for a scene which is stuck; more, and the oldest are forgotten.
+/// Maximum number of events that wait for a stuck scene; beyond it the oldest are dropped.
 const WAITING_MAX: usize = 1_024;
 
-// What the camera's part measures is what a scene reads.
-const _: () = assert!(FLOW_GRID[0] == MOTION_GRID[0] && FLOW_GRID[1] == MOTION_GRID[1]);
-
-/// Gathers what a scene may know.
+/// Collects the input of a scene.
 pub struct FrameInputBuilder {
     here: &'static City,
     there: &'static City,
@@ -26,12 +23,12 @@ pub struct FrameInputBuilder {
     canvas: [f32; 2],
     touches: [Vec<TouchState>; 2],
     bodies: [BodyStateTracker; 2],
-    /// How much moves in each city.
+    /// Motion energy in each city.
     motion_energy: [f32; 2],
-    /// How it moves here.
+    /// Encoded motion field of this city.
     flow: Option<String>,
     events: Vec<SceneEvent>,
-    /// Events and looks of the camera so far, which are the scene's inputs.
+    /// Number of events and camera results so far; each is an input of the scene.
     input_count: u64,
     status: Option<LinkStatus>,
     began: Duration,
@@ -39,7 +36,7 @@ pub struct FrameInputBuilder {
 }
 
 impl FrameInputBuilder {
-    /// Nothing seen yet at `now`, monotonic. `canvas` in its units.
+    /// Creates an empty builder at `now`, monotonic. `canvas` is in canvas units.
     pub fn new(
         here: &'static City,
         there: &'static City,
@@ -65,7 +62,7 @@ impl FrameInputBuilder {
         }
     }
 
-    /// The shared clock at a monotonic time, in seconds.
+    /// Returns the shared clock at a monotonic time, in seconds.
     pub fn shared_time(&self, at: Duration) -> f64 {
         match &self.status {
             Some(status) => status.shared_clock + at.as_secs_f64() - status.at.as_secs_f64(),
@@ -73,7 +70,7 @@ impl FrameInputBuilder {
         }
     }
 
-    /// The same for a time in seconds, which may be from before the machine's start.
+    /// Returns the shared clock at a time in seconds, which may be before the machine's start.
     pub(crate) fn shared_seconds(&self, at: f64) -> f64 {
         let status = self.status.as_ref();
         status.map_or(at - self.began.as_secs_f64(), |status| status.shared_clock + at - status.at.as_secs_f64())
@@ -92,7 +89,7 @@ impl FrameInputBuilder {
         TouchState { id: touch.id, x: touch.at[0], y: touch.at[1], by: touch.kind.as_str(), began }
     }
 
-    /// A touch here; the number of the input that it is.
+    /// Handles a touch at this site; returns its input number.
     pub fn handle_touch(&mut self, touched: &LocalTouchEvent) -> u64 {
         let made = self.shared_time(touched.made);
         let list = &mut self.touches[0];
@@ -102,7 +99,7 @@ impl FrameInputBuilder {
         let list = &mut self.touches[0];
         match (touched.phase, known) {
             (Phase::Up, Some(index)) => _ = list.remove(index),
-            // An end that was made up for already, or whose beginning nobody heard of.
+            // The end was inferred already, or the beginning was never reported.
             (Phase::Up, None) => return self.input_count,
             (_, Some(index)) => list[index] = seen,
             (_, None) => list.push(seen),
@@ -114,7 +111,7 @@ impl FrameInputBuilder {
         })
     }
 
-    /// Ends touches here that are not held any more: while a frame loop stood still, their ends were not told to it.
+    /// Ends touches of this site that are no longer held: their ends are not reported while a frame loop stands still.
     pub fn retain_touches(&mut self, held: &[u32]) {
         let gone: Vec<TouchState> = self.touches[0].extract_if(.., |touch| !held.contains(&touch.id)).collect();
         for touch in gone {
@@ -122,9 +119,9 @@ impl FrameInputBuilder {
         }
     }
 
-    /// What the cameras of here saw at `made`, in canvas units: bodies, how much moves (0 to 1), and how (one vector for
-    /// each cell of [`FLOW`], in canvas units a second; empty where none is known). The number of the
-    /// input that it is.
+    /// Handles the bodies that this site's cameras saw at `made`, in canvas units; returns the input number.
+    /// `stir` is the motion energy (0 to 1). `cells` has one vector for each cell of
+    /// [`MOTION_GRID`](crate::presence::MOTION_GRID), in canvas units per second; it is empty if none is known.
     pub fn handle_bodies(&mut self, made: Duration, bodies: &[Body], stir: f32, cells: &[[f32; 2]]) -> u64 {
         let at = self.shared_time(made);
         self.bodies[0].update(at, bodies);
@@ -134,13 +131,13 @@ impl FrameInputBuilder {
         self.input_count
     }
 
-    /// How the link is, and who is there, as they stand on this canvas.
+    /// Handles the link's status and the twin's presence, mapped to this canvas.
     pub fn handle_link(&mut self, status: LinkStatus, there: &Presence, now: Duration) {
         self.status = Some(status);
         let at = self.shared_time(now);
         self.bodies[1].update(at, &there.bodies);
         self.motion_energy[1] = motion_energy(&there.bodies, self.canvas);
-        // Where a touch is comes from presence, that it began and ended from events.
+        // Presence gives the position of a touch, events its beginning and end.
         for touch in &there.touches {
             let Some(index) = self.touches[1].iter().position(|t| t.id == touch.id) else { continue };
             let known = self.touches[1][index];
@@ -153,7 +150,7 @@ impl FrameInputBuilder {
         }
     }
 
-    /// Something happened there at `made`, by our monotonic clock; the number of the input that it is.
+    /// Handles an event of the twin at `made`, on this site's monotonic clock; returns the input number.
     pub fn handle_event(&mut self, made: Duration, what: &SiteEvent) -> u64 {
         let turned =
             |touch: &Touch, senses: &Self| Touch { at: senses.meeting.map_point(senses.canvas[0], touch.at), ..*touch };
@@ -182,22 +179,22 @@ impl FrameInputBuilder {
         }
     }
 
-    /// People of both cities meet, now.
+    /// Handles an encounter of people of both cities.
     pub fn handle_encounter(&mut self, [x, y]: [f32; 2]) {
         self.push_event(SceneEvent::Meet { x, y });
     }
 
-    /// What both made apart is together.
+    /// Handles the merge of marks that both sites made while they were apart.
     pub fn handle_marks_merged(&mut self, marks: usize) {
         self.push_event(SceneEvent::Merged { marks });
     }
 
-    /// The twin is there.
+    /// Handles the beginning of the link.
     pub fn handle_linked(&mut self) {
         self.push_event(SceneEvent::Linked);
     }
 
-    /// The twin is gone, and its touches and bodies with it.
+    /// Handles the end of the link; the twin's touches and bodies end with it.
     pub fn handle_unlinked(&mut self) {
         for seen in std::mem::take(&mut self.touches[1]) {
             self.push_event(SceneEvent::UpThere(seen));
@@ -206,7 +203,7 @@ impl FrameInputBuilder {
         self.push_event(SceneEvent::Parted);
     }
 
-    /// Everything that a scene may know now: monotonic, and in seconds since 1970.
+    /// Builds the input of a frame; `now` and `unix` are monotonic and in seconds since 1970.
     pub fn build(
         &self,
         number: u64,
@@ -240,7 +237,7 @@ impl FrameInputBuilder {
         }
     }
 
-    /// The scene has been told all of it, at `now`.
+    /// Marks all events as delivered to the scene at `now`.
     pub fn mark_delivered(&mut self, now: Duration) {
         self.events.clear();
         self.last = now;

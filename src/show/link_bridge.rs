@@ -1,4 +1,4 @@
-//! What both cities have together, between link and scene: marks, what each site says of itself, and meetings.
+//! Bridge between link and scene: marks, shared state, signals and meetings.
 
 use super::FrameInputBuilder;
 use crate::config::LinkLossPolicy;
@@ -11,13 +11,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Marks that a scene is told of in one frame, at most: the rest of a long night comes in the next ones.
+/// Maximum number of marks in one frame's input; the rest follows in the next frames.
 const MARKS_A_FRAME: usize = 250;
-/// And of such weight.
+/// Maximum weight of the marks in one frame's input.
 const WEIGHT_A_FRAME: usize = 256 << 10;
-/// Marks that a scene may leave in a second, and at once; what is beyond is left out.
+/// Marks that a scene may leave per second, and in one burst; marks beyond that are dropped.
 const MARK_RATE: (f64, f64) = (60.0, 240.0);
-/// And the same in bytes.
+/// The same limits in bytes.
 const MARK_BYTES: (f64, f64) = (65_536.0, 524_288.0);
 
 /// Signals that a scene may send per second, and in one burst. Touches alternate with them on their way to the twin.
@@ -25,13 +25,13 @@ const SIGNAL_RATE: (f64, f64) = (30.0, 60.0);
 /// The same limits in bytes.
 const SIGNAL_BYTES: (f64, f64) = (8_192.0, 16_384.0);
 
-/// What it needs of a link.
+/// Link operations that the bridge needs.
 pub(crate) trait LinkPort {
-    /// What there is to tell of marks since the last call.
+    /// Returns the news of marks since the last call.
     fn take_mark_feed(&self) -> MarkFeed;
-    /// People meet at a place, if this site proposes it.
+    /// Proposes a meeting of people at a place, if this site is the one that proposes.
     fn propose_meeting(&self, now: Duration, place: Point);
-    /// A visitor has left something.
+    /// Adds a mark of a visitor.
     fn add_mark(&self, made: Duration, utc_ms: u64, draft: NewMark);
 }
 
@@ -49,7 +49,7 @@ impl LinkPort for LinkHandle {
     }
 }
 
-/// What is together.
+/// State that both sites have in common.
 pub(crate) struct LinkBridge<B> {
     link: B,
     meeting: TwinLayout,
@@ -58,24 +58,24 @@ pub(crate) struct LinkBridge<B> {
     link_loss: [LinkLossPolicy; 2],
     recent: RecentMarks,
     me: Option<WriterId>,
-    /// What the scene is still to be told.
+    /// Marks that the scene has not received yet.
     undelivered: VecDeque<Arc<Mark>>,
     restart: bool,
     merged: Option<usize>,
     shared: u64,
-    /// Told with the last frame, if that was asked.
+    /// Number of marks in the last input, until its delivery is confirmed.
     in_delivery: usize,
     mark_budget: [TokenBucket; 2],
     marks_dropped: u64,
     signal_budget: [TokenBucket; 2],
     signals_dropped: u64,
     encounters: Encounters,
-    /// Meetings that are agreed, and when they are.
+    /// Agreed meetings with their times.
     meetings: Vec<(Duration, Point)>,
 }
 
 impl<B: LinkPort> LinkBridge<B> {
-    /// Nothing yet. `key` is this site's.
+    /// Creates an empty bridge. `key` is this site's public key.
     pub fn new(link: B, meeting: TwinLayout, canvas: Point, key: [u8; 32], lost: [LinkLossPolicy; 2]) -> Self {
         Self {
             link,
@@ -102,13 +102,13 @@ impl<B: LinkPort> LinkBridge<B> {
         }
     }
 
-    /// A scene that knows nothing has started.
+    /// Handles the start of a scene: it receives all recent marks.
     pub fn restart_scene(&mut self) {
         (self.restart, self.in_delivery) = (true, 0);
         self.undelivered = self.recent.after(None).cloned().collect();
     }
 
-    /// What the link has told of marks since the frame before.
+    /// Takes the news of marks from the link since the previous frame.
     pub fn poll_marks(&mut self) {
         let MarkFeed { is_reset: anew, marks, merged, local_writer: me, shared_below: shared, .. } =
             self.link.take_mark_feed();
@@ -122,44 +122,45 @@ impl<B: LinkPort> LinkBridge<B> {
             }
         }
         if self.undelivered.len() > VISIBLE_MAX {
-            // A scene that has not asked for long is told all that is still to be seen.
+            // A scene that has not asked for a long time receives all visible marks again.
             self.restart_scene();
         }
         self.merged = merged.or(self.merged);
         (self.me, self.shared) = (me, shared);
     }
 
-    /// What becomes of the other city when the link is lost, from now on.
+    /// Sets the policy for the other city when the link is lost.
     pub fn set_link_loss(&mut self, lost: [LinkLossPolicy; 2]) {
         self.link_loss = lost;
     }
 
-    /// Who fades there is gone at once, if the manifest says so.
+    /// Removes fading bodies of the twin at once, if the manifest says so.
     pub fn apply_link_loss(&self, there: &mut Presence) {
         if self.link_loss[0] == LinkLossPolicy::Hide {
             there.bodies.retain(|body| body.faded == 0.0);
         }
     }
 
-    /// Who is here and who is there, on this canvas; where they meet is proposed, if this is the site that does.
+    /// Proposes a meeting where people of both sites meet, if this is the site that proposes. Both presences are on
+    /// this canvas.
     pub fn propose_encounters(&mut self, now: Duration, here: &Presence, there: &Presence) {
         for at in self.encounters.update(now, self.canvas[1], here, there) {
             self.link.propose_meeting(now, at);
         }
     }
 
-    /// A meeting is agreed. `lead`: this site has proposed it.
+    /// Schedules an agreed meeting. `lead`: this site has proposed it.
     pub fn schedule_meeting(&mut self, at: Duration, place: Point, lead: bool) {
         let place = if lead { place } else { self.meeting.map_point(self.canvas[0], place) };
         self.meetings.push((at, place));
     }
 
-    /// Meetings that are now.
+    /// Removes and returns the meetings that are due.
     pub fn take_due_meetings(&mut self, now: Duration) -> Vec<Point> {
         self.meetings.extract_if(.., |(at, _)| *at <= now).map(|(_, place)| place).collect()
     }
 
-    /// What the scene is to be told of marks with this frame.
+    /// Returns the marks for the scene's next input.
     pub fn next_marks(&mut self, senses: &FrameInputBuilder) -> MarksUpdate {
         let mut left = WEIGHT_A_FRAME;
         let fits = |mark: &&Arc<Mark>| {
@@ -172,7 +173,7 @@ impl<B: LinkPort> LinkBridge<B> {
         MarksUpdate { anew: self.restart, news, shared: self.shared, lasting: false }
     }
 
-    /// It has been told; what is now all there, if both were apart.
+    /// Marks the last input as delivered; returns the number of merged marks once all of them are delivered.
     pub fn mark_delivered(&mut self) -> Option<usize> {
         self.undelivered.drain(..self.in_delivery.min(self.undelivered.len()));
         (self.in_delivery, self.restart) = (0, false);
@@ -196,7 +197,7 @@ impl<B: LinkPort> LinkBridge<B> {
         }
     }
 
-    /// The scene has a visitor leave something. How many were left out until now, if this one is.
+    /// Adds a mark of the scene. If it is dropped, returns the number of marks dropped so far.
     pub fn add_mark(&mut self, now: Duration, utc_ms: u64, draft: NewMark) -> Option<u64> {
         let bytes = (draft.said.len() + draft.name.len() + 64) as f64;
         if !self.mark_budget[0].try_take(now, 1.0) || !self.mark_budget[1].try_take(now, bytes) {

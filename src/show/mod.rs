@@ -1,4 +1,4 @@
-//! Twin and scene as Bevy sees them: once a frame, what happened goes to the scene, and its picture to the stage.
+//! Frame loop of a show as a Bevy system: each frame, inputs go to the scene, and its display list to the renderer.
 
 mod camera_input;
 mod frame_input;
@@ -38,64 +38,64 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The last good picture stands for this long; then it would look live and is not, and the idle picture comes.
+/// Time for which the last display list stays; after that it would only look live, and the standby screen replaces it.
 const PICTURE_STALE: Duration = Duration::from_secs(1);
-/// In rehearsal a mistake that was made once is seen for this long.
+/// Time for which a single fault is shown in a rehearsal.
 const FAULT_SHOWN: Duration = Duration::from_secs(8);
-/// Everything that the frame loop has of the site, the twin and the scene.
+/// Parts of the frame loop: site, twin and scene.
 pub struct ShowParts {
-    /// The site's city.
+    /// City of this site.
     pub city: &'static City,
-    /// The twin, if there is one.
+    /// Twin, if there is one.
     pub twin: Option<TrustedPeer>,
-    /// This site's public key.
+    /// Public key of this site.
     pub key: [u8; 32],
-    /// What is shown.
+    /// Installation that is shown.
     pub installation: Installation,
-    /// The link, and what it tells.
+    /// Link, and its events.
     pub link: (LinkHandle, Receiver<LinkEvent>),
-    /// The scene.
+    /// Process of the scene.
     pub scene: Arc<SceneProcess>,
-    /// The loudspeakers.
+    /// Sound output.
     pub audio: Arc<Audio>,
-    /// What the cameras see.
+    /// Pipelines of the cameras.
     pub cameras: Arc<CameraPipelines>,
-    /// Where touches and bodies go.
+    /// Hub that collects touches and bodies.
     pub touches: TouchHub,
-    /// Where touches come out.
+    /// Touch events of the hub.
     pub touch_events: Receiver<LocalTouchEvent>,
-    /// What the stage tells of its pictures.
+    /// Statistics of the renderer's frames.
     pub frame_stats: FrameStats,
-    /// Where it is noted how long everything took.
+    /// Trace of latencies.
     pub trace: Trace,
-    /// Frames so far.
+    /// Number of frames so far.
     pub frames: Arc<AtomicU64>,
-    /// The picture of a frame is waited for this long; then the newest is shown.
+    /// Maximum wait for the scene's display list of a frame; after that the newest is shown.
     pub scene_wait: Duration,
-    /// An artist is there, to whom mistakes are shown; visitors never see them.
+    /// Set in a rehearsal, where faults are shown to the artist; visitors never see them.
     pub rehearsal: Option<Arc<Rehearsal>>,
 }
 
-/// The hub, for whoever reads a device inside of Bevy.
+/// Touch hub, for devices that are read inside Bevy.
 #[derive(Resource, Clone)]
 pub struct TouchHubResource(pub TouchHub);
 
-/// How scene, link and cameras are, for the operator's overlay.
+/// State of scene, link, sound and cameras, for the operator's overlay.
 #[derive(Resource, Clone)]
 pub struct OperatorContext {
-    /// The scene.
+    /// Process of the scene.
     pub scene: Arc<SceneProcess>,
-    /// The link.
+    /// Handle of the link.
     pub link: LinkHandle,
-    /// The loudspeakers.
+    /// Sound output.
     pub audio: Arc<Audio>,
-    /// The cameras.
+    /// Pipelines of the cameras.
     pub cameras: Arc<CameraPipelines>,
-    /// What can be turned.
+    /// Parameters of the scene.
     pub parameters: LiveParameters,
 }
 
-/// The frame loop's own state.
+/// State of the frame loop.
 struct ShowLoop {
     link: LinkHandle,
     link_events: Mutex<Receiver<LinkEvent>>,
@@ -113,25 +113,25 @@ struct ShowLoop {
     frames: Arc<AtomicU64>,
     scene_wait: Duration,
     rehearsal: Option<Arc<Rehearsal>>,
-    /// What the scene was told last, while that is shown.
+    /// Last input of the scene, while the debug overlay shows it.
     last_input: Option<FrameInput>,
     frame_number: u64,
-    /// Who is there, as they stand on this canvas.
+    /// Bodies of the twin, mapped to this canvas.
     bodies_there: Vec<Body>,
     canvas: [f32; 2],
     meeting: TwinLayout,
     city_cards: [CityInfo; 2],
-    /// When the scene's last picture came.
+    /// Time of the scene's last display list.
     picture_at: Option<Duration>,
-    /// What the last picture is of.
+    /// Edition of the last display list.
     edition: Option<Arc<SceneRevision>>,
-    /// What its shaders are told.
+    /// Uniforms of its shaders.
     uniforms: Arc<EngineUniforms>,
-    /// When it was another one.
+    /// Time of the last change of the edition.
     edition_since: Duration,
-    /// A mistake is written over the picture.
+    /// True while a fault is written over the display list.
     fault_shown: bool,
-    /// The last picture, while a mistake is written over it.
+    /// Last display list without the overlay, in a rehearsal.
     picture_below: Option<Arc<DisplayList>>,
     log: LogLimiter,
 }
@@ -139,18 +139,18 @@ struct ShowLoop {
 #[derive(Resource)]
 struct ShowLoopResource(ShowLoop);
 
-/// What both sites have to have in common to play together.
+/// Returns the parts of an installation that both sites need in common to play together.
 pub fn now_showing(installation: &Installation) -> NowShowing {
     NowShowing { installation: installation.id.clone(), schema_hash: installation.schema_hash() }
 }
 
-/// The other city: the twin's, or a quiet stand-in while there is none.
+/// Returns the twin's city, or this one as a stand-in while there is no twin.
 pub fn other_city(here: &'static City, twin: Option<&TrustedPeer>) -> &'static City {
     twin.map_or(here, |twin| twin.city)
 }
 
 impl ShowParts {
-    /// Adds the loop to an app.
+    /// Adds the frame loop to an app.
     pub fn plug(self, app: &mut App) {
         let dials = LiveParameters::default();
         app.insert_resource(TouchHubResource(self.touches.clone())).insert_resource(OperatorContext {
@@ -201,7 +201,7 @@ impl ShowParts {
     }
 }
 
-/// One frame: take in, ask, wait as long as the budget, show the newest.
+/// Runs one frame: takes inputs, asks the scene, waits up to the budget, and shows the newest display list.
 fn update_show(world: &mut World) {
     world.resource_scope(|world, mut the_loop: Mut<ShowLoopResource>| {
         the_loop.0.update(world);
@@ -243,7 +243,7 @@ impl ShowLoop {
             sees.dials = self.parameters.take_changes(begins);
             self.uniforms = Arc::new(EngineUniforms::from_input(&sees, [&self.city_cards[0], &self.city_cards[1]]));
             self.last_input = rehearsal.is_some_and(Rehearsal::debug_overlay).then(|| sees.clone());
-            // What a scene sees is numbers and short texts; it can always be written down.
+            // The input consists of numbers and short texts; it can always be serialised.
             if let Ok(json) = serde_json::to_string(&sees)
                 && self.scene.request_frame(sees.number, sees.input, json, begins)
             {
@@ -261,12 +261,12 @@ impl ShowLoop {
         if let Some((_, edition)) = &painting
             && self.edition.as_ref().is_none_or(|shown| !Arc::ptr_eq(shown, edition))
         {
-            // What the scene before has said of this city is not said by this one.
+            // The state that the previous scene shared for this city is not valid for this one.
             self.link.set_shared_state(String::new());
             self.link.set_now_showing(now_showing(&edition.installation));
             self.link.scene_start();
             self.edition_since = now;
-            // The one before may have to be shown again.
+            // The previous edition may have to be shown again.
             let before = self.edition.iter().flat_map(|edition| &edition.sounds);
             self.audio.retain(&edition.sounds.iter().chain(before).collect::<Vec<_>>());
             self.bridge.set_link_loss(edition.installation.link_loss);
@@ -289,7 +289,7 @@ impl ShowLoop {
         }
     }
 
-    /// Puts on the canvas what there is: the scene's picture, the one before for a while, or the engine's own.
+    /// Shows the scene's display list, the previous one for a while, or the standby screen.
     fn show_picture(&mut self, world: &mut World, picture: Option<Arc<DisplayList>>, now: Duration) {
         let shared = self.input.shared_time(now);
         Arc::make_mut(&mut self.uniforms).now = shared;
@@ -316,7 +316,7 @@ impl ShowLoop {
         }
     }
 
-    /// The picture with what an artist has asked for over it, if he has.
+    /// Returns the display list with the overlays that the artist has asked for, if any.
     fn rehearsal_overlay(&self, now: Duration, picture: &DisplayList) -> Option<DisplayList> {
         let rehearsal = self.rehearsal.as_ref()?;
         let over = self.last_input.as_ref().map(|sees| debug_overlay(picture, sees, self.canvas));
@@ -324,7 +324,7 @@ impl ShowLoop {
         words.map(|words| caption(over.as_ref().unwrap_or(picture), &words, self.canvas)).or(over)
     }
 
-    /// What an artist is told when another edition is seen.
+    /// Returns the message for the artist when another edition is shown.
     fn edition_notice(&self) -> &'static str {
         match (self.scene.status().refused, self.fault_shown) {
             (Some(_), _) => "the one before is shown again",
@@ -333,7 +333,7 @@ impl ShowLoop {
         }
     }
 
-    /// What an artist is to be told now.
+    /// Returns the fault to show to the artist now.
     fn current_fault(&self, now: Duration) -> Option<SceneDiagnostic> {
         let status = self.rehearsal.as_ref().map(|_| self.scene.status())?;
         let at = status.last_fault_at;
@@ -344,7 +344,7 @@ impl ShowLoop {
         status.refused.or(status.fault).or(of_late).or_else(shed)
     }
 
-    /// What devices and twin have told since the frame before.
+    /// Handles the inputs of devices and twin since the previous frame.
     fn handle_inputs(&mut self, now: Duration) {
         self.touches.expire();
         for touched in self.touch_events.lock().unwrap_or_else(PoisonError::into_inner).try_iter() {
@@ -371,7 +371,7 @@ impl ShowLoop {
                     tracing::warn!("the twin shows {} with other declarations; each plays alone", showing.installation);
                 }
                 LinkOutput::Meet { at, place } => self.bridge.schedule_meeting(at, place, status.is_leader),
-                // Marks come by another way, and what is not kept is told by the link.
+                // Marks arrive through the mark feed, and the link reports what is not kept.
                 LinkOutput::NowShowing { .. }
                 | LinkOutput::Marks(_)
                 | LinkOutput::MarksReset

@@ -1,38 +1,38 @@
-//! The numbers of a scene that somebody turns while it runs, as a panel shows them and the scene is told of them.
+//! Parameters of a scene that are changed while it runs, as a panel shows them and the scene receives them.
 
 use crate::config::ParameterSpec;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What has been turned; for any thread.
+/// Current parameters; usable from any thread.
 #[derive(Debug, Clone, Default)]
 pub struct LiveParameters(Arc<Mutex<ParameterState>>);
 
 #[derive(Debug, Default)]
 struct ParameterState {
-    /// What can be turned now.
+    /// Declared parameters.
     declared: Vec<ParameterSpec>,
-    /// They stay turned when a scene begins anew.
+    /// Changed values; they persist when a scene restarts.
     values: BTreeMap<String, f64>,
     changed: bool,
 }
 
 impl LiveParameters {
-    /// One is turned.
+    /// Sets a parameter.
     pub fn set(&self, name: &str, value: f64) {
         let mut turned = self.lock();
         turned.values.insert(name.to_owned(), value);
         turned.changed = true;
     }
 
-    /// All that can be turned, and how it stands.
+    /// Returns all parameters with their values.
     pub fn all(&self) -> Vec<(ParameterSpec, f64)> {
         let turned = self.lock();
         let value = |dial: &ParameterSpec| turned.values.get(&dial.name).copied().unwrap_or(dial.value);
         turned.declared.iter().map(|dial| (dial.clone(), value(dial))).collect()
     }
 
-    /// What can be turned from now on. What is not in its range any more stands as the artist has set it.
+    /// Declares the parameters of an edition. A value outside its new range returns to the artist's default.
     pub(super) fn declare(&self, dials: &[ParameterSpec]) {
         let mut turned = self.lock();
         turned.declared = dials.to_vec();
@@ -42,7 +42,7 @@ impl LiveParameters {
         });
     }
 
-    /// All that has been turned, if the scene is to be told: something is new, or it begins.
+    /// Returns all changed values if the scene needs them: after a change, or when it starts.
     pub(super) fn take_changes(&self, begins: bool) -> Vec<(String, f64)> {
         let mut turned = self.lock();
         if std::mem::take(&mut turned.changed) || begins {

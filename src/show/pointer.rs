@@ -1,4 +1,4 @@
-//! Fingers and mouse of the screens' windows, from winit to the hub.
+//! Touches and mouse of the screens' windows, from winit to the touch hub.
 
 use super::TouchHubResource;
 use crate::presence::{Phase, PointerKind};
@@ -10,7 +10,7 @@ use bevy::prelude::*;
 use bevy::window::{CursorMoved, WindowFocused};
 use std::collections::HashMap;
 
-/// A screen's mouse is a device of its own beside its fingers: only the mouse is lost with the focus.
+/// A screen's mouse and its fingers are separate devices: only the mouse is lost with the focus.
 const MOUSE_DEVICE: u32 = 500;
 
 fn mouse_id(screen: &ScreenWindow) -> (u32, u64) {
@@ -18,7 +18,7 @@ fn mouse_id(screen: &ScreenWindow) -> (u32, u64) {
 }
 
 pub(super) fn plug(app: &mut App) {
-    // Before the loop's turn in `PostUpdate`, and as late as a frame allows.
+    // Runs before the frame loop in `PostUpdate`, as late as a frame allows.
     app.add_systems(Update, (handle_mouse, handle_touches, handle_focus_lost).chain());
 }
 
@@ -38,7 +38,7 @@ fn handle_mouse(
     }
     for button in buttons.read().filter(|button| button.button == MouseButton::Left) {
         let Ok((window, screen)) = windows.get(button.window) else { continue };
-        // A button that is released outside of the window ends its touch where it was last.
+        // A button released outside the window ends its touch at its last place.
         let cursor = window.cursor_position().or_else(|| last.get(&button.window).copied());
         let cursor = cursor.unwrap_or_default().to_array();
         let Some(at) = screen.view.to_canvas(window.size().to_array(), cursor) else { continue };
@@ -64,7 +64,7 @@ fn handle_touches(
     }
 }
 
-/// A window that loses its focus does not hear of the mouse's release.
+/// A window without focus is not notified of the mouse's release.
 fn handle_focus_lost(
     mut focused: MessageReader<WindowFocused>,
     windows: Query<&ScreenWindow>,

@@ -1,13 +1,13 @@
-//! Who is there, and recorded visitors, have no picture: what a camera would see of them, cut out along their outlines.
+//! Rasterises the outlines of bodies that have no camera frame, as a camera would see them: the twin's and recorded
+//! visitors.
 
-use crate::presence::{Body, Point};
+use crate::presence::{Body, MOTION_GRID, Point};
 use crate::render::PresenceMap;
-use crate::vision::MOTION_GRID;
 
 /// Columns of the mask, as a camera's; its rows follow from the canvas's shape.
 const WIDTH: usize = 320;
 
-/// People as a mask, and how they move. `canvas` in its units.
+/// Returns bodies as a mask and a motion field. `canvas` is in canvas units.
 pub(crate) fn rasterize_bodies(version: u64, bodies: &[Body], canvas: Point) -> PresenceMap {
     let height = (canvas[1] / canvas[0] * WIDTH as f32).round().clamp(1.0, 1024.0) as usize;
     let mut mask = vec![0; WIDTH * height];
@@ -19,7 +19,7 @@ pub(crate) fn rasterize_bodies(version: u64, bodies: &[Body], canvas: Point) -> 
     PresenceMap { version, width: WIDTH, height, mask, flow }
 }
 
-/// Calls `each` with every cell of a grid over the canvas whose middle lies within a polygon.
+/// Calls `each` with every cell of a grid over the canvas whose centre lies within a polygon.
 fn fill_polygon(polygon: &[Point], canvas: Point, [width, height]: [usize; 2], mut each: impl FnMut(usize)) {
     let mut crossings: Vec<f32> = Vec::new();
     for row in 0..height {
@@ -32,7 +32,7 @@ fn fill_polygon(polygon: &[Point], canvas: Point, [width, height]: [usize; 2], m
         }
         crossings.sort_unstable_by(f32::total_cmp);
         for pair in crossings.chunks_exact(2) {
-            // Conversion saturates: what lies beyond the canvas is cut off, and what is no number is its edge.
+            // The conversion saturates: columns beyond the canvas are cut off, and NaN becomes 0.
             let column = |x: f32| ((x / canvas[0] * width as f32 + 0.5).floor() as usize).min(width);
             (column(pair[0])..column(pair[1])).for_each(|column| each(row * width + column));
         }
@@ -53,7 +53,7 @@ mod tests {
         assert_eq!(seen.mask.iter().filter(|texel| **texel == 255).count(), 80 * 90);
         assert_eq!((seen.mask[45 * 320 + 160], seen.mask[45 * 320 + 159], seen.mask[135 * 320 + 200]), (255, 0, 0));
         assert_eq!((seen.flow[9 * 32 + 20], seen.flow[9 * 32 + 8]), ([9.0, 0.0], [0.0; 2]));
-        // Whatever an outline is, it ends.
+        // Any outline terminates.
         rasterize_bodies(4, &[body(beyond, f32::NAN), body(outline[..1].to_vec(), 1.0)], [320.0, 180.0]);
     }
 }

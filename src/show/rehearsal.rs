@@ -1,14 +1,14 @@
-//! What a rehearsal may change in a show while it runs: the hour, what is shown over the picture, a few words.
+//! Controls of a rehearsal over a running show: the hour, the overlay, and short messages.
 
 use crate::device::clock::monotonic;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long a few words are seen.
+/// Time for which a message is shown.
 const MESSAGE_SHOWN: Duration = Duration::from_secs(4);
 
-/// What is changed; the show's loop looks at it each frame.
+/// Settings of a rehearsal; the frame loop reads them each frame.
 #[derive(Debug, Default)]
 pub struct Rehearsal {
     time_shift_s: AtomicI64,
@@ -17,23 +17,23 @@ pub struct Rehearsal {
 }
 
 impl Rehearsal {
-    /// Sun and clocks of both cities are so many seconds ahead of what they are.
+    /// Shifts the sun and the clocks of both cities by a number of seconds.
     pub fn set_time_shift(&self, seconds: i64) {
         self.time_shift_s.store(seconds, Ordering::Relaxed);
     }
 
-    /// What the engine knows is drawn over the picture, or not.
+    /// Turns the debug overlay on or off.
     pub fn set_debug_overlay(&self, on: bool) {
         self.debug_overlay.store(on, Ordering::Relaxed);
     }
 
-    /// Writes a few words over the picture, for some seconds.
+    /// Shows a message over the picture for some seconds.
     pub fn show_message(&self, words: &str) {
         let words = (!words.is_empty()).then(|| (words.to_owned(), monotonic()));
         *self.message.lock().unwrap_or_else(PoisonError::into_inner) = words;
     }
 
-    /// Seconds to add to the time.
+    /// Returns the seconds to add to the time.
     pub(super) fn time_shift(&self) -> f64 {
         self.time_shift_s.load(Ordering::Relaxed) as f64
     }
@@ -42,7 +42,7 @@ impl Rehearsal {
         self.debug_overlay.load(Ordering::Relaxed)
     }
 
-    /// What is to be read now.
+    /// Returns the message to show now.
     pub(super) fn message(&self, now: Duration) -> Option<String> {
         let words = self.message.lock().unwrap_or_else(PoisonError::into_inner);
         words.as_ref().filter(|(_, since)| now.saturating_sub(*since) < MESSAGE_SHOWN).map(|(words, _)| words.clone())

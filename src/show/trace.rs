@@ -1,5 +1,6 @@
-//! How long everything took: for each touch when it was made, when it arrived, when it was on the canvas; who was seen
-//! by whom, and how old one's own outline is when it is drawn.
+//! Trace of latencies, from inputs to the canvas.
+//! For each touch it has the creation, the arrival and the first frame on the canvas; it also has bodies that come and
+//! go, and the age of outlines when they are drawn.
 
 use crate::device::touch_hub::LocalTouchEvent;
 use crate::link::SiteEvent;
@@ -9,71 +10,71 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Inputs that are not on the canvas yet, and lines that nobody has asked for; more, and the oldest go.
+/// Maximum number of inputs that are not drawn yet, and of lines that are not taken; beyond it the oldest are dropped.
 const QUEUE_MAX: usize = 8_192;
-/// Starts of frames remembered.
+/// Number of frame starts that are kept.
 const FRAMES_MAX: usize = 240;
 
-/// Something about one event. All times are monotonic nanoseconds, which the processes of a machine share.
+/// Line about one event. All times are monotonic nanoseconds, which the processes of a machine share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum TraceLine {
-    /// A touch was made here.
+    /// A touch at this site.
     Made {
-        /// Of the touch.
+        /// Id of the touch.
         id: u32,
-        /// It began; otherwise it ended.
+        /// True if it began, false if it ended.
         down: bool,
-        /// When the device's bytes came in.
+        /// Arrival of the device's bytes.
         at: u64,
     },
-    /// A touch made there was decoded here, on the link thread.
+    /// A touch of the twin, decoded on the link thread.
     Arrived {
-        /// Of the touch, at its own site.
+        /// Id of the touch at its own site.
         id: u32,
-        /// It began; otherwise it ended.
+        /// True if it began, false if it ended.
         down: bool,
-        /// When.
+        /// Time of the decoding.
         at: u64,
     },
-    /// The first picture that reflects a touch.
+    /// First frame that reflects a touch.
     Drawn {
-        /// Of the touch, at its own site.
+        /// Id of the touch at its own site.
         id: u32,
-        /// It began; otherwise it ended.
+        /// True if it began, false if it ended.
         down: bool,
-        /// Made here; otherwise there.
+        /// True if it was made at this site.
         own: bool,
-        /// Starts of frames from the bytes to the submission.
+        /// Number of frame starts between the bytes and the submission.
         frames: u32,
-        /// When it was submitted to the GPU.
+        /// Submission to the GPU.
         submitted: u64,
-        /// When the GPU was done with it.
+        /// Completion on the GPU.
         at: u64,
     },
-    /// A body came or went.
+    /// A body that came or went.
     Body {
-        /// At its own site.
+        /// Id of the body at its own site.
         id: u16,
-        /// It is one of here; otherwise one of there.
+        /// True if it is at this site.
         own: bool,
-        /// It came; otherwise it went.
+        /// True if it came, false if it went.
         came: bool,
-        /// When it was captured; of there, when the frame loop saw it.
+        /// Capture time; for the twin's bodies the time at which the frame loop saw them.
         at: u64,
     },
-    /// The first picture that reflects what a camera of here saw, or one that saw later.
+    /// First frame that reflects a camera frame of this site, or a later one.
     Outline {
-        /// When the camera's picture was captured.
+        /// Capture time of the camera frame.
         made: u64,
-        /// Starts of frames from then to the submission.
+        /// Number of frame starts between the capture and the submission.
         frames: u32,
-        /// When it was submitted to the GPU.
+        /// Submission to the GPU.
         submitted: u64,
     },
 }
 
-/// What is not on the canvas yet.
+/// Input that is not on the canvas yet.
 #[derive(Debug, Clone, Copy)]
 enum PendingInput {
     Touch { id: u32, down: bool, own: bool },
@@ -82,17 +83,17 @@ enum PendingInput {
 
 #[derive(Debug, Default)]
 struct TraceInner {
-    /// By the number of the input, and since when.
+    /// Input number, time since when it waits, and input.
     waiting: VecDeque<(u64, Duration, PendingInput)>,
-    /// Who is there, of here and of there.
+    /// Ids of the bodies at this site and at the twin.
     bodies: [Vec<u16>; 2],
     frames: VecDeque<Duration>,
-    /// From frame to frame, in seconds, since somebody asked.
+    /// Frame intervals in seconds since they were last taken.
     frame_times: VecDeque<f64>,
     lines: VecDeque<TraceLine>,
 }
 
-/// Notes of a show; clones are the same notes.
+/// Trace of a show; clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Trace(Arc<Mutex<TraceInner>>);
 
@@ -119,7 +120,7 @@ impl Trace {
         inner.frames.push_back(at);
     }
 
-    /// How long each frame took since this was last asked, in seconds: from its start to the next one's.
+    /// Returns the frame intervals since the last call, in seconds, each from one frame's start to the next.
     pub fn frame_times(&self) -> Vec<f64> {
         self.inner().frame_times.drain(..).collect()
     }
@@ -145,12 +146,12 @@ impl Trace {
         inner.push_line(TraceLine::Arrived { id, down, at: nanos(at) });
     }
 
-    /// What cameras of here captured at `made` is an input of the scene.
+    /// Records an input of the scene that this site's cameras captured at `made`.
     pub(super) fn record_outline(&self, input: u64, made: Duration) {
         self.inner().push_pending(input, made, PendingInput::Outline);
     }
 
-    /// Who is here, or there, as of `at`.
+    /// Records the bodies at this site, or at the twin, as of `at`.
     pub(super) fn record_bodies(&self, own: bool, bodies: &[Body], at: Duration) {
         let mut inner = self.inner();
         let before = std::mem::take(&mut inner.bodies[usize::from(!own)]);
@@ -176,7 +177,7 @@ impl Trace {
         }
     }
 
-    /// All notes since the last call.
+    /// Returns all lines since the last call.
     pub fn take_lines(&self) -> Vec<TraceLine> {
         std::mem::take(&mut self.inner().lines).into()
     }

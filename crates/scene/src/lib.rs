@@ -34,7 +34,7 @@ pub use overlay::error_overlay::{caption, error_overlay};
 pub use overlay::standby::standby_screen;
 pub use package::decode::{AssetDecoder, ImageAsset, SoundAsset};
 pub use package::revision::{SceneRevision, SiteContext};
-pub use protocol::bodies::{BodyState, BodyStateTracker, FLOW_GRID, encode_flow, motion_energy};
+pub use protocol::bodies::{BodyState, BodyStateTracker, encode_flow, motion_energy};
 pub use protocol::colour::Colour;
 pub use protocol::daylight::{SunPosition, TimeOfDay, sun_position, time_of_day};
 pub use protocol::display_list::{

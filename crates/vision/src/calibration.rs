@@ -1,8 +1,8 @@
 //! Mapping from a camera's frame to the canvas.
 //! It is given by four corners, or life-size with the feet on a common ground.
 
-use super::{MOTION_GRID, Mask, MotionField, TrackedPerson};
-use moongate_core::presence::{Body, Homography, Point};
+use super::{Mask, MotionField, TrackedPerson};
+use moongate_core::presence::{Body, Homography, MOTION_GRID, Point};
 
 /// Physical placement of a site's screen.
 #[derive(Debug, Clone, Copy, PartialEq)]

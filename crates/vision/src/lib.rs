@@ -28,10 +28,7 @@ pub use luma::Luma;
 pub use pipeline::{VisionOutput, VisionPipeline};
 pub use training::TrainingSample;
 
-use moongate_core::presence::Point;
-
-/// Cells of the motion field, across and down.
-pub const MOTION_GRID: [usize; 2] = [32, 18];
+use moongate_core::presence::{MOTION_GRID, Point};
 
 /// Person in a camera's frame; all positions are in pixels of the frame, origin top left.
 #[derive(Debug, Clone, PartialEq, Default)]

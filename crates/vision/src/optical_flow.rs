@@ -1,7 +1,8 @@
 //! Coarse optical flow: block matching between two consecutive small images.
 
+use super::MotionField;
 use super::plane::Plane;
-use super::{MOTION_GRID, MotionField};
+use moongate_core::presence::MOTION_GRID;
 
 /// Half the side of a block, in pixels of the small image.
 const HALF_BLOCK: usize = 4;

@@ -1,8 +1,8 @@
 //! Annotations over a camera frame, for any painter: outlines, ids, reaches, motion, and the site's settings.
 
 use super::{AnalyzedFrame, CameraSetup};
-use crate::presence::Point;
-use crate::vision::{MOTION_GRID, TrackedPerson};
+use crate::presence::{MOTION_GRID, Point};
+use crate::vision::TrackedPerson;
 
 /// Red, green, blue.
 pub(super) type Rgb = [u8; 3];

@@ -1,4 +1,4 @@
-//! A picture as what a GPU draws: one run of vertices between two layers or clips, each run one draw call.
+//! Draw batches: a display list as vertices and draw commands, one run of triangles between two layers or clips.
 
 use super::tessellate::{self, Triangles};
 use super::text::{ParagraphStyle, TextShaper};
@@ -7,85 +7,85 @@ use crate::scene::{
 };
 use bytemuck::{Pod, Zeroable};
 
-/// An edge that fades over more canvas units than this would show the steps of its colours: it is dithered.
+/// Softness in canvas units above which an edge would show banding and is dithered.
 const DITHER_WIDTH: f32 = 24.0;
-/// Most corners of one picture; what comes after them is not drawn.
+/// Maximum number of vertices of a frame; further items are not drawn.
 const VERTICES_MAX: usize = 2_000_000;
 const IDENTITY: Affine = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
 
-/// What a corner belongs to, as `shaders/canvas.wgsl` reads it.
+/// Kind of a vertex, as `shaders/canvas.wgsl` reads it.
 const TRIANGLES: u32 = 0;
 const SHAPE: u32 = 1;
 const LETTER: u32 = 2;
 const IMAGE: u32 = 3;
-/// Added to it: that it adds light, and what the fill is made of.
+/// Flags added to the kind: blend mode and fill pattern.
 const ADDS: u32 = 4;
 const LINES: u32 = 8;
 const DOTS: u32 = 16;
 const DARKENS: u32 = 32;
-/// Shifted by so much: the gradient of the fill, and of the stroke, counted from 1.
+/// Bit positions of the gradients of the fill and of the stroke, counted from 1.
 const FILL_GRADIENT: u32 = 8;
 const STROKE_GRADIENT: u32 = 16;
 
-/// A corner of something.
+/// Vertex of any item.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub(super) struct Vertex {
-    /// Canvas units.
+    /// Position in canvas units.
     pub at: [f32; 2],
-    /// Of a shape: units from its middle. Of a letter or an image: its place in it. Of triangles: how much is seen.
+    /// Shape: units from its middle. Glyph or image: texture coordinates. Triangles: coverage.
     pub local: [f32; 2],
-    /// Half of a shape's sides; of an image half of the sides of its part.
+    /// Shape: half of its sides. Image: half of the sides of its part.
     pub half: [f32; 2],
-    /// Radius of its corners, width of its stroke, softness of its edge; of an image the middle of its part.
+    /// Shape: corner radius, stroke width and softness. Image: middle of its part.
     pub edge: [f32; 3],
     pub kind: u32,
     pub fill: [u8; 4],
     pub stroke: [u8; 4],
 }
 
-/// What of a drawing gets through to the canvas.
+/// Clip of draw commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum ClipState {
-    /// All of it: nothing is clipped.
+    /// No clip.
     #[default]
     All,
-    /// What lies where this number was stamped.
+    /// Only where this number was stamped.
     Inside(u8),
-    /// What lies elsewhere.
+    /// Only where this number was not stamped.
     Outside(u8),
 }
 
-/// How a run of triangles is drawn.
+/// State of a run of triangles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct DrawState {
     pub clip: ClipState,
-    /// Some of it has a pattern or a gradient.
+    /// True if some of it has a pattern or a gradient.
     pub patterned: bool,
-    /// How it meets what is below: what covers and what adds are drawn in one.
+    /// Blend mode; `Over` and `Add` are drawn in one run.
     pub blend: BlendMode,
-    /// Which image is drawn, if one is.
+    /// Index of the image, if one is drawn.
     pub image: Option<u16>,
 }
 
-/// One thing for the GPU to do.
+/// Command for the GPU.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum DrawCommand {
-    /// All of the canvas in one colour.
+    /// Fills the whole canvas with a colour.
     Clear(Colour),
-    /// A run of indices of which nothing is seen: where they lie, `mark` is written into the stencil.
+    /// Invisible run of indices that writes `mark` into the stencil.
     StencilWrite { run: std::ops::Range<u32>, mark: u8 },
-    /// A run of indices.
+    /// Run of indices.
     Triangles { run: std::ops::Range<u32>, how: DrawState },
-    /// A shader over all of the canvas.
+    /// Shader over the whole canvas.
     Shader { index: usize, params: Vec<u8>, blend: BlendMode, through: ClipState },
-    /// A picture that stays and fades: what is drawn into it, and where it is seen.
+    /// Trail: the commands drawn into it, and its compositing if it is visible.
     Trail { slot: usize, trail: Trail, steps: Vec<DrawCommand>, seen: Option<Compositing> },
-    /// A picture that stays.
+    /// Retained layer.
     Retained { slot: usize, laid: Compositing },
 }
 
-/// How a layer's picture is laid onto what is below.
+/// Compositing of a layer onto its target.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Compositing {
     pub alpha: f32,
@@ -93,7 +93,7 @@ pub(super) struct Compositing {
     pub clip: ClipState,
 }
 
-/// A picture, ready to be drawn.
+/// Display list in the form that is drawn.
 #[derive(Debug, Default)]
 pub(super) struct DrawBatch {
     pub vertices: Vec<Vertex>,
@@ -101,11 +101,11 @@ pub(super) struct DrawBatch {
     pub commands: Vec<DrawCommand>,
     pub gradients: Vec<Gradient>,
     run: OpenRun,
-    /// The last number stamped. The stencil begins with 0 everywhere.
+    /// Last stamped number. The stencil begins with 0 everywhere.
     stencil_ref: u8,
 }
 
-/// A trail that is being drawn into, and how it was around it.
+/// Trail that is being drawn into, and the outer state.
 struct OpenTrail {
     slot: usize,
     trail: Trail,
@@ -115,39 +115,39 @@ struct OpenTrail {
     shut: bool,
 }
 
-/// The indices that are in no step yet.
+/// Indices that do not belong to a command yet.
 #[derive(Debug, Default)]
 struct OpenRun {
     start: u32,
     how: DrawState,
 }
 
-/// True when one of these steps needs the stencil.
+/// Returns true if one of these commands needs the stencil.
 pub(super) fn needs_stencil(steps: &[DrawCommand]) -> bool {
     steps.iter().any(|step| matches!(step, DrawCommand::StencilWrite { .. }))
 }
 
 impl DrawBatch {
-    /// Makes a picture ready. `pixel` is how many pixels of the texture one canvas unit is. `letters` have begun a new
-    /// picture.
+    /// Builds the batch of a display list. `pixel` is the number of texture pixels per canvas unit. `letters` has begun
+    /// a new frame.
     pub fn build(picture: &DisplayList, canvas: [f32; 2], pixel: f32, letters: &mut TextShaper) -> Self {
         let mut batch = Self::default();
         batch.add(picture, canvas, pixel, letters);
         batch
     }
 
-    /// True if a picture can be added: gradients are known by their numbers.
+    /// Returns true if a display list can be added: gradients are referred to by number.
     pub fn accepts(&self, picture: &DisplayList) -> bool {
         picture.gradients.is_empty() || self.gradients.is_empty() || self.gradients == picture.gradients
     }
 
-    /// Adds a picture on top of what is there; the gradients of both are the same, or one has none.
+    /// Adds a display list on top; the gradients of both are the same, or one has none.
     pub fn add(&mut self, picture: &DisplayList, canvas: [f32; 2], pixel: f32, letters: &mut TextShaper) {
         let batch = self;
         if batch.gradients.is_empty() {
             batch.gradients.clone_from(&picture.gradients);
         }
-        // A clip is stamped once something is drawn in it; none gets through where nothing is inside.
+        // A clip is stamped once something is drawn in it. If it encloses nothing, nothing is drawn.
         let mut clip: Option<(&[IndexRange], bool)> = None;
         let mut shut = false;
         let mut around: Option<OpenTrail> = None;
@@ -185,7 +185,7 @@ impl DrawBatch {
                 let seen = (!shut).then_some(Compositing { alpha: *alpha, blend: *blend, clip: through });
                 let (slot, steps) = (usize::from(*slot), std::mem::take(&mut batch.commands));
                 around = Some(OpenTrail { slot, trail: *trail, seen, steps, through, shut });
-                // All of it goes into the trail, wherever it is seen.
+                // A trail takes all of its items, wherever it is visible.
                 shut = false;
                 batch.set_clip(ClipState::All);
                 continue;
@@ -194,7 +194,7 @@ impl DrawBatch {
                 batch.draw_item(item, picture, canvas, pixel, letters);
             }
         }
-        // Whatever ended it early: what is around a trail is there.
+        // The loop may have ended early, inside a trail.
         if let Some(before) = around.take() {
             batch.end_trail(before);
         }
@@ -258,7 +258,7 @@ impl DrawBatch {
                 let [a, b, c, d, ..] = *transform;
                 let pixels = size * (a * d - b * c).abs().sqrt() * pixel;
                 let (text, language) = (picture.text_slice(*text), picture.text_slice(*language));
-                // Letters in stripes cannot be read.
+                // Text with a pattern cannot be read.
                 let paint = Paint { pattern: FillPattern::Plain, ..*paint };
                 let hand = ParagraphStyle { align: *align, weight: *weight, wrap: wrap / size, line_height: *leading };
                 for glyph in letters.shape(text, language, hand, pixels) {
@@ -278,7 +278,7 @@ impl DrawBatch {
                     self.end_run();
                 }
                 let half = [(u1 - u0) / 2.0, (v1 - v0) / 2.0];
-                // A pixel more on each side, in which the edge fades.
+                // One more pixel on each side, for the fading edge.
                 let [a, b, c, d, ..] = *transform;
                 let more = [1.0 / (pixel * a.hypot(b).max(1e-3)), 1.0 / (pixel * c.hypot(d).max(1e-3))];
                 let beyond = [more[0] / width.max(1e-3) * 2.0 * half[0], more[1] / height.max(1e-3) * 2.0 * half[1]];
@@ -304,18 +304,18 @@ impl DrawBatch {
             }
             DrawItem::Dots { dots, soft, blend } => {
                 for Dot { at: [x, y], radius, colour } in dots.slice(&picture.dots) {
-                    // Its edge fades inwards.
+                    // A dot's edge fades inwards.
                     let (radius, soft) = (radius * (1.0 - soft / 2.0), radius * soft);
                     let paint = Paint { fill: *colour, soft, blend: *blend, ..Paint::default() };
                     self.push_shape(BasicShape::Ellipse([radius; 2]), [1.0, 0.0, 0.0, 1.0, *x, *y], paint, pixel);
                 }
             }
-            // Known before anything is drawn.
+            // Handled by `add`.
             DrawItem::Clip { .. } | DrawItem::Unclip | DrawItem::Trail { .. } | DrawItem::Untrail => {}
         }
     }
 
-    /// Ends a run of triangles: one draw call.
+    /// Ends a run of triangles, which is one draw call.
     fn end_run(&mut self) {
         let end = self.indices.len() as u32;
         let OpenRun { start, how } = std::mem::take(&mut self.run);
@@ -325,7 +325,7 @@ impl DrawBatch {
         self.run = OpenRun { start: end, how: DrawState { clip: how.clip, ..DrawState::default() } };
     }
 
-    /// What is drawn from here on gets through only there.
+    /// Sets the clip of the following items.
     fn set_clip(&mut self, through: ClipState) {
         if self.run.how.clip != through {
             self.end_run();
@@ -333,8 +333,8 @@ impl DrawBatch {
         }
     }
 
-    /// Stamps all that polygons enclose, with a number that nothing before has. Gives what gets through from here on;
-    /// `None` if that is nothing.
+    /// Stamps all that polygons enclose with a new number. Returns the clip of the following items, or `None` if it
+    /// hides everything.
     fn stamp_polygons(
         &mut self,
         rings: &[IndexRange],
@@ -354,7 +354,7 @@ impl DrawBatch {
         }
         self.end_run();
         if self.stencil_ref == u8::MAX {
-            // No number is left: the stencil is emptied and they begin anew.
+            // All numbers are used: the stencil is cleared and they restart.
             let [width, height] = canvas;
             let corners = [[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]].map(|at| (at, [0.0; 2]));
             self.push_quad(IDENTITY, corners, [0.0; 2], [0.0; 3], TRIANGLES, Paint::default());
@@ -375,7 +375,7 @@ impl DrawBatch {
     fn push_shape(&mut self, shape: BasicShape, transform: Affine, paint: Paint, pixel: f32) {
         let [a, b, c, d, e, f] = transform;
         let (transform, half, radius) = match shape {
-            // An ellipse is a circle, stretched.
+            // An ellipse is a stretched circle.
             BasicShape::Ellipse([x, y]) => {
                 let stretch = if x > 0.0 { y / x } else { 0.0 };
                 ([a, b, c * stretch, d * stretch, e, f], [x, x], x)
@@ -437,7 +437,7 @@ impl DrawBatch {
 
     fn vertex_kind(&mut self, what: u32, paint: &Paint) -> u32 {
         let pattern = match paint.pattern {
-            // Of what is not seen the pattern is not seen either.
+            // An invisible fill has an invisible pattern.
             _ if paint.fill.0[3] == 0 => 0,
             FillPattern::Plain => 0,
             FillPattern::Lines => LINES,
@@ -459,7 +459,7 @@ impl DrawBatch {
     }
 }
 
-/// What a stroke is filled with.
+/// Returns the paint that fills a stroke's triangles.
 fn stroke_as_fill(paint: Paint) -> Paint {
     let gradients = [paint.gradients[1], 0];
     Paint { fill: paint.stroke, pattern: FillPattern::Plain, gradients, ..paint }

@@ -1,9 +1,9 @@
-//! What a picture becomes: runs of triangles, stamps, layers.
+//! Tests of draw batches: runs of triangles, stamps, layers.
 
 use super::*;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// Finding the system's fonts takes a while.
+/// Shared by all tests, since finding the system's fonts takes a while.
 static LETTERS: LazyLock<Mutex<TextShaper>> = LazyLock::new(|| Mutex::new(TextShaper::new()));
 
 const CANVAS: [f32; 2] = [1920.0, 1080.0];
@@ -23,13 +23,13 @@ fn clip(rings: &[(u32, u32)], inside: bool) -> DrawItem {
 const SHADER: DrawItem =
     DrawItem::Shader { index: 2, params: IndexRange { start: 0, count: 0 }, blend: BlendMode::Add };
 
-/// A picture with two triangles to clip to.
+/// Display list with two triangles to clip to.
 fn build(items: Vec<DrawItem>) -> DrawBatch {
     let points = vec![[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [20.0, 0.0], [29.0, 0.0], [20.0, 9.0]];
     let picture = DisplayList { items, points, ..DisplayList::default() };
     let mut letters = LETTERS.lock().unwrap_or_else(PoisonError::into_inner);
     let batch = DrawBatch::build(&picture, CANVAS, 1.0, &mut letters);
-    // Whatever is drawn, each index is of a corner and in exactly one step.
+    // Each index refers to a vertex and belongs to exactly one command.
     assert!(batch.indices.iter().all(|index| (*index as usize) < batch.vertices.len()));
     let mut next = 0;
     for step in &batch.commands {
@@ -70,7 +70,7 @@ fn what_is_drawn_in_a_clip_is_tested_and_the_rest_is_not() {
         dot(20.0, FillPattern::Plain),
         SHADER,
         dot(30.0, FillPattern::Plain),
-        // A new clip takes the place of the one before.
+        // A new clip replaces the previous one.
         clip(&[(3, 3)], false),
         DrawItem::Background(Colour([9; 4])),
         DrawItem::Unclip,
@@ -126,7 +126,7 @@ fn three_hundred_clips_each_have_a_number_of_their_own() {
         items.extend([clip(&[(0, 3)], i % 2 == 0), dot(10.0, FillPattern::Plain)]);
     }
     let batch = build(items);
-    // The stencil as it would be after each step: numbers that stand in it.
+    // Simulates the numbers in the stencil after each command.
     let mut standing = vec![0];
     let mut drawn = 0;
     for step in &batch.commands {
@@ -163,7 +163,7 @@ fn a_pattern_is_of_the_fill_alone() {
     assert_eq!(kinds(vec![DrawItem::Line { points, closed: true, paint }]), [TRIANGLES]);
     let adds = Paint { blend: BlendMode::Add, pattern: FillPattern::Lines, ..paint };
     assert_eq!(kinds(vec![DrawItem::Polygon { points, paint: adds }]), [TRIANGLES + LINES + ADDS, TRIANGLES + ADDS]);
-    // Runs in which nothing has a pattern are drawn as if there were none.
+    // Runs without patterns use the plain pipeline.
     let batch =
         build(vec![dot(1.0, FillPattern::Plain), dot(2.0, FillPattern::Lines), SHADER, dot(3.0, FillPattern::Plain)]);
     let patterned: Vec<bool> = batch
@@ -172,7 +172,7 @@ fn a_pattern_is_of_the_fill_alone() {
         .filter_map(|step| if let DrawCommand::Triangles { how, .. } = step { Some(how.patterned) } else { None })
         .collect();
     assert_eq!(patterned, [true, false]);
-    // What covers and what adds light is drawn in one; other ways to meet what is below, and images, each have a run.
+    // `Over` and `Add` share a run; other blend modes, and images, each have their own.
     let meets = |blend| {
         let DrawItem::Shape { shape, transform, paint } = dot(1.0, FillPattern::Plain) else {
             unreachable!("it is a dot")

@@ -1,4 +1,4 @@
-//! Pipelines of artists' shaders that are slow to make.
+//! Tests of artists' shaders whose pipelines are slow to compile.
 
 use super::super::batch::DrawBatch;
 use super::super::offscreen::open_device;
@@ -16,13 +16,13 @@ const SOON: Duration = Duration::from_secs(20);
 const RED: [u8; 3] = [255, 0, 0];
 const GREEN: [u8; 3] = [0, 255, 0];
 
-/// A show's canvas, without its loop.
+/// Canvas of a show, without its loop.
 struct Wall {
     device: RenderDevice,
     queue: RenderQueue,
-    brushes: CanvasPipelines,
+    pipelines: CanvasPipelines,
     texture: wgpu::Texture,
-    sheet: CanvasTarget,
+    target: CanvasTarget,
     on: ExtractedCanvas,
     now: f64,
 }
@@ -69,25 +69,25 @@ impl Wall {
             usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
             view_formats: &[],
         });
-        let mut brushes = CanvasPipelines::new(&device, false);
+        let mut pipelines = CanvasPipelines::new(&device, false);
         let (let_go, held) = held();
-        brushes.shader_pipelines.set_compiler(held, most);
-        let sheet = CanvasTarget {
+        pipelines.shader_pipelines.set_compiler(held, most);
+        let target = CanvasTarget {
             size: [160.0; 2],
             pixels_per_unit: 0.1,
             frame_stats: FrameStats::default(),
             shader_time_max: SOON * 16,
             blocking: false,
         };
-        (Self { device, queue, brushes, texture, sheet, on: ExtractedCanvas::default(), now: 1.0 }, let_go)
+        (Self { device, queue, pipelines, texture, target, on: ExtractedCanvas::default(), now: 1.0 }, let_go)
     }
 
-    /// Queues a picture that consists of an edition's shader only.
+    /// Queues a frame that consists of an edition's shader only.
     fn comes(&mut self, edition: &Arc<SceneRevision>) {
         let items =
             vec![DrawItem::Shader { index: 0, params: IndexRange { start: 0, count: 0 }, blend: BlendMode::Over }];
         let picture = DisplayList { items, ..DisplayList::default() };
-        let batch = DrawBatch::build(&picture, self.sheet.size, self.sheet.pixels_per_unit, &mut TextShaper::new());
+        let batch = DrawBatch::build(&picture, self.target.size, self.target.pixels_per_unit, &mut TextShaper::new());
         let (edition, uniforms) = (Some(edition.clone()), Arc::new(EngineUniforms::at_time(self.now)));
         self.on.job = Some(RenderJob {
             batch,
@@ -102,9 +102,10 @@ impl Wall {
 
     /// Runs one frame of the loop and returns the canvas colour, if anything was drawn.
     fn frame(&mut self) -> Option<[u8; 3]> {
-        let mut job = self.on.next_job(&self.brushes)?;
+        let mut job = self.on.next_job(&self.pipelines)?;
         let (watched, device) = (PresenceMap::default(), (&self.device, &self.queue));
-        let mut encoder = encode_frame(device, &mut self.brushes, &self.texture, &mut job, [&watched; 2], &self.sheet);
+        let mut encoder =
+            encode_frame(device, &mut self.pipelines, &self.texture, &mut job, [&watched; 2], &self.target);
         let copy = capture::begin_readback(&self.device, &mut encoder, &self.texture);
         self.queue.submit([encoder.finish()]);
         self.on.previous = Some(job);
@@ -124,7 +125,7 @@ impl Wall {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        panic!("{colour:?} is not seen: {:?}", self.sheet.frame_stats.faults());
+        panic!("{colour:?} is not seen: {:?}", self.target.frame_stats.faults());
     }
 }
 
@@ -139,12 +140,12 @@ fn a_slow_pipeline_holds_up_no_frame_and_the_edition_before_is_drawn_meanwhile()
         assert_eq!(wall.frame(), Some(RED));
     }
     assert!(began.elapsed() < SOON / 2, "it was waited for");
-    assert_eq!(wall.sheet.frame_stats.faults(), []);
+    assert_eq!(wall.target.frame_stats.faults(), []);
     // The switch is immediate: no other colour is seen in between.
     let_go.send(()).expect("it is being made");
     let before = wall.until(&green, GREEN);
     assert!(before.iter().all(|seen| *seen == RED), "{before:?}");
-    assert_eq!(wall.sheet.frame_stats.faults(), []);
+    assert_eq!(wall.target.frame_stats.faults(), []);
 }
 
 #[test]
@@ -154,27 +155,27 @@ fn a_pipeline_that_does_not_come_is_refused_by_name_and_told_when_it_comes_after
     let_go.send(()).expect("it is there");
     wall.until(&red, RED);
     let end = Instant::now() + SOON;
-    while wall.sheet.frame_stats.faults().is_empty() && Instant::now() < end {
+    while wall.target.frame_stats.faults().is_empty() && Instant::now() < end {
         wall.comes(&green);
         wall.frame();
     }
-    let faults = wall.sheet.frame_stats.faults();
+    let faults = wall.target.frame_stats.faults();
     assert!(faults.len() == 1 && faults[0].shader == "night.wgsl", "{faults:?}");
     assert!(faults[0].why.contains("has not made it ready"), "{faults:?}");
-    assert!(wall.sheet.frame_stats.take_recovered().is_empty());
+    assert!(wall.target.frame_stats.take_recovered().is_empty());
     let_go.send(()).expect("it is being made");
     wall.until(&green, GREEN);
-    assert_eq!(wall.sheet.frame_stats.take_recovered(), ["night.wgsl"]);
-    assert_eq!(wall.sheet.frame_stats.faults(), []);
+    assert_eq!(wall.target.frame_stats.take_recovered(), ["night.wgsl"]);
+    assert_eq!(wall.target.frame_stats.faults(), []);
 }
 
 #[test]
 fn an_edition_that_is_to_be_shown_begins_when_its_pipelines_are_ready() {
     let ((mut wall, let_go), red, green) = (Wall::new(SOON), edition(RED), edition(GREEN));
-    let drawn = wall.sheet.frame_stats.clone();
+    let drawn = wall.target.frame_stats.clone();
     let ready = |wall: &Wall, at: u64| {
         let ready = drawn.prepare(&green, Duration::from_millis(at));
-        drawn.poll_pending(|edition| wall.brushes.prepare(edition));
+        drawn.poll_pending(|edition| wall.pipelines.prepare(edition));
         ready
     };
     let_go.send(()).expect("it is there");
@@ -190,10 +191,10 @@ fn an_edition_that_is_to_be_shown_begins_when_its_pipelines_are_ready() {
         std::thread::sleep(Duration::from_millis(1));
     }
     assert!(ready(&wall, 20));
-    // The edition is seen with its first picture.
+    // The edition is visible from its first frame on.
     wall.comes(&green);
     assert_eq!(wall.frame(), Some(GREEN));
-    // A stage that does not report delays nothing beyond the limit.
+    // A renderer that does not report delays nothing beyond the limit.
     assert!(!drawn.prepare(&red, Duration::from_secs(100)));
     assert!(drawn.prepare(&red, Duration::from_secs(106)));
 }
@@ -203,19 +204,19 @@ fn a_shader_that_was_slow_and_is_drawn_again_is_told() {
     let ((mut wall, let_go), red) = (Wall::new(SOON), edition(RED));
     let_go.send(()).expect("it is there");
     // Any time at all exceeds the limit.
-    wall.sheet.shader_time_max = Duration::ZERO;
+    wall.target.shader_time_max = Duration::ZERO;
     let end = Instant::now() + SOON;
-    while wall.sheet.frame_stats.faults().is_empty() && Instant::now() < end {
+    while wall.target.frame_stats.faults().is_empty() && Instant::now() < end {
         wall.comes(&red);
         assert_ne!(wall.frame(), Some(RED));
     }
-    assert_eq!((wall.sheet.frame_stats.faults().len(), wall.sheet.frame_stats.take_recovered().len()), (1, 0));
-    wall.sheet.shader_time_max = SOON * 16;
+    assert_eq!((wall.target.frame_stats.faults().len(), wall.target.frame_stats.take_recovered().len()), (1, 0));
+    wall.target.shader_time_max = SOON * 16;
     wall.comes(&red);
     assert_ne!(wall.frame(), Some(RED), "not so soon");
     wall.now += 31.0;
     wall.comes(&red);
     assert_eq!(wall.frame(), Some(RED));
-    assert_eq!(wall.sheet.frame_stats.take_recovered(), ["night.wgsl"]);
-    assert_eq!(wall.sheet.frame_stats.faults(), []);
+    assert_eq!(wall.target.frame_stats.take_recovered(), ["night.wgsl"]);
+    assert_eq!(wall.target.frame_stats.faults(), []);
 }

@@ -1,4 +1,4 @@
-//! Lines and polygons cover what they should, once.
+//! Tests that lines and polygons cover what they should, once.
 
 use super::*;
 
@@ -53,7 +53,7 @@ fn a_sharp_turn_is_round_on_its_outer_side() {
 
 #[test]
 fn what_a_polygon_encloses_has_no_holes() {
-    // A star of five points drawn in one go: even-odd sees nothing in its middle.
+    // A five-pointed star in one line: even-odd leaves its middle empty.
     let star: Vec<[f32; 2]> = (0..5)
         .map(|i| std::f32::consts::TAU * 0.4 * i as f32)
         .map(|angle| [10.0 * angle.cos(), 10.0 * angle.sin()])

@@ -21,6 +21,8 @@ pub const TOUCHES_MAX: usize = 64;
 pub const BODIES_MAX: usize = 64;
 /// Most points in an outline.
 pub const OUTLINE_MAX: usize = 48;
+/// Columns and rows of a motion field: cells across and down a canvas, or a camera's frame.
+pub const MOTION_GRID: [usize; 2] = [32, 18];
 
 /// Point of the canvas, in its units from the top left corner, x to the right, y down.
 pub type Point = [f32; 2];

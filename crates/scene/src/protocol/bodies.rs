@@ -3,7 +3,7 @@
 //! Forty outlines of 48 points each are sent sixty times a second, and the script engine takes ten times longer to
 //! parse a number than a character.
 
-use moongate_core::presence::{BODIES_MAX, Body, OUTLINE_MAX, Point};
+use moongate_core::presence::{BODIES_MAX, Body, MOTION_GRID, OUTLINE_MAX, Point};
 use serde::Serialize;
 
 /// A body as a scene sees it. Lengths are in tenths of a canvas unit.
@@ -96,10 +96,10 @@ pub(crate) fn unpack_outline(text: &str) -> Vec<[i32; 2]> {
 }
 
 /// Packs a motion field for [`SiteState::flow`](crate::SiteState::flow). `cells` are canvas units a second, row
-/// by row from the top left. Returns `None` if nothing moves or the field does not match [`FLOW_GRID`].
+/// by row from the top left. Returns `None` if nothing moves or the field does not match [`MOTION_GRID`].
 pub fn encode_flow(cells: &[Point]) -> Option<String> {
     let moves = cells.iter().flatten().any(|axis| axis.abs() >= 0.5);
-    (moves && cells.len() == FLOW_GRID[0] * FLOW_GRID[1])
+    (moves && cells.len() == MOTION_GRID[0] * MOTION_GRID[1])
         .then(|| pack_numbers(cells.iter().flatten().copied(), FLOW_CHARS))
 }
 
@@ -111,21 +111,21 @@ impl FlowField {
     /// Unpacks a motion field; `None` for a string of another length.
     pub fn decode(text: &str) -> Option<Self> {
         let axes: Vec<f32> = unpack_numbers(text, FLOW_CHARS).map(|axis| axis as f32).collect();
-        (axes.len() == 2 * FLOW_GRID[0] * FLOW_GRID[1]).then_some(Self(axes))
+        (axes.len() == 2 * MOTION_GRID[0] * MOTION_GRID[1]).then_some(Self(axes))
     }
 
     /// Returns the motion at a fraction of the canvas, interpolated between cell centres.
     pub fn sample(&self, place: Point) -> Point {
         let cell = |i: usize| {
-            let last = FLOW_GRID[i] - 1;
-            let at = (place[i] * FLOW_GRID[i] as f32 - 0.5).clamp(0.0, last as f32);
+            let last = MOTION_GRID[i] - 1;
+            let at = (place[i] * MOTION_GRID[i] as f32 - 0.5).clamp(0.0, last as f32);
             // The second-last cell at most, so that one follows it; NaN gives the first.
             let index = (at as usize).min(last - 1);
             (index, at - index as f32)
         };
         let ((i, s), (j, t)) = (cell(0), cell(1));
         [0, 1].map(|axis| {
-            let of = |i: usize, j: usize| self.0[2 * (j * FLOW_GRID[0] + i) + axis];
+            let of = |i: usize, j: usize| self.0[2 * (j * MOTION_GRID[0] + i) + axis];
             let row = |j| of(i, j) * (1.0 - s) + of(i + 1, j) * s;
             row(j) * (1.0 - t) + row(j + 1) * t
         })
@@ -176,9 +176,6 @@ fn area(outline: &[Point]) -> f32 {
     let doubled: f32 = outline.iter().zip(next).map(|(a, b)| a[0] * b[1] - b[0] * a[1]).sum();
     doubled.abs() / 2.0
 }
-
-/// Cells of a motion field across and down the canvas.
-pub const FLOW_GRID: [usize; 2] = [32, 18];
 
 #[cfg(test)]
 mod tests {
