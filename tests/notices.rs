@@ -64,7 +64,9 @@ fn crates() -> BTreeSet<[String; 3]> {
         }
     }
     reached.remove(&root);
-    let packages = list(&told["packages"]).into_iter().filter(|package| reached.contains(text(package, "id")));
+    let is_ours = |package: &Value| text(package, "name").starts_with("moongate-");
+    let packages = list(&told["packages"]).into_iter();
+    let packages = packages.filter(|package| reached.contains(text(package, "id")) && !is_ours(package));
     packages.map(|package| ["name", "version", "license"].map(|key| text(&package, key).replace('/', " OR "))).collect()
 }
 

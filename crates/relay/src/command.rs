@@ -1,4 +1,4 @@
-//! Command `moongate relay`, also a program of its own: forwards encrypted traffic between two sites that cannot connect directly.
+//! Command line of the relay, for `moongate relay` and for the program `moongate-relay`.
 
 use crate::RelayThread;
 use moongate_core::config::{ConfigError, read_key_list};

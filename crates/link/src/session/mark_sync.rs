@@ -18,8 +18,9 @@ use std::time::Duration;
 const SIGN_AFTER: Duration = Duration::from_millis(4);
 /// Time after which received marks are acknowledged in a datagram of their own.
 const ANNOUNCE_AFTER: Duration = Duration::from_millis(8);
-/// Maximum rate of the twin's batches that are verified, per second and in a burst; each costs a tenth of a millisecond. Others
-/// are not read, and are sent again.
+/// Maximum rate of batches of the twin that are verified, per second and in a burst.
+///
+/// Each costs a tenth of a millisecond. Others are not read, and are sent again.
 const VERIFY_RATE: (f64, f64) = (400.0, 800.0);
 /// Room for a [`Have`] in a datagram, in bytes.
 const HAVE_BYTES: usize = 800;

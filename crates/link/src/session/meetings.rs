@@ -73,7 +73,7 @@ impl Meetings {
         self.proposals.push(MeetingProposal { number, at, place });
     }
 
-    /// Returns the meetings that are agreed: the twin has acknowledged them in time. Others whose time has come are dropped.
+    /// Returns the meetings that the twin has acknowledged in time, and drops others whose time has come.
     pub fn settle(&mut self, now: Duration, is_acknowledged: impl Fn(u64) -> bool) -> Vec<(Duration, Point)> {
         let mut agreed = vec![];
         self.proposals.retain(|proposal| {

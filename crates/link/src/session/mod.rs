@@ -44,13 +44,13 @@ use timers::{LinkDeadline, Timers};
 const ACK_DELAY: Duration = Duration::from_millis(4);
 /// Interval of hellos until the twin shows that it knows us.
 const HELLO_INTERVAL: Duration = Duration::from_millis(50);
-/// Intervals of measurements of the twin's clock: at first, until enough is known, while the delay varies, and in calm.
+/// Intervals of pings, by which the twin's clock is measured: at first, while its jitter is unknown or high, later, and when idle.
 const PING_FIRST: Duration = Duration::from_millis(60);
 const PING_SOON: Duration = Duration::from_millis(500);
 const PING_LATER: Duration = Duration::from_secs(1);
 const PING_IDLE: Duration = Duration::from_secs(8);
 const PINGS_FIRST: u32 = 8;
-/// Jitter below which the clock is measured in calm and seldom, in seconds: mean excess of round trips over the shortest.
+/// Jitter below which pings are rare when idle, and otherwise, in seconds: mean excess of round trips over the shortest.
 const JITTER_STEADY: [f64; 2] = [0.001, 0.004];
 /// Silence after which the twin counts as gone; three and a half of its pauses if those are longer.
 const GONE_AFTER: Duration = Duration::from_millis(1_500);
@@ -163,8 +163,9 @@ impl Link {
         self.change_border(now, |border| border.policy = policy);
     }
 
-    /// Sets the time until which the last picture shown counts as in view; none if the owner keeps no track of that. Before a
-    /// dark screen people see nobody, so the twin is not told of them.
+    /// Sets the time until which the last picture counts as in view; none if the owner does not track it.
+    ///
+    /// Before a dark screen people see nobody, so they are not sent to the twin.
     pub fn handle_view(&mut self, now: Duration, until: Option<Duration>) {
         self.timers.set_or_cancel(LinkDeadline::OutOfView, until.filter(|until| now < *until));
         self.change_border(now, |border| border.set_in_view(now, until));
@@ -206,8 +207,9 @@ impl Link {
         }
     }
 
-    /// Sends an event of this site. Returns its number, or none if it cannot be sent: the policy forbids it, a signal is too
-    /// large, or too many events wait.
+    /// Sends an event of this site, and returns its number.
+    ///
+    /// Returns none if it cannot be sent: the policy forbids it, a signal is too large, or too many events wait.
     pub fn handle_event(&mut self, now: Duration, event: SiteEvent) -> Option<u64> {
         if let SiteEvent::Signal { name, data } = &event
             && (name.len() > NAME_MAX || data.len() > DATA_MAX)
@@ -229,8 +231,9 @@ impl Link {
         number
     }
 
-    /// Proposes a meeting of people of the two cities at `place`, in canvas units of this site. Only the leading site does; a
-    /// [`LinkOutput::Meet`] follows once it is agreed.
+    /// Proposes a meeting of people of the two cities at `place`, in canvas units of this site.
+    ///
+    /// Only the leading site proposes. A [`LinkOutput::Meet`] follows once it is agreed.
     pub fn handle_meeting(&mut self, now: Duration, place: Point) {
         let silence = now.saturating_sub(self.last_heard);
         let Some(twin) = self.twin.as_ref().filter(|_| self.can_propose()) else { return };
@@ -466,7 +469,7 @@ impl Link {
         self.outputs.pop_front()
     }
 
-    /// Returns true if the policy lets an output reach the owner. For an owner that queues outputs: the policy may have changed.
+    /// Returns true if the policy lets an output reach the owner; for queued outputs, since the policy may have changed.
     pub fn may_deliver(&self, output: &LinkOutput) -> bool {
         match output {
             LinkOutput::Event { event, .. } => self.border.lets_in(event),

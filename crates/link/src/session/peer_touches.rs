@@ -9,8 +9,9 @@ use moongate_core::token_bucket::TokenBucket;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Maximum rate at which touches begin, per second and in a burst: ten hands of five fingers drumming as fast as hands can,
-/// and all that such a crowd does while the link is down and events are queued.
+/// Maximum rate at which touches begin, per second and in a burst.
+///
+/// It is that of ten hands of five fingers drumming as fast as hands can, and of all that they do while the link is down.
 const BEGIN_RATE: (f64, f64) = (200.0, 512.0);
 
 /// Touches held at the twin, from the oldest to the newest.
