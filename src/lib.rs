@@ -1,32 +1,28 @@
 //! Moongate: two city squares, one scene.
 //!
-//! A house whose floors rest on each other; `use` goes down only, and `tests/tidy.rs` holds it to that.
+//! `docs/internals/architecture.md` shows processes, crates and the way of a touch. `use` goes down only: Cargo holds the crates to
+//! that, `tests/tidy.rs` the rooms of `src/`.
 //!
 //! ```text
-//! main.rs      arguments, then a command
+//! src/main.rs      arguments, then a command
 //!
-//! cli/         commands, one file each: rehearse, new, init, invite, accept, run, relay, show, camera, sense …
-//! operator/    the operator's panel (F1), and the keys of a rehearsal
+//! src/cli/         commands, one file each: rehearse, new, init, invite, accept, run, show, camera, sense …
+//! src/operator/    the operator's panel (F1), and the keys of a rehearsal
 //! ---- runtime (feature "show", on by default): Bevy
-//! preview/     two sites in virtual time, with simulated visitors: for previews and checks
-//! show/        frame loop: link, cameras and touches to the scene, its display list to the renderer
-//! render/      canvas, pipelines, text, presence textures, windows
+//! src/preview/     two sites in virtual time, with simulated visitors: for previews and checks
+//! src/show/        frame loop: link, cameras and touches to the scene, its display list to the renderer
+//! src/render/      canvas, pipelines, text, presence textures, windows
 //! ---- edge: threads, sockets, files, devices, child processes
-//! device/      QUIC (net), keys, peers, relay, cameras, simulated street (synth), touch sources and their hub, recordings,
-//!              bots, audio output, scene process and its sandbox, decoder, clock
+//! src/device/      QUIC (net), keys, peers, cameras, touch sources and their hub, recordings, bots, audio output,
+//!                  scene process and its sandbox, decoder, clock
+//! src/mix/         audio mixer
+//! crates/relay     relay, as a library and a program
 //! ---- core: pure; no threads, no wall clock, no devices, no Bevy
-//! scene/       scripts and shaders of artists: frame input, display list, script host, import, lint
-//! link/        session protocol: handshake, clocks, presence, events, marks; pairing, relay, netcheck; netem for tests
-//! marks/       log of marks, signed, and its merge after any separation
-//! policy/      sharing policy: data that may leave a site, and that may enter it
-//! config/      site.toml and installation.toml, parsed once into types; the cities
-//! vision/      camera frames in, tracked people and motion out
-//! presence/    touches, bodies, their mapping to the canvas, their codec, jitter buffer
-//! mix/         audio mixer
-//! files.rs     files of an untrusted folder: regular, within it, bounded
-//! token_bucket.rs  rate limits
-//! escape.rs    untrusted text, made safe for terminals, logs and names
-//! wire.rs      typed, length-delimited frames, and bounded reading
+//! crates/scene     scripts and shaders of artists: frame input, display list, script host, import, lint
+//! crates/link      session protocol: handshake, clocks, presence, events, marks; pairing, relay, netcheck; netem for tests
+//! crates/vision    camera frames in, tracked people and motion out
+//! crates/synth     simulated camera: a square with people, and ground truth
+//! crates/core      configuration, presence, marks, sharing policy, rate limits, bytes on the wire; files of an untrusted folder
 //! ```
 //!
 //! Data flows one way: device → vision → presence → link and scene → render and sound.

@@ -1,8 +1,8 @@
-"""Teaches the net of sense from lessons of the built-in street (docs/sense.md).
+"""Teaches the net of the vision pipeline from lessons of the built-in street (docs/sense.md).
 
     ./x lessons FOLDER SECONDS
     python3 teach/teach.py FOLDER --seconds 525 --out OUT
-    cp OUT/taught.bf16 src/vision/net/taught.bf16
+    cp OUT/taught.bf16 crates/vision/src/net/taught.bf16
 
 It wants numpy, PyTorch and, in earnest, a GPU. Places and lengths are in pixels of 320×240.
 """
@@ -24,7 +24,7 @@ BYTES = 11 * W * H
 # The largest so many people of a lesson: left, top, width, height, share to be seen, pixels, label.
 PEOPLE = 56
 NOBODY = [0, 0, 1, 1, 0, 0, -1]
-# The net, as in src/vision/net/mod.rs.
+# The net, as in crates/vision/src/net/mod.rs.
 CHANNELS, DOWN, UP, SAYS = [24, 32, 64, 96, 96], [0, 2, 3, 3, 2], [1, 2, 2, 1], 7
 # Lessons that the net is never taught, to judge it by.
 HELD_OUT = 320
@@ -216,7 +216,7 @@ def look_and_mix(inputs, outputs, stride=1):
 
 
 class Net(nn.Module):
-    """The net of src/vision/net."""
+    """The net of crates/vision/src/net."""
 
     def __init__(self):
         super().__init__()

@@ -195,7 +195,7 @@ struct Source {
 }
 
 impl Source {
-    /// `link` for `src/link/clock.rs`, `wire` for `src/wire.rs`, none for `src/lib.rs` and `src/main.rs`.
+    /// `device` for `src/device/clock.rs`, none for `src/lib.rs` and `src/main.rs`.
     fn room(&self) -> Option<String> {
         let name = Path::new(self.path.iter().nth(1)?).file_stem()?.to_str()?;
         (!["lib", "main"].contains(&name)).then(|| name.to_owned())

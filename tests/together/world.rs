@@ -1,4 +1,4 @@
-//! Two sessions with works, an ocean between them, and what each has been told of marks.
+//! Two sessions with marks, an emulated network between them, and what each has been told of marks.
 
 use moongate::link::netem::{Netem, PathProfile};
 use moongate::link::{DisconnectReason, Link, LinkConfig, LinkOutput, LinkState, MarkReplica, NowShowing};
