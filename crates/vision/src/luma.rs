@@ -1,12 +1,19 @@
 //! Luma plane of a camera's frame, borrowed.
 
 /// Brightness of a frame, one byte per pixel, row by row from the top left.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Luma<'a> {
     width: usize,
     height: usize,
     stride: usize,
     pixels: &'a [u8],
+}
+
+/// Shows the size only: pixels are never logged.
+impl core::fmt::Debug for Luma<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
+        write!(f, "Luma({} x {})", self.width, self.height)
+    }
 }
 
 impl<'a> Luma<'a> {

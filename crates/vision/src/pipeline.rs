@@ -33,7 +33,9 @@ pub struct VisionOutput {
     pub shift: [i32; 2],
 }
 
-/// Vision pipeline of one camera. It keeps a background without people and shapes, but never a frame.
+/// Vision pipeline of one camera.
+///
+/// It keeps a background without people, shapes, and two downsampled frames by which movement is measured.
 #[derive(Debug)]
 pub struct VisionPipeline {
     size: [usize; 2],

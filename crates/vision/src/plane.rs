@@ -7,11 +7,18 @@ use super::Luma;
 const WIDTH_MAX: usize = 420;
 
 /// Image of one byte per pixel, row by row from the top left.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Plane {
     pub width: usize,
     pub height: usize,
     pub pixels: Vec<u8>,
+}
+
+/// Shows the size only: pixels are never logged.
+impl core::fmt::Debug for Plane {
+    fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
+        write!(f, "Plane({} x {})", self.width, self.height)
+    }
 }
 
 impl Plane {
