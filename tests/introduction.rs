@@ -93,6 +93,8 @@ impl Site {
         let plan = LinkSetup {
             key: self.key.clone(),
             config,
+            policy: SharingPolicy::default(),
+            in_view_until: None,
             store: Box::new(MemoryStore::new(1)),
             peer_addrs: reach,
             profile: Some(self.home()),

@@ -3,7 +3,7 @@
 use moongate::device::clock::monotonic;
 use moongate::device::net::{LinkEvent, LinkThread, MarkFeed};
 use moongate::device::site_key::SiteKey;
-use moongate::link::{LinkConfig, LinkState, NowShowing};
+use moongate::link::{LinkCommand, LinkConfig, LinkState, NowShowing};
 use moongate::marks::NewMark;
 use moongate::policy::SharingPolicy;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -54,8 +54,9 @@ fn link(sites: [&Site; 2]) {
     until("linked", || sites.iter().all(|(link, _)| link.sender().status().health.state == LinkState::Linked));
 }
 
-fn lantern(number: u32) -> NewMark {
-    NewMark { name: "lanterns".into(), at: Some([number as f32, 5.0]), seed: number, said: "{}".into() }
+fn mark(number: u32) -> LinkCommand {
+    let mark = NewMark { name: "lanterns".into(), at: Some([number as f32, 5.0]), seed: number, said: "{}".into() };
+    LinkCommand::Mark { utc_ms: 1_764_000_000_000, mark }
 }
 
 /// Collects the seeds of all marks that a site has received, in the order of both cities.
@@ -73,8 +74,8 @@ fn what_is_left_is_signed_shared_and_given_back() {
     link([&near, &far]);
     let mut known = [vec![], vec![]];
     for number in 0..10 {
-        near.0.sender().send_mark(monotonic(), 1_764_000_000_000, lantern(number));
-        far.0.sender().send_mark(monotonic(), 1_764_000_000_000, lantern(100 + number));
+        near.0.sender().send(monotonic(), mark(number));
+        far.0.sender().send(monotonic(), mark(100 + number));
     }
     let all: Vec<u32> = (0..10).chain(100..110).collect();
     until("marks of both at both", || {

@@ -8,6 +8,7 @@ use moongate::device::peers_file::trust;
 use moongate::device::site_key::SiteKey;
 use moongate::link::{LinkConfig, LinkOutput, LinkState, NowShowing, PeerInfo, SiteEvent};
 use moongate::marks::MemoryStore;
+use moongate::policy::SharingPolicy;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -81,6 +82,8 @@ pub fn run(dir: &Path) -> Result<(), Failure> {
     let plan = LinkSetup {
         key,
         config,
+        policy: SharingPolicy::default(),
+        in_view_until: None,
         store: Box::new(MemoryStore::new(fastrand::u64(..))),
         peer_addrs: PeerAddrs::from_twin(&twin, None),
         profile: Some(home),

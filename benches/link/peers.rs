@@ -9,6 +9,7 @@ use moongate::device::site_key::SiteKey;
 use moongate::device::tls;
 use moongate::link::{LinkConfig, LinkOutput, LinkState, NowShowing, SiteEvent};
 use moongate::marks::MemoryStore;
+use moongate::policy::SharingPolicy;
 use quinn::congestion::CubicConfig;
 use quinn::{Connection, Endpoint, EndpointConfig, ServerConfig};
 use std::collections::HashMap;
@@ -86,6 +87,8 @@ fn over_link(
     let plan = LinkSetup {
         key: keys[side].clone(),
         config,
+        policy: SharingPolicy::default(),
+        in_view_until: None,
         store: Box::new(MemoryStore::new(side as u64)),
         peer_addrs: address(1 - side).into(),
         profile: None,

@@ -165,6 +165,9 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
     let plan = LinkSetup {
         key,
         config,
+        policy: site.openness,
+        // No frame is in view yet.
+        in_view_until: Some(Duration::ZERO),
         store: Box::new(MemoryStore::new(fastrand::u64(..))),
         peer_addrs: reach,
         profile: Some(SiteProfile::from_site(&site)),
@@ -172,9 +175,6 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
     };
     let (link_thread, told) = LinkThread::open(site.listen, plan)?;
     let sender = link_thread.sender();
-    sender.set_sharing_policy(site.openness);
-    // No frame is in view yet.
-    sender.set_in_view_until(Duration::ZERO);
     let over = Arc::new(AtomicBool::new(false));
     shutdown::spawn_watchdog(&over, sender.clone())?;
     let captures = CaptureQueue::default();

@@ -9,19 +9,13 @@ use crate::device::scene_process::{BlockingScene, SandboxCommand};
 use crate::device::site_key::SiteKey;
 use crate::device::touch_hub::{LocalTouchEvent, REACH_DEVICE};
 use crate::link::{Link, LinkConfig, LinkOutput, LinkState, MarkReplica, SiteEvent};
-use crate::marks::{MemoryStore, NewMark};
+use crate::marks::MemoryStore;
 use crate::presence::{Body, CanvasRegion, Phase, Point, PointerKind, Presence, TouchTracker};
 use crate::render::PresenceMap;
-use crate::scene::{
-    CityInfo, DisplayList, EngineUniforms, FrameInput, SceneAction, SceneDiagnostic, SceneRevision, SiteContext,
-};
-use crate::show::FrameInputBuilder;
-use crate::show::link_bridge::{LinkBridge, LinkPort};
-use crate::show::now_showing;
+use crate::scene::{DisplayList, EngineUniforms, SceneAction, SceneDiagnostic, SceneRevision, SiteContext};
 use crate::show::rasterize::rasterize_bodies;
+use crate::show::{ActionOutcome, LinkReport, ShowState, now_showing};
 use crate::synth::Weather;
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,35 +30,17 @@ pub struct SimSnapshot {
     pub presence: [Arc<PresenceMap>; 2],
 }
 
-/// Link with its mark feed.
-#[derive(Clone)]
-struct SimLink(Rc<RefCell<(Link, MarkFeed)>>);
-
-impl LinkPort for SimLink {
-    fn take_mark_feed(&self) -> MarkFeed {
-        self.0.borrow_mut().1.drain()
-    }
-
-    fn propose_meeting(&self, now: Duration, place: Point) {
-        self.0.borrow_mut().0.handle_meeting(now, place);
-    }
-
-    fn add_mark(&self, made: Duration, utc_ms: u64, draft: NewMark) {
-        self.0.borrow_mut().0.handle_mark(made, utc_ms, draft);
-    }
-}
-
 /// Simulated site.
 pub struct SimSite {
-    link: SimLink,
+    /// Session of the site.
+    pub(super) link: Link,
+    mark_feed: MarkFeed,
     touches: TouchTracker,
     bodies: Vec<Body>,
     camera: Option<SimCamera>,
     bots: BotSim,
-    input: FrameInputBuilder,
-    bridge: LinkBridge<SimLink>,
+    state: ShowState,
     scene: BlockingScene,
-    city_cards: [CityInfo; 2],
     edition: Arc<SceneRevision>,
     began: Duration,
     /// Seconds since 1970 at the start.
@@ -108,7 +84,6 @@ impl SimSite {
         command: &SandboxCommand,
     ) -> Result<Self, String> {
         let canvas = edition.installation.canvas_size();
-        let meeting = edition.installation.meeting;
         let now = site.began;
         let config = LinkConfig {
             key: site.key.public(),
@@ -125,26 +100,18 @@ impl SimSite {
         let mut link = Link::new(now, config).with_replica(works);
         let side = link.side();
         link.handle_path(now);
-        let wire = SimLink(Rc::new(RefCell::new((link, MarkFeed::default()))));
-        let cards = [CityInfo::from_city(site.city), CityInfo::from_city(site.there)];
-        let setting = SiteContext {
-            here: cards[0].clone(),
-            there: cards[1].clone(),
-            side,
-            seed: site.seed,
-            metres: Some(WALL_WIDTH),
-        };
-        let lost = edition.installation.link_loss;
+        let state = ShowState::new(site.city, site.there, &edition.installation, site.key.public(), now);
+        let [here, there] = state.cities().clone();
+        let setting = SiteContext { here, there, side, seed: site.seed, metres: Some(WALL_WIDTH) };
         Ok(Self {
             touches: TouchTracker::new(canvas, vec![CanvasRegion::from_fractions(canvas, [0.0, 0.0, 1.0, 1.0])]),
             bodies: Vec::new(),
             camera: SimCamera::new(site.city, site.visitors.seen, site.weather, site.seed, canvas),
             bots: BotSim::new(site.visitors.touch, canvas, site.seed),
-            input: FrameInputBuilder::new(site.city, site.there, meeting, canvas, now),
-            bridge: LinkBridge::new(wire.clone(), meeting, canvas, site.key.public(), lost),
-            link: wire,
+            state,
+            link,
+            mark_feed: MarkFeed::default(),
             scene: BlockingScene::start(command, &setting, edition.clone()).map_err(|fault| fault.to_string())?,
-            city_cards: cards,
             edition: edition.clone(),
             began: now,
             unix_start: site.unix,
@@ -178,19 +145,13 @@ impl SimSite {
 
     /// Returns true while the twin is linked.
     pub fn is_linked(&self, now: Duration) -> bool {
-        self.link.0.borrow().0.health(now).state == LinkState::Linked
+        self.link.health(now).state == LinkState::Linked
     }
 
-    pub(super) fn with_link<T>(&self, does: impl FnOnce(&mut Link) -> T) -> T {
-        does(&mut self.link.0.borrow_mut().0)
-    }
-
-    /// Takes the outputs of the link.
-    pub(super) fn handle_link_outputs(&mut self) {
-        let mut wire = self.link.0.borrow_mut();
-        let (link, news) = &mut *wire;
-        while let Some(mut output) = link.poll_output() {
-            if !news.handle_output(&mut output) {
+    /// Takes the outputs of the link, for the next frame.
+    pub(super) fn take_link_outputs(&mut self) {
+        while let Some(mut output) = self.link.poll_output() {
+            if !self.mark_feed.handle_output(&mut output) {
                 self.link_outputs.push(output);
             }
         }
@@ -213,7 +174,7 @@ impl SimSite {
         let mut changed = looked.is_some();
         if let Some((bodies, eyes)) = looked.zip(self.camera.as_ref()) {
             let sighted = &eyes.vision;
-            self.input.handle_bodies(now, &bodies, sighted.motion_energy, &sighted.flow);
+            self.state.handle_bodies(now, &bodies, sighted.motion_energy, &sighted.flow);
             let (mask, flow) = (sighted.mask.pixels.clone(), sighted.flow.clone());
             let (width, height) = (sighted.mask.width, sighted.mask.height);
             self.snapshot.presence[0] = Arc::new(PresenceMap { version: sighted.version, width, height, mask, flow });
@@ -221,21 +182,21 @@ impl SimSite {
         }
         for (contact, phase, at, by) in words {
             for (phase, touch) in self.touches.update(now, contact, phase, at, by).into_iter().flatten() {
-                self.input.handle_touch(&LocalTouchEvent { made: now, phase, touch });
+                self.state.handle_touch(&LocalTouchEvent { made: now, phase, touch });
                 let what = match phase {
                     Phase::Down => Some(SiteEvent::Down(touch)),
                     Phase::Up => Some(SiteEvent::Up(touch)),
                     Phase::Move => None,
                 };
                 if let Some(what) = what {
-                    self.with_link(|link| link.handle_event(now, what));
+                    self.link.handle_event(now, what);
                 }
                 changed = true;
             }
         }
         if changed {
             let presence = self.presence();
-            self.with_link(|link| link.handle_presence(now, presence));
+            self.link.handle_presence(now, presence);
         }
     }
 
@@ -245,60 +206,42 @@ impl SimSite {
 
     /// Runs one frame of the scene. An unrecoverable fault of its process is an error.
     pub(super) fn update_scene(&mut self, now: Duration) -> Result<(), String> {
-        let canvas = self.edition.installation.canvas_size();
-        let (status, mut there, share) = self.with_link(|link| {
-            let there = link.playout().1.map(|playout| playout.sample(now)).unwrap_or_default();
-            let status = LinkStatus {
-                health: link.health(now),
-                shared_clock: link.shared_now(now),
-                at: now,
-                side: link.side(),
-                is_leader: link.is_leader(),
-                can_propose: link.can_propose(),
-                ..LinkStatus::default()
-            };
-            (status, there, link.remote_shared_state().map(|(_, share)| share.to_owned()))
-        });
-        self.edition.installation.meeting.map_presence(canvas[0], &mut there);
-        self.bridge.apply_link_loss(&mut there);
-        if status.can_propose {
-            self.bridge.propose_encounters(now, &self.presence(), &there);
+        let remote = self.link.playout().1.map(|playout| playout.sample(now)).unwrap_or_default();
+        let status = LinkStatus {
+            health: self.link.health(now),
+            shared_clock: self.link.shared_now(now),
+            at: now,
+            side: self.link.side(),
+            is_leader: self.link.is_leader(),
+            can_propose: self.link.can_propose(),
+            ..LinkStatus::default()
+        };
+        let report = LinkReport { status, remote, local: &self.presence(), marks: self.mark_feed.drain() };
+        for command in self.state.handle_link(now, report) {
+            self.link.handle_command(now, command);
         }
-        self.input.handle_link(status, &there, now);
-        self.bridge.poll_marks();
-        for output in std::mem::take(&mut self.link_outputs) {
-            match output {
-                LinkOutput::Linked(_) => self.input.handle_linked(),
-                LinkOutput::Disconnected(_) => self.input.handle_unlinked(),
-                LinkOutput::Meet { at, place } => self.bridge.schedule_meeting(at, place, status.is_leader),
-                LinkOutput::Event { made, event: what, .. } => _ = self.input.handle_event(made, &what),
-                _ => {}
-            }
+        for output in self.link_outputs.drain(..) {
+            self.state.handle_output(&output);
         }
-        for place in self.bridge.take_due_meetings(now) {
-            self.input.handle_encounter(place);
-        }
+        self.state.handle_timeout(now);
         if self.edition.shaders.iter().any(|shader| shader.inputs.people) {
-            self.snapshot.presence[1] = Arc::new(rasterize_bodies(self.frame_number + 1, &there.bodies, canvas));
+            self.snapshot.presence[1] =
+                Arc::new(rasterize_bodies(self.frame_number + 1, self.state.remote_bodies(), self.state.canvas()));
         }
-        self.request_frame(now, share.filter(|share| !share.is_empty()).as_deref())
+        self.request_frame(now)
     }
 
-    fn request_frame(&mut self, now: Duration, share: Option<&str>) -> Result<(), String> {
+    fn request_frame(&mut self, now: Duration) -> Result<(), String> {
         self.frame_number += 1;
-        let marks = self.bridge.next_marks(&self.input);
         let unix = self.unix_start + (now - self.began).as_secs_f64();
-        let sees: FrameInput = self.input.build(self.frame_number, (now, unix), marks, share);
+        let shared = self.link.remote_shared_state().map(|(_, shared)| shared).filter(|shared| !shared.is_empty());
+        let (sees, mut uniforms) = self.state.next_frame(now, unix, shared);
         self.seen[0] += u64::from(!sees.here.bodies.is_empty());
         self.seen[1] += u64::from(!sees.here.touches.is_empty());
-        let mut uniforms = EngineUniforms::from_input(&sees, [&self.city_cards[0], &self.city_cards[1]]);
-        uniforms.now = self.input.shared_time(now);
+        uniforms.now = self.state.shared_time(now);
         let json = serde_json::to_string(&sees).map_err(|why| why.to_string())?;
         let answer = self.scene.request_frame(sees.number, sees.input, json).map_err(|fault| fault.to_string())?;
-        self.input.mark_delivered(now);
-        if let Some(marks) = self.bridge.mark_delivered() {
-            self.input.handle_marks_merged(marks);
-        }
+        self.state.mark_delivered(now);
         self.took_us.push(answer.took_us);
         self.faults.extend(answer.fault);
         if let Some(picture) = answer.picture {
@@ -307,31 +250,27 @@ impl SimSite {
         }
         self.snapshot.uniforms = Arc::new(uniforms);
         for act in answer.acts {
-            self.handle_command(now, (unix * 1e3) as u64, act);
+            self.handle_action(now, (unix * 1e3) as u64, act);
         }
         Ok(())
     }
 
-    fn handle_command(&mut self, now: Duration, utc_ms: u64, act: SceneAction) {
-        let kind = match act {
-            SceneAction::Play { .. } => 0,
-            SceneAction::Signal { name, data } => {
-                match self.bridge.admit_signal(now, &name, &data) {
-                    Ok(()) => _ = self.with_link(|link| link.handle_event(now, SiteEvent::Signal { name, data })),
-                    Err(unsent) => self.signals_dropped = unsent,
-                }
-                1
-            }
-            SceneAction::Mark(draft) => {
-                self.left_out = self.bridge.add_mark(now, utc_ms, draft).unwrap_or(self.left_out);
-                2
-            }
-            SceneAction::Share(share) => {
-                self.with_link(|link| link.handle_shared_state(now, &share));
-                return;
-            }
-            SceneAction::Log(_) => 3,
+    fn handle_action(&mut self, now: Duration, utc_ms: u64, action: SceneAction) {
+        let kind = match action {
+            SceneAction::Play { .. } => Some(0),
+            SceneAction::Signal { .. } => Some(1),
+            SceneAction::Mark(_) => Some(2),
+            SceneAction::Log(_) => Some(3),
+            SceneAction::Share(_) => None,
         };
-        self.acts[kind] += 1;
+        if let Some(kind) = kind {
+            self.acts[kind] += 1;
+        }
+        match self.state.handle_action(now, utc_ms, action) {
+            ActionOutcome::Command(command) => self.link.handle_command(now, command),
+            ActionOutcome::SignalDropped(count) => self.signals_dropped = count,
+            ActionOutcome::MarkDropped(count) => self.left_out = count,
+            ActionOutcome::Play { .. } | ActionOutcome::Log(_) | ActionOutcome::Alone => {}
+        }
     }
 }

@@ -114,7 +114,7 @@ impl SimWorld {
         });
         // Each frame of a scene is a separate step.
         for (town, origin) in self.sites.iter_mut().zip(ORIGIN) {
-            town.handle_link_outputs();
+            town.take_link_outputs();
             town.update_scene(origin + until)?;
         }
         Ok(())
@@ -123,19 +123,15 @@ impl SimWorld {
     /// Runs the links until a time.
     fn run_links(&mut self, until: Duration) {
         loop {
-            for (side, town) in self.sites.iter().enumerate() {
+            for (side, site) in self.sites.iter_mut().enumerate() {
                 let now = ORIGIN[side] + self.now;
-                town.with_link(|link| {
-                    link.handle_timeout(now);
-                    while let Some(datagram) = link.poll_transmit(now) {
-                        self.netem.send(self.now, side, &datagram);
-                    }
-                });
+                site.link.handle_timeout(now);
+                while let Some(datagram) = site.link.poll_transmit(now) {
+                    self.netem.send(self.now, side, &datagram);
+                }
             }
-            let due =
-                self.sites.iter().zip(ORIGIN).filter_map(|(town, origin)| {
-                    Some(town.with_link(|link| link.poll_timeout())?.saturating_sub(origin))
-                });
+            let due = self.sites.iter().zip(ORIGIN);
+            let due = due.filter_map(|(site, origin)| Some(site.link.poll_timeout()?.saturating_sub(origin)));
             let next = due.chain(self.netem.next()).min().unwrap_or(until);
             if next > until {
                 self.now = until;
@@ -143,9 +139,8 @@ impl SimWorld {
             }
             self.now = self.now.max(next);
             while let Some((from, bytes)) = self.netem.receive(self.now) {
-                if let Some(town) = self.sites.get(1 - from) {
-                    let now = ORIGIN[1 - from] + self.now;
-                    town.with_link(|link| link.handle_datagram(now, &bytes));
+                if let Some(site) = self.sites.get_mut(1 - from) {
+                    site.link.handle_datagram(ORIGIN[1 - from] + self.now, &bytes);
                 }
             }
         }

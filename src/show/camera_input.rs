@@ -1,6 +1,6 @@
 //! Camera input of this site, once a frame: bodies and motion for the scene, a mask of people for the renderer.
 
-use super::{FrameInputBuilder, Trace, rasterize};
+use super::{ShowState, Trace, rasterize};
 use crate::device::camera_pipeline::CameraPipelines;
 use crate::device::touch_hub::TouchHub;
 use crate::presence::{Body, Point};
@@ -45,7 +45,7 @@ impl CameraInput {
 
     /// Reports new bodies to the scene and the trace. Returns the presence for the renderer, if there is more than
     /// bodies.
-    pub fn update(&mut self, senses: &mut FrameInputBuilder, trace: &Trace) -> Option<Arc<PresenceMap>> {
+    pub fn update(&mut self, state: &mut ShowState, trace: &Trace) -> Option<Arc<PresenceMap>> {
         // A camera's bodies are reported before its mask, which may come a frame later: never in the reverse order.
         let sighted = self.pipeline.newest(self.versions[0]);
         let newest = self.hub.bodies_since(self.versions[1]);
@@ -70,7 +70,7 @@ impl CameraInput {
         if let Some(watched) = &watched {
             self.flow.clone_from(&watched.flow);
         }
-        let input = senses.handle_bodies(made, &self.bodies, self.motion_energy, &self.flow);
+        let input = state.handle_bodies(made, &self.bodies, self.motion_energy, &self.flow);
         if self.cameras && made > self.captured && !self.bodies.is_empty() {
             trace.record_outline(input, made);
         }

@@ -2,7 +2,7 @@
 
 use super::FrameInputBuilder;
 use crate::config::LinkLossPolicy;
-use crate::device::net::{LinkHandle, MarkFeed};
+use crate::device::net::MarkFeed;
 use crate::marks::{Mark, NewMark, RecentMarks, VISIBLE_MAX, VISIBLE_WEIGHT_MAX, WriterId};
 use crate::presence::{Encounters, Point, Presence, TwinLayout};
 use crate::scene::{MarkState, MarksUpdate};
@@ -25,33 +25,8 @@ const SIGNAL_RATE: (f64, f64) = (30.0, 60.0);
 /// The same limits in bytes.
 const SIGNAL_BYTES: (f64, f64) = (8_192.0, 16_384.0);
 
-/// Link operations that the bridge needs.
-pub(crate) trait LinkPort {
-    /// Returns the news of marks since the last call.
-    fn take_mark_feed(&self) -> MarkFeed;
-    /// Proposes a meeting of people at a place, if this site is the one that proposes.
-    fn propose_meeting(&self, now: Duration, place: Point);
-    /// Adds a mark of a visitor.
-    fn add_mark(&self, made: Duration, utc_ms: u64, draft: NewMark);
-}
-
-impl LinkPort for LinkHandle {
-    fn take_mark_feed(&self) -> MarkFeed {
-        self.drain_marks()
-    }
-
-    fn propose_meeting(&self, now: Duration, place: Point) {
-        self.send_meeting(now, place);
-    }
-
-    fn add_mark(&self, made: Duration, utc_ms: u64, draft: NewMark) {
-        self.send_mark(made, utc_ms, draft);
-    }
-}
-
 /// State that both sites have in common.
-pub(crate) struct LinkBridge<B> {
-    link: B,
+pub(super) struct LinkBridge {
     meeting: TwinLayout,
     canvas: Point,
     key: [u8; 32],
@@ -74,11 +49,10 @@ pub(crate) struct LinkBridge<B> {
     meetings: Vec<(Duration, Point)>,
 }
 
-impl<B: LinkPort> LinkBridge<B> {
+impl LinkBridge {
     /// Creates an empty bridge. `key` is this site's public key.
-    pub fn new(link: B, meeting: TwinLayout, canvas: Point, key: [u8; 32], lost: [LinkLossPolicy; 2]) -> Self {
+    pub fn new(meeting: TwinLayout, canvas: Point, key: [u8; 32], lost: [LinkLossPolicy; 2]) -> Self {
         Self {
-            link,
             meeting,
             canvas,
             key,
@@ -108,11 +82,10 @@ impl<B: LinkPort> LinkBridge<B> {
         self.undelivered = self.recent.after(None).cloned().collect();
     }
 
-    /// Takes the news of marks from the link since the previous frame.
-    pub fn poll_marks(&mut self) {
-        let MarkFeed { is_reset: anew, marks, merged, local_writer: me, shared_below: shared, .. } =
-            self.link.take_mark_feed();
-        if anew {
+    /// Handles the changes of the marks since the previous frame.
+    pub fn handle_marks(&mut self, feed: MarkFeed) {
+        let MarkFeed { is_reset, marks, merged, local_writer, shared_below, .. } = feed;
+        if is_reset {
             self.recent = RecentMarks::new(VISIBLE_MAX, VISIBLE_WEIGHT_MAX);
             self.restart_scene();
         }
@@ -126,7 +99,7 @@ impl<B: LinkPort> LinkBridge<B> {
             self.restart_scene();
         }
         self.merged = merged.or(self.merged);
-        (self.me, self.shared) = (me, shared);
+        (self.me, self.shared) = (local_writer, shared_below);
     }
 
     /// Sets the policy for the other city when the link is lost.
@@ -141,12 +114,9 @@ impl<B: LinkPort> LinkBridge<B> {
         }
     }
 
-    /// Proposes a meeting where people of both sites meet, if this is the site that proposes. Both presences are on
-    /// this canvas.
-    pub fn propose_encounters(&mut self, now: Duration, here: &Presence, there: &Presence) {
-        for at in self.encounters.update(now, self.canvas[1], here, there) {
-            self.link.propose_meeting(now, at);
-        }
+    /// Returns the places at which people of both sites meet. Both presences are on this canvas.
+    pub fn find_encounters(&mut self, now: Duration, here: &Presence, there: &Presence) -> Vec<Point> {
+        self.encounters.update(now, self.canvas[1], here, there)
     }
 
     /// Schedules an agreed meeting. `lead`: this site has proposed it.
@@ -197,15 +167,14 @@ impl<B: LinkPort> LinkBridge<B> {
         }
     }
 
-    /// Adds a mark of the scene. If it is dropped, returns the number of marks dropped so far.
-    pub fn add_mark(&mut self, now: Duration, utc_ms: u64, draft: NewMark) -> Option<u64> {
-        let bytes = (draft.said.len() + draft.name.len() + 64) as f64;
+    /// Admits a mark of the scene. The error is the number of marks dropped so far, including this one.
+    pub fn admit_mark(&mut self, now: Duration, mark: &NewMark) -> Result<(), u64> {
+        let bytes = (mark.said.len() + mark.name.len() + 64) as f64;
         if !self.mark_budget[0].try_take(now, 1.0) || !self.mark_budget[1].try_take(now, bytes) {
             self.marks_dropped += 1;
-            return Some(self.marks_dropped);
+            return Err(self.marks_dropped);
         }
-        self.link.add_mark(now, utc_ms, draft);
-        None
+        Ok(())
     }
 
     /// Admits a signal of the scene. The error is the number of signals left out so far, including this one.
@@ -225,20 +194,9 @@ impl<B: LinkPort> LinkBridge<B> {
 mod tests {
     use super::*;
 
-    struct Alone;
-
-    impl LinkPort for Alone {
-        fn take_mark_feed(&self) -> MarkFeed {
-            MarkFeed::default()
-        }
-        fn propose_meeting(&self, _: Duration, _: Point) {}
-        fn add_mark(&self, _: Duration, _: u64, _: NewMark) {}
-    }
-
     #[test]
     fn signals_have_a_rate_and_what_is_beyond_is_counted() {
-        let mut together =
-            LinkBridge::new(Alone, TwinLayout::Beside, [1920.0, 1080.0], [0; 32], [LinkLossPolicy::Alone; 2]);
+        let mut together = LinkBridge::new(TwinLayout::Beside, [1920.0, 1080.0], [0; 32], [LinkLossPolicy::Alone; 2]);
         let mut send = |from: u64, data: &str| {
             let frames = (from..from + 600).map(|frame| Duration::from_micros(frame * 16_667));
             frames.filter(|now| together.admit_signal(*now, "at", data).is_ok()).count()

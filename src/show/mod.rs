@@ -2,17 +2,19 @@
 
 mod camera_input;
 mod frame_input;
-pub(crate) mod link_bridge;
+mod link_bridge;
 mod log_limiter;
 mod parameters;
 mod pointer;
 pub(crate) mod rasterize;
 mod rehearsal;
+mod state;
 mod trace;
 
-pub use frame_input::FrameInputBuilder;
+use frame_input::FrameInputBuilder;
 pub use parameters::LiveParameters;
 pub use rehearsal::Rehearsal;
+pub use state::{ActionOutcome, LinkReport, ShowState};
 pub use trace::{Trace, TraceLine};
 
 use crate::config::{City, Installation, TrustedPeer};
@@ -22,16 +24,14 @@ use crate::device::clock::monotonic;
 use crate::device::net::{LinkEvent, LinkHandle};
 use crate::device::scene_process::SceneProcess;
 use crate::device::touch_hub::{LocalTouchEvent, TouchHub};
-use crate::link::{LinkOutput, LinkState, NowShowing, SiteEvent};
-use crate::presence::{Body, TwinLayout};
+use crate::link::{LinkOutput, NowShowing};
 use crate::render::{self, FrameStats};
 use crate::scene::{
-    CityInfo, DisplayList, EngineUniforms, FrameInput, SceneAction, SceneDiagnostic, SceneRevision, caption,
-    debug_overlay, error_overlay, standby_screen,
+    DisplayList, EngineUniforms, FrameInput, SceneAction, SceneDiagnostic, SceneRevision, caption, debug_overlay,
+    error_overlay, standby_screen,
 };
 use bevy::prelude::*;
 use camera_input::CameraInput;
-use link_bridge::LinkBridge;
 use log_limiter::LogLimiter;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
@@ -103,9 +103,8 @@ struct ShowLoop {
     touches: TouchHub,
     scene: Arc<SceneProcess>,
     audio: Arc<Audio>,
-    input: FrameInputBuilder,
+    state: ShowState,
     parameters: LiveParameters,
-    bridge: LinkBridge<LinkHandle>,
     cameras: Arc<CameraPipelines>,
     camera_input: CameraInput,
     frame_stats: FrameStats,
@@ -115,12 +114,6 @@ struct ShowLoop {
     rehearsal: Option<Arc<Rehearsal>>,
     /// Last input of the scene, while the debug overlay shows it.
     last_input: Option<FrameInput>,
-    frame_number: u64,
-    /// Bodies of the twin, mapped to this canvas.
-    bodies_there: Vec<Body>,
-    canvas: [f32; 2],
-    meeting: TwinLayout,
-    city_cards: [CityInfo; 2],
     /// Time of the scene's last display list.
     picture_at: Option<Duration>,
     /// Edition of the last display list.
@@ -161,33 +154,25 @@ impl ShowParts {
             parameters: dials.clone(),
         });
         let there = other_city(self.city, self.twin.as_ref());
-        let canvas = self.installation.canvas_size();
+        let state = ShowState::new(self.city, there, &self.installation, self.key, monotonic());
         let (link, told) = (self.link.0, Mutex::new(self.link.1));
-        let meeting = self.installation.meeting;
-        let together = LinkBridge::new(link.clone(), meeting, canvas, self.key, self.installation.link_loss);
         app.insert_resource(ShowLoopResource(ShowLoop {
             link,
             link_events: told,
             touch_events: Mutex::new(self.touch_events),
-            camera_input: CameraInput::new(self.cameras.clone(), self.touches.clone(), canvas),
+            camera_input: CameraInput::new(self.cameras.clone(), self.touches.clone(), state.canvas()),
             cameras: self.cameras,
             touches: self.touches,
             scene: self.scene,
             audio: self.audio,
-            input: FrameInputBuilder::new(self.city, there, meeting, canvas, monotonic()),
+            state,
             parameters: dials,
-            bridge: together,
             frame_stats: self.frame_stats,
             trace: self.trace,
             frames: self.frames,
             scene_wait: self.scene_wait,
             rehearsal: self.rehearsal,
             last_input: None,
-            frame_number: 0,
-            bodies_there: Vec::new(),
-            canvas,
-            meeting,
-            city_cards: [CityInfo::from_city(self.city), CityInfo::from_city(there)],
             picture_at: None,
             edition: None,
             uniforms: Arc::default(),
@@ -215,42 +200,34 @@ impl ShowLoop {
         self.trace.record_frame(now);
         self.cameras.wait_analyzed(self.scene_wait);
         self.handle_inputs(now);
-        if let Some(watched) = self.camera_input.update(&mut self.input, &self.trace) {
+        if let Some(watched) = self.camera_input.update(&mut self.state, &self.trace) {
             render::set_presence(world, 0, watched);
         }
         let looks = |edition: &Arc<SceneRevision>| edition.shaders.iter().any(|shader| shader.inputs.people);
         if self.edition.as_ref().is_some_and(looks) {
-            render::set_presence(
-                world,
-                1,
-                Arc::new(rasterize::rasterize_bodies(turn, &self.bodies_there, self.canvas)),
-            );
+            let bodies = rasterize::rasterize_bodies(turn, self.state.remote_bodies(), self.state.canvas());
+            render::set_presence(world, 1, Arc::new(bodies));
         }
         let mut asked = None;
         // An edition starts once its shaders can be drawn; until then the previous one continues.
         let begins = self.scene.pending_edition().is_some_and(|edition| self.frame_stats.prepare(&edition, now));
         if self.scene.is_ready() {
             if begins {
-                self.bridge.restart_scene();
+                self.state.restart_scene();
             }
-            self.frame_number += 1;
             let share = self.link.remote_shared_state();
-            let marks = self.bridge.next_marks(&self.input);
             let rehearsal = self.rehearsal.as_deref();
             let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
                 + rehearsal.map_or(0.0, Rehearsal::time_shift);
-            let mut sees = self.input.build(self.frame_number, (now, unix), marks, share.as_deref());
+            let (mut sees, uniforms) = self.state.next_frame(now, unix, share.as_deref());
             sees.dials = self.parameters.take_changes(begins);
-            self.uniforms = Arc::new(EngineUniforms::from_input(&sees, [&self.city_cards[0], &self.city_cards[1]]));
+            self.uniforms = Arc::new(uniforms);
             self.last_input = rehearsal.is_some_and(Rehearsal::debug_overlay).then(|| sees.clone());
             // The input consists of numbers and short texts; it can always be serialised.
             if let Ok(json) = serde_json::to_string(&sees)
                 && self.scene.request_frame(sees.number, sees.input, json, begins)
             {
-                self.input.mark_delivered(monotonic());
-                if let Some(marks) = self.bridge.mark_delivered() {
-                    self.input.handle_marks_merged(marks);
-                }
+                self.state.mark_delivered(monotonic());
                 asked = Some(sees.number);
             }
         }
@@ -261,22 +238,20 @@ impl ShowLoop {
         if let Some((_, edition)) = &painting
             && self.edition.as_ref().is_none_or(|shown| !Arc::ptr_eq(shown, edition))
         {
-            // The state that the previous scene shared for this city is not valid for this one.
-            self.link.set_shared_state(String::new());
-            self.link.set_now_showing(now_showing(&edition.installation));
-            self.link.scene_start();
+            for command in self.state.handle_revision(&edition.installation) {
+                self.link.send(now, command);
+            }
             self.edition_since = now;
             // The previous edition may have to be shown again.
             let before = self.edition.iter().flat_map(|edition| &edition.sounds);
             self.audio.retain(&edition.sounds.iter().chain(before).collect::<Vec<_>>());
-            self.bridge.set_link_loss(edition.installation.link_loss);
             self.parameters.declare(&edition.installation.parameters);
             if self.edition.replace(edition.clone()).is_some() && self.rehearsal.is_some() {
                 tracing::info!("scene: {}", self.edition_notice());
             }
         }
         for act in acts {
-            self.handle_command(now, act);
+            self.handle_action(now, act);
         }
         self.show_picture(world, painting.map(|(picture, _)| picture), now);
         for (reflects, submitted, done) in self.frame_stats.take_finished() {
@@ -291,7 +266,7 @@ impl ShowLoop {
 
     /// Shows the scene's display list, the previous one for a while, or the standby screen.
     fn show_picture(&mut self, world: &mut World, picture: Option<Arc<DisplayList>>, now: Duration) {
-        let shared = self.input.shared_time(now);
+        let shared = self.state.shared_time(now);
         Arc::make_mut(&mut self.uniforms).now = shared;
         let uniforms = self.uniforms.clone();
         let edition = self.edition.clone();
@@ -301,14 +276,15 @@ impl ShowLoop {
         }
         let mistake = self.current_fault(now);
         self.fault_shown = mistake.is_some();
+        let [here, there] = self.state.cities();
         let is_fresh = self.picture_at.is_some_and(|fresh| now.saturating_sub(fresh) < PICTURE_STALE);
         let picture = match picture.or_else(|| self.picture_below.clone().filter(|_| is_fresh)) {
             Some(picture) => picture,
             None if is_fresh => return render::repeat_picture(world),
-            None => Arc::new(standby_screen(self.canvas, &self.city_cards[0], &self.city_cards[1], shared)),
+            None => Arc::new(standby_screen(self.state.canvas(), here, there, shared)),
         };
         self.picture_below = self.rehearsal.is_some().then(|| picture.clone());
-        let over = mistake.map(|fault| error_overlay(&picture, &fault, self.canvas));
+        let over = mistake.map(|fault| error_overlay(&picture, &fault, self.state.canvas()));
         match self.rehearsal_overlay(now, over.as_ref().unwrap_or(&picture)).or(over) {
             Some(over) => render::show_picture(world, Arc::new(over), edition, uniforms),
             None if is_new || !is_fresh => render::show_picture(world, picture, edition, uniforms),
@@ -319,9 +295,9 @@ impl ShowLoop {
     /// Returns the display list with the overlays that the artist has asked for, if any.
     fn rehearsal_overlay(&self, now: Duration, picture: &DisplayList) -> Option<DisplayList> {
         let rehearsal = self.rehearsal.as_ref()?;
-        let over = self.last_input.as_ref().map(|sees| debug_overlay(picture, sees, self.canvas));
+        let over = self.last_input.as_ref().map(|sees| debug_overlay(picture, sees, self.state.canvas()));
         let words = rehearsal.message(now);
-        words.map(|words| caption(over.as_ref().unwrap_or(picture), &words, self.canvas)).or(over)
+        words.map(|words| caption(over.as_ref().unwrap_or(picture), &words, self.state.canvas())).or(over)
     }
 
     /// Returns the message for the artist when another edition is shown.
@@ -348,72 +324,42 @@ impl ShowLoop {
     fn handle_inputs(&mut self, now: Duration) {
         self.touches.expire();
         for touched in self.touch_events.lock().unwrap_or_else(PoisonError::into_inner).try_iter() {
-            let input = self.input.handle_touch(&touched);
+            let input = self.state.handle_touch(&touched);
             self.trace.record_touch(input, &touched);
         }
-        self.input.retain_touches(&self.touches.held_ids());
-        let mut there = self.link.remote_presence(now);
-        self.trace.record_bodies(false, &there.bodies, now);
-        self.meeting.map_presence(self.canvas[0], &mut there);
-        self.bridge.apply_link_loss(&mut there);
-        let status = self.link.status();
-        if status.can_propose {
-            self.bridge.propose_encounters(now, &self.touches.presence(), &there);
+        self.state.retain_touches(&self.touches.held_ids());
+        let remote = self.link.remote_presence(now);
+        self.trace.record_bodies(false, &remote.bodies, now);
+        let (status, marks) = (self.link.status(), self.link.drain_marks());
+        let report = LinkReport { status, remote, local: &self.touches.presence(), marks };
+        for command in self.state.handle_link(now, report) {
+            self.link.send(now, command);
         }
-        self.input.handle_link(status, &there, now);
-        self.bodies_there = there.bodies;
-        self.bridge.poll_marks();
         for LinkEvent { at, output } in self.link_events.lock().unwrap_or_else(PoisonError::into_inner).try_iter() {
-            match output {
-                LinkOutput::Linked(_) => self.input.handle_linked(),
-                LinkOutput::Disconnected(_) => self.input.handle_unlinked(),
-                LinkOutput::NowShowing { incompatible: true, showing } => {
-                    tracing::warn!("the twin shows {} with other declarations; each plays alone", showing.installation);
-                }
-                LinkOutput::Meet { at, place } => self.bridge.schedule_meeting(at, place, status.is_leader),
-                // Marks arrive through the mark feed, and the link reports what is not kept.
-                LinkOutput::NowShowing { .. }
-                | LinkOutput::Marks(_)
-                | LinkOutput::MarksReset
-                | LinkOutput::Merged { .. }
-                | LinkOutput::Replicated { .. }
-                | LinkOutput::StoreFailed(_) => {}
-                LinkOutput::Event { made, event: what, .. } => {
-                    let input = self.input.handle_event(made, &what);
-                    self.trace.record_arrival(input, &what, at);
-                }
+            if let LinkOutput::NowShowing { incompatible: true, showing } = &output {
+                tracing::warn!("the twin shows {} with other declarations; each plays alone", showing.installation);
+            }
+            let input = self.state.handle_output(&output);
+            if let (Some(input), LinkOutput::Event { event, .. }) = (input, &output) {
+                self.trace.record_arrival(input, event, at);
             }
         }
-        for place in self.bridge.take_due_meetings(now) {
-            self.input.handle_encounter(place);
-        }
+        self.state.handle_timeout(now);
     }
 
-    fn handle_command(&mut self, now: Duration, act: SceneAction) {
-        match act {
-            SceneAction::Play { name, volume, pan, rate } => self.audio.play(&name, volume, pan, rate),
-            SceneAction::Signal { name, data } => {
-                if self.link.status().health.state != LinkState::Linked {
-                    return;
-                }
-                match self.bridge.admit_signal(now, &name, &data) {
-                    Ok(()) => self.link.send_event(now, SiteEvent::Signal { name, data }),
-                    Err(unsent) if unsent.is_power_of_two() => tracing::warn!(
-                        "scene: {unsent} signals are left out: at most 30 a second are sent; `here.share` tells what is so now"
-                    ),
-                    Err(_) => {}
-                }
+    fn handle_action(&mut self, now: Duration, action: SceneAction) {
+        let utc_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        match self.state.handle_action(now, utc_ms, action) {
+            ActionOutcome::Command(command) => self.link.send(now, command),
+            ActionOutcome::Play { name, volume, pan, rate } => self.audio.play(&name, volume, pan, rate),
+            ActionOutcome::SignalDropped(count) if count.is_power_of_two() => tracing::warn!(
+                "scene: {count} signals are left out: at most 30 a second are sent; `here.share` tells what is so now"
+            ),
+            ActionOutcome::MarkDropped(count) if count.is_power_of_two() => {
+                tracing::warn!("scene: {count} marks are left out: at most 60 a second are kept");
             }
-            SceneAction::Mark(draft) => {
-                let utc = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-                if let Some(excess) = self.bridge.add_mark(now, utc, draft)
-                    && excess.is_power_of_two()
-                {
-                    tracing::warn!("scene: {excess} marks are left out: at most 60 a second are kept");
-                }
-            }
-            SceneAction::Share(data) => self.link.set_shared_state(data),
-            SceneAction::Log(line) => {
+            ActionOutcome::SignalDropped(_) | ActionOutcome::MarkDropped(_) | ActionOutcome::Alone => {}
+            ActionOutcome::Log(line) => {
                 let Some((line, left_out)) = self.log.admit(now, &line) else { return };
                 if left_out > 0 {
                     tracing::warn!("scene: {left_out} lines are left out: at most 20 lines and 4 kB a second are kept");

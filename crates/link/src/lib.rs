@@ -21,7 +21,7 @@ pub use frame::{DATA_MAX, Goodbye, NAME_MAX, PeerHello, SiteEvent};
 pub use peer_clock::ClockReading;
 pub use session::{Link, MarkReplica};
 pub use ticket::{PeerInfo, Ticket, TicketError};
-pub use types::{DisconnectReason, LinkConfig, LinkHealth, LinkOutput, LinkState, NowShowing};
+pub use types::{DisconnectReason, LinkCommand, LinkConfig, LinkHealth, LinkOutput, LinkState, NowShowing};
 
 /// Maximum bytes in one datagram of the link. It fits every path that QUIC accepts, with room for QUIC's own headers.
 pub const DATAGRAM_MAX: usize = 1_150;

@@ -2,7 +2,7 @@
 
 use super::frame::{Goodbye, PeerHello, SiteEvent};
 use super::peer_clock::ClockReading;
-use moongate_core::marks::Mark;
+use moongate_core::marks::{Mark, NewMark};
 use moongate_core::presence::Point;
 use std::time::Duration;
 
@@ -61,6 +61,28 @@ pub enum DisconnectReason {
     Overwhelmed,
     /// The twin did something that no honest site does, described by the text.
     Hostile(String),
+}
+
+/// Command of a show to the session of its site.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LinkCommand {
+    /// Sends an event of this site.
+    Event(SiteEvent),
+    /// Adds a mark of a visitor.
+    Mark {
+        /// Wall clock when it was made, in milliseconds since 1970.
+        utc_ms: u64,
+        /// The mark.
+        mark: NewMark,
+    },
+    /// Proposes a meeting of people of both cities at this place, in canvas units of this site.
+    Meeting(Point),
+    /// Replaces the state that this site shares, as JSON; empty for none.
+    SharedState(String),
+    /// Replaces the installation that is shown; its marks follow.
+    NowShowing(NowShowing),
+    /// Announces the start of a scene, at which the shared clock may jump.
+    SceneStart,
 }
 
 /// Output of a session for its owner.

@@ -11,13 +11,13 @@ use super::pairing::{PairingServer, new_endpoint, peer_key};
 use super::relay_clients::RelayClients;
 use super::site_folder::SiteFolder;
 use super::stats::{LinkStats, PacketStats};
-use super::{LinkCommand, LinkError, LinkEvent, LinkSetup, LinkShared, LinkStatus};
+use super::{LinkError, LinkEvent, LinkSetup, LinkShared, LinkStatus};
 use crate::device::clock::monotonic;
 use crate::device::congestion_controller::breaker_level;
 use crate::device::site_key::SiteKey;
 use crate::device::tls::{self, ALPN, PeerPolicy};
 use crate::link::canonical;
-use crate::link::{DisconnectReason, Link, LinkConfig, LinkOutput, LinkState, MarkReplica};
+use crate::link::{DisconnectReason, Link, LinkCommand, LinkConfig, LinkOutput, LinkState, MarkReplica};
 use quinn::{Endpoint, VarInt};
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -88,13 +88,16 @@ impl LinkDriver {
         let (relays, answers) = mpsc::channel(RELAY_REPLIES_MAX);
         let shore = DemuxSocket::new(socket, relays).map_err(|why| setup(&why))?;
         let endpoint = new_endpoint(&shore).map_err(|why| setup(&why))?;
-        let LinkSetup { key, config, store, peer_addrs: reach, profile: home, transport } = plan;
+        let LinkSetup { key, config, policy, in_view_until, store, peer_addrs: reach, profile: home, transport } = plan;
         let now = monotonic();
         let works =
             MarkReplica::open(&config.showing.installation, Box::new(key.clone()), store).map_err(|why| setup(&why))?;
         shared.mark_feed.lock().unwrap_or_else(PoisonError::into_inner).local_writer = Some(works.log().local_writer());
+        let mut link = Link::new(now, config.clone()).with_replica(works);
+        link.handle_policy(now, policy);
+        link.handle_view(now, in_view_until);
         let mut driver = Self {
-            link: Link::new(now, config.clone()).with_replica(works),
+            link,
             pairing: PairingServer::new(&key, home.clone()),
             known_addrs: KnownAddrs::default(),
             recent_addrs: VecDeque::new(),
@@ -147,7 +150,7 @@ impl LinkDriver {
         Ok(())
     }
 
-    pub async fn run(mut self, mut commands: mpsc::Receiver<LinkCommand>) {
+    pub async fn run(mut self, mut commands: mpsc::Receiver<(Duration, LinkCommand)>) {
         let accepting = tokio::spawn(accept_loop(
             self.endpoint.clone(),
             self.event_sender.clone(),
@@ -168,21 +171,7 @@ impl LinkDriver {
             tokio::select! {
                     biased;
                     command = commands.recv() => match command {
-                        Some(LinkCommand::Event(made, event)) => {
-                            self.update_policy(monotonic());
-                            self.link.handle_event(made, event);
-                        }
-                        Some(LinkCommand::Mark(made, utc_ms, draft)) => self.link.handle_mark(made, utc_ms, draft),
-                        Some(LinkCommand::Meeting(now, place)) => {
-                            self.update_policy(now);
-                            self.link.handle_meeting(now, place);
-                        }
-                        Some(LinkCommand::SharedState(data)) => _ = self.link.handle_shared_state(monotonic(), &data),
-                        Some(LinkCommand::NowShowing(showing)) => {
-                            self.config.showing = showing.clone();
-                            self.link.handle_showing(monotonic(), showing);
-                        }
-                        Some(LinkCommand::SceneStart) => self.link.handle_scene_start(monotonic()),
+                        Some((made, command)) => self.handle_command(made, command),
                         None => break,
                     },
                     Some(arrival) = arrivals.recv() => {
@@ -250,6 +239,15 @@ impl LinkDriver {
         }
     }
 
+    fn handle_command(&mut self, made: Duration, command: LinkCommand) {
+        // The policy may have changed just before.
+        self.update_policy(monotonic());
+        if let LinkCommand::NowShowing(showing) = &command {
+            self.config.showing = showing.clone();
+        }
+        self.link.handle_command(made, command);
+    }
+
     /// Passes the show's current policy and view to the session, even if its frame loop has stalled since.
     fn update_policy(&mut self, now: Duration) {
         self.link.handle_policy(now, self.shared.sharing_policy());
@@ -295,6 +293,7 @@ impl LinkDriver {
                     .unwrap_or_else(PoisonError::into_inner)
                     .handle_output(&mut LinkOutput::MarksReset);
                 self.link = link;
+                self.update_policy(now);
                 self.link.handle_shared_state(now, &share);
             }
             self.abuse = AbuseLimit::default();

@@ -20,10 +20,10 @@ pub use pairing::{PairingError, SiteProfile, accept_ticket, invite};
 
 use super::congestion_controller::LinkControllerFactory;
 use super::site_key::SiteKey;
-use crate::link::{LinkConfig, LinkHealth, LinkOutput, LinkState, NowShowing, SiteEvent};
-use crate::marks::{MarkStore, MemoryStore, NewMark};
+use crate::link::{LinkCommand, LinkConfig, LinkHealth, LinkOutput, LinkState, SiteEvent};
+use crate::marks::{MarkStore, MemoryStore};
 use crate::policy::SharingPolicy;
-use crate::presence::{JitterBuffer, Point, Presence};
+use crate::presence::{JitterBuffer, Presence};
 use driver::LinkDriver;
 use quinn::VarInt;
 use quinn::congestion::ControllerFactory;
@@ -66,15 +66,6 @@ pub struct LinkEvent {
     pub at: Duration,
     /// The event.
     pub output: LinkOutput,
-}
-
-enum LinkCommand {
-    Event(Duration, SiteEvent),
-    Mark(Duration, u64, NewMark),
-    Meeting(Duration, Point),
-    SharedState(String),
-    NowShowing(NowShowing),
-    SceneStart,
 }
 
 /// State shared by the link thread and others; only the newest values count.
@@ -176,31 +167,20 @@ impl LinkStatus {
 /// Handle to the link for any thread. Clones control the same link.
 #[derive(Clone)]
 pub struct LinkHandle {
-    commands: mpsc::Sender<LinkCommand>,
+    commands: mpsc::Sender<(Duration, LinkCommand)>,
     shared: Arc<LinkShared>,
 }
 
 impl LinkHandle {
+    /// Sends a command to the session, given at `made`.
+    pub fn send(&self, made: Duration, command: LinkCommand) {
+        // Full only if the link thread is gone; then nobody could receive it.
+        let _ = self.commands.try_send((made, command));
+    }
+
     /// Sends an event of this site, made at `made`.
-    pub fn send_event(&self, made: Duration, what: SiteEvent) {
-        // Full only if the link thread is gone; then nobody could receive the event.
-        let _ = self.commands.try_send(LinkCommand::Event(made, what));
-    }
-
-    /// Adds a mark of a visitor, made at `made`; `utc_ms` is the wall clock at that time, in milliseconds since 1970.
-    pub fn send_mark(&self, made: Duration, utc_ms: u64, draft: NewMark) {
-        let _ = self.commands.try_send(LinkCommand::Mark(made, utc_ms, draft));
-    }
-
-    /// Proposes a meeting of people of both cities at `place` of this canvas. If this site leads, both sites get a
-    /// `Meet`.
-    pub fn send_meeting(&self, now: Duration, place: Point) {
-        let _ = self.commands.try_send(LinkCommand::Meeting(now, place));
-    }
-
-    /// Sets the shared state of this site, as JSON; empty for none.
-    pub fn set_shared_state(&self, share: String) {
-        let _ = self.commands.try_send(LinkCommand::SharedState(share));
+    pub fn send_event(&self, made: Duration, event: SiteEvent) {
+        self.send(made, LinkCommand::Event(event));
     }
 
     /// Returns the shared state of the twin, as JSON; none while it is not linked or shares nothing.
@@ -212,11 +192,6 @@ impl LinkHandle {
     /// Returns the changes of the marks since the last call.
     pub fn drain_marks(&self) -> MarkFeed {
         self.shared.mark_feed.lock().unwrap_or_else(PoisonError::into_inner).drain()
-    }
-
-    /// Replaces the installation that is shown. All of its marks are reported again.
-    pub fn set_now_showing(&self, showing: NowShowing) {
-        let _ = self.commands.try_send(LinkCommand::NowShowing(showing));
     }
 
     /// Replaces the presence of this site.
@@ -245,11 +220,6 @@ impl LinkHandle {
     /// Returns true if a frame is in view at `now`, monotonic.
     pub fn is_in_view(&self, now: Duration) -> bool {
         self.shared.is_in_view(now)
-    }
-
-    /// Lets the shared clock take a large step, since a scene starts.
-    pub fn scene_start(&self) {
-        let _ = self.commands.try_send(LinkCommand::SceneStart);
     }
 
     /// Returns the presence of the twin to be shown at `now`, monotonic.
@@ -306,7 +276,11 @@ impl LinkThread {
         config: LinkConfig,
     ) -> Result<(Self, std_mpsc::Receiver<LinkEvent>), LinkError> {
         let (key, peer_addrs, store) = (key.clone(), reach.into(), Box::new(MemoryStore::new(fastrand::u64(..))));
-        Self::open(listen, LinkSetup { key, config, store, peer_addrs, profile: None, transport: transport_config() })
+        let (policy, transport) = (SharingPolicy::default(), transport_config());
+        Self::open(
+            listen,
+            LinkSetup { key, config, policy, in_view_until: None, store, peer_addrs, profile: None, transport },
+        )
     }
 
     /// Opens a link like [`Self::start`], for a site with a folder, whose twin may change, or with a transport other
@@ -321,7 +295,11 @@ impl LinkThread {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|why| setup(&why))?;
         let (commands, from_show) = mpsc::channel(COMMANDS_MAX);
         let (told, receiver) = std_mpsc::sync_channel(EVENTS_MAX);
-        let shared = Arc::new(LinkShared::default());
+        let shared = Arc::new(LinkShared {
+            sharing_policy: Mutex::new(plan.policy),
+            in_view_until: Mutex::new(plan.in_view_until),
+            ..LinkShared::default()
+        });
         let sender = LinkHandle { commands, shared: shared.clone() };
         let driver = runtime.block_on(async { LinkDriver::new(plan, socket, shared, told) })?;
         let thread = std::thread::Builder::new()

@@ -22,7 +22,7 @@ use super::DATA_MAX;
 use super::frame::{Goodbye, NAME_MAX, SiteEvent};
 use super::peer_clock::PeerClock;
 use super::shared_clock::SharedClock;
-use super::types::{DisconnectReason, LinkConfig, LinkHealth, LinkOutput, LinkState, NowShowing};
+use super::types::{DisconnectReason, LinkCommand, LinkConfig, LinkHealth, LinkOutput, LinkState, NowShowing};
 use border::Border;
 use heartbeat::{HEARTBEAT, Heartbeat, suspect_after};
 use mark_sync::{MarkSync, SiteKeys, SyncContext};
@@ -178,6 +178,8 @@ impl Link {
             return;
         }
         let border = self.border;
+        // Encoded before the change, and not sent yet.
+        self.pending.parts.clear();
         self.meetings.clear();
         // An event that may not be sent any more keeps its number, and is acknowledged all the same.
         self.outbox.redact(|event| border.lets_out(event));
@@ -204,6 +206,18 @@ impl Link {
         if self.presence.set(self.border.outgoing_presence(&self.reported)) {
             self.note_activity(now);
             self.timers.set_earliest(LinkDeadline::Tick, self.presence.next_tick(now));
+        }
+    }
+
+    /// Handles a command of the show, given at `made`.
+    pub fn handle_command(&mut self, made: Duration, command: LinkCommand) {
+        match command {
+            LinkCommand::Event(event) => _ = self.handle_event(made, event),
+            LinkCommand::Mark { utc_ms, mark } => self.handle_mark(made, utc_ms, mark),
+            LinkCommand::Meeting(place) => self.handle_meeting(made, place),
+            LinkCommand::SharedState(data) => _ = self.handle_shared_state(made, &data),
+            LinkCommand::NowShowing(showing) => self.handle_showing(made, showing),
+            LinkCommand::SceneStart => self.handle_scene_start(made),
         }
     }
 
