@@ -1,6 +1,5 @@
 //! `moongate invite`: prints a pairing ticket, as a line and as a QR code, and waits for the site that uses it.
 
-use super::record::length;
 use crate::config::{SiteConfig, is_host_and_port};
 use crate::device::net::{SiteProfile, invite};
 use crate::device::peers_file::{Invitation, unix_time};
@@ -28,7 +27,7 @@ pub struct InviteArgs {
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub site: PathBuf,
     /// Validity of the ticket: 10m, 2h, at most 7d.
-    #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = length)]
+    #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = super::duration::parse_explicit)]
     pub length: Duration,
     /// Another address at which the other site may reach this one, such as a router's. May be repeated.
     #[arg(long, value_name = "ADDRESS:PORT")]

@@ -9,6 +9,7 @@ mod clip;
 mod decode;
 #[cfg(feature = "show")]
 mod display;
+mod duration;
 mod import;
 mod init;
 mod invite;
@@ -37,8 +38,6 @@ use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-#[cfg(feature = "show")]
-use std::time::Duration;
 
 /// Run and create interactive installations linked between two cities.
 #[derive(Debug, Parser)]
@@ -162,21 +161,6 @@ fn print_error(line: impl Display) {
 fn report_failure(command: &str, why: impl Display) -> ExitCode {
     print_error(format_args!("moongate {command}: {why}"));
     ExitCode::FAILURE
-}
-
-/// Parses a time such as 500ms, 30s, 5m or 1h.
-#[cfg(feature = "show")]
-fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(text.find(|c: char| c.is_alphabetic()).unwrap_or(text.len()));
-    let seconds = match unit {
-        "ms" => 1e-3,
-        "" | "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3_600.0,
-        _ => return Err(format!("\"{unit}\" is no unit; use ms, s, m or h")),
-    };
-    let number: f64 = number.parse().map_err(|_| "write a time such as 30s, 5m or 1h".to_owned())?;
-    Duration::try_from_secs_f64(number * seconds).map_err(|why| why.to_string())
 }
 
 /// Returns the folder of an installation by its name or path.

@@ -26,7 +26,7 @@ pub struct PreviewArgs {
     #[arg(long, value_name = "DIR", default_value = "pictures", conflicts_with = "sheet")]
     pictures: PathBuf,
     /// Times of the screenshots, from the start of the scenario.
-    #[arg(long, value_name = "TIMES", value_delimiter = ',', value_parser = super::duration, default_value = "8s")]
+    #[arg(long, value_name = "TIMES", value_delimiter = ',', value_parser = super::duration::parse, default_value = "8s")]
     at: Vec<Duration>,
     /// Scenarios: nobody, one, meeting, forty, vandal, asleep, cut (from 4 s to 8 s), or all of these. Also those that
     /// `moongate check` compares: empty, bodies, hands. Defaults to meeting; with --sheet, to all except vandal.

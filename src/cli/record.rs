@@ -28,10 +28,10 @@ pub struct RecordArgs {
     /// File to write; it must not exist yet.
     pub file: PathBuf,
     /// Length of the recording: 90s, 20m, 1h, 1d.
-    #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = length)]
+    #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = super::duration::parse_explicit)]
     pub length: Duration,
     /// Time for which the recording may be kept and played, at most 366d.
-    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = length)]
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = super::duration::parse_explicit)]
     pub keep: Duration,
 }
 
@@ -104,38 +104,5 @@ pub(super) fn record_until(mut recorder: Recorder, hub: &TouchHub, mut over: imp
     }
     if recorder.dropped() > 0 {
         tracing::warn!("{} instants were lost: the disk was too slow or too full for them", recorder.dropped());
-    }
-}
-
-/// Parses a length of time: a whole number with the unit s, m, h or d.
-pub(super) fn length(text: &str) -> Result<Duration, String> {
-    let fault = || format!("\"{text}\" is no length of time; write a number and s, m, h or d, such as 90s or 1h");
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(fault)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return Err(fault()),
-    };
-    let number: u32 = number.parse().map_err(|_| fault())?;
-    match u64::from(number) * seconds {
-        0 => Err(fault()),
-        seconds => Ok(Duration::from_secs(seconds)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_length_is_a_number_and_a_unit() {
-        assert_eq!(length("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(length("2h"), Ok(Duration::from_secs(7_200)));
-        assert_eq!(length("30d"), Ok(Duration::from_secs(2_592_000)));
-        for wrong in ["", "s", "0m", "-1h", "1.5h", "1", "1 h", "一", "4294967296d", "h1"] {
-            assert!(length(wrong).is_err(), "{wrong}");
-        }
     }
 }

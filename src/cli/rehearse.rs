@@ -52,7 +52,7 @@ pub struct RehearseArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Stop after this time: 30s, 5m, 1h.
-    #[arg(long = "for", value_name = "TIME", value_parser = super::duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = super::duration::parse)]
     time: Option<Duration>,
     /// Simulated visitors, one cast for both cities or one for each: nobody, one, shy, few, forty, vandal, cleaner.
     /// Some

@@ -14,7 +14,6 @@ pub use status::{CameraHealth, ShowMessage, ShowStatus, is_linked};
 
 use super::display::{self, NoDisplay};
 use super::print_error;
-use super::record::length;
 use crate::config::{SiteConfig, TrustStore};
 use crate::device::audio::Audio;
 use crate::device::bots::BotPreset;
@@ -88,7 +87,7 @@ pub struct ShowArgs {
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
     /// Time for which the recording may be kept and played, at most 366d.
-    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = length, requires = "record")]
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = super::duration::parse_explicit, requires = "record")]
     pub keep: Duration,
     /// Random seed of the cast and the scene.
     #[arg(long, default_value_t = 1)]

@@ -147,7 +147,7 @@ pub(super) fn run(
 /// Analyses frames and passes the results to the window; a video file runs at its own rate.
 fn run_source(
     source: FrameSource,
-    time: Option<f64>,
+    time: Option<Duration>,
     is_clip: bool,
     board: &WindowShared,
 ) -> Result<SenseStats, Failure> {
