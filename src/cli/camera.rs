@@ -6,6 +6,7 @@ mod device;
 mod luma;
 mod street;
 
+use super::Failure;
 use crate::device::camera::y4m::SIDE_MAX;
 use crate::device::clock::monotonic;
 use std::fs::File;
@@ -64,8 +65,6 @@ fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse().ok().filter(|rate| (1.0..=240.0).contains(rate));
     rate.ok_or_else(|| "use 1 to 240 pictures a second".into())
 }
-
-type Failure = Box<dyn std::error::Error>;
 
 /// Writes frames until their source ends, the time is over, or nobody reads them any more.
 /// A reader that goes away is not an error.

@@ -1,5 +1,6 @@
 //! `moongate import FILE`: turns a Shadertoy fragment shader or an ISF file into a scene that runs.
 
+use super::Failure;
 use super::new::{EDITOR_FILES, create_scene_folder};
 use crate::device::sandbox::limit_cpu_and_memory;
 use crate::device::self_exe::own_path;
@@ -53,8 +54,6 @@ fn buffer(text: &str) -> Result<(usize, PathBuf), String> {
     let index = letters.next().filter(|_| letters.next().is_none()).and_then(|letter| BUFFERS.find(letter));
     Ok((index.ok_or_else(|| format!("there are buffers a to d, and no \"{letter}\""))?, file.trim().into()))
 }
-
-type Failure = Box<dyn std::error::Error>;
 
 /// Creates the scene's folder, or changes nothing on failure.
 /// Files come from strangers, and a few macros can make the GLSL reader use unlimited memory. The import therefore runs

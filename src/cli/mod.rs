@@ -109,6 +109,9 @@ impl Command {
     }
 }
 
+/// Error of a command, with its remedy.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
 /// Parses the command line and runs the command.
 pub fn run() -> ExitCode {
     let arguments = Cli::parse();
@@ -164,7 +167,7 @@ fn report_failure(command: &str, why: impl Display) -> ExitCode {
 }
 
 /// Returns the folder of an installation by its name or path.
-fn find_installation(name: &str) -> Result<PathBuf, Box<dyn std::error::Error>> {
+fn find_installation(name: &str) -> Result<PathBuf, Failure> {
     let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("installations");
     let candidates = [PathBuf::from(name), Path::new("installations").join(name), built_in.join(name)];
     if let Some(found) = candidates.iter().find(|dir| dir.join("installation.toml").is_file()) {

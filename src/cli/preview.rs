@@ -3,6 +3,7 @@
 mod contact_sheet;
 mod player;
 
+use super::Failure;
 use crate::config::City;
 use crate::device::decode::Decoder;
 use crate::device::scene_process::SandboxCommand;
@@ -55,8 +56,6 @@ pub struct PreviewArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
 }
-
-type Failure = Box<dyn std::error::Error>;
 
 fn unix(text: &str) -> Result<f64, String> {
     let time: jiff::civil::DateTime = text.parse().map_err(|_| "write it as 2026-09-23T12:00")?;

@@ -1,6 +1,7 @@
 //! `moongate record --site DIR FILE`: records visitors as shapes and touches, without a screen.
 //! `moongate rehearse --visitors` plays the recording.
 
+use super::Failure;
 use crate::config::{Installation, SiteConfig};
 use crate::device::camera_pipeline::{CameraPipelines, ScreenLuminanceFn};
 use crate::device::clock::monotonic;
@@ -34,9 +35,6 @@ pub struct RecordArgs {
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = super::duration::parse_explicit)]
     pub keep: Duration,
 }
-
-/// Error of the command, with its remedy.
-type Failure = Box<dyn std::error::Error>;
 
 /// Records until the time is over. If it is interrupted, the file lacks at most the last second.
 pub fn run(arguments: &RecordArgs) -> ExitCode {

@@ -6,6 +6,7 @@ mod screenshots;
 mod sites;
 mod street_camera;
 
+use super::Failure;
 use super::cities;
 use super::display;
 use super::show_process::{ShowOptions, ShowProcess};
@@ -121,8 +122,6 @@ impl RehearseArgs {
         }
     }
 }
-
-type Failure = Box<dyn std::error::Error>;
 
 /// Rehearses until the time is over, a window is closed, or Ctrl-C is pressed.
 pub fn run(arguments: &RehearseArgs) -> ExitCode {

@@ -8,7 +8,7 @@ mod manifest_watcher;
 use super::display::{self, NoDisplay};
 use super::show::{EXIT_NO_DISPLAY, EXIT_RESTART, ShowStatus};
 use super::show_process::{ShowOptions, ShowProcess};
-use super::{print_error, print_line};
+use super::{Failure, print_error, print_line};
 use crate::device::bots::BotPreset;
 use crate::device::clock::monotonic;
 use crate::device::last_good::LastGoodStore;
@@ -50,9 +50,6 @@ pub struct RunArgs {
     #[arg(long, hide = true, value_name = "FACTOR", default_value_t = 1)]
     pub hurry: u32,
 }
-
-/// Error of the command, with its remedy.
-type Failure = Box<dyn std::error::Error>;
 
 /// Runs the site until Ctrl-C or a signal ends it.
 pub fn run(arguments: &RunArgs) -> ExitCode {

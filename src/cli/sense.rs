@@ -15,6 +15,7 @@ mod stats;
 #[cfg(feature = "show")]
 mod window;
 
+use super::Failure;
 use crate::config::{CameraConfig, SiteConfig};
 use crate::device::camera::privacy_mask::PrivacyMask;
 use crate::device::process_hardening::exposed_password;
@@ -79,9 +80,6 @@ pub struct SenseArgs {
     #[arg(long)]
     offscreen: bool,
 }
-
-/// Error that can be sent between threads.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Shows, writes or measures until the file ends, the time is over, or the user closes the window.
 pub fn run(arguments: &SenseArgs) -> ExitCode {

@@ -13,7 +13,7 @@ pub use control::memory;
 pub use status::{CameraHealth, ShowMessage, ShowStatus, is_linked};
 
 use super::display::{self, NoDisplay};
-use super::print_error;
+use super::{Failure, print_error};
 use crate::config::{SiteConfig, TrustStore};
 use crate::device::audio::Audio;
 use crate::device::bots::BotPreset;
@@ -114,9 +114,6 @@ pub struct ShowArgs {
     #[arg(long, hide = true, value_name = "EDITION")]
     pub aside: Vec<String>,
 }
-
-/// Error before the show has started, with its remedy.
-type Failure = Box<dyn std::error::Error>;
 
 /// Runs the show until standard input or its last window is closed.
 pub fn run(arguments: &ShowArgs) -> ExitCode {

@@ -1,5 +1,6 @@
 //! `moongate survey`: measures what a venue's network can carry, before anything is shipped.
 
+use super::Failure;
 use crate::device::netcheck::{probe, respond};
 use crate::link::netcheck::{LineCapacity, NetcheckReport, NetcheckSpan, PROBE_MAX, ProbeLoad, REQUIRED_DATAGRAM};
 use serde_json::json;
@@ -39,8 +40,6 @@ pub fn run(arguments: &SurveyArgs) -> ExitCode {
         ExitCode::FAILURE
     })
 }
-
-type Failure = Box<dyn std::error::Error>;
 
 fn run_responder(listen: SocketAddr) -> Result<ExitCode, Failure> {
     let socket = UdpSocket::bind(listen)
