@@ -6,6 +6,7 @@ mod camera;
 mod check;
 mod cities;
 mod clip;
+mod completions;
 mod decode;
 #[cfg(feature = "show")]
 mod display;
@@ -14,6 +15,7 @@ mod import;
 mod init;
 mod invite;
 mod log;
+mod man;
 mod new;
 #[cfg(feature = "show")]
 mod preview;
@@ -33,7 +35,7 @@ mod twins;
 
 use crate::device::process_hardening::{disable_core_dumps, make_undumpable};
 use crate::escape::Indented;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -88,6 +90,10 @@ enum Command {
     Record(record::RecordArgs),
     /// Show the vision results for a video file or a camera: frame, mask, outlines, ids, motion and time per frame.
     Sense(sense::SenseArgs),
+    /// Write the completion script of a shell to standard output.
+    Completions(completions::CompletionsArgs),
+    /// Write manual pages into a folder, one for each command.
+    Man(man::ManArgs),
     /// Run a scene in a process of its own; started by a show.
     #[command(hide = true)]
     Scene(scene::SceneArgs),
@@ -101,7 +107,9 @@ impl Command {
     fn handles_camera_frames(&self) -> bool {
         match self {
             // A show monitors the CPU use of these processes.
-            Self::Scene(_) | Self::Decode(_) | Self::New(_) | Self::Import(_) => false,
+            Self::Scene(_) | Self::Decode(_) | Self::New(_) | Self::Import(_) | Self::Completions(_) | Self::Man(_) => {
+                false
+            }
             #[cfg(feature = "show")]
             Self::Rehearse(_) | Self::Run(_) | Self::Preview(_) | Self::Check(_) => false,
             _ => true,
@@ -143,6 +151,8 @@ pub fn run() -> ExitCode {
         Command::Camera(arguments) => camera::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),
         Command::Sense(arguments) => sense::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, Cli::command()),
+        Command::Man(arguments) => man::run(&arguments, Cli::command()),
         Command::Scene(arguments) => scene::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
     }
