@@ -6,14 +6,17 @@
 //! main.rs      arguments, then a command
 //!
 //! cli/         commands, one file each: rehearse, new, init, invite, accept, run, relay, show, camera, sense …
-//! operator/    the operator's panel (F1), and the keys of a rehearsal
+//! operator/    the operator's panel (F1)
 //! ---- runtime (feature "show", on by default): Bevy
 //! preview/     two sites in virtual time, with simulated visitors: for previews and checks
-//! show/        frame loop: link, cameras and touches to the scene, its display list to the renderer
+//! supervisor/  process of a show: its start, status lines, end, and restart with the newest files that run
+//! show/        frame loop: link, cameras and touches to the scene, its display list to the renderer;
+//!              status lines, commands, Bevy app and exit of a show
 //! render/      canvas, pipelines, text, presence textures, windows
 //! ---- edge: threads, sockets, files, devices, child processes
-//! device/      QUIC (net), keys, peers, relay, cameras, simulated street (synth), touch sources and their hub, recordings,
-//!              bots, audio output, scene process and its sandbox, decoder, clock
+//! device/      QUIC (net), keys, peers, relay, cameras and their capture, simulated street (synth), touch sources and
+//!              their hub, recordings, bots, audio output, scene process and its sandbox, decoder, clock, display
+//! terminal.rs  lines for people on standard output and standard error
 //! ---- core: pure; no threads, no wall clock, no devices, no Bevy
 //! scene/       scripts and shaders of artists: frame input, display list, script host, import, lint
 //! link/        session protocol: handshake, clocks, presence, events, marks; pairing, relay, netcheck; netem for tests
@@ -51,3 +54,6 @@ pub mod preview;
 pub mod render;
 #[cfg(feature = "show")]
 pub mod show;
+#[cfg(feature = "show")]
+pub mod supervisor;
+pub mod terminal;

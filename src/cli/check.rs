@@ -1,7 +1,6 @@
 //! `moongate check DIR`: reviews a scene as a venue would before it shows it.
 
 use super::Failure;
-use super::print_line;
 use crate::config::{Installation, city_by_slug};
 use crate::device::decode::Decoder;
 use crate::device::sandbox::UNSANDBOXED_WARNING;
@@ -10,6 +9,7 @@ use crate::device::virtual_steps::RETRIES;
 use crate::files::{ConfinedDir, FileError};
 use crate::preview::{FRAMES, Scenario, ScenarioReport, SimConfig};
 use crate::scene::{SCRIPT_STOP_MS, SceneRevision};
+use crate::terminal::print_line;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use crate::device::sandbox::limit_cpu_and_memory;
 use crate::device::self_exe::own_path;
 use crate::files::read_text_file;
 use crate::scene::{ImportOptions, ImportedShader, TextureSource, import_shader};
+use crate::terminal::print_line;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -86,7 +87,7 @@ fn import_bounded(arguments: &ImportArgs) -> ExitCode {
     match import_file(arguments) {
         Ok((dir, imported)) => {
             for note in &imported.notes {
-                super::print_line(format_args!("note: {note}"));
+                print_line(format_args!("note: {note}"));
             }
             let dir = dir.display();
             println!(

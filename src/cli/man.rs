@@ -1,5 +1,6 @@
 //! `moongate man DIRECTORY`: writes manual pages, one for the program and one for each command.
 
+use crate::terminal::print_line;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -17,7 +18,7 @@ pub fn run(arguments: &ManArgs, command: clap::Command) -> ExitCode {
     let written = std::fs::create_dir_all(directory).and_then(|()| clap_mangen::generate_to(command, directory));
     match written {
         Ok(()) => {
-            super::print_line(format_args!("the manual is written: man {}", directory.join("moongate.1").display()));
+            print_line(format_args!("the manual is written: man {}", directory.join("moongate.1").display()));
             ExitCode::SUCCESS
         }
         Err(why) => super::report_failure(

@@ -8,8 +8,6 @@ mod cities;
 mod clip;
 mod completions;
 mod decode;
-#[cfg(feature = "show")]
-mod display;
 mod duration;
 mod import;
 mod init;
@@ -28,16 +26,13 @@ mod scene;
 mod sense;
 #[cfg(feature = "show")]
 mod show;
-#[cfg(feature = "show")]
-mod show_process;
 mod survey;
 mod twins;
 
 use crate::device::process_hardening::{disable_core_dumps, make_undumpable};
-use crate::escape::Indented;
+use crate::terminal::print_error;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::fmt::Display;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -156,18 +151,6 @@ pub fn run() -> ExitCode {
         Command::Scene(arguments) => scene::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
     }
-}
-
-/// Prints a line on standard output, escaped so that untrusted text cannot forge another line.
-/// Errors, such as a full disk, are ignored.
-fn print_line(line: impl Display) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{}", Indented(line)).and_then(|()| out.flush());
-}
-
-/// Prints an error on standard error, escaped in the same way.
-fn print_error(line: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{}", Indented(line));
 }
 
 /// Reports why a command failed and returns its exit status.

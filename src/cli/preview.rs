@@ -8,6 +8,7 @@ use crate::config::City;
 use crate::device::decode::Decoder;
 use crate::device::scene_process::SandboxCommand;
 use crate::preview::Scenario;
+use crate::terminal::print_error;
 use image::RgbaImage;
 use player::{MOVING_FORMAT, ScenarioPlayer};
 use std::fs::File;
@@ -76,7 +77,7 @@ fn preview(arguments: &PreviewArgs) -> Result<(), Failure> {
     let command = SandboxCommand::own_scene().unjailed(true);
     let edition = Arc::new(Decoder::new(command.decoder()).read(&dir)?);
     for fault in edition.sounds.iter().filter_map(|sound| sound.audio.as_ref().err()) {
-        super::print_error(format_args!("it is not heard: {fault}"));
+        print_error(format_args!("it is not heard: {fault}"));
     }
     if let Some(file) = &arguments.sheet {
         return contact_sheet::save_sheet(arguments, &edition, file);

@@ -8,15 +8,16 @@ mod street_camera;
 
 use super::Failure;
 use super::cities;
-use super::display;
-use super::show_process::{ShowOptions, ShowProcess};
 use crate::config::{City, Installation, split_command};
+use crate::device::display;
 use crate::device::netem_proxy::NetemProxy;
 use crate::device::recording_file::Playback;
 use crate::device::signals::on_termination_signal;
 use crate::link::netem::PathProfile as Sea;
-use crate::operator::RehearsalKey;
 use crate::preview::SimVisitors;
+use crate::show::RehearsalKey;
+use crate::show::exit::EXIT_RESTART;
+use crate::supervisor::{ShowOptions, ShowProcess};
 use actions::RehearsalAction;
 use report::RehearsalReport;
 
@@ -236,7 +237,7 @@ fn rehearse(arguments: &RehearseArgs) -> Result<bool, Failure> {
                     println!("{}: its window was closed", names[index]);
                     ended = true;
                 }
-                Some(status) if status.code() == Some(i32::from(super::show::EXIT_RESTART)) => {
+                Some(status) if status.code() == Some(i32::from(EXIT_RESTART)) => {
                     println!("{}: another canvas; starting it again", names[index]);
                     *show = start_show(index)?;
                     keys.startup_commands().iter().for_each(|word| show.send_command(word));

@@ -1,25 +1,16 @@
 //! `moongate show --site DIR`: runs the show of one site. `docs/show.md` specifies its interface to the process that
 //! starts it.
 
-mod control;
-mod edition_choice;
-pub(super) mod graphics;
-mod shutdown;
-mod status;
-mod visibility;
 mod visitors;
 
-pub use control::memory;
-pub use status::{CameraHealth, ShowMessage, ShowStatus, is_linked};
-
-use super::display::{self, NoDisplay};
-use super::{Failure, print_error};
+use super::Failure;
 use crate::config::{SiteConfig, TrustStore};
 use crate::device::audio::Audio;
 use crate::device::bots::BotPreset;
 use crate::device::camera_pipeline::{CameraPipelines, ScreenLuminanceFn};
 use crate::device::clock::lower_priority;
-use crate::device::net::{LinkHandle, LinkSetup, LinkThread, PeerAddrs, SiteProfile, transport_config};
+use crate::device::display::{self, NoDisplay};
+use crate::device::net::{LinkSetup, LinkThread, PeerAddrs, SiteProfile, transport_config};
 use crate::device::scene_process::{SandboxCommand, SceneProcess};
 use crate::device::site_key::SiteKey;
 use crate::device::touch_hub::{TOUCH_QUEUE_MAX, TouchHub};
@@ -28,17 +19,19 @@ use crate::link::LinkConfig;
 use crate::marks::MemoryStore;
 use crate::operator::OperatorPlugin;
 use crate::presence::CanvasRegion;
-use crate::render::{AllScreensClosed, CanvasPlugin, CanvasQueue, Capture, FrameStats, limit_frame_rate};
+use crate::render::{CanvasPlugin, FrameStats};
 use crate::scene::{CityInfo, SCRIPT_BUDGET_MS, SiteContext};
-use crate::show::{Rehearsal, ShowParts, Trace, now_showing, other_city};
-use bevy::app::PluginsState;
-use bevy::prelude::*;
-use std::collections::VecDeque;
+use crate::show::exit::{CaptureQueue, EXIT_LOST, EXIT_NO_DISPLAY, ExitConditions, run_app};
+use crate::show::{
+    Rehearsal, ShowParts, Trace, control, edition_choice, graphics, now_showing, other_city, shutdown, visibility,
+};
+use crate::terminal::print_error;
+use bevy::app::AppExit;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Widest canvas texture for a software rasteriser, in pixels.
@@ -49,9 +42,6 @@ const FRAMES: f64 = 60.0;
 /// Wait for the scene's frame on a software rasteriser.
 /// Its frames take long, so a slightly longer wait shows the scene's frame one whole frame sooner.
 const SOFTWARE_SCENE_WAIT: Duration = Duration::from_millis(12);
-/// Longest wait for the GPU to finish a frame.
-const GPU_WAIT_MAX: Duration = Duration::from_millis(200);
-
 /// Most GPU time of an artist's shader per frame: three frames.
 /// A slower shader could not respond to visitors.
 const SHADER_TIME_MAX: Duration = Duration::from_millis(50);
@@ -60,13 +50,6 @@ const SOFTWARE_SHADER_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Most keys that wait to be reported.
 const KEYS_MAX: usize = 16;
-
-/// Exit status of a show that lost its graphics device or its windows.
-const EXIT_LOST: u8 = 70;
-/// Exit status of a show that must be restarted because its twin or its canvas has changed.
-pub(super) const EXIT_RESTART: u8 = 3;
-/// Exit status of a show whose display is missing or lost. It must be restarted once there is a display.
-pub(super) const EXIT_NO_DISPLAY: u8 = 4;
 
 /// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
@@ -250,7 +233,7 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
         (false, false) => None,
     };
     visibility::plug(&mut app, graphics.offscreen, &drawn, &sender);
-    app.insert_resource(ExitConditions {
+    ExitConditions {
         over: over.clone(),
         again,
         captures: captures.clone(),
@@ -259,8 +242,8 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
         frame_stats: drawn.clone(),
         link: sender.clone(),
         twin: twin.map(|twin| twin.key),
-    })
-    .add_systems(First, check_exit);
+    }
+    .plug(&mut app);
 
     let source = control::StatusSource {
         city: site.city.slug.clone(),
@@ -306,65 +289,4 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
         AppExit::Error(code) if code.get() == 1 => ExitCode::from(EXIT_LOST),
         AppExit::Error(code) => ExitCode::from(code.get()),
     })
-}
-
-/// Runs the app. Windows bring their own event loop; without windows, this function is the loop.
-fn run_app(app: &mut App, offscreen: bool) -> AppExit {
-    if !offscreen {
-        return app.run();
-    }
-    while app.plugins_state() == PluginsState::Adding {
-        bevy::tasks::tick_global_task_pools_on_main_thread();
-    }
-    app.finish();
-    app.cleanup();
-    loop {
-        app.update();
-        if let Some(exit) = app.should_exit() {
-            return exit;
-        }
-    }
-}
-
-type CaptureQueue = Arc<Mutex<VecDeque<PathBuf>>>;
-
-/// State for the end of the show, its frame rate limit and its screenshots.
-#[derive(Resource)]
-struct ExitConditions {
-    over: Arc<AtomicBool>,
-    again: Arc<AtomicBool>,
-    captures: CaptureQueue,
-    last: Duration,
-    limit: Option<f64>,
-    frame_stats: FrameStats,
-    link: LinkHandle,
-    twin: Option<[u8; 32]>,
-}
-
-fn check_exit(
-    mut ends: ResMut<ExitConditions>,
-    gone: Option<Res<AllScreensClosed>>,
-    mut easel: ResMut<CanvasQueue>,
-    mut exit: MessageWriter<AppExit>,
-) {
-    if ends.over.load(Ordering::Relaxed) || gone.is_some_and(|gone| gone.0) {
-        exit.write(AppExit::Success);
-        return;
-    }
-    // The scene received its data about the other city at its start, so another twin needs a restart.
-    let other_twin = ends.link.status().at > Duration::ZERO && ends.link.status().twin != ends.twin;
-    if other_twin || ends.again.load(Ordering::Relaxed) {
-        exit.write(AppExit::from_code(EXIT_RESTART));
-        return;
-    }
-    if easel.can_capture()
-        && let Some(file) = ends.captures.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
-    {
-        easel.request_capture(Capture { file });
-    }
-    // The wait comes before the devices are read, so that it does not delay the frame that shows their input.
-    if let Some(limit) = ends.limit {
-        limit_frame_rate(&mut ends.last, limit);
-        ends.frame_stats.wait_idle(GPU_WAIT_MAX);
-    }
 }

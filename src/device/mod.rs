@@ -8,6 +8,7 @@ pub mod camera_pipeline;
 pub mod clock;
 pub mod congestion_controller;
 pub mod decode;
+pub mod display;
 pub mod last_good;
 pub mod link_history;
 pub mod net;

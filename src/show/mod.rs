@@ -1,18 +1,27 @@
 //! Frame loop of a show as a Bevy system: each frame, inputs go to the scene, and its display list to the renderer.
 
 mod camera_input;
+pub(crate) mod control;
+pub(crate) mod edition_choice;
+pub(crate) mod exit;
 mod frame_input;
+pub(crate) mod graphics;
 pub(crate) mod link_bridge;
 mod log_limiter;
 mod parameters;
 mod pointer;
 pub(crate) mod rasterize;
 mod rehearsal;
+mod rehearsal_key;
+pub(crate) mod shutdown;
+pub mod status;
 mod trace;
+pub(crate) mod visibility;
 
 pub use frame_input::FrameInputBuilder;
 pub use parameters::LiveParameters;
 pub use rehearsal::Rehearsal;
+pub use rehearsal_key::RehearsalKey;
 pub use trace::{Trace, TraceLine};
 
 use crate::config::{City, Installation, TrustedPeer};

@@ -1,15 +1,15 @@
 //! Window that shows the frame, mask, outlines, ids and motion live.
 
-use super::super::display;
-use super::super::show::graphics::{self, Graphics};
 use super::annotations::{Annotation, annotate};
 use super::overlay::OverlayPainter;
 use super::stats::SenseStats;
 use super::{AnalyzedFrame, CameraSetup, Failure, FrameSource, SenseArgs, SenseEvent};
 use crate::device::clock::monotonic;
+use crate::device::display;
 use crate::device::signals::on_termination_signal;
 use crate::presence::Point;
 use crate::render::limit_frame_rate;
+use crate::show::graphics::{self, Graphics};
 use crate::vision::VisionOutput;
 use bevy::asset::RenderAssetUsages;
 use bevy::camera::RenderTarget;
