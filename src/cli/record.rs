@@ -5,18 +5,16 @@ use super::Failure;
 use crate::config::{Installation, SiteConfig};
 use crate::device::camera_pipeline::{CameraPipelines, ScreenLuminanceFn};
 use crate::device::clock::monotonic;
-use crate::device::recording_file::{RETENTION_MAX, Recorder};
 use crate::device::touch_hub::TouchHub;
 use crate::device::touch_sources::TouchSources;
-use crate::presence::{CanvasRegion, Point};
-use std::path::{Path, PathBuf};
+use crate::device::visitor_recorder::{create_recording, record_until};
+use crate::presence::CanvasRegion;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-/// Interval between samples of the visitors.
-const SAMPLE_INTERVAL: Duration = Duration::from_millis(16);
 /// Longest recording in one file.
 const FOR_MAX: Duration = Duration::from_secs(7 * 86_400);
 
@@ -70,37 +68,4 @@ fn record(arguments: &RecordArgs) -> Result<(), Failure> {
         now.saturating_sub(began) >= *length
     });
     Ok(())
-}
-
-/// Creates a new recording of a site. The error is meant for users.
-pub(super) fn create_recording(
-    file: &Path,
-    site: &SiteConfig,
-    canvas: Point,
-    keep: Duration,
-) -> Result<Recorder, String> {
-    if keep > RETENTION_MAX {
-        return Err(format!("`--keep` is {} days at most", RETENTION_MAX.as_secs() / 86_400));
-    }
-    Recorder::create(file, &site.city.slug, canvas, keep).map_err(|why| match why.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            format!("{} is there already, and nothing is written over; name another file", file.display())
-        }
-        _ => format!("{} cannot be written ({why})", file.display()),
-    })
-}
-
-/// Records visitors until `over` returns true.
-pub(super) fn record_until(mut recorder: Recorder, hub: &TouchHub, mut over: impl FnMut(Duration) -> bool) {
-    loop {
-        let now = monotonic();
-        recorder.record(now, &hub.presence());
-        if over(now) {
-            break;
-        }
-        std::thread::sleep(SAMPLE_INTERVAL);
-    }
-    if recorder.dropped() > 0 {
-        tracing::warn!("{} instants were lost: the disk was too slow or too full for them", recorder.dropped());
-    }
 }

@@ -1,8 +1,6 @@
 //! `moongate show --site DIR`: runs the show of one site. `docs/show.md` specifies its interface to the process that
 //! starts it.
 
-mod visitors;
-
 use super::Failure;
 use crate::config::{SiteConfig, TrustStore};
 use crate::device::audio::Audio;
@@ -24,6 +22,7 @@ use crate::scene::{CityInfo, SCRIPT_BUDGET_MS, SiteContext};
 use crate::show::exit::{CaptureQueue, EXIT_LOST, EXIT_NO_DISPLAY, ExitConditions, run_app};
 use crate::show::{
     Rehearsal, ShowParts, Trace, control, edition_choice, graphics, now_showing, other_city, shutdown, visibility,
+    visitors,
 };
 use crate::terminal::print_error;
 use bevy::app::AppExit;
@@ -115,7 +114,7 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
         None => SiteConfig::read(&arguments.site)?,
     };
     let key = SiteKey::read(&site.key)?;
-    let visitors = visitors::open_recording(arguments)?;
+    let visitors = visitors::open_recording(arguments.visitors.as_deref(), arguments.visitors_at)?;
     if !arguments.offscreen {
         display::check()?;
     }
@@ -262,8 +261,11 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
         frames,
     };
     control::spawn_status_writer(source, keys, over.clone())?;
-    let recording = visitors::spawn_recorder(arguments, &site, canvas, &hub, over.clone());
-    visitors::spawn_visitors(arguments, visitors, canvas, &hub)?;
+    let recording = arguments
+        .record
+        .as_deref()
+        .and_then(|file| visitors::spawn_recorder(file, arguments.keep, &site, canvas, &hub, over.clone()));
+    visitors::spawn_visitors(arguments.cast, arguments.seed, visitors, canvas, &hub)?;
 
     let exit = run_app(&mut app, graphics.offscreen);
     over.store(true, Ordering::Relaxed);

@@ -28,3 +28,4 @@ pub mod tls;
 pub mod touch_hub;
 pub mod touch_sources;
 pub mod virtual_steps;
+pub mod visitor_recorder;

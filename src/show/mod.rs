@@ -17,6 +17,7 @@ pub(crate) mod shutdown;
 pub mod status;
 mod trace;
 pub(crate) mod visibility;
+pub(crate) mod visitors;
 
 pub use frame_input::FrameInputBuilder;
 pub use parameters::LiveParameters;
