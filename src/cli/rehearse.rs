@@ -38,11 +38,11 @@ pub struct RehearseArgs {
     /// The two cities; their names are in assets/cities.toml.
     #[arg(long, num_args = 2, value_names = ["CITY", "CITY"], default_values = ["shenzhen", "dublin"], value_parser = cities::parse)]
     between: Vec<&'static City>,
-    /// One-way delay, in milliseconds. Defaults to that of the distance between the cities.
-    #[arg(long, value_name = "MS", value_parser = within::<0, 5_000>)]
+    /// One-way delay: 80ms; a plain number means milliseconds. Defaults to that of the distance between the cities.
+    #[arg(long, value_name = "TIME", value_parser = delay::<5_000>)]
     one_way: Option<f64>,
-    /// Mean extra delay, in milliseconds.
-    #[arg(long, value_name = "MS", default_value = "0", value_parser = within::<0, 1_000>)]
+    /// Mean extra delay: 5ms; a plain number means milliseconds.
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = delay::<1_000>)]
     jitter: f64,
     /// Datagrams lost, in percent.
     #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = within::<0, 100>)]
@@ -94,6 +94,15 @@ fn within<const FROM: i32, const TO: i32>(text: &str) -> Result<f64, String> {
     } else {
         Err(format!("use a number from {FROM} to {TO}"))
     }
+}
+
+/// Parses a delay of at most `MAX_MS` and returns it in milliseconds, which is what a plain number means.
+fn delay<const MAX_MS: i32>(text: &str) -> Result<f64, String> {
+    if text.parse::<f64>().is_ok() {
+        return within::<0, MAX_MS>(text);
+    }
+    let ms = super::duration::parse(text)?.as_secs_f64() * 1e3;
+    if ms <= f64::from(MAX_MS) { Ok(ms) } else { Err(format!("\"{text}\" is too long; use 0ms to {MAX_MS}ms")) }
 }
 
 impl RehearseArgs {
@@ -346,6 +355,19 @@ impl StatusLine {
     fn end(&self) {
         if self.terminal {
             println!();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_is_in_milliseconds_unless_it_has_a_unit() {
+        assert_eq!(["80", "80ms", "0.08s", "0"].map(delay::<5_000>), [Ok(80.0), Ok(80.0), Ok(80.0), Ok(0.0)]);
+        for wrong in ["5001", "6s", "-1", "inf", "fast"] {
+            assert!(delay::<5_000>(wrong).is_err(), "{wrong}");
         }
     }
 }
