@@ -1,4 +1,5 @@
 //! Frame loop of a show as a Bevy system: each frame, inputs go to the scene, and its display list to the renderer.
+//! Also the app that the loop runs in, the status lines and commands of `docs/show.md`, and the end of a show.
 
 mod camera_input;
 pub(crate) mod control;

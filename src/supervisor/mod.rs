@@ -36,7 +36,8 @@ const CANNOT_START: u8 = 1;
 /// Settings of a supervisor.
 #[derive(Debug, Clone)]
 pub struct SupervisorOptions {
-    /// Folder of the site, as an absolute path: graphics drivers need one that does not depend on the working directory.
+    /// Folder of the site, as an absolute path.
+    /// Graphics drivers need one that does not depend on the working directory.
     pub site: PathBuf,
     /// Runs the show without windows.
     pub offscreen: bool,
