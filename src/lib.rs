@@ -7,15 +7,18 @@
 //! src/main.rs      arguments, then a command
 //!
 //! src/cli/         commands, one file each: rehearse, new, init, invite, accept, run, show, camera, sense …
-//! src/operator/    the operator's panel (F1), and the keys of a rehearsal
+//! src/operator/    the operator's panel (F1)
 //! ---- runtime (feature "show", on by default): Bevy
 //! src/preview/     two sites in virtual time, with simulated visitors: for previews and checks
-//! src/show/        frame loop: link, cameras and touches to the scene, its display list to the renderer
+//! src/supervisor/  process of a show: its start, status lines, end, and restart with the newest files that run
+//! src/show/        frame loop: link, cameras and touches to the scene, its display list to the renderer;
+//!                  status lines, commands, Bevy app and exit of a show
 //! src/render/      canvas, pipelines, text, presence textures, windows
 //! ---- edge: threads, sockets, files, devices, child processes
-//! src/device/      QUIC (net), keys, peers, cameras, touch sources and their hub, recordings, bots, audio output,
-//!                  scene process and its sandbox, decoder, clock
+//! src/device/      QUIC (net), keys, peers, cameras and their capture, touch sources and their hub, recordings, bots,
+//!                  audio output, scene process and its sandbox, decoder, clock, display
 //! src/mix/         audio mixer
+//! src/terminal.rs  lines for people on standard output and standard error
 //! crates/relay     relay, as a library and a program
 //! ---- core: pure; no threads, no wall clock, no devices, no Bevy
 //! crates/scene     scripts and shaders of artists: frame input, display list, script host, import, lint
@@ -47,3 +50,6 @@ pub mod preview;
 pub mod render;
 #[cfg(feature = "show")]
 pub mod show;
+#[cfg(feature = "show")]
+pub mod supervisor;
+pub mod terminal;

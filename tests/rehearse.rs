@@ -122,7 +122,7 @@ fn slips_of_the_tongue_are_answered() {
         (&["--camera", "ffmpeg | cat"], "for a shell"),
         (&["--visitors", "nobody-has-this"], "cannot be read"),
         (&["--loss", "200"], "use a number from 0 to 100"),
-        (&["--for", "3 weeks"], "is no unit; use ms, s, m or h"),
+        (&["--for", "3 weeks"], "\"weeks\" is not a unit; use ms, s, m, h or d"),
     ] {
         let output = rehearse(arguments).output().expect("the program is built");
         let said = String::from_utf8_lossy(&output.stderr);

@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 /// Rooms of the application, from the bottom up, and the rooms that each may use. Cargo holds the borders between crates.
 const ROOMS: &[(&str, &[&str])] = &[
     ("mix", &[]),
+    ("terminal", &[]),
     ("device", &["mix"]),
     ("render", &["device"]),
     ("show", &["mix", "device", "render"]),
     ("preview", &["mix", "device", "render", "show"]),
     ("operator", &["device", "render", "show"]),
-    ("cli", &["mix", "device", "render", "show", "preview", "operator"]),
+    ("supervisor", &["terminal", "device", "show"]),
+    ("cli", &["mix", "terminal", "device", "render", "show", "preview", "operator", "supervisor"]),
 ];
 
 /// Crates that the application re-exports, so that its paths begin with `crate::` too.

@@ -1,6 +1,7 @@
 //! `moongate accept TICKET`: pairs this site with the one that issued the ticket.
 //! `moongate accept -` reads the ticket from standard input, which keeps it out of process lists and shell history.
 
+use super::Failure;
 use crate::config::SiteConfig;
 use crate::device::net::{SiteProfile, accept_ticket};
 use crate::device::peers_file::unix_time;
@@ -23,9 +24,6 @@ pub struct AcceptArgs {
 
 /// Most bytes read from standard input.
 const INPUT_MAX: u64 = 16 << 10;
-
-/// Error of the command, with its remedy.
-type Failure = Box<dyn std::error::Error>;
 
 /// Connects to the inviting site, proves the ticket and trusts the peer's key.
 pub fn run(arguments: &AcceptArgs) -> ExitCode {

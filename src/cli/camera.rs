@@ -2,14 +2,14 @@
 //! A show starts it; any other program can take its place.
 
 mod clip;
-mod device;
-mod luma;
 mod street;
 
+use super::Failure;
+use crate::device::camera::capture::{CaptureError, CaptureOptions, capture, describe_cameras};
+use crate::device::camera::frame_pacer::FramePacer;
 use crate::device::camera::y4m::SIDE_MAX;
-use crate::device::clock::monotonic;
 use std::fs::File;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,9 +47,21 @@ pub struct CameraArgs {
     /// Write frames as fast as they are read, not at their rate.
     #[arg(long, conflicts_with_all = ["list", "device"])]
     fast: bool,
-    /// Stop after this many seconds of frames.
-    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
-    time: Option<f64>,
+    /// Stop after this time of frames: 90s, 10m; a plain number means seconds.
+    #[arg(long = "for", value_name = "TIME", value_parser = super::duration::parse)]
+    time: Option<Duration>,
+}
+
+impl CameraArgs {
+    fn capture_options(&self) -> CaptureOptions {
+        let Self { device, size, rate, mirror, time, .. } = self;
+        CaptureOptions { device: device.clone(), size: *size, rate: *rate, mirror: *mirror, limit: *time }
+    }
+
+    /// Returns the schedule of frames with this period.
+    fn pacer(&self, period: Duration) -> FramePacer {
+        FramePacer::new(period, self.time, self.fast)
+    }
 }
 
 fn size(text: &str) -> Result<[usize; 2], String> {
@@ -65,13 +77,6 @@ fn rate(text: &str) -> Result<f64, String> {
     rate.ok_or_else(|| "use 1 to 240 pictures a second".into())
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
-    let time = text.trim_end_matches('s').parse().ok().filter(|time| (0.0..=1e6).contains(time));
-    time.ok_or_else(|| "use a number of seconds".into())
-}
-
-type Failure = Box<dyn std::error::Error>;
-
 /// Writes frames until their source ends, the time is over, or nobody reads them any more.
 /// A reader that goes away is not an error.
 pub fn run(arguments: &CameraArgs) -> ExitCode {
@@ -86,13 +91,19 @@ pub fn run(arguments: &CameraArgs) -> ExitCode {
 
 fn stream(arguments: &CameraArgs) -> Result<(), Failure> {
     if arguments.list {
-        return device::list();
+        // A reader that stops early has seen enough.
+        let _ = io::stdout().write_all(describe_cameras()?.as_bytes());
+        return Ok(());
     }
     let output = open_output()?;
     match &arguments.file {
         Some(clip) => clip::run(arguments, clip, output),
         None if arguments.street.street => street::run(arguments, output),
-        None => device::run(arguments, output),
+        None => capture(&arguments.capture_options(), output).map_err(|why| match why {
+            CaptureError::Camera(why) => why.into(),
+            // The caller recognises a reader that went away by this type.
+            CaptureError::Output(why) => why.into(),
+        }),
     }
 }
 
@@ -114,44 +125,6 @@ fn open_output() -> Result<File, Failure> {
     Ok(output)
 }
 
-/// Paces frames: decides when each is due.
-struct FramePacer {
-    period: Duration,
-    /// Time at which the next frame is due; none before the first frame and in fast mode.
-    next_due: Option<Duration>,
-    fast: bool,
-    /// Frames still to come; none for no limit.
-    left: Option<u64>,
-}
-
-impl FramePacer {
-    fn new(period: Duration, arguments: &CameraArgs) -> Self {
-        let left = arguments.time.map(|time| (time / period.as_secs_f64()).round() as u64);
-        Self { period, next_due: None, fast: arguments.fast, left }
-    }
-
-    /// Returns true if no more frames are wanted.
-    fn is_over(&self) -> bool {
-        self.left == Some(0)
-    }
-
-    /// Waits until a frame is due and returns its time, or none if no more are wanted.
-    fn wait_due(&mut self) -> Option<Duration> {
-        if let Some(left) = &mut self.left {
-            *left = left.checked_sub(1)?;
-        }
-        let now = monotonic();
-        if self.fast {
-            return Some(now);
-        }
-        // A pacer that is late by more than one frame does not catch up on missed frames.
-        let due = self.next_due.filter(|&due| due + self.period >= now).unwrap_or(now);
-        std::thread::sleep(due.saturating_sub(now));
-        self.next_due = Some(due + self.period);
-        Some(due)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,20 +136,5 @@ mod tests {
             assert!(size(wrong).is_err(), "{wrong}");
         }
         assert!(rate("29.97").is_ok() && rate("0").is_err() && rate("nan").is_err() && rate("1e9").is_err());
-        assert_eq!(seconds("2.5s"), Ok(2.5));
-        assert!(seconds("-1").is_err() && seconds("inf").is_err());
-    }
-
-    #[test]
-    fn pictures_come_at_their_rate_and_end() {
-        let period = Duration::from_millis(5);
-        let mut pace = FramePacer { period, next_due: None, fast: false, left: Some(10) };
-        let times: Vec<_> = std::iter::from_fn(|| pace.wait_due()).collect();
-        assert_eq!(times.len(), 10);
-        let took = monotonic() - times[0];
-        assert!(took >= period * 9, "{took:?}");
-        assert!(times.windows(2).all(|two| two[1] - two[0] >= period), "{times:?}");
-        let mut fast = FramePacer { period: Duration::from_secs(9), next_due: None, fast: true, left: Some(3) };
-        assert_eq!(std::iter::from_fn(|| fast.wait_due()).count(), 3);
     }
 }

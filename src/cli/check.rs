@@ -1,6 +1,6 @@
 //! `moongate check DIR`: reviews a scene as a venue would before it shows it.
 
-use super::print_line;
+use super::Failure;
 use crate::config::{Installation, city_by_slug};
 use crate::device::decode::Decoder;
 use crate::device::sandbox::UNSANDBOXED_WARNING;
@@ -9,6 +9,7 @@ use crate::device::virtual_steps::RETRIES;
 use crate::files::{ConfinedDir, FileError};
 use crate::preview::{FRAMES, Scenario, ScenarioReport, SimConfig};
 use crate::scene::{SCRIPT_STOP_MS, SceneRevision};
+use crate::terminal::print_line;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -41,8 +42,6 @@ const COLUMNS: &str = "\
 ms median, longest: what the script takes for a picture; things: in the fullest picture; people: how much of the time somebody
 is here; twin: how much of it the other city is linked. Without a twin: empty is nobody, bodies are people who touch nothing,
 hands are touches of people whom no camera sees. The last two are compared with the first: each has to change something.";
-
-type Failure = Box<dyn std::error::Error>;
 
 /// Findings of the review. Refusals make the check fail; advice does not.
 #[derive(Debug, Default)]

@@ -1,10 +1,12 @@
 //! `moongate import FILE`: turns a Shadertoy fragment shader or an ISF file into a scene that runs.
 
+use super::Failure;
 use super::new::{EDITOR_FILES, create_scene_folder};
 use crate::device::sandbox::limit_cpu_and_memory;
 use crate::device::self_exe::own_path;
 use crate::files::read_text_file;
 use crate::scene::{ImportOptions, ImportedShader, TextureSource, import_shader};
+use crate::terminal::print_line;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -54,8 +56,6 @@ fn buffer(text: &str) -> Result<(usize, PathBuf), String> {
     Ok((index.ok_or_else(|| format!("there are buffers a to d, and no \"{letter}\""))?, file.trim().into()))
 }
 
-type Failure = Box<dyn std::error::Error>;
-
 /// Creates the scene's folder, or changes nothing on failure.
 /// Files come from strangers, and a few macros can make the GLSL reader use unlimited memory. The import therefore runs
 /// in a child process with CPU and memory limits.
@@ -87,7 +87,7 @@ fn import_bounded(arguments: &ImportArgs) -> ExitCode {
     match import_file(arguments) {
         Ok((dir, imported)) => {
             for note in &imported.notes {
-                super::print_line(format_args!("note: {note}"));
+                print_line(format_args!("note: {note}"));
             }
             let dir = dir.display();
             println!(

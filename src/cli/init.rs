@@ -1,5 +1,6 @@
 //! `moongate init`: creates a new site, with a manifest to edit and a key to keep.
 
+use super::Failure;
 use super::cities;
 use crate::config::{City, SiteConfig};
 use crate::device::atomic_file::{self, PRIVATE_MODE};
@@ -31,9 +32,6 @@ pub struct InitArgs {
     #[arg(long, value_name = "HOST:PORT")]
     pub relay: Option<String>,
 }
-
-/// Error of the command, with its remedy.
-type Failure = Box<dyn std::error::Error>;
 
 /// Writes both files, or neither.
 pub fn run(arguments: &InitArgs) -> ExitCode {

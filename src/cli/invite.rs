@@ -1,6 +1,6 @@
 //! `moongate invite`: prints a pairing ticket, as a line and as a QR code, and waits for the site that uses it.
 
-use super::record::length;
+use super::Failure;
 use crate::config::{SiteConfig, is_host_and_port};
 use crate::device::net::{SiteProfile, invite};
 use crate::device::peers_file::{Invitation, unix_time};
@@ -28,7 +28,7 @@ pub struct InviteArgs {
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub site: PathBuf,
     /// Validity of the ticket: 10m, 2h, at most 7d.
-    #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = length)]
+    #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = super::duration::parse_explicit)]
     pub length: Duration,
     /// Another address at which the other site may reach this one, such as a router's. May be repeated.
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -42,9 +42,6 @@ fn relay(text: &str) -> Result<String, String> {
     let sound = is_host_and_port(text).then(|| text.to_owned());
     sound.ok_or_else(|| format!("\"{text}\" is no host and port, such as relay.example.org:4434"))
 }
-
-/// Error of the command, with its remedy.
-type Failure = Box<dyn std::error::Error>;
 
 /// Waits until a site has paired, or the ticket expires.
 pub fn run(arguments: &InviteArgs) -> ExitCode {

@@ -6,13 +6,14 @@ mod camera;
 mod check;
 mod cities;
 mod clip;
+mod completions;
 mod decode;
-#[cfg(feature = "show")]
-mod display;
+mod duration;
 mod import;
 mod init;
 mod invite;
 mod log;
+mod man;
 mod new;
 #[cfg(feature = "show")]
 mod preview;
@@ -25,20 +26,15 @@ mod scene;
 mod sense;
 #[cfg(feature = "show")]
 mod show;
-#[cfg(feature = "show")]
-mod show_process;
 mod survey;
 mod twins;
 
 use crate::device::process_hardening::{disable_core_dumps, make_undumpable};
-use crate::escape::Indented;
-use clap::{Parser, Subcommand};
+use crate::terminal::print_error;
+use clap::{CommandFactory, Parser, Subcommand};
 use std::fmt::Display;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-#[cfg(feature = "show")]
-use std::time::Duration;
 
 /// Run and create interactive installations linked between two cities.
 #[derive(Debug, Parser)]
@@ -89,6 +85,10 @@ enum Command {
     Record(record::RecordArgs),
     /// Show the vision results for a video file or a camera: frame, mask, outlines, ids, motion and time per frame.
     Sense(sense::SenseArgs),
+    /// Write the completion script of a shell to standard output.
+    Completions(completions::CompletionsArgs),
+    /// Write manual pages into a folder, one for each command.
+    Man(man::ManArgs),
     /// Run a scene in a process of its own; started by a show.
     #[command(hide = true)]
     Scene(scene::SceneArgs),
@@ -102,13 +102,18 @@ impl Command {
     fn handles_camera_frames(&self) -> bool {
         match self {
             // A show monitors the CPU use of these processes.
-            Self::Scene(_) | Self::Decode(_) | Self::New(_) | Self::Import(_) => false,
+            Self::Scene(_) | Self::Decode(_) | Self::New(_) | Self::Import(_) | Self::Completions(_) | Self::Man(_) => {
+                false
+            }
             #[cfg(feature = "show")]
             Self::Rehearse(_) | Self::Run(_) | Self::Preview(_) | Self::Check(_) => false,
             _ => true,
         }
     }
 }
+
+/// Error of a command, with its remedy.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Parses the command line and runs the command.
 pub fn run() -> ExitCode {
@@ -141,21 +146,11 @@ pub fn run() -> ExitCode {
         Command::Camera(arguments) => camera::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),
         Command::Sense(arguments) => sense::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, Cli::command()),
+        Command::Man(arguments) => man::run(&arguments, Cli::command()),
         Command::Scene(arguments) => scene::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
     }
-}
-
-/// Prints a line on standard output, escaped so that untrusted text cannot forge another line.
-/// Errors, such as a full disk, are ignored.
-fn print_line(line: impl Display) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{}", Indented(line)).and_then(|()| out.flush());
-}
-
-/// Prints an error on standard error, escaped in the same way.
-fn print_error(line: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{}", Indented(line));
 }
 
 /// Reports why a command failed and returns its exit status.
@@ -164,23 +159,8 @@ fn report_failure(command: &str, why: impl Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Parses a time such as 500ms, 30s, 5m or 1h.
-#[cfg(feature = "show")]
-fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(text.find(|c: char| c.is_alphabetic()).unwrap_or(text.len()));
-    let seconds = match unit {
-        "ms" => 1e-3,
-        "" | "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3_600.0,
-        _ => return Err(format!("\"{unit}\" is no unit; use ms, s, m or h")),
-    };
-    let number: f64 = number.parse().map_err(|_| "write a time such as 30s, 5m or 1h".to_owned())?;
-    Duration::try_from_secs_f64(number * seconds).map_err(|why| why.to_string())
-}
-
 /// Returns the folder of an installation by its name or path.
-fn find_installation(name: &str) -> Result<PathBuf, Box<dyn std::error::Error>> {
+fn find_installation(name: &str) -> Result<PathBuf, Failure> {
     let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("installations");
     let candidates = [PathBuf::from(name), Path::new("installations").join(name), built_in.join(name)];
     if let Some(found) = candidates.iter().find(|dir| dir.join("installation.toml").is_file()) {

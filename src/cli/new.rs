@@ -1,5 +1,6 @@
 //! `moongate new NAME`: creates a folder with a scene that runs, and the files for an editor's completion and checks.
 
+use super::Failure;
 use crate::scene::SceneRevision;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,8 +24,6 @@ pub(super) const EDITOR_FILES: [(&str, &str); 2] = [
     ("jsconfig.json", include_str!("../../assets/new/jsconfig.json")),
     ("moongate.d.ts", include_str!("../../assets/moongate.d.ts")),
 ];
-
-type Failure = Box<dyn std::error::Error>;
 
 /// Creates the folder, or leaves everything as it is.
 pub fn run(arguments: &NewArgs) -> ExitCode {

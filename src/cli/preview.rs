@@ -3,10 +3,12 @@
 mod contact_sheet;
 mod player;
 
+use super::Failure;
 use crate::config::City;
 use crate::device::decode::Decoder;
 use crate::device::scene_process::SandboxCommand;
 use crate::preview::Scenario;
+use crate::terminal::print_error;
 use image::RgbaImage;
 use player::{MOVING_FORMAT, ScenarioPlayer};
 use std::fs::File;
@@ -26,7 +28,7 @@ pub struct PreviewArgs {
     #[arg(long, value_name = "DIR", default_value = "pictures", conflicts_with = "sheet")]
     pictures: PathBuf,
     /// Times of the screenshots, from the start of the scenario.
-    #[arg(long, value_name = "TIMES", value_delimiter = ',', value_parser = super::duration, default_value = "8s")]
+    #[arg(long, value_name = "TIMES", value_delimiter = ',', value_parser = super::duration::parse, default_value = "8s")]
     at: Vec<Duration>,
     /// Scenarios: nobody, one, meeting, forty, vandal, asleep, cut (from 4 s to 8 s), or all of these. Also those that
     /// `moongate check` compares: empty, bodies, hands. Defaults to meeting; with --sheet, to all except vandal.
@@ -56,8 +58,6 @@ pub struct PreviewArgs {
     seed: u64,
 }
 
-type Failure = Box<dyn std::error::Error>;
-
 fn unix(text: &str) -> Result<f64, String> {
     let time: jiff::civil::DateTime = text.parse().map_err(|_| "write it as 2026-09-23T12:00")?;
     let time = time.to_zoned(jiff::tz::TimeZone::UTC).map_err(|why| why.to_string())?;
@@ -77,7 +77,7 @@ fn preview(arguments: &PreviewArgs) -> Result<(), Failure> {
     let command = SandboxCommand::own_scene().unjailed(true);
     let edition = Arc::new(Decoder::new(command.decoder()).read(&dir)?);
     for fault in edition.sounds.iter().filter_map(|sound| sound.audio.as_ref().err()) {
-        super::print_error(format_args!("it is not heard: {fault}"));
+        print_error(format_args!("it is not heard: {fault}"));
     }
     if let Some(file) = &arguments.sheet {
         return contact_sheet::save_sheet(arguments, &edition, file);

@@ -6,16 +6,18 @@ mod screenshots;
 mod sites;
 mod street_camera;
 
+use super::Failure;
 use super::cities;
-use super::display;
-use super::show_process::{ShowOptions, ShowProcess};
 use crate::config::{City, Installation, split_command};
+use crate::device::display;
 use crate::device::netem_proxy::NetemProxy;
 use crate::device::recording_file::Playback;
 use crate::device::signals::on_termination_signal;
 use crate::link::netem::PathProfile as Sea;
-use crate::operator::RehearsalKey;
 use crate::preview::SimVisitors;
+use crate::show::RehearsalKey;
+use crate::show::exit::EXIT_RESTART;
+use crate::supervisor::{ShowOptions, ShowProcess};
 use actions::RehearsalAction;
 use report::RehearsalReport;
 
@@ -36,11 +38,11 @@ pub struct RehearseArgs {
     /// The two cities; their names are in assets/cities.toml.
     #[arg(long, num_args = 2, value_names = ["CITY", "CITY"], default_values = ["shenzhen", "dublin"], value_parser = cities::parse)]
     between: Vec<&'static City>,
-    /// One-way delay, in milliseconds. Defaults to that of the distance between the cities.
-    #[arg(long, value_name = "MS", value_parser = within::<0, 5_000>)]
+    /// One-way delay: 80ms; a plain number means milliseconds. Defaults to that of the distance between the cities.
+    #[arg(long, value_name = "TIME", value_parser = delay::<5_000>)]
     one_way: Option<f64>,
-    /// Mean extra delay, in milliseconds.
-    #[arg(long, value_name = "MS", default_value = "0", value_parser = within::<0, 1_000>)]
+    /// Mean extra delay: 5ms; a plain number means milliseconds.
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = delay::<1_000>)]
     jitter: f64,
     /// Datagrams lost, in percent.
     #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = within::<0, 100>)]
@@ -52,7 +54,7 @@ pub struct RehearseArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Stop after this time: 30s, 5m, 1h.
-    #[arg(long = "for", value_name = "TIME", value_parser = super::duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = super::duration::parse)]
     time: Option<Duration>,
     /// Simulated visitors, one cast for both cities or one for each: nobody, one, shy, few, forty, vandal, cleaner.
     /// Some
@@ -94,6 +96,15 @@ fn within<const FROM: i32, const TO: i32>(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Parses a delay of at most `MAX_MS` and returns it in milliseconds, which is what a plain number means.
+fn delay<const MAX_MS: i32>(text: &str) -> Result<f64, String> {
+    if text.parse::<f64>().is_ok() {
+        return within::<0, MAX_MS>(text);
+    }
+    let ms = super::duration::parse(text)?.as_secs_f64() * 1e3;
+    if ms <= f64::from(MAX_MS) { Ok(ms) } else { Err(format!("\"{text}\" is too long; use 0ms to {MAX_MS}ms")) }
+}
+
 impl RehearseArgs {
     /// Returns the simulated visitors of city `index`.
     fn visitors_of(&self, index: usize) -> SimVisitors {
@@ -121,8 +132,6 @@ impl RehearseArgs {
         }
     }
 }
-
-type Failure = Box<dyn std::error::Error>;
 
 /// Rehearses until the time is over, a window is closed, or Ctrl-C is pressed.
 pub fn run(arguments: &RehearseArgs) -> ExitCode {
@@ -237,7 +246,7 @@ fn rehearse(arguments: &RehearseArgs) -> Result<bool, Failure> {
                     println!("{}: its window was closed", names[index]);
                     ended = true;
                 }
-                Some(status) if status.code() == Some(i32::from(super::show::EXIT_RESTART)) => {
+                Some(status) if status.code() == Some(i32::from(EXIT_RESTART)) => {
                     println!("{}: another canvas; starting it again", names[index]);
                     *show = start_show(index)?;
                     keys.startup_commands().iter().for_each(|word| show.send_command(word));
@@ -346,6 +355,19 @@ impl StatusLine {
     fn end(&self) {
         if self.terminal {
             println!();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_is_in_milliseconds_unless_it_has_a_unit() {
+        assert_eq!(["80", "80ms", "0.08s", "0"].map(delay::<5_000>), [Ok(80.0), Ok(80.0), Ok(80.0), Ok(0.0)]);
+        for wrong in ["5001", "6s", "-1", "inf", "fast"] {
+            assert!(delay::<5_000>(wrong).is_err(), "{wrong}");
         }
     }
 }

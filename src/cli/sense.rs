@@ -15,6 +15,7 @@ mod stats;
 #[cfg(feature = "show")]
 mod window;
 
+use super::Failure;
 use crate::config::{CameraConfig, SiteConfig};
 use crate::device::camera::privacy_mask::PrivacyMask;
 use crate::device::process_hardening::exposed_password;
@@ -62,16 +63,16 @@ pub struct SenseArgs {
     /// Evaluate against ground truth: a folder written by `moongate camera --street --truth`, or boxes in MOT format.
     #[arg(long, value_name = "DIR", requires = "clip")]
     truth: Option<PathBuf>,
-    /// Seconds to exclude at the start, while the background is learned.
-    #[arg(long, value_name = "SECONDS", requires = "truth", default_value = "0", value_parser = seconds)]
-    lead: f64,
+    /// Time to exclude at the start, while the background is learned: 20s, 1m; a plain number means seconds.
+    #[arg(long, value_name = "TIME", requires = "truth", default_value = "0", value_parser = super::duration::parse)]
+    lead: Duration,
     /// Luminance of the site's screen, a number from 0 to 1 for each frame of the file. Defaults to light.txt beside
     /// the ground truth or the file.
     #[arg(long, value_name = "FILE", requires = "clip")]
     light: Option<PathBuf>,
-    /// Stop after this many seconds of frames.
-    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
-    time: Option<f64>,
+    /// Stop after this time of frames: 90s, 10m; a plain number means seconds.
+    #[arg(long = "for", value_name = "TIME", value_parser = super::duration::parse)]
+    time: Option<Duration>,
     /// Print the summary as JSON.
     #[arg(long)]
     json: bool,
@@ -79,14 +80,6 @@ pub struct SenseArgs {
     #[arg(long)]
     offscreen: bool,
 }
-
-fn seconds(text: &str) -> Result<f64, String> {
-    let time = text.trim_end_matches('s').parse().ok().filter(|time| (0.0..=1e6).contains(time));
-    time.ok_or_else(|| "use a number of seconds".into())
-}
-
-/// Error that can be sent between threads.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Shows, writes or measures until the file ends, the time is over, or the user closes the window.
 pub fn run(arguments: &SenseArgs) -> ExitCode {
@@ -243,8 +236,8 @@ enum FrameSource {
 }
 
 impl FrameSource {
-    /// Runs until the source ends, the handler stops it, or `time` seconds of frames are over.
-    fn run(self, time: Option<f64>, each: EventHandler) -> Result<SenseStats, Failure> {
+    /// Runs until the source ends, the handler stops it, or `time` of frames is over.
+    fn run(self, time: Option<Duration>, each: EventHandler) -> Result<SenseStats, Failure> {
         match self {
             Self::Clip(clip) => clip.run(time, each),
             Self::Live(live) => live.run(time, each),
@@ -269,8 +262,7 @@ struct SenseRunner {
 }
 
 impl SenseRunner {
-    fn new(mask: &[Vec<Point>], time: Option<f64>) -> Self {
-        let time = time.map(Duration::from_secs_f64);
+    fn new(mask: &[Vec<Point>], time: Option<Duration>) -> Self {
         Self { blinds: PrivacyMask::new(mask.to_vec()), time, ..Self::default() }
     }
 

@@ -1,26 +1,14 @@
 //! `moongate show --site DIR`: runs the show of one site. `docs/show.md` specifies its interface to the process that
 //! starts it.
 
-mod control;
-mod edition_choice;
-pub(super) mod graphics;
-mod shutdown;
-mod status;
-mod visibility;
-mod visitors;
-
-pub use control::memory;
-pub use status::{CameraHealth, ShowMessage, ShowStatus, is_linked};
-
-use super::display::{self, NoDisplay};
-use super::print_error;
-use super::record::length;
+use super::Failure;
 use crate::config::{SiteConfig, TrustStore};
 use crate::device::audio::Audio;
 use crate::device::bots::BotPreset;
 use crate::device::camera_pipeline::{CameraPipelines, ScreenLuminanceFn};
 use crate::device::clock::lower_priority;
-use crate::device::net::{LinkHandle, LinkSetup, LinkThread, PeerAddrs, SiteProfile, transport_config};
+use crate::device::display::{self, NoDisplay};
+use crate::device::net::{LinkSetup, LinkThread, PeerAddrs, SiteProfile, transport_config};
 use crate::device::scene_process::{SandboxCommand, SceneProcess};
 use crate::device::site_key::SiteKey;
 use crate::device::touch_hub::{TOUCH_QUEUE_MAX, TouchHub};
@@ -29,17 +17,20 @@ use crate::link::LinkConfig;
 use crate::marks::MemoryStore;
 use crate::operator::OperatorPlugin;
 use crate::presence::CanvasRegion;
-use crate::render::{AllScreensClosed, CanvasPlugin, CanvasQueue, Capture, FrameStats, limit_frame_rate};
+use crate::render::{CanvasPlugin, FrameStats};
 use crate::scene::{CityInfo, SCRIPT_BUDGET_MS, SiteContext};
-use crate::show::{Rehearsal, ShowParts, Trace, now_showing, other_city};
-use bevy::app::PluginsState;
-use bevy::prelude::*;
-use std::collections::VecDeque;
+use crate::show::exit::{CaptureQueue, EXIT_LOST, EXIT_NO_DISPLAY, ExitConditions, run_app};
+use crate::show::{
+    Rehearsal, ShowParts, Trace, control, edition_choice, graphics, now_showing, other_city, shutdown, visibility,
+    visitors,
+};
+use crate::terminal::print_error;
+use bevy::app::AppExit;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Widest canvas texture for a software rasteriser, in pixels.
@@ -50,9 +41,6 @@ const FRAMES: f64 = 60.0;
 /// Wait for the scene's frame on a software rasteriser.
 /// Its frames take long, so a slightly longer wait shows the scene's frame one whole frame sooner.
 const SOFTWARE_SCENE_WAIT: Duration = Duration::from_millis(12);
-/// Longest wait for the GPU to finish a frame.
-const GPU_WAIT_MAX: Duration = Duration::from_millis(200);
-
 /// Most GPU time of an artist's shader per frame: three frames.
 /// A slower shader could not respond to visitors.
 const SHADER_TIME_MAX: Duration = Duration::from_millis(50);
@@ -61,13 +49,6 @@ const SOFTWARE_SHADER_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Most keys that wait to be reported.
 const KEYS_MAX: usize = 16;
-
-/// Exit status of a show that lost its graphics device or its windows.
-const EXIT_LOST: u8 = 70;
-/// Exit status of a show that must be restarted because its twin or its canvas has changed.
-pub(super) const EXIT_RESTART: u8 = 3;
-/// Exit status of a show whose display is missing or lost. It must be restarted once there is a display.
-pub(super) const EXIT_NO_DISPLAY: u8 = 4;
 
 /// Command-line arguments.
 #[derive(Debug, Clone, clap::Args)]
@@ -88,7 +69,7 @@ pub struct ShowArgs {
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
     /// Time for which the recording may be kept and played, at most 366d.
-    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = length, requires = "record")]
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = super::duration::parse_explicit, requires = "record")]
     pub keep: Duration,
     /// Random seed of the cast and the scene.
     #[arg(long, default_value_t = 1)]
@@ -116,9 +97,6 @@ pub struct ShowArgs {
     pub aside: Vec<String>,
 }
 
-/// Error before the show has started, with its remedy.
-type Failure = Box<dyn std::error::Error>;
-
 /// Runs the show until standard input or its last window is closed.
 pub fn run(arguments: &ShowArgs) -> ExitCode {
     match start(arguments) {
@@ -136,7 +114,7 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
         None => SiteConfig::read(&arguments.site)?,
     };
     let key = SiteKey::read(&site.key)?;
-    let visitors = visitors::open_recording(arguments)?;
+    let visitors = visitors::open_recording(arguments.visitors.as_deref(), arguments.visitors_at)?;
     if !arguments.offscreen {
         display::check()?;
     }
@@ -254,7 +232,7 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
         (false, false) => None,
     };
     visibility::plug(&mut app, graphics.offscreen, &drawn, &sender);
-    app.insert_resource(ExitConditions {
+    ExitConditions {
         over: over.clone(),
         again,
         captures: captures.clone(),
@@ -263,8 +241,8 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
         frame_stats: drawn.clone(),
         link: sender.clone(),
         twin: twin.map(|twin| twin.key),
-    })
-    .add_systems(First, check_exit);
+    }
+    .plug(&mut app);
 
     let source = control::StatusSource {
         city: site.city.slug.clone(),
@@ -283,8 +261,11 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
         frames,
     };
     control::spawn_status_writer(source, keys, over.clone())?;
-    let recording = visitors::spawn_recorder(arguments, &site, canvas, &hub, over.clone());
-    visitors::spawn_visitors(arguments, visitors, canvas, &hub)?;
+    let recording = arguments
+        .record
+        .as_deref()
+        .and_then(|file| visitors::spawn_recorder(file, arguments.keep, &site, canvas, &hub, over.clone()));
+    visitors::spawn_visitors(arguments.cast, arguments.seed, visitors, canvas, &hub)?;
 
     let exit = run_app(&mut app, graphics.offscreen);
     over.store(true, Ordering::Relaxed);
@@ -310,65 +291,4 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
         AppExit::Error(code) if code.get() == 1 => ExitCode::from(EXIT_LOST),
         AppExit::Error(code) => ExitCode::from(code.get()),
     })
-}
-
-/// Runs the app. Windows bring their own event loop; without windows, this function is the loop.
-fn run_app(app: &mut App, offscreen: bool) -> AppExit {
-    if !offscreen {
-        return app.run();
-    }
-    while app.plugins_state() == PluginsState::Adding {
-        bevy::tasks::tick_global_task_pools_on_main_thread();
-    }
-    app.finish();
-    app.cleanup();
-    loop {
-        app.update();
-        if let Some(exit) = app.should_exit() {
-            return exit;
-        }
-    }
-}
-
-type CaptureQueue = Arc<Mutex<VecDeque<PathBuf>>>;
-
-/// State for the end of the show, its frame rate limit and its screenshots.
-#[derive(Resource)]
-struct ExitConditions {
-    over: Arc<AtomicBool>,
-    again: Arc<AtomicBool>,
-    captures: CaptureQueue,
-    last: Duration,
-    limit: Option<f64>,
-    frame_stats: FrameStats,
-    link: LinkHandle,
-    twin: Option<[u8; 32]>,
-}
-
-fn check_exit(
-    mut ends: ResMut<ExitConditions>,
-    gone: Option<Res<AllScreensClosed>>,
-    mut easel: ResMut<CanvasQueue>,
-    mut exit: MessageWriter<AppExit>,
-) {
-    if ends.over.load(Ordering::Relaxed) || gone.is_some_and(|gone| gone.0) {
-        exit.write(AppExit::Success);
-        return;
-    }
-    // The scene received its data about the other city at its start, so another twin needs a restart.
-    let other_twin = ends.link.status().at > Duration::ZERO && ends.link.status().twin != ends.twin;
-    if other_twin || ends.again.load(Ordering::Relaxed) {
-        exit.write(AppExit::from_code(EXIT_RESTART));
-        return;
-    }
-    if easel.can_capture()
-        && let Some(file) = ends.captures.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
-    {
-        easel.request_capture(Capture { file });
-    }
-    // The wait comes before the devices are read, so that it does not delay the frame that shows their input.
-    if let Some(limit) = ends.limit {
-        limit_frame_rate(&mut ends.last, limit);
-        ends.frame_stats.wait_idle(GPU_WAIT_MAX);
-    }
 }

@@ -1,6 +1,6 @@
 //! `moongate survey`: measures what a venue's network can carry, before anything is shipped.
 
-use super::record::length;
+use super::Failure;
 use crate::device::netcheck::{probe, respond};
 use crate::link::netcheck::{LineCapacity, NetcheckReport, NetcheckSpan, PROBE_MAX, ProbeLoad, REQUIRED_DATAGRAM};
 use serde_json::json;
@@ -18,7 +18,7 @@ pub struct SurveyArgs {
     #[arg(required_unless_present = "listen", value_name = "ADDRESS")]
     pub address: Option<String>,
     /// Length of the survey: 10m, 24h, 7d.
-    #[arg(long = "for", value_name = "TIME", default_value = "24h", value_parser = length)]
+    #[arg(long = "for", value_name = "TIME", default_value = "24h", value_parser = super::duration::parse_explicit)]
     pub length: Duration,
     /// Write the results of each hour to this file as JSON.
     #[arg(long, value_name = "FILE")]
@@ -40,8 +40,6 @@ pub fn run(arguments: &SurveyArgs) -> ExitCode {
         ExitCode::FAILURE
     })
 }
-
-type Failure = Box<dyn std::error::Error>;
 
 fn run_responder(listen: SocketAddr) -> Result<ExitCode, Failure> {
     let socket = UdpSocket::bind(listen)

@@ -1,5 +1,6 @@
 //! `moongate twins` and `moongate forget`: list the sites that a site trusts, and stop trusting one.
 
+use super::Failure;
 use super::invite::format_local;
 use crate::config::{SiteConfig, TrustStore, TrustedPeer};
 use crate::device::link_history::LinkHistory;
@@ -25,9 +26,6 @@ pub struct ForgetArgs {
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub site: PathBuf,
 }
-
-/// Error of the command, with its remedy.
-type Failure = Box<dyn std::error::Error>;
 
 /// Prints the trusted sites.
 pub fn run(arguments: &TwinsArgs) -> ExitCode {

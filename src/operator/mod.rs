@@ -2,14 +2,12 @@
 
 mod keys;
 
-pub use keys::RehearsalKey;
-
 use crate::device::camera::CameraState;
 use crate::device::camera_pipeline::CameraPipelineStatus;
 use crate::device::net::LinkStatus;
 use crate::link::{LinkHealth, LinkState};
 use crate::render::{FrameStats, ScreenCamera, ScreenWindow};
-use crate::show::OperatorContext;
+use crate::show::{OperatorContext, RehearsalKey};
 use bevy::prelude::*;
 use bevy::window::CursorOptions;
 use bevy_egui::{EguiContexts, EguiGlobalSettings, EguiPlugin, EguiPrimaryContextPass, PrimaryEguiContext, egui};

@@ -1,19 +1,30 @@
 //! Frame loop of a show as a Bevy system: each frame, inputs go to the scene, and its display list to the renderer.
+//! Also the app that the loop runs in, the status lines and commands of `docs/show.md`, and the end of a show.
 
 mod camera_input;
+pub(crate) mod control;
+pub(crate) mod edition_choice;
+pub(crate) mod exit;
 mod frame_input;
+pub(crate) mod graphics;
 mod link_bridge;
 mod log_limiter;
 mod parameters;
 mod pointer;
 pub(crate) mod rasterize;
 mod rehearsal;
+mod rehearsal_key;
+pub(crate) mod shutdown;
 mod state;
+pub mod status;
 mod trace;
+pub(crate) mod visibility;
+pub(crate) mod visitors;
 
 use frame_input::FrameInputBuilder;
 pub use parameters::LiveParameters;
 pub use rehearsal::Rehearsal;
+pub use rehearsal_key::RehearsalKey;
 pub use state::{ActionOutcome, LinkReport, ShowState};
 pub use trace::{Trace, TraceLine};
 

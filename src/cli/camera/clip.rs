@@ -1,7 +1,7 @@
 //! Video file as a camera, played at its own rate in a loop.
 
 use super::super::clip::{ClipReader, ClipTiming, clip_error};
-use super::{CameraArgs, Failure, FramePacer};
+use super::{CameraArgs, Failure};
 use crate::device::camera::y4m::{ChromaFormat, Y4mError, Y4mReader, Y4mWriter, flip_horizontal};
 use std::fs::File;
 use std::path::Path;
@@ -10,7 +10,7 @@ pub(super) fn run(arguments: &CameraArgs, clip: &Path, output: File) -> Result<(
     let told = |why: Y4mError| clip_error(clip, &why);
     let mut reader = Y4mReader::new(ClipReader::open(clip, ClipTiming::ConstantRate)?).map_err(told)?;
     let header = *reader.header();
-    let mut pace = FramePacer::new(header.rate.period(), arguments);
+    let mut pace = arguments.pacer(header.rate.period());
     let mut writer = Y4mWriter::new(output, [header.width, header.height], header.rate, ChromaFormat::Mono)?;
     let mut y = Vec::new();
     loop {

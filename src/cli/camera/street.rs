@@ -1,6 +1,6 @@
 //! Simulated street as a camera, with ground truth of the people on it.
 
-use super::{CameraArgs, Failure, FramePacer};
+use super::{CameraArgs, Failure};
 use crate::device::camera::y4m::{ChromaFormat, FrameRate, Y4mWriter, flip_horizontal};
 use crate::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, TruthWriter, Weather};
 use std::fs::File;
@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &CameraArgs, output: File) -> Result<(), Failure> {
         .map_err(in_folder)?;
     let mut street = SynthCamera::new(config);
     let mut writer = Y4mWriter::new(output, size, rate, ChromaFormat::Yuv420)?;
-    let mut pace = FramePacer::new(rate.period(), arguments);
+    let mut pace = arguments.pacer(rate.period());
     let mut frame = SynthFrame::default();
     for number in 0.. {
         if pace.is_over() {

@@ -1,12 +1,12 @@
 //! Plays one scenario in virtual time and renders frames at given times.
 
-use super::super::print_error;
 use super::{Failure, PreviewArgs};
 use crate::device::sandbox::UNSANDBOXED_WARNING;
 use crate::device::scene_process::SandboxCommand;
 use crate::preview::{Scenario, SimConfig, SimWorld};
 use crate::render::OffscreenRenderer;
 use crate::scene::{SceneDiagnostic, SceneRevision, caption};
+use crate::terminal::print_error;
 use image::RgbaImage;
 use image::imageops::{FilterType, resize};
 use std::sync::Arc;

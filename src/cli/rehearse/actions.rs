@@ -1,8 +1,8 @@
 //! Actions of a rehearsal's keys: on the link, on the shows and on the time of day.
 
 use crate::config::City;
-use crate::operator::RehearsalKey;
 use crate::scene::time_of_day;
+use crate::show::RehearsalKey;
 use std::io::BufRead;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;

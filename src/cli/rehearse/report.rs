@@ -6,9 +6,9 @@ mod summary;
 
 pub use summary::RehearsalSummary;
 
-use crate::cli::show::{ShowStatus, is_linked};
 use crate::link::netem::NetemStats;
 use crate::show::TraceLine;
+use crate::show::status::{ShowStatus, is_linked};
 use bodies::BodyRecords;
 use std::collections::HashMap;
 use std::time::Duration;

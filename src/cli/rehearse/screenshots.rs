@@ -1,6 +1,6 @@
 //! Screenshots of each city, and of both side by side: one per second, or on request.
 
-use crate::cli::show_process::ShowProcess;
+use crate::supervisor::ShowProcess;
 use image::{GenericImage, RgbImage};
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! The two sites of a rehearsal, in a temporary folder.
 
+use crate::cli::Failure;
 use crate::config::{City, TrustedPeer};
 use crate::device::atomic_file::{self, PRIVATE_MODE};
 use crate::device::peers_file::trust;
@@ -47,7 +48,7 @@ pub fn make_sites(
     listen: [SocketAddr; 2],
     shores: [SocketAddr; 2],
     cameras: &[String; 2],
-) -> Result<[PathBuf; 2], Box<dyn std::error::Error>> {
+) -> Result<[PathBuf; 2], Failure> {
     let mut keys = [SiteKey::generate()?, SiteKey::generate()?];
     // The first city becomes side 0, so a scene that puts side 0 on the left shows the cities in the order typed.
     keys.sort_by_key(SiteKey::public);

@@ -59,7 +59,7 @@ impl ClipSource {
         if self.path.as_os_str() == "-" { "standard input".into() } else { self.path.display().to_string() }
     }
 
-    pub(super) fn run(mut self, time: Option<f64>, each: EventHandler) -> Result<SenseStats, Failure> {
+    pub(super) fn run(mut self, time: Option<Duration>, each: EventHandler) -> Result<SenseStats, Failure> {
         let header = *self.reader.header();
         let size = [header.width, header.height];
         let FrameRate { num, den } = header.rate;

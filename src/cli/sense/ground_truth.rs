@@ -33,8 +33,8 @@ struct TruthMasks {
 
 impl TruthSource {
     /// Opens a folder with boxes.txt and, optionally, masks.y4m; or a file of boxes.
-    /// The first `lead` seconds are not evaluated.
-    pub(super) fn open(path: &Path, clip: &Y4mHeader, lead: f64) -> Result<Self, Failure> {
+    /// The first `lead` of it is not evaluated.
+    pub(super) fn open(path: &Path, clip: &Y4mHeader, lead: Duration) -> Result<Self, Failure> {
         let (boxes, masks) = if path.is_dir() {
             (path.join("boxes.txt"), Some(path.join("masks.y4m")))
         } else {
@@ -52,7 +52,7 @@ impl TruthSource {
         let masks = masks.filter(|file| file.is_file()).map(|file| TruthMasks::open(file, clip)).transpose()?;
         let rate = 1.0 / clip.rate.period().as_secs_f64();
         // The conversion saturates.
-        let (first, still) = ((lead * rate).ceil() as u32, (STILL_SPAN * rate).round().max(1.0) as u32);
+        let (first, still) = ((lead.as_secs_f64() * rate).ceil() as u32, (STILL_SPAN * rate).round().max(1.0) as u32);
         Ok(Self { boxes: all, masks, first: first.saturating_add(1), still_frames: still })
     }
 

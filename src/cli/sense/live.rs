@@ -27,7 +27,7 @@ impl LiveSource {
         self.camera.name.clone()
     }
 
-    pub(super) fn run(self, time: Option<f64>, each: EventHandler) -> Result<SenseStats, Failure> {
+    pub(super) fn run(self, time: Option<Duration>, each: EventHandler) -> Result<SenseStats, Failure> {
         let mut camera = CameraHandle::start(&self.camera, &self.dir, CameraTiming::default())?;
         // The camera pipeline has blackened the masked areas already.
         let mut eye = SenseRunner::new(&[], time);

@@ -1,15 +1,15 @@
 //! Window that shows the frame, mask, outlines, ids and motion live.
 
-use super::super::display;
-use super::super::show::graphics::{self, Graphics};
 use super::annotations::{Annotation, annotate};
 use super::overlay::OverlayPainter;
 use super::stats::SenseStats;
 use super::{AnalyzedFrame, CameraSetup, Failure, FrameSource, SenseArgs, SenseEvent};
 use crate::device::clock::monotonic;
+use crate::device::display;
 use crate::device::signals::on_termination_signal;
 use crate::presence::Point;
 use crate::render::limit_frame_rate;
+use crate::show::graphics::{self, Graphics};
 use crate::vision::VisionOutput;
 use bevy::asset::RenderAssetUsages;
 use bevy::camera::RenderTarget;
@@ -147,7 +147,7 @@ pub(super) fn run(
 /// Analyses frames and passes the results to the window; a video file runs at its own rate.
 fn run_source(
     source: FrameSource,
-    time: Option<f64>,
+    time: Option<Duration>,
     is_clip: bool,
     board: &WindowShared,
 ) -> Result<SenseStats, Failure> {

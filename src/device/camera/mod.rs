@@ -7,6 +7,8 @@
 //! The program runs in its own process group and is killed together with its descendants. This also holds if the show
 //! itself is killed abruptly.
 
+pub mod capture;
+pub mod frame_pacer;
 pub mod privacy_mask;
 mod process;
 mod supervisor;

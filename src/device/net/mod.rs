@@ -250,6 +250,10 @@ pub struct LinkSetup {
     pub key: SiteKey,
     /// Identity of this site and its twin.
     pub config: LinkConfig,
+    /// Sharing policy from the first datagram on.
+    pub policy: SharingPolicy,
+    /// Time until which a picture counts as in view, monotonic; none if nobody keeps track of that.
+    pub in_view_until: Option<Duration>,
     /// Store of the site's marks.
     pub store: Box<dyn MarkStore>,
     /// Addresses at which the twin may be found.

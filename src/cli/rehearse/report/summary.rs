@@ -1,7 +1,7 @@
 //! Figures of a rehearsal: one struct for `report.json` and for the table on the terminal.
 
 use super::{RehearsalReport, TouchRecord};
-use crate::cli::show::{CameraHealth, is_linked};
+use crate::show::status::{CameraHealth, is_linked};
 use serde::Serialize;
 use std::fmt;
 

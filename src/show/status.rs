@@ -1,7 +1,7 @@
 //! Status lines of a show, as specified in `docs/show.md`.
 
+use super::TraceLine;
 use crate::device::camera_pipeline::CameraPipelineStatus;
-use crate::show::TraceLine;
 use serde::{Deserialize, Serialize};
 
 /// One line from a show.
@@ -12,7 +12,7 @@ pub enum ShowMessage {
     State(Box<ShowStatus>),
     /// A key was pressed in a window of the show.
     Key {
-        /// Name of the key's action, as in [`RehearsalKey`](crate::operator::RehearsalKey).
+        /// Name of the key's action, as in [`RehearsalKey`](super::RehearsalKey).
         key: String,
     },
     /// An edition is about to be read, and shown if it is sound: the one to blame if the show crashes on it.

@@ -1,6 +1,6 @@
-//! Finds the graphics adapter of this machine before Bevy needs one, since Bevy panics without it.
+//! Graphics of a show: its adapter, found before Bevy needs one, since Bevy panics without it, and its Bevy app.
 
-use crate::cli::display::NoDisplay;
+use crate::device::display::NoDisplay;
 use crate::render::find_adapter;
 use bevy::app::{App, TerminalCtrlCHandlerPlugin};
 use bevy::ecs::error::{FallbackErrorHandler, warn};
@@ -67,7 +67,7 @@ fn build_app(graphics: &Graphics, pipelined: bool) -> App {
             ErrorType::Validation | ErrorType::Internal => RenderErrorPolicy::Ignore,
             // The graphics device is lost: the parent process restarts the show.
             _ => {
-                main.write_message(AppExit::from_code(super::EXIT_LOST));
+                main.write_message(AppExit::from_code(super::exit::EXIT_LOST));
                 RenderErrorPolicy::StopRendering
             }
         }));

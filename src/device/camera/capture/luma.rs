@@ -1,6 +1,6 @@
 //! Decodes luma from the formats that cameras provide.
 
-use crate::device::camera::y4m::SIDE_MAX;
+use super::super::y4m::SIDE_MAX;
 use nokhwa::utils::FrameFormat;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;

@@ -1,18 +1,17 @@
 //! The show's control interface: a status line per second, commands, and an end when nobody reads the status any more.
 
-use super::CaptureQueue;
 use super::edition_choice::EditionStatus;
+use super::exit::CaptureQueue;
 use super::status::{BodyCounts, CameraHealth, LoopCounts, SceneHealth, ShowStatus, tenths};
+use super::{Rehearsal, RehearsalKey, Trace};
 use crate::device::audio::Audio;
 use crate::device::camera_pipeline::CameraPipelines;
 use crate::device::clock::monotonic;
 use crate::device::net::LinkHandle;
 use crate::device::scene_process::SceneProcess;
 use crate::device::touch_hub::TouchHub;
-use crate::operator::RehearsalKey;
 use crate::policy::SharingPolicy;
 use crate::render::FrameStats;
-use crate::show::{Rehearsal, Trace};
 use std::io::{self, BufRead, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;

@@ -1,11 +1,12 @@
 //! A show as a child process: starts it, reads its status lines and ends it. For `rehearse` and `run`.
 
-use super::show::{ShowMessage, ShowStatus, memory};
-use super::{print_error, print_line};
 use crate::device::bots::BotPreset;
 use crate::device::self_exe;
 use crate::escape::Escaped;
-use crate::operator::RehearsalKey;
+use crate::show::RehearsalKey;
+use crate::show::control::memory;
+use crate::show::status::{ShowMessage, ShowStatus};
+use crate::terminal::{print_error, print_line};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -29,11 +30,15 @@ const DRAIN_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Options for starting a show.
 pub struct ShowOptions<'a> {
+    /// Simulated visitors who touch.
     pub cast: BotPreset,
     /// Recorded visitors, and the fraction of the recording at which they begin.
     pub visitors: Option<(&'a Path, f64)>,
+    /// Random seed of the cast and the scene.
     pub seed: u64,
+    /// Runs without windows.
     pub offscreen: bool,
+    /// Renders each frame while the next is prepared.
     pub pipelined: bool,
     /// Reports each touch and body.
     pub trace: bool,

@@ -4,23 +4,58 @@
 //! a silent driver, and its enumeration panics on unexpected data. A camera is therefore never dropped, a panic becomes
 //! an error, and the parent process kills this one when no frames come.
 
-use super::luma::{PREFERRED_FORMATS, decode_luma};
-use super::{CameraArgs, Failure, FramePacer};
-use crate::device::camera::y4m::{ChromaFormat, FrameRate, SIDE_MAX, Y4mWriter, flip_horizontal};
+mod luma;
+
+use super::frame_pacer::FramePacer;
+use super::y4m::{ChromaFormat, FrameRate, SIDE_MAX, Y4mWriter, flip_horizontal};
 use crate::device::clock::monotonic;
+use luma::{PREFERRED_FORMATS, decode_luma};
 use nokhwa::utils::{ApiBackend, CameraFormat, CameraInfo, RequestedFormat, RequestedFormatType, Resolution};
 use nokhwa::{Camera, NokhwaError};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Write;
+use std::io;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
+use thiserror::Error;
 
 /// Unreadable frames in a row after which the camera is given up; fewer may be an accident.
 const BAD_MAX: u32 = 60;
 /// Formats tried before a camera is given up.
 const TRIES: usize = 6;
+
+/// Camera to read, and the wanted format. The nearest format that the camera accepts is used.
+#[derive(Debug, Clone)]
+pub struct CaptureOptions {
+    /// Name of the camera or part of it, its number, or its path; none for the first one that can be read.
+    pub device: Option<String>,
+    /// Wanted width and height, in pixels.
+    pub size: [usize; 2],
+    /// Wanted frames per second.
+    pub rate: f64,
+    /// Flips the frames left to right.
+    pub mirror: bool,
+    /// Ends after the frames of this time.
+    pub limit: Option<Duration>,
+}
+
+/// Reason why no more frames are written.
+#[derive(Debug, Error)]
+pub enum CaptureError {
+    /// The camera cannot be read; the text includes the remedy.
+    #[error("{0}")]
+    Camera(String),
+    /// The frames cannot be written.
+    #[error(transparent)]
+    Output(#[from] io::Error),
+}
+
+impl From<String> for CaptureError {
+    fn from(why: String) -> Self {
+        Self::Camera(why)
+    }
+}
 
 /// Calls nokhwa and turns a panic into an error.
 fn catch_panic<T>(act: impl FnOnce() -> Result<T, NokhwaError>) -> Result<T, String> {
@@ -30,7 +65,7 @@ fn catch_panic<T>(act: impl FnOnce() -> Result<T, NokhwaError>) -> Result<T, Str
     }
 }
 
-fn cameras() -> Result<Vec<CameraInfo>, Failure> {
+fn cameras() -> Result<Vec<CameraInfo>, String> {
     // The panic's own message is suppressed; `catch_panic` reports it in our words.
     std::panic::set_hook(Box::new(|_| {}));
     let mut cameras = catch_panic(|| nokhwa::query(ApiBackend::Auto))?;
@@ -38,7 +73,8 @@ fn cameras() -> Result<Vec<CameraInfo>, Failure> {
     Ok(cameras)
 }
 
-pub(super) fn list() -> Result<(), Failure> {
+/// Describes the cameras of this machine and their formats, one per line.
+pub fn describe_cameras() -> Result<String, String> {
     let cameras = cameras()?;
     let mut text = String::new();
     if cameras.is_empty() {
@@ -51,9 +87,7 @@ pub(super) fn list() -> Result<(), Failure> {
             Err(why) => text.push_str(&format!("    cannot be read ({why})\n")),
         }
     }
-    // A reader that stops early has seen enough.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
+    Ok(text)
 }
 
 /// Describes formats: one line per kind and size, with its rates.
@@ -118,15 +152,15 @@ fn nearest_first(mut formats: Vec<CameraFormat>, [width, height]: [usize; 2], ra
 }
 
 /// Opens a camera with the nearest format to the wanted one that it actually accepts.
-fn open_nearest(info: &CameraInfo, arguments: &CameraArgs) -> Result<ManuallyDrop<Camera>, String> {
-    let [width, height] = arguments.size.map(|side| side as u32);
+fn open_nearest(info: &CameraInfo, options: &CaptureOptions) -> Result<ManuallyDrop<Camera>, String> {
+    let [width, height] = options.size.map(|side| side as u32);
     let mut camera = match open(info) {
         Ok(camera) => camera,
         // A camera that lists no formats may still accept a requested one.
         Err(why) => PREFERRED_FORMATS
             .iter()
             .find_map(|&kind| {
-                let format = CameraFormat::new(Resolution::new(width, height), kind, arguments.rate as u32);
+                let format = CameraFormat::new(Resolution::new(width, height), kind, options.rate as u32);
                 let exactly = RequestedFormat::with_formats(RequestedFormatType::Exact(format), &PREFERRED_FORMATS);
                 catch_panic(|| Camera::new(info.index().clone(), exactly)).ok()
             })
@@ -134,7 +168,7 @@ fn open_nearest(info: &CameraInfo, arguments: &CameraArgs) -> Result<ManuallyDro
             .ok_or(why)?,
     };
     let formats = catch_panic(|| camera.compatible_camera_formats()).unwrap_or_default();
-    for format in nearest_first(formats, arguments.size, arguments.rate).into_iter().take(TRIES) {
+    for format in nearest_first(formats, options.size, options.rate).into_iter().take(TRIES) {
         let exactly = RequestedFormat::with_formats(RequestedFormatType::Exact(format), &PREFERRED_FORMATS);
         if camera.camera_format() == format || catch_panic(|| camera.set_camera_requset(exactly)).is_ok() {
             break;
@@ -149,13 +183,14 @@ fn open_nearest(info: &CameraInfo, arguments: &CameraArgs) -> Result<ManuallyDro
     Ok(camera)
 }
 
-pub(super) fn run(arguments: &CameraArgs, output: File) -> Result<(), Failure> {
+/// Writes the frames of a camera as YUV4MPEG2, luma only, until the limit or an error ends it.
+pub fn capture(options: &CaptureOptions, output: File) -> Result<(), CaptureError> {
     let cameras = cameras()?;
-    let word = arguments.device.as_deref();
+    let word = options.device.as_deref();
     let meant = matching_cameras(&cameras, word);
     let mut whys = Vec::new();
     let opened = meant.iter().find_map(|info| {
-        open_nearest(info, arguments).map_err(|why| whys.push(format!("\"{}\": {why}", info.human_name()))).ok()
+        open_nearest(info, options).map_err(|why| whys.push(format!("\"{}\": {why}", info.human_name()))).ok()
     });
     let Some(mut camera) = opened else {
         let problem = match (word, whys.is_empty()) {
@@ -173,7 +208,7 @@ pub(super) fn run(arguments: &CameraArgs, output: File) -> Result<(), Failure> {
     let size = [format.width() as usize, format.height() as usize];
     let rate = FrameRate::new(f64::from(format.frame_rate()));
     // The camera sets the pace; the pacer only counts frames.
-    let mut pace = FramePacer { fast: true, ..FramePacer::new(rate.period(), arguments) };
+    let mut pace = FramePacer::new(rate.period(), options.limit, true);
     let mut writer = Y4mWriter::new(output, size, rate, ChromaFormat::Mono)?;
     let (mut y, mut spare) = (Vec::new(), Vec::new());
     let mut bad = 0;
@@ -194,7 +229,7 @@ pub(super) fn run(arguments: &CameraArgs, output: File) -> Result<(), Failure> {
             continue;
         }
         bad = 0;
-        if arguments.mirror {
+        if options.mirror {
             flip_horizontal(&mut y, size[0]);
         }
         if pace.wait_due().is_none() {
