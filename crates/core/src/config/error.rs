@@ -162,9 +162,11 @@ fn explain(message: &str) -> (String, String) {
 
 /// Returns the word of `known` that `word` is most likely a typo of: at most a third of its letters differ.
 pub fn closest_match<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A manifest may hold a word of any length, and the cost of a comparison grows with it.
+    let lowercase: String = word.to_lowercase().chars().take(64).collect();
     known
         .into_iter()
-        .map(|candidate| (levenshtein(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .map(|candidate| (strsim::levenshtein(&lowercase, &candidate.to_lowercase()), candidate))
         .filter(|(far, candidate)| {
             // Changing half of a short word gives another word, unless both begin alike.
             let alike = candidate.len() > 4 || word.chars().next().is_some_and(|first| candidate.starts_with(first));
@@ -172,19 +174,4 @@ pub fn closest_match<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -
         })
         .min_by_key(|(far, _)| *far)
         .map(|(_, candidate)| candidate)
-}
-
-/// Returns the Levenshtein distance between two words.
-fn levenshtein(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().take(64).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let cost = (diagonal + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = std::mem::replace(&mut row[j + 1], cost);
-        }
-    }
-    row[b.len()]
 }
