@@ -171,11 +171,11 @@ fn rehearse(arguments: &RehearseArgs) -> Result<bool, Failure> {
 
     let addresses = [free_port()?, free_port()?];
     let ocean = NetemProxy::start(sea, arguments.seed, addresses)?;
-    let folder = sites::TempFolder::new()?;
+    let folder = sites::create_folder()?;
     let names = sites::site_names(cities);
     let guests = [0, 1].map(|index| arguments.visitors_of(index));
     let cameras = [arguments.camera_of(0, cities[0])?, arguments.camera_of(1, cities[1])?];
-    let sites = sites::make_sites(&folder, cities, &names, &dir, addresses, ocean.endpoints(), &cameras)?;
+    let sites = sites::make_sites(folder.path(), cities, &names, &dir, addresses, ocean.endpoints(), &cameras)?;
     println!(
         "{} between {} and {}: {:.0} km, {:.1} ms one way, jitter {} ms, loss {} %",
         installation.title,

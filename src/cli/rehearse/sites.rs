@@ -5,32 +5,23 @@ use crate::config::{City, TrustedPeer};
 use crate::device::atomic_file::{self, PRIVATE_MODE};
 use crate::device::peers_file::trust;
 use crate::device::site_key::SiteKey;
+use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// Size of each window, in pixels.
 const WINDOW: [u32; 2] = [960, 540];
 
-/// Temporary folder, removed when dropped.
-pub struct TempFolder(PathBuf);
-
-impl TempFolder {
-    /// Creates a new folder among the system's temporary files.
-    pub fn new() -> io::Result<Self> {
-        let dir =
-            std::env::temp_dir().join(format!("moongate-rehearse-{}-{:08x}", std::process::id(), fastrand::u32(..)));
-        std::fs::DirBuilder::new().mode(0o700).create(&dir)?;
-        Ok(Self(dir))
-    }
-}
-
-impl Drop for TempFolder {
-    fn drop(&mut self) {
-        // If this fails, only two throw-away keys are left behind.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// Creates a folder among the system's temporary files that only this user can read. It is removed when dropped; if that
+/// fails, only two throw-away keys are left behind.
+pub fn create_folder() -> io::Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix(&format!("moongate-rehearse-{}-", std::process::id()))
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir()
 }
 
 /// Returns the names of both sites; two sites of one city are numbered.
@@ -41,7 +32,7 @@ pub fn site_names([a, b]: [&City; 2]) -> [String; 2] {
 /// Creates two throw-away sites that trust each other's fresh keys. Each reaches its twin through its own endpoint of
 /// the simulated link, and has the camera that `cameras` adds to its manifest.
 pub fn make_sites(
-    folder: &TempFolder,
+    folder: &Path,
     cities: [&'static City; 2],
     names: &[String; 2],
     installation: &Path,
@@ -52,7 +43,7 @@ pub fn make_sites(
     let mut keys = [SiteKey::generate()?, SiteKey::generate()?];
     // The first city becomes side 0, so a scene that puts side 0 on the left shows the cities in the order typed.
     keys.sort_by_key(SiteKey::public);
-    let dirs = [0, 1].map(|index| folder.0.join(&names[index]));
+    let dirs = [0, 1].map(|index| folder.join(&names[index]));
     for index in 0..2 {
         std::fs::DirBuilder::new().mode(0o700).create(&dirs[index])?;
         keys[index].write(&dirs[index].join("site.key"))?;
