@@ -6,6 +6,7 @@ use crate::synth::{TruthMaskReader, mask_byte};
 use crate::vision::metrics::{MotBox, MotBoxes, PixelMask, TruthFrame};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Half of the time for which a person must not move to count as standing still, in seconds.
 const STILL_SPAN: f64 = 0.5;
