@@ -40,7 +40,7 @@ pub struct InviteArgs {
 
 fn relay(text: &str) -> Result<String, String> {
     let sound = is_host_and_port(text).then(|| text.to_owned());
-    sound.ok_or_else(|| format!("\"{text}\" is no host and port, such as relay.example.org:4434"))
+    sound.ok_or_else(|| format!("\"{text}\" is not a host and port, such as relay.example.org:4434"))
 }
 
 /// Waits until a site has paired, or the ticket expires.

@@ -168,7 +168,7 @@ fn read_peer(source: &TomlSource, raw: &RawTwin) -> Result<TrustedPeer, ConfigEr
     let hex = raw.key.get_ref();
     let key = HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok().and_then(|key| key.try_into().ok()).ok_or_else(|| {
         let remedy = "copy the 64 hexadecimal digits that the other site prints as its key";
-        source.error(raw.key.span(), "twin.key", format!("\"{hex}\" is no public key"), remedy)
+        source.error(raw.key.span(), "twin.key", format!("\"{hex}\" is not a public key"), remedy)
     })?;
     let city = read_city(source, "twin.city", &raw.city)?;
     let addresses: Vec<_> =
@@ -230,9 +230,9 @@ mod tests {
         let twice = format!("[[twin]]\nkey = \"{key}\"\ncity = \"kobe\"\n");
         assert!(parse(&format!("api = 1\n{twice}{twice}")).contains("twins.toml:6: `twin.key`: is there twice"));
         assert!(
-            parse("api = 1\n[[twin]]\nkey = \"1234\"\ncity = \"kobe\"\n").contains("is no public key; copy the 64")
+            parse("api = 1\n[[twin]]\nkey = \"1234\"\ncity = \"kobe\"\n").contains("is not a public key; copy the 64")
         );
         let relay = parse(&format!("api = 1\n{twice}relay = \"nowhere\"\n"));
-        assert!(relay.contains("\"nowhere\" is no host and port"), "{relay}");
+        assert!(relay.contains("\"nowhere\" is not a host and port"), "{relay}");
     }
 }

@@ -192,14 +192,14 @@ pub(super) fn read_city(source: &TomlSource, key: &str, slug: &Spanned<String>) 
             Some(meant) => format!("did you mean \"{meant}\"?"),
             None => "the cities are listed in assets/cities.toml".into(),
         };
-        source.error(slug.span(), key, format!("\"{}\" is no member city", slug.get_ref()), remedy)
+        source.error(slug.span(), key, format!("\"{}\" is not a member city", slug.get_ref()), remedy)
     })
 }
 
 pub(super) fn parse_address(source: &TomlSource, key: &str, text: &Spanned<String>) -> Result<SocketAddr, ConfigError> {
     text.get_ref().parse().map_err(|_| {
         let remedy = "write an IP address and a port, such as \"0.0.0.0:4433\" or \"[2001:db8::7]:4433\"";
-        source.error(text.span(), key, format!("\"{}\" is no address", text.get_ref()), remedy)
+        source.error(text.span(), key, format!("\"{}\" is not an address", text.get_ref()), remedy)
     })
 }
 
@@ -233,7 +233,7 @@ pub(super) fn parse_host_and_port(
 ) -> Result<String, ConfigError> {
     if !is_host_and_port(text.get_ref()) {
         let remedy = "write a name or an address, and a port, such as \"relay.example.org:4434\"";
-        return Err(source.error(text.span(), key, format!("\"{}\" is no host and port", text.get_ref()), remedy));
+        return Err(source.error(text.span(), key, format!("\"{}\" is not a host and port", text.get_ref()), remedy));
     }
     Ok(text.get_ref().clone())
 }

@@ -256,7 +256,7 @@ impl PresencePart {
 
 /// Appends a touch; its id is sent as the difference from the previous one, with its kind in the lowest bits.
 ///
-/// Of touches that began one after the other each id takes a byte, and the position four.
+/// If touches began one after the other, an id takes a byte and a position four.
 fn put_touch(out: &mut Vec<u8>, canvas: Point, touch: &Touch, before: &mut u32) {
     let apart = i64::from(touch.id) - i64::from(std::mem::replace(before, touch.id));
     let apart = ((apart << 1) ^ (apart >> 63)) as u64;

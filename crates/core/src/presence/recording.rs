@@ -53,13 +53,13 @@ pub struct RecordingHeader {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RecordingError {
     /// The file is something else.
-    #[error("it is no recording of Moongate; name a file that `moongate record` wrote")]
+    #[error("it is not a recording of Moongate; name a file that `moongate record` wrote")]
     NotARecording,
     /// The recording is of a later version.
     #[error("it is of version {0}, and this engine reads {API}; update Moongate on this machine")]
     Newer(u32),
     /// A line is missing or invalid.
-    #[error("its line `{0}` is missing or broken; record anew")]
+    #[error("its line `{0}` is missing or broken; record again")]
     Line(&'static str),
 }
 
