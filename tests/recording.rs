@@ -159,9 +159,9 @@ fn what_is_no_recording_is_told_as_such() {
         std::fs::write(file(&folder), bytes).expect("it can be written");
         Playback::open(&file(&folder)).expect_err("it is none").to_string()
     };
-    assert!(why(b"").contains("no recording"));
-    assert!(why(b"YUV4MPEG2 W640 H480 F30:1\n\n").contains("no recording"));
-    assert!(why(&[0xff; 4_000]).contains("no recording"));
+    assert!(why(b"").contains("not a recording"));
+    assert!(why(b"YUV4MPEG2 W640 H480 F30:1\n\n").contains("not a recording"));
+    assert!(why(&[0xff; 4_000]).contains("not a recording"));
     assert!(why(b"moongate recording 2\nexpires 2999-01-01T00:00:00Z\n\n").contains("update Moongate"));
     assert!(why(b"moongate recording 1\ncity x\ncanvas 0 NaN\nbegan x\nexpires y\n\n").contains("canvas"));
     assert!(why(b"moongate recording 1\ncity x\ncanvas 9 9\nbegan 2026-01-01T00:00:00Z\n\n").contains("expires"));
