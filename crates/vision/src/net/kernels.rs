@@ -1,4 +1,7 @@
 //! Kernels of the net's two kinds of layer, for any vector width.
+//!
+//! They loop with `for`. The compiler may leave the closure of a `for_each` as a function of its own, which would be compiled
+//! without the vector instructions: each of its operations becomes a call.
 
 use pulp::{Simd, WithSimd};
 
@@ -116,14 +119,16 @@ impl RowTarget<'_> {
         match self {
             Self::Packed(rows) => {
                 let to = S::as_mut_simd_f32s(&mut rows[row * outputs + first..][..width]).0;
-                to.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum);
+                for (to, sum) in to.iter_mut().zip(sums) {
+                    *to = sum;
+                }
             }
             Self::Map(map, places, put) => {
                 let to = S::as_mut_simd_f32s(&mut map[places[row] as usize * outputs + first..][..width]).0;
-                to.iter_mut().zip(sums).for_each(|(to, sum)| {
+                for (to, sum) in to.iter_mut().zip(sums) {
                     let sum = if *put == WriteMode::Accumulate { simd.add_f32s(*to, sum) } else { sum };
                     *to = simd.max_f32s(sum, zero);
-                });
+                }
             }
         }
     }
