@@ -22,6 +22,7 @@
 //! crates/relay     relay, as a library and a program
 //! ---- core: pure; no threads, no wall clock, no devices, no Bevy
 //! crates/scene     scripts and shaders of artists: frame input, display list, script host, import, lint
+//! crates/messages  messages between the two halves of a site: its devices and link, and its show
 //! crates/link      session protocol: handshake, clocks, presence, events, marks; pairing, relay, netcheck; netem for tests
 //! crates/vision    camera frames in, tracked people and motion out
 //! crates/synth     simulated camera: a square with people, and ground truth
@@ -35,6 +36,7 @@
 
 pub use moongate_core::{audio, config, escape, files, limits, marks, policy, presence, token_bucket, wire};
 pub use moongate_link as link;
+pub use moongate_messages as messages;
 pub use moongate_scene as scene;
 pub use moongate_synth as synth;
 pub use moongate_vision as vision;

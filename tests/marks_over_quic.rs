@@ -1,10 +1,11 @@
 //! Two sites on loopback with real keys: marks of one site arrive at the other, signed, and can be restored.
 
 use moongate::device::clock::monotonic;
-use moongate::device::net::{LinkEvent, LinkThread, MarkFeed};
+use moongate::device::net::{LinkEvent, LinkThread};
 use moongate::device::site_key::SiteKey;
 use moongate::link::{LinkCommand, LinkConfig, LinkState, NowShowing};
 use moongate::marks::NewMark;
+use moongate::messages::MarkFeed;
 use moongate::policy::SharingPolicy;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::mpsc::Receiver;

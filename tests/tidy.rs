@@ -26,6 +26,7 @@ const CRATES: &[&str] = &[
     "limits",
     "link",
     "marks",
+    "messages",
     "policy",
     "presence",
     "scene",
@@ -36,7 +37,7 @@ const CRATES: &[&str] = &[
 ];
 
 /// Crates without threads, sockets, devices and clocks.
-const PURE: &[&str] = &["core", "link", "scene", "synth", "vision"];
+const PURE: &[&str] = &["core", "link", "messages", "scene", "synth", "vision"];
 
 const LINES_MAX: usize = 600;
 

@@ -1,11 +1,10 @@
 //! Touches from sockets: real datagrams on loopback in, touches for the scene out. Also the parsers alone.
 
 use moongate::device::clock::monotonic;
-use moongate::device::touch_hub::{
-    LocalTouchEvent, OSC_DEVICE, PLAYBACK_CAMERA, REACH_DEVICE, TOUCH_DEVICE, TOUCH_QUEUE_MAX, TouchHub,
-};
+use moongate::device::touch_hub::{OSC_DEVICE, PLAYBACK_CAMERA, REACH_DEVICE, TOUCH_DEVICE, TOUCH_QUEUE_MAX, TouchHub};
 use moongate::device::touch_sources::osc_packet::{DEPTH_MAX, decode};
 use moongate::device::touch_sources::{InputMapping, OscParser, PacketParser, TouchListener, TuioParser, load_test};
+use moongate::messages::LocalTouchEvent;
 use moongate::presence::{Body, CanvasRegion, Phase, Point, PointerKind, TOUCHES_MAX, TouchUpdate};
 use proptest::prelude::*;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType, encoder};

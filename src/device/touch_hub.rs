@@ -6,6 +6,7 @@
 use super::clock::monotonic;
 use super::net::LinkHandle;
 use crate::link::SiteEvent;
+use crate::messages::LocalTouchEvent;
 use crate::presence::{
     BODIES_MAX, Body, CanvasRegion, ContactId, Phase, Point, PointerKind, Presence, Touch, TouchTracker, TouchUpdate,
 };
@@ -34,17 +35,6 @@ pub const PLAYBACK_CAMERA: usize = CAMERAS_MAX - 1;
 const BODY_ID_BITS: u32 = 13;
 /// Time without updates after which a camera counts as seeing nobody.
 const CAMERA_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// A touch event for the scene here.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LocalTouchEvent {
-    /// Time when the device's update arrived, monotonic.
-    pub made: Duration,
-    /// Phase of the touch.
-    pub phase: Phase,
-    /// The touch as it is now.
-    pub touch: Touch,
-}
 
 /// All bodies at a site, as of the last update of each camera.
 #[derive(Debug, Clone, PartialEq)]

@@ -15,6 +15,7 @@ mod flash;
 mod review;
 mod scenario;
 mod site;
+mod site_half;
 mod world;
 
 pub use camera::{FRAME_SIZE, RATE, WALL_WIDTH};

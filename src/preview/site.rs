@@ -1,20 +1,15 @@
 //! One site of the simulation: its inputs, its scene, and the display lists that it shows.
 
-use super::camera::{SimCamera, WALL_WIDTH};
 use super::scenario::SimVisitors;
+use super::site_half::SimSiteHalf;
 use crate::config::City;
-use crate::device::bots::{self, BotSim};
-use crate::device::net::{LinkStatus, MarkFeed};
 use crate::device::scene_process::{BlockingScene, SandboxCommand};
 use crate::device::site_key::SiteKey;
-use crate::device::touch_hub::{LocalTouchEvent, REACH_DEVICE};
-use crate::link::{Link, LinkConfig, LinkOutput, LinkState, MarkReplica, SiteEvent};
-use crate::marks::MemoryStore;
-use crate::presence::{Body, CanvasRegion, Phase, Point, PointerKind, Presence, TouchTracker};
+use crate::messages::SiteMessage;
 use crate::render::PresenceMap;
 use crate::scene::{DisplayList, EngineUniforms, SceneAction, SceneDiagnostic, SceneRevision, SiteContext};
 use crate::show::rasterize::rasterize_bodies;
-use crate::show::{ActionOutcome, LinkReport, ShowState, now_showing};
+use crate::show::{ActionOutcome, ShowState};
 use crate::synth::Weather;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,13 +27,8 @@ pub struct SimSnapshot {
 
 /// Simulated site.
 pub struct SimSite {
-    /// Session of the site.
-    pub(super) link: Link,
-    mark_feed: MarkFeed,
-    touches: TouchTracker,
-    bodies: Vec<Body>,
-    camera: Option<SimCamera>,
-    bots: BotSim,
+    /// Site half: camera, touches, session and marks.
+    pub(super) half: SimSiteHalf,
     state: ShowState,
     scene: BlockingScene,
     edition: Arc<SceneRevision>,
@@ -46,7 +36,6 @@ pub struct SimSite {
     /// Seconds since 1970 at the start.
     unix_start: f64,
     frame_number: u64,
-    link_outputs: Vec<LinkOutput>,
     snapshot: SimSnapshot,
     /// Faults, the newest last.
     pub faults: Vec<SceneDiagnostic>,
@@ -83,40 +72,20 @@ impl SimSite {
         edition: &Arc<SceneRevision>,
         command: &SandboxCommand,
     ) -> Result<Self, String> {
-        let canvas = edition.installation.canvas_size();
         let now = site.began;
-        let config = LinkConfig {
-            key: site.key.public(),
-            twin: site.twin,
-            boot: site.seed + 1,
-            city: site.city.slug.clone(),
-            name: site.city.name.clone(),
-            showing: now_showing(&edition.installation),
-            canvas,
-        };
-        let store = MemoryStore::new(site.seed + 1);
-        let works = MarkReplica::open(&edition.installation.id, Box::new(site.key.clone()), Box::new(store));
-        let works = works.map_err(|why| why.to_string())?;
-        let mut link = Link::new(now, config).with_replica(works);
-        let side = link.side();
-        link.handle_path(now);
+        let half = SimSiteHalf::new(site, &edition.installation)?;
+        let side = half.link.side();
         let state = ShowState::new(site.city, site.there, &edition.installation, site.key.public(), now);
         let [here, there] = state.cities().clone();
-        let setting = SiteContext { here, there, side, seed: site.seed, metres: Some(WALL_WIDTH) };
+        let setting = SiteContext { here, there, side, seed: site.seed, metres: Some(half.wall_width()) };
         Ok(Self {
-            touches: TouchTracker::new(canvas, vec![CanvasRegion::from_fractions(canvas, [0.0, 0.0, 1.0, 1.0])]),
-            bodies: Vec::new(),
-            camera: SimCamera::new(site.city, site.visitors.seen, site.weather, site.seed, canvas),
-            bots: BotSim::new(site.visitors.touch, canvas, site.seed),
             state,
-            link,
-            mark_feed: MarkFeed::default(),
+            half,
             scene: BlockingScene::start(command, &setting, edition.clone()).map_err(|fault| fault.to_string())?,
             edition: edition.clone(),
             began: now,
             unix_start: site.unix,
             frame_number: 0,
-            link_outputs: Vec::new(),
             snapshot: SimSnapshot::default(),
             faults: Vec::new(),
             acts: [0; 4],
@@ -140,88 +109,24 @@ impl SimSite {
 
     /// Returns the numbers of bodies and of held touches.
     pub fn crowd(&self) -> [usize; 2] {
-        [self.bodies.len(), self.touches.touches().len()]
+        self.half.crowd()
     }
 
     /// Returns true while the twin is linked.
     pub fn is_linked(&self, now: Duration) -> bool {
-        self.link.health(now).state == LinkState::Linked
-    }
-
-    /// Takes the outputs of the link, for the next frame.
-    pub(super) fn take_link_outputs(&mut self) {
-        while let Some(mut output) = self.link.poll_output() {
-            if !self.mark_feed.handle_output(&mut output) {
-                self.link_outputs.push(output);
-            }
-        }
-    }
-
-    /// Handles touches and camera frames up to now.
-    pub(super) fn handle_devices(&mut self, now: Duration) {
-        let since = now - self.began;
-        let mut words = Vec::new();
-        while self.bots.next_due().is_some_and(|next| next <= since.as_secs_f64()) {
-            let acts = self.bots.poll_touches(since.as_secs_f64());
-            words.extend(
-                acts.into_iter().map(|(who, phase, at)| ((bots::BOT_DEVICE, who as u64), phase, at, PointerKind::Cast)),
-            );
-        }
-        let reach = |body: u16, phase: Phase, at: Point| {
-            words.push(((REACH_DEVICE, u64::from(body)), phase, at, PointerKind::Reach));
-        };
-        let looked = self.camera.as_mut().and_then(|eyes| eyes.poll(since, now, reach));
-        let mut changed = looked.is_some();
-        if let Some((bodies, eyes)) = looked.zip(self.camera.as_ref()) {
-            let sighted = &eyes.vision;
-            self.state.handle_bodies(now, &bodies, sighted.motion_energy, &sighted.flow);
-            let (mask, flow) = (sighted.mask.pixels.clone(), sighted.flow.clone());
-            let (width, height) = (sighted.mask.width, sighted.mask.height);
-            self.snapshot.presence[0] = Arc::new(PresenceMap { version: sighted.version, width, height, mask, flow });
-            self.bodies = bodies;
-        }
-        for (contact, phase, at, by) in words {
-            for (phase, touch) in self.touches.update(now, contact, phase, at, by).into_iter().flatten() {
-                self.state.handle_touch(&LocalTouchEvent { made: now, phase, touch });
-                let what = match phase {
-                    Phase::Down => Some(SiteEvent::Down(touch)),
-                    Phase::Up => Some(SiteEvent::Up(touch)),
-                    Phase::Move => None,
-                };
-                if let Some(what) = what {
-                    self.link.handle_event(now, what);
-                }
-                changed = true;
-            }
-        }
-        if changed {
-            let presence = self.presence();
-            self.link.handle_presence(now, presence);
-        }
-    }
-
-    fn presence(&self) -> Presence {
-        Presence { touches: self.touches.touches(), bodies: self.bodies.clone() }
+        self.half.is_linked(now)
     }
 
     /// Runs one frame of the scene. An unrecoverable fault of its process is an error.
     pub(super) fn update_scene(&mut self, now: Duration) -> Result<(), String> {
-        let remote = self.link.playout().1.map(|playout| playout.sample(now)).unwrap_or_default();
-        let status = LinkStatus {
-            health: self.link.health(now),
-            shared_clock: self.link.shared_now(now),
-            at: now,
-            side: self.link.side(),
-            is_leader: self.link.is_leader(),
-            can_propose: self.link.can_propose(),
-            ..LinkStatus::default()
-        };
-        let report = LinkReport { status, remote, local: &self.presence(), marks: self.mark_feed.drain() };
-        for command in self.state.handle_link(now, report) {
-            self.link.handle_command(now, command);
-        }
-        for output in self.link_outputs.drain(..) {
-            self.state.handle_output(&output);
+        for message in self.half.poll_messages(now) {
+            self.state.handle_message(now, &message);
+            if let SiteMessage::Vision(report) = message
+                && let Some(mask) = report.mask
+            {
+                let (version, width, height, flow) = (mask.version, mask.width, mask.height, report.flow);
+                self.snapshot.presence[0] = Arc::new(PresenceMap { version, width, height, mask: mask.texels, flow });
+            }
         }
         self.state.handle_timeout(now);
         if self.edition.shaders.iter().any(|shader| shader.inputs.people) {
@@ -234,8 +139,7 @@ impl SimSite {
     fn request_frame(&mut self, now: Duration) -> Result<(), String> {
         self.frame_number += 1;
         let unix = self.unix_start + (now - self.began).as_secs_f64();
-        let shared = self.link.remote_shared_state().map(|(_, shared)| shared).filter(|shared| !shared.is_empty());
-        let (sees, mut uniforms) = self.state.next_frame(now, unix, shared);
+        let (sees, mut uniforms) = self.state.next_frame(now, unix);
         self.seen[0] += u64::from(!sees.here.bodies.is_empty());
         self.seen[1] += u64::from(!sees.here.touches.is_empty());
         uniforms.now = self.state.shared_time(now);
@@ -252,6 +156,9 @@ impl SimSite {
         for act in answer.acts {
             self.handle_action(now, (unix * 1e3) as u64, act);
         }
+        while let Some(message) = self.state.poll_message() {
+            self.half.handle_message(now, message);
+        }
         Ok(())
     }
 
@@ -267,10 +174,9 @@ impl SimSite {
             self.acts[kind] += 1;
         }
         match self.state.handle_action(now, utc_ms, action) {
-            ActionOutcome::Command(command) => self.link.handle_command(now, command),
             ActionOutcome::SignalDropped(count) => self.signals_dropped = count,
             ActionOutcome::MarkDropped(count) => self.left_out = count,
-            ActionOutcome::Play { .. } | ActionOutcome::Log(_) | ActionOutcome::Alone => {}
+            ActionOutcome::Done | ActionOutcome::Play { .. } | ActionOutcome::Log(_) | ActionOutcome::Alone => {}
         }
     }
 }

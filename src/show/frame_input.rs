@@ -2,9 +2,8 @@
 //! input.
 
 use crate::config::City;
-use crate::device::net::LinkStatus;
-use crate::device::touch_hub::LocalTouchEvent;
 use crate::link::{LinkState, SiteEvent};
+use crate::messages::{LocalTouchEvent, SessionStatus};
 use crate::presence::{Body, Phase, Presence, Touch, TwinLayout};
 use crate::scene::{
     BodyStateTracker, FrameInput, MarksUpdate, SceneEvent, SiteState, TouchState, encode_flow, motion_energy,
@@ -30,7 +29,7 @@ pub struct FrameInputBuilder {
     events: Vec<SceneEvent>,
     /// Number of events and camera results so far; each is an input of the scene.
     input_count: u64,
-    status: Option<LinkStatus>,
+    status: Option<SessionStatus>,
     began: Duration,
     last: Duration,
 }
@@ -132,7 +131,7 @@ impl FrameInputBuilder {
     }
 
     /// Handles the link's status and the twin's presence, mapped to this canvas.
-    pub fn handle_link(&mut self, status: LinkStatus, there: &Presence, now: Duration) {
+    pub fn handle_link(&mut self, status: SessionStatus, there: &Presence, now: Duration) {
         self.status = Some(status);
         let at = self.shared_time(now);
         self.bodies[1].update(at, &there.bodies);

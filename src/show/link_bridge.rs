@@ -2,8 +2,8 @@
 
 use super::FrameInputBuilder;
 use crate::config::LinkLossPolicy;
-use crate::device::net::MarkFeed;
 use crate::marks::{Mark, NewMark, RecentMarks, VISIBLE_MAX, VISIBLE_WEIGHT_MAX, WriterId};
+use crate::messages::MarkFeed;
 use crate::presence::{Encounters, Point, Presence, TwinLayout};
 use crate::scene::{MarkState, MarksUpdate};
 use crate::token_bucket::TokenBucket;

@@ -15,6 +15,7 @@ pub(crate) mod rasterize;
 mod rehearsal;
 mod rehearsal_key;
 pub(crate) mod shutdown;
+mod site_feed;
 mod state;
 pub mod status;
 mod trace;
@@ -25,7 +26,7 @@ use frame_input::FrameInputBuilder;
 pub use parameters::LiveParameters;
 pub use rehearsal::Rehearsal;
 pub use rehearsal_key::RehearsalKey;
-pub use state::{ActionOutcome, LinkReport, ShowState};
+pub use state::{ActionOutcome, ShowState};
 pub use trace::{Trace, TraceLine};
 
 use crate::config::{City, Installation, TrustedPeer};
@@ -34,19 +35,20 @@ use crate::device::camera_pipeline::CameraPipelines;
 use crate::device::clock::monotonic;
 use crate::device::net::{LinkEvent, LinkHandle};
 use crate::device::scene_process::SceneProcess;
-use crate::device::touch_hub::{LocalTouchEvent, TouchHub};
-use crate::link::{LinkOutput, NowShowing};
-use crate::render::{self, FrameStats};
+use crate::device::touch_hub::TouchHub;
+use crate::link::NowShowing;
+use crate::messages::{LocalTouchEvent, SiteMessage, VisionReport};
+use crate::render::{self, FrameStats, PresenceMap};
 use crate::scene::{
     DisplayList, EngineUniforms, FrameInput, SceneAction, SceneDiagnostic, SceneRevision, caption, debug_overlay,
     error_overlay, standby_screen,
 };
 use bevy::prelude::*;
-use camera_input::CameraInput;
 use log_limiter::LogLimiter;
+use site_feed::SiteFeed;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Time for which the last display list stays; after that it would only look live, and the standby screen replaces it.
@@ -109,15 +111,16 @@ pub struct OperatorContext {
 /// State of the frame loop.
 struct ShowLoop {
     link: LinkHandle,
-    link_events: Mutex<Receiver<LinkEvent>>,
-    touch_events: Mutex<Receiver<LocalTouchEvent>>,
-    touches: TouchHub,
+    site: SiteFeed,
     scene: Arc<SceneProcess>,
     audio: Arc<Audio>,
     state: ShowState,
     parameters: LiveParameters,
     cameras: Arc<CameraPipelines>,
-    camera_input: CameraInput,
+    /// True if the site has cameras.
+    has_cameras: bool,
+    /// Capture time of the newest camera frame.
+    captured: Duration,
     frame_stats: FrameStats,
     trace: Trace,
     frames: Arc<AtomicU64>,
@@ -166,14 +169,14 @@ impl ShowParts {
         });
         let there = other_city(self.city, self.twin.as_ref());
         let state = ShowState::new(self.city, there, &self.installation, self.key, monotonic());
-        let (link, told) = (self.link.0, Mutex::new(self.link.1));
+        let link = self.link.0.clone();
+        let site = SiteFeed::new(self.link, (self.touches, self.touch_events), self.cameras.clone(), state.canvas());
         app.insert_resource(ShowLoopResource(ShowLoop {
             link,
-            link_events: told,
-            touch_events: Mutex::new(self.touch_events),
-            camera_input: CameraInput::new(self.cameras.clone(), self.touches.clone(), state.canvas()),
+            site,
+            has_cameras: !self.cameras.status().is_empty(),
+            captured: Duration::ZERO,
             cameras: self.cameras,
-            touches: self.touches,
             scene: self.scene,
             audio: self.audio,
             state,
@@ -210,9 +213,8 @@ impl ShowLoop {
         let turn = self.frames.fetch_add(1, Ordering::Relaxed);
         self.trace.record_frame(now);
         self.cameras.wait_analyzed(self.scene_wait);
-        self.handle_inputs(now);
-        if let Some(watched) = self.camera_input.update(&mut self.state, &self.trace) {
-            render::set_presence(world, 0, watched);
+        if let Some(mask) = self.handle_messages(now) {
+            render::set_presence(world, 0, Arc::new(mask));
         }
         let looks = |edition: &Arc<SceneRevision>| edition.shaders.iter().any(|shader| shader.inputs.people);
         if self.edition.as_ref().is_some_and(looks) {
@@ -226,11 +228,10 @@ impl ShowLoop {
             if begins {
                 self.state.restart_scene();
             }
-            let share = self.link.remote_shared_state();
             let rehearsal = self.rehearsal.as_deref();
             let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
                 + rehearsal.map_or(0.0, Rehearsal::time_shift);
-            let (mut sees, uniforms) = self.state.next_frame(now, unix, share.as_deref());
+            let (mut sees, uniforms) = self.state.next_frame(now, unix);
             sees.dials = self.parameters.take_changes(begins);
             self.uniforms = Arc::new(uniforms);
             self.last_input = rehearsal.is_some_and(Rehearsal::debug_overlay).then(|| sees.clone());
@@ -249,9 +250,7 @@ impl ShowLoop {
         if let Some((_, edition)) = &painting
             && self.edition.as_ref().is_none_or(|shown| !Arc::ptr_eq(shown, edition))
         {
-            for command in self.state.handle_revision(&edition.installation) {
-                self.link.send(now, command);
-            }
+            self.state.handle_revision(now, &edition.installation);
             self.edition_since = now;
             // The previous edition may have to be shown again.
             let before = self.edition.iter().flat_map(|edition| &edition.sounds);
@@ -264,6 +263,7 @@ impl ShowLoop {
         for act in acts {
             self.handle_action(now, act);
         }
+        self.send_messages();
         self.show_picture(world, painting.map(|(picture, _)| picture), now);
         for (reflects, submitted, done) in self.frame_stats.take_finished() {
             self.trace.record_drawn(reflects, submitted, done);
@@ -331,37 +331,44 @@ impl ShowLoop {
         status.refused.or(status.fault).or(of_late).or_else(shed)
     }
 
-    /// Handles the inputs of devices and twin since the previous frame.
-    fn handle_inputs(&mut self, now: Duration) {
-        self.touches.expire();
-        for touched in self.touch_events.lock().unwrap_or_else(PoisonError::into_inner).try_iter() {
-            let input = self.state.handle_touch(&touched);
-            self.trace.record_touch(input, &touched);
-        }
-        self.state.retain_touches(&self.touches.held_ids());
-        let remote = self.link.remote_presence(now);
-        self.trace.record_bodies(false, &remote.bodies, now);
-        let (status, marks) = (self.link.status(), self.link.drain_marks());
-        let report = LinkReport { status, remote, local: &self.touches.presence(), marks };
-        for command in self.state.handle_link(now, report) {
-            self.link.send(now, command);
-        }
-        for LinkEvent { at, output } in self.link_events.lock().unwrap_or_else(PoisonError::into_inner).try_iter() {
-            if let LinkOutput::NowShowing { incompatible: true, showing } = &output {
-                tracing::warn!("the twin shows {} with other declarations; each plays alone", showing.installation);
-            }
-            let input = self.state.handle_output(&output);
-            if let (Some(input), LinkOutput::Event { event, .. }) = (input, &output) {
-                self.trace.record_arrival(input, event, at);
+    /// Handles the messages of the site half since the previous frame. Returns the newest mask of people for the renderer.
+    fn handle_messages(&mut self, now: Duration) -> Option<PresenceMap> {
+        let mut watched = None;
+        for message in self.site.poll(now, &self.trace) {
+            let input = self.state.handle_message(now, &message);
+            match (message, input) {
+                (SiteMessage::Touch(touched), Some(input)) => self.trace.record_touch(input, &touched),
+                (SiteMessage::Event { event, arrived, .. }, Some(input)) => {
+                    self.trace.record_arrival(input, &event, arrived);
+                }
+                (SiteMessage::Vision(report), Some(input)) => watched = self.handle_vision(input, report).or(watched),
+                _ => {}
             }
         }
         self.state.handle_timeout(now);
+        self.send_messages();
+        watched
+    }
+
+    fn handle_vision(&mut self, input: u64, report: VisionReport) -> Option<PresenceMap> {
+        let VisionReport { captured, bodies, flow, mask, .. } = report;
+        if self.has_cameras && captured > self.captured && !bodies.is_empty() {
+            self.trace.record_outline(input, captured);
+        }
+        self.captured = self.captured.max(captured);
+        let mask = mask?;
+        Some(PresenceMap { version: mask.version, width: mask.width, height: mask.height, mask: mask.texels, flow })
+    }
+
+    fn send_messages(&mut self) {
+        while let Some(message) = self.state.poll_message() {
+            self.link.handle_message(message);
+        }
     }
 
     fn handle_action(&mut self, now: Duration, action: SceneAction) {
         let utc_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         match self.state.handle_action(now, utc_ms, action) {
-            ActionOutcome::Command(command) => self.link.send(now, command),
             ActionOutcome::Play { name, volume, pan, rate } => self.audio.play(&name, volume, pan, rate),
             ActionOutcome::SignalDropped(count) if count.is_power_of_two() => tracing::warn!(
                 "scene: {count} signals are left out: at most 30 a second are sent; `here.share` tells what is so now"
@@ -369,7 +376,10 @@ impl ShowLoop {
             ActionOutcome::MarkDropped(count) if count.is_power_of_two() => {
                 tracing::warn!("scene: {count} marks are left out: at most 60 a second are kept");
             }
-            ActionOutcome::SignalDropped(_) | ActionOutcome::MarkDropped(_) | ActionOutcome::Alone => {}
+            ActionOutcome::Done
+            | ActionOutcome::SignalDropped(_)
+            | ActionOutcome::MarkDropped(_)
+            | ActionOutcome::Alone => {}
             ActionOutcome::Log(line) => {
                 let Some((line, left_out)) = self.log.admit(now, &line) else { return };
                 if left_out > 0 {

@@ -1,35 +1,23 @@
-//! Show half of a site, without devices and clocks: reports of touches, cameras and link go in; inputs for the scene and commands for
-//! the link come out.
+//! Show half of a site, without devices and clocks: messages of the site half go in; inputs for the scene and messages to the site
+//! half come out.
 //!
 //! The frame loop of a show and the simulation of a preview drive the same [`ShowState`].
 
 use super::FrameInputBuilder;
 use super::link_bridge::LinkBridge;
 use crate::config::{City, Installation};
-use crate::device::net::{LinkStatus, MarkFeed};
-use crate::device::touch_hub::LocalTouchEvent;
-use crate::link::{LinkCommand, LinkOutput, LinkState, SiteEvent};
-use crate::presence::{Body, Point, Presence, TwinLayout};
+use crate::link::{LinkCommand, LinkState, SiteEvent};
+use crate::messages::{LocalTouchEvent, SessionStatus, ShowMessage, SiteMessage, TwinReport, VisionReport};
+use crate::presence::{Body, Phase, Point, Presence, TwinLayout};
 use crate::scene::{CityInfo, EngineUniforms, FrameInput, SceneAction};
+use std::collections::VecDeque;
 use std::time::Duration;
-
-/// State of the link in one frame.
-pub struct LinkReport<'a> {
-    /// Status of the session.
-    pub status: LinkStatus,
-    /// Presence of the twin, on its canvas.
-    pub remote: Presence,
-    /// Presence of this site.
-    pub local: &'a Presence,
-    /// Changes of the marks since the last report.
-    pub marks: MarkFeed,
-}
 
 /// Result of an action of the scene.
 #[derive(Debug, PartialEq)]
 pub enum ActionOutcome {
-    /// The link carries it out.
-    Command(LinkCommand),
+    /// A message to the site half carries it out, or nothing is left to do.
+    Done,
     /// A sound of the scene is played.
     Play {
         /// File of the sound.
@@ -59,8 +47,13 @@ pub struct ShowState {
     canvas: Point,
     layout: TwinLayout,
     frame_number: u64,
+    /// Presence of this site.
+    local: Presence,
     remote_bodies: Vec<Body>,
-    status: LinkStatus,
+    /// State that the twin shares, as JSON; empty for none.
+    remote_state: String,
+    status: SessionStatus,
+    messages: VecDeque<ShowMessage>,
 }
 
 impl ShowState {
@@ -80,8 +73,11 @@ impl ShowState {
             canvas,
             layout,
             frame_number: 0,
+            local: Presence::default(),
             remote_bodies: Vec::new(),
-            status: LinkStatus::default(),
+            remote_state: String::new(),
+            status: SessionStatus::default(),
+            messages: VecDeque::new(),
         }
     }
 
@@ -105,51 +101,61 @@ impl ShowState {
         self.input.shared_time(now)
     }
 
-    /// Handles a touch of this site. Returns the number of this input.
-    pub fn handle_touch(&mut self, touch: &LocalTouchEvent) -> u64 {
-        self.input.handle_touch(touch)
-    }
-
-    /// Ends the touches of this site that are not held any more.
-    pub fn retain_touches(&mut self, held: &[u32]) {
-        self.input.retain_touches(held);
-    }
-
-    /// Handles what the cameras of this site have seen at `made`. Returns the number of this input. See
-    /// [`FrameInputBuilder::handle_bodies`].
-    pub fn handle_bodies(&mut self, made: Duration, bodies: &[Body], energy: f32, flow: &[Point]) -> u64 {
-        self.input.handle_bodies(made, bodies, energy, flow)
-    }
-
-    /// Handles the state of the link in a frame. Returns the places at which people of both sites meet, for the link.
-    pub fn handle_link(&mut self, now: Duration, report: LinkReport) -> Vec<LinkCommand> {
-        let LinkReport { status, mut remote, local, marks } = report;
-        self.layout.map_presence(self.canvas[0], &mut remote);
-        self.bridge.apply_link_loss(&mut remote);
-        let places = if status.can_propose { self.bridge.find_encounters(now, local, &remote) } else { vec![] };
-        self.input.handle_link(status, &remote, now);
-        self.remote_bodies = remote.bodies;
-        self.bridge.handle_marks(marks);
-        self.status = status;
-        places.into_iter().map(LinkCommand::Meeting).collect()
-    }
-
-    /// Handles an output of the link. Returns the number of this input if it is an event of the twin.
-    pub fn handle_output(&mut self, output: &LinkOutput) -> Option<u64> {
-        match output {
-            LinkOutput::Linked(_) => self.input.handle_linked(),
-            LinkOutput::Disconnected(_) => self.input.handle_unlinked(),
-            LinkOutput::Meet { at, place } => self.bridge.schedule_meeting(*at, *place, self.status.is_leader),
-            LinkOutput::Event { made, event, .. } => return Some(self.input.handle_event(*made, event)),
-            // Marks arrive through the feed, and the link itself reports what cannot be stored.
-            LinkOutput::NowShowing { .. }
-            | LinkOutput::Marks(_)
-            | LinkOutput::MarksReset
-            | LinkOutput::Merged { .. }
-            | LinkOutput::Replicated { .. }
-            | LinkOutput::StoreFailed(_) => {}
+    /// Handles a message of the site half. Returns the number of this input if it is an event for the scene or a result of the cameras.
+    pub fn handle_message(&mut self, now: Duration, message: &SiteMessage) -> Option<u64> {
+        match message {
+            SiteMessage::Touch(event) => return Some(self.handle_touch(event)),
+            SiteMessage::Held(ids) => {
+                self.local.touches.retain(|touch| ids.contains(&touch.id));
+                self.input.retain_touches(ids);
+            }
+            SiteMessage::Vision(VisionReport { captured, bodies, motion_energy, flow, .. }) => {
+                self.local.bodies.clone_from(bodies);
+                return Some(self.input.handle_bodies(*captured, bodies, *motion_energy, flow));
+            }
+            SiteMessage::Twin(report) => self.handle_twin(now, report.clone()),
+            SiteMessage::SharedState(json) => self.remote_state.clone_from(json),
+            SiteMessage::Marks(feed) => self.bridge.handle_marks(feed.clone()),
+            SiteMessage::Linked => self.input.handle_linked(),
+            SiteMessage::Unlinked => self.input.handle_unlinked(),
+            SiteMessage::Event { made, event, .. } => return Some(self.input.handle_event(*made, event)),
+            SiteMessage::Meet { at, place } => self.bridge.schedule_meeting(*at, *place, self.status.is_leader),
         }
         None
+    }
+
+    /// Returns the next message to the site half.
+    pub fn poll_message(&mut self) -> Option<ShowMessage> {
+        self.messages.pop_front()
+    }
+
+    fn send(&mut self, made: Duration, command: LinkCommand) {
+        self.messages.push_back(ShowMessage::Command { made, command });
+    }
+
+    fn handle_touch(&mut self, event: &LocalTouchEvent) -> u64 {
+        let touches = &mut self.local.touches;
+        match (event.phase, touches.iter().position(|touch| touch.id == event.touch.id)) {
+            (Phase::Up, Some(index)) => _ = touches.remove(index),
+            (Phase::Up, None) => {}
+            (_, Some(index)) => touches[index] = event.touch,
+            (_, None) => touches.push(event.touch),
+        }
+        self.input.handle_touch(event)
+    }
+
+    /// Handles the state of the link and the twin's presence, and proposes the meetings of people of both sites.
+    fn handle_twin(&mut self, now: Duration, TwinReport { status, mut presence }: TwinReport) {
+        self.layout.map_presence(self.canvas[0], &mut presence);
+        self.bridge.apply_link_loss(&mut presence);
+        if status.can_propose {
+            for place in self.bridge.find_encounters(now, &self.local, &presence) {
+                self.send(now, LinkCommand::Meeting(place));
+            }
+        }
+        self.input.handle_link(status, &presence, now);
+        self.remote_bodies = presence.bodies;
+        self.status = status;
     }
 
     /// Handles the passing of time up to `now`: meetings that are due.
@@ -164,22 +170,20 @@ impl ShowState {
         self.bridge.restart_scene();
     }
 
-    /// Handles another revision of the installation. Returns the commands for the link.
-    pub fn handle_revision(&mut self, installation: &Installation) -> [LinkCommand; 3] {
+    /// Handles another revision of the installation.
+    pub fn handle_revision(&mut self, now: Duration, installation: &Installation) {
         self.bridge.set_link_loss(installation.link_loss);
-        [
-            // The state that the previous scene shared is not valid for this one.
-            LinkCommand::SharedState(String::new()),
-            LinkCommand::NowShowing(super::now_showing(installation)),
-            LinkCommand::SceneStart,
-        ]
+        // The state that the previous scene shared is not valid for this one.
+        self.send(now, LinkCommand::SharedState(String::new()));
+        self.send(now, LinkCommand::NowShowing(super::now_showing(installation)));
+        self.send(now, LinkCommand::SceneStart);
     }
 
-    /// Builds the input of the scene's next frame, and the uniforms of its shaders. `unix`: seconds since 1970; `shared`: the
-    /// twin's shared state, as JSON.
-    pub fn next_frame(&mut self, now: Duration, unix: f64, shared: Option<&str>) -> (FrameInput, EngineUniforms) {
+    /// Builds the input of the scene's next frame, and the uniforms of its shaders. `unix`: seconds since 1970.
+    pub fn next_frame(&mut self, now: Duration, unix: f64) -> (FrameInput, EngineUniforms) {
         self.frame_number += 1;
         let marks = self.bridge.next_marks(&self.input);
+        let shared = Some(self.remote_state.as_str()).filter(|json| !json.is_empty());
         let input = self.input.build(self.frame_number, (now, unix), marks, shared);
         let uniforms = EngineUniforms::from_input(&input, [&self.cities[0], &self.cities[1]]);
         (input, uniforms)
@@ -199,16 +203,21 @@ impl ShowState {
             SceneAction::Play { name, volume, pan, rate } => ActionOutcome::Play { name, volume, pan, rate },
             SceneAction::Signal { .. } if self.status.health.state != LinkState::Linked => ActionOutcome::Alone,
             SceneAction::Signal { name, data } => match self.bridge.admit_signal(now, &name, &data) {
-                Ok(()) => ActionOutcome::Command(LinkCommand::Event(SiteEvent::Signal { name, data })),
+                Ok(()) => self.carry_out(now, LinkCommand::Event(SiteEvent::Signal { name, data })),
                 Err(dropped) => ActionOutcome::SignalDropped(dropped),
             },
             SceneAction::Mark(mark) => match self.bridge.admit_mark(now, &mark) {
-                Ok(()) => ActionOutcome::Command(LinkCommand::Mark { utc_ms, mark }),
+                Ok(()) => self.carry_out(now, LinkCommand::Mark { utc_ms, mark }),
                 Err(dropped) => ActionOutcome::MarkDropped(dropped),
             },
-            SceneAction::Share(data) => ActionOutcome::Command(LinkCommand::SharedState(data)),
+            SceneAction::Share(data) => self.carry_out(now, LinkCommand::SharedState(data)),
             SceneAction::Log(line) => ActionOutcome::Log(line),
         }
+    }
+
+    fn carry_out(&mut self, now: Duration, command: LinkCommand) -> ActionOutcome {
+        self.send(now, command);
+        ActionOutcome::Done
     }
 }
 
@@ -217,7 +226,8 @@ mod tests {
     use super::*;
     use crate::config::city_by_slug;
     use crate::marks::NewMark;
-    use crate::presence::{Phase, Touch};
+    use crate::messages::{decode, encode};
+    use crate::presence::Touch;
     use std::path::Path;
 
     const NOW: Duration = Duration::from_secs(100);
@@ -229,47 +239,59 @@ mod tests {
         ShowState::new(here, there, &installation, [7; 32], NOW)
     }
 
-    fn report(state: LinkState, local: &Presence) -> LinkReport<'_> {
-        let mut status = LinkStatus { at: NOW, ..LinkStatus::default() };
-        status.health.state = state;
-        LinkReport { status, remote: Presence::default(), local, marks: MarkFeed::default() }
+    fn twin(state: LinkState, at: Duration) -> SiteMessage {
+        let mut report =
+            TwinReport { status: SessionStatus { at, ..SessionStatus::default() }, ..TwinReport::default() };
+        report.status.health.state = state;
+        SiteMessage::Twin(report)
     }
 
     #[test]
-    fn actions_of_a_scene_become_commands_of_the_link() {
-        let (mut state, nobody) = (state(), Presence::default());
+    fn actions_of_a_scene_become_messages_to_the_site_half() {
+        let mut state = state();
         let signal = || SceneAction::Signal { name: "bell".into(), data: "1".into() };
         assert_eq!(state.handle_action(NOW, 5, signal()), ActionOutcome::Alone);
-        assert_eq!(state.handle_link(NOW, report(LinkState::Linked, &nobody)), []);
-        let event = SiteEvent::Signal { name: "bell".into(), data: "1".into() };
-        assert_eq!(state.handle_action(NOW, 5, signal()), ActionOutcome::Command(LinkCommand::Event(event)));
+        assert_eq!(state.handle_message(NOW, &twin(LinkState::Linked, NOW)), None);
+        assert_eq!(state.poll_message(), None);
+        assert_eq!(state.handle_action(NOW, 5, signal()), ActionOutcome::Done);
+        let command = LinkCommand::Event(SiteEvent::Signal { name: "bell".into(), data: "1".into() });
+        assert_eq!(state.poll_message(), Some(ShowMessage::Command { made: NOW, command }));
         let mark = NewMark { name: "lantern".into(), at: None, seed: 1, said: "{}".into() };
-        let outcome = state.handle_action(NOW, 5, SceneAction::Mark(mark.clone()));
-        assert_eq!(outcome, ActionOutcome::Command(LinkCommand::Mark { utc_ms: 5, mark }));
+        assert_eq!(state.handle_action(NOW, 5, SceneAction::Mark(mark.clone())), ActionOutcome::Done);
+        let command = LinkCommand::Mark { utc_ms: 5, mark };
+        assert_eq!(state.poll_message(), Some(ShowMessage::Command { made: NOW, command }));
         let dropped = (0..200).map(|_| state.handle_action(NOW, 5, signal()));
         assert!(dropped.into_iter().any(|outcome| outcome == ActionOutcome::SignalDropped(1)));
     }
 
     #[test]
-    fn the_same_inputs_give_the_same_frames() {
-        let frames = || {
-            let (mut state, nobody) = (state(), Presence::default());
+    fn the_same_messages_give_the_same_frames_also_as_bytes() {
+        let frames = |through: fn(SiteMessage) -> SiteMessage| {
+            let mut state = state();
             (0..90_u64)
                 .map(|frame| {
                     let now = NOW + Duration::from_micros(frame * 16_667);
                     let touch = Touch { id: (frame / 30) as u32, at: [frame as f32, 5.0], ..Touch::default() };
                     let phase = [Phase::Down, Phase::Move, Phase::Up][(frame % 30).div_ceil(15) as usize];
-                    state.handle_touch(&LocalTouchEvent { made: now, phase, touch });
-                    state.handle_link(now, report(LinkState::Linked, &nobody));
+                    let body = Body { id: 3, foot: [frame as f32, 900.0], ..Body::default() };
+                    let seen = VisionReport { captured: now, bodies: vec![body], ..VisionReport::default() };
+                    for message in [
+                        SiteMessage::Touch(LocalTouchEvent { made: now, phase, touch }),
+                        SiteMessage::Vision(seen),
+                        twin(LinkState::Linked, now),
+                        SiteMessage::SharedState("{\"tide\":1}".into()),
+                    ] {
+                        state.handle_message(now, &through(message));
+                    }
                     state.handle_timeout(now);
-                    let (input, _) = state.next_frame(now, 1_790_000_000.0 + now.as_secs_f64(), Some("{\"tide\":1}"));
+                    let (input, _) = state.next_frame(now, 1_790_000_000.0 + now.as_secs_f64());
                     state.mark_delivered(now);
                     serde_json::to_string(&input).expect("numbers and short texts")
                 })
                 .collect::<Vec<_>>()
         };
-        let first = frames();
-        assert_eq!(first, frames());
-        assert!(first[0] != first[40]);
+        let first = frames(|message| message);
+        assert_eq!(first, frames(|message| decode(&encode(&message).expect("within bounds")).expect("our own")));
+        assert!(first[0] != first[40] && first[40].contains("tide"));
     }
 }

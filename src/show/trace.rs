@@ -2,8 +2,8 @@
 //! For each touch it has the creation, the arrival and the first frame on the canvas; it also has bodies that come and
 //! go, and the age of outlines when they are drawn.
 
-use crate::device::touch_hub::LocalTouchEvent;
 use crate::link::SiteEvent;
+use crate::messages::LocalTouchEvent;
 use crate::presence::{Body, Phase};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;

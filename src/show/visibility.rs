@@ -3,6 +3,7 @@
 
 use crate::device::clock::monotonic;
 use crate::device::net::LinkHandle;
+use crate::messages::ShowMessage;
 use crate::render::{FrameStats, ScreenWindow};
 use bevy::prelude::*;
 use std::time::Duration;
@@ -39,6 +40,6 @@ fn update_view(mut seen: ResMut<ViewTracker>, windows: Query<(), With<ScreenWind
         _ => Duration::ZERO,
     };
     if std::mem::replace(&mut seen.until, until) != until {
-        seen.link.set_in_view_until(until);
+        seen.link.handle_message(ShowMessage::InView { until });
     }
 }

@@ -5,6 +5,7 @@ use moongate_core::escape::strip_controls;
 pub use moongate_core::limits::{DATA_MAX, NAME_MAX};
 use moongate_core::presence::{Point, PointerKind, Touch};
 use moongate_core::wire::{WireError, WireReader, WireWrite};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Longest silence by default, and the longest that a sender may announce, in milliseconds.
@@ -43,7 +44,7 @@ pub struct PeerHello {
 }
 
 /// Event at a site, delivered to its twin in order and once.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum SiteEvent {
     /// A touch began.
     Down(Touch),

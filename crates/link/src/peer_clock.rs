@@ -1,5 +1,6 @@
 //! Estimate of the twin's monotonic clock, from the fastest of the four-timestamp exchanges (RFC 5905, §8).
 
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ struct ClockSample {
 }
 
 /// Reading of the twin's clock.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ClockReading {
     /// Twin's monotonic clock minus ours, in seconds.
     pub offset: f64,

@@ -4,6 +4,7 @@ use super::frame::{Goodbye, PeerHello, SiteEvent};
 use super::peer_clock::ClockReading;
 use moongate_core::marks::{Mark, NewMark};
 use moongate_core::presence::Point;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Configuration of a session: this site, its twin and the installation it shows.
@@ -26,7 +27,7 @@ pub struct LinkConfig {
 }
 
 /// Installation that a site shows, as sent to its twin.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NowShowing {
     /// Id of the installation.
     pub installation: String,
@@ -35,7 +36,7 @@ pub struct NowShowing {
 }
 
 /// State of the link to the twin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum LinkState {
     /// The twin is not heard.
     #[default]
@@ -64,7 +65,7 @@ pub enum DisconnectReason {
 }
 
 /// Command of a show to the session of its site.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum LinkCommand {
     /// Sends an event of this site.
     Event(SiteEvent),
@@ -134,7 +135,7 @@ pub enum LinkOutput {
 }
 
 /// Measurements of the link at an instant.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct LinkHealth {
     /// State of the link.
     pub state: LinkState,

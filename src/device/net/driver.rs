@@ -316,6 +316,9 @@ impl LinkDriver {
                 LinkOutput::Disconnected(DisconnectReason::Overwhelmed) => self.close_all(b"overwhelmed"),
                 LinkOutput::Disconnected(DisconnectReason::Hostile(why)) => self.ban_peer(now, why),
                 LinkOutput::StoreFailed(why) => tracing::error!("{why}"),
+                LinkOutput::NowShowing { incompatible: true, showing } => {
+                    tracing::warn!("the twin shows {} with other declarations; each plays alone", showing.installation);
+                }
                 LinkOutput::Disconnected(DisconnectReason::Goodbye(_)) => {
                     tracing::info!("alone: the twin's show has ended")
                 }

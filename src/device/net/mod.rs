@@ -8,20 +8,19 @@ mod candidates;
 mod connections;
 mod demux_socket;
 mod driver;
-mod mark_feed;
 mod pairing;
 mod relay_clients;
 mod site_folder;
 mod stats;
 
 pub use candidates::PeerAddrs;
-pub use mark_feed::MarkFeed;
 pub use pairing::{PairingError, SiteProfile, accept_ticket, invite};
 
 use super::congestion_controller::LinkControllerFactory;
 use super::site_key::SiteKey;
 use crate::link::{LinkCommand, LinkConfig, LinkHealth, LinkOutput, LinkState, SiteEvent};
 use crate::marks::{MarkStore, MemoryStore};
+use crate::messages::{MarkFeed, SessionStatus, ShowMessage};
 use crate::policy::SharingPolicy;
 use crate::presence::{JitterBuffer, Presence};
 use driver::LinkDriver;
@@ -145,6 +144,12 @@ pub struct LinkStatus {
 const WEAK_LIMITS: (f64, f64, usize) = (0.1, 0.06, 64);
 
 impl LinkStatus {
+    /// Returns the state of the session as a scene needs it.
+    pub fn session(&self) -> SessionStatus {
+        let Self { health, shared_clock, at, is_leader, can_propose, .. } = *self;
+        SessionStatus { health, shared_clock, at, is_leader, can_propose }
+    }
+
     /// Returns the status of the link in one word, and the reason if it is not good; for operators.
     pub fn summary(&self) -> (&'static str, &'static str) {
         match self.health.state {
@@ -189,7 +194,20 @@ impl LinkHandle {
         share.as_ref().map(|(_, data)| data.clone()).filter(|data| !data.is_empty())
     }
 
-    /// Returns the changes of the marks since the last call.
+    /// Handles a message of the show half.
+    pub fn handle_message(&self, message: ShowMessage) {
+        match message {
+            ShowMessage::Command { made, command } => self.send(made, command),
+            ShowMessage::InView { until } => self.set_in_view_until(until),
+        }
+    }
+
+    /// Returns the changes of the marks since the last call; none if there are none.
+    pub fn take_mark_changes(&self) -> Option<MarkFeed> {
+        self.shared.mark_feed.lock().unwrap_or_else(PoisonError::into_inner).take_changes()
+    }
+
+    /// Returns the marks since the last call, with the state of this site's writer.
     pub fn drain_marks(&self) -> MarkFeed {
         self.shared.mark_feed.lock().unwrap_or_else(PoisonError::into_inner).drain()
     }

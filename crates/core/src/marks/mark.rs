@@ -2,11 +2,12 @@
 
 use super::{NAME_MAX, PAYLOAD_MAX};
 use crate::wire::{WireError, WireReader, WireWrite};
+use serde::{Deserialize, Serialize};
 
 /// Identifier of a writer of marks: a site and the random id of its store.
 ///
 /// A lost disk means a new store id, so it never reuses a sequence number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WriterId {
     /// Public key of the site.
     pub site: [u8; 32],
@@ -17,7 +18,7 @@ pub struct WriterId {
 /// Place of a mark among all marks of an installation, the same in both cities.
 ///
 /// It is after everything that its writer had seen. No two marks have the same place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct MarkOrder {
     /// Lamport timestamp.
     pub stamp: u64,
@@ -26,7 +27,7 @@ pub struct MarkOrder {
 }
 
 /// A mark that a visitor has left.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mark {
     /// Its place in the order, and its writer.
     pub order: MarkOrder,

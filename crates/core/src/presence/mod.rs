@@ -13,6 +13,7 @@ pub use encounter::Encounters;
 pub use homography::{Homography, is_convex};
 pub use jitter_buffer::JitterBuffer;
 pub use mapping::{CanvasRegion, TwinLayout};
+use serde::{Deserialize, Serialize};
 pub use touch_tracker::{ContactId, Phase, TOUCH_TIMEOUT, TouchChanges, TouchTracker, TouchUpdate};
 
 /// Most touches of a site at one instant; further ones are ignored.
@@ -28,7 +29,7 @@ pub const MOTION_GRID: [usize; 2] = [32, 18];
 pub type Point = [f32; 2];
 
 /// Kind of pointer that makes a touch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum PointerKind {
     /// A finger on a touch screen.
     #[default]
@@ -64,7 +65,7 @@ impl PointerKind {
 }
 
 /// A touch on the canvas.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Touch {
     /// Its id, unique at its site while that show runs.
     pub id: u32,
@@ -75,7 +76,7 @@ pub struct Touch {
 }
 
 /// A person as an outline, or a group of people that cannot be separated.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Body {
     /// Its id, unique at its site while that body is tracked.
     pub id: u16,
@@ -98,7 +99,7 @@ pub struct Body {
 }
 
 /// All touches and bodies at a site at one instant.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Presence {
     /// Touches, in order of arrival.
     pub touches: Vec<Touch>,

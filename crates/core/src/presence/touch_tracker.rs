@@ -1,6 +1,7 @@
 //! Tracker of the touches held at a site, from all its devices; filters out contacts that are not touches.
 
 use super::{CanvasRegion, Point, PointerKind, TOUCHES_MAX, Touch};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Time without updates after which a touch has lost its end, and is ended.
@@ -21,7 +22,7 @@ const JUMP_WITHIN: Duration = Duration::from_millis(20);
 const SUPPRESSED_MAX: usize = 2 * TOUCHES_MAX;
 
 /// Phase of a touch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// The touch begins.
     Down,

@@ -1,14 +1,16 @@
 //! Changes of the marks that wait for the frame loop, bounded by the number that a scene sees.
 
-use crate::link::LinkOutput;
-use crate::marks::{Mark, VISIBLE_MAX, WriterId};
+use crate::codec::{MessageError, check_len, check_points};
+use moongate_core::marks::{Mark, NAME_MAX, PAYLOAD_MAX, VISIBLE_MAX, WriterId};
+use moongate_link::LinkOutput;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Maximum bytes of waiting marks.
 const PENDING_BYTES_MAX: usize = 4 << 20;
 
 /// Changes of the mark log since the last call.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct MarkFeed {
     /// True if all earlier marks belong to another mark log.
     pub is_reset: bool,
@@ -20,12 +22,16 @@ pub struct MarkFeed {
     pub local_writer: Option<WriterId>,
     /// Number below which the twin has all marks of `local_writer`.
     pub shared_below: u64,
+    #[serde(skip)]
     bytes: usize,
+    /// Writer and number of the last call.
+    #[serde(skip)]
+    known: Option<(Option<WriterId>, u64)>,
 }
 
 impl MarkFeed {
     /// Handles an output of the session. Returns false if it is not about marks.
-    pub(crate) fn handle_output(&mut self, output: &mut LinkOutput) -> bool {
+    pub fn handle_output(&mut self, output: &mut LinkOutput) -> bool {
         match output {
             LinkOutput::Marks(marks) => {
                 for mark in marks.drain(..) {
@@ -49,8 +55,27 @@ impl MarkFeed {
     }
 
     /// Returns everything and clears the feed.
-    pub(crate) fn drain(&mut self) -> Self {
-        let (me, shared) = (self.local_writer, self.shared_below);
-        std::mem::replace(self, Self { local_writer: me, shared_below: shared, ..Self::default() })
+    pub fn drain(&mut self) -> Self {
+        let state = (self.local_writer, self.shared_below);
+        let rest = Self { local_writer: state.0, shared_below: state.1, known: Some(state), ..Self::default() };
+        Self { known: None, bytes: 0, ..std::mem::replace(self, rest) }
+    }
+
+    /// Returns everything and clears the feed; none if nothing has changed since the last call.
+    pub fn take_changes(&mut self) -> Option<Self> {
+        let is_known = self.known == Some((self.local_writer, self.shared_below));
+        let is_empty = !self.is_reset && self.marks.is_empty() && self.merged.is_none();
+        if is_known && is_empty { None } else { Some(self.drain()) }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), MessageError> {
+        check_len("marks", self.marks.len(), VISIBLE_MAX)?;
+        let payloads = self.marks.iter().map(|mark| mark.payload.len() + size_of::<Mark>()).sum();
+        check_len("marks", payloads, PENDING_BYTES_MAX)?;
+        self.marks.iter().try_for_each(|mark| {
+            check_len("name", mark.name.len(), NAME_MAX)?;
+            check_len("mark", mark.payload.len(), PAYLOAD_MAX)?;
+            check_points("mark", mark.at.as_slice())
+        })
     }
 }
