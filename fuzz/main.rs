@@ -14,6 +14,7 @@
 //! seconds. It is reported with its seed and iteration, and the input is kept in a file.
 
 mod fingers;
+mod halves;
 mod inputs;
 mod mutate;
 mod pictures;
@@ -50,7 +51,8 @@ struct Target {
     run: fn(&[u8]) -> u64,
 }
 
-const TARGETS: &[&[Target]] = &[pictures::TARGETS, fingers::TARGETS, wire::TARGETS, strangers::TARGETS];
+const TARGETS: &[&[Target]] =
+    &[pictures::TARGETS, fingers::TARGETS, wire::TARGETS, strangers::TARGETS, halves::TARGETS];
 
 fn main() -> ExitCode {
     match fuzz() {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// One line from a show.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
-pub enum ShowMessage {
+pub enum ShowOutput {
     /// Status of the show.
     State(Box<ShowStatus>),
     /// A key was pressed in a window of the show.

@@ -5,7 +5,7 @@ use crate::device::self_exe;
 use crate::escape::Escaped;
 use crate::show::RehearsalKey;
 use crate::show::control::memory;
-use crate::show::status::{ShowMessage, ShowStatus};
+use crate::show::status::{ShowOutput, ShowStatus};
 use crate::terminal::{print_error, print_line};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -58,7 +58,7 @@ pub struct ShowOptions<'a> {
 pub struct ShowProcess {
     child: Child,
     input: Option<ChildStdin>,
-    messages: Receiver<ShowMessage>,
+    messages: Receiver<ShowOutput>,
     /// Keys pressed in its window and not taken yet.
     keys: Vec<RehearsalKey>,
     /// Memory of the show as it reports it, since no other process may read it.
@@ -120,7 +120,7 @@ impl ShowProcess {
         print_line(format_args!("{name}: its show is process {}", child.id()));
         let (tell, said) = sync_channel(LINES_MAX);
         std::thread::Builder::new().name("show out".into()).spawn(move || {
-            each_line(output, LINE_MAX, |line| match serde_json::from_str::<ShowMessage>(line) {
+            each_line(output, LINE_MAX, |line| match serde_json::from_str::<ShowOutput>(line) {
                 Ok(line) => tell.send(line).is_ok(),
                 Err(why) => {
                     tracing::debug!("not a state line ({why}): {line}");
@@ -150,16 +150,16 @@ impl ShowProcess {
         lines
     }
 
-    fn handle_message(&mut self, said: ShowMessage, lines: &mut Vec<ShowStatus>) {
+    fn handle_message(&mut self, said: ShowOutput, lines: &mut Vec<ShowStatus>) {
         match said {
-            ShowMessage::State(line) => {
+            ShowOutput::State(line) => {
                 self.scene = line.scene.pid;
                 self.memory = line.memory_mib;
                 self.edition.clone_from(&line.scene.edition);
                 lines.push(*line);
             }
-            ShowMessage::Key { key } => self.keys.extend(RehearsalKey::parse(&key)),
-            ShowMessage::Edition { edition } => self.edition = Some(edition),
+            ShowOutput::Key { key } => self.keys.extend(RehearsalKey::parse(&key)),
+            ShowOutput::Edition { edition } => self.edition = Some(edition),
         }
     }
 

@@ -131,12 +131,15 @@ mod tests {
 
     #[test]
     fn what_is_beyond_a_limit_is_neither_sent_nor_read() {
+        let mut lost = TwinReport::default();
+        lost.status.health.round_trip = Some(f64::NAN);
         let beyond = |part| Err(MessageError::OutOfBounds { part });
         for (message, part) in [
             (vision(BODIES_MAX + 1, 1.0), "bodies"),
             (vision(1, f32::NAN), "body"),
             (SiteMessage::SharedState("x".repeat(801)), "shared state"),
             (SiteMessage::Held(vec![1; 65]), "held"),
+            (SiteMessage::Twin(lost), "status"),
         ] {
             assert_eq!(encode(&message), beyond(part));
             let bytes = postcard::to_extend(&message, vec![VERSION]).expect("memory");

@@ -162,7 +162,7 @@ impl Bounded for SiteMessage {
             Self::Held(ids) => check_len("held", ids.len(), TOUCHES_MAX),
             Self::Vision(report) => report.check(),
             Self::Twin(TwinReport { status, presence }) => {
-                check_finite("shared clock", [status.shared_clock as f32])?;
+                status.check()?;
                 check_len("touches", presence.touches.len(), TOUCHES_MAX)?;
                 presence.touches.iter().try_for_each(|touch| check_points("touch", &[touch.at]))?;
                 check_bodies(&presence.bodies)
@@ -173,6 +173,15 @@ impl Bounded for SiteMessage {
             Self::Event { event, .. } => check_event(event),
             Self::Meet { place, .. } => check_points("place", &[*place]),
         }
+    }
+}
+
+impl SessionStatus {
+    fn check(&self) -> Result<(), MessageError> {
+        let LinkHealth { clock, jitter, round_trip, .. } = self.health;
+        let clock = clock.map(|clock| [clock.offset, clock.error, clock.round_trip]);
+        let numbers = clock.into_iter().flatten().chain(jitter).chain(round_trip).chain([self.shared_clock]);
+        if numbers.into_iter().all(f64::is_finite) { Ok(()) } else { Err(MessageError::OutOfBounds { part: "status" }) }
     }
 }
 
