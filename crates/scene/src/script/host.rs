@@ -6,10 +6,11 @@ use super::promise_rejections::PromiseRejections;
 use super::source::ScriptSource;
 use super::state::{ScriptState, SharedScriptState};
 use crate::diagnostic::SceneDiagnostic;
-use crate::limits::{SCRIPT_MEMORY_MAX, SCRIPT_STOP_MS};
+use crate::limits::{RETAINED_LAYERS_MAX, SCRIPT_MEMORY_MAX, SCRIPT_STOP_MS};
 use crate::lint::hints::p5_equivalent;
 use crate::protocol::message::{CityInfo, FromScene, SceneAction, SceneInit};
 use moongate_core::config::closest_match;
+use moongate_core::marks;
 use rquickjs::context::intrinsic;
 use rquickjs::loader::{ImportAttributes, Loader, Resolver};
 use rquickjs::module::{Declared, Evaluated};
@@ -60,6 +61,15 @@ const HANDLER_NAMES: [&str; 20] = [
     "linked",
     "parted",
 ];
+
+/// Limits that the JavaScript side enforces too.
+const LIMITS: [(&str, usize); 4] = [
+    ("marks", marks::VISIBLE_MAX),
+    ("markBytes", marks::PAYLOAD_MAX),
+    ("markWeight", marks::VISIBLE_WEIGHT_MAX),
+    ("layers", RETAINED_LAYERS_MAX),
+];
+
 type Intrinsics = (
     intrinsic::Eval,
     intrinsic::RegExp,
@@ -320,6 +330,11 @@ fn load_prelude<'js>(
     }
     native.set("kit", kit)?;
     native.set("lostShare", start.lost_share.as_str())?;
+    let limits = Object::new(ctx.clone())?;
+    for (name, most) in LIMITS {
+        limits.set(name, most)?;
+    }
+    native.set("limits", limits)?;
     native.set("width", start.canvas[0])?;
     native.set("height", start.canvas[1])?;
     ctx.globals().set("__moongate", native)?;
@@ -381,4 +396,47 @@ fn find_handlers<'js>(
         return Err(fault("exports no function that the engine calls".into(), remedy, bare.unwrap_or("\0")));
     }
     Ok(handlers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::message::{SceneEvent, TouchState};
+
+    #[test]
+    fn each_event_of_a_frame_has_a_handler() {
+        let touch = TouchState { id: 1, x: 0.0, y: 0.0, by: "finger", began: 0.0 };
+        let events = [
+            SceneEvent::Down(touch),
+            SceneEvent::Move(touch),
+            SceneEvent::Up(touch),
+            SceneEvent::DownThere(touch),
+            SceneEvent::MoveThere(touch),
+            SceneEvent::UpThere(touch),
+            SceneEvent::Heard { name: String::new(), data: String::new() },
+            SceneEvent::Meet { x: 0.0, y: 0.0 },
+            SceneEvent::Merged { marks: 1 },
+            SceneEvent::Linked,
+            SceneEvent::Parted,
+        ];
+        for event in events {
+            let json = serde_json::to_value(&event).expect("numbers and texts");
+            let name = json["is"].as_str().expect("a tag");
+            assert!(HANDLER_NAMES.contains(&name), "{name}");
+            // An event that is added here has to be added above.
+            match event {
+                SceneEvent::Down(_)
+                | SceneEvent::Move(_)
+                | SceneEvent::Up(_)
+                | SceneEvent::DownThere(_)
+                | SceneEvent::MoveThere(_)
+                | SceneEvent::UpThere(_)
+                | SceneEvent::Heard { .. }
+                | SceneEvent::Meet { .. }
+                | SceneEvent::Merged { .. }
+                | SceneEvent::Linked
+                | SceneEvent::Parted => {}
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 // Retained layers and particles. Part of the module "moongate", after tools.js.
 
-const KEPT_MAX = 4, KEPT_AT_ONCE = 500; // layers, and items drawn onto one in a frame if there is room
+const KEPT_MAX = native.limits.layers, KEPT_AT_ONCE = 500; // items drawn onto one in a frame if there is room
 const keptLayers = new Map(); // by name: slot and content
 
 /** Draws each item once, when it is new, and all of them again when one is removed. */

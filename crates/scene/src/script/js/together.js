@@ -1,6 +1,7 @@
 // Marks, and the shared state of both cities. Part of the module "moongate", after prelude.js.
 
-const MARKS_MAX = 5000, SAID_MAX = 4096, WEIGHT_MAX = 20 << 20, FADES = 2; // the last in seconds
+const { marks: MARKS_MAX, markBytes: SAID_MAX, markWeight: WEIGHT_MAX } = native.limits;
+const FADES = 2; // seconds
 const CELL = Math.max(canvas.width, canvas.height) / 24;
 /** Members of a mark that the engine sets; a script cannot. */
 const OF_ENGINE = ["age", "city", "here", "kept", "shared", "seed", "faded", "began"];
