@@ -5,16 +5,31 @@ use super::inputs::Outcome;
 use moongate::link::{LinkCommand, LinkOutput, SiteEvent};
 use moongate::marks::{Mark, MarkOrder, NewMark, WriterId};
 use moongate::messages::{
-    LocalTouchEvent, MarkFeed, PeopleMask, ShowMessage, SiteMessage, TwinReport, VisionReport, decode, encode,
+    Bounded, LocalTouchEvent, MarkFeed, PeopleMask, ShowMessage, SiteMessage, TwinReport, VisionReport, decode, encode,
 };
 use moongate::presence::{Body, Phase, Presence, Touch};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
 use std::time::Duration;
 
 const NOW: Duration = Duration::from_millis(12_345);
 
 pub const TARGETS: &[Target] = &[
-    Target { name: "from-site", seeds: from_site, words: &["lanterns", "{\"a\":1}"], most: 16_384, run: read_site },
-    Target { name: "from-show", seeds: from_show, words: &["lanterns", "{\"a\":1}"], most: 4_096, run: read_show },
+    Target {
+        name: "from-site",
+        seeds: from_site,
+        words: &["lanterns", "{\"a\":1}"],
+        most: 16_384,
+        run: read::<SiteMessage>,
+    },
+    Target {
+        name: "from-show",
+        seeds: from_show,
+        words: &["lanterns", "{\"a\":1}"],
+        most: 4_096,
+        run: read::<ShowMessage>,
+    },
 ];
 
 fn from_site() -> Vec<Vec<u8>> {
@@ -68,26 +83,12 @@ fn from_show() -> Vec<Vec<u8>> {
     messages.map(|message| encode(&message).expect("within bounds")).collect()
 }
 
-fn read_site(input: &[u8]) -> u64 {
+fn read<M: Bounded + Serialize + DeserializeOwned + PartialEq + Debug>(input: &[u8]) -> u64 {
     let mut outcome = Outcome::default();
-    match decode::<SiteMessage>(input) {
+    match decode::<M>(input) {
         Ok(message) => {
             let again = encode(&message).expect("what was read is within bounds");
-            assert_eq!(decode::<SiteMessage>(&again).as_ref(), Ok(&message));
-            outcome.count(again.len());
-            outcome.add(again[1].into());
-        }
-        Err(why) => outcome.fault(&why),
-    }
-    outcome.end()
-}
-
-fn read_show(input: &[u8]) -> u64 {
-    let mut outcome = Outcome::default();
-    match decode::<ShowMessage>(input) {
-        Ok(message) => {
-            let again = encode(&message).expect("what was read is within bounds");
-            assert_eq!(decode::<ShowMessage>(&again).as_ref(), Ok(&message));
+            assert_eq!(decode::<M>(&again).as_ref(), Ok(&message));
             outcome.count(again.len());
             outcome.add(again[1].into());
         }

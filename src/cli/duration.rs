@@ -18,7 +18,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 pub fn parse_explicit(text: &str) -> Result<Duration, String> {
     match parse_with_unit(text)? {
         (_, "") => Err(format!("\"{text}\" has no unit; write a number and ms, s, m, h or d, such as 90s or 1.5h")),
-        (Duration::ZERO, _) => Err(format!("\"{text}\" is no time at all; write a longer one, such as 90s or 1.5h")),
+        (Duration::ZERO, _) => Err(format!("\"{text}\" is too short; write a longer time, such as 90s or 1.5h")),
         (duration, _) => Ok(duration),
     }
 }

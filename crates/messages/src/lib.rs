@@ -8,7 +8,7 @@ mod mark_feed;
 mod show_message;
 mod site_message;
 
-pub use codec::{MESSAGE_MAX, MessageError, VERSION, decode, encode};
+pub use codec::{Bounded, MESSAGE_MAX, MessageError, VERSION, decode, encode};
 pub use mark_feed::MarkFeed;
 pub use show_message::ShowMessage;
 pub use site_message::{LocalTouchEvent, PeopleMask, SessionStatus, SiteMessage, TwinReport, VisionReport};
