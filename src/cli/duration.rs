@@ -102,6 +102,6 @@ mod tests {
             }
         }
         let why = parse_explicit("0m").expect_err("it is zero");
-        assert!(why.starts_with("\"0m\"") && why.contains("write a longer one"), "{why}");
+        assert!(why.starts_with("\"0m\"") && why.contains("write a longer time"), "{why}");
     }
 }
