@@ -7,12 +7,12 @@
 
 use moongate::config::{Installation, TrustedPeer, city_by_slug};
 use moongate::device::clock::monotonic;
-use moongate::device::net::LinkThread;
+use moongate::device::net::{LinkSetup, LinkThread};
 use moongate::device::peers_file::trust;
 use moongate::device::site_key::SiteKey;
 use moongate::device::tls;
 use moongate::link::{LinkConfig, LinkState, NowShowing};
-use moongate::presence::{Body, Presence};
+use moongate::presence::Body;
 use quinn::{Endpoint, EndpointConfig};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -114,7 +114,7 @@ fn bench(length: Duration) -> Result<(), Failure> {
         showing: NowShowing { installation: installation.id.clone(), schema_hash: installation.schema_hash() },
         canvas: installation.canvas_size(),
     };
-    let (twin, _told) = LinkThread::start(&keys[1], any, port, config)?;
+    let twin = LinkThread::start(any, LinkSetup::new(&keys[1], port, config))?;
     let shenzhen = city_by_slug("shenzhen").ok_or("a member city")?;
     let addresses = vec![twin.address()];
     trust(
@@ -125,18 +125,18 @@ fn bench(length: Duration) -> Result<(), Failure> {
 
     let show = Show::start(dir.path())?;
     let over = Arc::<AtomicBool>::default();
-    let (sender, walks) = (twin.sender(), over.clone());
+    let (sender, walks) = (twin.site(), over.clone());
     let walker = std::thread::Builder::new().name("walker".into()).spawn(move || {
         for step in 0_u32.. {
             if walks.load(Ordering::Relaxed) {
                 break;
             }
-            sender.set_presence(few((step % 1_800) as f32));
+            sender.handle_bodies(monotonic(), 0, few((step % 1_800) as f32));
             std::thread::sleep(Duration::from_micros(16_667));
         }
     })?;
     let began = monotonic();
-    while twin.sender().status().health.state != LinkState::Linked {
+    while twin.site().status().session.health.state != LinkState::Linked {
         if monotonic() - began > Duration::from_secs(60) {
             return Err("the show does not link".into());
         }
@@ -191,7 +191,7 @@ fn bench(length: Duration) -> Result<(), Failure> {
 }
 
 /// Returns the presence of a few people at the twin.
-fn few(step: f32) -> Presence {
+fn few(step: f32) -> Vec<Body> {
     let body = |id: u16| {
         let x = step + 60.0 * f32::from(id);
         let outline = (0..24)
@@ -199,7 +199,7 @@ fn few(step: f32) -> Presence {
             .map(|a| [x + 60.0 * a.cos(), 700.0 + 300.0 * a.sin()]);
         Body { id, people: 1, foot: [x, 1_000.0], head: [x, 450.0], outline: outline.collect(), ..Body::default() }
     };
-    Presence { touches: vec![], bodies: (0..4).map(body).collect() }
+    (0..4).map(body).collect()
 }
 
 /// Strangers that start handshakes, each from an address of its own.

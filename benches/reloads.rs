@@ -110,7 +110,14 @@ fn reload(count: usize) -> Result<bool, Failure> {
                     arrival = false\nmeeting = false\nsky = false\ntouch = false\n";
     std::fs::write(dir.path().join("installation.toml"), manifest)?;
     let card = |slug| city_by_slug(slug).map(CityInfo::from_city).ok_or("no such city");
-    let setting = SiteContext { here: card("shenzhen")?, there: card("dublin")?, side: 0, seed: 1, metres: None };
+    let setting = SiteContext {
+        here: card("shenzhen")?,
+        there: card("dublin")?,
+        side: 0,
+        seed: 1,
+        metres: None,
+        mark_seed: None,
+    };
     let command = SandboxCommand { program: env!("CARGO_BIN_EXE_moongate").into(), arguments: vec!["scene".into()] };
     let mut decoder = Decoder::new(command.decoder());
     let process = SceneProcess::start(command, setting)?;

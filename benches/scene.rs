@@ -129,7 +129,14 @@ fn frames(count: usize) -> Result<[Vec<f64>; 2], Failure> {
     installation(dir.path(), count)?;
     let edition = SceneRevision::read(dir.path())?;
     let card = |slug| city_by_slug(slug).map(CityInfo::from_city).ok_or("no such city");
-    let setting = SiteContext { here: card("shenzhen")?, there: card("dublin")?, side: 0, seed: 1, metres: None };
+    let setting = SiteContext {
+        here: card("shenzhen")?,
+        there: card("dublin")?,
+        side: 0,
+        seed: 1,
+        metres: None,
+        mark_seed: None,
+    };
     let mut host = ScriptHost::load(&edition.scene_init(&setting), moongate::device::clock::thread_cpu)?;
     let (mut script, mut all, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..(WARM + FRAMES) as u64 {

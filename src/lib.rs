@@ -15,13 +15,14 @@
 //!                  status lines, commands, Bevy app and exit of a show
 //! src/render/      canvas, pipelines, text, presence textures, windows
 //! ---- edge: threads, sockets, files, devices, child processes
-//! src/device/      QUIC (net), keys, peers, cameras and their capture, touch sources and their hub, recordings, bots,
+//! src/device/      QUIC (net), keys, peers, cameras and their capture, touch sources, the handle to the site half, recordings, bots,
 //!                  audio output, scene process and its sandbox, decoder, clock, display
 //! src/mix/         audio mixer
 //! src/terminal.rs  lines for people on standard output and standard error
 //! crates/relay     relay, as a library and a program
 //! ---- core: pure; no threads, no wall clock, no devices, no Bevy
 //! crates/scene     scripts and shaders of artists: frame input, display list, script host, import, lint
+//! crates/site      site half of a site: touches, cameras, session, policy and marks become messages for its show half
 //! crates/messages  messages between the two halves of a site: its devices and link, and its show
 //! crates/link      session protocol: handshake, clocks, presence, events, marks; pairing, relay, netcheck; netem for tests
 //! crates/vision    camera frames in, tracked people and motion out
@@ -31,13 +32,14 @@
 //!
 //! Data flows one way: device → vision → presence → link and scene → render and sound.
 //!
-//! The edge stands above the core, since it drives it: a socket feeds [`link::Link`], which knows no sockets.
+//! The edge stands above the core, since it drives it: a socket feeds [`site::Site`], which knows no sockets.
 //! Without the feature `show`, core and edge build without Bevy in seconds.
 
 pub use moongate_core::{audio, config, escape, files, limits, marks, policy, presence, token_bucket, wire};
 pub use moongate_link as link;
 pub use moongate_messages as messages;
 pub use moongate_scene as scene;
+pub use moongate_site as site;
 pub use moongate_synth as synth;
 pub use moongate_vision as vision;
 

@@ -4,13 +4,12 @@
 //! Uses real sockets on loopback and counts every byte.
 
 use moongate::device::clock::monotonic;
-use moongate::device::net::{LinkEvent, LinkThread, PeerAddrs};
+use moongate::device::net::{LinkSetup, LinkThread, PeerAddrs};
 use moongate::device::site_key::SiteKey;
 use moongate::link::relay::{RelayAction, RelayLimits, RelayServer, is_relay_message};
 use moongate::link::{LinkConfig, LinkState, NowShowing};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 const VICTIMS: usize = 64;
@@ -38,11 +37,11 @@ fn keys() -> [SiteKey; 2] {
 }
 
 /// Starts a site that can reach its twin only through this relay.
-fn site(keys: &[SiteKey; 2], side: usize, relay: SocketAddr) -> (LinkThread, Receiver<LinkEvent>) {
+fn site(keys: &[SiteKey; 2], side: usize, relay: SocketAddr) -> LinkThread {
     start(keys, side, PeerAddrs { addresses: vec![], relays: vec![relay.to_string()] })
 }
 
-fn start(keys: &[SiteKey; 2], side: usize, reach: PeerAddrs) -> (LinkThread, Receiver<LinkEvent>) {
+fn start(keys: &[SiteKey; 2], side: usize, reach: PeerAddrs) -> LinkThread {
     let config = LinkConfig {
         key: keys[side].public(),
         twin: Some(keys[1 - side].public()),
@@ -53,7 +52,7 @@ fn start(keys: &[SiteKey; 2], side: usize, reach: PeerAddrs) -> (LinkThread, Rec
         canvas: [1920.0, 1080.0],
     };
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    LinkThread::start(&keys[side], any, reach, config).unwrap_or_else(|why| panic!("{why}"))
+    LinkThread::start(any, LinkSetup::new(&keys[side], reach, config)).unwrap_or_else(|why| panic!("{why}"))
 }
 
 /// Encodes a relay's answer: the addresses of the asking site (`you`) and of its twin (`other`).
@@ -192,7 +191,7 @@ fn memory() -> usize {
 #[test]
 fn ten_thousand_forged_answers_reach_no_stranger() {
     let mut scene = Scene::new(Relay::Honest);
-    let (link, _told) = site(&keys(), 0, address(&scene.relay));
+    let link = site(&keys(), 0, address(&scene.relay));
     let (at, before) = (link.address(), memory());
     scene.play(Duration::from_millis(500), |_, _| {});
     scene.flood(at);
@@ -205,7 +204,7 @@ fn ten_thousand_forged_answers_reach_no_stranger() {
 #[test]
 fn ten_thousand_forged_answers_reach_no_stranger_where_the_relay_is_of_the_version_before() {
     let mut scene = Scene::new(Relay::Old);
-    let (link, _told) = site(&keys(), 0, address(&scene.relay));
+    let link = site(&keys(), 0, address(&scene.relay));
     scene.play(Duration::from_millis(500), |_, _| {});
     scene.flood(link.address());
     let came = scene.to[&link.address()];
@@ -218,7 +217,7 @@ fn a_relay_that_lies_has_four_strangers_told_once_and_for_no_more_than_it_has_br
     let mut scene = Scene::new(Relay::Liar);
     let keys = keys();
     let sites = [0, 1].map(|side| site(&keys, side, address(&scene.relay)));
-    let at = [0, 1].map(|side| sites[side].0.address());
+    let at = [0, 1].map(|side| sites[side].address());
     let mut hinted = Duration::ZERO;
     scene.play(Duration::from_secs(7), |scene, since| {
         if since - hinted < Duration::from_millis(100) {
@@ -232,10 +231,10 @@ fn a_relay_that_lies_has_four_strangers_told_once_and_for_no_more_than_it_has_br
             scene.send(at, &here(at, victim, &nonce));
         }
     });
-    for (link, _) in &sites {
-        let status = link.sender().status();
+    for link in &sites {
+        let status = link.site().status();
         assert_eq!(
-            (status.health.state, status.relayed),
+            (status.session.health.state, status.relayed),
             (LinkState::Linked, true),
             "it carries the link all the same"
         );
@@ -253,8 +252,8 @@ fn two_sites_link_through_a_relay_of_the_version_before() {
     let mut scene = Scene::new(Relay::Old);
     let keys = keys();
     let sites = [0, 1].map(|side| site(&keys, side, address(&scene.relay)));
-    let linked = |sites: &[(LinkThread, Receiver<LinkEvent>); 2]| {
-        sites.iter().all(|(link, _)| link.sender().status().health.state == LinkState::Linked)
+    let linked = |sites: &[LinkThread; 2]| {
+        sites.iter().all(|link| link.site().status().session.health.state == LinkState::Linked)
     };
     let began = monotonic();
     while !linked(&sites) && monotonic() - began < Duration::from_secs(10) {
@@ -266,7 +265,7 @@ fn two_sites_link_through_a_relay_of_the_version_before() {
 #[test]
 fn an_address_that_does_not_answer_is_sent_three_datagrams_in_an_attempt() {
     let mut scene = Scene::new(Relay::Honest);
-    let (_link, _told) = start(&keys(), 0, address(&scene.victims[0]).into());
+    let _link = start(&keys(), 0, address(&scene.victims[0]).into());
     // One attempt takes three seconds.
     scene.play(Duration::from_millis(2_900), |_, _| {});
     assert_eq!(scene.hit, [3, 3 * FIRST]);

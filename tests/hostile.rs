@@ -1,6 +1,6 @@
 //! A malicious twin with the trusted key is disconnected within a second with a reason, and banned for a while.
 
-use moongate::device::net::{LinkThread, transport_config};
+use moongate::device::net::{LinkSetup, LinkThread, transport_config};
 use moongate::device::site_key::SiteKey;
 use moongate::device::tls;
 use moongate::link::{LinkConfig, NowShowing};
@@ -39,11 +39,13 @@ impl Victim {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         // No socket listens at port 1, so dialling fails.
         let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        let start = || LinkThread::start(&keys[0], any, nobody, config(&keys)).unwrap_or_else(|why| panic!("{why}"));
+        let start = || {
+            LinkThread::start(any, LinkSetup::new(&keys[0], nobody, config(&keys)))
+                .unwrap_or_else(|why| panic!("{why}"))
+        };
         // The link is started outside this test's own runtime, as in a show.
-        let (link, told) = std::thread::scope(|scope| scope.spawn(start).join()).expect("a link starts");
-        // A stalled frame loop takes no events.
-        std::mem::forget(told);
+        // Nobody reads its messages, as where the frame loop hangs.
+        let link = std::thread::scope(|scope| scope.spawn(start).join()).expect("a link starts");
         let socket = UdpSocket::bind(any).expect("loopback");
         let runtime = Arc::new(quinn::TokioRuntime);
         let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, runtime).expect("a bound socket");

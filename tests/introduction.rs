@@ -3,21 +3,20 @@
 use moongate::config::{TrustStore, TrustedPeer, city_by_slug};
 use moongate::device::clock::monotonic;
 use moongate::device::net::{
-    LinkEvent, LinkSetup, LinkThread, PairingError, PeerAddrs, SiteProfile, accept_ticket, invite, transport_config,
+    LinkSetup, LinkThread, PairingError, PeerAddrs, SiteProfile, accept_ticket, invite, transport_config,
 };
 use moongate::device::peers_file::{Invitation, trust, unix_time, untrust};
 use moongate::device::site_key::SiteKey;
 use moongate::device::tls;
 use moongate::link::pairing::PairingSecret;
 use moongate::link::relay::{RelayAction, RelayLimits, RelayServer};
-use moongate::link::{DisconnectReason, LinkConfig, LinkOutput, LinkState, NowShowing, PeerInfo, SiteEvent, Ticket};
-use moongate::marks::MemoryStore;
+use moongate::link::{LinkCommand, LinkConfig, LinkState, NowShowing, PeerInfo, SiteEvent, Ticket};
+use moongate::messages::{ShowMessage, SiteMessage};
 use moongate::policy::SharingPolicy;
-use moongate::presence::{Body, PointerKind, Presence, Touch};
+use moongate::presence::{Body, PointerKind, Touch};
 use moongate_relay::RelayThread;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -76,7 +75,7 @@ impl Site {
     }
 
     /// Starts the link of a show.
-    fn run(&self) -> (LinkThread, Receiver<LinkEvent>) {
+    fn run(&self) -> LinkThread {
         let twins = self.twins();
         let config = LinkConfig {
             key: self.key.public(),
@@ -90,17 +89,8 @@ impl Site {
         let reach = twins
             .latest()
             .map_or_else(PeerAddrs::default, |twin| PeerAddrs::from_twin(twin, self.card.relay.as_deref()));
-        let plan = LinkSetup {
-            key: self.key.clone(),
-            config,
-            policy: SharingPolicy::default(),
-            in_view_until: None,
-            store: Box::new(MemoryStore::new(1)),
-            peer_addrs: reach,
-            profile: Some(self.home()),
-            transport: transport_config(),
-        };
-        LinkThread::open(self.listen, plan).unwrap_or_else(|why| panic!("{why}"))
+        let plan = LinkSetup { profile: Some(self.home()), ..LinkSetup::new(&self.key, reach, config) };
+        LinkThread::start(self.listen, plan).unwrap_or_else(|why| panic!("{why}"))
     }
 }
 
@@ -113,7 +103,7 @@ fn wait(what: &str, mut until: impl FnMut() -> bool) {
 }
 
 fn linked(link: &LinkThread) -> bool {
-    link.sender().status().health.state == LinkState::Linked
+    link.site().status().session.health.state == LinkState::Linked
 }
 
 /// Runs both ends of a pairing at once.
@@ -140,24 +130,22 @@ fn introduce(inviting: &Site, accepting: &Site) {
 fn a_ticket_introduces_two_sites_that_link_and_one_that_is_forgotten_is_gone_at_once() {
     let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
     introduce(&dublin, &kobe);
-    let ((here, told), (there, _told)) = (dublin.run(), kobe.run());
+    let (here, there) = (dublin.run(), kobe.run());
     wait("they are linked", || linked(&here) && linked(&there));
     untrust(dublin.dir.path(), &kobe.key.public()).expect("our own folder");
     let forgotten = Instant::now();
-    wait("the connection is closed", || here.sender().status().connections == 0);
+    wait("the connection is closed", || here.site().status().connections == 0);
     assert!(forgotten.elapsed() < Duration::from_secs(1), "{:?}", forgotten.elapsed());
-    wait("it is told", || {
-        told.try_iter().any(|told| told.output == LinkOutput::Disconnected(DisconnectReason::Forgotten))
-    });
-    wait("the other one learns that it is not wanted", || there.sender().status().refused);
+    wait("it is told", || here.site().poll_messages(monotonic()).contains(&SiteMessage::Unlinked));
+    wait("the other one learns that it is not wanted", || there.site().status().refused);
     wait("it plays alone", || !linked(&there));
-    assert_eq!(here.sender().status().twin, None);
+    assert_eq!(here.site().status().twin, None);
 }
 
 #[test]
 fn a_show_that_runs_alone_lets_one_with_a_ticket_in_and_is_linked_without_a_new_start() {
     let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
-    let (here, _told) = dublin.run();
+    let here = dublin.run();
     let invitation = dublin.invitation();
     let ticket = dublin.ticket(&invitation);
     let wrong = Ticket { secret: PairingSecret([0; 16]), ..ticket.clone() };
@@ -165,7 +153,7 @@ fn a_show_that_runs_alone_lets_one_with_a_ticket_in_and_is_linked_without_a_new_
     assert!(matches!(refused, Err(PairingError::Refused)), "{refused:?}");
     assert!(kobe.twins().peers.is_empty() && dublin.twins().peers.is_empty());
     kobe.accept(&ticket).unwrap_or_else(|why| panic!("{why}"));
-    let (there, _told) = kobe.run();
+    let there = kobe.run();
     wait("they are linked", || linked(&here) && linked(&there));
     let again = Site::new("lyon", None).accept(&ticket);
     assert!(matches!(again, Err(PairingError::Refused)), "a ticket is used once: {again:?}");
@@ -174,8 +162,8 @@ fn a_show_that_runs_alone_lets_one_with_a_ticket_in_and_is_linked_without_a_new_
 #[test]
 fn a_running_show_takes_a_ticket_as_soon_as_it_is_printed() {
     let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
-    let (show, _told) = dublin.run();
-    wait("it runs", || show.sender().update_count() > 3);
+    let show = dublin.run();
+    wait("it runs", || show.site().update_count() > 3);
     // The site has read its folder already, and nothing prompts it to read it again.
     let ticket = dublin.ticket(&dublin.invitation());
     kobe.accept(&ticket).unwrap_or_else(|why| panic!("{why}"));
@@ -185,7 +173,7 @@ fn a_running_show_takes_a_ticket_as_soon_as_it_is_printed() {
 #[test]
 fn a_knock_that_somebody_says_again_holds_nobody_up() {
     let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
-    let (_show, _told) = dublin.run();
+    let _show = dublin.run();
     let ticket = dublin.ticket(&dublin.invitation());
     let seen = ticket.secret.preauth_id([1; 8]);
     // The first caller completes the handshake and then stays silent.
@@ -215,10 +203,10 @@ fn a_flood_of_first_packets_does_not_keep_a_twin_at_a_new_address_out() {
     // The twin is not at its earlier address, so only its own attempts can succeed.
     trust(dublin.dir.path(), pinned(&kobe, NOWHERE.parse().expect("an address"))).expect("our own folder");
     trust(kobe.dir.path(), pinned(&dublin, dublin.listen)).expect("our own folder");
-    let (here, _told) = dublin.run();
+    let here = dublin.run();
     let flood = Flood::start(dublin.listen);
     wait("the flood is there", || flood.sent.load(Ordering::Relaxed) > 500);
-    let (there, _told) = kobe.run();
+    let there = kobe.run();
     wait("they are linked", || linked(&here) && linked(&there));
     assert!(flood.sent.load(Ordering::Relaxed) > 500);
 }
@@ -329,14 +317,14 @@ fn where_no_address_works_a_relay_introduces_and_links() {
     let [dublin, kobe] = &sites;
     introduce(dublin, kobe);
     let began = Instant::now();
-    let ((here, _told_here), (there, told)) = (dublin.run(), kobe.run());
+    let (here, there) = (dublin.run(), kobe.run());
     wait("they are linked", || linked(&here) && linked(&there));
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     let touch = Touch { id: 77, at: [10.0, 20.0], kind: PointerKind::Cast };
-    here.sender().send_event(monotonic(), SiteEvent::Down(touch));
-    wait("a touch arrives", || heard(&told, |what| *what == SiteEvent::Down(touch)));
+    here.site().handle_command(monotonic(), LinkCommand::Event(SiteEvent::Down(touch)));
+    wait("a touch arrives", || heard(&there, |what| *what == SiteEvent::Down(touch)));
     // On one machine each site is reachable at the address that the relay sees, so the direct path takes over.
-    wait("the better way is found", || !here.sender().status().relayed && !there.sender().status().relayed);
+    wait("the better way is found", || !here.site().status().relayed && !there.site().status().relayed);
     assert!(linked(&here) && linked(&there));
 }
 
@@ -347,11 +335,11 @@ fn what_is_said_is_nowhere_in_what_passes_a_relay() {
     let sites = unreachable(tap.address);
     let [dublin, kobe] = &sites;
     introduce(dublin, kobe);
-    let ((here, _told_here), (there, told)) = (dublin.run(), kobe.run());
+    let (here, there) = (dublin.run(), kobe.run());
     wait("they are linked", || linked(&here) && linked(&there));
     let canary = SiteEvent::Signal { name: CANARY.into(), data: format!("\"{CANARY}\"") };
-    here.sender().send_event(monotonic(), canary.clone());
-    wait("it arrives", || heard(&told, |what| *what == canary));
+    here.site().handle_command(monotonic(), LinkCommand::Event(canary.clone()));
+    wait("it arrives", || heard(&there, |what| *what == canary));
     let passed = tap.passed.lock().unwrap_or_else(PoisonError::into_inner);
     assert!(passed.len() >= 8, "{} datagrams", passed.len());
     let secrets: [&[u8]; 4] = [CANARY.as_bytes(), b"dublin square", b"kobe square", b"installation"];
@@ -370,8 +358,16 @@ fn unreachable(relay: SocketAddr) -> [Site; 2] {
     })
 }
 
-fn heard(told: &Receiver<LinkEvent>, wanted: impl Fn(&SiteEvent) -> bool) -> bool {
-    told.try_iter().any(|told| matches!(&told.output, LinkOutput::Event { event, .. } if wanted(event)))
+fn heard(there: &LinkThread, wanted: impl Fn(&SiteEvent) -> bool) -> bool {
+    let messages = there.site().poll_messages(monotonic());
+    messages.iter().any(|message| matches!(message, SiteMessage::Event { event, .. } if wanted(event)))
+}
+
+/// Lets a site's camera see this many people. Nothing comes from it afterwards, and the site goes on seeing them for an hour.
+fn see(link: &LinkThread, count: u16) {
+    let body = |id| Body { id, outline: vec![[0.0, 0.0], [9.0, 0.0], [9.0, 9.0]], ..Body::default() };
+    let captured = monotonic() + Duration::from_secs(3_600);
+    link.site().handle_bodies(captured, 0, (0..count).map(body).collect());
 }
 
 /// A relay that records all traffic that passes through it.
@@ -420,53 +416,49 @@ impl Drop for Tap {
 fn a_site_that_is_closed_is_not_seen_whatever_its_frame_loop_does() {
     let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
     introduce(&dublin, &kobe);
-    let ((here, _told), (there, _told_there)) = (dublin.run(), kobe.run());
+    let (here, there) = (dublin.run(), kobe.run());
     wait("they are linked", || linked(&here) && linked(&there));
-    let body = |id| Body { id, outline: vec![[0.0, 0.0], [9.0, 0.0], [9.0, 9.0]], ..Body::default() };
-    let bodies = |count: u16| Presence { touches: vec![], bodies: (0..count).map(body).collect() };
-    let seen = || there.sender().remote_presence(monotonic()).bodies.len();
-    here.sender().set_presence(bodies(3));
+    let seen = || there.site().remote_presence(monotonic()).bodies.len();
+    see(&here, 3);
     wait("three are seen", || seen() == 3);
     // From here on the frame loop stands still, so it reports no presence to the link.
-    here.sender().set_sharing_policy(SharingPolicy::Closed);
+    here.site().set_sharing_policy(SharingPolicy::Closed);
     let closed = Instant::now();
     wait("nobody is seen", || seen() == 0);
     assert!(closed.elapsed() < Duration::from_secs(1), "{:?}", closed.elapsed());
     // Presence that is set all the same is not sent.
-    here.sender().set_presence(bodies(5));
-    here.sender().send_event(monotonic(), SiteEvent::Down(Touch::default()));
+    see(&here, 5);
+    here.site().handle_command(monotonic(), LinkCommand::Event(SiteEvent::Down(Touch::default())));
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(seen(), 0);
-    there.sender().set_presence(bodies(2));
+    see(&there, 2);
     std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(here.sender().remote_presence(monotonic()).bodies.len(), 0, "who closes does not look, either");
-    here.sender().set_sharing_policy(SharingPolicy::Open);
-    wait("those of there are seen again", || here.sender().remote_presence(monotonic()).bodies.len() == 2);
+    assert_eq!(here.site().remote_presence(monotonic()).bodies.len(), 0, "who closes does not look, either");
+    here.site().set_sharing_policy(SharingPolicy::Open);
+    wait("those of there are seen again", || here.site().remote_presence(monotonic()).bodies.len() == 2);
 }
 
 #[test]
 fn people_are_told_of_only_while_a_picture_is_in_view() {
     let [dublin, kobe] = [Site::new("dublin", None), Site::new("kobe", None)];
     introduce(&dublin, &kobe);
-    let ((here, _told), (there, told_there)) = (dublin.run(), kobe.run());
-    here.sender().set_in_view_until(Duration::ZERO);
+    let (here, there) = (dublin.run(), kobe.run());
+    here.site().handle_message(ShowMessage::InView { until: Duration::ZERO });
     wait("they are linked", || linked(&here) && linked(&there));
-    let body = |id| Body { id, outline: vec![[0.0, 0.0], [9.0, 0.0], [9.0, 9.0]], ..Body::default() };
-    let bodies = |count: u16| Presence { touches: vec![], bodies: (0..count).map(body).collect() };
-    let seen = |link: &LinkThread| link.sender().remote_presence(monotonic()).bodies.len();
-    here.sender().set_presence(bodies(3));
-    here.sender().send_event(monotonic(), SiteEvent::Down(Touch::default()));
-    there.sender().set_presence(bodies(2));
+    let seen = |link: &LinkThread| link.site().remote_presence(monotonic()).bodies.len();
+    see(&here, 3);
+    here.site().handle_command(monotonic(), LinkCommand::Event(SiteEvent::Down(Touch::default())));
+    see(&there, 2);
     wait("who is there is seen here", || seen(&here) == 2);
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(seen(&there), 0, "the screen is still dark");
-    let told: Vec<_> = told_there.try_iter().map(|told| told.output).collect();
-    assert!(!told.iter().any(|told| matches!(told, LinkOutput::Event { .. })), "{told:?}");
+    let messages = there.site().poll_messages(monotonic());
+    assert!(!messages.iter().any(|message| matches!(message, SiteMessage::Event { .. })), "{messages:?}");
     // The visitors are not reported again when the frame appears.
-    here.sender().set_in_view_until(monotonic() + Duration::from_secs(3_600));
+    here.site().handle_message(ShowMessage::InView { until: monotonic() + Duration::from_secs(3_600) });
     wait("three are seen", || seen(&there) == 3);
     // The frame loop hangs, so it does not report that no frame is in view any more.
-    here.sender().set_in_view_until(monotonic() + Duration::from_millis(200));
+    here.site().handle_message(ShowMessage::InView { until: monotonic() + Duration::from_millis(200) });
     let last = Instant::now();
     wait("nobody is seen", || seen(&there) == 0);
     assert!(last.elapsed() < Duration::from_secs(2), "{:?}", last.elapsed());

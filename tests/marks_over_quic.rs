@@ -1,19 +1,16 @@
 //! Two sites on loopback with real keys: marks of one site arrive at the other, signed, and can be restored.
 
 use moongate::device::clock::monotonic;
-use moongate::device::net::{LinkEvent, LinkThread};
+use moongate::device::net::{LinkSetup, LinkThread};
 use moongate::device::site_key::SiteKey;
 use moongate::link::{LinkCommand, LinkConfig, LinkState, NowShowing};
 use moongate::marks::NewMark;
-use moongate::messages::MarkFeed;
+use moongate::messages::{MarkFeed, SiteMessage};
 use moongate::policy::SharingPolicy;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
-
-type Site = (LinkThread, Receiver<LinkEvent>);
 
 struct Two {
     keys: [SiteKey; 2],
@@ -28,7 +25,7 @@ impl Two {
         Self { keys: [(); 2].map(|()| SiteKey::generate().expect("randomness")), addresses }
     }
 
-    fn start(&self, side: usize) -> Site {
+    fn start(&self, side: usize) -> LinkThread {
         let config = LinkConfig {
             key: self.keys[side].public(),
             twin: Some(self.keys[1 - side].public()),
@@ -38,7 +35,7 @@ impl Two {
             showing: NowShowing { installation: "lanterns".into(), schema_hash: 1 },
             canvas: [1920.0, 1080.0],
         };
-        LinkThread::start(&self.keys[side], self.addresses[side], self.addresses[1 - side], config)
+        LinkThread::start(self.addresses[side], LinkSetup::new(&self.keys[side], self.addresses[1 - side], config))
             .unwrap_or_else(|why| panic!("{why}"))
     }
 }
@@ -51,8 +48,8 @@ fn until(what: &str, mut is: impl FnMut() -> bool) {
     }
 }
 
-fn link(sites: [&Site; 2]) {
-    until("linked", || sites.iter().all(|(link, _)| link.sender().status().health.state == LinkState::Linked));
+fn link(sites: [&LinkThread; 2]) {
+    until("linked", || sites.iter().all(|link| link.site().status().session.health.state == LinkState::Linked));
 }
 
 fn mark(number: u32) -> LinkCommand {
@@ -60,9 +57,18 @@ fn mark(number: u32) -> LinkCommand {
     LinkCommand::Mark { utc_ms: 1_764_000_000_000, mark }
 }
 
+/// Returns the changes of the marks since the last call.
+fn marks(site: &LinkThread) -> MarkFeed {
+    let feeds = site.site().poll_messages(monotonic()).into_iter();
+    feeds.fold(MarkFeed::default(), |all, message| match message {
+        SiteMessage::Marks(feed) => feed,
+        _ => all,
+    })
+}
+
 /// Collects the seeds of all marks that a site has received, in the order of both cities.
-fn know(site: &Site, known: &mut Vec<u32>) -> MarkFeed {
-    let news = site.0.sender().drain_marks();
+fn know(site: &LinkThread, known: &mut Vec<u32>) -> MarkFeed {
+    let news = marks(site);
     known.extend(news.marks.iter().map(|mark| mark.seed));
     known.sort();
     news
@@ -75,8 +81,8 @@ fn what_is_left_is_signed_shared_and_given_back() {
     link([&near, &far]);
     let mut known = [vec![], vec![]];
     for number in 0..10 {
-        near.0.sender().send(monotonic(), mark(number));
-        far.0.sender().send(monotonic(), mark(100 + number));
+        near.site().handle_command(monotonic(), mark(number));
+        far.site().handle_command(monotonic(), mark(100 + number));
     }
     let all: Vec<u32> = (0..10).chain(100..110).collect();
     until("marks of both at both", || {
@@ -84,15 +90,15 @@ fn what_is_left_is_signed_shared_and_given_back() {
         know(&far, &mut known[1]);
         known[0] == all && known[1] == all
     });
-    until("it knows that they are shared", || near.0.sender().drain_marks().shared_below == 10);
+    until("it knows that they are shared", || marks(&near).shared_below == 10);
     // One site restarts without its marks; a closed site returns none until it opens.
     drop(far);
-    near.0.sender().set_sharing_policy(SharingPolicy::Shapes);
+    near.site().set_sharing_policy(SharingPolicy::Shapes);
     let far = two.start(1);
     link([&near, &far]);
     std::thread::sleep(SECOND);
-    assert!(far.0.sender().drain_marks().marks.is_empty());
-    near.0.sender().set_sharing_policy(SharingPolicy::Open);
+    assert!(marks(&far).marks.is_empty());
+    near.site().set_sharing_policy(SharingPolicy::Open);
     let (mut anew, mut merged) = (vec![], None);
     until("given back", || {
         merged = know(&far, &mut anew).merged.or(merged);

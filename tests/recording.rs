@@ -1,15 +1,18 @@
 //! Recordings: written presence is played back until it expires, whatever damage the disk does.
 
+use moongate::device::clock::monotonic;
 use moongate::device::playback_source::spawn_playback;
 use moongate::device::recording_file::{Playback, PlaybackError, RETENTION_MAX, Recorder};
-use moongate::device::touch_hub::{TOUCH_QUEUE_MAX, TouchHub};
+use moongate::device::site_handle::SiteHandle;
+use moongate::messages::SiteMessage;
 use moongate::presence::recording::{HEADER_MAX, RecordingError, RecordingHeader, RecordingReader, put_recorded_frame};
 use moongate::presence::{BODIES_MAX, Body, Phase, Point, PointerKind, Presence, TOUCHES_MAX, Touch};
+use moongate::site::SiteSetup;
 use moongate::wire::WireWrite as _;
 use proptest::prelude::*;
+use std::collections::VecDeque;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::mpsc::sync_channel;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const CANVAS: Point = [1920.0, 1080.0];
@@ -204,7 +207,7 @@ fn a_later_version_may_add_lines_and_frames() {
 }
 
 #[test]
-fn recorded_visitors_come_on_through_the_hub() {
+fn recorded_visitors_come_on_through_the_site_half() {
     let folder = folder();
     let mut recorder = Recorder::create(&file(&folder), "dublin", CANVAS, DAY).expect("a new file");
     let here = |x| Presence { touches: vec![touch(9, x)], bodies: vec![body(3, x)] };
@@ -212,16 +215,28 @@ fn recorded_visitors_come_on_through_the_hub() {
     recorder.record(Duration::from_millis(50), &here(110.0));
     recorder.record(Duration::from_millis(900), &Presence::default());
     drop(recorder);
-    let (scene, touched) = sync_channel(TOUCH_QUEUE_MAX);
     let half = [CANVAS[0] / 2.0, CANVAS[1] / 2.0];
-    let hub = TouchHub::new(None, scene, half, Vec::new());
-    spawn_playback(Playback::open(&file(&folder)).expect("it is fresh"), half, hub.clone()).expect("a thread");
-    let next = || touched.recv_timeout(Duration::from_secs(5)).expect("a touch comes");
+    let site = SiteHandle::new(SiteSetup::alone(half, Vec::new()));
+    spawn_playback(Playback::open(&file(&folder)).expect("it is fresh"), half, site.clone()).expect("a thread");
+    let mut waiting = VecDeque::new();
+    let mut next = || {
+        for _ in 0..1_000 {
+            waiting.extend(site.poll_messages(monotonic()).into_iter().filter_map(|message| match message {
+                SiteMessage::Touch(event) => Some(event),
+                _ => None,
+            }));
+            match waiting.pop_front() {
+                Some(event) => return event,
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+        panic!("no touch comes");
+    };
     let down = next();
     assert_eq!((down.phase, down.touch.kind, down.touch.at[0].round()), (Phase::Down, PointerKind::Reach, 50.0));
     assert_eq!(next().phase, Phase::Move);
     std::thread::sleep(Duration::from_millis(100));
-    let bodies = hub.presence().bodies;
+    let bodies = site.presence().bodies;
     assert_eq!((bodies.len(), bodies[0].foot.map(f32::round)), (1, [55.0, 500.0]), "on the canvas of today");
     assert_eq!(next().phase, Phase::Up);
     let again = next();

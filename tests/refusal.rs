@@ -1,6 +1,6 @@
 //! A peer without the trusted key is refused, and a port in use is reported: over real sockets on loopback.
 
-use moongate::device::net::{LinkError, LinkThread, transport_config};
+use moongate::device::net::{LinkError, LinkSetup, LinkThread, transport_config};
 use moongate::device::site_key::SiteKey;
 use moongate::device::tls;
 use moongate::link::{LinkConfig, NowShowing};
@@ -121,10 +121,10 @@ fn a_port_that_is_taken_is_named_with_a_remedy() {
             canvas: [1920.0, 1080.0],
         };
         // No socket listens at port 1, so dialling fails.
-        LinkThread::start(&here, listen, SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), config)
+        LinkThread::start(listen, LinkSetup::new(&here, SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), config))
     };
     let first = start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-    let (first, _told) = first.unwrap_or_else(|why| panic!("{why}"));
+    let first = first.unwrap_or_else(|why| panic!("{why}"));
     let taken = first.address();
     let Err(why) = start(taken) else { panic!("two links listen on {taken}") };
     assert!(matches!(&why, LinkError::PortInUse(address) if *address == taken), "{why:?}");

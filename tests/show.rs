@@ -4,7 +4,7 @@
 
 use moongate::config::{Installation, TrustedPeer, city_by_slug};
 use moongate::device::last_good::LastGoodStore;
-use moongate::device::net::LinkThread;
+use moongate::device::net::{LinkSetup, LinkThread};
 use moongate::device::peers_file::trust;
 use moongate::device::scene_folder::digest;
 use moongate::device::site_key::SiteKey;
@@ -466,8 +466,8 @@ fn the_twin_gets_its_goodbye_when_a_signal_ends_the_show() {
         showing: NowShowing { installation: "test".into(), schema_hash: declarations },
         canvas: [320.0, 180.0],
     };
-    let (link, _told) = LinkThread::start(&twin, there, here, config).unwrap_or_else(|why| panic!("{why}"));
-    let is_linked = || link.sender().status().health.state == LinkState::Linked;
+    let link = LinkThread::start(there, LinkSetup::new(&twin, here, config)).unwrap_or_else(|why| panic!("{why}"));
+    let is_linked = || link.site().status().session.health.state == LinkState::Linked;
     let mut show = Running::start(dir.path());
     show.wait(|line| {
         line["painted"].as_u64() > Some(0) && ["linked", "weak"].contains(&line["link"].as_str().unwrap_or_default())

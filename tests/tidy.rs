@@ -30,6 +30,7 @@ const CRATES: &[&str] = &[
     "policy",
     "presence",
     "scene",
+    "site",
     "synth",
     "token_bucket",
     "vision",
@@ -37,7 +38,7 @@ const CRATES: &[&str] = &[
 ];
 
 /// Crates without threads, sockets, devices and clocks.
-const PURE: &[&str] = &["core", "link", "messages", "scene", "synth", "vision"];
+const PURE: &[&str] = &["core", "link", "messages", "scene", "site", "synth", "vision"];
 
 const LINES_MAX: usize = 600;
 

@@ -1,16 +1,18 @@
 //! Touches from sockets: real datagrams on loopback in, touches for the scene out. Also the parsers alone.
 
 use moongate::device::clock::monotonic;
-use moongate::device::touch_hub::{OSC_DEVICE, PLAYBACK_CAMERA, REACH_DEVICE, TOUCH_DEVICE, TOUCH_QUEUE_MAX, TouchHub};
+use moongate::device::site_handle::SiteHandle;
 use moongate::device::touch_sources::osc_packet::{DEPTH_MAX, decode};
 use moongate::device::touch_sources::{InputMapping, OscParser, PacketParser, TouchListener, TuioParser, load_test};
-use moongate::messages::LocalTouchEvent;
+use moongate::messages::{LocalTouchEvent, SiteMessage, VisionReport};
 use moongate::presence::{Body, CanvasRegion, Phase, Point, PointerKind, TOUCHES_MAX, TouchUpdate};
+use moongate::site::SiteSetup;
+use moongate::site::devices::{OSC_DEVICE, PLAYBACK_CAMERA, REACH_DEVICE, TOUCH_DEVICE};
 use proptest::prelude::*;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType, encoder};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 const CANVAS: Point = [1920.0, 1080.0];
@@ -21,9 +23,19 @@ fn whole() -> InputMapping {
     InputMapping::new(CanvasRegion { origin: [0.0, 0.0], size: CANVAS }, 0, false)
 }
 
-fn hub() -> (TouchHub, Receiver<LocalTouchEvent>) {
-    let (scene, touched) = sync_channel(TOUCH_QUEUE_MAX);
-    (TouchHub::new(None, scene, CANVAS, Vec::new()), touched)
+fn site() -> SiteHandle {
+    SiteHandle::new(SiteSetup::alone(CANVAS, Vec::new()))
+}
+
+/// Returns the touches since the last call.
+fn touched(site: &SiteHandle) -> Vec<LocalTouchEvent> {
+    let messages = site.poll_messages(monotonic()).into_iter();
+    messages
+        .filter_map(|message| match message {
+            SiteMessage::Touch(event) => Some(event),
+            _ => None,
+        })
+        .collect()
 }
 
 fn message(addr: &str, args: Vec<OscType>) -> OscPacket {
@@ -71,25 +83,34 @@ fn pointers(number: i32, alive: &[i32], set: &[(i32, f32, f32)]) -> Vec<u8> {
     bytes(&bundle(content))
 }
 
+/// Returns the bodies for the show half, if they have changed since the last call.
+fn seen(site: &SiteHandle) -> Option<VisionReport> {
+    site.poll_messages(monotonic()).into_iter().find_map(|message| match message {
+        SiteMessage::Vision(report) => Some(report),
+        _ => None,
+    })
+}
+
 /// Encodes one OSC message of our own format.
 fn osc(what: &str, id: i32, x: f32, y: f32) -> OscPacket {
     message(&format!("/moongate/touch/{what}"), vec![OscType::Int(id), OscType::Float(x), OscType::Float(y)])
 }
 
-/// A listening socket, the hub behind it, and a sender.
+/// A listening socket, the site behind it, and a sender.
 struct Bench {
     listening: TouchListener,
-    hub: TouchHub,
-    touched: Receiver<LocalTouchEvent>,
+    site: SiteHandle,
+    /// Touches that no test has read yet.
+    touched: RefCell<VecDeque<LocalTouchEvent>>,
     sender: UdpSocket,
 }
 
 impl Bench {
     fn of(packets: impl PacketParser) -> Self {
-        let (hub, touched) = hub();
+        let site = site();
         let any = SocketAddr::new(LOCAL, 0);
-        let listening = TouchListener::start(any, packets, hub.clone()).expect("a free port");
-        Self { listening, hub, touched, sender: UdpSocket::bind(any).expect("a free port") }
+        let listening = TouchListener::start(any, packets, site.clone()).expect("a free port");
+        Self { listening, site, touched: RefCell::default(), sender: UdpSocket::bind(any).expect("a free port") }
     }
 
     fn tuio() -> Self {
@@ -102,9 +123,16 @@ impl Bench {
 
     /// Returns the next touch for the scene.
     fn next(&self) -> (Phase, u32, Point) {
-        let LocalTouchEvent { phase, touch, .. } =
-            self.touched.recv_timeout(Duration::from_secs(5)).expect("a touch comes");
+        self.waits_for(|bench| bench.waiting() > 0);
+        let LocalTouchEvent { phase, touch, .. } = self.touched.borrow_mut().pop_front().expect("one waits");
         (phase, touch.id, touch.at.map(f32::round))
+    }
+
+    /// Returns the number of touches that wait.
+    fn waiting(&self) -> usize {
+        let mut waiting = self.touched.borrow_mut();
+        waiting.extend(touched(&self.site));
+        waiting.len()
     }
 
     fn waits_for(&self, what: impl Fn(&Self) -> bool) {
@@ -124,10 +152,10 @@ fn a_cursor_comes_moves_and_lifts() {
     assert_eq!((phase, at), (Phase::Down, [960.0, 270.0]));
     bench.send(&cursors(None, 2, &[12], &[(12, 0.6, 0.25)]));
     assert_eq!(bench.next(), (Phase::Move, id, [1152.0, 270.0]));
-    assert_eq!(bench.hub.presence().touches.len(), 1);
+    assert_eq!(bench.site.presence().touches.len(), 1);
     bench.send(&cursors(None, 3, &[], &[]));
     assert_eq!(bench.next(), (Phase::Up, id, [1152.0, 270.0]));
-    assert!(bench.hub.presence().is_empty());
+    assert!(bench.site.presence().is_empty());
 }
 
 #[test]
@@ -155,7 +183,7 @@ fn two_people_at_two_tables_do_not_end_each_other() {
     assert_eq!(bench.next().0, Phase::Down);
     bench.send(&cursors(Some("left"), 901, &[], &[]));
     assert_eq!(bench.next(), (Phase::Up, left.1, left.2));
-    assert_eq!(bench.hub.held_ids().len(), 2);
+    assert_eq!(bench.site.presence().touches.len(), 2);
 }
 
 #[test]
@@ -177,11 +205,11 @@ fn a_hundred_fingers_are_taken_within_bounds() {
 
 #[test]
 fn a_second_of_a_hundred_fingers_costs_little() {
-    let (hub, touched) = hub();
-    let took = (0..5).map(|_| load_test::time_one_second(&hub)).min().expect("five of them");
+    let site = site();
+    let took = (0..5).map(|_| load_test::time_one_second(&site)).min().expect("five of them");
     // `benches` measures it; here, a tenth of a second is far too much on any machine.
     assert!(took < Duration::from_millis(100), "{took:?}");
-    assert!(hub.held_ids().is_empty() && touched.try_iter().count() > TOUCHES_MAX);
+    assert!(site.presence().is_empty() && touched(&site).len() > TOUCHES_MAX);
 }
 
 #[test]
@@ -190,9 +218,9 @@ fn a_socket_that_goes_takes_its_touches_with_it() {
     bench.send(&cursors(None, 1, &[1, 2], &[(1, 0.5, 0.5), (2, 0.6, 0.5)]));
     bench.next();
     bench.next();
-    let Bench { listening, touched, .. } = bench;
+    let Bench { listening, site, .. } = bench;
     drop(listening);
-    let ended: Vec<Phase> = touched.try_iter().map(|touched| touched.phase).collect();
+    let ended: Vec<Phase> = touched(&site).iter().map(|event| event.phase).collect();
     assert_eq!(ended, [Phase::Up, Phase::Up]);
 }
 
@@ -201,7 +229,7 @@ fn a_port_that_is_taken_is_told_with_its_remedy() {
     let taken = UdpSocket::bind(SocketAddr::new(LOCAL, 0)).expect("a free port");
     let address = taken.local_addr().expect("it is bound");
     let tuio = TuioParser::new(TOUCH_DEVICE, whole(), Vec::new());
-    let why = TouchListener::start(address, tuio, hub().0).err().expect("it is taken").to_string();
+    let why = TouchListener::start(address, tuio, site()).err().expect("it is taken").to_string();
     assert!(why.contains("in use") && why.contains("touch.tuio"), "{why}");
 }
 
@@ -227,12 +255,12 @@ fn osc_from_a_stranger_is_not_even_read() {
     bench.send(b"garbage");
     bench.waits_for(|bench| bench.listening.refused_counts().not_allowed == 2);
     assert_eq!(bench.listening.refused_counts().malformed, 0);
-    assert!(bench.touched.try_recv().is_err());
+    assert_eq!(bench.waiting(), 0);
     // TUIO supports such a list as well.
     let bench = Bench::of(TuioParser::new(TOUCH_DEVICE, whole(), vec![someone]));
     bench.send(&cursors(None, 1, &[1], &[(1, 0.5, 0.5)]));
     bench.waits_for(|bench| bench.listening.refused_counts().not_allowed == 1);
-    assert!(bench.touched.try_recv().is_err());
+    assert_eq!(bench.waiting(), 0);
 }
 
 #[test]
@@ -244,10 +272,10 @@ fn osc_is_taken_at_two_thousand_messages_a_second() {
         let moves = (0..100).map(|i| osc("move", 1, 0.5, 0.5 + (packet * 100 + i) as f32 * 1e-6)).collect();
         bench.send(&bytes(&bundle(moves)));
         std::thread::sleep(Duration::from_millis(2));
-        taken += bench.touched.try_iter().count();
+        taken += touched(&bench.site).len();
     }
     bench.waits_for(|bench| bench.listening.refused_counts().rate_limited > 20);
-    taken += bench.touched.try_iter().count();
+    taken += touched(&bench.site).len();
     // Sending takes less than a second on any machine; even two seconds would still reveal a missing limit.
     assert!((1_500..=4_000).contains(&taken), "{taken}");
 
@@ -295,33 +323,33 @@ fn nested_bundles_and_garbage_end_nothing() {
 
 #[test]
 fn reaches_and_fingers_and_bodies_are_one_presence() {
-    let (hub, touched) = hub();
+    let site = site();
     let body = |id| Body { id, people: 1, foot: [900.0, 1000.0], ..Body::default() };
-    hub.set_bodies(monotonic(), 0, vec![body(4), body(5)]);
-    hub.set_bodies(monotonic(), 1, vec![body(4)]);
-    hub.handle_touch((REACH_DEVICE, 4), Phase::Down, [5.0, 5.0], PointerKind::Reach);
-    let here = hub.presence();
+    site.handle_bodies(monotonic(), 0, vec![body(4), body(5)]);
+    site.handle_bodies(monotonic(), 1, vec![body(4)]);
+    site.handle_touch((REACH_DEVICE, 4), Phase::Down, [5.0, 5.0], PointerKind::Reach);
+    let here = site.presence();
     assert_eq!((here.touches.len(), here.touches[0].kind), (1, PointerKind::Reach));
     assert_eq!(here.bodies.iter().map(|body| body.id).collect::<BTreeSet<_>>().len(), 3, "ids are unique");
     assert_eq!((here.bodies[0].id, here.bodies[1].id), (4, 5));
-    assert_eq!(touched.try_iter().count(), 1);
+    assert_eq!(touched(&site).len(), 1);
     // An older frame of the same camera is ignored, and so are cameras beyond the limit.
-    hub.set_bodies(monotonic() - Duration::from_secs(1), 0, Vec::new());
-    hub.set_bodies(monotonic(), PLAYBACK_CAMERA + 1, vec![body(9)]);
-    assert_eq!(hub.presence().bodies.len(), 3);
-    hub.set_bodies(monotonic(), 0, Vec::new());
-    assert_eq!(hub.presence().bodies.len(), 1);
-    let newest = hub.bodies_since(0).expect("somebody is there");
-    assert_eq!((newest.version, &newest.bodies), (3, &hub.presence().bodies));
-    hub.set_bodies(monotonic(), 0, Vec::new());
-    assert_eq!(hub.bodies_since(newest.version), None, "an empty square that stays empty is nothing new");
+    site.handle_bodies(monotonic() - Duration::from_secs(1), 0, Vec::new());
+    site.handle_bodies(monotonic(), PLAYBACK_CAMERA + 1, vec![body(9)]);
+    assert_eq!(site.presence().bodies.len(), 3);
+    site.handle_bodies(monotonic(), 0, Vec::new());
+    assert_eq!(site.presence().bodies.len(), 1);
+    let newest = seen(&site).expect("it is new");
+    assert_eq!(newest.bodies, site.presence().bodies);
+    site.handle_bodies(monotonic(), 0, Vec::new());
+    assert_eq!(seen(&site), None, "an empty square that stays empty is nothing new");
     // The bodies of a camera that stops reporting expire.
-    hub.set_bodies(monotonic(), 2, (0..300).map(body).collect());
-    assert_eq!(hub.presence().bodies.len(), moongate::presence::BODIES_MAX);
+    site.handle_bodies(monotonic(), 2, (0..300).map(body).collect());
+    assert_eq!(site.presence().bodies.len(), moongate::presence::BODIES_MAX);
     std::thread::sleep(Duration::from_millis(2_100));
-    hub.expire();
-    assert!(hub.presence().bodies.is_empty());
-    assert!(hub.bodies_since(newest.version).is_some_and(|newest| newest.bodies.is_empty()));
+    site.handle_timeout();
+    assert!(site.presence().bodies.is_empty());
+    assert!(seen(&site).is_some_and(|newest| newest.bodies.is_empty()));
 }
 
 /// A parser alone, with a test clock.

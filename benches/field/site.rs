@@ -3,12 +3,11 @@
 use super::Failure;
 use moongate::config::{TrustStore, TrustedPeer, city_by_slug};
 use moongate::device::clock::monotonic;
-use moongate::device::net::{LinkSetup, LinkThread, PeerAddrs, SiteProfile, transport_config};
+use moongate::device::net::{LinkSetup, LinkThread, PeerAddrs, SiteProfile};
 use moongate::device::peers_file::trust;
 use moongate::device::site_key::SiteKey;
-use moongate::link::{LinkConfig, LinkOutput, LinkState, NowShowing, PeerInfo, SiteEvent};
-use moongate::marks::MemoryStore;
-use moongate::policy::SharingPolicy;
+use moongate::link::{LinkCommand, LinkConfig, LinkState, NowShowing, PeerInfo, SiteEvent};
+use moongate::messages::SiteMessage;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -79,17 +78,8 @@ pub fn run(dir: &Path) -> Result<(), Failure> {
         canvas: [1920.0, 1080.0],
     };
     let home = SiteProfile { dir: dir.to_owned(), info: PeerInfo { relay: twin.relay.clone(), ..PeerInfo::default() } };
-    let plan = LinkSetup {
-        key,
-        config,
-        policy: SharingPolicy::default(),
-        in_view_until: None,
-        store: Box::new(MemoryStore::new(fastrand::u64(..))),
-        peer_addrs: PeerAddrs::from_twin(&twin, None),
-        profile: Some(home),
-        transport: transport_config(),
-    };
-    let (link, told) = LinkThread::open("0.0.0.0:4433".parse()?, plan)?;
+    let setup = LinkSetup::new(&key, PeerAddrs::from_twin(&twin, None), config);
+    let link = LinkThread::start("0.0.0.0:4433".parse()?, LinkSetup { profile: Some(home), ..setup })?;
     let (said, orders) = channel();
     std::thread::Builder::new().name("orders".into()).spawn(move || {
         std::io::stdin().lock().lines().map_while(Result::ok).all(|line| said.send(line).is_ok());
@@ -106,24 +96,24 @@ pub fn run(dir: &Path) -> Result<(), Failure> {
                 Err(_) => return Ok(()),
             }
         }
-        let sender = link.sender();
+        let sender = link.site();
         let status = sender.status();
-        (state.linked, state.relayed) = (status.health.state == LinkState::Linked, status.relayed);
+        (state.linked, state.relayed) = (status.session.health.state == LinkState::Linked, status.relayed);
         state.dialled = status.dialled;
         if state.linked && speaks {
             let signal = SiteEvent::Signal { name: "n".into(), data: state.made.to_string() };
-            sender.send_event(monotonic(), signal);
+            sender.handle_command(monotonic(), LinkCommand::Event(signal));
             state.made += 1;
         }
-        for told in told.try_iter() {
-            if let LinkOutput::Event { event: SiteEvent::Signal { data, .. }, .. } = told.output {
+        for message in sender.poll_messages(monotonic()) {
+            if let SiteMessage::Event { event: SiteEvent::Signal { data, .. }, arrived, .. } = message {
                 let number: u64 = data.parse()?;
                 state.wrong += u64::from(number < next);
                 (next, state.came) = (number + 1, state.came + 1);
                 if let Some(before) = heard.filter(|_| counts) {
-                    state.gap_s = state.gap_s.max((told.at.saturating_sub(before)).as_secs_f64());
+                    state.gap_s = state.gap_s.max((arrived.saturating_sub(before)).as_secs_f64());
                 }
-                heard = Some(told.at);
+                heard = Some(arrived);
             }
         }
         println!("{}", serde_json::to_string(&state)?);

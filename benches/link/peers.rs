@@ -4,18 +4,16 @@
 
 use super::{Failure, RATE, SIZE};
 use moongate::device::clock::monotonic;
-use moongate::device::net::{LinkEvent, LinkSetup, LinkThread, transport_limits};
+use moongate::device::net::{LinkSetup, LinkThread, transport_limits};
 use moongate::device::site_key::SiteKey;
 use moongate::device::tls;
-use moongate::link::{LinkConfig, LinkOutput, LinkState, NowShowing, SiteEvent};
-use moongate::marks::MemoryStore;
-use moongate::policy::SharingPolicy;
+use moongate::link::{LinkCommand, LinkConfig, LinkState, NowShowing, SiteEvent};
+use moongate::messages::SiteMessage;
 use quinn::congestion::CubicConfig;
 use quinn::{Connection, Endpoint, EndpointConfig, ServerConfig};
 use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
-use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -84,20 +82,11 @@ fn over_link(
         showing: NowShowing { installation: NAME.into(), schema_hash: 1 },
         canvas: [1920.0, 1080.0],
     };
-    let plan = LinkSetup {
-        key: keys[side].clone(),
-        config,
-        policy: SharingPolicy::default(),
-        in_view_until: None,
-        store: Box::new(MemoryStore::new(side as u64)),
-        peer_addrs: address(1 - side).into(),
-        profile: None,
-        transport,
-    };
-    let (link, told) = LinkThread::open(address(side), plan)?;
+    let setup = LinkSetup::new(&keys[side], address(1 - side), config);
+    let link = LinkThread::start(address(side), LinkSetup { transport, ..setup })?;
     let began = monotonic();
-    let sender = link.sender();
-    while sender.status().health.state != LinkState::Linked {
+    let sender = link.site();
+    while sender.status().session.health.state != LinkState::Linked {
         if monotonic() - began > PATIENCE {
             return Err("the two sites do not link".into());
         }
@@ -109,27 +98,25 @@ fn over_link(
             let due = begin + number * Duration::from_secs(1) / RATE;
             std::thread::sleep(due.saturating_sub(monotonic()));
             let data = message(number, SIZE - NAME.len());
-            sender.send_event(monotonic(), SiteEvent::Signal { name: NAME.into(), data });
+            sender.handle_command(monotonic(), LinkCommand::Event(SiteEvent::Signal { name: NAME.into(), data }));
         }
         std::thread::sleep(LINGER + Duration::from_secs(1));
         return Ok(Came::new());
     }
     let end = begin + count * Duration::from_secs(1) / RATE + LINGER;
     let mut came = Came::new();
-    loop {
-        match told.recv_timeout(end.saturating_sub(monotonic())) {
-            Ok(LinkEvent { at, output: LinkOutput::Event { event: SiteEvent::Signal { data, .. }, .. } }) => {
-                let at = clock() - (monotonic() - at).as_micros() as i64;
-                let (number, latency) = read(&data, at).ok_or("an event that nobody made")?;
-                if came.insert(number, latency).is_some() {
-                    return Err(format!("event {number} came twice").into());
-                }
+    while monotonic() < end {
+        for message in sender.poll_messages(monotonic()) {
+            let SiteMessage::Event { event: SiteEvent::Signal { data, .. }, arrived, .. } = message else { continue };
+            let at = clock() - (monotonic() - arrived).as_micros() as i64;
+            let (number, latency) = read(&data, at).ok_or("an event that nobody made")?;
+            if came.insert(number, latency).is_some() {
+                return Err(format!("event {number} came twice").into());
             }
-            Ok(_) => {}
-            Err(RecvTimeoutError::Timeout) => return Ok(came),
-            Err(RecvTimeoutError::Disconnected) => return Err("the link has ended".into()),
         }
+        std::thread::sleep(Duration::from_millis(1));
     }
+    Ok(came)
 }
 
 /// Runs one end over quinn with its default settings.

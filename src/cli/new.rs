@@ -116,7 +116,14 @@ mod tests {
         assert_eq!((id.as_str(), title.as_str()), ("night-garden-2", "Night Garden 2"));
         assert_eq!((ours.len(), dials.len()), (1, 1));
         let card = |slug| CityInfo::from_city(city_by_slug(slug).expect("it is a member"));
-        let setting = SiteContext { here: card("shenzhen"), there: card("dublin"), side: 0, seed: 1, metres: None };
+        let setting = SiteContext {
+            here: card("shenzhen"),
+            there: card("dublin"),
+            side: 0,
+            seed: 1,
+            metres: None,
+            mark_seed: None,
+        };
         let edition = SceneRevision::read(&made).unwrap_or_else(|fault| panic!("{fault}"));
         let mut host = ScriptHost::load(&edition.scene_init(&setting), || Duration::ZERO)
             .unwrap_or_else(|fault| panic!("{fault}"));

@@ -3,16 +3,15 @@
 
 use super::Failure;
 use crate::config::{Installation, SiteConfig};
-use crate::device::camera_pipeline::{CameraPipelines, ScreenLuminanceFn};
+use crate::device::camera_pipeline::CameraPipelines;
 use crate::device::clock::monotonic;
-use crate::device::touch_hub::TouchHub;
+use crate::device::site_handle::SiteHandle;
 use crate::device::touch_sources::TouchSources;
 use crate::device::visitor_recorder::{create_recording, record_until};
 use crate::presence::CanvasRegion;
+use crate::site::SiteSetup;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 /// Longest recording in one file.
@@ -53,18 +52,14 @@ fn record(arguments: &RecordArgs) -> Result<(), Failure> {
         return Err(format!("`--for` is {} days at most; record several files", FOR_MAX.as_secs() / 86_400).into());
     }
     let recorder = create_recording(file, &site, canvas, *keep)?;
-    // There is no scene, so its events are dropped.
-    let (scene, _) = sync_channel(1);
     let views = site.screens.iter().map(|screen| CanvasRegion::from_fractions(canvas, screen.part)).collect();
-    let hub = TouchHub::new(None, scene, canvas, views);
-    let _fingers = TouchSources::start(&site, canvas, &hub);
-    // Without a screen of this site, no light from it falls on the square.
-    let shown: ScreenLuminanceFn = Arc::new(|| 0.0);
-    let _sights = CameraPipelines::start(&site, canvas, &hub, &shown)?;
+    let handle = SiteHandle::new(SiteSetup::alone(canvas, views));
+    let _fingers = TouchSources::start(&site, canvas, &handle);
+    let _cameras = CameraPipelines::start(&site, canvas, &handle)?;
 
     let began = monotonic();
-    record_until(recorder, &hub, |now| {
-        hub.expire();
+    record_until(recorder, &handle, |now| {
+        handle.handle_timeout();
         now.saturating_sub(began) >= *length
     });
     Ok(())

@@ -5,13 +5,12 @@ use super::Failure;
 use crate::config::{SiteConfig, TrustStore};
 use crate::device::audio::Audio;
 use crate::device::bots::BotPreset;
-use crate::device::camera_pipeline::{CameraPipelines, ScreenLuminanceFn};
+use crate::device::camera_pipeline::CameraPipelines;
 use crate::device::clock::lower_priority;
 use crate::device::display::{self, NoDisplay};
 use crate::device::net::{LinkSetup, LinkThread, PeerAddrs, SiteProfile, transport_config};
 use crate::device::scene_process::{SandboxCommand, SceneProcess};
 use crate::device::site_key::SiteKey;
-use crate::device::touch_hub::{TOUCH_QUEUE_MAX, TouchHub};
 use crate::device::touch_sources::TouchSources;
 use crate::link::LinkConfig;
 use crate::marks::MemoryStore;
@@ -21,8 +20,8 @@ use crate::render::{CanvasPlugin, FrameStats};
 use crate::scene::{CityInfo, SCRIPT_BUDGET_MS, SiteContext};
 use crate::show::exit::{CaptureQueue, EXIT_LOST, EXIT_NO_DISPLAY, ExitConditions, run_app};
 use crate::show::{
-    Rehearsal, ShowParts, Trace, control, edition_choice, graphics, now_showing, other_city, shutdown, visibility,
-    visitors,
+    LiveParameters, OperatorContext, Rehearsal, ShowParts, ShowTime, Trace, control, edition_choice, graphics,
+    now_showing, other_city, pointer, shutdown, visibility, visitors,
 };
 use crate::terminal::print_error;
 use bevy::app::AppExit;
@@ -124,7 +123,6 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
     let canvas = installation.canvas_size();
 
     // The link starts before the screen, which may be slow to open, or hang.
-    let (touched_in, touched) = sync_channel(TOUCH_QUEUE_MAX);
     let twin = TrustStore::read(&site.dir)?.latest().cloned();
     super::log::set_site_names(&site.name, twin.as_ref().map(|twin| twin.name.as_str()));
     let there = other_city(site.city, twin.as_ref());
@@ -143,6 +141,7 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
     let plan = LinkSetup {
         key,
         config,
+        screens: site.screens.iter().map(|screen| CanvasRegion::from_fractions(canvas, screen.part)).collect(),
         policy: site.openness,
         // No frame is in view yet.
         in_view_until: Some(Duration::ZERO),
@@ -151,20 +150,16 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
         profile: Some(SiteProfile::from_site(&site)),
         transport: transport_config(),
     };
-    let (link_thread, told) = LinkThread::open(site.listen, plan)?;
-    let sender = link_thread.sender();
+    let link_thread = LinkThread::start(site.listen, plan)?;
+    let handle = link_thread.site();
     let over = Arc::new(AtomicBool::new(false));
-    shutdown::spawn_watchdog(&over, sender.clone())?;
+    shutdown::spawn_watchdog(&over, handle.clone())?;
     let captures = CaptureQueue::default();
     let rehearsal = arguments.rehearsal.then(Arc::<Rehearsal>::default);
-    control::spawn_command_reader(over.clone(), captures.clone(), sender.clone(), rehearsal.clone())?;
-    let views = site.screens.iter().map(|screen| CanvasRegion::from_fractions(canvas, screen.part)).collect();
-    let hub = TouchHub::new(Some(sender.clone()), touched_in, canvas, views);
-    let fingers = TouchSources::start(&site, canvas, &hub);
+    control::spawn_command_reader(over.clone(), captures.clone(), handle.clone(), rehearsal.clone())?;
+    let fingers = TouchSources::start(&site, canvas, &handle);
     let drawn = FrameStats::default();
-    let light = drawn.luminance();
-    let shown: ScreenLuminanceFn = Arc::new(move || light.luminance());
-    let sights = Arc::new(CameraPipelines::start(&site, canvas, &hub, &shown)?);
+    let sights = Arc::new(CameraPipelines::start(&site, canvas, &handle)?);
     let audio = Arc::new(Audio::start());
     let scene = SceneProcess::start(
         command,
@@ -175,6 +170,7 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
             // The two cities must not draw the same random numbers.
             seed: arguments.seed.wrapping_mul(2).wrapping_add(u64::from(side)),
             metres: site.ground.map(|ground| ground.width),
+            mark_seed: None,
         },
     )?;
     let scene = Arc::new(scene);
@@ -203,8 +199,12 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
         frame_stats: drawn.clone(),
         shader_time_max: if graphics.software { SOFTWARE_SHADER_TIME_MAX } else { SHADER_TIME_MAX },
     });
+    let parameters = LiveParameters::default();
     let (pressed, keys) = sync_channel(KEYS_MAX);
     if !graphics.offscreen && (arguments.rehearsal || site.panel) {
+        let (site, scene, audio) = (handle.clone(), scene.clone(), audio.clone());
+        let (cameras, parameters) = (sights.clone(), parameters.clone());
+        app.insert_resource(OperatorContext { site, scene, audio, cameras, parameters });
         app.add_plugins(OperatorPlugin { frame_stats: drawn.clone(), keys: arguments.rehearsal.then_some(pressed) });
     }
     ShowParts {
@@ -212,26 +212,27 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
         twin: twin.clone(),
         key: public,
         installation: installation.clone(),
-        link: (sender.clone(), told),
+        site: Box::new(handle.clone()),
+        clock: ShowTime::current,
         scene: scene.clone(),
         audio: audio.clone(),
-        cameras: sights.clone(),
-        touches: hub.clone(),
-        touch_events: touched,
+        cameras: Some(sights.clone()),
         frame_stats: drawn.clone(),
         trace: trace.clone(),
         frames: frames.clone(),
         scene_wait: if graphics.software { SOFTWARE_SCENE_WAIT } else { Duration::from_millis(SCRIPT_BUDGET_MS) },
         rehearsal: rehearsal.clone(),
+        parameters: parameters.clone(),
     }
     .plug(&mut app);
+    pointer::plug(&mut app, handle.clone());
     // The display paces the windows of a real GPU; a second limit would only conflict with that.
     let limit = match (graphics.software, graphics.offscreen) {
         (true, _) => Some(SOFTWARE_FRAMES),
         (false, true) => Some(FRAMES),
         (false, false) => None,
     };
-    visibility::plug(&mut app, graphics.offscreen, &drawn, &sender);
+    visibility::plug(&mut app, graphics.offscreen, &drawn, &handle);
     ExitConditions {
         over: over.clone(),
         again,
@@ -239,7 +240,7 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
         last: Duration::ZERO,
         limit,
         frame_stats: drawn.clone(),
-        link: sender.clone(),
+        site: handle.clone(),
         twin: twin.map(|twin| twin.key),
     }
     .plug(&mut app);
@@ -250,11 +251,10 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
         offscreen: graphics.offscreen,
         adapter: graphics.name.clone(),
         pixels,
-        link: sender,
         edition_status: standing,
         scene: Arc::downgrade(&scene),
         cameras: Arc::downgrade(&sights),
-        hub: hub.clone(),
+        site: handle.clone(),
         audio,
         frame_stats: drawn,
         trace: arguments.trace.then_some(trace),
@@ -264,8 +264,8 @@ fn start(arguments: &ShowArgs) -> Result<ExitCode, Failure> {
     let recording = arguments
         .record
         .as_deref()
-        .and_then(|file| visitors::spawn_recorder(file, arguments.keep, &site, canvas, &hub, over.clone()));
-    visitors::spawn_visitors(arguments.cast, arguments.seed, visitors, canvas, &hub)?;
+        .and_then(|file| visitors::spawn_recorder(file, arguments.keep, &site, canvas, &handle, over.clone()));
+    visitors::spawn_visitors(arguments.cast, arguments.seed, visitors, canvas, &handle)?;
 
     let exit = run_app(&mut app, graphics.offscreen);
     over.store(true, Ordering::Relaxed);

@@ -1,7 +1,7 @@
-//! Simulated visitors for rehearsal and tests: they touch, on a thread of their own, through the same hub as real
+//! Simulated visitors for rehearsal and tests: they touch, on a thread of their own, through the same site as real
 //! touches.
 
-use super::touch_hub::TouchHub;
+use super::site_handle::SiteHandle;
 use crate::presence::{Phase, Point, PointerKind};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -171,14 +171,14 @@ fn random_in(random: &mut fastrand::Rng, [from, to]: [f64; 2]) -> f64 {
 
 /// Starts the visitors of a preset on a thread of their own, for as long as the process lives. `canvas` is in its
 /// units.
-pub fn spawn_bots(cast: BotPreset, canvas: Point, seed: u64, hub: TouchHub) -> std::io::Result<()> {
+pub fn spawn_bots(cast: BotPreset, canvas: Point, seed: u64, site: SiteHandle) -> std::io::Result<()> {
     let mut play = BotSim::new(cast, canvas, seed);
     std::thread::Builder::new().name("cast".into()).spawn(move || {
         let began = Instant::now();
         while let Some(next) = play.next_due() {
             std::thread::sleep(Duration::from_secs_f64(next).saturating_sub(began.elapsed()));
             for (visitor, phase, at) in play.poll_touches(began.elapsed().as_secs_f64()) {
-                hub.handle_touch((BOT_DEVICE, visitor as u64), phase, at, PointerKind::Cast);
+                site.handle_touch((BOT_DEVICE, visitor as u64), phase, at, PointerKind::Cast);
             }
         }
     })?;

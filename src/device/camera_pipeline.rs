@@ -1,13 +1,14 @@
-//! Camera pipelines, one thread per camera: frames become bodies, reaches and motion on the canvas.
-//! They are sent to the hub at once.
+//! Camera pipelines, one thread per camera: frames become bodies, reaches and motion on the canvas, and reach the site half at once.
 
 use super::camera::{CameraHandle, CameraStatus, CameraStatusHandle, CameraTiming};
 use super::clock::monotonic;
 use super::process_hardening::exposed_password;
-use super::touch_hub::{REACH_DEVICE, TouchHub};
+use super::site_handle::SiteHandle;
 use crate::config;
-use crate::presence::{Body, MOTION_GRID, Phase, Point, PointerKind};
-use crate::vision::{CameraCalibration, DwellDetector, Luma, Mask, ScreenPlacement, VisionPipeline};
+use crate::presence::{Point, PointerKind};
+use crate::site::devices::REACH_DEVICE;
+use crate::site::{FrameAnalyzer, VisionFrame};
+use crate::vision::{CameraCalibration, Luma, ScreenPlacement};
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,74 +16,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Columns of a canvas mask; its rows follow from the canvas's shape.
-const MASK_WIDTH: usize = 320;
 /// Time that a thread waits for a frame before it checks for the end.
 const FRAME_WAIT: Duration = Duration::from_millis(200);
 /// Time without frames after which a camera reports no people.
 const BLANK_AFTER: Duration = Duration::from_millis(1_500);
-
-/// Combined view of a site's cameras, on the canvas.
-#[derive(Debug, Clone, Default)]
-pub struct VisionFrame {
-    /// Version of the content; it changes whenever the content does.
-    pub version: u64,
-    /// Capture time of the newest frame, monotonic.
-    pub captured: Duration,
-    /// Amount of motion, 0 to 1.
-    pub motion_energy: f32,
-    /// Motion in canvas units per second, in 32 × 18 cells; empty while no camera delivers frames.
-    pub flow: Vec<Point>,
-    /// Mask of people: 255 where a person is.
-    pub mask: Mask,
-}
-
-impl VisionFrame {
-    /// Creates a view without people, for a canvas of this size in canvas units.
-    pub fn blank(canvas: Point) -> Self {
-        let height = (canvas[1] / canvas[0] * MASK_WIDTH as f32).round().clamp(1.0, 1024.0) as usize;
-        let mask = Mask { width: MASK_WIDTH, height, pixels: vec![0; MASK_WIDTH * height] };
-        Self { flow: vec![[0.0; 2]; MOTION_GRID[0] * MOTION_GRID[1]], mask, ..Self::default() }
-    }
-}
-
-/// Analysis of one camera's frames, without a thread or a clock.
-pub struct FrameAnalyzer {
-    pipeline: VisionPipeline,
-    dwell: DwellDetector,
-    calibration: CameraCalibration,
-    canvas: Point,
-}
-
-impl FrameAnalyzer {
-    /// Creates an analyzer for a camera that covers a part of a canvas of this size in canvas units.
-    pub fn new(place: CameraCalibration, canvas: Point) -> Self {
-        Self { pipeline: VisionPipeline::new(), dwell: DwellDetector::default(), calibration: place, canvas }
-    }
-
-    /// Analyzes the next frame, captured at a monotonic time while the screen had this luminance, 0 to 1.
-    /// Returns the people, reports hands held out, and fills in the rest of the view.
-    pub fn analyze(
-        &mut self,
-        captured: Duration,
-        luma: &Luma,
-        shown: f32,
-        into: &mut VisionFrame,
-        reach: impl FnMut(u16, Phase, Point),
-    ) -> Vec<Body> {
-        let size = [luma.width() as f32, luma.height() as f32];
-        let seen = self.pipeline.process(captured, luma, shown);
-        let bodies: Vec<Body> =
-            seen.people.iter().filter_map(|figure| self.calibration.map_body(figure, size)).collect();
-        self.dwell.update(captured, &bodies, self.canvas, reach);
-        into.mask.pixels.fill(0);
-        self.calibration.draw_mask(&seen.people, &seen.mask, size, &mut into.mask);
-        into.flow.fill([0.0; 2]);
-        self.calibration.add_flow(&seen.motion, size, &mut into.flow);
-        (into.captured, into.motion_energy) = (captured, seen.motion.energy);
-        bodies
-    }
-}
 
 /// Status of one camera.
 #[derive(Debug, Clone)]
@@ -104,7 +41,8 @@ pub struct CameraPipelineStatus {
 struct WorkerState {
     /// A frame has arrived and is being analyzed.
     analyzing: bool,
-    frame: VisionFrame,
+    /// Analyzed frames.
+    analyzed: u64,
     bodies: usize,
     took_ms: f32,
 }
@@ -116,9 +54,6 @@ struct WorkerShared {
     /// Signalled after each analyzed frame.
     analyzed: Condvar,
 }
-
-/// Current luminance of the site's screens, 0 to 1: they light the people in front of them.
-pub type ScreenLuminanceFn = Arc<dyn Fn() -> f32 + Send + Sync>;
 
 /// All cameras of a site. They run until this is dropped.
 pub struct CameraPipelines {
@@ -132,22 +67,16 @@ pub struct CameraPipelines {
 impl CameraPipelines {
     /// Starts all cameras of a site whose canvas has `canvas` units.
     /// Returns an error if the system has no more threads.
-    pub fn start(
-        site: &config::SiteConfig,
-        canvas: Point,
-        hub: &TouchHub,
-        shown: &ScreenLuminanceFn,
-    ) -> io::Result<Self> {
+    pub fn start(site: &config::SiteConfig, canvas: Point, handle: &SiteHandle) -> io::Result<Self> {
         exposed_password(site).iter().for_each(|why| tracing::warn!("{why}"));
         let over = Arc::new(AtomicBool::new(false));
         let mut sights = Self { names: vec![], status_handles: vec![], workers: vec![], stop: over, threads: vec![] };
         for (number, plan) in site.cameras.iter().enumerate() {
-            sights.spawn_worker(number, plan, &site.dir, canvas, site.ground, hub, shown)?;
+            sights.spawn_worker(number, plan, &site.dir, canvas, site.ground, handle)?;
         }
         Ok(sights)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that a thread needs, named once")]
     fn spawn_worker(
         &mut self,
         number: usize,
@@ -155,8 +84,7 @@ impl CameraPipelines {
         dir: &Path,
         canvas: Point,
         ground: Option<config::ScreenMount>,
-        hub: &TouchHub,
-        shown: &ScreenLuminanceFn,
+        site: &SiteHandle,
     ) -> io::Result<()> {
         let camera = CameraHandle::start(plan, dir, CameraTiming::default())?;
         let metres = ground.map(|ground| ScreenPlacement { width: ground.width, height: ground.height });
@@ -166,47 +94,10 @@ impl CameraPipelines {
         self.names.push(plan.name.clone());
         self.status_handles.push(camera.status_handle());
         self.workers.push(told.clone());
-        let sight = CameraWorker {
-            number,
-            camera,
-            calibration: place,
-            canvas,
-            hub: hub.clone(),
-            screen_luminance: shown.clone(),
-            shared: told,
-        };
+        let sight = CameraWorker { number, camera, calibration: place, canvas, site: site.clone(), shared: told };
         let over = self.stop.clone();
         self.threads.push(std::thread::Builder::new().name("sense".into()).spawn(move || sight.run(&over))?);
         Ok(())
-    }
-
-    /// Returns the combined view of all cameras if it is newer than `known`.
-    /// Of several cameras it has the strongest motion and all bodies.
-    pub fn newest(&self, known: u64) -> Option<VisionFrame> {
-        let version = self.workers.iter().map(|told| lock_state(told).frame.version).sum();
-        if version == known {
-            return None;
-        }
-        let mut all = VisionFrame::default();
-        for told in &self.workers {
-            let told = lock_state(told);
-            let VisionFrame { captured: made, motion_energy: stir, flow, mask, .. } = &told.frame;
-            all.captured = all.captured.max(*made);
-            all.motion_energy = all.motion_energy.max(*stir);
-            if all.flow.is_empty() {
-                all.flow.clone_from(flow);
-            } else {
-                let faster = |a: &Point, b: &Point| a[0].hypot(a[1]) < b[0].hypot(b[1]);
-                all.flow.iter_mut().zip(flow).filter(|(a, b)| faster(a, b)).for_each(|(a, b)| *a = *b);
-            }
-            if all.mask.pixels.is_empty() {
-                all.mask.clone_from(mask);
-            } else {
-                all.mask.pixels.iter_mut().zip(&mask.pixels).for_each(|(a, b)| *a |= *b);
-            }
-        }
-        all.version = version;
-        Some(all)
     }
 
     /// Waits up to `at_most` for the camera frame in progress, so that its result isn't shown one frame late.
@@ -224,9 +115,8 @@ impl CameraPipelines {
         let all = self.names.iter().zip(&self.status_handles).zip(&self.workers);
         all.map(|((name, watch), told)| {
             let told = lock_state(told);
-            let WorkerState { frame: sighted, bodies, took_ms, .. } = &*told;
-            let (name, camera, looks) = (name.clone(), watch.status(), sighted.version);
-            CameraPipelineStatus { name, camera, analyzed: looks, bodies: *bodies, took_ms: *took_ms }
+            let WorkerState { analyzed, bodies, took_ms, .. } = *told;
+            CameraPipelineStatus { name: name.clone(), camera: watch.status(), analyzed, bodies, took_ms }
         })
         .collect()
     }
@@ -252,8 +142,7 @@ struct CameraWorker {
     camera: CameraHandle,
     calibration: CameraCalibration,
     canvas: Point,
-    hub: TouchHub,
-    screen_luminance: ScreenLuminanceFn,
+    site: SiteHandle,
     shared: Arc<WorkerShared>,
 }
 
@@ -277,34 +166,25 @@ impl CameraWorker {
             let Some(luma) = Luma::new(frame.width, frame.height, frame.width, frame.y) else { continue };
             lock_state(&self.shared).analyzing = true;
             let bodies =
-                look.analyze(frame.captured, &luma, (self.screen_luminance)(), &mut next, |body, phase, at| {
-                    self.hub.handle_touch((device, u64::from(body)), phase, at, PointerKind::Reach);
+                look.analyze(frame.captured, &luma, self.site.screen_luminance(), &mut next, |body, phase, at| {
+                    self.site.handle_touch((device, u64::from(body)), phase, at, PointerKind::Reach);
                 });
             let count = bodies.len();
-            self.hub.set_bodies(frame.captured, self.number, bodies);
+            self.site.handle_camera(frame.captured, self.number, bodies, &mut next);
             let took = monotonic().saturating_sub(began);
             let mut told = lock_state(&self.shared);
-            next.version = told.frame.version + 1;
-            std::mem::swap(&mut told.frame, &mut next);
-            (told.bodies, told.took_ms, told.analyzing) = (count, took.as_secs_f32() * 1e3, false);
+            let analyzed = told.analyzed + 1;
+            *told = WorkerState { analyzing: false, analyzed, bodies: count, took_ms: took.as_secs_f32() * 1e3 };
             drop(told);
             self.shared.analyzed.notify_all();
-            if next.flow.is_empty() {
-                // The first exchange returns an empty frame.
-                let told = lock_state(&self.shared);
-                next.flow.clone_from(&told.frame.flow);
-                next.mask.clone_from(&told.frame.mask);
-            }
         }
     }
 
     /// Clears the output while the camera is away: removes all people and releases all hands.
     fn clear_output(&self, device: u32) {
-        self.hub.release(device);
-        self.hub.set_bodies(monotonic(), self.number, Vec::new());
+        self.site.release_device(device);
+        self.site.handle_camera(monotonic(), self.number, Vec::new(), &mut VisionFrame::default());
         let mut told = lock_state(&self.shared);
-        let version = told.frame.version + 1;
-        let sighted = VisionFrame { version, captured: monotonic(), ..VisionFrame::default() };
-        *told = WorkerState { frame: sighted, ..WorkerState::default() };
+        *told = WorkerState { analyzed: told.analyzed + 1, ..WorkerState::default() };
     }
 }

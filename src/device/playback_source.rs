@@ -1,9 +1,10 @@
-//! Playback of recorded visitors: feeds a Saturday evening's crowd to the hub as if it were present.
+//! Playback of recorded visitors: feeds a Saturday evening's crowd to the site half as if it were present.
 
 use super::clock::monotonic;
 use super::recording_file::Playback;
-use super::touch_hub::{PLAYBACK_CAMERA, PLAYBACK_DEVICE, TouchHub};
+use super::site_handle::SiteHandle;
 use crate::presence::{Body, Phase, Point, Presence, Touch, TouchUpdate};
+use crate::site::devices::{PLAYBACK_CAMERA, PLAYBACK_DEVICE};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -16,10 +17,10 @@ const INSTANTS_MAX: usize = 64;
 /// Number of distinct body ids before they are reused.
 const BODY_IDS_MAX: u16 = 1 << 13;
 
-/// Plays a recording to the hub, on a thread of its own, for as long as the process lives.
+/// Plays a recording to the site half, on a thread of its own, for as long as the process lives.
 ///
 /// `canvas` is the size of the installation's, in units: a recording from another one is stretched to it.
-pub fn spawn_playback(mut playback: Playback, canvas: Point, hub: TouchHub) -> std::io::Result<()> {
+pub fn spawn_playback(mut playback: Playback, canvas: Point, site: SiteHandle) -> std::io::Result<()> {
     let mut visitors = PlaybackMapper::new(playback.head().canvas, canvas);
     std::thread::Builder::new().name("visitors".into()).spawn(move || {
         let mut words = Vec::new();
@@ -28,13 +29,13 @@ pub fn spawn_playback(mut playback: Playback, canvas: Point, hub: TouchHub) -> s
             // The number is bounded: a damaged recording may put everything into one instant.
             for presence in (0..INSTANTS_MAX).map_while(|_| playback.poll_instant(now)) {
                 visitors.handle_instant(presence, &mut words);
-                hub.handle_updates(&words);
+                site.handle_touches(&words);
                 words.clear();
             }
             // Bodies are sent with every step, so that a still crowd does not look like a dead camera.
-            hub.set_bodies(now, PLAYBACK_CAMERA, visitors.bodies.clone());
+            site.handle_bodies(now, PLAYBACK_CAMERA, visitors.bodies.clone());
             visitors.keep_alive(&mut words);
-            hub.handle_updates(&words);
+            site.handle_touches(&words);
             words.clear();
             let due = playback.next_due().map_or(SLEEP_MIN, |due| due.saturating_sub(monotonic()));
             std::thread::sleep(due.clamp(SLEEP_MIN, KEEP_ALIVE_INTERVAL));

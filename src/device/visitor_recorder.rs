@@ -2,7 +2,7 @@
 
 use super::clock::monotonic;
 use super::recording_file::{RETENTION_MAX, Recorder};
-use super::touch_hub::TouchHub;
+use super::site_handle::SiteHandle;
 use crate::config::SiteConfig;
 use crate::presence::Point;
 use std::path::Path;
@@ -25,10 +25,10 @@ pub fn create_recording(file: &Path, site: &SiteConfig, canvas: Point, keep: Dur
 }
 
 /// Records visitors until `over` returns true.
-pub fn record_until(mut recorder: Recorder, hub: &TouchHub, mut over: impl FnMut(Duration) -> bool) {
+pub fn record_until(mut recorder: Recorder, site: &SiteHandle, mut over: impl FnMut(Duration) -> bool) {
     loop {
         let now = monotonic();
-        recorder.record(now, &hub.presence());
+        recorder.record(now, &site.presence());
         if over(now) {
             break;
         }

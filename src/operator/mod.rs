@@ -70,12 +70,12 @@ fn toggle_panel(
 /// Returns the link's state, and what to do about it.
 fn link_summary(status: &LinkStatus) -> String {
     let (word, why) = status.summary();
-    if !matches!(status.health.state, LinkState::Linked | LinkState::Incompatible) {
+    if !matches!(status.session.health.state, LinkState::Linked | LinkState::Incompatible) {
         return format!("link: {word}; {why}");
     }
     let way = if status.relayed { "through a relay" } else { "direct" };
     let ms = |seconds: Option<f64>| seconds.map_or("–".into(), |seconds| format!("{:.0}", seconds * 1e3));
-    let LinkHealth { round_trip, jitter, playout_delay: buffer, .. } = status.health;
+    let LinkHealth { round_trip, jitter, playout_delay: buffer, .. } = status.session.health;
     let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
     format!(
         "link: {word}{why}, {way}, round trip {} ms, jitter {} ms, buffer {} ms, {:.1} % lost",
@@ -92,7 +92,7 @@ fn draw_panel(mut contexts: EguiContexts, panel: Res<Panel>, backstage: Res<Oper
     }
     let scene = backstage.scene.status();
     egui::Window::new("Moongate").default_pos([16.0, 16.0]).resizable(false).show(contexts.ctx_mut()?, |ui| {
-        ui.label(link_summary(&backstage.link.status()));
+        ui.label(link_summary(&backstage.site.status()));
         ui.label(format!("sound: {}", backstage.audio.device().unwrap_or_else(|| "none; the show is silent".into())));
         let process =
             scene.pid.map_or("starting".into(), |pid| format!("process {pid}, started {} times", scene.starts));

@@ -1,8 +1,8 @@
 //! Invented street in front of a site, with its camera, as in a rehearsal but in virtual time.
 
 use crate::config::{City, all_cities};
-use crate::device::camera_pipeline::{FrameAnalyzer, VisionFrame};
 use crate::presence::{Body, Phase, Point};
+use crate::site::{FrameAnalyzer, VisionFrame};
 use crate::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, Weather};
 use crate::vision::{CameraCalibration, Luma, ScreenPlacement};
 use std::time::Duration;
@@ -65,7 +65,6 @@ impl SimCamera {
         self.street.draw(number, &mut self.frame);
         let luma = Luma::new(FRAME_SIZE[0], FRAME_SIZE[1], FRAME_SIZE[0], &self.frame.y)?;
         let bodies = self.analyzer.analyze(now, &luma, self.frame.screen_luminance, &mut self.vision, reach);
-        self.vision.version = self.number + 1;
         Some(bodies)
     }
 }

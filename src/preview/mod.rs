@@ -22,5 +22,5 @@ pub use camera::{FRAME_SIZE, RATE, WALL_WIDTH};
 pub use flash::{FlashDetector, FlashViolation};
 pub use review::{FRAME_RATE, FRAMES, ScenarioReport};
 pub use scenario::{Scenario, SimVisitors};
-pub use site::{SimSite, SimSnapshot};
+pub use site::{SimInput, SimSite, SimSnapshot};
 pub use world::{SimConfig, SimWorld};

@@ -8,8 +8,7 @@ use crate::device::site_key::SiteKey;
 use crate::messages::SiteMessage;
 use crate::render::PresenceMap;
 use crate::scene::{DisplayList, EngineUniforms, SceneAction, SceneDiagnostic, SceneRevision, SiteContext};
-use crate::show::rasterize::rasterize_bodies;
-use crate::show::{ActionOutcome, ShowState};
+use crate::show::{ActionOutcome, ShowState, ShowTime};
 use crate::synth::Weather;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +24,15 @@ pub struct SimSnapshot {
     pub presence: [Arc<PresenceMap>; 2],
 }
 
+/// Input of one frame of the show half.
+#[derive(Debug, Clone, Default)]
+pub struct SimInput {
+    /// Time of the frame.
+    pub time: ShowTime,
+    /// Messages of the site half.
+    pub messages: Vec<SiteMessage>,
+}
+
 /// Simulated site.
 pub struct SimSite {
     /// Site half: camera, touches, session and marks.
@@ -32,11 +40,17 @@ pub struct SimSite {
     state: ShowState,
     scene: BlockingScene,
     edition: Arc<SceneRevision>,
-    began: Duration,
+    /// Data of the site that its scene starts with.
+    pub context: SiteContext,
+    /// Public key of the site.
+    pub key: [u8; 32],
+    /// Time of the start, by the site's clock.
+    pub began: Duration,
     /// Seconds since 1970 at the start.
     unix_start: f64,
-    frame_number: u64,
     snapshot: SimSnapshot,
+    /// Input of the last frame.
+    pub last_input: SimInput,
     /// Faults, the newest last.
     pub faults: Vec<SceneDiagnostic>,
     /// Numbers of the scene's sounds, signals, marks and log lines.
@@ -74,19 +88,22 @@ impl SimSite {
     ) -> Result<Self, String> {
         let now = site.began;
         let half = SimSiteHalf::new(site, &edition.installation)?;
-        let side = half.link.side();
+        let side = half.site.link().side();
         let state = ShowState::new(site.city, site.there, &edition.installation, site.key.public(), now);
         let [here, there] = state.cities().clone();
-        let setting = SiteContext { here, there, side, seed: site.seed, metres: Some(half.wall_width()) };
+        let mark_seed = Some(site.seed.wrapping_mul(2).wrapping_add(u64::from(side)));
+        let context = SiteContext { here, there, side, seed: site.seed, metres: Some(half.wall_width()), mark_seed };
         Ok(Self {
             state,
             half,
-            scene: BlockingScene::start(command, &setting, edition.clone()).map_err(|fault| fault.to_string())?,
+            scene: BlockingScene::start(command, &context, edition.clone()).map_err(|fault| fault.to_string())?,
+            context,
             edition: edition.clone(),
+            key: site.key.public(),
             began: now,
             unix_start: site.unix,
-            frame_number: 0,
             snapshot: SimSnapshot::default(),
+            last_input: SimInput::default(),
             faults: Vec::new(),
             acts: [0; 4],
             left_out: 0,
@@ -119,26 +136,19 @@ impl SimSite {
 
     /// Runs one frame of the scene. An unrecoverable fault of its process is an error.
     pub(super) fn update_scene(&mut self, now: Duration) -> Result<(), String> {
-        for message in self.half.poll_messages(now) {
-            self.state.handle_message(now, &message);
-            if let SiteMessage::Vision(report) = message
-                && let Some(mask) = report.mask
-            {
-                let (version, width, height, flow) = (mask.version, mask.width, mask.height, report.flow);
-                self.snapshot.presence[0] = Arc::new(PresenceMap { version, width, height, mask: mask.texels, flow });
-            }
+        let unix = self.unix_start + (now - self.began).as_secs_f64();
+        self.last_input = SimInput { time: ShowTime { now, unix }, messages: self.half.poll_messages(now) };
+        for message in &self.last_input.messages {
+            self.state.handle_message(now, message);
         }
         self.state.handle_timeout(now);
-        if self.edition.shaders.iter().any(|shader| shader.inputs.people) {
-            self.snapshot.presence[1] =
-                Arc::new(rasterize_bodies(self.frame_number + 1, self.state.remote_bodies(), self.state.canvas()));
+        for (shown, map) in self.snapshot.presence.iter_mut().zip(self.state.take_presence_maps(Some(&self.edition))) {
+            *shown = map.map_or_else(|| shown.clone(), Arc::new);
         }
-        self.request_frame(now)
+        self.request_frame(self.last_input.time)
     }
 
-    fn request_frame(&mut self, now: Duration) -> Result<(), String> {
-        self.frame_number += 1;
-        let unix = self.unix_start + (now - self.began).as_secs_f64();
+    fn request_frame(&mut self, ShowTime { now, unix }: ShowTime) -> Result<(), String> {
         let (sees, mut uniforms) = self.state.next_frame(now, unix);
         self.seen[0] += u64::from(!sees.here.bodies.is_empty());
         self.seen[1] += u64::from(!sees.here.touches.is_empty());

@@ -124,13 +124,13 @@ impl SimWorld {
         loop {
             for (side, site) in self.sites.iter_mut().enumerate() {
                 let now = ORIGIN[side] + self.now;
-                site.half.link.handle_timeout(now);
-                while let Some(datagram) = site.half.link.poll_transmit(now) {
+                site.half.site.handle_timeout(now);
+                while let Some(datagram) = site.half.site.link_mut().poll_transmit(now) {
                     self.netem.send(self.now, side, &datagram);
                 }
             }
             let due = self.sites.iter().zip(ORIGIN);
-            let due = due.filter_map(|(site, origin)| Some(site.half.link.poll_timeout()?.saturating_sub(origin)));
+            let due = due.filter_map(|(site, origin)| Some(site.half.site.poll_timeout()?.saturating_sub(origin)));
             let next = due.chain(self.netem.next()).min().unwrap_or(until);
             if next > until {
                 self.now = until;
@@ -139,7 +139,7 @@ impl SimWorld {
             self.now = self.now.max(next);
             while let Some((from, bytes)) = self.netem.receive(self.now) {
                 if let Some(site) = self.sites.get_mut(1 - from) {
-                    site.half.link.handle_datagram(ORIGIN[1 - from] + self.now, &bytes);
+                    site.half.site.link_mut().handle_datagram(ORIGIN[1 - from] + self.now, &bytes);
                 }
             }
         }

@@ -7,9 +7,8 @@ use super::{Rehearsal, RehearsalKey, Trace};
 use crate::device::audio::Audio;
 use crate::device::camera_pipeline::CameraPipelines;
 use crate::device::clock::monotonic;
-use crate::device::net::LinkHandle;
 use crate::device::scene_process::SceneProcess;
-use crate::device::touch_hub::TouchHub;
+use crate::device::site_handle::SiteHandle;
 use crate::policy::SharingPolicy;
 use crate::render::FrameStats;
 use std::io::{self, BufRead, Write};
@@ -30,13 +29,12 @@ pub struct StatusSource {
     pub offscreen: bool,
     pub adapter: String,
     pub pixels: [u32; 2],
-    pub link: LinkHandle,
     pub edition_status: Arc<EditionStatus>,
     /// Weak, so that the scene's process ends with the show even while this thread still writes.
     pub scene: Weak<SceneProcess>,
     /// Weak for the same reason.
     pub cameras: Weak<CameraPipelines>,
-    pub hub: TouchHub,
+    pub site: SiteHandle,
     pub audio: Arc<Audio>,
     pub frame_stats: FrameStats,
     pub trace: Option<Trace>,
@@ -46,8 +44,8 @@ pub struct StatusSource {
 impl StatusSource {
     fn status(&self, began: Instant) -> ShowStatus {
         let scene = self.scene.upgrade().map(|scene| scene.status()).unwrap_or_default();
-        let status = self.link.status();
-        let health = status.health;
+        let status = self.site.status();
+        let health = status.session.health;
         // A scene without one of its shaders is not what its artist made, so a disabled shader counts as a fault.
         let edition = self.edition_status.offered();
         let shown = scene.edition.filter(|_| scene.refused.is_some());
@@ -61,13 +59,13 @@ impl StatusSource {
             uptime_s: began.elapsed().as_secs_f64(),
             loops: LoopCounts {
                 frame: self.frames.load(Ordering::Relaxed),
-                link: self.link.update_count(),
+                link: self.site.update_count(),
                 sound: self.audio.callback_count(),
                 scene: scene.frames,
             },
             painted: self.frame_stats.painted_count(),
             offscreen: self.offscreen,
-            in_view: self.link.is_in_view(monotonic()),
+            in_view: self.site.is_in_view(monotonic()),
             adapter: self.adapter.clone(),
             pixels: self.pixels,
             link: status.summary().0.into(),
@@ -78,7 +76,7 @@ impl StatusSource {
             bytes: status.bytes,
             connections: status.opened_total,
             relayed: status.relayed,
-            openness: self.link.sharing_policy().as_str().into(),
+            openness: self.site.sharing_policy().as_str().into(),
             round_trip_ms: health.round_trip.map(|s| tenths(s * 1e3)),
             waiting: health.pending,
             lost: health.lost,
@@ -93,8 +91,8 @@ impl StatusSource {
                 refused: refused.map(|fault| fault.to_string()),
             },
             bodies: BodyCounts {
-                here: self.hub.presence().bodies.len(),
-                there: self.link.remote_presence(monotonic()).bodies.len(),
+                here: self.site.body_count(),
+                there: self.site.remote_presence(monotonic()).bodies.len(),
             },
             cameras: self
                 .cameras
@@ -176,7 +174,7 @@ fn write_line(line: &str) -> bool {
 pub fn spawn_command_reader(
     over: Arc<AtomicBool>,
     captures: CaptureQueue,
-    link: LinkHandle,
+    site: SiteHandle,
     rehearsal: Option<Arc<Rehearsal>>,
 ) -> io::Result<()> {
     std::thread::Builder::new().name("commands".into()).spawn(move || {
@@ -195,7 +193,7 @@ pub fn spawn_command_reader(
                     if rehearsal.as_ref().is_some_and(|rehearsal| handle_rehearsal_command(rehearsal, word, rest)) => {}
                 (word, _)
                     if SharingPolicy::parse(word).is_some_and(|openness| {
-                        link.set_sharing_policy(openness);
+                        site.set_sharing_policy(openness);
                         true
                     }) => {}
                 (other, _) => tracing::warn!(

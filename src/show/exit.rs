@@ -1,6 +1,6 @@
 //! End of a show: its exit statuses, as `docs/show.md` specifies them, and the checks before each frame.
 
-use crate::device::net::LinkHandle;
+use crate::device::site_handle::SiteHandle;
 use crate::render::{AllScreensClosed, CanvasQueue, Capture, FrameStats, limit_frame_rate};
 use bevy::app::PluginsState;
 use bevy::prelude::*;
@@ -54,8 +54,8 @@ pub struct ExitConditions {
     pub limit: Option<f64>,
     /// Statistics of the renderer.
     pub frame_stats: FrameStats,
-    /// Handle of the link.
-    pub link: LinkHandle,
+    /// Site half of the site.
+    pub site: SiteHandle,
     /// Key of the twin at the start of the show.
     pub twin: Option<[u8; 32]>,
     /// Start of the last frame.
@@ -80,7 +80,7 @@ fn check_exit(
         return;
     }
     // The scene received its data about the other city at its start, so another twin needs a restart.
-    let other_twin = ends.link.status().at > Duration::ZERO && ends.link.status().twin != ends.twin;
+    let other_twin = ends.site.status().session.at > Duration::ZERO && ends.site.status().twin != ends.twin;
     if other_twin || ends.again.load(Ordering::Relaxed) {
         exit.write(AppExit::from_code(EXIT_RESTART));
         return;

@@ -75,6 +75,11 @@ impl FrameInputBuilder {
         status.map_or(at - self.began.as_secs_f64(), |status| status.shared_clock + at - status.at.as_secs_f64())
     }
 
+    /// Returns the number of the last input.
+    pub(crate) fn input_count(&self) -> u64 {
+        self.input_count
+    }
+
     fn push_event(&mut self, seen: SceneEvent) -> u64 {
         if self.events.len() >= WAITING_MAX {
             self.events.remove(0);

@@ -1,21 +1,20 @@
 //! Frame loop of a show as a Bevy system: each frame, inputs go to the scene, and its display list to the renderer.
 //! Also the app that the loop runs in, the status lines and commands of `docs/show.md`, and the end of a show.
 
-mod camera_input;
 pub(crate) mod control;
 pub(crate) mod edition_choice;
 pub(crate) mod exit;
 mod frame_input;
-pub(crate) mod graphics;
+pub mod graphics;
 mod link_bridge;
 mod log_limiter;
 mod parameters;
-mod pointer;
+pub(crate) mod pointer;
 pub(crate) mod rasterize;
 mod rehearsal;
 mod rehearsal_key;
 pub(crate) mod shutdown;
-mod site_feed;
+mod site_port;
 mod state;
 pub mod status;
 mod trace;
@@ -26,30 +25,27 @@ use frame_input::FrameInputBuilder;
 pub use parameters::LiveParameters;
 pub use rehearsal::Rehearsal;
 pub use rehearsal_key::RehearsalKey;
+pub use site_port::{ShowTime, SitePort};
 pub use state::{ActionOutcome, ShowState};
 pub use trace::{Trace, TraceLine};
 
 use crate::config::{City, Installation, TrustedPeer};
 use crate::device::audio::Audio;
 use crate::device::camera_pipeline::CameraPipelines;
-use crate::device::clock::monotonic;
-use crate::device::net::{LinkEvent, LinkHandle};
 use crate::device::scene_process::SceneProcess;
-use crate::device::touch_hub::TouchHub;
+use crate::device::site_handle::SiteHandle;
 use crate::link::NowShowing;
-use crate::messages::{LocalTouchEvent, SiteMessage, VisionReport};
-use crate::render::{self, FrameStats, PresenceMap};
+use crate::messages::{ShowMessage, SiteMessage};
+use crate::render::{self, FrameStats};
 use crate::scene::{
     DisplayList, EngineUniforms, FrameInput, SceneAction, SceneDiagnostic, SceneRevision, caption, debug_overlay,
     error_overlay, standby_screen,
 };
 use bevy::prelude::*;
 use log_limiter::LogLimiter;
-use site_feed::SiteFeed;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Receiver;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Time for which the last display list stays; after that it would only look live, and the standby screen replaces it.
 const PICTURE_STALE: Duration = Duration::from_secs(1);
@@ -65,18 +61,16 @@ pub struct ShowParts {
     pub key: [u8; 32],
     /// Installation that is shown.
     pub installation: Installation,
-    /// Link, and its events.
-    pub link: (LinkHandle, Receiver<LinkEvent>),
+    /// Connection to the site half.
+    pub site: Box<dyn SitePort>,
+    /// Clocks.
+    pub clock: fn() -> ShowTime,
     /// Process of the scene.
     pub scene: Arc<SceneProcess>,
     /// Sound output.
     pub audio: Arc<Audio>,
-    /// Pipelines of the cameras.
-    pub cameras: Arc<CameraPipelines>,
-    /// Hub that collects touches and bodies.
-    pub touches: TouchHub,
-    /// Touch events of the hub.
-    pub touch_events: Receiver<LocalTouchEvent>,
+    /// Pipelines of the cameras; none if they run elsewhere.
+    pub cameras: Option<Arc<CameraPipelines>>,
     /// Statistics of the renderer's frames.
     pub frame_stats: FrameStats,
     /// Trace of latencies.
@@ -87,19 +81,17 @@ pub struct ShowParts {
     pub scene_wait: Duration,
     /// Set in a rehearsal, where faults are shown to the artist; visitors never see them.
     pub rehearsal: Option<Arc<Rehearsal>>,
+    /// Parameters of the scene, as the operator sets them.
+    pub parameters: LiveParameters,
 }
-
-/// Touch hub, for devices that are read inside Bevy.
-#[derive(Resource, Clone)]
-pub struct TouchHubResource(pub TouchHub);
 
 /// State of scene, link, sound and cameras, for the operator's overlay.
 #[derive(Resource, Clone)]
 pub struct OperatorContext {
     /// Process of the scene.
     pub scene: Arc<SceneProcess>,
-    /// Handle of the link.
-    pub link: LinkHandle,
+    /// Site half of the site.
+    pub site: SiteHandle,
     /// Sound output.
     pub audio: Arc<Audio>,
     /// Pipelines of the cameras.
@@ -110,17 +102,19 @@ pub struct OperatorContext {
 
 /// State of the frame loop.
 struct ShowLoop {
-    link: LinkHandle,
-    site: SiteFeed,
+    site: Box<dyn SitePort>,
+    clock: fn() -> ShowTime,
     scene: Arc<SceneProcess>,
     audio: Arc<Audio>,
     state: ShowState,
     parameters: LiveParameters,
-    cameras: Arc<CameraPipelines>,
+    cameras: Option<Arc<CameraPipelines>>,
     /// True if the site has cameras.
     has_cameras: bool,
-    /// Capture time of the newest camera frame.
+    /// Capture time of the newest bodies.
     captured: Duration,
+    /// Luminance in the last message to the site half.
+    luminance: f32,
     frame_stats: FrameStats,
     trace: Trace,
     frames: Arc<AtomicU64>,
@@ -159,28 +153,20 @@ pub fn other_city(here: &'static City, twin: Option<&TrustedPeer>) -> &'static C
 impl ShowParts {
     /// Adds the frame loop to an app.
     pub fn plug(self, app: &mut App) {
-        let dials = LiveParameters::default();
-        app.insert_resource(TouchHubResource(self.touches.clone())).insert_resource(OperatorContext {
-            scene: self.scene.clone(),
-            link: self.link.0.clone(),
-            audio: self.audio.clone(),
-            cameras: self.cameras.clone(),
-            parameters: dials.clone(),
-        });
         let there = other_city(self.city, self.twin.as_ref());
-        let state = ShowState::new(self.city, there, &self.installation, self.key, monotonic());
-        let link = self.link.0.clone();
-        let site = SiteFeed::new(self.link, (self.touches, self.touch_events), self.cameras.clone(), state.canvas());
+        let ShowTime { now, .. } = (self.clock)();
+        let state = ShowState::new(self.city, there, &self.installation, self.key, now);
         app.insert_resource(ShowLoopResource(ShowLoop {
-            link,
-            site,
-            has_cameras: !self.cameras.status().is_empty(),
+            site: self.site,
+            clock: self.clock,
+            has_cameras: self.cameras.as_ref().is_some_and(|cameras| !cameras.status().is_empty()),
             captured: Duration::ZERO,
+            luminance: 0.0,
             cameras: self.cameras,
             scene: self.scene,
             audio: self.audio,
             state,
-            parameters: dials,
+            parameters: self.parameters,
             frame_stats: self.frame_stats,
             trace: self.trace,
             frames: self.frames,
@@ -196,7 +182,6 @@ impl ShowParts {
             log: LogLimiter::new(),
         }))
         .add_systems(PostUpdate, update_show);
-        pointer::plug(app);
     }
 }
 
@@ -209,17 +194,17 @@ fn update_show(world: &mut World) {
 
 impl ShowLoop {
     fn update(&mut self, world: &mut World) {
-        let now = monotonic();
-        let turn = self.frames.fetch_add(1, Ordering::Relaxed);
+        let time @ ShowTime { now, unix } = (self.clock)();
+        self.frames.fetch_add(1, Ordering::Relaxed);
         self.trace.record_frame(now);
-        self.cameras.wait_analyzed(self.scene_wait);
-        if let Some(mask) = self.handle_messages(now) {
-            render::set_presence(world, 0, Arc::new(mask));
+        if let Some(cameras) = &self.cameras {
+            cameras.wait_analyzed(self.scene_wait);
         }
-        let looks = |edition: &Arc<SceneRevision>| edition.shaders.iter().any(|shader| shader.inputs.people);
-        if self.edition.as_ref().is_some_and(looks) {
-            let bodies = rasterize::rasterize_bodies(turn, self.state.remote_bodies(), self.state.canvas());
-            render::set_presence(world, 1, Arc::new(bodies));
+        self.handle_messages(now);
+        for (side, map) in self.state.take_presence_maps(self.edition.as_deref()).into_iter().enumerate() {
+            if let Some(map) = map {
+                render::set_presence(world, side, Arc::new(map));
+            }
         }
         let mut asked = None;
         // An edition starts once its shaders can be drawn; until then the previous one continues.
@@ -229,9 +214,8 @@ impl ShowLoop {
                 self.state.restart_scene();
             }
             let rehearsal = self.rehearsal.as_deref();
-            let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
-                + rehearsal.map_or(0.0, Rehearsal::time_shift);
-            let (mut sees, uniforms) = self.state.next_frame(now, unix);
+            let shift = rehearsal.map_or(0.0, Rehearsal::time_shift);
+            let (mut sees, uniforms) = self.state.next_frame(now, unix + shift);
             sees.dials = self.parameters.take_changes(begins);
             self.uniforms = Arc::new(uniforms);
             self.last_input = rehearsal.is_some_and(Rehearsal::debug_overlay).then(|| sees.clone());
@@ -239,7 +223,7 @@ impl ShowLoop {
             if let Ok(json) = serde_json::to_string(&sees)
                 && self.scene.request_frame(sees.number, sees.input, json, begins)
             {
-                self.state.mark_delivered(monotonic());
+                self.state.mark_delivered(now);
                 asked = Some(sees.number);
             }
         }
@@ -261,7 +245,7 @@ impl ShowLoop {
             }
         }
         for act in acts {
-            self.handle_action(now, act);
+            self.handle_action(time, act);
         }
         self.send_messages();
         self.show_picture(world, painting.map(|(picture, _)| picture), now);
@@ -331,44 +315,42 @@ impl ShowLoop {
         status.refused.or(status.fault).or(of_late).or_else(shed)
     }
 
-    /// Handles the messages of the site half since the previous frame. Returns the newest mask of people for the renderer.
-    fn handle_messages(&mut self, now: Duration) -> Option<PresenceMap> {
-        let mut watched = None;
-        for message in self.site.poll(now, &self.trace) {
+    /// Handles the messages of the site half since the previous frame.
+    fn handle_messages(&mut self, now: Duration) {
+        for message in self.site.poll_messages(now) {
             let input = self.state.handle_message(now, &message);
-            match (message, input) {
-                (SiteMessage::Touch(touched), Some(input)) => self.trace.record_touch(input, &touched),
+            match (&message, input) {
+                (SiteMessage::Touch(touched), Some(input)) => self.trace.record_touch(input, touched),
                 (SiteMessage::Event { event, arrived, .. }, Some(input)) => {
-                    self.trace.record_arrival(input, &event, arrived);
+                    self.trace.record_arrival(input, event, *arrived);
                 }
-                (SiteMessage::Vision(report), Some(input)) => watched = self.handle_vision(input, report).or(watched),
+                (SiteMessage::Vision(report), Some(input)) => {
+                    self.trace.record_bodies(true, &report.bodies, report.captured);
+                    if self.has_cameras && report.captured > self.captured && !report.bodies.is_empty() {
+                        self.trace.record_outline(input, report.captured);
+                    }
+                    self.captured = self.captured.max(report.captured);
+                }
+                (SiteMessage::Twin(report), _) => self.trace.record_bodies(false, &report.presence.bodies, now),
                 _ => {}
             }
         }
         self.state.handle_timeout(now);
         self.send_messages();
-        watched
-    }
-
-    fn handle_vision(&mut self, input: u64, report: VisionReport) -> Option<PresenceMap> {
-        let VisionReport { captured, bodies, flow, mask, .. } = report;
-        if self.has_cameras && captured > self.captured && !bodies.is_empty() {
-            self.trace.record_outline(input, captured);
-        }
-        self.captured = self.captured.max(captured);
-        let mask = mask?;
-        Some(PresenceMap { version: mask.version, width: mask.width, height: mask.height, mask: mask.texels, flow })
     }
 
     fn send_messages(&mut self) {
+        let luminance = self.frame_stats.luminance().luminance();
+        if std::mem::replace(&mut self.luminance, luminance) != luminance {
+            self.site.handle_message(ShowMessage::Luminance(luminance));
+        }
         while let Some(message) = self.state.poll_message() {
-            self.link.handle_message(message);
+            self.site.handle_message(message);
         }
     }
 
-    fn handle_action(&mut self, now: Duration, action: SceneAction) {
-        let utc_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        match self.state.handle_action(now, utc_ms, action) {
+    fn handle_action(&mut self, ShowTime { now, unix }: ShowTime, action: SceneAction) {
+        match self.state.handle_action(now, (unix * 1e3) as u64, action) {
             ActionOutcome::Play { name, volume, pan, rate } => self.audio.play(&name, volume, pan, rate),
             ActionOutcome::SignalDropped(count) if count.is_power_of_two() => tracing::warn!(
                 "scene: {count} signals are left out: at most 30 a second are sent; `here.share` tells what is so now"

@@ -1,8 +1,10 @@
-//! Touches and mouse of the screens' windows, from winit to the touch hub.
+//! Touches and mouse of the screens' windows, from winit to the site half.
 
-use super::TouchHubResource;
-use crate::presence::{Phase, PointerKind};
+use crate::device::site_handle::SiteHandle;
+use crate::messages::ShowMessage;
+use crate::presence::{ContactId, Phase, Point, PointerKind, TouchUpdate};
 use crate::render::ScreenWindow;
+use crate::site::devices::MOUSE_DEVICE;
 use bevy::input::ButtonState;
 use bevy::input::mouse::{MouseButton, MouseButtonInput};
 use bevy::input::touch::{TouchInput, TouchPhase};
@@ -10,29 +12,37 @@ use bevy::prelude::*;
 use bevy::window::{CursorMoved, WindowFocused};
 use std::collections::HashMap;
 
-/// A screen's mouse and its fingers are separate devices: only the mouse is lost with the focus.
-const MOUSE_DEVICE: u32 = 500;
-
+/// Returns the contact of a screen's mouse. The mouse is a device of its own, since it alone is lost with the focus.
 fn mouse_id(screen: &ScreenWindow) -> (u32, u64) {
     (MOUSE_DEVICE + screen.index as u32, 0)
 }
 
-pub(super) fn plug(app: &mut App) {
+/// Site half, for the windows' touches.
+#[derive(Resource)]
+struct SiteResource(SiteHandle);
+
+/// Sends the touches of an app's windows to a site.
+pub fn plug(app: &mut App, site: SiteHandle) {
     // Runs before the frame loop in `PostUpdate`, as late as a frame allows.
-    app.add_systems(Update, (handle_mouse, handle_touches, handle_focus_lost).chain());
+    app.insert_resource(SiteResource(site))
+        .add_systems(Update, (handle_mouse, handle_touches, handle_focus_lost).chain());
+}
+
+fn send(site: &SiteResource, contact: ContactId, phase: Phase, at: Point, by: PointerKind) {
+    site.0.handle_message(ShowMessage::Touches(vec![TouchUpdate::Touch(contact, phase, at, by)]));
 }
 
 fn handle_mouse(
     mut buttons: MessageReader<MouseButtonInput>,
     mut moves: MessageReader<CursorMoved>,
     windows: Query<(&Window, &ScreenWindow)>,
-    touches: Res<TouchHubResource>,
+    site: Res<SiteResource>,
     mut last: Local<HashMap<Entity, Vec2>>,
 ) {
     for moved in moves.read() {
         let Ok((window, screen)) = windows.get(moved.window) else { continue };
         if let Some(at) = screen.view.to_canvas(window.size().to_array(), moved.position.to_array()) {
-            touches.0.handle_touch(mouse_id(screen), Phase::Move, at, PointerKind::Mouse);
+            send(&site, mouse_id(screen), Phase::Move, at, PointerKind::Mouse);
         }
         last.insert(moved.window, moved.position);
     }
@@ -43,14 +53,14 @@ fn handle_mouse(
         let cursor = cursor.unwrap_or_default().to_array();
         let Some(at) = screen.view.to_canvas(window.size().to_array(), cursor) else { continue };
         let phase = if button.state == ButtonState::Pressed { Phase::Down } else { Phase::Up };
-        touches.0.handle_touch(mouse_id(screen), phase, at, PointerKind::Mouse);
+        send(&site, mouse_id(screen), phase, at, PointerKind::Mouse);
     }
 }
 
 fn handle_touches(
     mut inputs: MessageReader<TouchInput>,
     windows: Query<(&Window, &ScreenWindow)>,
-    touches: Res<TouchHubResource>,
+    site: Res<SiteResource>,
 ) {
     for input in inputs.read() {
         let Ok((window, screen)) = windows.get(input.window) else { continue };
@@ -60,7 +70,7 @@ fn handle_touches(
             TouchPhase::Moved => Phase::Move,
             TouchPhase::Ended | TouchPhase::Canceled => Phase::Up,
         };
-        touches.0.handle_touch((screen.index as u32, input.id), phase, at, PointerKind::Finger);
+        send(&site, (screen.index as u32, input.id), phase, at, PointerKind::Finger);
     }
 }
 
@@ -68,11 +78,11 @@ fn handle_touches(
 fn handle_focus_lost(
     mut focused: MessageReader<WindowFocused>,
     windows: Query<&ScreenWindow>,
-    touches: Res<TouchHubResource>,
+    site: Res<SiteResource>,
 ) {
     for focus in focused.read().filter(|focus| !focus.focused) {
         if let Ok(screen) = windows.get(focus.window) {
-            touches.0.release(mouse_id(screen).0);
+            site.0.handle_message(ShowMessage::Released { device: mouse_id(screen).0 });
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Ends the show in order and within the time limit of its interface, even if the frame loop hangs.
 
-use crate::device::net::LinkHandle;
 use crate::device::signals::on_termination_signal;
+use crate::device::site_handle::SiteHandle;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,19 +15,19 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Ends the show once `over` is set, and sets it on a signal.
 ///
 /// The twin gets its goodbye at once, without waiting for a frame loop that may be stuck in a driver.
-pub fn spawn_watchdog(over: &Arc<AtomicBool>, link: LinkHandle) -> io::Result<()> {
+pub fn spawn_watchdog(over: &Arc<AtomicBool>, site: SiteHandle) -> io::Result<()> {
     let asked = over.clone();
     on_termination_signal(move || asked.store(true, Ordering::Relaxed))?;
-    end_after(over.clone(), link, || end_now())
+    end_after(over.clone(), site, || end_now())
 }
 
 /// Calls `end` if this process is still running some time after `over` was set.
-fn end_after(over: Arc<AtomicBool>, link: LinkHandle, end: impl FnOnce() + Send + 'static) -> io::Result<()> {
+fn end_after(over: Arc<AtomicBool>, site: SiteHandle, end: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let watch = move || {
         while !over.load(Ordering::Relaxed) {
             std::thread::sleep(POLL_INTERVAL);
         }
-        link.stop();
+        site.stop();
         std::thread::sleep(GRACE);
         tracing::error!("the frame loop did not end; ending the process");
         end();
@@ -43,7 +43,7 @@ fn end_now() -> ! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::net::LinkThread;
+    use crate::device::net::{LinkSetup, LinkThread};
     use crate::device::site_key::SiteKey;
     use crate::link::{LinkConfig, LinkState, NowShowing};
     use std::net::UdpSocket;
@@ -73,13 +73,14 @@ mod tests {
                 showing: NowShowing { installation: "test".into(), schema_hash: 1 },
                 canvas: [320.0, 180.0],
             };
-            LinkThread::start(&keys[side], at[side], at[1 - side], config).unwrap_or_else(|why| panic!("{why}")).0
+            LinkThread::start(at[side], LinkSetup::new(&keys[side], at[1 - side], config))
+                .unwrap_or_else(|why| panic!("{why}"))
         });
-        let is_linked = |link: &LinkThread| link.sender().status().health.state == LinkState::Linked;
+        let is_linked = |link: &LinkThread| link.site().status().session.health.state == LinkState::Linked;
         wait("they are linked", Duration::from_secs(10), || is_linked(&here) && is_linked(&there));
         let (over, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let ends = ended.clone();
-        end_after(over.clone(), here.sender(), move || ends.store(true, Ordering::Relaxed)).expect("a thread");
+        end_after(over.clone(), here.site(), move || ends.store(true, Ordering::Relaxed)).expect("a thread");
         let began = Instant::now();
         over.store(true, Ordering::Relaxed);
         wait("no goodbye came", Duration::from_secs(1), || !is_linked(&there));

@@ -5,11 +5,13 @@
 
 use super::FrameInputBuilder;
 use super::link_bridge::LinkBridge;
+use super::rasterize::rasterize_bodies;
 use crate::config::{City, Installation};
 use crate::link::{LinkCommand, LinkState, SiteEvent};
-use crate::messages::{LocalTouchEvent, SessionStatus, ShowMessage, SiteMessage, TwinReport, VisionReport};
+use crate::messages::{LocalTouchEvent, PeopleMask, SessionStatus, ShowMessage, SiteMessage, TwinReport, VisionReport};
 use crate::presence::{Body, Phase, Point, Presence, TwinLayout};
-use crate::scene::{CityInfo, EngineUniforms, FrameInput, SceneAction};
+use crate::render::PresenceMap;
+use crate::scene::{self, CityInfo, EngineUniforms, FrameInput, SceneAction, SceneRevision};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -54,6 +56,8 @@ pub struct ShowState {
     remote_state: String,
     status: SessionStatus,
     messages: VecDeque<ShowMessage>,
+    /// People of this site for the renderer, if they have changed.
+    local_map: Option<PresenceMap>,
 }
 
 impl ShowState {
@@ -78,6 +82,7 @@ impl ShowState {
             remote_state: String::new(),
             status: SessionStatus::default(),
             messages: VecDeque::new(),
+            local_map: None,
         }
     }
 
@@ -89,11 +94,6 @@ impl ShowState {
     /// Returns this city and the twin's.
     pub fn cities(&self) -> &[CityInfo; 2] {
         &self.cities
-    }
-
-    /// Returns the twin's bodies, on this canvas.
-    pub fn remote_bodies(&self) -> &[Body] {
-        &self.remote_bodies
     }
 
     /// Returns the shared clock at `now`, in seconds.
@@ -109,10 +109,7 @@ impl ShowState {
                 self.local.touches.retain(|touch| ids.contains(&touch.id));
                 self.input.retain_touches(ids);
             }
-            SiteMessage::Vision(VisionReport { captured, bodies, motion_energy, flow, .. }) => {
-                self.local.bodies.clone_from(bodies);
-                return Some(self.input.handle_bodies(*captured, bodies, *motion_energy, flow));
-            }
+            SiteMessage::Vision(report) => return Some(self.handle_vision(report)),
             SiteMessage::Twin(report) => self.handle_twin(now, report.clone()),
             SiteMessage::SharedState(json) => self.remote_state.clone_from(json),
             SiteMessage::Marks(feed) => self.bridge.handle_marks(feed.clone()),
@@ -142,6 +139,32 @@ impl ShowState {
             (_, None) => touches.push(event.touch),
         }
         self.input.handle_touch(event)
+    }
+
+    fn handle_vision(&mut self, report: &VisionReport) -> u64 {
+        let VisionReport { captured, bodies, motion_energy, flow, mask } = report;
+        self.local.bodies.clone_from(bodies);
+        if flow.is_empty() {
+            // Recorded visitors have no camera.
+            let map = rasterize_bodies(self.input.input_count(), bodies, self.canvas);
+            let energy = scene::motion_energy(bodies, self.canvas);
+            let input = self.input.handle_bodies(*captured, bodies, energy, &map.flow);
+            self.local_map = Some(map);
+            return input;
+        }
+        if let Some(PeopleMask { version, width, height, texels }) = mask.clone() {
+            self.local_map = Some(PresenceMap { version, width, height, mask: texels, flow: flow.clone() });
+        }
+        self.input.handle_bodies(*captured, bodies, *motion_energy, flow)
+    }
+
+    /// Returns the people of both sites for the renderer, this site first; none for a site whose people are as before, and none for the
+    /// twin if no shader of this edition looks at people.
+    pub fn take_presence_maps(&mut self, edition: Option<&SceneRevision>) -> [Option<PresenceMap>; 2] {
+        let looks = |edition: &SceneRevision| edition.shaders.iter().any(|shader| shader.inputs.people);
+        let remote = edition.is_some_and(looks);
+        let remote = remote.then(|| rasterize_bodies(self.frame_number + 1, &self.remote_bodies, self.canvas));
+        [self.local_map.take(), remote]
     }
 
     /// Handles the state of the link and the twin's presence, and proposes the meetings of people of both sites.

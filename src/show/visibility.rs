@@ -2,7 +2,7 @@
 //! While none is in view, no bodies or touches here are sent to the twin.
 
 use crate::device::clock::monotonic;
-use crate::device::net::LinkHandle;
+use crate::device::site_handle::SiteHandle;
 use crate::messages::ShowMessage;
 use crate::render::{FrameStats, ScreenWindow};
 use bevy::prelude::*;
@@ -15,18 +15,18 @@ const IN_VIEW_FOR: Duration = Duration::from_secs(3);
 struct ViewTracker {
     offscreen: bool,
     frame_stats: FrameStats,
-    link: LinkHandle,
+    site: SiteHandle,
     /// Number of frames painted before this one.
     painted: u64,
-    /// Last time given to the link, until which a frame is in view.
+    /// Last time given to the site half, until which a frame is in view.
     until: Duration,
 }
 
-/// Reports to the link from now on until when a frame is in view.
-pub fn plug(app: &mut App, offscreen: bool, drawn: &FrameStats, link: &LinkHandle) {
-    let (drawn, link) = (drawn.clone(), link.clone());
+/// Reports to the site half from now on until when a frame is in view.
+pub fn plug(app: &mut App, offscreen: bool, drawn: &FrameStats, site: &SiteHandle) {
+    let (drawn, site) = (drawn.clone(), site.clone());
     // The system runs at the end of a frame, when its effect on the windows is known.
-    app.insert_resource(ViewTracker { offscreen, frame_stats: drawn, link, painted: 0, until: Duration::ZERO })
+    app.insert_resource(ViewTracker { offscreen, frame_stats: drawn, site, painted: 0, until: Duration::ZERO })
         .add_systems(Last, update_view);
 }
 
@@ -40,6 +40,6 @@ fn update_view(mut seen: ResMut<ViewTracker>, windows: Query<(), With<ScreenWind
         _ => Duration::ZERO,
     };
     if std::mem::replace(&mut seen.until, until) != until {
-        seen.link.handle_message(ShowMessage::InView { until });
+        seen.site.handle_message(ShowMessage::InView { until });
     }
 }

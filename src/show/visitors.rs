@@ -4,7 +4,7 @@ use crate::config::SiteConfig;
 use crate::device::bots::{BotPreset, spawn_bots};
 use crate::device::playback_source::spawn_playback;
 use crate::device::recording_file::{Playback, PlaybackError};
-use crate::device::touch_hub::TouchHub;
+use crate::device::site_handle::SiteHandle;
 use crate::device::visitor_recorder::{create_recording, record_until};
 use crate::presence::Point;
 use std::io;
@@ -29,11 +29,11 @@ pub fn spawn_visitors(
     seed: u64,
     visitors: Option<Playback>,
     canvas: Point,
-    hub: &TouchHub,
+    site: &SiteHandle,
 ) -> io::Result<()> {
-    spawn_bots(cast, canvas, seed, hub.clone())?;
+    spawn_bots(cast, canvas, seed, site.clone())?;
     if let Some(playback) = visitors {
-        spawn_playback(playback, canvas, hub.clone())?;
+        spawn_playback(playback, canvas, site.clone())?;
     }
     Ok(())
 }
@@ -44,15 +44,15 @@ pub fn spawn_visitors(
 pub fn spawn_recorder(
     file: &Path,
     keep: Duration,
-    site: &SiteConfig,
+    config: &SiteConfig,
     canvas: Point,
-    hub: &TouchHub,
+    site: &SiteHandle,
     over: Arc<AtomicBool>,
 ) -> Option<JoinHandle<()>> {
-    let recorder = create_recording(file, site, canvas, keep);
+    let recorder = create_recording(file, config, canvas, keep);
     let recorder = recorder.map_err(|why| tracing::error!("nothing is recorded: {why}")).ok()?;
-    let hub = hub.clone();
-    let write = move || record_until(recorder, &hub, |_| over.load(Ordering::Relaxed));
+    let site = site.clone();
+    let write = move || record_until(recorder, &site, |_| over.load(Ordering::Relaxed));
     let thread = std::thread::Builder::new().name("record".into()).spawn(write);
     thread.map_err(|why| tracing::error!("nothing is recorded: no thread could be started ({why})")).ok()
 }

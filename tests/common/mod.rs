@@ -13,7 +13,7 @@ fn card(slug: &str) -> CityInfo {
 
 /// Shenzhen, with Dublin at the other end.
 pub fn setting() -> SiteContext {
-    SiteContext { here: card("shenzhen"), there: card("dublin"), side: 0, seed: 7, metres: None }
+    SiteContext { here: card("shenzhen"), there: card("dublin"), side: 0, seed: 7, metres: None, mark_seed: None }
 }
 
 /// Returns the decoder for images and sounds in these tests: a separate process, as in a show.

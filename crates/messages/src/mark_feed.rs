@@ -30,6 +30,11 @@ pub struct MarkFeed {
 }
 
 impl MarkFeed {
+    /// Creates an empty feed of a site with this writer.
+    pub fn new(local_writer: Option<WriterId>) -> Self {
+        Self { local_writer, ..Self::default() }
+    }
+
     /// Handles an output of the session. Returns false if it is not about marks.
     pub fn handle_output(&mut self, output: &mut LinkOutput) -> bool {
         match output {

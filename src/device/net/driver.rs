@@ -1,4 +1,4 @@
-//! Driver of the link thread: connections, relay clients, and the session that outlives them all.
+//! Driver of the link thread: connections and relay clients, which carry the session of a site.
 
 mod dial;
 
@@ -7,28 +7,24 @@ use super::acceptor::{KnownAddrs, accept_loop};
 use super::candidates::{Candidates, PeerAddrs, Reachability};
 use super::connections::{DriverEvent, OpenConnection, is_refusal, read_datagrams};
 use super::demux_socket::{DemuxSocket, RelayDatagram};
-use super::pairing::{PairingServer, new_endpoint, peer_key};
+use super::pairing::{PairingServer, SiteProfile, new_endpoint, peer_key};
 use super::relay_clients::RelayClients;
 use super::site_folder::SiteFolder;
 use super::stats::{LinkStats, PacketStats};
-use super::{LinkError, LinkEvent, LinkSetup, LinkShared, LinkStatus};
+use super::{LinkError, LinkStatus};
 use crate::device::clock::monotonic;
 use crate::device::congestion_controller::breaker_level;
+use crate::device::site_handle::SiteHandle;
 use crate::device::site_key::SiteKey;
 use crate::device::tls::{self, ALPN, PeerPolicy};
-use crate::link::canonical;
-use crate::link::{DisconnectReason, Link, LinkCommand, LinkConfig, LinkOutput, LinkState, MarkReplica};
+use crate::link::{DisconnectReason, LinkOutput, LinkState, canonical};
 use quinn::{Endpoint, VarInt};
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, mpsc as std_mpsc};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Maximum number of events that wait while the frame loop does not read. Beyond it datagrams are dropped unread, and
-/// the twin sends its events again.
-const UNDELIVERED_MAX: usize = 1_024;
 /// Maximum number of datagrams that wait for the link thread.
 const INCOMING_MAX: usize = 1_024;
 /// Maximum number of relay answers that wait for the link thread.
@@ -41,9 +37,10 @@ const STABLE_AFTER: Duration = Duration::from_secs(10);
 const RECENT_ADDRS_MAX: usize = 8;
 
 pub(super) struct LinkDriver {
-    link: Link,
+    site: SiteHandle,
     key: SiteKey,
-    config: LinkConfig,
+    /// Key of the twin, if there is a twin.
+    twin: Option<[u8; 32]>,
     endpoint: Endpoint,
     socket: Arc<DemuxSocket>,
     transport: Arc<quinn::TransportConfig>,
@@ -57,10 +54,6 @@ pub(super) struct LinkDriver {
     recent_addrs: VecDeque<IpAddr>,
     site_folder: Option<SiteFolder>,
     own_relay: Option<String>,
-    shared: Arc<LinkShared>,
-    events: std_mpsc::SyncSender<LinkEvent>,
-    /// Events for which the frame loop has no room yet.
-    undelivered: VecDeque<LinkEvent>,
     connections: Vec<OpenConnection>,
     event_sender: mpsc::Sender<DriverEvent>,
     event_receiver: Option<mpsc::Receiver<DriverEvent>>,
@@ -78,43 +71,35 @@ pub(super) struct LinkDriver {
 impl LinkDriver {
     /// Creates the driver; must be called on the runtime that will run it.
     pub fn new(
-        plan: LinkSetup,
+        key: SiteKey,
         socket: std::net::UdpSocket,
-        shared: Arc<LinkShared>,
-        told: std_mpsc::SyncSender<LinkEvent>,
+        site: SiteHandle,
+        peer_addrs: PeerAddrs,
+        profile: Option<SiteProfile>,
+        transport: Arc<quinn::TransportConfig>,
     ) -> Result<Self, LinkError> {
         let setup = |why: &dyn std::fmt::Display| LinkError::Setup(why.to_string());
         let (incoming, arrivals) = mpsc::channel(INCOMING_MAX);
         let (relays, answers) = mpsc::channel(RELAY_REPLIES_MAX);
         let shore = DemuxSocket::new(socket, relays).map_err(|why| setup(&why))?;
         let endpoint = new_endpoint(&shore).map_err(|why| setup(&why))?;
-        let LinkSetup { key, config, policy, in_view_until, store, peer_addrs: reach, profile: home, transport } = plan;
-        let now = monotonic();
-        let works =
-            MarkReplica::open(&config.showing.installation, Box::new(key.clone()), store).map_err(|why| setup(&why))?;
-        shared.mark_feed.lock().unwrap_or_else(PoisonError::into_inner).local_writer = Some(works.log().local_writer());
-        let mut link = Link::new(now, config.clone()).with_replica(works);
-        link.handle_policy(now, policy);
-        link.handle_view(now, in_view_until);
+        let twin = site.lock().twin();
         let mut driver = Self {
-            link,
-            pairing: PairingServer::new(&key, home.clone()),
+            twin,
+            site,
+            pairing: PairingServer::new(&key, profile.clone()),
             known_addrs: KnownAddrs::default(),
             recent_addrs: VecDeque::new(),
-            site_folder: home.as_ref().map(|home| SiteFolder::new(&home.dir, now)),
-            own_relay: home.and_then(|home| home.info.relay),
+            site_folder: profile.as_ref().map(|profile| SiteFolder::new(&profile.dir, monotonic())),
+            own_relay: profile.and_then(|profile| profile.info.relay),
             key,
-            config,
             endpoint,
             socket: shore,
             transport,
             client_config: None,
-            peer_addrs: reach,
+            peer_addrs,
             candidates: Candidates::default(),
             relays: RelayClients::default(),
-            shared,
-            events: told,
-            undelivered: VecDeque::new(),
             connections: Vec::new(),
             event_sender: incoming,
             event_receiver: Some(arrivals),
@@ -132,11 +117,11 @@ impl LinkDriver {
 
     /// Accepts connections from the twin only, and dials nobody else.
     fn trust_peer(&mut self) -> Result<(), rustls::Error> {
-        let whom = self.config.twin.map_or(PeerPolicy::Nobody, PeerPolicy::Pinned);
+        let whom = self.twin.map_or(PeerPolicy::Nobody, PeerPolicy::Pinned);
         let mut server = tls::server_config_for(&self.key, whom, ALPN)?;
         server.transport_config(self.transport.clone());
         self.endpoint.set_server_config(Some(server));
-        self.client_config = match self.config.twin {
+        self.client_config = match self.twin {
             None => None,
             Some(twin) => {
                 let mut client = tls::client_config(&self.key, twin)?;
@@ -144,13 +129,13 @@ impl LinkDriver {
                 Some(client)
             }
         };
-        self.relays.set_peer(monotonic(), &self.key, self.config.twin, &self.peer_addrs.relays);
+        self.relays.set_peer(monotonic(), &self.key, self.twin, &self.peer_addrs.relays);
         self.candidates.update(&self.peer_addrs, self.relays.allocations());
         self.update_known_addrs();
         Ok(())
     }
 
-    pub async fn run(mut self, mut commands: mpsc::Receiver<(Duration, LinkCommand)>) {
+    pub async fn run(mut self) {
         let accepting = tokio::spawn(accept_loop(
             self.endpoint.clone(),
             self.event_sender.clone(),
@@ -160,39 +145,37 @@ impl LinkDriver {
         let (Some(mut arrivals), Some(mut answers)) = (self.event_receiver.take(), self.relay_replies.take()) else {
             return;
         };
-        while !self.shared.stopping.load(Ordering::Relaxed) {
+        let site = self.site.clone();
+        while !site.is_stopping() {
             let now = monotonic();
             self.update(now);
             // At least ten updates per second, so that a watcher of the counter sees it move.
-            let due = self.link.poll_timeout().into_iter().chain(self.next_dial(now)).chain(self.relays.poll_timeout());
+            let session = site.lock().poll_timeout();
+            let due = session.into_iter().chain(self.next_dial(now)).chain(self.relays.poll_timeout());
             let sleep = due
                 .min()
                 .map_or(Duration::from_millis(100), |at| at.saturating_sub(now).min(Duration::from_millis(100)));
             tokio::select! {
-                    biased;
-                    command = commands.recv() => match command {
-                        Some((made, command)) => self.handle_command(made, command),
-                        None => break,
-                    },
-                    Some(arrival) = arrivals.recv() => {
+                biased;
+                () = site.changed() => {}
+                Some(arrival) = arrivals.recv() => {
+                    self.handle_event(arrival);
+                    // Anything else that has arrived belongs to the same update.
+                    while let Ok(arrival) = arrivals.try_recv() {
                         self.handle_event(arrival);
-                        // Anything else that has arrived belongs to the same update.
-                        while let Ok(arrival) = arrivals.try_recv() {
-                            self.handle_event(arrival);
-                        }
                     }
-                    Some((from, answer)) = answers.recv() => {
-                        if self.relays.handle_reply(monotonic(), from, &answer) {
-                            self.candidates.update(&self.peer_addrs, self.relays.allocations());
-            self.update_known_addrs();
-                        }
-                    }
-                    () = self.shared.wake.notified() => {}
-                    () = tokio::time::sleep(sleep) => {}
                 }
+                Some((from, answer)) = answers.recv() => {
+                    if self.relays.handle_reply(monotonic(), from, &answer) {
+                        self.candidates.update(&self.peer_addrs, self.relays.allocations());
+                        self.update_known_addrs();
+                    }
+                }
+                () = tokio::time::sleep(sleep) => {}
+            }
         }
         accepting.abort();
-        self.link.handle_close();
+        site.lock().link_mut().handle_close();
         self.update(monotonic());
         // Lets the goodbye leave before the connections close.
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -200,31 +183,17 @@ impl LinkDriver {
         let _ = tokio::time::timeout(Duration::from_millis(200), self.endpoint.wait_idle()).await;
     }
 
-    /// Runs one update: timers, policy, presence, datagrams, events for the owner, dials and relay questions.
+    /// Runs one update: timers, datagrams, notices of the session, dials and relay questions.
     fn update(&mut self, now: Duration) {
         self.poll_site_folder(now);
-        self.link.handle_timeout(now);
-        self.update_policy(now);
-        let reported = self.shared.local_presence.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(presence) = reported {
-            self.link.handle_presence(now, presence);
-        }
-        self.link.handle_timeout(now);
+        self.site.lock().handle_timeout(now);
         self.transmit(now);
-        self.deliver_events(now);
-        let (change, playout) = self.link.playout();
-        let mut there = self.shared.remote_presence.lock().unwrap_or_else(PoisonError::into_inner);
-        if there.0 != change {
-            *there = (change, playout.cloned().unwrap_or_default());
-        }
-        drop(there);
-        self.publish_remote_state();
+        self.handle_notices(now);
         let status = self.status(now);
         if let Some(folder) = &mut self.site_folder {
-            folder.record_link(now, status.twin.filter(|_| status.health.state == LinkState::Linked));
+            folder.record_link(now, status.twin.filter(|_| status.session.health.state == LinkState::Linked));
         }
-        *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
-        self.shared.updates.fetch_add(1, Ordering::Relaxed);
+        self.site.publish(status);
         self.close_spare(now);
         self.dial_due(now);
         if self.reachability(now) == Reachability::Unreachable {
@@ -237,21 +206,6 @@ impl LinkDriver {
                 let _ = incoming.send(DriverEvent::Resolved(host, found)).await;
             });
         }
-    }
-
-    fn handle_command(&mut self, made: Duration, command: LinkCommand) {
-        // The policy may have changed just before.
-        self.update_policy(monotonic());
-        if let LinkCommand::NowShowing(showing) = &command {
-            self.config.showing = showing.clone();
-        }
-        self.link.handle_command(made, command);
-    }
-
-    /// Passes the show's current policy and view to the session, even if its frame loop has stalled since.
-    fn update_policy(&mut self, now: Duration) {
-        self.link.handle_policy(now, self.shared.sharing_policy());
-        self.link.handle_view(now, self.shared.in_view_until());
     }
 
     /// Checks if the operator has paired with another site, or removed one.
@@ -271,50 +225,40 @@ impl LinkDriver {
 
     /// Replaces the twin and its addresses.
     fn set_peer(&mut self, now: Duration, twin: Option<[u8; 32]>, reach: PeerAddrs) {
-        let other = twin != self.config.twin;
+        let other = twin != self.twin;
         if !other && reach == self.peer_addrs {
             return;
         }
         self.peer_addrs = reach;
         if other {
             tracing::info!("{}", if twin.is_some() { "another twin is pinned" } else { "the twin is forgotten" });
-            self.link.handle_close();
-            self.transmit(now);
+            let goodbye = self.site.lock().handle_twin(now, twin);
+            if let Some(best) = self.best_connection(now).map(|open| open.connection.clone()) {
+                goodbye.into_iter().for_each(|datagram| _ = best.send_datagram(datagram.into()));
+            }
             self.close_all(b"forgotten");
             self.connections.clear();
-            self.config.twin = twin;
-            let link = std::mem::replace(&mut self.link, Link::new(now, self.config.clone()));
-            let share = link.local_shared_state().to_owned();
-            if let Some(works) = link.into_replica() {
-                let link = Link::new(now, self.config.clone()).with_replica(works);
-                self.shared
-                    .mark_feed
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .handle_output(&mut LinkOutput::MarksReset);
-                self.link = link;
-                self.update_policy(now);
-                self.link.handle_shared_state(now, &share);
-            }
+            self.twin = twin;
             self.abuse = AbuseLimit::default();
             self.refused = false;
-            self.undelivered
-                .push_back(LinkEvent { at: now, output: LinkOutput::Disconnected(DisconnectReason::Forgotten) });
         }
         if let Err(why) = self.trust_peer() {
             tracing::error!("the twin cannot be pinned ({why}); restart the show");
         }
     }
 
-    fn deliver_events(&mut self, now: Duration) {
-        while let Some(mut output) = self.link.poll_output() {
-            if self.shared.mark_feed.lock().unwrap_or_else(PoisonError::into_inner).handle_output(&mut output) {
-                continue;
-            }
-            match &output {
+    /// Logs the changes of the session, and drops a twin that it has given up.
+    fn handle_notices(&mut self, now: Duration) {
+        let notices: Vec<_> = {
+            let mut site = self.site.lock();
+            site.handle_timeout(now);
+            std::iter::from_fn(|| site.poll_notice()).collect()
+        };
+        for notice in notices {
+            match notice {
                 LinkOutput::Linked(hello) => tracing::info!("linked: {} in {}", hello.name, hello.city),
                 LinkOutput::Disconnected(DisconnectReason::Overwhelmed) => self.close_all(b"overwhelmed"),
-                LinkOutput::Disconnected(DisconnectReason::Hostile(why)) => self.ban_peer(now, why),
+                LinkOutput::Disconnected(DisconnectReason::Hostile(why)) => self.ban_peer(now, &why),
                 LinkOutput::StoreFailed(why) => tracing::error!("{why}"),
                 LinkOutput::NowShowing { incompatible: true, showing } => {
                     tracing::warn!("the twin shows {} with other declarations; each plays alone", showing.installation);
@@ -330,24 +274,6 @@ impl LinkDriver {
                 }
                 _ => {}
             }
-            self.undelivered.push_back(LinkEvent { at: now, output });
-        }
-        self.undelivered.retain(|event| self.link.may_deliver(&event.output));
-        while let Some(told) = self.undelivered.pop_front() {
-            if let Err(std_mpsc::TrySendError::Full(told)) = self.events.try_send(told) {
-                // The frame loop is stuck. Nothing is lost: the twin's next events wait at the twin.
-                self.undelivered.push_front(told);
-                break;
-            }
-        }
-    }
-
-    /// Publishes the twin's shared state, if it has changed.
-    fn publish_remote_state(&self) {
-        let there = self.link.remote_shared_state();
-        let mut share = self.shared.remote_state.lock().unwrap_or_else(PoisonError::into_inner);
-        if share.as_ref().map(|(number, _)| *number) != there.map(|(number, _)| number) {
-            *share = there.map(|(number, data)| (number, data.into()));
         }
     }
 
@@ -357,16 +283,15 @@ impl LinkDriver {
         let loss = self.stats.recent_loss(now, all);
         let dialled = self.best_connection(now).is_some_and(|open| open.dialled);
         let best = self.best_connection(now).map(|open| canonical(open.connection.remote_address()));
+        let mut site = self.site.lock();
+        let (side, session) = (site.link().side(), site.session_status(now));
+        drop(site);
         LinkStatus {
-            health: self.link.health(now),
-            shared_clock: self.link.shared_now(now),
-            at: now,
-            side: self.link.side(),
-            is_leader: self.link.is_leader(),
-            can_propose: self.link.can_propose(),
+            session,
+            side,
             connections: self.connections.len(),
             opened_total: self.opened_total,
-            twin: self.config.twin,
+            twin: self.twin,
             peer_address: best,
             dialled,
             relayed: best.is_some_and(|best| self.candidates.is_relayed(best)),
@@ -380,21 +305,32 @@ impl LinkDriver {
     /// Returns the rank of a working connection: direct before relayed, then those that side 0 dialled. Both sites
     /// compute the same rank.
     fn rank(&self, open: &OpenConnection) -> (bool, bool) {
-        (!self.is_relayed(open), open.dialled == (self.link.side() == 0))
+        (!self.is_relayed(open), open.dialled == (self.side() == 0))
+    }
+
+    fn side(&self) -> u8 {
+        self.site.lock().link().side()
+    }
+
+    /// Returns the silence of the twin after which another path is worth trying.
+    fn suspect_after(&self) -> Duration {
+        self.site.lock().link().suspect_after()
     }
 
     /// Returns the connection to send on: the best working one, otherwise the one that was heard last.
     fn best_connection(&self, now: Duration) -> Option<&OpenConnection> {
+        let suspect_after = self.suspect_after();
         self.connections.iter().max_by_key(|open| {
-            let fresh = now.saturating_sub(open.last_heard) < self.link.suspect_after();
+            let fresh = now.saturating_sub(open.last_heard) < suspect_after;
             (fresh, fresh.then(|| self.rank(open)), open.last_heard)
         })
     }
 
     fn transmit(&mut self, now: Duration) {
         let Some(best) = self.best_connection(now).map(|open| open.connection.clone()) else { return };
-        self.link.handle_breaker(breaker_level(best.congestion_state()));
-        while let Some(datagram) = self.link.poll_transmit(now) {
+        let mut site = self.site.lock();
+        site.link_mut().handle_breaker(breaker_level(best.congestion_state()));
+        while let Some(datagram) = site.link_mut().poll_transmit(now) {
             // A connection that is closing is noticed by its own task. Lost data is sent again.
             let _ = best.send_datagram(datagram.into());
         }
@@ -408,13 +344,16 @@ impl LinkDriver {
                     return;
                 };
                 open.last_heard = now;
-                if self.undelivered.len() < UNDELIVERED_MAX {
-                    self.link.handle_datagram(now, &bytes);
+                let mut site = self.site.lock();
+                // While the show half does not read, datagrams are dropped unread, and the twin sends its events again.
+                if !site.is_backlogged() {
+                    site.link_mut().handle_datagram(now, &bytes);
                 }
-                if let Some(why) = self.abuse.record_datagram(now, bytes.len(), self.link.malformed()) {
-                    self.link.handle_hostile(now, why);
+                if let Some(why) = self.abuse.record_datagram(now, bytes.len(), site.link().malformed()) {
+                    site.link_mut().handle_hostile(now, why);
+                    drop(site);
                     // At once, so that nothing else that waits from this twin is read.
-                    self.deliver_events(now);
+                    self.handle_notices(now);
                 }
             }
             DriverEvent::Opened(open) => self.handle_opened(now, open),
@@ -430,7 +369,7 @@ impl LinkDriver {
                     }
                 }
                 if self.connections.is_empty() {
-                    self.link.handle_path_lost(now);
+                    self.site.lock().link_mut().handle_path_lost(now);
                 }
             }
             DriverEvent::Dialled(address, refused) => {
@@ -445,7 +384,7 @@ impl LinkDriver {
 
     fn handle_opened(&mut self, now: Duration, open: OpenConnection) {
         // Its handshake may have begun before the twin was removed or replaced.
-        if self.config.twin.is_none() || peer_key(&open.connection) != self.config.twin {
+        if self.twin.is_none() || peer_key(&open.connection) != self.twin {
             return open.connection.close(VarInt::from_u32(3), b"forgotten");
         }
         if self.abuse.banned_until > now {
@@ -462,7 +401,7 @@ impl LinkDriver {
         tokio::spawn(read_datagrams(open.connection.clone(), self.event_sender.clone()));
         self.connections.push(open);
         self.opened_total += 1;
-        self.link.handle_path(now);
+        self.site.lock().link_mut().handle_path(now);
     }
 
     /// Remembers that the twin is, or recently was, at this address.
@@ -491,7 +430,7 @@ impl LinkDriver {
             open.connection.close(VarInt::from_u32(4), why.as_bytes());
         }
         self.connections.clear();
-        self.link.handle_path_lost(now);
+        self.site.lock().link_mut().handle_path_lost(now);
     }
 
     fn close_all(&mut self, why: &'static [u8]) {

@@ -27,8 +27,7 @@ impl BlockingScene {
         edition: Arc<SceneRevision>,
     ) -> Result<Self, SceneDiagnostic> {
         let script = edition.installation.script.to_string_lossy().into_owned();
-        let mark_seed = Some(setting.seed.wrapping_mul(2).wrapping_add(u64::from(setting.side)));
-        let start = SceneInit { budgets: 1 + RETRIES as u32, mark_seed, ..edition.scene_init(setting) };
+        let start = SceneInit { budgets: 1 + RETRIES as u32, ..edition.scene_init(setting) };
         let shared = SupervisorShared::new();
         let (running, unjailed) = run_with_retries(|| {
             let mut running = SceneChild::start(command, start.clone(), edition.clone(), 1).map_err(|why| {

@@ -2,7 +2,7 @@
 
 use super::InputMapping;
 use super::multitouch::{AxisRanges, SLOTS_MAX, SlotTracker};
-use crate::device::touch_hub::TouchHub;
+use crate::device::site_handle::SiteHandle;
 use ::evdev::AbsoluteAxisCode as Axis;
 use ::evdev::raw_stream::RawDevice;
 use std::io;
@@ -17,7 +17,7 @@ const INPUT_DIR: &str = "/dev/input";
 const DEVICES_MAX: usize = 256;
 
 /// Watches the device called `name` for as long as the process lives.
-pub(super) fn spawn_reader(name: String, device: u32, surface: InputMapping, hub: TouchHub) -> io::Result<()> {
+pub(super) fn spawn_reader(name: String, device: u32, surface: InputMapping, site: SiteHandle) -> io::Result<()> {
     std::thread::Builder::new().name("touch frame".into()).spawn(move || {
         // The last message is kept, so that the log has one line for each change.
         let mut said = String::new();
@@ -27,8 +27,8 @@ pub(super) fn spawn_reader(name: String, device: u32, surface: InputMapping, hub
                     let called = raw.name().unwrap_or("a device without a name").to_owned();
                     tracing::info!("touch frame \"{called}\" at {}", path.display());
                     said.clear();
-                    let why = read_events(&mut raw, device, surface, &hub);
-                    hub.release(device);
+                    let why = read_events(&mut raw, device, surface, &site);
+                    site.release_device(device);
                     format!("the touch frame \"{called}\" is gone ({why}); plug it in again")
                 }
                 Err(why) => why,
@@ -89,7 +89,7 @@ fn is_multi_touch(raw: &RawDevice) -> bool {
 }
 
 /// Reads until the device is gone; returns the reason.
-fn read_events(raw: &mut RawDevice, device: u32, surface: InputMapping, hub: &TouchHub) -> String {
+fn read_events(raw: &mut RawDevice, device: u32, surface: InputMapping, site: &SiteHandle) -> String {
     // Otherwise the window system would report the same fingers again.
     if let Err(why) = raw.grab() {
         tracing::warn!("the touch frame cannot be had alone ({why}): touches may count twice; end what else reads it");
@@ -115,7 +115,7 @@ fn read_events(raw: &mut RawDevice, device: u32, surface: InputMapping, hub: &To
         if dropped && let Ok(Some((_, slot))) = self::axis_ranges(raw) {
             slots.set_current_slot(slot);
         }
-        hub.handle_updates(&words);
+        site.handle_touches(&words);
         words.clear();
     }
 }

@@ -1,11 +1,12 @@
-//! Load test: a hundred fingers at 120 frames per second, as a table would send them, through parser, tracker and
-//! hub.
+//! Load test: a hundred fingers at 120 frames per second, as a table would send them, through parser and
+//! touch tracker.
 
 use super::udp_listener::PacketParser;
 use super::{InputMapping, TuioParser};
 use crate::device::clock::monotonic;
-use crate::device::touch_hub::{TOUCH_DEVICE, TouchHub};
+use crate::device::site_handle::SiteHandle;
 use crate::presence::CanvasRegion;
+use crate::site::devices::TOUCH_DEVICE;
 use rosc::{OscBundle, OscMessage, OscPacket, OscTime, OscType};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -36,8 +37,8 @@ pub fn tuio_packet(frame: i32) -> Vec<u8> {
 
 /// Processes one second of it as fast as possible; returns the time that this took.
 ///
-/// `hub` should have a scene that is read, or none.
-pub fn time_one_second(hub: &TouchHub) -> Duration {
+/// `site` should have a scene that is read, or none.
+pub fn time_one_second(site: &SiteHandle) -> Duration {
     let surface = InputMapping::new(CanvasRegion { origin: [0.0, 0.0], size: [1920.0, 1080.0] }, 0, false);
     let mut tuio = TuioParser::new(TOUCH_DEVICE, surface, Vec::new());
     let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 3333));
@@ -46,10 +47,10 @@ pub fn time_one_second(hub: &TouchHub) -> Duration {
     let began = monotonic();
     for bytes in &packets {
         tuio.handle_packet(monotonic(), from, bytes, &mut words);
-        hub.handle_updates(&words);
+        site.handle_touches(&words);
         words.clear();
     }
     let took = monotonic().saturating_sub(began);
-    tuio.devices().for_each(|device| hub.release(device));
+    tuio.devices().for_each(|device| site.release_device(device));
     took
 }

@@ -1,6 +1,6 @@
 //! Touch sources other than the windows: TUIO and OSC over UDP, touch frames of this machine.
 //!
-//! Each source has a thread of its own and sends its updates to the hub, which forwards them to the link: none waits
+//! Each source has a thread of its own and sends its updates to the site half, which forwards them to the link: none waits
 //! for a frame. Pure parsers ([`TuioParser`], [`OscParser`], [`SlotTracker`]) without sockets interpret the bytes.
 //!
 //! tuioxide would be the library for TUIO. Version 0.3.1 panics on a bundle with an unknown address or too few
@@ -22,9 +22,10 @@ pub use osc::OscParser;
 pub use tuio::TuioParser;
 pub use udp_listener::{PacketParser, TouchListener, TouchSourceError};
 
-use super::touch_hub::{OSC_DEVICE, TOUCH_DEVICE, TOUCH_DEVICES, TouchHub};
+use super::site_handle::SiteHandle;
 use crate::config::{OscConfig, SiteConfig, TouchBackend, TouchSourceConfig};
 use crate::presence::{CanvasRegion, Point};
+use crate::site::devices::{OSC_DEVICE, TOUCH_DEVICE, TOUCH_DEVICES};
 
 /// Mapping from a source's image to the canvas.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,31 +74,31 @@ impl TouchSources {
     /// Starts every `[[touch]]` and the `[osc]` of a site. `canvas` is in its units.
     ///
     /// A source that cannot be started is logged with its remedy, and the show goes on without it.
-    pub fn start(site: &SiteConfig, canvas: Point, hub: &TouchHub) -> Self {
+    pub fn start(config: &SiteConfig, canvas: Point, site: &SiteHandle) -> Self {
         let mut fingers = Self::default();
         let views: Vec<CanvasRegion> =
-            site.screens.iter().map(|screen| CanvasRegion::from_fractions(canvas, screen.part)).collect();
-        for (device, source) in (TOUCH_DEVICE..).step_by(TOUCH_DEVICES as usize).zip(&site.touches) {
+            config.screens.iter().map(|screen| CanvasRegion::from_fractions(canvas, screen.part)).collect();
+        for (device, source) in (TOUCH_DEVICE..).step_by(TOUCH_DEVICES as usize).zip(&config.touches) {
             // The manifest parser has ensured that the screen exists.
             let Some(view) = views.get(source.screen) else { continue };
-            fingers.start_source(source, InputMapping::new(*view, source.quarter_turns, source.mirror), device, hub);
+            fingers.start_source(source, InputMapping::new(*view, source.quarter_turns, source.mirror), device, site);
         }
-        if let Some(OscConfig { listen, allow }) = &site.osc {
+        if let Some(OscConfig { listen, allow }) = &config.osc {
             let touches = OscParser::new(OSC_DEVICE, canvas, allow.clone());
-            fingers.add_listener(TouchListener::start(*listen, touches, hub.clone()));
+            fingers.add_listener(TouchListener::start(*listen, touches, site.clone()));
         }
         fingers
     }
 
-    fn start_source(&mut self, source: &TouchSourceConfig, surface: InputMapping, device: u32, hub: &TouchHub) {
+    fn start_source(&mut self, source: &TouchSourceConfig, surface: InputMapping, device: u32, site: &SiteHandle) {
         match &source.backend {
             TouchBackend::Tuio { listen, allow } => {
                 let tuio = TuioParser::new(device, surface, allow.clone());
-                self.add_listener(TouchListener::start(*listen, tuio, hub.clone()));
+                self.add_listener(TouchListener::start(*listen, tuio, site.clone()));
             }
             #[cfg(target_os = "linux")]
             TouchBackend::Device(name) => {
-                if let Err(why) = evdev::spawn_reader(name.clone(), device, surface, hub.clone()) {
+                if let Err(why) = evdev::spawn_reader(name.clone(), device, surface, site.clone()) {
                     tracing::error!("no thread for the touch frame \"{name}\" ({why}); restart the show");
                 }
             }

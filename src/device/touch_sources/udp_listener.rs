@@ -1,8 +1,8 @@
-//! UDP socket on a thread of its own: passes packets to a parser, and its updates to the hub.
+//! UDP socket on a thread of its own: passes packets to a parser, and its updates to the site half.
 
 use super::osc_packet::RefusedCounts;
 use crate::device::clock::monotonic;
-use crate::device::touch_hub::TouchHub;
+use crate::device::site_handle::SiteHandle;
 use crate::presence::TouchUpdate;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
@@ -77,7 +77,7 @@ pub struct TouchListener {
 
 impl TouchListener {
     /// Opens the socket and starts the thread.
-    pub fn start<P: PacketParser>(listen: SocketAddr, packets: P, hub: TouchHub) -> Result<Self, TouchSourceError> {
+    pub fn start<P: PacketParser>(listen: SocketAddr, packets: P, site: SiteHandle) -> Result<Self, TouchSourceError> {
         let fault = |why: std::io::Error| match why.kind() {
             ErrorKind::AddrInUse => TouchSourceError::PortInUse { what: P::LABEL, key: P::CONFIG_KEY, address: listen },
             _ => TouchSourceError::Address { what: P::LABEL, key: P::CONFIG_KEY, address: listen, why },
@@ -89,7 +89,7 @@ impl TouchListener {
         let listener = ListenerThread {
             socket,
             parser: packets,
-            hub,
+            site,
             over: over.clone(),
             refused: refused.clone(),
             last_warned: None,
@@ -123,7 +123,7 @@ impl Drop for TouchListener {
 struct ListenerThread<P> {
     socket: UdpSocket,
     parser: P,
-    hub: TouchHub,
+    site: SiteHandle,
     over: Arc<AtomicBool>,
     refused: Arc<Mutex<RefusedCounts>>,
     /// Time of the last log line about refused packets.
@@ -160,11 +160,11 @@ impl<P: PacketParser> ListenerThread<P> {
             for note in self.parser.drain_log() {
                 tracing::warn!("{}: {note}", P::LABEL);
             }
-            self.hub.handle_updates(&words);
+            self.site.handle_touches(&words);
             words.clear();
             *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = self.parser.refused_counts();
         }
-        self.parser.devices().for_each(|device| self.hub.release(device));
+        self.parser.devices().for_each(|device| self.site.release_device(device));
     }
 
     fn warn_refused(&mut self, now: Duration) {

@@ -36,7 +36,7 @@ pub enum Phase {
 pub type ContactId = (u32, u64);
 
 /// Update of a contact by its device.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum TouchUpdate {
     /// The contact begins, moves or ends, at a point in canvas units.
     Touch(ContactId, Phase, Point, PointerKind),

@@ -118,6 +118,10 @@ impl Link {
 
     /// Gives the session the marks of its site. Without them, it sends and takes in none.
     pub fn with_replica(mut self, replica: MarkReplica) -> Self {
+        if replica.log().has_pending() {
+            // A session before this one ended before it signed them.
+            self.timers.set_earliest(LinkDeadline::Sign, Duration::ZERO);
+        }
         self.mark_sync = MarkSync::new(replica, &mut self.outputs);
         self
     }

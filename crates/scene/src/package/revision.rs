@@ -56,6 +56,8 @@ pub struct SiteContext {
     pub seed: u64,
     /// Width of the site's screen, in metres, if the site states it.
     pub metres: Option<f32>,
+    /// Seed of the marks' seeds, where a run has to be repeatable. A show has none: each of its marks is unlike all others.
+    pub mark_seed: Option<u64>,
 }
 
 impl SceneRevision {
@@ -102,7 +104,7 @@ impl SceneRevision {
 
     /// Returns the first message to a scene of this revision.
     pub fn scene_init(&self, setting: &SiteContext) -> SceneInit {
-        let SiteContext { here, there, side, seed, metres } = setting.clone();
+        let SiteContext { here, there, side, seed, metres, mark_seed } = setting.clone();
         let canvas = self.installation.canvas_size();
         let Installation { script, collections: ours, link_loss: lost, parameters: dials, effects: kit, .. } =
             &self.installation;
@@ -123,7 +125,7 @@ impl SceneRevision {
             seed,
             kit: [kit.arrival, kit.meeting, kit.sky, kit.touch],
             budgets: 1,
-            mark_seed: None,
+            mark_seed,
         }
     }
 

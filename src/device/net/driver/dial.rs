@@ -21,8 +21,7 @@ const SPARE_LINGER: Duration = Duration::from_secs(2);
 impl LinkDriver {
     /// Returns how well the twin is heard.
     pub(super) fn reachability(&self, now: Duration) -> Reachability {
-        let fresh =
-            self.connections.iter().filter(|open| now.saturating_sub(open.last_heard) < self.link.suspect_after());
+        let fresh = self.connections.iter().filter(|open| now.saturating_sub(open.last_heard) < self.suspect_after());
         fresh.map(|open| if self.rank(open).0 { Reachability::Direct } else { Reachability::Relayed }).fold(
             Reachability::Unreachable,
             |best, one| {
@@ -37,7 +36,7 @@ impl LinkDriver {
         let silent = self
             .connections
             .iter()
-            .map(|open| open.last_heard + self.link.suspect_after())
+            .map(|open| open.last_heard + self.suspect_after())
             .max()
             .filter(|_| heard != Reachability::Unreachable);
         let due = self.client_config.as_ref().and_then(|_| self.candidates.poll_timeout(heard));
@@ -93,12 +92,11 @@ impl LinkDriver {
     /// Closes connections that are no longer needed. Both sites dial, on several paths. Once a better connection
     /// works, the site that dialled a worse one closes it after a moment.
     pub(super) fn close_spare(&mut self, now: Duration) {
-        if self.link.health(now).state == LinkState::Alone {
+        if self.site.lock().link().health(now).state == LinkState::Alone {
             return;
         }
         self.refused = false;
-        let fresh =
-            self.connections.iter().filter(|open| now.saturating_sub(open.last_heard) < self.link.suspect_after());
+        let fresh = self.connections.iter().filter(|open| now.saturating_sub(open.last_heard) < self.suspect_after());
         let Some(best) = fresh.map(|open| self.rank(open)).max() else { return };
         for open in &self.connections {
             if open.dialled && now.saturating_sub(open.opened_at) > SPARE_LINGER && self.rank(open) < best {
