@@ -4,6 +4,7 @@ use super::Target;
 use super::inputs::Outcome;
 use moongate::device::camera::privacy_mask::PrivacyMask;
 use moongate::device::camera::y4m::{ChromaFormat, FrameRate, SIDE_MAX, Y4mReader, Y4mWriter};
+use moongate::geometry::{CameraSize, FractionPoint, WHOLE};
 use moongate::presence::{MOTION_GRID, OUTLINE_MAX, Point};
 use moongate::synth::{
     CrowdType, SynthCamera, SynthConfig, SynthFrame, TruthMaskReader, TruthWriter, Weather, read_boxes, read_light,
@@ -284,7 +285,7 @@ fn sense(input: &[u8]) -> u64 {
                     + 4 * u64::from(figure.people.min(4)),
             );
         }
-        far.take(now, seen, [width as f32, height as f32], [a, b, c, d]);
+        far.take(now, seen, CameraSize::new(width as f32, height as f32), [a, b, c, d]);
     }
     outcome.end()
 }
@@ -311,7 +312,7 @@ fn holds(seen: &VisionOutput, size: [usize; 2]) {
     assert_eq!(mask.pixels.len(), mask.width * mask.height);
     assert!(mask.width <= size[0] && mask.height <= size[1] && mask.width > 0 && mask.height > 0);
     assert_eq!(motion.cells.len(), MOTION_GRID[0] * MOTION_GRID[1]);
-    assert!(motion.cells.iter().flatten().all(|axis| axis.is_finite()), "motion");
+    assert!(motion.cells.iter().all(|moved| moved.is_finite()), "motion");
     assert!((0.0..=1.0).contains(&motion.energy), "{} moves", motion.energy);
     assert!(shift.iter().all(|pixels| pixels.abs() <= 64), "{shift:?}");
     assert!(
@@ -319,12 +320,16 @@ fn holds(seen: &VisionOutput, size: [usize; 2]) {
         "the mask names someone who is not told of"
     );
     for (at, figure) in figures.iter().enumerate() {
-        let points = figure.outline.iter().chain([&figure.foot, &figure.head, &figure.velocity]).chain(&figure.reach);
-        let mut numbers =
-            points.flatten().chain(&figure.bounds).chain([&figure.still, &figure.age, &figure.pixels_per_metre]);
-        assert!(numbers.all(|number| number.is_finite()), "{figure:?}");
+        let mut points = figure.outline.iter().chain([&figure.foot, &figure.head]).chain(&figure.reach);
+        assert!(points.all(|point| point.is_finite()), "{figure:?}");
+        assert!(figure.bounds.is_finite() && figure.velocity.is_finite(), "{figure:?}");
+        let numbers = [figure.still, figure.age, figure.pixels_per_metre];
+        assert!(numbers.iter().all(|number| number.is_finite()), "{figure:?}");
         assert!(figure.outline.len() <= OUTLINE_MAX && figure.people >= 1, "{figure:?}");
-        assert!(figure.bounds[2] >= 0.0 && figure.bounds[3] >= 0.0 && figure.pixels_per_metre > 0.0, "{figure:?}");
+        assert!(
+            figure.bounds.width() >= 0.0 && figure.bounds.height() >= 0.0 && figure.pixels_per_metre > 0.0,
+            "{figure:?}"
+        );
         assert!(figures[..at].iter().all(|other| other.id != figure.id), "an id is twice");
     }
 }
@@ -342,14 +347,16 @@ impl After {
         Self { reaches: DwellDetector::default(), mask, cells: vec![[0.0; 2]; MOTION_GRID[0] * MOTION_GRID[1]] }
     }
 
-    fn take(&mut self, now: Duration, seen: &VisionOutput, size: Point, numbers: [u8; 4]) {
+    fn take(&mut self, now: Duration, seen: &VisionOutput, size: CameraSize, numbers: [u8; 4]) {
         const CANVAS: Point = [1920.0, 1080.0];
         let [a, b, c, d] = numbers.map(|number| f32::from(number) / 255.0);
         let corners =
             [[0.4 * a, 0.4 * b], [1.0 - 0.4 * c, 0.3 * d], [1.0 - 0.3 * b, 1.0 - 0.4 * a], [0.3 * c, 1.0 - 0.3 * d]];
         let metres =
             numbers[0].is_multiple_of(2).then_some(ScreenPlacement { width: 0.1 + 499.0 * a, height: 200.0 * b });
-        let Some(place) = CameraCalibration::new(corners, [0.0, 0.0, 1.0, 1.0], CANVAS, metres) else { return };
+        let Some(place) = CameraCalibration::new(corners.map(FractionPoint::from), WHOLE, CANVAS, metres) else {
+            return;
+        };
         let bodies: Vec<_> = seen.people.iter().filter_map(|figure| place.map_body(figure, size)).collect();
         for body in &bodies {
             let points = body.outline.iter().chain([&body.foot, &body.head, &body.velocity]).chain(&body.reach);

@@ -1,6 +1,7 @@
 //! Error messages of faulty manifests. Each file in `tests/broken` has one mistake.
 
 use moongate::config::{ConfigError, Installation, SiteConfig, TouchBackend, TrustStore};
+use moongate::geometry::FractionRect;
 use moongate::presence::TwinLayout;
 use moongate::scene::SceneRevision;
 use std::path::Path;
@@ -122,7 +123,10 @@ fn a_good_site_is_read() {
     assert_eq!((site.public[0].port(), site.relay.as_deref()), (4433, Some("relay.example.org:4434")));
     assert_eq!(site.screens.len(), 2);
     assert_eq!((site.screens[0].position, site.screens[0].fullscreen), (Some([-1920, 0]), true));
-    assert_eq!((site.screens[1].size, site.screens[1].part), ([1280, 720], [0.5, 0.0, 0.5, 1.0]));
+    assert_eq!(
+        (site.screens[1].size, site.screens[1].part),
+        ([1280, 720], FractionRect::new([0.5, 0.0].into(), [0.5, 1.0].into()))
+    );
     assert_eq!(site.cameras.iter().map(|camera| camera.name.as_str()).collect::<Vec<_>>(), ["door", "yard"]);
     let [table, frame] = &site.touches[..] else { panic!("two of them") };
     assert!(

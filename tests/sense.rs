@@ -34,7 +34,10 @@ fn judged(crowd: CrowdType, weather: Weather) -> TrackingCounts {
             let visibility = if person.visible >= 0.5 && person.pixels >= 60 { person.visible } else { -1.0 };
             MotBox { visibility, ..MotBox::new(number, person.id, person.full) }
         });
-        let figures = seen.people.iter().map(|figure| MotBox::new(number, u32::from(figure.id), figure.bounds));
+        let figures = seen.people.iter().map(|figure| {
+            let (at, size) = (figure.bounds.origin, figure.bounds.size);
+            MotBox::new(number, u32::from(figure.id), [at.x, at.y, size.width, size.height])
+        });
         judge.add_frame(&people.collect::<Vec<_>>(), &figures.collect::<Vec<_>>());
     });
     judge.finish()
@@ -68,7 +71,7 @@ fn who_stands_for_a_minute_keeps_the_id() {
             let [x, y, width, height] = person.full;
             let (middle, foot) = (x + width / 2.0, y + height);
             for figure in &seen.people {
-                let off = (figure.foot[0] - middle).hypot(0.5 * (figure.foot[1] - foot));
+                let off = (figure.foot.x - middle).hypot(0.5 * (figure.foot.y - foot));
                 if off < 0.25 * height {
                     let times = seen_as.entry((person.id, figure.id)).or_insert([now; 2]);
                     *times = if now - times[1] > 1.0 { [now; 2] } else { [times[0], now] };

@@ -55,7 +55,8 @@ fn clip() -> &'static Clip {
             let seen = sense.process(Duration::from_secs_f64(number as f64 * 0.1), &luma, shown);
             let [right, down] = seen.shift.map(|pixels| pixels as f32);
             for figure in &seen.people {
-                let [x, y, w, h] = figure.bounds;
+                let (at, size) = (figure.bounds.origin, figure.bounds.size);
+                let (x, y, w, h) = (at.x, at.y, size.width, size.height);
                 let (x, y) = (x + right, y + down);
                 boxes.push_str(&format!("{},{},{x:.1},{y:.1},{w:.1},{h:.1}\n", number + 1, figure.id));
             }

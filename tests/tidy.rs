@@ -23,6 +23,7 @@ const CRATES: &[&str] = &[
     "config",
     "escape",
     "files",
+    "geometry",
     "limits",
     "link",
     "marks",

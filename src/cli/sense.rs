@@ -19,6 +19,7 @@ use super::Failure;
 use crate::config::{CameraConfig, SiteConfig};
 use crate::device::camera::privacy_mask::PrivacyMask;
 use crate::device::process_hardening::exposed_password;
+use crate::geometry::{FractionPoint, WHOLE};
 use crate::presence::Point;
 use crate::vision::{Luma, VisionOutput, VisionPipeline};
 use clip::ClipSource;
@@ -184,8 +185,8 @@ fn default_camera() -> CameraConfig {
     CameraConfig {
         name: "camera".into(),
         command: String::new(),
-        corners: [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]],
-        canvas: [0.0, 0.0, 1.0, 1.0],
+        corners: [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]].map(FractionPoint::from),
+        canvas: WHOLE,
         mask: Vec::new(),
         mirror: false,
     }
@@ -195,7 +196,7 @@ fn default_camera() -> CameraConfig {
 #[derive(Debug, Clone, Default)]
 struct CameraSetup {
     /// Corners of the canvas, top left first, clockwise; none without a site.
-    corners: Option<[Point; 4]>,
+    corners: Option<[FractionPoint; 4]>,
     /// Areas that must not be analysed.
     mask: Vec<Vec<Point>>,
 }

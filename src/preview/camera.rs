@@ -1,6 +1,7 @@
 //! Invented street in front of a site, with its camera, as in a rehearsal but in virtual time.
 
 use crate::config::{City, all_cities};
+use crate::geometry::{FractionPoint, WHOLE};
 use crate::presence::{Body, Phase, Point};
 use crate::site::{FrameAnalyzer, VisionFrame};
 use crate::synth::{CrowdType, SynthCamera, SynthConfig, SynthFrame, Weather};
@@ -33,9 +34,9 @@ impl SimCamera {
         let number = all_cities().iter().position(|known| known.slug == city.slug).unwrap_or_default() as u64;
         let config = SynthConfig { size: FRAME_SIZE, rate: f64::from(RATE), seed, crowd, weather, city: number };
         // The whole camera frame maps to the whole canvas.
-        let corners = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]];
+        let corners = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]].map(FractionPoint::from);
         let metres = Some(ScreenPlacement { width: WALL_WIDTH, height: 0.0 });
-        let place = CameraCalibration::new(corners, [0.0, 0.0, 1.0, 1.0], canvas, metres)?;
+        let place = CameraCalibration::new(corners, WHOLE, canvas, metres)?;
         let mut eyes = Self {
             street: SynthCamera::new(SynthConfig { crowd: CrowdType::Nobody, ..config }),
             analyzer: FrameAnalyzer::new(place, canvas),

@@ -5,6 +5,7 @@ use super::site::SimSiteConfig;
 use crate::config::Installation;
 use crate::device::bots::{BOT_DEVICE, BotSim};
 use crate::device::site_key::SiteKey;
+use crate::geometry::WHOLE;
 use crate::link::{LinkConfig, LinkState, MarkReplica};
 use crate::marks::MemoryStore;
 use crate::messages::{ShowMessage, SiteMessage};
@@ -43,7 +44,7 @@ impl SimSiteHalf {
         let setup = SiteSetup {
             config,
             replica: Some(open_replica(site.key, site.seed, installation)?),
-            screens: vec![CanvasRegion::from_fractions(canvas, [0.0, 0.0, 1.0, 1.0])],
+            screens: vec![CanvasRegion::from_fractions(canvas, WHOLE)],
             policy: SharingPolicy::default(),
             in_view_until: None,
         };

@@ -3,6 +3,7 @@
 use super::canvas::CanvasTexture;
 use super::fullscreen::FullscreenFit;
 use crate::config::ScreenConfig;
+use crate::geometry::{FractionRect, WindowSize};
 use crate::presence::CanvasRegion;
 use bevy::asset::RenderAssetUsages;
 use bevy::camera::visibility::RenderLayers;
@@ -113,7 +114,7 @@ fn open_windows(
             layer.clone(),
             ScreenCamera { window, first: index == 0 },
         ));
-        let size = screen.size.map(|side| side as f32);
+        let size = screen.size.map(|side| side as f32).into();
         commands.spawn((
             Mesh2d(meshes.add(quad_mesh(screen.part))),
             MeshMaterial2d(material),
@@ -125,9 +126,10 @@ fn open_windows(
 }
 
 /// Creates a square of side 1 that shows a part of the canvas.
-fn quad_mesh([left, top, width, height]: [f32; 4]) -> Mesh {
+fn quad_mesh(part: FractionRect) -> Mesh {
     let corners = vec![[-0.5_f32, -0.5, 0.0], [0.5, -0.5, 0.0], [0.5, 0.5, 0.0], [-0.5, 0.5, 0.0]];
-    let parts = vec![[left, top + height], [left + width, top + height], [left + width, top], [left, top]];
+    let (min, max) = (part.min(), part.max());
+    let parts = vec![[min.x, max.y], [max.x, max.y], [max.x, min.y], [min.x, min.y]];
     Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::default())
         .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, corners)
         .with_inserted_attribute(Mesh::ATTRIBUTE_UV_0, parts)
@@ -143,9 +145,9 @@ pub(crate) struct ScreenCamera {
     pub first: bool,
 }
 
-fn quad_scale(view: &CanvasRegion, window: [f32; 2]) -> Vec3 {
-    let [_, _, width, height] = view.fit(window);
-    Vec3::new(width.max(1.0), height.max(1.0), 1.0)
+fn quad_scale(view: &CanvasRegion, window: WindowSize) -> Vec3 {
+    let size = view.fit(window).size;
+    Vec3::new(size.width.max(1.0), size.height.max(1.0), 1.0)
 }
 
 /// Scales quads so that the whole part is visible whatever the window's shape.
@@ -157,7 +159,7 @@ fn fit_quads(
     for change in resized.read() {
         let Ok(screen) = screens.get(change.window) else { continue };
         for (_, mut transform) in panes.iter_mut().filter(|(pane, _)| pane.0 == change.window) {
-            transform.scale = quad_scale(&screen.view, [change.width, change.height]);
+            transform.scale = quad_scale(&screen.view, WindowSize::new(change.width, change.height));
         }
     }
 }

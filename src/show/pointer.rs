@@ -28,6 +28,11 @@ pub fn plug(app: &mut App, site: SiteHandle) {
         .add_systems(Update, (handle_mouse, handle_touches, handle_focus_lost).chain());
 }
 
+/// Returns the point of the canvas that a window shows at a place.
+fn to_canvas(screen: &ScreenWindow, window: &Window, at: Vec2) -> Option<Point> {
+    screen.view.to_canvas(window.size().to_array().into(), at.to_array().into())
+}
+
 fn send(site: &SiteResource, contact: ContactId, phase: Phase, at: Point, by: PointerKind) {
     site.0.handle_message(ShowMessage::Touches(vec![TouchUpdate::Touch(contact, phase, at, by)]));
 }
@@ -41,7 +46,7 @@ fn handle_mouse(
 ) {
     for moved in moves.read() {
         let Ok((window, screen)) = windows.get(moved.window) else { continue };
-        if let Some(at) = screen.view.to_canvas(window.size().to_array(), moved.position.to_array()) {
+        if let Some(at) = to_canvas(screen, window, moved.position) {
             send(&site, mouse_id(screen), Phase::Move, at, PointerKind::Mouse);
         }
         last.insert(moved.window, moved.position);
@@ -50,8 +55,7 @@ fn handle_mouse(
         let Ok((window, screen)) = windows.get(button.window) else { continue };
         // A button released outside the window ends its touch at its last place.
         let cursor = window.cursor_position().or_else(|| last.get(&button.window).copied());
-        let cursor = cursor.unwrap_or_default().to_array();
-        let Some(at) = screen.view.to_canvas(window.size().to_array(), cursor) else { continue };
+        let Some(at) = to_canvas(screen, window, cursor.unwrap_or_default()) else { continue };
         let phase = if button.state == ButtonState::Pressed { Phase::Down } else { Phase::Up };
         send(&site, mouse_id(screen), phase, at, PointerKind::Mouse);
     }
@@ -64,7 +68,7 @@ fn handle_touches(
 ) {
     for input in inputs.read() {
         let Ok((window, screen)) = windows.get(input.window) else { continue };
-        let Some(at) = screen.view.to_canvas(window.size().to_array(), input.position.to_array()) else { continue };
+        let Some(at) = to_canvas(screen, window, input.position) else { continue };
         let phase = match input.phase {
             TouchPhase::Started => Phase::Down,
             TouchPhase::Moved => Phase::Move,

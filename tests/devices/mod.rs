@@ -5,6 +5,7 @@
 
 use moongate::config::CameraConfig;
 use moongate::device::camera::CameraTiming;
+use moongate::geometry::{FractionPoint, WHOLE};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -75,8 +76,8 @@ pub fn camera(name: &str, command: &str) -> CameraConfig {
     CameraConfig {
         name: name.into(),
         command: command.into(),
-        corners: [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]],
-        canvas: [0.0, 0.0, 1.0, 1.0],
+        corners: [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]].map(FractionPoint::from),
+        canvas: WHOLE,
         mask: Vec::new(),
         mirror: false,
     }

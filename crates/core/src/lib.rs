@@ -20,6 +20,7 @@ pub mod audio;
 pub mod config;
 pub mod escape;
 pub mod files;
+pub mod geometry;
 pub mod limits;
 pub mod marks;
 pub mod policy;

@@ -1,5 +1,6 @@
 //! Analysis of one camera's frames: people, hands held out, a mask and motion, on the canvas.
 
+use moongate_core::geometry::CameraSize;
 use moongate_core::presence::{Body, MOTION_GRID, Phase, Point};
 use moongate_vision::{CameraCalibration, DwellDetector, Luma, Mask, VisionPipeline};
 use std::time::Duration;
@@ -51,7 +52,7 @@ impl FrameAnalyzer {
         into: &mut VisionFrame,
         reach: impl FnMut(u16, Phase, Point),
     ) -> Vec<Body> {
-        let size = [luma.width() as f32, luma.height() as f32];
+        let size = CameraSize::new(luma.width() as f32, luma.height() as f32);
         let seen = self.pipeline.process(captured, luma, shown);
         let bodies: Vec<Body> =
             seen.people.iter().filter_map(|figure| self.calibration.map_body(figure, size)).collect();

@@ -2,6 +2,8 @@
 //! It is given by four corners, or life-size with the feet on a common ground.
 
 use super::{Mask, MotionField, TrackedPerson};
+use euclid::{Box2D, Point2D, UnknownUnit, vec2};
+use moongate_core::geometry::{CameraPoint, CameraSize, CameraVector, FractionPoint, FractionRect};
 use moongate_core::presence::{Body, Homography, MOTION_GRID, Point};
 
 /// Physical placement of a site's screen.
@@ -29,33 +31,38 @@ enum BodyTransform {
     Planar,
     /// Scaling about the foot: its place in the frame and on the canvas, and canvas units per pixel.
     /// `scale` is across and down.
-    Upright { foot: Point, stands: Point, scale: Point },
+    Upright { foot: CameraPoint, stands: Point, scale: Point },
 }
 
 impl CameraCalibration {
     /// Creates a calibration from the frame positions of four corners of the canvas part `part`.
-    /// `corners` are fractions of the frame, in the order top left, top right, bottom right, bottom left. `part` is
-    /// left, top, width, height as fractions of the canvas. `canvas` is in canvas units. Returns `None` if the corners
-    /// span no area.
-    pub fn new(corners: [Point; 4], part: [f32; 4], canvas: Point, metres: Option<ScreenPlacement>) -> Option<Self> {
-        let [left, top, width, height] = part;
-        let to = [[left, top], [left + width, top], [left + width, top + height], [left, top + height]];
-        let there = Homography::from_points(corners, to.map(|[x, y]| [x * canvas[0], y * canvas[1]]))?;
+    /// `corners` are of the frame, in the order top left, top right, bottom right, bottom left; `part` is of the canvas, which has
+    /// `canvas` units. Returns `None` if the corners span no area.
+    pub fn new(
+        corners: [FractionPoint; 4],
+        part: FractionRect,
+        canvas: Point,
+        metres: Option<ScreenPlacement>,
+    ) -> Option<Self> {
+        let (min, max) = (part.min(), part.max());
+        let to = [[min.x, min.y], [max.x, min.y], [max.x, max.y], [min.x, max.y]];
+        let to = to.map(|[x, y]| [x * canvas[0], y * canvas[1]]);
+        let there = Homography::from_points(corners.map(FractionPoint::to_array), to)?;
         Some(Self { to_canvas: there, to_camera: there.inverse()?, canvas, screen: metres })
     }
 
     /// Maps a person to a body on the canvas; `size` is the size of the frame in pixels.
     /// Returns `None` if it lies beyond the horizon or has no outline.
-    pub fn map_body(&self, figure: &TrackedPerson, size: Point) -> Option<Body> {
+    pub fn map_body(&self, figure: &TrackedPerson, size: CameraSize) -> Option<Body> {
         let way = self.body_transform(figure, size)?;
-        let map = |at: Point| self.map(&way, at, size);
+        let map = |at: CameraPoint| self.map(&way, at, size);
         let outline: Vec<Point> = figure.outline.iter().filter_map(|point| map(*point)).collect();
         if outline.len() < 3 {
             return None;
         }
         let foot = map(figure.foot)?;
         // The point 0.1 s ahead is mapped too, so that perspective is applied to the velocity.
-        let ahead = map([figure.foot[0] + figure.velocity[0] * 0.1, figure.foot[1] + figure.velocity[1] * 0.1])?;
+        let ahead = map(figure.foot + figure.velocity * 0.1)?;
         Some(Body {
             id: figure.id,
             people: figure.people,
@@ -72,18 +79,18 @@ impl CameraCalibration {
     /// Draws the bodies of `mask` into `into`, which covers the canvas.
     /// Sets 255 where a body is and leaves the rest unchanged. `figures` are the people that were reported with the
     /// mask.
-    pub fn draw_mask(&self, figures: &[TrackedPerson], mask: &Mask, size: Point, into: &mut Mask) {
+    pub fn draw_mask(&self, figures: &[TrackedPerson], mask: &Mask, size: CameraSize, into: &mut Mask) {
         let texel = [self.canvas[0] / into.width as f32, self.canvas[1] / into.height as f32];
-        let scale = [mask.width as f32 / size[0], mask.height as f32 / size[1]];
+        let scale = [mask.width as f32 / size.width, mask.height as f32 / size.height];
         for (index, figure) in figures.iter().enumerate() {
             let Some(way) = self.body_transform(figure, size) else { continue };
-            let Some([left, top, right, bottom]) = self.body_extent(figure, &way, size) else { continue };
+            let Some(Box2D { min, max, .. }) = self.body_extent(figure, &way, size) else { continue };
             let whole = |value: f32, axis: usize, most: usize| ((value / texel[axis]).max(0.0) as usize).min(most);
-            for y in whole(top, 1, into.height)..whole(bottom + texel[1], 1, into.height) {
-                for x in whole(left, 0, into.width)..whole(right + texel[0], 0, into.width) {
+            for y in whole(min.y, 1, into.height)..whole(max.y + texel[1], 1, into.height) {
+                for x in whole(min.x, 0, into.width)..whole(max.x + texel[0], 0, into.width) {
                     let at = [(x as f32 + 0.5) * texel[0], (y as f32 + 0.5) * texel[1]];
-                    let Some([u, v]) = self.unmap(&way, at, size) else { continue };
-                    let (u, v) = (u * scale[0], v * scale[1]);
+                    let Some(at) = self.unmap(&way, at, size) else { continue };
+                    let (u, v) = (at.x * scale[0], at.y * scale[1]);
                     if u < 0.0 || v < 0.0 || u as usize >= mask.width || v as usize >= mask.height {
                         continue;
                     }
@@ -97,7 +104,7 @@ impl CameraCalibration {
 
     /// Adds the motion of the frame to `cells` (32 × 18 over the canvas), in canvas units per second.
     /// Each cell keeps the faster motion.
-    pub fn add_flow(&self, motion: &MotionField, size: Point, cells: &mut [Point]) {
+    pub fn add_flow(&self, motion: &MotionField, size: CameraSize, cells: &mut [Point]) {
         for (index, cell) in cells.iter_mut().enumerate().take(MOTION_GRID[0] * MOTION_GRID[1]) {
             let part = |i: usize, count: usize| (i as f32 + 0.5) / count as f32;
             let [u, v] = [part(index % MOTION_GRID[0], MOTION_GRID[0]), part(index / MOTION_GRID[0], MOTION_GRID[1])];
@@ -106,13 +113,13 @@ impl CameraCalibration {
                 continue;
             }
             let [x, y] = [(at[0] * MOTION_GRID[0] as f32) as usize, (at[1] * MOTION_GRID[1] as f32) as usize];
-            let [dx, dy] = motion.cells[y * MOTION_GRID[0] + x];
-            if dx == 0.0 && dy == 0.0 {
+            let moved = motion.cells[y * MOTION_GRID[0] + x];
+            if moved == CameraVector::zero() {
                 continue;
             }
             // The position 0.01 s later.
             let from = self.to_canvas.map(at);
-            let to = self.to_canvas.map([at[0] + dx * 0.01 / size[0], at[1] + dy * 0.01 / size[1]]);
+            let to = self.to_canvas.map([at[0] + moved.x * 0.01 / size.width, at[1] + moved.y * 0.01 / size.height]);
             if let (Some(from), Some(to)) = (from, to) {
                 let here = [(to[0] - from[0]) * 100.0, (to[1] - from[1]) * 100.0];
                 if here[0].hypot(here[1]) > cell[0].hypot(cell[1]) {
@@ -122,15 +129,15 @@ impl CameraCalibration {
         }
     }
 
-    fn map_planar(&self, at: Point, size: Point) -> Option<Point> {
-        self.to_canvas.map([at[0] / size[0], at[1] / size[1]])
+    fn map_planar(&self, at: CameraPoint, size: CameraSize) -> Option<Point> {
+        self.to_canvas.map([at.x / size.width, at.y / size.height])
     }
 
-    fn body_transform(&self, figure: &TrackedPerson, size: Point) -> Option<BodyTransform> {
+    fn body_transform(&self, figure: &TrackedPerson, size: CameraSize) -> Option<BodyTransform> {
         let Some(metres) = self.screen else { return Some(BodyTransform::Planar) };
         let units = self.canvas[0] / metres.width;
         let foot = self.map_planar(figure.foot, size)?;
-        let right = self.map_planar([figure.foot[0] + 1.0, figure.foot[1]], size)?;
+        let right = self.map_planar(figure.foot + vec2(1.0, 0.0), size)?;
         let scale = units / figure.pixels_per_metre.max(1.0);
         let mirror = if right[0] < foot[0] { -1.0 } else { 1.0 };
         Some(BodyTransform::Upright {
@@ -140,44 +147,55 @@ impl CameraCalibration {
         })
     }
 
-    fn map(&self, way: &BodyTransform, at: Point, size: Point) -> Option<Point> {
+    fn map(&self, way: &BodyTransform, at: CameraPoint, size: CameraSize) -> Option<Point> {
         match way {
             BodyTransform::Planar => self.map_planar(at, size),
             BodyTransform::Upright { foot, stands, scale } => {
-                Some([stands[0] + (at[0] - foot[0]) * scale[0], stands[1] + (at[1] - foot[1]) * scale[1]])
+                let off = at - *foot;
+                Some([stands[0] + off.x * scale[0], stands[1] + off.y * scale[1]])
             }
         }
     }
 
-    fn unmap(&self, way: &BodyTransform, at: Point, size: Point) -> Option<Point> {
+    fn unmap(&self, way: &BodyTransform, at: Point, size: CameraSize) -> Option<CameraPoint> {
         match way {
-            BodyTransform::Planar => self.to_camera.map(at).map(|[u, v]| [u * size[0], v * size[1]]),
+            BodyTransform::Planar => {
+                self.to_camera.map(at).map(|[u, v]| CameraPoint::new(u * size.width, v * size.height))
+            }
             BodyTransform::Upright { foot, stands, scale } => {
-                Some([foot[0] + (at[0] - stands[0]) / scale[0], foot[1] + (at[1] - stands[1]) / scale[1]])
+                Some(*foot + vec2((at[0] - stands[0]) / scale[0], (at[1] - stands[1]) / scale[1]))
             }
         }
     }
 
-    fn body_extent(&self, figure: &TrackedPerson, way: &BodyTransform, size: Point) -> Option<[f32; 4]> {
-        let mut points = figure.outline.iter().filter_map(|point| self.map(way, *point, size));
-        let [x, y] = points.next()?;
-        Some(points.fold([x, y, x, y], |all, [x, y]| [all[0].min(x), all[1].min(y), all[2].max(x), all[3].max(y)]))
+    /// Returns the box of a body's outline, in canvas units.
+    fn body_extent(
+        &self,
+        figure: &TrackedPerson,
+        way: &BodyTransform,
+        size: CameraSize,
+    ) -> Option<Box2D<f32, UnknownUnit>> {
+        let points: Vec<_> = figure.outline.iter().filter_map(|point| self.map(way, *point, size)).collect();
+        (!points.is_empty()).then(|| Box2D::from_points(points.into_iter().map(Point2D::from)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use euclid::point2;
+    use moongate_core::geometry::WHOLE;
 
-    const WHOLE: [Point; 4] = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]];
+    const SIZE: CameraSize = CameraSize::new(640.0, 480.0);
+    const CORNERS: [FractionPoint; 4] = [point2(0.0, 0.0), point2(1.0, 0.0), point2(1.0, 1.0), point2(0.0, 1.0)];
 
     fn figure() -> TrackedPerson {
-        let outline = vec![[320.0, 400.0], [300.0, 300.0], [320.0, 200.0], [340.0, 300.0]];
+        let outline = vec![point2(320.0, 400.0), point2(300.0, 300.0), point2(320.0, 200.0), point2(340.0, 300.0)];
         TrackedPerson {
             outline,
-            foot: [320.0, 400.0],
-            head: [320.0, 215.0],
-            velocity: [64.0, 0.0],
+            foot: point2(320.0, 400.0),
+            head: point2(320.0, 215.0),
+            velocity: vec2(64.0, 0.0),
             pixels_per_metre: 100.0,
             ..TrackedPerson::default()
         }
@@ -185,8 +203,8 @@ mod tests {
 
     #[test]
     fn a_whole_picture_covers_the_whole_canvas() {
-        let place = CameraCalibration::new(WHOLE, [0.0, 0.0, 1.0, 1.0], [1920.0, 1080.0], None).expect("a square");
-        let body = place.map_body(&figure(), [640.0, 480.0]).expect("it has an outline");
+        let place = CameraCalibration::new(CORNERS, WHOLE, [1920.0, 1080.0], None).expect("a square");
+        let body = place.map_body(&figure(), SIZE).expect("it has an outline");
         assert!((body.foot[0] - 960.0).abs() < 0.1 && (body.foot[1] - 900.0).abs() < 0.1, "{:?}", body.foot);
         assert!((body.velocity[0] - 192.0).abs() < 1.0, "{:?}", body.velocity);
     }
@@ -197,9 +215,8 @@ mod tests {
         for (metres, part) in
             [(ScreenPlacement { width: 4.0, height: 0.5 }, 2.0), (ScreenPlacement { width: 8.0, height: 0.0 }, 2.0)]
         {
-            let place =
-                CameraCalibration::new(WHOLE, [0.0, 0.0, 1.0, 1.0], [1920.0, 1080.0], Some(metres)).expect("a square");
-            let body = place.map_body(&figure(), [640.0, 480.0]).expect("it has an outline");
+            let place = CameraCalibration::new(CORNERS, WHOLE, [1920.0, 1080.0], Some(metres)).expect("a square");
+            let body = place.map_body(&figure(), SIZE).expect("it has an outline");
             let metre = 1920.0 / metres.width;
             let top = body.outline.iter().map(|point| point[1]).fold(f32::MAX, f32::min);
             assert!((body.foot[1] - (1080.0 + metres.height * metre)).abs() < 0.1, "feet on the ground");
@@ -209,27 +226,27 @@ mod tests {
 
     #[test]
     fn a_mirrored_wall_mirrors_people_and_their_mask() {
-        let mirrored = [WHOLE[1], WHOLE[0], WHOLE[3], WHOLE[2]];
-        let place = CameraCalibration::new(mirrored, [0.0, 0.0, 1.0, 1.0], [1920.0, 1080.0], None).expect("a square");
+        let mirrored = [CORNERS[1], CORNERS[0], CORNERS[3], CORNERS[2]];
+        let place = CameraCalibration::new(mirrored, WHOLE, [1920.0, 1080.0], None).expect("a square");
         let mut figure = figure();
         for point in &mut figure.outline {
-            point[0] -= 200.0;
+            point.x -= 200.0;
         }
-        figure.foot[0] -= 200.0;
-        let body = place.map_body(&figure, [640.0, 480.0]).expect("it has an outline");
+        figure.foot.x -= 200.0;
+        let body = place.map_body(&figure, SIZE).expect("it has an outline");
         assert!((body.foot[0] - 1560.0).abs() < 0.1);
         let mut seen = Mask { width: 64, height: 48, pixels: vec![0; 64 * 48] };
         for y in 20..40 {
             seen.pixels[y * 64 + 11..y * 64 + 13].fill(1);
         }
         let mut canvas = Mask { width: 320, height: 180, pixels: vec![0; 320 * 180] };
-        place.draw_mask(&[figure], &seen, [640.0, 480.0], &mut canvas);
+        place.draw_mask(&[figure], &seen, SIZE, &mut canvas);
         assert_eq!(canvas.pixels[110 * 320 + 260], 255);
         assert_eq!(canvas.pixels[110 * 320 + 60], 0);
         let mut cells = vec![[0.0; 2]; MOTION_GRID[0] * MOTION_GRID[1]];
         let mut motion = MotionField::default();
-        motion.cells[9 * 32 + 8] = [64.0, 0.0];
-        place.add_flow(&motion, [640.0, 480.0], &mut cells);
+        motion.cells[9 * 32 + 8] = vec2(64.0, 0.0);
+        place.add_flow(&motion, SIZE, &mut cells);
         assert!((cells[9 * 32 + 23][0] + 192.0).abs() < 1.0, "{:?}", cells[9 * 32 + 23]);
     }
 }

@@ -1,7 +1,9 @@
 //! Traces the pixels of one body to a smooth closed polygon.
 //! Marching squares are followed by a least-squares fit of even steps.
 
-use moongate_core::presence::{OUTLINE_MAX, Point};
+use super::space::FinePoint;
+use euclid::vec2;
+use moongate_core::presence::OUTLINE_MAX;
 
 /// Points in the outline of a body that is small in the frame.
 const POINTS_MIN: usize = 16;
@@ -17,15 +19,15 @@ pub(super) struct ContourTracer {
     coverage: Vec<u8>,
     scratch: Vec<u8>,
     visited: Vec<bool>,
-    contour: Vec<Point>,
-    longest: Vec<Point>,
+    contour: Vec<FinePoint>,
+    longest: Vec<FinePoint>,
 }
 
 impl ContourTracer {
     /// Traces the outline of the coverage `of` (0 to 255 per pixel) within `at` into `outline`.
     /// `at` is left, top, right, bottom. The outline starts at its lowest point and runs clockwise on the screen; it is
     /// empty if there is no body.
-    pub fn trace(&mut self, at: [usize; 4], of: impl Fn(usize, usize) -> u8, outline: &mut Vec<Point>) {
+    pub fn trace(&mut self, at: [usize; 4], of: impl Fn(usize, usize) -> u8, outline: &mut Vec<FinePoint>) {
         outline.clear();
         let [left, top, right, bottom] = at;
         let (width, height) = (right - left + 4, bottom - top + 4);
@@ -43,10 +45,8 @@ impl ContourTracer {
         if self.longest.len() < 6 {
             return;
         }
-        let offset = [left as f32 - 1.5, top as f32 - 1.5];
-        for point in &mut self.longest {
-            *point = [point[0] + offset[0], point[1] + offset[1]];
-        }
+        let offset = vec2(left as f32 - 1.5, top as f32 - 1.5);
+        self.longest.iter_mut().for_each(|point| *point += offset);
         resample(&mut self.longest, outline);
     }
 
@@ -109,10 +109,10 @@ impl ContourTracer {
                 let part = (127.5 - corners[a]) / (corners[b] - corners[a]);
                 let part = if part.is_finite() { part.clamp(0.0, 1.0) } else { 0.5 };
                 match side {
-                    CellEdge::Top => [x as f32 + part, y as f32],
-                    CellEdge::Bottom => [x as f32 + part, y as f32 + 1.0],
-                    CellEdge::Left => [x as f32, y as f32 + part],
-                    CellEdge::Right => [x as f32 + 1.0, y as f32 + part],
+                    CellEdge::Top => FinePoint::new(x as f32 + part, y as f32),
+                    CellEdge::Bottom => FinePoint::new(x as f32 + part, y as f32 + 1.0),
+                    CellEdge::Left => FinePoint::new(x as f32, y as f32 + part),
+                    CellEdge::Right => FinePoint::new(x as f32 + 1.0, y as f32 + part),
                 }
             };
             if from == CellEdge::Bottom {
@@ -170,38 +170,35 @@ fn exit_edge([a, b, c, d]: [bool; 4], from: CellEdge) -> Option<CellEdge> {
 /// Resamples a ring in even steps from its lowest point; the number of points depends on its length.
 /// Of all such polygons this is the least-squares fit to the ring: a polygon with its corners on the ring would cut off
 /// the bulges between them.
-fn resample(ring: &mut [Point], outline: &mut Vec<Point>) {
-    let far = |a: Point, b: Point| (b[0] - a[0]).hypot(b[1] - a[1]);
+fn resample(ring: &mut [FinePoint], outline: &mut Vec<FinePoint>) {
     // Near the middle of the lowest part, so that the first point does not jump from shoe to shoe.
-    let bottom = ring.iter().map(|p| p[1]).fold(f32::MIN, f32::max);
-    let middle = ring.iter().map(|p| p[0]).sum::<f32>() / ring.len() as f32;
-    let cost = |p: Point| 2.0 * (bottom - p[1]) + (p[0] - middle).abs();
+    let bottom = ring.iter().map(|p| p.y).fold(f32::MIN, f32::max);
+    let middle = ring.iter().map(|p| p.x).sum::<f32>() / ring.len() as f32;
+    let cost = |p: FinePoint| 2.0 * (bottom - p.y) + (p.x - middle).abs();
     let first = (0..ring.len()).min_by(|a, b| cost(ring[*a]).total_cmp(&cost(ring[*b]))).unwrap_or(0);
     ring.rotate_left(first);
-    let steps: f32 = ring.windows(2).map(|two| far(two[0], two[1])).sum();
-    let length = steps + far(ring[ring.len() - 1], ring[0]);
+    let steps: f32 = ring.windows(2).map(|two| two[0].distance_to(two[1])).sum();
+    let length = steps + ring[ring.len() - 1].distance_to(ring[0]);
     let count = (POINTS_MIN + ((OUTLINE_MAX - POINTS_MIN) as f32 * (length / FULL_DETAIL_PERIMETER).min(1.0)) as usize)
         .min(OUTLINE_MAX);
     let apart = (length / count as f32).max(f32::MIN_POSITIVE);
     // The normal equations; each involves a point, its successor and its predecessor.
-    let (mut own, mut next, mut wanted) = ([0.0; OUTLINE_MAX], [0.0; OUTLINE_MAX], [[0.0; 2]; OUTLINE_MAX]);
+    let (mut own, mut next, mut wanted) = ([0.0; OUTLINE_MAX], [0.0; OUTLINE_MAX], [FinePoint::zero(); OUTLINE_MAX]);
     let mut gone = 0.0;
     for (k, &point) in ring.iter().enumerate() {
         let [before, after] = [ring[(k + ring.len() - 1) % ring.len()], ring[(k + 1) % ring.len()]];
-        let [behind, ahead] = [far(before, point), far(point, after)];
+        let [behind, ahead] = [before.distance_to(point), point.distance_to(after)];
         let (along, weight) = (gone / apart, behind + ahead);
         let (index, part) = (along as usize % count, along.fract());
         let following = (index + 1) % count;
         own[index] += weight * (1.0 - part) * (1.0 - part);
         own[following] += weight * part * part;
         next[index] += weight * part * (1.0 - part);
-        for axis in 0..2 {
-            wanted[index][axis] += weight * (1.0 - part) * point[axis];
-            wanted[following][axis] += weight * part * point[axis];
-        }
+        wanted[index] += point.to_vector() * (weight * (1.0 - part));
+        wanted[following] += point.to_vector() * (weight * part);
         while outline.len() < count && outline.len() as f32 * apart <= gone + ahead {
             let part = if ahead > 0.0 { (outline.len() as f32 * apart - gone) / ahead } else { 0.0 };
-            outline.push(core::array::from_fn(|axis| point[axis] + (after[axis] - point[axis]) * part));
+            outline.push(point + (after - point) * part);
         }
         gone += ahead;
     }
@@ -210,9 +207,8 @@ fn resample(ring: &mut [Point], outline: &mut Vec<Point>) {
     for _ in 0..FIT_ITERATIONS {
         for k in (0..count).filter(|k| own[*k] > 0.1 * apart) {
             let (before, after) = ((k + count - 1) % count, (k + 1) % count);
-            outline[k] = core::array::from_fn(|axis| {
-                (wanted[k][axis] - next[k] * outline[after][axis] - next[before] * outline[before][axis]) / own[k]
-            });
+            let rest = outline[after].to_vector() * next[k] + outline[before].to_vector() * next[before];
+            outline[k] = (wanted[k] - rest) / own[k];
         }
     }
 }
@@ -222,9 +218,9 @@ mod tests {
     use super::*;
 
     /// Returns the signed area of a polygon, positive if it runs clockwise on a screen, whose y points down.
-    fn area(outline: &[Point]) -> f32 {
+    fn area(outline: &[FinePoint]) -> f32 {
         let next = outline.iter().cycle().skip(1);
-        outline.iter().zip(next).map(|(a, b)| a[0] * b[1] - b[0] * a[1]).sum::<f32>() / 2.0
+        outline.iter().zip(next).map(|(a, b)| a.x * b.y - b.x * a.y).sum::<f32>() / 2.0
     }
 
     #[test]
@@ -237,16 +233,16 @@ mod tests {
         ContourTracer::default().trace([0, 0, 128, 128], inside, &mut outline);
         assert_eq!(outline.len(), OUTLINE_MAX);
         for point in &outline {
-            let off = (point[0] - 60.0).hypot(point[1] - 64.0);
+            let off = (point.x - 60.0).hypot(point.y - 64.0);
             assert!((off - 40.0).abs() < 0.6, "{point:?}");
         }
         assert!(area(&outline) > 0.0, "clockwise on a screen, whose y points down");
-        assert!((outline[0][1] - 104.0).abs() < 0.6 && (outline[0][0] - 60.0).abs() < 4.0, "{:?}", outline[0]);
+        assert!((outline[0].y - 104.0).abs() < 0.6 && (outline[0].x - 60.0).abs() < 4.0, "{:?}", outline[0]);
     }
 
     #[test]
     fn pixels_without_a_body_are_no_outline() {
-        let mut outline = vec![[0.0; 2]];
+        let mut outline = vec![FinePoint::zero()];
         ContourTracer::default().trace([3, 3, 9, 9], |_, _| 0, &mut outline);
         assert!(outline.is_empty());
         for pattern in [0x55, 0xAA, 0xFF, 0x81] {

@@ -2,9 +2,9 @@
 
 use super::net::{Detection, PersonNet};
 use super::plane::Plane;
-use super::track::{BBox, box_centre};
+use super::space::{WorkBox, WorkPoint};
+use super::track::box_centre;
 use super::tracker::{PersonTracker, TRACKS_MAX};
-use moongate_core::presence::Point;
 
 /// Confidence from which a pixel belongs to a body, out of 255.
 pub(super) const BODY_CONFIDENCE: u8 = 128;
@@ -30,12 +30,12 @@ pub(super) fn assign_labels(
     people.tracks.iter_mut().for_each(|person| person.pixel_count = 0);
     // The centre of each track and the inverse square of its height, then those of unmatched detections. The latter get
     // no labels but keep their pixels from the tracks.
-    let mut middles: [(Point, f32); CANDIDATES_MAX] = [([0.0; 2], 0.0); CANDIDATES_MAX];
-    let of = |bounds: BBox| (box_centre(bounds), (bounds[3] - bounds[1]).max(4.0).powi(-2));
+    let mut middles = [(WorkPoint::zero(), 0.0_f32); CANDIDATES_MAX];
+    let of = |bounds: WorkBox| (box_centre(bounds), bounds.height().max(4.0).powi(-2));
     let followed = people.tracks.iter().map(|person| match person.missed {
         0.0 => of(person.detected),
         missed if missed < UNSEEN_MAX => of(person.bounds),
-        _ => ([0.0; 2], f32::INFINITY),
+        _ => (WorkPoint::zero(), f32::INFINITY),
     });
     let strangers = people.unmatched_detections(finds).map(|find| of(find.bounds));
     let count = middles.iter_mut().zip(followed.chain(strangers)).map(|(to, from)| *to = from).count();
@@ -49,9 +49,9 @@ pub(super) fn assign_labels(
         }
         let mut best = (CENTRE_DISTANCE_MAX * CENTRE_DISTANCE_MAX, None);
         for (index, (of, scale)) in middles.iter().enumerate() {
-            let [dx, dy] = [middle[0] - of[0], middle[1] - of[1]];
+            let off = middle - *of;
             // Bodies are narrow: a neighbour's centre is nearer than the centre of a person whose feet these are.
-            let far = (4.0 * dx * dx + dy * dy) * scale;
+            let far = (4.0 * off.x * off.x + off.y * off.y) * scale;
             if far < best.0 {
                 best = (far, Some(index));
             }

@@ -17,6 +17,7 @@ mod output;
 mod pipeline;
 mod plane;
 mod pose;
+mod space;
 mod stabilize;
 mod track;
 mod tracker;
@@ -28,27 +29,28 @@ pub use luma::Luma;
 pub use pipeline::{VisionOutput, VisionPipeline};
 pub use training::TrainingSample;
 
-use moongate_core::presence::{MOTION_GRID, Point};
+use moongate_core::geometry::{CameraPoint, CameraRect, CameraVector};
+use moongate_core::presence::MOTION_GRID;
 
 /// Person in a camera's frame; all positions are in pixels of the frame, origin top left.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TrackedPerson {
     /// Unique while the person is tracked; not reused soon.
     pub id: u16,
-    /// Left, top, width, height.
-    pub bounds: [f32; 4],
+    /// Box of the whole body, as far as it lies within the frame.
+    pub bounds: CameraRect,
     /// Closed polygon with at most 48 points.
     /// It starts at the bottom, at the foot, and runs clockwise on the screen.
     /// Empty while the body is hidden behind something.
-    pub outline: Vec<Point>,
+    pub outline: Vec<CameraPoint>,
     /// Position of the foot.
-    pub foot: Point,
+    pub foot: CameraPoint,
     /// Centre of the head.
-    pub head: Point,
+    pub head: CameraPoint,
     /// End of an arm held out.
-    pub reach: Option<Point>,
+    pub reach: Option<CameraPoint>,
     /// Velocity of the foot, in pixels per second.
-    pub velocity: Point,
+    pub velocity: CameraVector,
     /// Time that the person has stood still, in seconds.
     pub still: f32,
     /// Time that the person has been tracked, in seconds.
@@ -63,14 +65,14 @@ pub struct TrackedPerson {
 #[derive(Debug, Clone, PartialEq)]
 pub struct MotionField {
     /// One vector per cell; zero where nothing moves or the motion cannot be determined.
-    pub cells: Vec<Point>,
+    pub cells: Vec<CameraVector>,
     /// Fraction of the image that moves, 0 to 1.
     pub energy: f32,
 }
 
 impl Default for MotionField {
     fn default() -> Self {
-        Self { cells: vec![[0.0; 2]; MOTION_GRID[0] * MOTION_GRID[1]], energy: 0.0 }
+        Self { cells: vec![CameraVector::zero(); MOTION_GRID[0] * MOTION_GRID[1]], energy: 0.0 }
     }
 }
 

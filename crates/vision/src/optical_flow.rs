@@ -2,6 +2,7 @@
 
 use super::MotionField;
 use super::plane::Plane;
+use moongate_core::geometry::CameraVector;
 use moongate_core::presence::MOTION_GRID;
 
 /// Half the side of a block, in pixels of the small image.
@@ -45,12 +46,12 @@ impl OpticalFlow {
             let known = !self.is_first && width > room && height > room && dt > 0.0;
             let change = if known { self.block_sad(at, [0, 0]) } else { 0 };
             if change <= CHANGE_MIN * (4 * HALF_BLOCK * HALF_BLOCK) as u32 {
-                self.motion.cells[cell] = [0.0; 2];
+                self.motion.cells[cell] = CameraVector::zero();
                 continue;
             }
             stirred += 1.0;
             let step = self.match_block(at, change);
-            self.motion.cells[cell] = step.map(|axis| axis * 2.0 * scale / dt);
+            self.motion.cells[cell] = CameraVector::from(step) * (2.0 * scale / dt);
         }
         // Motion in a third of the image is the most that a square shows in practice.
         self.motion.energy = (stirred * 3.0 / (MOTION_GRID[0] * MOTION_GRID[1]) as f32).min(1.0);
@@ -145,8 +146,8 @@ mod tests {
         assert_eq!(flow.motion, MotionField::default(), "nothing is known of the first");
         flow.update(&picture(106), 2.0, 0.1);
         let middle = flow.motion.cells[9 * MOTION_GRID[0] + 13];
-        assert!((middle[0] - 120.0).abs() < 12.0 && middle[1].abs() < 12.0, "{middle:?}");
-        assert_eq!(flow.motion.cells[0], [0.0; 2]);
+        assert!((middle.x - 120.0).abs() < 12.0 && middle.y.abs() < 12.0, "{middle:?}");
+        assert_eq!(flow.motion.cells[0], CameraVector::zero());
         assert!(flow.motion.energy > 0.05);
         flow.update(&picture(106), 2.0, 0.1);
         assert_eq!(flow.motion, MotionField::default());

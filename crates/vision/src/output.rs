@@ -4,6 +4,7 @@ use super::TrackedPerson;
 use super::instance_labels::BODY_CONFIDENCE;
 use super::pipeline::{PipelineState, VisionOutput};
 use super::pose::estimate_pose;
+use super::space::{FineScale, WorkBox, WorkPoint, WorkScale};
 use super::track::pixel_bounds;
 use super::tracker::TRACKS_MAX;
 
@@ -15,7 +16,8 @@ const REPORT_AFTER_LOST: [f32; 2] = [0.3, 0.1];
 impl PipelineState {
     pub(super) fn write_output(&mut self, seen: &mut VisionOutput) {
         let picture = [self.image.width, self.image.height];
-        let scale = self.factor as f32;
+        let scale = WorkScale::new(self.factor as f32);
+        let fine_scale = FineScale::new(self.factor as f32 / 2.0);
         let mut count = 0;
         self.output_labels = [0; TRACKS_MAX];
         for index in 0..self.tracker.tracks.len() {
@@ -30,10 +32,10 @@ impl PipelineState {
             let figure = &mut seen.people[count];
             count += 1;
             self.output_labels[index] = count as u8;
-            let [left, top, right, bottom] = person.bounds;
+            let (bounds, height) = (person.bounds, person.height());
             let foot = person.foot();
-            figure.foot = foot.map(|axis| axis * scale);
-            figure.head = [foot[0] * scale, (bottom - 0.93 * (bottom - top)) * scale];
+            figure.foot = foot * scale;
+            figure.head = WorkPoint::new(foot.x, bounds.max.y - 0.93 * height) * scale;
             figure.reach = None;
             figure.outline.clear();
             if let Some(at) = self.label_bounds(index) {
@@ -41,27 +43,27 @@ impl PipelineState {
                 let sure = |x: usize, y: usize| if own(x, y) { self.confidence.at(x, y) } else { 0 };
                 let fine = |x: usize, y: usize| if own(x / 2, y / 2) { self.net.fine_confidence.at(x, y) } else { 0 };
                 self.tracer.trace(at.map(|side| 2 * side), fine, &mut self.points);
-                figure.outline.extend(self.points.iter().map(|point| point.map(|axis| axis * scale / 2.0)));
+                figure.outline.extend(self.points.iter().map(|point| *point * fine_scale));
                 if let Some(pose) = estimate_pose(at, &mut self.rows, |x, y| sure(x, y) >= BODY_CONFIDENCE) {
                     // Head and feet that are hidden by others are taken from the box.
-                    let near = |a: f32, b: f32| (a - b).abs() < 0.12 * (bottom - top);
-                    if near(pose.foot[1], bottom) {
-                        figure.foot = pose.foot.map(|axis| axis * scale);
+                    let near = |a: f32, b: f32| (a - b).abs() < 0.12 * height;
+                    if near(pose.foot.y, bounds.max.y) {
+                        figure.foot = pose.foot * scale;
                     }
-                    if near(at[1] as f32, top) {
-                        figure.head = pose.head.map(|axis| axis * scale);
+                    if near(at[1] as f32, bounds.min.y) {
+                        figure.head = pose.head * scale;
                     }
-                    figure.reach = pose.reach.map(|reach| reach.map(|axis| axis * scale));
+                    figure.reach = pose.reach.map(|reach| reach * scale);
                 }
             }
             let [columns, rows] = picture.map(|side| side as f32);
-            let [left, top] = [left.clamp(0.0, columns), top.clamp(0.0, rows)];
-            let [right, bottom] = [right.clamp(0.0, columns), bottom.clamp(0.0, rows)];
+            let [from, to] = [WorkPoint::zero(), WorkPoint::new(columns, rows)];
+            let visible = WorkBox::new(bounds.min.clamp(from, to), bounds.max.clamp(from, to));
             figure.id = person.id;
-            figure.bounds = [left, top, right - left, bottom - top].map(|side| side * scale);
-            figure.velocity = person.velocity.map(|axis| axis * scale);
+            figure.bounds = visible.to_rect() * scale;
+            figure.velocity = person.velocity * scale;
             (figure.still, figure.age, figure.people) = (person.still, person.age, person.people_count());
-            figure.pixels_per_metre = self.tracker.height_model.height_at(foot[1]) * scale / ADULT_HEIGHT;
+            figure.pixels_per_metre = self.tracker.height_model.height_at(foot.y) * scale.get() / ADULT_HEIGHT;
         }
         seen.people.truncate(count);
         seen.motion.clone_from(&self.flow.motion);
@@ -78,9 +80,8 @@ impl PipelineState {
 
     /// Returns the bounding box of a track's own pixels.
     fn label_bounds(&self, index: usize) -> Option<[usize; 4]> {
-        let [left, top, right, bottom] = self.tracker.tracks[index].bounds;
-        let [width, height] = [right - left, bottom - top];
-        let around = [left - width, top - 0.3 * height, right + width, bottom + 0.3 * height];
+        let bounds = self.tracker.tracks[index].bounds;
+        let around = bounds.inflate(bounds.width(), 0.3 * bounds.height());
         let [left, top, right, bottom] = pixel_bounds(around, [self.image.width, self.image.height]);
         let mut all: Option<[usize; 4]> = None;
         for y in top..bottom {

@@ -10,11 +10,12 @@ use super::instance_labels::{self, BODY_CONFIDENCE};
 use super::net::{Detection, NetInput, PersonNet};
 use super::optical_flow::OpticalFlow;
 use super::plane::{Plane, downsample, downsample_factor};
+use super::pose::BodyRow;
+use super::space::FinePoint;
 use super::stabilize::Stabilizer;
 use super::track::pixel_bounds;
 use super::tracker::{self, PersonTracker, TRACKS_MAX};
 use super::{Luma, Mask, MotionField, TrackedPerson};
-use moongate_core::presence::Point;
 use std::time::Duration;
 
 /// Silence of a camera after which the state is reset, in seconds.
@@ -106,8 +107,8 @@ pub(super) struct PipelineState {
     pub(super) labels: Vec<u8>,
     pub(super) flow: OpticalFlow,
     pub(super) tracer: ContourTracer,
-    pub(super) rows: Vec<[f32; 4]>,
-    pub(super) points: Vec<Point>,
+    pub(super) rows: Vec<BodyRow>,
+    pub(super) points: Vec<FinePoint>,
     sums: Vec<i16>,
     /// Output label of each track: 0, or the index of its person in the output plus 1.
     pub(super) output_labels: [u8; TRACKS_MAX],
@@ -236,9 +237,8 @@ impl PipelineState {
 
     /// Returns a track's box with some margin, in whole pixels.
     fn padded_bounds(&self, index: usize) -> [usize; 4] {
-        let [left, top, right, bottom] = self.tracker.tracks[index].bounds;
-        let (width, height) = (0.25 * (right - left), 0.1 * (bottom - top));
-        let bounds = [left - width, top - height, right + width, bottom + height];
+        let bounds = self.tracker.tracks[index].bounds;
+        let bounds = bounds.inflate(0.25 * bounds.width(), 0.1 * bounds.height());
         pixel_bounds(bounds, [self.image.width, self.image.height])
     }
 

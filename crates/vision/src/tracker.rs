@@ -5,7 +5,8 @@
 use super::height_model::HeightModel;
 use super::net::{Detection, iou};
 use super::plane::Plane;
-use super::track::{Appearance, BBox, PersonTrack, appearance_distance, contained_fraction, sample_appearance};
+use super::space::{WorkBox, WorkPoint};
+use super::track::{Appearance, PersonTrack, appearance_distance, contained_fraction, sample_appearance};
 
 /// Maximum number of tracks.
 pub(super) const TRACKS_MAX: usize = 96;
@@ -127,31 +128,40 @@ impl PersonTracker {
         for index in 0..self.tracks.len() {
             let person = &self.tracks[index];
             let (foot, own) = (person.foot(), 0.3 * person.height());
-            let far = (foot[0] - person.height_learned_at[0]).hypot(foot[1] - person.height_learned_at[1]) > own;
+            let far = foot.distance_to(person.height_learned_at) > own;
             if far
                 && person.confidence > 0.6
                 && person.missed == 0.0
                 && !self.is_truncated(person.bounds)
                 && !self.is_occluded(index)
             {
-                self.height_model.add_sample(foot[1], person.height());
+                self.height_model.add_sample(foot.y, person.height());
                 self.tracks[index].height_learned_at = foot;
             }
         }
     }
 
-    fn is_truncated(&self, bounds: BBox) -> bool {
+    fn is_truncated(&self, bounds: WorkBox) -> bool {
+        let WorkBox { min, max } = self.image_bounds();
+        bounds.min.x < min.x + 2.0
+            || bounds.min.y < min.y + 2.0
+            || bounds.max.x > max.x - 2.0
+            || bounds.max.y > max.y - 2.0
+    }
+
+    /// Returns the box of the image.
+    fn image_bounds(&self) -> WorkBox {
         let [width, height] = self.image_size.map(|side| side as f32);
-        bounds[0] < 2.0 || bounds[1] < 2.0 || bounds[2] > width - 2.0 || bounds[3] > height - 2.0
+        WorkBox::new(WorkPoint::zero(), WorkPoint::new(width, height))
     }
 
     /// Removes tracks that were lost or have left the image.
     fn remove_lost(&mut self) {
-        let [width, height] = self.image_size.map(|side| side as f32);
+        let image = self.image_bounds();
         let mut index = 0;
         while index < self.tracks.len() {
             let person = &self.tracks[index];
-            let inside = contained_fraction(person.bounds, [0.0, 0.0, width, height]);
+            let inside = contained_fraction(person.bounds, image);
             let patience = match person.confirmed {
                 true if person.still > 2.0 => LOST_AFTER_STILL,
                 true => LOST_AFTER,
@@ -187,12 +197,12 @@ fn match_score(person: &PersonTrack, find: &Detection, found: &Appearance) -> Op
     if shared >= MATCH_OVERLAP_AND_APPEARANCE.0 {
         return Some(shared + MATCH_OVERLAP_AND_APPEARANCE.1 * alike);
     }
-    let tall = (find.bounds[3] - find.bounds[1]) / person.height().max(1.0);
+    let tall = find.bounds.height() / person.height().max(1.0);
     if !(0.7..1.4).contains(&tall) || alike < 0.5 {
         return None;
     }
     let (from, to) = (person.centre(), super::track::box_centre(find.bounds));
-    let far = (from[0] - to[0]).hypot(from[1] - to[1]) / person.height().max(1.0);
+    let far = from.distance_to(to) / person.height().max(1.0);
     let most = 0.2 + 0.4 * person.missed.min(1.5);
     (far < most)
         .then(|| MATCH_OVERLAP_AND_APPEARANCE.0 * (1.0 - far / most) + MATCH_OVERLAP_AND_APPEARANCE.1 * (alike - 0.5))
@@ -204,7 +214,7 @@ mod tests {
 
     /// A person as bright as `light` in front of a dark wall, as detected by the net.
     fn somebody(x: f32, light: u8, seen: &mut Plane) -> Detection {
-        let bounds = [x, 40.0, x + 16.0, 88.0];
+        let bounds = WorkBox::new(WorkPoint::new(x, 40.0), WorkPoint::new(x + 16.0, 88.0));
         (40..88).for_each(|y| seen.row_mut(y)[x.max(0.0) as usize..][..16].fill(light));
         Detection { confidence: 0.8, bounds }
     }
@@ -219,9 +229,9 @@ mod tests {
             let far = somebody(140.0 - x, 60, &mut seen);
             let near = somebody(x, 200, &mut seen);
             // One hides the other.
-            let finds = if (near.bounds[0] - far.bounds[0]).abs() < 8.0 { vec![near] } else { vec![near, far] };
+            let finds = if (near.bounds.min.x - far.bounds.min.x).abs() < 8.0 { vec![near] } else { vec![near, far] };
             people.update(&finds, &seen, 0.06);
-            let at = |x: f32| people.tracks.iter().find(|one| (one.foot()[0] - x - 8.0).abs() < 5.0).map(|one| one.id);
+            let at = |x: f32| people.tracks.iter().find(|one| (one.foot().x - x - 8.0).abs() < 5.0).map(|one| one.id);
             match step {
                 5 => ids = [at(x).expect("one"), at(140.0 - x).expect("the other")],
                 39 => assert_eq!([at(x), at(140.0 - x)], ids.map(Some)),

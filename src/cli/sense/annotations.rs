@@ -1,7 +1,8 @@
 //! Annotations over a camera frame, for any painter: outlines, ids, reaches, motion, and the site's settings.
 
 use super::{AnalyzedFrame, CameraSetup};
-use crate::presence::{MOTION_GRID, Point};
+use crate::geometry::{CameraPoint, CameraSize, CameraVector};
+use crate::presence::MOTION_GRID;
 use crate::vision::TrackedPerson;
 
 /// Red, green, blue.
@@ -19,19 +20,19 @@ const ARROW_SPEED_MIN: f32 = 2.0;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Annotation {
     Line {
-        points: Vec<Point>,
+        points: Vec<CameraPoint>,
         closed: bool,
         wide: bool,
         colour: Rgb,
     },
     Dot {
-        at: Point,
+        at: CameraPoint,
         radius: f32,
         colour: Rgb,
     },
     /// `at` is the middle of the text's lower edge.
     Text {
-        at: Point,
+        at: CameraPoint,
         text: String,
         colour: Rgb,
     },
@@ -50,42 +51,42 @@ pub(super) fn id_colour(id: u16) -> Rgb {
 /// Returns all annotations of a frame.
 pub(super) fn annotate(look: &AnalyzedFrame, setup: &CameraSetup) -> Vec<Annotation> {
     let mut marks = Vec::new();
-    let size = look.size.map(|side| side as f32);
-    let shift = look.vision.shift.map(|pixels| pixels as f32);
-    let moved = |[x, y]: Point| [x + shift[0], y + shift[1]];
+    let size = CameraSize::from(look.size.map(|side| side as f32));
+    let shift = CameraVector::from(look.vision.shift.map(|pixels| pixels as f32));
     annotate_motion(look, size, &mut marks);
     for polygon in &setup.mask {
-        let points = polygon.iter().map(|[x, y]| [x * size[0], y * size[1]]).collect();
+        let points = polygon.iter().map(|[x, y]| CameraPoint::new(x * size.width, y * size.height)).collect();
         marks.push(Annotation::Line { points, closed: true, wide: false, colour: RED });
     }
     if let Some(corners) = setup.corners {
-        let points = corners.map(|[x, y]| moved([x * size[0], y * size[1]]));
+        let points = corners.map(|at| CameraPoint::new(at.x * size.width, at.y * size.height) + shift);
         // The dot marks the canvas's top left corner, which reveals a mirrored or upside-down frame.
         marks.push(Annotation::Dot { at: points[0], radius: 5.0, colour: WHITE });
         marks.push(Annotation::Line { points: points.to_vec(), closed: true, wide: false, colour: WHITE });
     }
     for figure in &look.vision.people {
-        annotate_body(figure, &moved, &mut marks);
+        annotate_body(figure, shift, &mut marks);
     }
     marks.retain(Annotation::is_finite);
     marks
 }
 
-fn annotate_body(figure: &TrackedPerson, moved: &dyn Fn(Point) -> Point, marks: &mut Vec<Annotation>) {
+fn annotate_body(figure: &TrackedPerson, shift: CameraVector, marks: &mut Vec<Annotation>) {
     let colour = id_colour(figure.id);
-    let [x, y, width, height] = figure.bounds;
+    let bounds = figure.bounds.translate(shift);
+    let (min, max) = (bounds.min(), bounds.max());
     let hidden = figure.outline.is_empty();
     let points = if hidden {
         // A hidden person is drawn at the predicted position.
-        [[x, y], [x + width, y], [x + width, y + height], [x, y + height]].map(moved).to_vec()
+        vec![min, CameraPoint::new(max.x, min.y), max, CameraPoint::new(min.x, max.y)]
     } else {
-        figure.outline.iter().map(|point| moved(*point)).collect()
+        figure.outline.iter().map(|point| *point + shift).collect()
     };
     marks.push(Annotation::Line { points, closed: true, wide: !hidden, colour });
-    marks.push(Annotation::Dot { at: moved(figure.foot), radius: 2.0, colour });
+    marks.push(Annotation::Dot { at: figure.foot + shift, radius: 2.0, colour });
     if let Some(reach) = figure.reach {
-        marks.push(Annotation::Dot { at: moved(reach), radius: 4.0, colour: WHITE });
-        marks.push(Annotation::Dot { at: moved(reach), radius: 2.5, colour });
+        marks.push(Annotation::Dot { at: reach + shift, radius: 4.0, colour: WHITE });
+        marks.push(Annotation::Dot { at: reach + shift, radius: 2.5, colour });
     }
     let mut text = figure.id.to_string();
     if figure.people > 1 {
@@ -94,23 +95,23 @@ fn annotate_body(figure: &TrackedPerson, moved: &dyn Fn(Point) -> Point, marks: 
     if figure.still >= 1.0 {
         text.push_str(&format!(" {:.0}s", figure.still));
     }
-    let [x, y] = moved([x + width / 2.0, y - 3.0]);
-    marks.push(Annotation::Text { at: [x, y], text, colour });
+    let at = CameraPoint::new(bounds.center().x, min.y - 3.0);
+    marks.push(Annotation::Text { at, text, colour });
 }
 
 /// Adds an arrow for each cell with motion.
-fn annotate_motion(look: &AnalyzedFrame, size: Point, marks: &mut Vec<Annotation>) {
-    let cell = [size[0] / MOTION_GRID[0] as f32, size[1] / MOTION_GRID[1] as f32];
-    for (index, [dx, dy]) in look.vision.motion.cells.iter().enumerate() {
-        let speed = dx.hypot(*dy);
+fn annotate_motion(look: &AnalyzedFrame, size: CameraSize, marks: &mut Vec<Annotation>) {
+    let cell = [size.width / MOTION_GRID[0] as f32, size.height / MOTION_GRID[1] as f32];
+    for (index, moved) in look.vision.motion.cells.iter().enumerate() {
+        let speed = moved.length();
         if !(speed > ARROW_SPEED_MIN && speed.is_finite()) {
             continue;
         }
         let from = [(index % MOTION_GRID[0]) as f32 + 0.5, (index / MOTION_GRID[0]) as f32 + 0.5];
-        let from = [from[0] * cell[0], from[1] * cell[1]];
+        let from = CameraPoint::new(from[0] * cell[0], from[1] * cell[1]);
         // Longer arrows than two cells would fill the frame.
         let long = (speed * ARROW_SECONDS).min(2.0 * cell[0]) / speed;
-        let to = [from[0] + dx * long, from[1] + dy * long];
+        let to = from + *moved * long;
         marks.push(Annotation::Line { points: vec![from, to], closed: false, wide: false, colour: YELLOW });
         marks.push(Annotation::Dot { at: to, radius: 1.5, colour: YELLOW });
     }
@@ -118,7 +119,7 @@ fn annotate_motion(look: &AnalyzedFrame, size: Point, marks: &mut Vec<Annotation
 
 impl Annotation {
     fn is_finite(&self) -> bool {
-        let is = |point: &Point| point.iter().all(|axis| axis.is_finite());
+        let is = |point: &CameraPoint| point.is_finite();
         match self {
             Self::Line { points, .. } => points.len() > 1 && points.iter().all(is),
             Self::Dot { at, .. } | Self::Text { at, .. } => is(at),
@@ -129,6 +130,7 @@ impl Annotation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::{CameraRect, FractionPoint};
     use crate::vision::VisionOutput;
     use std::time::Duration;
 
@@ -138,12 +140,12 @@ mod tests {
 
     #[test]
     fn a_body_is_drawn_where_it_is_in_this_very_frame() {
-        let outline = vec![[10.0, 10.0], [20.0, 10.0], [15.0, 30.0]];
+        let outline = [[10.0, 10.0], [20.0, 10.0], [15.0, 30.0]].map(CameraPoint::from).to_vec();
         let figure = TrackedPerson {
             id: 12,
             people: 3,
             still: 4.2,
-            bounds: [10.0, 10.0, 10.0, 20.0],
+            bounds: CameraRect::new(CameraPoint::new(10.0, 10.0), CameraSize::new(10.0, 20.0)),
             outline,
             ..TrackedPerson::default()
         };
@@ -153,7 +155,7 @@ mod tests {
             Annotation::Line { points, closed: true, wide: true, .. } => Some(points.clone()),
             _ => None,
         });
-        assert_eq!(line, Some(vec![[12.0, 9.0], [22.0, 9.0], [17.0, 29.0]]));
+        assert_eq!(line, Some([[12.0, 9.0], [22.0, 9.0], [17.0, 29.0]].map(CameraPoint::from).to_vec()));
         let text = marks.iter().find_map(|mark| match mark {
             Annotation::Text { text, .. } => Some(text.as_str()),
             _ => None,
@@ -164,24 +166,24 @@ mod tests {
     #[test]
     fn a_site_is_drawn_and_what_is_nowhere_is_not() {
         let setup = CameraSetup {
-            corners: Some([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]),
+            corners: Some([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]].map(FractionPoint::from)),
             mask: vec![vec![[0.5, 0.5], [1.0, 0.5], [1.0, 1.0]]],
         };
         let mut seen = VisionOutput::default();
         let drawn = annotate(&look(&seen), &setup);
         assert!(drawn.contains(&Annotation::Line {
-            points: vec![[32.0, 24.0], [64.0, 24.0], [64.0, 48.0]],
+            points: [[32.0, 24.0], [64.0, 24.0], [64.0, 48.0]].map(CameraPoint::from).to_vec(),
             closed: true,
             wide: false,
             colour: RED
         }));
         assert_eq!(drawn.len(), 3);
         seen.people.push(TrackedPerson {
-            bounds: [f32::NAN; 4],
-            foot: [f32::INFINITY, 0.0],
+            bounds: CameraRect::new(CameraPoint::splat(f32::NAN), CameraSize::splat(f32::NAN)),
+            foot: CameraPoint::new(f32::INFINITY, 0.0),
             ..TrackedPerson::default()
         });
-        seen.motion.cells[5] = [f32::NAN, 3.0];
+        seen.motion.cells[5] = CameraVector::new(f32::NAN, 3.0);
         assert_eq!(annotate(&look(&seen), &setup).len(), 3);
     }
 

@@ -71,8 +71,8 @@ impl ClipOutputs {
         let [right, down] = look.vision.shift.map(|pixels| pixels as f32);
         if let Some((boxes, file)) = &mut self.boxes {
             for figure in &look.vision.people {
-                let [x, y, w, h] = figure.bounds;
-                let (x, y) = (x + right, y + down);
+                let (at, size) = (figure.bounds.origin, figure.bounds.size);
+                let (x, y, w, h) = (at.x + right, at.y + down, size.width, size.height);
                 writeln!(boxes, "{},{},{x:.1},{y:.1},{w:.1},{h:.1}", look.number, figure.id)
                     .map_err(|why| file_error(file, &why))?;
             }

@@ -3,7 +3,7 @@
 use super::AnalyzedFrame;
 use super::annotations::{Annotation, Rgb, id_colour};
 use super::font;
-use crate::presence::Point;
+use crate::geometry::CameraPoint;
 
 /// Canvas of RGB pixels, row by row.
 #[derive(Debug, Default)]
@@ -56,7 +56,8 @@ impl OverlayPainter {
                 Annotation::Text { at, text, colour } => {
                     let scale = self.dot_size();
                     let wide = (text.chars().count() * (font::GLYPH_SIZE[0] + 1) * scale) as f32;
-                    self.draw_text([at[0] - wide / 2.0, at[1] - (font::GLYPH_SIZE[1] * scale) as f32], text, *colour);
+                    let high = (font::GLYPH_SIZE[1] * scale) as f32;
+                    self.draw_text(CameraPoint::new(at.x - wide / 2.0, at.y - high), text, *colour);
                 }
             }
         }
@@ -64,7 +65,7 @@ impl OverlayPainter {
 
     /// Draws a line of text in the top left corner.
     pub(super) fn draw_label(&mut self, text: &str) {
-        self.draw_text([6.0, 6.0], text, [255; 3]);
+        self.draw_text(CameraPoint::new(6.0, 6.0), text, [255; 3]);
     }
 
     /// Returns the size of a glyph's dot, in pixels.
@@ -83,8 +84,8 @@ impl OverlayPainter {
         }
     }
 
-    fn draw_line(&mut self, from: Point, to: Point, wide: bool, colour: Rgb) {
-        let Some([from, to]) = self.clip_line(from, to) else { return };
+    fn draw_line(&mut self, from: CameraPoint, to: CameraPoint, wide: bool, colour: Rgb) {
+        let Some([from, to]) = self.clip_line(from.to_array(), to.to_array()) else { return };
         let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
         let steps = dx.abs().max(dy.abs()).ceil().max(1.0);
         for step in 0..=steps as usize {
@@ -99,7 +100,7 @@ impl OverlayPainter {
     }
 
     /// Returns the visible part of a line (Liang and Barsky).
-    fn clip_line(&self, from: Point, to: Point) -> Option<[Point; 2]> {
+    fn clip_line(&self, from: [f32; 2], to: [f32; 2]) -> Option<[[f32; 2]; 2]> {
         let mut part = [0.0_f32, 1.0];
         for axis in 0..2 {
             let way = to[axis] - from[axis];
@@ -119,16 +120,16 @@ impl OverlayPainter {
         let at = |part: f32| [from[0] + (to[0] - from[0]) * part, from[1] + (to[1] - from[1]) * part];
         let ends = [at(part[0]), at(part[1])];
         // Very distant coordinates lose the precision that is needed for a position in the frame.
-        let inside = |point: &Point| (0..2).all(|axis| (-4.0..=self.size[axis] as f32 + 4.0).contains(&point[axis]));
+        let inside = |point: &[f32; 2]| (0..2).all(|axis| (-4.0..=self.size[axis] as f32 + 4.0).contains(&point[axis]));
         (part[0] <= part[1] && ends.iter().all(inside)).then_some(ends)
     }
 
-    fn draw_dot(&mut self, at: Point, radius: f32, colour: Rgb) {
+    fn draw_dot(&mut self, at: CameraPoint, radius: f32, colour: Rgb) {
         let radius = radius.clamp(0.5, 16.0);
-        let [left, top] = at.map(|axis| (axis - radius).floor() as i64);
+        let [left, top] = at.to_array().map(|axis| (axis - radius).floor() as i64);
         for y in top..=top.saturating_add(2 * radius.ceil() as i64 + 1) {
             for x in left..=left.saturating_add(2 * radius.ceil() as i64 + 1) {
-                if (x as f32 + 0.5 - at[0]).hypot(y as f32 + 0.5 - at[1]) <= radius {
+                if (x as f32 + 0.5 - at.x).hypot(y as f32 + 0.5 - at.y) <= radius {
                     self.put_pixels(x, y, colour);
                 }
             }
@@ -136,9 +137,9 @@ impl OverlayPainter {
     }
 
     /// Draws text from its top left corner on a dark background.
-    fn draw_text(&mut self, at: Point, text: &str, colour: Rgb) {
+    fn draw_text(&mut self, at: CameraPoint, text: &str, colour: Rgb) {
         let scale = self.dot_size() as i64;
-        let [mut left, top] = at.map(|axis| axis as i64);
+        let [mut left, top] = at.to_array().map(|axis| axis as i64);
         for letter in text.chars() {
             let dots = font::glyph_dots(letter);
             for y in -1..=font::GLYPH_SIZE[1] as i64 {
@@ -228,18 +229,22 @@ mod tests {
         let colour = [255, 0, 0];
         for x in far {
             for y in far {
-                let line =
-                    |closed| Annotation::Line { points: vec![[x, y], [y, x], [3.0, 3.0]], closed, wide: true, colour };
-                let marks = [line(true), line(false), Annotation::Dot { at: [x, y], radius: 9.0, colour }];
+                let line = |closed| Annotation::Line {
+                    points: [[x, y], [y, x], [3.0, 3.0]].map(CameraPoint::from).to_vec(),
+                    closed,
+                    wide: true,
+                    colour,
+                };
+                let marks = [line(true), line(false), Annotation::Dot { at: [x, y].into(), radius: 9.0, colour }];
                 painter.draw(&marks);
-                painter.draw(&[Annotation::Text { at: [x, y], text: "12 ×3?".into(), colour }]);
+                painter.draw(&[Annotation::Text { at: [x, y].into(), text: "12 ×3?".into(), colour }]);
             }
         }
         painter.draw_label("1.25 ms");
         assert_eq!(painter.rgb.len(), 3 * 16 * 8);
         let mut thin = painted(&VisionOutput::default(), false);
         thin.draw(&[Annotation::Line {
-            points: vec![[-100.0, 3.5], [100.0, 3.5]],
+            points: [[-100.0, 3.5], [100.0, 3.5]].map(CameraPoint::from).to_vec(),
             closed: false,
             wide: false,
             colour,

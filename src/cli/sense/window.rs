@@ -7,7 +7,7 @@ use super::{AnalyzedFrame, CameraSetup, Failure, FrameSource, SenseArgs, SenseEv
 use crate::device::clock::monotonic;
 use crate::device::display;
 use crate::device::signals::on_termination_signal;
-use crate::presence::Point;
+use crate::geometry::CameraPoint;
 use crate::render::limit_frame_rate;
 use crate::show::graphics::{self, Graphics};
 use crate::vision::VisionOutput;
@@ -309,7 +309,7 @@ fn draw_window(mut contexts: EguiContexts, view: Res<SenseWindow>) -> Result {
     let picture = egui::Rect::from_center_size(under.center(), egui::vec2(width, height) * scale);
     let all = egui::Rect::from_min_max(egui::Pos2::ZERO, egui::pos2(1.0, 1.0));
     painter.image(*texture, picture, all, egui::Color32::WHITE);
-    let place = |[x, y]: Point| picture.min + egui::vec2(x, y) * scale;
+    let place = |at: CameraPoint| picture.min + egui::vec2(at.x, at.y) * scale;
     for mark in annotate(&look, &view.setup) {
         draw_annotation(&painter, mark, &place);
     }
@@ -326,7 +326,7 @@ fn draw_window(mut contexts: EguiContexts, view: Res<SenseWindow>) -> Result {
     Ok(())
 }
 
-fn draw_annotation(painter: &egui::Painter, mark: Annotation, place: &dyn Fn(Point) -> egui::Pos2) {
+fn draw_annotation(painter: &egui::Painter, mark: Annotation, place: &dyn Fn(CameraPoint) -> egui::Pos2) {
     let of = |[r, g, b]: [u8; 3]| egui::Color32::from_rgb(r, g, b);
     match mark {
         Annotation::Line { points, closed, wide, colour } => {

@@ -3,10 +3,12 @@
 use super::cities::{City, all_cities, city_by_slug};
 use super::error::{ConfigError, TomlSource, closest_match};
 use crate::files::read_text_file;
+use crate::geometry::{FractionRect, WHOLE};
 use crate::policy::SharingPolicy;
 use crate::wire::ADDRESSES_MAX;
 use camera::{RawCamera, RawGround, read_cameras, read_ground};
 use core::net::SocketAddr;
+use euclid::rect;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -62,13 +64,13 @@ pub struct ScreenConfig {
     pub position: Option<[i32; 2]>,
     /// True for a window without a border that covers its whole monitor.
     pub fullscreen: bool,
-    /// Part of the canvas that it shows: left, top, width, height as fractions of the canvas.
-    pub part: [f32; 4],
+    /// Part of the canvas that it shows.
+    pub part: FractionRect,
 }
 
 impl Default for ScreenConfig {
     fn default() -> Self {
-        Self { size: [1280, 720], position: None, fullscreen: false, part: [0.0, 0.0, 1.0, 1.0] }
+        Self { size: [1280, 720], position: None, fullscreen: false, part: WHOLE }
     }
 }
 
@@ -262,12 +264,12 @@ fn read_screen(source: &TomlSource, raw: &RawScreen) -> Result<ScreenConfig, Con
 }
 
 /// Reads a part of the canvas: left, top, width, height as fractions of it.
-fn read_part(source: &TomlSource, part: &Spanned<Vec<f32>>, key: &str) -> Result<[f32; 4], ConfigError> {
+fn read_part(source: &TomlSource, part: &Spanned<Vec<f32>>, key: &str) -> Result<FractionRect, ConfigError> {
     let [left, top, width, height] = source.fixed_array(part, key)?;
     let inside = |from: f32, size: f32| from >= 0.0 && size > 0.0 && from + size <= 1.0001;
     if !inside(left, width) || !inside(top, height) {
         let remedy = "give left, top, width, height as fractions of the canvas, such as [0.5, 0.0, 0.5, 1.0]";
         return Err(source.error(part.span(), key, "does not lie within the canvas", remedy));
     }
-    Ok([left, top, width, height])
+    Ok(rect(left, top, width, height))
 }

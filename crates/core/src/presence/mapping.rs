@@ -1,6 +1,7 @@
 //! Coordinate mapping: from a point of a window to the canvas, and from the twin's canvas to ours.
 
 use super::{Body, Point, Presence};
+use crate::geometry::{FractionRect, WindowPoint, WindowRect, WindowSize};
 
 /// Part of the canvas that a screen shows, in canvas units.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,27 +13,30 @@ pub struct CanvasRegion {
 }
 
 impl CanvasRegion {
-    /// Returns a part of a canvas of `canvas` units: `part` is left, top, width, height as fractions of it.
-    pub fn from_fractions(canvas: Point, part: [f32; 4]) -> Self {
-        Self { origin: [part[0] * canvas[0], part[1] * canvas[1]], size: [part[2] * canvas[0], part[3] * canvas[1]] }
+    /// Returns a part of a canvas of `canvas` units.
+    pub fn from_fractions(canvas: Point, FractionRect { origin, size }: FractionRect) -> Self {
+        Self {
+            origin: [origin.x * canvas[0], origin.y * canvas[1]],
+            size: [size.width * canvas[0], size.height * canvas[1]],
+        }
     }
 
     /// Fits this part into a window, centred and without cropping.
     ///
-    /// Returns left, top, width and height of the image in the window's own units; the rest of the window is bleed.
-    pub fn fit(&self, window: Point) -> [f32; 4] {
-        let scale = (window[0] / self.size[0]).min(window[1] / self.size[1]);
-        let size = [self.size[0] * scale, self.size[1] * scale];
-        [(window[0] - size[0]) / 2.0, (window[1] - size[1]) / 2.0, size[0], size[1]]
+    /// Returns the place of the image in the window; the rest of the window is bleed.
+    pub fn fit(&self, window: WindowSize) -> WindowRect {
+        let scale = (window.width / self.size[0]).min(window.height / self.size[1]);
+        let size = WindowSize::new(self.size[0] * scale, self.size[1] * scale);
+        WindowRect::new(((window - size).to_vector() / 2.0).to_point(), size)
     }
 
     /// Maps a point of the window to the canvas, clamped to the part that the window shows.
     ///
     /// `None` for a window without a size, or a point that is not finite.
-    pub fn to_canvas(&self, window: Point, at: Point) -> Option<Point> {
-        let [left, top, width, height] = self.fit(window);
-        let x = (at[0] - left) / width;
-        let y = (at[1] - top) / height;
+    pub fn to_canvas(&self, window: WindowSize, at: WindowPoint) -> Option<Point> {
+        let image = self.fit(window);
+        let x = (at.x - image.origin.x) / image.size.width;
+        let y = (at.y - image.origin.y) / image.size.height;
         (x.is_finite() && y.is_finite()).then(|| {
             [self.origin[0] + x.clamp(0.0, 1.0) * self.size[0], self.origin[1] + y.clamp(0.0, 1.0) * self.size[1]]
         })
@@ -78,27 +82,33 @@ impl TwinLayout {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::WHOLE;
+    use euclid::{point2, rect, size2};
 
     #[test]
     fn a_window_of_another_shape_shows_all_with_bleed() {
-        let view = CanvasRegion::from_fractions([1920.0, 1080.0], [0.0, 0.0, 1.0, 1.0]);
-        assert_eq!(view.fit([960.0, 960.0]), [0.0, 210.0, 960.0, 540.0]);
-        assert_eq!(view.to_canvas([960.0, 960.0], [480.0, 480.0]), Some([960.0, 540.0]));
-        assert_eq!(view.to_canvas([960.0, 960.0], [480.0, 0.0]), Some([960.0, 0.0]), "bleed belongs to the edge");
+        let view = CanvasRegion::from_fractions([1920.0, 1080.0], WHOLE);
+        assert_eq!(view.fit(size2(960.0, 960.0)), rect(0.0, 210.0, 960.0, 540.0));
+        assert_eq!(view.to_canvas(size2(960.0, 960.0), point2(480.0, 480.0)), Some([960.0, 540.0]));
+        assert_eq!(
+            view.to_canvas(size2(960.0, 960.0), point2(480.0, 0.0)),
+            Some([960.0, 0.0]),
+            "bleed belongs to the edge"
+        );
     }
 
     #[test]
     fn the_second_of_two_screens_shows_the_right_half() {
-        let view = CanvasRegion::from_fractions([1920.0, 1080.0], [0.5, 0.0, 0.5, 1.0]);
-        assert_eq!(view.to_canvas([960.0, 1080.0], [0.0, 0.0]), Some([960.0, 0.0]));
-        assert_eq!(view.to_canvas([960.0, 1080.0], [960.0, 1080.0]), Some([1920.0, 1080.0]));
+        let view = CanvasRegion::from_fractions([1920.0, 1080.0], rect(0.5, 0.0, 0.5, 1.0));
+        assert_eq!(view.to_canvas(size2(960.0, 1080.0), point2(0.0, 0.0)), Some([960.0, 0.0]));
+        assert_eq!(view.to_canvas(size2(960.0, 1080.0), point2(960.0, 1080.0)), Some([1920.0, 1080.0]));
     }
 
     #[test]
     fn a_window_without_a_size_yields_no_point() {
-        let view = CanvasRegion::from_fractions([1920.0, 1080.0], [0.0, 0.0, 1.0, 1.0]);
-        assert_eq!(view.to_canvas([0.0, 0.0], [0.0, 0.0]), None);
-        assert_eq!(view.to_canvas([10.0, 10.0], [f32::NAN, 0.0]), None);
+        let view = CanvasRegion::from_fractions([1920.0, 1080.0], WHOLE);
+        assert_eq!(view.to_canvas(size2(0.0, 0.0), point2(0.0, 0.0)), None);
+        assert_eq!(view.to_canvas(size2(10.0, 10.0), point2(f32::NAN, 0.0)), None);
     }
 
     #[test]

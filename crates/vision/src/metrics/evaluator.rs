@@ -2,6 +2,7 @@
 
 use super::super::VisionOutput;
 use super::{MotBox, OutlineCounts, OutlineMatch, PixelMask, TrackingCounts, TrackingEvaluator, TrackingReport};
+use moongate_core::geometry::CameraRect;
 
 /// Smallest visible fraction and pixel count of a person that is evaluated.
 const VISIBLE_MIN: f32 = 0.3;
@@ -47,9 +48,10 @@ impl TruthFrame {
 pub fn output_boxes(seen: &VisionOutput, frame: u32, size: [usize; 2]) -> Vec<(MotBox, PixelMask)> {
     let [right, down] = seen.shift.map(|pixels| pixels as f32);
     let figures = seen.people.iter().map(|figure| {
-        let [x, y, width, height] = figure.bounds;
-        let outline: Vec<_> = figure.outline.iter().map(|[x, y]| [x + right, y + down]).collect();
-        let place = MotBox::new(frame, u32::from(figure.id), [x + right, y + down, width, height]);
+        let outline: Vec<_> = figure.outline.iter().map(|point| [point.x + right, point.y + down]).collect();
+        let CameraRect { origin, size: extent } = figure.bounds;
+        let place = [origin.x + right, origin.y + down, extent.width, extent.height];
+        let place = MotBox::new(frame, u32::from(figure.id), place);
         (place, PixelMask::from_polygon(&outline, size))
     });
     figures.collect()
@@ -108,6 +110,8 @@ impl ClipEvaluator {
 mod tests {
     use super::*;
     use crate::TrackedPerson;
+    use euclid::rect;
+    use moongate_core::geometry::CameraPoint;
 
     const SIZE: [usize; 2] = [100, 80];
 
@@ -147,8 +151,13 @@ mod tests {
 
     #[test]
     fn a_camera_that_was_pushed_is_taken_into_account() {
-        let outline = vec![[10.0, 10.0], [30.0, 10.0], [30.0, 50.0], [10.0, 50.0]];
-        let figure = TrackedPerson { id: 3, bounds: [10.0, 10.0, 20.0, 40.0], outline, ..TrackedPerson::default() };
+        let outline: [[f32; 2]; 4] = [[10.0, 10.0], [30.0, 10.0], [30.0, 50.0], [10.0, 50.0]];
+        let figure = TrackedPerson {
+            id: 3,
+            bounds: rect(10.0, 10.0, 20.0, 40.0),
+            outline: outline.into_iter().map(CameraPoint::from).collect(),
+            ..TrackedPerson::default()
+        };
         let seen = VisionOutput { people: vec![figure], shift: [5, -2], ..VisionOutput::default() };
         let [(place, shape)] = &output_boxes(&seen, 4, SIZE)[..] else { panic!("one") };
         assert_eq!(*place, MotBox::new(4, 3, [15.0, 8.0, 20.0, 40.0]));

@@ -5,11 +5,11 @@
 //! around it, and the offset to the centre of the person that the quarter shows. After Zhou et al., "Objects as Points"
 //! (2019), and Cheng et al., "Panoptic-DeepLab" (2020).
 
-use super::super::track::BBox;
+use super::super::space::{WorkBox, WorkPoint};
+use super::super::track::shared_area;
 use super::levels::sigmoid;
 use super::weights::OUTPUT_ALIGN;
 use super::{HEAD_OUTPUTS, PersonNet};
-use moongate_core::presence::Point;
 
 /// Height of a body's centre, from the top, relative to its height: head and shoulders are hidden last.
 pub(crate) const CENTRE_HEIGHT: f32 = 0.3;
@@ -21,8 +21,8 @@ const NMS_IOU: f32 = 0.65;
 pub(crate) struct Detection {
     /// Confidence, 0 to 1.
     pub confidence: f32,
-    /// Left, top, right, bottom in downsampled pixels, including hidden parts.
-    pub bounds: BBox,
+    /// Box of the whole body, including hidden parts.
+    pub bounds: WorkBox,
 }
 
 impl PersonNet {
@@ -54,11 +54,15 @@ impl PersonNet {
                 let [x, y] = [(4 * x + 2 * (k % 2) + 1) as f32, (4 * y + 2 * (k / 2) + 1) as f32];
                 let [x, y] = [x + 32.0 * says(1), y + 32.0 * says(2)];
                 let [width, height] = [24.0 * says(3).clamp(-4.0, 4.0).exp(), 64.0 * says(4).clamp(-4.0, 4.0).exp()];
-                let bounds = [x - width / 2.0, y - height / 2.0, x + width / 2.0, y + height / 2.0];
+                let [min, max] = [
+                    WorkPoint::new(x - width / 2.0, y - height / 2.0),
+                    WorkPoint::new(x + width / 2.0, y + height / 2.0),
+                ];
+                let bounds = WorkBox::new(min, max);
                 into.push(Detection { confidence: sigmoid(own), bounds });
             }
         }
-        into.retain(|find| find.bounds.iter().all(|side| side.is_finite()));
+        into.retain(|find| find.bounds.is_finite());
         into.sort_unstable_by(|a, b| b.confidence.total_cmp(&a.confidence));
         let mut kept = 0;
         for index in 0..into.len() {
@@ -72,12 +76,12 @@ impl PersonNet {
     }
 
     /// Returns the top left pixel of each active quarter cell, and the centre of the person that it shows.
-    pub fn centre_votes(&self) -> impl Iterator<Item = ([usize; 2], Point)> {
+    pub fn centre_votes(&self) -> impl Iterator<Item = ([usize; 2], WorkPoint)> {
         self.levels[1].active_cells().zip(self.head_rows()).flat_map(|([x, y], said)| {
             (0..4).map(move |k| {
                 let [x, y] = [4 * x + 2 * (k % 2), 4 * y + 2 * (k / 2)];
                 let off = |number: usize| 1.0 + 32.0 * said[4 * number + k];
-                ([x, y], [x as f32 + off(5), y as f32 + off(6)])
+                ([x, y], WorkPoint::new(x as f32 + off(5), y as f32 + off(6)))
             })
         })
     }
@@ -88,9 +92,8 @@ impl PersonNet {
 }
 
 /// Returns the intersection over union of two boxes.
-pub(crate) fn iou(a: BBox, b: BBox) -> f32 {
-    let shared = (a[2].min(b[2]) - a[0].max(b[0])).max(0.0) * (a[3].min(b[3]) - a[1].max(b[1])).max(0.0);
-    let area = |of: BBox| (of[2] - of[0]) * (of[3] - of[1]);
-    let all = area(a) + area(b) - shared;
+pub(crate) fn iou(a: WorkBox, b: WorkBox) -> f32 {
+    let shared = shared_area(a, b);
+    let all = a.area() + b.area() - shared;
     if all > 0.0 { shared / all } else { 0.0 }
 }

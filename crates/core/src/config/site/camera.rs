@@ -1,7 +1,9 @@
 //! `[[camera]]` and `[ground]`: camera programs, and the position of their images on the canvas and on the ground.
 
 use super::super::error::{ConfigError, TomlSource};
+use crate::geometry::{FractionPoint, FractionRect, WHOLE};
 use crate::presence::{Point, is_convex};
+use euclid::point2;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -32,9 +34,9 @@ pub struct CameraConfig {
     /// Corners of the canvas (or of [`canvas`](Self::canvas)) in the frame: a convex polygon.
     ///
     /// The order is top left, top right, bottom right, bottom left; a mirrored order means a mirrored image.
-    pub corners: [Point; 4],
-    /// Part of the canvas that those corners belong to: left, top, width, height as fractions of it.
-    pub canvas: [f32; 4],
+    pub corners: [FractionPoint; 4],
+    /// Part of the canvas that those corners belong to.
+    pub canvas: FractionRect,
     /// Polygons of the frame that are ignored for privacy.
     pub mask: Vec<Vec<Point>>,
     /// True if each incoming frame is flipped left to right.
@@ -155,17 +157,14 @@ fn read_camera(source: &TomlSource, raw: &RawCamera) -> Result<CameraConfig, Con
         name: name.clone(),
         command: raw.command.get_ref().clone(),
         corners: raw.corners.as_ref().map_or(Ok(WHOLE_IMAGE), |corners| read_corners(source, corners))?,
-        canvas: raw
-            .canvas
-            .as_ref()
-            .map_or(Ok([0.0, 0.0, 1.0, 1.0]), |part| super::read_part(source, part, "camera.canvas"))?,
+        canvas: raw.canvas.as_ref().map_or(Ok(WHOLE), |part| super::read_part(source, part, "camera.canvas"))?,
         mask: raw.mask.as_ref().map_or(Ok(Vec::new()), |mask| read_mask(source, mask))?,
         mirror: raw.mirror,
     })
 }
 
 /// Corners of the whole image.
-const WHOLE_IMAGE: [Point; 4] = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]];
+const WHOLE_IMAGE: [FractionPoint; 4] = [point2(0.0, 0.0), point2(1.0, 0.0), point2(1.0, 1.0), point2(0.0, 1.0)];
 
 fn read_points(source: &TomlSource, raw: &[RawPoint], key: &str) -> Result<Vec<Point>, ConfigError> {
     raw.iter()
@@ -180,7 +179,7 @@ fn read_points(source: &TomlSource, raw: &[RawPoint], key: &str) -> Result<Vec<P
         .collect()
 }
 
-fn read_corners(source: &TomlSource, raw: &RawPolygon) -> Result<[Point; 4], ConfigError> {
+fn read_corners(source: &TomlSource, raw: &RawPolygon) -> Result<[FractionPoint; 4], ConfigError> {
     let key = "camera.corners";
     let points = read_points(source, raw.get_ref(), key)?;
     let corners: [Point; 4] = points.try_into().map_err(|points: Vec<Point>| {
@@ -192,7 +191,7 @@ fn read_corners(source: &TomlSource, raw: &RawPolygon) -> Result<[Point; 4], Con
                       some distance to the others";
         return Err(source.error(raw.span(), key, "the four points have a crossing, a dent or a flat corner", remedy));
     }
-    Ok(corners)
+    Ok(corners.map(FractionPoint::from))
 }
 
 fn read_mask(source: &TomlSource, raw: &Spanned<Vec<RawPolygon>>) -> Result<Vec<Vec<Point>>, ConfigError> {
@@ -261,10 +260,14 @@ height = 0.8
         let site = site(text).unwrap_or_else(|fault| panic!("{fault}"));
         let [door, yard] = &site.cameras[..] else { panic!("{:?}", site.cameras) };
         assert_eq!(split_command(&door.command).expect("checked")[3], "HD Webcam");
-        assert_eq!((door.corners[0], door.corners[3]), ([0.9, 0.1], [1.0, 0.95]), "mirrored, which is allowed");
-        assert_eq!((door.canvas, door.mirror), ([0.5, 0.0, 0.5, 1.0], true));
+        assert_eq!(
+            (door.corners[0], door.corners[3]),
+            (point2(0.9, 0.1), point2(1.0, 0.95)),
+            "mirrored, which is allowed"
+        );
+        assert_eq!((door.canvas, door.mirror), (euclid::rect(0.5, 0.0, 0.5, 1.0), true));
         assert_eq!((door.mask.len(), door.mask[0].len(), door.mask[1][2]), (2, 3, [0.6, 0.6]));
-        assert_eq!((yard.corners, yard.canvas, yard.mirror), (WHOLE_IMAGE, [0.0, 0.0, 1.0, 1.0], false));
+        assert_eq!((yard.corners, yard.canvas, yard.mirror), (WHOLE_IMAGE, WHOLE, false));
         assert!(yard.mask.is_empty());
         assert_eq!(site.ground, Some(ScreenMount { width: 6.0, height: 0.8 }));
     }
