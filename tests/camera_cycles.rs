@@ -75,7 +75,8 @@ fn a_thousand_cycles_leave_nothing_behind() {
     let timing = CameraTiming {
         frame_timeout: Duration::from_millis(20),
         first_frame_timeout_max: Duration::from_millis(20),
-        backoff: [Duration::from_millis(1), Duration::from_millis(1)],
+        backoff: Duration::from_millis(1),
+        backoff_max: Duration::from_millis(1),
         recovered_after: Duration::from_secs(60),
         grace: Duration::from_millis(5),
     };

@@ -9,6 +9,7 @@ mod drawn;
 
 use drawn::DRAWN;
 use image::{Rgba, RgbaImage};
+use moongate::config::BuiltinEffects;
 use moongate::presence::Body;
 use moongate::render::{OffscreenRenderer, PresenceMap};
 use moongate::scene::{
@@ -91,7 +92,7 @@ export function frame({{ now }}) {{
 
 fn paint(studio: &mut OffscreenRenderer, draws: &str) -> RgbaImage {
     let (_dir, edition) = edition(draws);
-    let start = SceneInit { kit: [false; 4], ..edition.scene_init(&common::setting()) };
+    let start = SceneInit { effects: BuiltinEffects::NONE, ..edition.scene_init(&common::setting()) };
     let mut host = ScriptHost::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}\n{draws}"));
     let (width, height) = (16, 9);
     let mask = (0..width * height).map(|i| if i % width > 8 { 255 } else { 0 }).collect();

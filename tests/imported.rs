@@ -4,6 +4,7 @@
 mod common;
 
 use image::RgbaImage;
+use moongate::config::BuiltinEffects;
 use moongate::render::{OffscreenRenderer, PresenceMap};
 use moongate::scene::{
     EngineUniforms, FrameInput, FromScene, ImportOptions, SceneInit, SceneRevision, ScriptHost, TextureSource,
@@ -33,7 +34,7 @@ impl Drawing {
         std::fs::write(dir.path().join("installation.toml"), manifest).expect("written");
         std::fs::write(dir.path().join("x.wgsl"), shader).expect("written");
         let edition = Arc::new(SceneRevision::read(dir.path()).unwrap_or_else(|fault| panic!("{fault}\n{shader}")));
-        let start = SceneInit { kit: [false; 4], ..edition.scene_init(&common::setting()) };
+        let start = SceneInit { effects: BuiltinEffects::NONE, ..edition.scene_init(&common::setting()) };
         let host = ScriptHost::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
         let studio =
             OffscreenRenderer::new(canvas.map(|side| side as f32), pixels).unwrap_or_else(|why| panic!("{why}"));

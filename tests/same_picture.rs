@@ -74,7 +74,7 @@ fn record(world: &mut SimWorld, edition: &Arc<SceneRevision>) -> (VecDeque<Frame
             pictures.push(image::DynamicImage::from(picture).into_rgb8());
         }
     }
-    (frames, pictures, world.sites()[0].acts[2])
+    (frames, pictures, world.sites()[0].actions.marks)
 }
 
 /// Runs the frame loop of a show from a recording. Returns the pictures to compare, and the messages to the site half.

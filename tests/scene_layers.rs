@@ -2,6 +2,7 @@
 
 mod common;
 
+use moongate::config::BuiltinEffects;
 use moongate::presence::Body;
 use moongate::scene::{
     BodyState, DisplayList, DrawItem, FrameInput, FromScene, RetainedLayerSet, RetainedUpdate, SceneAction,
@@ -18,7 +19,7 @@ struct Scene {
 
 impl Scene {
     fn new(body: &str) -> Self {
-        Self::with(body, "", |start| start.kit = [false; 4])
+        Self::with(body, "", |start| start.effects = BuiltinEffects::NONE)
     }
 
     fn with(body: &str, manifest: &str, change: impl FnOnce(&mut SceneInit)) -> Self {
@@ -303,7 +304,7 @@ fn a_frame_that_fails_leaves_nothing_behind() {
     let body = "import { ours } from \"moongate\";
 export function down(touch) { ours.rings.add(touch, { colour: \"goldd\" }); console.log(\"left\"); }
 export function frame() { for (const ring of ours.rings.all()) draw.circle(ring.x, ring.y, 9, { fill: ring.colour }); }";
-    let mut scene = Scene::with(body, "[ours.rings]\nlost = \"alone\"\n", |start| start.kit = [false; 4]);
+    let mut scene = Scene::with(body, "[ours.rings]\nlost = \"alone\"\n", |start| start.effects = BuiltinEffects::NONE);
     let touch = TouchState { id: 1, x: 5.0, y: 5.0, by: "finger", began: 1.0 };
     let (picture, acts, _, fault) =
         scene.frame(FrameInput { events: vec![SceneEvent::Down(touch)], ..FrameInput::default() });

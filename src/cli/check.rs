@@ -7,7 +7,7 @@ use crate::device::sandbox::UNSANDBOXED_WARNING;
 use crate::device::scene_process::SandboxCommand;
 use crate::device::virtual_steps::RETRIES;
 use crate::files::{ConfinedDir, FileError};
-use crate::preview::{FRAMES, Scenario, ScenarioReport, SimConfig};
+use crate::preview::{FRAMES, Scenario, ScenarioReport, ScriptTimes, SimConfig};
 use crate::scene::{SCRIPT_STOP_MS, SceneRevision};
 use crate::terminal::print_line;
 use std::path::Path;
@@ -83,8 +83,9 @@ fn check(arguments: &CheckArgs) -> Result<bool, Failure> {
     println!("\n{:<10} {:>9} {:>8} {:>8} {:>8} {:>8}", "", "ms median", "longest", "things", "people", "twin");
     for (scenario, seen) in all.iter().zip(&seen) {
         let percent = |frames: u64| format!("{:.0} %", 100.0 * frames as f64 / f64::from(arguments.frames));
-        let [median, longest] = seen.script_ms;
-        let (people, twin) = (percent(seen.people[0].max(seen.people[1])), percent(u64::from(seen.linked)));
+        let ScriptTimes { median, longest } = seen.script_ms;
+        let (people, twin) =
+            (percent(seen.frames_with_bodies.max(seen.frames_with_touches)), percent(u64::from(seen.linked)));
         println!("{:<10} {median:>9.2} {longest:>8.2} {:>8} {people:>8} {twin:>8}", scenario.name, seen.items);
         let of = |what: String| format!("{}: {what}", scenario.name);
         review.refused.extend(seen.refusals().into_iter().map(of));

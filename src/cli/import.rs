@@ -228,6 +228,7 @@ fn write_script(id: &str, from: &str, imported: &ImportedShader) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::BuiltinEffects;
     use crate::presence::Body;
     use crate::scene::{
         BodyState, CityInfo, FrameInput, FromScene, SceneInit, SceneRevision, ScriptHost, SiteContext, TouchState,
@@ -282,7 +283,7 @@ void main() { gl_FragColor = vec4(distance(gl_FragCoord.xy, place) * level, hit 
         let card = |slug: &str| CityInfo::from_city(crate::config::city_by_slug(slug).expect("a member city"));
         let (here, there) = (card("shenzhen"), card("dublin"));
         let setting = SiteContext { here, there, side: 0, seed: 7, metres: None, mark_seed: None };
-        let start = SceneInit { kit: [false; 4], ..edition.scene_init(&setting) };
+        let start = SceneInit { effects: BuiltinEffects::NONE, ..edition.scene_init(&setting) };
         let mut host = ScriptHost::load(&start, || Duration::ZERO).unwrap_or_else(|fault| panic!("{fault}"));
         let touch = |id: u32, x: f32| TouchState { id, x, y: 540.0, by: "finger", began: 0.0 };
         let body = |id: u16, x: f32| {

@@ -20,7 +20,7 @@ mod world;
 
 pub use camera::{FRAME_SIZE, RATE, WALL_WIDTH};
 pub use flash::{FlashDetector, FlashViolation};
-pub use review::{FRAME_RATE, FRAMES, ScenarioReport};
+pub use review::{FRAME_RATE, FRAMES, ScenarioReport, ScriptTimes};
 pub use scenario::{Scenario, SimVisitors};
-pub use site::{SimInput, SimSite, SimSnapshot};
+pub use site::{ActionCounts, SimInput, SimSite, SimSnapshot};
 pub use world::{SimConfig, SimWorld};

@@ -2,6 +2,7 @@
 
 use super::flash::{FlashDetector, FlashViolation};
 use super::scenario::Scenario;
+use super::site::ActionCounts;
 use super::world::{SimConfig, SimWorld};
 use crate::render::OffscreenRenderer;
 use crate::scene::{SCRIPT_BUDGET_MS, SCRIPT_STOP_MS, SceneDiagnostic};
@@ -16,11 +17,22 @@ pub const FRAME_RATE: u32 = 60;
 const WIDTH: u32 = 192;
 /// Number of items above which a report on a slow script names the count.
 const MANY: usize = 1_000;
-/// Minimum share of differing pixels, and minimum difference in one channel, for two frames to differ.
-const DIFFERENT: (f32, u8) = (0.004, 12);
+/// Share of differing pixels above which two frames differ.
+const DIFFERENT_SHARE: f32 = 0.004;
+/// Difference in one channel above which two pixels differ.
+const DIFFERENT_CHANNEL: u8 = 12;
 /// Interval between frames that are compared between scenarios, which begins with the frame `FIRST`.
 const COMPARED: u32 = 20;
 const FIRST: u32 = 120;
+
+/// Script times of the frames of a scenario, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ScriptTimes {
+    /// Median.
+    pub median: f64,
+    /// Longest, apart from the first frame. It does not measure the scene, since a busy machine makes some frames slow.
+    pub longest: f64,
+}
 
 /// Results of one scenario.
 #[derive(Debug, Clone, Default)]
@@ -29,22 +41,24 @@ pub struct ScenarioReport {
     pub faults: Vec<SceneDiagnostic>,
     /// The frame count and the reason when the scene ended early; the other fields cover the frames before that.
     pub ended_early: Option<(u32, String)>,
-    /// Script time per frame in milliseconds: the median, and the longest apart from the first frame.
-    pub script_ms: [f64; 2],
+    /// Script time per frame.
+    pub script_ms: ScriptTimes,
     /// Frames that would have been stopped in a show.
     pub too_long: usize,
     /// Number of items in the largest display list.
     pub items: usize,
     /// Worst flash violation.
     pub flashing: Option<FlashViolation>,
-    /// Numbers of sounds, signals, marks and log lines of the scene.
-    pub acts: [u64; 4],
+    /// Actions of the scene.
+    pub actions: ActionCounts,
     /// Marks dropped beyond the rate limit.
     pub left_out: u64,
     /// Signals dropped beyond the rate limit.
     pub signals_dropped: u64,
-    /// Number of frames with bodies, and number of frames with touches.
-    pub people: [u64; 2],
+    /// Number of frames with bodies.
+    pub frames_with_bodies: u64,
+    /// Number of frames with touches.
+    pub frames_with_touches: u64,
     /// Missing parts of the process's sandbox, in words for people; `None` if it is complete.
     pub missing_sandbox: Option<String>,
     /// Number of frames with a link.
@@ -86,10 +100,11 @@ impl ScenarioReport {
             let remedy = "try it without what was changed last";
             self.faults.push(SceneDiagnostic::new(&fault.shader, fault.why, remedy));
         }
-        self.script_ms = script_ms(&town.took_us);
+        self.script_ms = ScriptTimes::new(&town.took_us);
         self.too_long = town.took_us.iter().filter(|us| **us > SCRIPT_STOP_MS * 1_000).count();
         self.items = town.items.iter().max().copied().unwrap_or_default();
-        (self.flashing, self.acts, self.people) = (watch.worst(), town.acts, town.seen);
+        (self.flashing, self.actions) = (watch.worst(), town.actions);
+        (self.frames_with_bodies, self.frames_with_touches) = (town.frames_with_bodies, town.frames_with_touches);
         (self.left_out, self.signals_dropped) = (town.left_out, town.signals_dropped);
         self.missing_sandbox = town.missing_sandbox().map(str::to_owned);
         Ok(())
@@ -120,7 +135,7 @@ impl ScenarioReport {
             format!("it was stopped after {:.1} s: {why}", f64::from(*frames) / f64::from(FRAME_RATE))
         });
         let mut said: Vec<String> = stopped.into_iter().chain(self.faults.iter().map(ToString::to_string)).collect();
-        let [median, _] = self.script_ms;
+        let median = self.script_ms.median;
         if median > SCRIPT_BUDGET_MS as f64 {
             let with =
                 if self.items > MANY { format!(" with {} things in a picture", self.items) } else { String::new() };
@@ -166,25 +181,28 @@ impl ScenarioReport {
 
     /// Returns true if the frames of two scenarios differ visibly.
     pub fn differs_from(&self, other: &Self) -> bool {
-        self.acts[..3] != other.acts[..3]
-            || self.pictures.iter().zip(&other.pictures).any(|(a, b)| pixel_difference(a, b) > DIFFERENT.0)
+        let heard = |report: &Self| ActionCounts { log_lines: 0, ..report.actions };
+        heard(self) != heard(other)
+            || self.pictures.iter().zip(&other.pictures).any(|(a, b)| pixel_difference(a, b) > DIFFERENT_SHARE)
     }
 }
 
-/// Returns the median and the longest script time in milliseconds, without the first frame for the longest.
-/// `took_us` is in microseconds. The longest does not measure the scene, since a busy machine makes some frames slow.
-fn script_ms(took_us: &[u64]) -> [f64; 2] {
-    let mut sorted = took_us.to_vec();
-    sorted.sort_unstable();
-    let median = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
-    let longest = took_us.iter().skip(1).max().copied().unwrap_or_default();
-    [median, longest].map(|us| us as f64 / 1e3)
+impl ScriptTimes {
+    /// Returns the times of frames that took these microseconds.
+    fn new(took_us: &[u64]) -> Self {
+        let mut sorted = took_us.to_vec();
+        sorted.sort_unstable();
+        let median = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
+        let longest = took_us.iter().skip(1).max().copied().unwrap_or_default();
+        Self { median: median as f64 / 1e3, longest: longest as f64 / 1e3 }
+    }
 }
 
 /// Returns the share of pixels that differ.
 fn pixel_difference(a: &RgbaImage, b: &RgbaImage) -> f32 {
-    let far =
-        |(a, b): &(&image::Rgba<u8>, &image::Rgba<u8>)| a.0.iter().zip(b.0).any(|(a, b)| a.abs_diff(b) > DIFFERENT.1);
+    let far = |(a, b): &(&image::Rgba<u8>, &image::Rgba<u8>)| {
+        a.0.iter().zip(b.0).any(|(a, b)| a.abs_diff(b) > DIFFERENT_CHANNEL)
+    };
     a.pixels().zip(b.pixels()).filter(far).count() as f32 / (a.width() * a.height()).max(1) as f32
 }
 
@@ -194,7 +212,8 @@ mod tests {
 
     #[test]
     fn the_median_frame_is_judged() {
-        let seen = |took_us: &[u64]| ScenarioReport { script_ms: script_ms(took_us), ..ScenarioReport::default() };
+        let seen =
+            |took_us: &[u64]| ScenarioReport { script_ms: ScriptTimes::new(took_us), ..ScenarioReport::default() };
         let mut frames = vec![2_000; 600];
         frames[0] = 30_000;
         for busy in frames.iter_mut().skip(100).take(200) {
@@ -203,9 +222,9 @@ mod tests {
         // A judgement by the mean would refuse this.
         assert!(frames.iter().sum::<u64>() / 600 > SCRIPT_BUDGET_MS * 1_000);
         let busy = seen(&frames);
-        assert_eq!((busy.script_ms, busy.refusals()), ([2.0, 12.0], Vec::new()));
+        assert_eq!((busy.script_ms, busy.refusals()), (ScriptTimes { median: 2.0, longest: 12.0 }, Vec::new()));
         let slow = seen(&[4_500; 600]).refusals();
         assert!(slow.len() == 1 && slow[0].contains("4.5 ms a frame"), "{slow:?}");
-        assert_eq!(script_ms(&[]), [0.0; 2]);
+        assert_eq!(ScriptTimes::new(&[]), ScriptTimes::default());
     }
 }

@@ -33,6 +33,31 @@ pub struct SimInput {
     pub messages: Vec<SiteMessage>,
 }
 
+/// Numbers of a scene's actions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ActionCounts {
+    /// Sounds.
+    pub sounds: u64,
+    /// Signals to the twin.
+    pub signals: u64,
+    /// Marks.
+    pub marks: u64,
+    /// Lines for the log.
+    pub log_lines: u64,
+}
+
+impl ActionCounts {
+    fn add(&mut self, action: &SceneAction) {
+        match action {
+            SceneAction::Play { .. } => self.sounds += 1,
+            SceneAction::Signal { .. } => self.signals += 1,
+            SceneAction::Mark(_) => self.marks += 1,
+            SceneAction::Log(_) => self.log_lines += 1,
+            SceneAction::Share(_) => {}
+        }
+    }
+}
+
 /// Simulated site.
 pub struct SimSite {
     /// Site half: camera, touches, session and marks.
@@ -53,8 +78,8 @@ pub struct SimSite {
     pub last_input: SimInput,
     /// Faults, the newest last.
     pub faults: Vec<SceneDiagnostic>,
-    /// Numbers of the scene's sounds, signals, marks and log lines.
-    pub acts: [u64; 4],
+    /// Actions of the scene so far.
+    pub actions: ActionCounts,
     /// Marks of the scene dropped beyond the rate limit.
     pub left_out: u64,
     /// Signals dropped beyond the rate limit.
@@ -63,8 +88,10 @@ pub struct SimSite {
     pub took_us: Vec<u64>,
     /// Number of items in each display list.
     pub items: Vec<usize>,
-    /// Number of frames with bodies, and number of frames with touches.
-    pub seen: [u64; 2],
+    /// Number of frames with bodies.
+    pub frames_with_bodies: u64,
+    /// Number of frames with touches.
+    pub frames_with_touches: u64,
 }
 
 /// Configuration of a site.
@@ -105,12 +132,13 @@ impl SimSite {
             snapshot: SimSnapshot::default(),
             last_input: SimInput::default(),
             faults: Vec::new(),
-            acts: [0; 4],
+            actions: ActionCounts::default(),
             left_out: 0,
             signals_dropped: 0,
             took_us: Vec::new(),
             items: Vec::new(),
-            seen: [0; 2],
+            frames_with_bodies: 0,
+            frames_with_touches: 0,
         })
     }
 
@@ -150,8 +178,8 @@ impl SimSite {
 
     fn request_frame(&mut self, ShowTime { now, unix }: ShowTime) -> Result<(), String> {
         let (sees, mut uniforms) = self.state.next_frame(now, unix);
-        self.seen[0] += u64::from(!sees.here.bodies.is_empty());
-        self.seen[1] += u64::from(!sees.here.touches.is_empty());
+        self.frames_with_bodies += u64::from(!sees.here.bodies.is_empty());
+        self.frames_with_touches += u64::from(!sees.here.touches.is_empty());
         uniforms.now = self.state.shared_time(now);
         let json = serde_json::to_string(&sees).map_err(|why| why.to_string())?;
         let answer = self.scene.request_frame(sees.number, sees.input, json).map_err(|fault| fault.to_string())?;
@@ -173,16 +201,7 @@ impl SimSite {
     }
 
     fn handle_action(&mut self, now: Duration, utc_ms: u64, action: SceneAction) {
-        let kind = match action {
-            SceneAction::Play { .. } => Some(0),
-            SceneAction::Signal { .. } => Some(1),
-            SceneAction::Mark(_) => Some(2),
-            SceneAction::Log(_) => Some(3),
-            SceneAction::Share(_) => None,
-        };
-        if let Some(kind) = kind {
-            self.acts[kind] += 1;
-        }
+        self.actions.add(&action);
         match self.state.handle_action(now, utc_ms, action) {
             ActionOutcome::SignalDropped(count) => self.signals_dropped = count,
             ActionOutcome::MarkDropped(count) => self.left_out = count,

@@ -18,8 +18,10 @@ const TIMEOUT_MIN: Duration = Duration::from_millis(100);
 /// Minimum interval between retrials because of slow frames, in seconds of the scene's clock.
 const SUSPECT_INTERVAL: f64 = 2.0;
 
-/// First and maximum delay before a disabled shader is tried again, in seconds of the scene's clock.
-const RETRY_BACKOFF: [f64; 2] = [30.0, 3_600.0];
+/// First delay before a disabled shader is tried again, in seconds of the scene's clock; it doubles.
+const RETRY_BACKOFF: f64 = 30.0;
+/// Longest of these pauses.
+const RETRY_BACKOFF_MAX: f64 = 3_600.0;
 
 /// Trial status of a shader.
 #[derive(Debug, Clone, Copy)]
@@ -105,9 +107,9 @@ impl ShaderBudget {
         }
         let pause = match self.statuses.get(&key) {
             Some(BudgetStatus::Retrying { backoff: pause } | BudgetStatus::Disabled { backoff: pause, .. }) => {
-                (pause * 2.0).min(RETRY_BACKOFF[1])
+                (pause * 2.0).min(RETRY_BACKOFF_MAX)
             }
-            _ => RETRY_BACKOFF[0],
+            _ => RETRY_BACKOFF,
         };
         self.statuses.insert(key, BudgetStatus::Disabled { retry_at: now + pause, backoff: pause });
         let took = whole.map_or("far more".to_owned(), |whole| format!("about {} ms", whole.as_millis()));

@@ -1,12 +1,12 @@
 //! Bridge between link and scene: marks, shared state, signals and meetings.
 
 use super::FrameInputBuilder;
-use crate::config::LinkLossPolicy;
+use crate::config::{LinkLoss, LinkLossPolicy};
 use crate::marks::{Mark, NewMark, RecentMarks, VISIBLE_MAX, VISIBLE_WEIGHT_MAX, WriterId};
 use crate::messages::MarkFeed;
 use crate::presence::{Encounters, Point, Presence, TwinLayout};
 use crate::scene::{MarkState, MarksUpdate};
-use crate::token_bucket::TokenBucket;
+use crate::token_bucket::{RateLimit, TokenBucket};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,21 +16,21 @@ const MARKS_A_FRAME: usize = 250;
 /// Maximum weight of the marks in one frame's input.
 const WEIGHT_A_FRAME: usize = 256 << 10;
 /// Marks that a scene may leave per second, and in one burst; marks beyond that are dropped.
-const MARK_RATE: (f64, f64) = (60.0, 240.0);
+const MARK_RATE: RateLimit = RateLimit { rate: 60.0, burst: 240.0 };
 /// The same limits in bytes.
-const MARK_BYTES: (f64, f64) = (65_536.0, 524_288.0);
+const MARK_BYTES: RateLimit = RateLimit { rate: 65_536.0, burst: 524_288.0 };
 
 /// Signals that a scene may send per second, and in one burst. Touches alternate with them on their way to the twin.
-const SIGNAL_RATE: (f64, f64) = (30.0, 60.0);
+const SIGNAL_RATE: RateLimit = RateLimit { rate: 30.0, burst: 60.0 };
 /// The same limits in bytes.
-const SIGNAL_BYTES: (f64, f64) = (8_192.0, 16_384.0);
+const SIGNAL_BYTES: RateLimit = RateLimit { rate: 8_192.0, burst: 16_384.0 };
 
 /// State that both sites have in common.
 pub(super) struct LinkBridge {
     meeting: TwinLayout,
     canvas: Point,
     key: [u8; 32],
-    link_loss: [LinkLossPolicy; 2],
+    link_loss: LinkLoss,
     recent: RecentMarks,
     me: Option<WriterId>,
     /// Marks that the scene has not received yet.
@@ -51,7 +51,7 @@ pub(super) struct LinkBridge {
 
 impl LinkBridge {
     /// Creates an empty bridge. `key` is this site's public key.
-    pub fn new(meeting: TwinLayout, canvas: Point, key: [u8; 32], lost: [LinkLossPolicy; 2]) -> Self {
+    pub fn new(meeting: TwinLayout, canvas: Point, key: [u8; 32], lost: LinkLoss) -> Self {
         Self {
             meeting,
             canvas,
@@ -64,12 +64,9 @@ impl LinkBridge {
             merged: None,
             shared: 0,
             in_delivery: 0,
-            mark_budget: [TokenBucket::new(MARK_RATE.0, MARK_RATE.1), TokenBucket::new(MARK_BYTES.0, MARK_BYTES.1)],
+            mark_budget: [TokenBucket::new(MARK_RATE), TokenBucket::new(MARK_BYTES)],
             marks_dropped: 0,
-            signal_budget: [
-                TokenBucket::new(SIGNAL_RATE.0, SIGNAL_RATE.1),
-                TokenBucket::new(SIGNAL_BYTES.0, SIGNAL_BYTES.1),
-            ],
+            signal_budget: [TokenBucket::new(SIGNAL_RATE), TokenBucket::new(SIGNAL_BYTES)],
             signals_dropped: 0,
             encounters: Encounters::default(),
             meetings: Vec::new(),
@@ -103,13 +100,13 @@ impl LinkBridge {
     }
 
     /// Sets the policy for the other city when the link is lost.
-    pub fn set_link_loss(&mut self, lost: [LinkLossPolicy; 2]) {
+    pub fn set_link_loss(&mut self, lost: LinkLoss) {
         self.link_loss = lost;
     }
 
     /// Removes fading bodies of the twin at once, if the manifest says so.
     pub fn apply_link_loss(&self, there: &mut Presence) {
-        if self.link_loss[0] == LinkLossPolicy::Hide {
+        if self.link_loss.presence == LinkLossPolicy::Hide {
             there.bodies.retain(|body| body.faded == 0.0);
         }
     }
@@ -196,7 +193,12 @@ mod tests {
 
     #[test]
     fn signals_have_a_rate_and_what_is_beyond_is_counted() {
-        let mut together = LinkBridge::new(TwinLayout::Beside, [1920.0, 1080.0], [0; 32], [LinkLossPolicy::Alone; 2]);
+        let mut together = LinkBridge::new(
+            TwinLayout::Beside,
+            [1920.0, 1080.0],
+            [0; 32],
+            LinkLoss { presence: LinkLossPolicy::Fade, shared_state: LinkLossPolicy::Hide },
+        );
         let mut send = |from: u64, data: &str| {
             let frames = (from..from + 600).map(|frame| Duration::from_micros(frame * 16_667));
             frames.filter(|now| together.admit_signal(*now, "at", data).is_ok()).count()

@@ -1,6 +1,6 @@
 //! Limits on the lines that a scene may write to the show's log.
 
-use crate::token_bucket::TokenBucket;
+use crate::token_bucket::{RateLimit, TokenBucket};
 use std::time::Duration;
 
 /// Log lines that a scene may write per second, and in one burst.
@@ -20,7 +20,11 @@ pub(super) struct LogLimiter {
 impl LogLimiter {
     /// Starts with a full budget.
     pub fn new() -> Self {
-        Self { lines: TokenBucket::new(LINES, LINES), bytes: TokenBucket::new(BYTES, BYTES), dropped: 0 }
+        Self {
+            lines: TokenBucket::new(RateLimit::per_second(LINES)),
+            bytes: TokenBucket::new(RateLimit::per_second(BYTES)),
+            dropped: 0,
+        }
     }
 
     /// Returns the part of a line that may be written, and the number of lines left out since the last one written.

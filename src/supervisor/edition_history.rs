@@ -4,8 +4,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// An edition that crashes this often within this time is excluded.
-const CRASH_LIMIT: (usize, Duration) = (2, Duration::from_secs(5 * 60));
+/// An edition that crashes this often within [`CRASH_WINDOW`] is excluded.
+const CRASHES_MAX: usize = 2;
+/// Time within which crashes of an edition count together.
+const CRASH_WINDOW: Duration = Duration::from_secs(5 * 60);
 /// Most entries remembered in each list; beyond that the oldest is dropped.
 const EDITIONS_MAX: usize = 16;
 
@@ -84,11 +86,10 @@ impl EditionHistory {
     /// Records a crash of the show while this edition was shown or read. Returns true if the edition is excluded as a
     /// result.
     pub fn handle_crash(&mut self, now: Duration, edition: &str) -> bool {
-        let (count, within) = CRASH_LIMIT;
-        self.crashes.retain(|(at, _)| now.saturating_sub(*at) <= within);
+        self.crashes.retain(|(at, _)| now.saturating_sub(*at) <= CRASH_WINDOW);
         push_bounded(&mut self.crashes, (now, edition.to_owned()));
         let crashes = self.crashes.iter().filter(|(_, one)| one == edition).count();
-        if crashes < count || self.excluded().any(|one| one == edition) {
+        if crashes < CRASHES_MAX || self.excluded().any(|one| one == edition) {
             return false;
         }
         self.crashes.retain(|(_, one)| one != edition);

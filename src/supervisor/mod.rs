@@ -24,8 +24,10 @@ use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// First and longest pause before a show is restarted.
-const RESTART_BACKOFF: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(30)];
+/// First pause before a show is restarted; each further one is twice as long.
+const RESTART_BACKOFF: Duration = Duration::from_millis(500);
+/// Longest of these pauses.
+const RESTART_BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// Interval between checks of the show.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// A show that has painted for this long is taken to run well, and so is the `site.toml` it was started with.
@@ -95,7 +97,7 @@ impl ShowSupervisor {
             painted: false,
             last_link: String::new(),
             restart_at: Duration::ZERO,
-            backoff: RESTART_BACKOFF[0],
+            backoff: RESTART_BACKOFF,
         })
     }
 
@@ -227,7 +229,7 @@ impl ShowSupervisor {
     fn handle_exit(&mut self, status: ExitStatus) {
         let edition = self.show.as_ref().and_then(|show| show.edition().map(str::to_owned));
         if self.show.as_ref().is_some_and(ShowProcess::survived_startup) {
-            self.backoff = RESTART_BACKOFF[0];
+            self.backoff = RESTART_BACKOFF;
         }
         if status.success() {
             print_line(format_args!(
@@ -272,7 +274,7 @@ impl ShowSupervisor {
     fn schedule_restart(&mut self) {
         self.show = None;
         self.restart_at = monotonic() + self.backoff;
-        self.backoff = (self.backoff * 2).min(RESTART_BACKOFF[1]);
+        self.backoff = (self.backoff * 2).min(RESTART_BACKOFF_MAX);
     }
 
     fn restart_seconds(&self) -> f64 {
@@ -305,7 +307,7 @@ impl ShowSupervisor {
         if let Some(show) = self.show.take() {
             show.stop();
         }
-        (self.restart_at, self.backoff) = (Duration::ZERO, RESTART_BACKOFF[0]);
+        (self.restart_at, self.backoff) = (Duration::ZERO, RESTART_BACKOFF);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the tests of scenes share: an artist's folder for a while, and what its scene starts with.
 
-use moongate::config::city_by_slug;
+use moongate::config::{BuiltinEffects, city_by_slug};
 use moongate::device::decode::Decoder;
 use moongate::device::scene_process::SandboxCommand;
 use moongate::scene::{CityInfo, SceneDiagnostic, SceneInit, SceneRevision, SiteContext};
@@ -31,7 +31,7 @@ pub fn read(dir: &Path) -> Result<SceneRevision, SceneDiagnostic> {
 /// The scene of a folder, without what the engine adds: a picture is what the script draws and nothing else.
 #[allow(dead_code, reason = "not every test of scenes loads one")]
 pub fn edition(dir: &Path) -> Result<SceneInit, SceneDiagnostic> {
-    read(dir).map(|edition| SceneInit { kit: [false; 4], ..edition.scene_init(&setting()) })
+    read(dir).map(|edition| SceneInit { effects: BuiltinEffects::NONE, ..edition.scene_init(&setting()) })
 }
 
 /// The scene of a folder that is sound.

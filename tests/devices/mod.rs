@@ -88,7 +88,8 @@ pub fn quick() -> CameraTiming {
     CameraTiming {
         frame_timeout: Duration::from_millis(700),
         first_frame_timeout_max: Duration::from_millis(700),
-        backoff: [Duration::from_millis(20), Duration::from_millis(100)],
+        backoff: Duration::from_millis(20),
+        backoff_max: Duration::from_millis(100),
         recovered_after: Duration::from_millis(300),
         grace: Duration::from_millis(100),
     }

@@ -7,7 +7,7 @@ use super::pieces::{
     HAVE_ENTRIES_MAX, HAVE_PARTS_MAX, Have, HaveEntry, IN_FLIGHT_MAX, PIECES_MAX, Piece, WriterRef, piece_range,
 };
 use moongate_core::marks::{MarkBatch, MarkLog, WRITERS_MAX, WriterId};
-use moongate_core::token_bucket::TokenBucket;
+use moongate_core::token_bucket::{RateLimit, TokenBucket};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,7 +82,7 @@ impl Default for BatchSync {
             changed_writers: Vec::new(),
             parts_to_send: Vec::new(),
             last_announced: None,
-            bucket: TokenBucket::new(RATE as f64, BURST),
+            bucket: TokenBucket::new(RateLimit { rate: RATE as f64, burst: BURST }),
         }
     }
 }

@@ -15,9 +15,10 @@ const CHECK_INTERVAL: f32 = 0.4;
 /// Ratio of swapped to direct confidence that indicates a ghost, and the checks in a row that confirm it.
 const SWAPPED_RATIO: f32 = 1.1;
 const CONFIRMATIONS: u8 = 2;
-/// Static ghost: minimum time without motion in seconds, and maximum confidence (0 to 1).
-/// It applies only to tracks that have never moved.
-const STATIC_GHOST: (f32, f32) = (2.0, 0.57);
+/// Time without motion after which a track that has never moved may be a ghost, in seconds.
+const STATIC_GHOST_TIME: f32 = 2.0;
+/// Confidence below which such a track is a ghost.
+const STATIC_GHOST_CONFIDENCE: f32 = 0.57;
 /// Time without motion after which a person-like shape is taken for an object placed there, in seconds.
 const STATIC_OBJECT: f32 = 240.0;
 
@@ -128,7 +129,7 @@ impl GhostDetector {
 
 fn is_ghost(person: &PersonTrack) -> bool {
     person.motionless > STATIC_OBJECT
-        || !person.moved && person.motionless > STATIC_GHOST.0 && person.confidence < STATIC_GHOST.1
+        || !person.moved && person.motionless > STATIC_GHOST_TIME && person.confidence < STATIC_GHOST_CONFIDENCE
 }
 
 /// Updates a track's motion energy: change within its pixels relative to the background's own noise.

@@ -20,9 +20,10 @@ const TERMS: usize = 6;
 const OUTLIER: f32 = 0.06;
 /// Time constant with which a lasting difference from the smooth light becomes light, in seconds.
 const RESIDUAL_TIME: f32 = 3.0;
-/// Light step: the fraction of the image that changes from one frame to the next, and by how much.
-/// The amount is a logarithm.
-const LIGHT_STEP: (f32, f32) = (0.15, 0.07);
+/// Light step: the fraction of the image that changes from one frame to the next.
+const LIGHT_STEP_AREA: f32 = 0.15;
+/// Light step: the least change from one frame to the next, as a logarithm.
+const LIGHT_STEP: f32 = 0.07;
 
 /// Gain of each tile, as a logarithm: a smooth part and a residual.
 /// The smooth part follows clouds and the screen at once. The residual of each tile follows slowly, so that a person
@@ -155,10 +156,10 @@ impl Illumination {
             let (Some(raw), Some(before)) = (self.measured[tile], self.previous[tile]) else { continue };
             free += 1;
             let off = raw - self.smooth_at(tile) - self.residual[tile];
-            up += i32::from(off > LIGHT_STEP.1 && raw - before > LIGHT_STEP.1);
-            down += i32::from(off < -LIGHT_STEP.1 && raw - before < -LIGHT_STEP.1);
+            up += i32::from(off > LIGHT_STEP && raw - before > LIGHT_STEP);
+            down += i32::from(off < -LIGHT_STEP && raw - before < -LIGHT_STEP);
         }
-        let many = (LIGHT_STEP.0 * free as f32) as i32;
+        let many = (LIGHT_STEP_AREA * free as f32) as i32;
         if up.max(down) < many.max(4) {
             0.0
         } else if up > down {

@@ -14,8 +14,10 @@ pub(super) const TRACKS_MAX: usize = 96;
 pub(super) const DETECTION_MIN: f32 = 0.3;
 /// Smallest confidence of an unmatched detection that starts a track.
 const NEW_TRACK_MIN: f32 = 0.45;
-/// Overlap at which a detection and a track may match, and the weight of their appearance beside it.
-const MATCH_OVERLAP_AND_APPEARANCE: (f32, f32) = (0.25, 0.8);
+/// Overlap (IoU) at which a detection and a track may match.
+const MATCH_OVERLAP: f32 = 0.25;
+/// Weight of their appearance beside the overlap.
+const APPEARANCE_WEIGHT: f32 = 0.8;
 /// Time unseen after which a track is removed, in seconds.
 const LOST_AFTER: f32 = 1.5;
 /// The same for a person standing still, whom passers-by may hide.
@@ -24,8 +26,10 @@ const LOST_AFTER_STILL: f32 = 5.0;
 const LOST_AFTER_TENTATIVE: f32 = 0.2;
 /// Time unseen after which the search is widened, in seconds.
 const WIDE_SEARCH_AFTER: f32 = 0.25;
-/// Age in seconds and total confidence over all frames that a track needs to be reported.
-const CONFIRMED: (f32, f32) = (0.12, 0.8);
+/// Age that a track needs to be reported, in seconds.
+const CONFIRMED_AGE: f32 = 0.12;
+/// Total confidence over all frames that a track needs to be reported.
+const CONFIRMED_EVIDENCE: f32 = 0.8;
 
 /// All tracked people.
 #[derive(Debug)]
@@ -68,7 +72,7 @@ impl PersonTracker {
             }
         }
         for person in &mut self.tracks {
-            person.confirmed |= person.age >= CONFIRMED.0 && person.evidence >= CONFIRMED.1;
+            person.confirmed |= person.age >= CONFIRMED_AGE && person.evidence >= CONFIRMED_EVIDENCE;
         }
         self.learn_heights();
         self.remove_lost();
@@ -190,12 +194,12 @@ impl PersonTracker {
 fn match_score(person: &PersonTrack, find: &Detection, found: &Appearance) -> Option<f32> {
     let shared = iou(person.bounds, find.bounds);
     let lost = person.missed > WIDE_SEARCH_AFTER;
-    if shared < MATCH_OVERLAP_AND_APPEARANCE.0 && !lost {
+    if shared < MATCH_OVERLAP && !lost {
         return None;
     }
     let alike = 1.0 - appearance_distance(&person.appearance, found).min(1.0);
-    if shared >= MATCH_OVERLAP_AND_APPEARANCE.0 {
-        return Some(shared + MATCH_OVERLAP_AND_APPEARANCE.1 * alike);
+    if shared >= MATCH_OVERLAP {
+        return Some(shared + APPEARANCE_WEIGHT * alike);
     }
     let tall = find.bounds.height() / person.height().max(1.0);
     if !(0.7..1.4).contains(&tall) || alike < 0.5 {
@@ -204,8 +208,7 @@ fn match_score(person: &PersonTrack, find: &Detection, found: &Appearance) -> Op
     let (from, to) = (person.centre(), super::track::box_centre(find.bounds));
     let far = from.distance_to(to) / person.height().max(1.0);
     let most = 0.2 + 0.4 * person.missed.min(1.5);
-    (far < most)
-        .then(|| MATCH_OVERLAP_AND_APPEARANCE.0 * (1.0 - far / most) + MATCH_OVERLAP_AND_APPEARANCE.1 * (alike - 0.5))
+    (far < most).then(|| MATCH_OVERLAP * (1.0 - far / most) + APPEARANCE_WEIGHT * (alike - 0.5))
 }
 
 #[cfg(test)]

@@ -33,8 +33,10 @@ pub struct CameraTiming {
     /// Upper limit of the time to the first frame, which doubles each time it was too short.
     /// So a camera behind a slow stream is received in the end.
     pub first_frame_timeout_max: Duration,
-    /// First and longest pause before a failed program is restarted; the pause doubles from one to the other.
-    pub backoff: [Duration; 2],
+    /// Pause before a failed program is restarted; it doubles up to `backoff_max`.
+    pub backoff: Duration,
+    /// Longest pause before a failed program is restarted.
+    pub backoff_max: Duration,
     /// Time with good frames after which the camera has recovered.
     /// The pause is then reset to the first one, and the next outage is reported again.
     pub recovered_after: Duration,
@@ -47,7 +49,8 @@ impl Default for CameraTiming {
         Self {
             frame_timeout: Duration::from_secs(2),
             first_frame_timeout_max: Duration::from_secs(30),
-            backoff: [Duration::from_millis(200), Duration::from_secs(10)],
+            backoff: Duration::from_millis(200),
+            backoff_max: Duration::from_secs(10),
             recovered_after: Duration::from_secs(10),
             grace: Duration::from_millis(300),
         }

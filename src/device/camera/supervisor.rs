@@ -5,7 +5,7 @@ use super::privacy_mask::PrivacyMask;
 use super::process::{CaptureProcess, StopSignal};
 use super::triple_buffer::{CameraFrame, TripleBuffer};
 use super::y4m::{Y4mError, Y4mReader, flip_horizontal};
-use super::{CameraShared, CameraState, SupervisorConfig};
+use super::{CameraShared, CameraState, CameraTiming, SupervisorConfig};
 use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -107,7 +107,7 @@ impl<'a> CameraSupervisor<'a> {
 
     /// Runs the program until the camera is dropped.
     pub(super) fn supervise(mut self) {
-        let [first, longest] = self.config.timing.backoff;
+        let CameraTiming { backoff: first, backoff_max, .. } = self.config.timing;
         let mut backoff = first;
         let mut stuck: Vec<CaptureProcess> = Vec::new();
         while !self.stop().is_set() {
@@ -126,7 +126,7 @@ impl<'a> CameraSupervisor<'a> {
                 backoff = first;
             }
             self.stop().sleep(self.runtime, backoff);
-            backoff = (backoff * 2).min(longest);
+            backoff = (backoff * 2).min(backoff_max);
         }
         let mut board = self.shared.lock_record();
         (board.status.state, board.status.pid) = (CameraState::Backoff, None);

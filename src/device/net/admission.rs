@@ -1,7 +1,7 @@
 //! Admission of handshakes. Each costs the link thread half a millisecond, so an address must prove itself first,
 //! every network has its share, and the twin never waits behind strangers at an address where it is known to be.
 
-use crate::token_bucket::TokenBucket;
+use crate::token_bucket::{RateLimit, TokenBucket};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,12 +14,12 @@ const STRANGERS_MAX: usize = 6;
 /// Most handshakes of one network at once.
 const PER_NETWORK_MAX: usize = 2;
 /// Most handshakes of strangers: per second, and in a burst.
-const STRANGER_RATE: (f64, f64) = (20.0, 16.0);
+const STRANGER_RATE: RateLimit = RateLimit { rate: 20.0, burst: 16.0 };
 /// Most handshakes of one network: per second, and in a burst.
-const PER_NETWORK_RATE: (f64, f64) = (4.0, 8.0);
+const PER_NETWORK_RATE: RateLimit = RateLimit { rate: 4.0, burst: 8.0 };
 /// Maximum rate of strangers asked to prove their address: per second, and in a burst. It costs no memory, and less
 /// than a handshake.
-const RETRY_RATE: (f64, f64) = (4_000.0, 500.0);
+const RETRY_RATE: RateLimit = RateLimit { rate: 4_000.0, burst: 500.0 };
 /// Maximum number of networks whose share is remembered. A network that stays away for some seconds has its whole
 /// share again.
 const NETWORKS_MAX: usize = 1_024;
@@ -63,9 +63,9 @@ impl Default for AdmissionControl {
         Self(Arc::new(Mutex::new(AdmissionState {
             in_progress: HashMap::new(),
             strangers: 0,
-            stranger_bucket: TokenBucket::new(STRANGER_RATE.0, STRANGER_RATE.1),
+            stranger_bucket: TokenBucket::new(STRANGER_RATE),
             network_buckets: HashMap::new(),
-            retry_bucket: TokenBucket::new(RETRY_RATE.0, RETRY_RATE.1),
+            retry_bucket: TokenBucket::new(RETRY_RATE),
         })))
     }
 }
@@ -109,14 +109,14 @@ impl AdmissionState {
         if self.network_buckets.len() >= NETWORKS_MAX && !self.network_buckets.contains_key(&network) {
             self.network_buckets.retain(|_, share| {
                 share.refill(now);
-                share.available() < PER_NETWORK_RATE.1
+                share.available() < PER_NETWORK_RATE.burst
             });
             // There are too many networks to remember. `STRANGER_RATE` limits them all together.
             if self.network_buckets.len() >= NETWORKS_MAX {
                 self.network_buckets.clear();
             }
         }
-        self.network_buckets.entry(network).or_insert_with(|| TokenBucket::new(PER_NETWORK_RATE.0, PER_NETWORK_RATE.1))
+        self.network_buckets.entry(network).or_insert_with(|| TokenBucket::new(PER_NETWORK_RATE))
     }
 }
 

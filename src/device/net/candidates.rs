@@ -6,10 +6,14 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// First pause between two attempts, and the longest while the twin is not heard.
-const BACKOFF: [Duration; 2] = [Duration::from_millis(150), Duration::from_secs(5)];
-/// First and longest pause between attempts at a better path, while a worse one works.
-const UPGRADE_BACKOFF: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(300)];
+/// First pause between two attempts while the twin is not heard.
+const BACKOFF: Duration = Duration::from_millis(150);
+/// Longest of these pauses.
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// First pause between attempts at a better path, while a worse one works.
+const UPGRADE_BACKOFF: Duration = Duration::from_secs(5);
+/// Longest of these pauses.
+const UPGRADE_BACKOFF_MAX: Duration = Duration::from_secs(300);
 /// Maximum number of candidate paths.
 const CANDIDATES_MAX: usize = 16;
 /// Bytes of the datagram that a dial sends to an address that has not answered (RFC 9000, §14.1).
@@ -120,14 +124,8 @@ impl Candidates {
         for (address, kind) in relays.chain(own).chain(others).take(CANDIDATES_MAX) {
             if list.iter().all(|way| way.address != address) {
                 let known = self.list.iter().find(|way| way.address == address && way.kind == kind);
-                let new = CandidatePath {
-                    address,
-                    kind,
-                    dialling: false,
-                    last_attempt: None,
-                    backoff: BACKOFF[0],
-                    jitter: 1.0,
-                };
+                let new =
+                    CandidatePath { address, kind, dialling: false, last_attempt: None, backoff: BACKOFF, jitter: 1.0 };
                 list.push(known.cloned().unwrap_or(new));
             }
         }
@@ -154,9 +152,9 @@ impl Candidates {
         let (longest, first) = match (heard, way.kind) {
             // A relay that reaches the twin forwards packets to it. Until it has done so, nothing is dialled on its
             // word.
-            (Reachability::Unreachable, CandidateKind::Host | CandidateKind::Relay) => (BACKOFF[1], BACKOFF[0]),
+            (Reachability::Unreachable, CandidateKind::Host | CandidateKind::Relay) => (BACKOFF_MAX, BACKOFF),
             (Reachability::Relayed, CandidateKind::Host | CandidateKind::Reflexive) => {
-                (UPGRADE_BACKOFF[1], UPGRADE_BACKOFF[0])
+                (UPGRADE_BACKOFF_MAX, UPGRADE_BACKOFF)
             }
             _ => return None,
         };
@@ -196,7 +194,7 @@ impl Candidates {
             way.dialling = false;
             way.jitter = 0.75 + 0.5 * random.f64();
             way.backoff =
-                if way.last_attempt.is_some() { (way.backoff * 3 / 2).min(UPGRADE_BACKOFF[1]) } else { way.backoff };
+                if way.last_attempt.is_some() { (way.backoff * 3 / 2).min(UPGRADE_BACKOFF_MAX) } else { way.backoff };
             way.last_attempt = Some(now);
         }
     }
@@ -204,7 +202,7 @@ impl Candidates {
     /// Resets the pauses, since a connection has lived: paths that failed before are worth trying again soon.
     pub fn reset_backoff(&mut self) {
         for way in &mut self.list {
-            (way.backoff, way.last_attempt) = (BACKOFF[0], None);
+            (way.backoff, way.last_attempt) = (BACKOFF, None);
         }
     }
 }

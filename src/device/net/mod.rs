@@ -83,8 +83,12 @@ pub struct LinkStatus {
     pub refused: bool,
 }
 
-/// Share of lost packets, additional delay in seconds, and number of waiting events above which a link is weak.
-const WEAK_LIMITS: (f64, f64, usize) = (0.1, 0.06, 64);
+/// Share of lost packets above which a link is weak.
+const WEAK_LOSS: f64 = 0.1;
+/// Jitter above which a link is weak, in seconds.
+const WEAK_JITTER: f64 = 0.06;
+/// Number of waiting events above which a link is weak.
+const WEAK_PENDING: usize = 64;
 
 impl LinkStatus {
     /// Returns the status of the link in one word, and the reason if it is not good; for operators.
@@ -95,11 +99,11 @@ impl LinkStatus {
             LinkState::Alone if self.refused => ("refused", "the twin has forgotten this site: introduce them again"),
             LinkState::Alone => ("alone", "nothing is heard of the twin"),
             LinkState::Incompatible => ("apart", "the twin shows something that does not go together with this"),
-            LinkState::Linked if self.loss > WEAK_LIMITS.0 => ("weak", "more than one packet in ten is lost"),
-            LinkState::Linked if health.jitter.is_some_and(|jitter| jitter > WEAK_LIMITS.1) => {
+            LinkState::Linked if self.loss > WEAK_LOSS => ("weak", "more than one packet in ten is lost"),
+            LinkState::Linked if health.jitter.is_some_and(|jitter| jitter > WEAK_JITTER) => {
                 ("weak", "the delay varies by more than 60 ms")
             }
-            LinkState::Linked if health.pending > WEAK_LIMITS.2 => ("weak", "the twin is slow to take in what is said"),
+            LinkState::Linked if health.pending > WEAK_PENDING => ("weak", "the twin is slow to take in what is said"),
             LinkState::Linked => ("linked", ""),
         }
     }

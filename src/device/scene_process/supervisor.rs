@@ -17,8 +17,10 @@ use std::time::Duration;
 pub(super) const FRAME_CPU_MAX: Duration = Duration::from_millis(SCRIPT_BUDGET_MS + 50);
 /// Most wall-clock time of a frame: a process that sleeps uses no CPU time, and shows nothing either.
 const FRAME_WALL_MAX: Duration = Duration::from_secs(2);
-/// First and longest pause before a failed process is restarted.
-const BACKOFF: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
+/// First pause before a failed process is restarted; it doubles.
+const BACKOFF: Duration = Duration::from_millis(500);
+/// Longest of these pauses.
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// Time shown after which a revision is restarted at once when its process ends.
 const STABLE_AFTER: Duration = Duration::from_secs(5);
 /// Time shown without any fault after which a revision is good: it is the fallback if a newer one fails.
@@ -82,7 +84,7 @@ pub(super) struct SceneSupervisor<'a> {
 impl<'a> SceneSupervisor<'a> {
     pub fn new(command: SandboxCommand, setting: SiteContext, shared: &'a SupervisorShared) -> Self {
         let (current, next, newest, good, failing, failed, warned) = (None, None, None, None, None, false, false);
-        let (retry, backoff) = (Duration::ZERO, BACKOFF[0]);
+        let (retry, backoff) = (Duration::ZERO, BACKOFF);
         Self {
             command,
             setting,
@@ -110,7 +112,7 @@ impl<'a> SceneSupervisor<'a> {
             match orders.recv_timeout(pause) {
                 Ok(SupervisorCommand::Frame(frame)) => self.handle_frame(frame),
                 Ok(SupervisorCommand::Edition(edition)) => {
-                    (self.newest, self.backoff) = (Some(edition.clone()), BACKOFF[0]);
+                    (self.newest, self.backoff) = (Some(edition.clone()), BACKOFF);
                     self.start_edition(edition, false);
                 }
                 Err(RecvTimeoutError::Timeout) => self.poll_current(),
@@ -169,7 +171,7 @@ impl<'a> SceneSupervisor<'a> {
             self.shared.record_fault(fault)
         }
         self.retry_at = monotonic() + self.backoff;
-        self.backoff = (self.backoff * 2).min(BACKOFF[1]);
+        self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
         self.shared.answered.notify_all();
     }
 
@@ -241,10 +243,10 @@ impl<'a> SceneSupervisor<'a> {
                 (ready, false, ready, None);
         }
         if lived > STABLE_AFTER {
-            (self.backoff, self.retry_at) = (BACKOFF[0], monotonic());
+            (self.backoff, self.retry_at) = (BACKOFF, monotonic());
         } else {
             self.retry_at = monotonic() + self.backoff;
-            self.backoff = (self.backoff * 2).min(BACKOFF[1]);
+            self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
         }
         self.shared.answered.notify_all();
     }

@@ -1,11 +1,11 @@
 //! Built-in effects that the engine adds to a scene, and the artist's switches for them: `[kit]`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Effects that the engine adds on top of a scene.
 ///
 /// They convince visitors that the people on the other side are real, over there, right now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BuiltinEffects {
     /// An arrival at the other city: that place grows warm, and a step is heard from that side.

@@ -2,9 +2,7 @@
 
 use super::effects::BuiltinEffects;
 use super::error::{ConfigError, TomlSource};
-use super::link_loss::{
-    LinkLossPolicy, MarkCollection, RawLinkLoss, RawMarkCollection, read_collections, read_link_loss,
-};
+use super::link_loss::{LinkLoss, MarkCollection, RawLinkLoss, RawMarkCollection, read_collections, read_link_loss};
 use super::parameters::{ParameterSpec, RawParameter, read_parameters};
 use crate::files::{ConfinedDir, FileError};
 use crate::presence::TwinLayout;
@@ -43,7 +41,7 @@ pub struct Installation {
     /// Collections of marks that visitors of both cities leave, in the order of their names.
     pub collections: Vec<MarkCollection>,
     /// Link-loss policies of the other city's people, and of its shared state.
-    pub link_loss: [LinkLossPolicy; 2],
+    pub link_loss: LinkLoss,
     /// Adjustable numbers, in the order of their names.
     pub parameters: Vec<ParameterSpec>,
     /// Built-in effects that are switched on.

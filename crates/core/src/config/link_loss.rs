@@ -33,6 +33,15 @@ impl LinkLossPolicy {
     }
 }
 
+/// Policies for the other city when the link is lost: `[lost]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkLoss {
+    /// Policy for its people: they fade or are hidden.
+    pub presence: LinkLossPolicy,
+    /// Policy for the state that it shares: hidden or frozen.
+    pub shared_state: LinkLossPolicy,
+}
+
 /// A collection of marks: `[ours.lanterns]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarkCollection {
@@ -75,19 +84,13 @@ pub(super) fn read_collections(
     Ok(all)
 }
 
-/// Reads the policies of the other city's people, and of its shared state.
-pub(super) fn read_link_loss(source: &TomlSource, raw: &RawLinkLoss) -> Result<[LinkLossPolicy; 2], ConfigError> {
+pub(super) fn read_link_loss(source: &TomlSource, raw: &RawLinkLoss) -> Result<LinkLoss, ConfigError> {
     let people = "; people who stand as if they were there are never shown when they are not";
-    Ok([
-        read_policy(
-            source,
-            raw.presence.as_ref(),
-            "lost.presence",
-            &[LinkLossPolicy::Fade, LinkLossPolicy::Hide],
-            people,
-        )?,
-        read_policy(source, raw.share.as_ref(), "lost.share", &[LinkLossPolicy::Hide, LinkLossPolicy::Freeze], "")?,
-    ])
+    let (fade, hide, freeze) = (LinkLossPolicy::Fade, LinkLossPolicy::Hide, LinkLossPolicy::Freeze);
+    Ok(LinkLoss {
+        presence: read_policy(source, raw.presence.as_ref(), "lost.presence", &[fade, hide], people)?,
+        shared_state: read_policy(source, raw.share.as_ref(), "lost.share", &[hide, freeze], "")?,
+    })
 }
 
 /// Reads a policy out of `known`; the first is the default.

@@ -16,7 +16,7 @@ pub use error::{ConfigError, closest_match};
 pub use installation::Installation;
 pub use installation::MANIFEST_MAX;
 pub use key_list::read_key_list;
-pub use link_loss::{LinkLossPolicy, MarkCollection};
+pub use link_loss::{LinkLoss, LinkLossPolicy, MarkCollection};
 pub use parameters::ParameterSpec;
 pub use peers::{TWINS_FILE, TrustStore, TrustedPeer};
 pub use site::{

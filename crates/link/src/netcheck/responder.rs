@@ -3,7 +3,7 @@
 use super::super::network_quota::NetworkQuota;
 use super::{COOKIE, PROBE_MAX, ProbeLoad, ProbeReply, ProbeRequest};
 use core::net::SocketAddr;
-use moongate_core::token_bucket::TokenBucket;
+use moongate_core::token_bucket::{RateLimit, TokenBucket};
 use ring::digest::{Context, SHA256};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const CLIENTS_MAX: usize = 32;
 /// network takes all.
 const CLIENTS_PER_NETWORK: usize = 3;
 /// Bytes per second of one check, and its burst: slightly more than forty people need.
-const BYTE_RATE: (f64, f64) = (300_000.0, 300_000.0);
+const BYTE_RATE: RateLimit = RateLimit::per_second(300_000.0);
 /// Silence after which a prober counts as gone.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(120);
 /// Minimum validity of a cookie; the maximum is twice that.
@@ -79,7 +79,7 @@ impl NetcheckResponder {
             survey: ask.survey,
             counts: [0; ProbeLoad::COUNT],
             last_heard: now,
-            bucket: TokenBucket::new(BYTE_RATE.0, BYTE_RATE.1),
+            bucket: TokenBucket::new(BYTE_RATE),
         };
         let asker = self.clients.entry(from).or_insert(new);
         if asker.survey != ask.survey {

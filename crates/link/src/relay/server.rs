@@ -4,7 +4,7 @@ use super::super::network_quota::{Network, networks};
 use super::rooms::{Rooms, SeatDenied, Seated};
 use super::{COOKIE_BYTES, Nonce, RelayReply, RelayRequest, is_relay_message, unsolicited_nonce};
 use core::net::{IpAddr, SocketAddr};
-use moongate_core::token_bucket::TokenBucket;
+use moongate_core::token_bucket::{RateLimit, TokenBucket};
 use ring::hmac;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use std::collections::{HashMap, HashSet};
@@ -91,13 +91,13 @@ pub struct RelayStats {
 impl RelayServer {
     /// Creates a relay without sites. `secret` is random; cookies are derived from it.
     pub fn new(now: Duration, limits: RelayLimits, secret: [u8; 32]) -> Self {
-        let allowance = TokenBucket::new(f64::from(limits.rate), f64::from(limits.burst));
+        let allowance = TokenBucket::new(RateLimit { rate: f64::from(limits.rate), burst: f64::from(limits.burst) });
         Self {
             limits,
             secret: hmac::Key::new(hmac::HMAC_SHA256, &secret),
             rooms: Rooms::new(limits.pairs, limits.per_network, allowance),
             allowed_keys: None,
-            proof_bucket: TokenBucket::new(f64::from(limits.proofs), f64::from(limits.proofs)),
+            proof_bucket: TokenBucket::new(RateLimit::per_second(f64::from(limits.proofs))),
             proof_buckets: HashMap::new(),
             last_sweep: now,
             stats: RelayStats::default(),
@@ -147,7 +147,8 @@ impl RelayServer {
             return reply(from, &RelayReply::Full, ask.nonce);
         }
         let each = f64::from(self.limits.proofs / PROOFS_SHARE);
-        let own = self.proof_buckets.entry(networks(from.ip())[0]).or_insert(TokenBucket::new(each, each));
+        let own =
+            self.proof_buckets.entry(networks(from.ip())[0]).or_insert(TokenBucket::new(RateLimit::per_second(each)));
         if !own.try_take(now, 1.0) || !self.proof_bucket.try_take(now, 1.0) {
             return RelayAction::Drop;
         }

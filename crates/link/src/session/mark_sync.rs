@@ -9,7 +9,7 @@ use crate::types::{DisconnectReason, LinkOutput};
 use moongate_core::marks::{
     MarkBatch, MarkLog, MarkStore, MergeOutcome, NewMark, Signer, StoreError, VISIBLE_MAX, WriterId,
 };
-use moongate_core::token_bucket::TokenBucket;
+use moongate_core::token_bucket::{RateLimit, TokenBucket};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const ANNOUNCE_AFTER: Duration = Duration::from_millis(8);
 /// Maximum rate of batches of the twin that are verified, per second and in a burst.
 ///
 /// Each costs a tenth of a millisecond. Others are not read, and are sent again.
-const VERIFY_RATE: (f64, f64) = (400.0, 800.0);
+const VERIFY_RATE: RateLimit = RateLimit { rate: 400.0, burst: 800.0 };
 /// Room for a [`Have`] in a datagram, in bytes.
 const HAVE_BYTES: usize = 800;
 
@@ -120,7 +120,7 @@ impl Default for MarkSync {
             open: true,
             catch_up: None,
             replicated: 0,
-            verify_bucket: TokenBucket::new(VERIFY_RATE.0, VERIFY_RATE.1),
+            verify_bucket: TokenBucket::new(VERIFY_RATE),
             announce_by: None,
             changed: false,
             reported_full: false,

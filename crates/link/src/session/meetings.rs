@@ -6,7 +6,7 @@
 
 use crate::peer_clock::PeerClock;
 use moongate_core::presence::Point;
-use moongate_core::token_bucket::TokenBucket;
+use moongate_core::token_bucket::{RateLimit, TokenBucket};
 use std::time::Duration;
 
 /// Time for a proposal to be lost and sent again.
@@ -44,7 +44,7 @@ pub(super) struct Meetings {
 
 impl Default for Meetings {
     fn default() -> Self {
-        Self { proposals: Vec::new(), peer_limit: TokenBucket::new(PROPOSALS_MAX as f64, PROPOSALS_MAX as f64) }
+        Self { proposals: Vec::new(), peer_limit: TokenBucket::new(RateLimit::per_second(PROPOSALS_MAX as f64)) }
     }
 }
 

@@ -5,14 +5,14 @@
 
 use crate::frame::SiteEvent;
 use moongate_core::presence::{TOUCHES_MAX, Touch};
-use moongate_core::token_bucket::TokenBucket;
+use moongate_core::token_bucket::{RateLimit, TokenBucket};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Maximum rate at which touches begin, per second and in a burst.
 ///
 /// It is that of ten hands of five fingers drumming as fast as hands can, and of all that they do while the link is down.
-const BEGIN_RATE: (f64, f64) = (200.0, 512.0);
+const BEGIN_RATE: RateLimit = RateLimit { rate: 200.0, burst: 512.0 };
 
 /// Touches held at the twin, from the oldest to the newest.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct TooManyTouches;
 
 impl Default for PeerTouches {
     fn default() -> Self {
-        Self { touches: VecDeque::new(), begin_limit: TokenBucket::new(BEGIN_RATE.0, BEGIN_RATE.1) }
+        Self { touches: VecDeque::new(), begin_limit: TokenBucket::new(BEGIN_RATE) }
     }
 }
 

@@ -106,7 +106,7 @@ impl SceneRevision {
     pub fn scene_init(&self, setting: &SiteContext) -> SceneInit {
         let SiteContext { here, there, side, seed, metres, mark_seed } = setting.clone();
         let canvas = self.installation.canvas_size();
-        let Installation { script, collections: ours, link_loss: lost, parameters: dials, effects: kit, .. } =
+        let Installation { script, collections: ours, link_loss: lost, parameters: dials, effects, .. } =
             &self.installation;
         SceneInit {
             script: script.to_string_lossy().into_owned(),
@@ -121,9 +121,9 @@ impl SceneRevision {
             there,
             side,
             ours: ours.iter().map(|ours| (ours.name.clone(), ours.link_loss.keyword().into())).collect(),
-            lost_share: lost[1].keyword().into(),
+            lost_share: lost.shared_state.keyword().into(),
             seed,
-            kit: [kit.arrival, kit.meeting, kit.sky, kit.touch],
+            effects: *effects,
             budgets: 1,
             mark_seed,
         }

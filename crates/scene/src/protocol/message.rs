@@ -6,6 +6,7 @@ use super::display_list::DisplayList;
 use super::retained::RetainedUpdate;
 use super::shader_params::ShaderParams;
 use crate::diagnostic::SceneDiagnostic;
+use moongate_core::config::BuiltinEffects;
 use moongate_core::config::City;
 use moongate_core::marks::NewMark;
 use serde::de::DeserializeOwned;
@@ -78,8 +79,8 @@ pub struct SceneInit {
     /// Seed of the marks' own seeds. `None` in a show, where every mark needs a different one; set in virtual time,
     /// which is reproducible.
     pub mark_seed: Option<u64>,
-    /// Built-in effects: arrivals, meetings, the twin's sky, travelling touches.
-    pub kit: [bool; 4],
+    /// Built-in effects.
+    pub effects: BuiltinEffects,
     /// Factor by which a frame may exceed the limit of a show: 1 in a show, more in virtual time, where the machine may
     /// be busy with other work.
     pub budgets: u32,

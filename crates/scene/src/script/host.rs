@@ -9,6 +9,7 @@ use crate::diagnostic::SceneDiagnostic;
 use crate::limits::{RETAINED_LAYERS_MAX, SCRIPT_MEMORY_MAX, SCRIPT_STOP_MS};
 use crate::lint::hints::p5_equivalent;
 use crate::protocol::message::{CityInfo, FromScene, SceneAction, SceneInit};
+use moongate_core::config::BuiltinEffects;
 use moongate_core::config::closest_match;
 use moongate_core::marks;
 use rquickjs::context::intrinsic;
@@ -325,7 +326,8 @@ fn load_prelude<'js>(
     native.set("dials", dials)?;
     native.set("metre", start.metre)?;
     let kit = Object::new(ctx.clone())?;
-    for (name, on) in ["arrival", "meeting", "sky", "touch"].into_iter().zip(start.kit) {
+    let BuiltinEffects { arrival, meeting, sky, touch } = start.effects;
+    for (name, on) in [("arrival", arrival), ("meeting", meeting), ("sky", sky), ("touch", touch)] {
         kit.set(name, on)?;
     }
     native.set("kit", kit)?;
