@@ -7,20 +7,19 @@
 mod ladder_rungs;
 
 use ladder_rungs::{Rung, rungs, seeds};
-use moongate::link::netem::{Netem, PathProfile};
+use moongate::link::netem::PathProfile;
+use moongate::link::virtual_network::{CLOCKS, MachineClock, VirtualNetwork};
 use moongate::link::{Link, LinkConfig, LinkOutput, LinkState, NowShowing, SiteEvent};
 use moongate::presence::{PointerKind, Touch};
 use std::time::Duration;
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
-/// Start of the machines' clocks, and their drift in parts per million.
-const ORIGIN: [Duration; 2] = [Duration::from_secs(1_000), Duration::from_secs(777_777)];
-const DRIFT: [u64; 2] = [0, 40];
+/// Drift of the second machine's clock, in parts per million.
+const DRIFT: u64 = 40;
 
 struct World {
-    now: Duration,
-    ocean: Netem,
+    net: VirtualNetwork,
     links: [Link; 2],
     came: [Vec<u32>; 2],
     lost: [u32; 2],
@@ -28,6 +27,8 @@ struct World {
 
 impl World {
     fn new(path: PathProfile, seed: u64) -> Self {
+        let [first, second] = CLOCKS;
+        let net = VirtualNetwork::new(path, seed, [first, MachineClock { drift: DRIFT, ..second }]);
         let links = [0, 1].map(|side: u8| {
             let config = LinkConfig {
                 key: [side; 32],
@@ -38,51 +39,30 @@ impl World {
                 showing: NowShowing { installation: "ripples".into(), schema_hash: 1 },
                 canvas: [1920.0, 1080.0],
             };
-            let mut link = Link::new(ORIGIN[usize::from(side)], config);
-            link.handle_path(ORIGIN[usize::from(side)]);
+            let now = net.local(usize::from(side));
+            let mut link = Link::new(now, config);
+            link.handle_path(now);
             link
         });
-        Self { now: Duration::ZERO, ocean: Netem::new(path, seed), links, came: [vec![], vec![]], lost: [0; 2] }
+        Self { net, links, came: [vec![], vec![]], lost: [0; 2] }
     }
 
     /// Returns the time on the clock of one machine.
     fn local(&self, side: usize) -> Duration {
-        let now = self.now.as_nanos() as u64;
-        ORIGIN[side] + Duration::from_nanos(now + now / 1_000_000 * DRIFT[side])
+        self.net.local(side)
     }
 
     fn run(&mut self, until: Duration) {
-        loop {
-            for side in 0..2 {
-                let now = self.local(side);
-                self.links[side].handle_timeout(now);
-                while let Some(datagram) = self.links[side].poll_transmit(now) {
-                    self.ocean.send(self.now, side, &datagram);
-                }
-                while let Some(output) = self.links[side].poll_output() {
-                    match output {
-                        LinkOutput::Event { event: SiteEvent::Down(touch), .. } => self.came[side].push(touch.id),
-                        LinkOutput::Disconnected(_) => self.lost[side] += 1,
-                        _ => {}
-                    }
+        let (came, lost) = (&mut self.came, &mut self.lost);
+        self.net.run(&mut self.links, until, |_, side, link| {
+            while let Some(output) = link.poll_output() {
+                match output {
+                    LinkOutput::Event { event: SiteEvent::Down(touch), .. } => came[side].push(touch.id),
+                    LinkOutput::Disconnected(_) => lost[side] += 1,
+                    _ => {}
                 }
             }
-            let due = (0..2).filter_map(|side| {
-                let at = self.links[side].poll_timeout()?.saturating_sub(ORIGIN[side]).as_nanos() as u64;
-                // Rounded slightly late rather than slightly early, which would repeat forever.
-                Some(Duration::from_nanos(at - at / 1_000_000 * DRIFT[side] + at / 400_000_000 + 1_000))
-            });
-            let next = due.chain(self.ocean.next()).min().unwrap_or(until);
-            if next > until {
-                self.now = until;
-                return;
-            }
-            self.now = self.now.max(next);
-            while let Some((from, bytes)) = self.ocean.receive(self.now) {
-                let now = self.local(1 - from);
-                self.links[1 - from].handle_datagram(now, &bytes);
-            }
-        }
+        });
     }
 
     fn is_linked(&self) -> bool {
@@ -125,28 +105,28 @@ fn play(rung: &Rung, seed: u64) {
     let (cut, mended) = (30 * SECOND, 34 * SECOND);
     let mut made = [0_u32; 2];
     let mut back = None;
-    while world.now < 60 * SECOND {
-        let before = world.now;
+    while world.net.now < 60 * SECOND {
+        let before = world.net.now;
         world.run(before + Duration::from_millis(random.u64(20..120)));
-        if before < cut && world.now >= cut {
-            if rung.one_way_cut { world.ocean.set_direction_cut(0, true) } else { world.ocean.set_cut(true) }
+        if before < cut && world.net.now >= cut {
+            if rung.one_way_cut { world.net.netem.set_direction_cut(0, true) } else { world.net.netem.set_cut(true) }
         }
-        if before < mended && world.now >= mended {
+        if before < mended && world.net.now >= mended {
             assert!(!world.is_linked(), "{of}: a cut of 4 s was not noticed");
-            world.ocean.set_cut(false);
+            world.net.netem.set_cut(false);
         }
-        if world.now > mended && back.is_none() && world.is_linked() {
-            back = Some(world.now - mended);
+        if world.net.now > mended && back.is_none() && world.is_linked() {
+            back = Some(world.net.now - mended);
         }
         // Touches continue during the cut, but no more than can be queued.
-        if world.now < 58 * SECOND {
+        if world.net.now < 58 * SECOND {
             let side = random.usize(..2);
             world.touch(side, made[side]);
             made[side] += 1;
         }
         world.check_clocks(&of);
     }
-    world.run(world.now + 8 * SECOND);
+    world.run(world.net.now + 8 * SECOND);
     assert!(world.is_linked(), "{of}: not linked at the end");
     for side in 0..2 {
         let expected: Vec<u32> = (0..made[1 - side]).collect();
@@ -180,8 +160,8 @@ fn a_clock_is_known_to_5_ms_with_40_ms_of_jitter_and_to_2_ms_on_a_quiet_path() {
             let path = PathProfile { one_way: 50 * MS, jitter, loss: 0.01, ..PathProfile::default() };
             let mut world = World::new(path, seed);
             world.run(60 * SECOND);
-            while world.now < 180 * SECOND {
-                world.run(world.now + SECOND);
+            while world.net.now < 180 * SECOND {
+                world.run(world.net.now + SECOND);
                 let wrong = world.check_clocks("a clock");
                 assert!(wrong < within, "{wrong} s wrong with {jitter:?} of jitter, MOONGATE_SEED={seed}");
             }
@@ -195,12 +175,12 @@ fn a_year_in_which_nobody_comes() {
     let mut world = World::new(PathProfile { one_way: 74 * MS, loss: 0.001, ..PathProfile::default() }, 1);
     let mut bytes = 0;
     for day in 1..=days {
-        let before = world.ocean.stats;
+        let before = world.net.netem.stats;
         world.run(Duration::from_secs(day * 86_400));
         assert!(world.is_linked(), "day {day}");
         let wrong = world.check_clocks("a year");
         assert!(wrong < 0.002, "{wrong} s wrong on day {day}");
-        bytes = world.ocean.stats.bytes - before.bytes;
+        bytes = world.net.netem.stats.bytes - before.bytes;
         let shared = [0, 1].map(|side| {
             let now = world.local(side);
             world.links[side].shared_now(now)
@@ -210,7 +190,7 @@ fn a_year_in_which_nobody_comes() {
     assert_eq!(world.lost, [0; 2], "the twin was never gone");
     // The link becomes active at once.
     world.touch(0, 7);
-    world.run(world.now + 300 * MS);
+    world.run(world.net.now + 300 * MS);
     assert_eq!(world.came[1], [7]);
     println!("{days} days; {} kB of link a day, both ways", bytes / 1_000);
 }

@@ -1,7 +1,8 @@
 //! Two sessions on a virtual clock over a simulated network. A failure names its seed; `MOONGATE_SEED=N` replays it
 //! alone.
 
-use moongate::link::netem::{Netem, PathProfile};
+use moongate::link::netem::PathProfile;
+use moongate::link::virtual_network::{CLOCKS, VirtualNetwork};
 use moongate::link::{DisconnectReason, Link, LinkConfig, LinkOutput, LinkState, NowShowing, SiteEvent};
 use moongate::presence::{PointerKind, Presence, Touch};
 use std::time::Duration;
@@ -22,25 +23,25 @@ fn config(side: u8, boot: u64) -> LinkConfig {
 
 /// Two sites and the network between them; their monotonic clocks are far apart.
 struct World {
-    now: Duration,
-    ocean: Netem,
+    net: VirtualNetwork,
     links: [Link; 2],
     outputs: [Vec<(Duration, LinkOutput)>; 2],
 }
 
-const ORIGIN: [Duration; 2] = [Duration::from_secs(1_000), Duration::from_secs(777_777)];
-
 impl World {
     fn new(path: PathProfile, seed: u64) -> Self {
-        let mut links = [0, 1].map(|side| Link::new(ORIGIN[usize::from(side)], config(side, 100 + u64::from(side))));
-        for (link, origin) in links.iter_mut().zip(ORIGIN) {
-            link.handle_path(origin);
-        }
-        Self { now: Duration::ZERO, ocean: Netem::new(path, seed), links, outputs: [vec![], vec![]] }
+        let net = VirtualNetwork::new(path, seed, CLOCKS);
+        let links = [0, 1].map(|side: u8| {
+            let now = net.local(usize::from(side));
+            let mut link = Link::new(now, config(side, 100 + u64::from(side)));
+            link.handle_path(now);
+            link
+        });
+        Self { net, links, outputs: [vec![], vec![]] }
     }
 
     fn local(&self, side: usize) -> Duration {
-        ORIGIN[side] + self.now
+        self.net.local(side)
     }
 
     fn restart(&mut self, side: usize, boot: u64) {
@@ -52,30 +53,10 @@ impl World {
 
     /// Runs the simulation up to `until`.
     fn run(&mut self, until: Duration) {
-        loop {
-            for side in 0..2 {
-                let now = self.local(side);
-                self.links[side].handle_timeout(now);
-                while let Some(datagram) = self.links[side].poll_transmit(now) {
-                    assert!(datagram.len() <= moongate::link::DATAGRAM_MAX, "{} bytes", datagram.len());
-                    self.ocean.send(self.now, side, &datagram);
-                }
-                while let Some(output) = self.links[side].poll_output() {
-                    self.outputs[side].push((self.now, output));
-                }
-            }
-            let due = (0..2).filter_map(|s| self.links[s].poll_timeout().map(|at| at.saturating_sub(ORIGIN[s])));
-            let next = due.chain(self.ocean.next()).min().unwrap_or(until);
-            if next > until {
-                self.now = until;
-                return;
-            }
-            self.now = self.now.max(next);
-            while let Some((from, bytes)) = self.ocean.receive(self.now) {
-                let now = self.local(1 - from);
-                self.links[1 - from].handle_datagram(now, &bytes);
-            }
-        }
+        let outputs = &mut self.outputs;
+        self.net.run(&mut self.links, until, |now, side, link| {
+            outputs[side].extend(std::iter::from_fn(|| link.poll_output()).map(|output| (now, output)));
+        });
     }
 
     fn state(&self, side: usize) -> LinkState {
@@ -155,7 +136,7 @@ fn every_event_comes_exactly_once_and_in_order() {
                 made.push(world.touch(side, step));
             }
         }
-        world.run(world.now + 2_000 * MS);
+        world.run(world.net.now + 2_000 * MS);
         for (side, made) in made.iter().enumerate() {
             let numbers: Vec<u64> = world.happenings(1 - side).iter().map(|came| came.1).collect();
             assert_eq!(&numbers, made, "MOONGATE_SEED={seed}");
@@ -201,13 +182,13 @@ fn the_newest_presence_is_there_after_the_path() {
             let now = world.local(0);
             world.links[0].handle_presence(now, Presence { touches, bodies: vec![] });
         }
-        world.run(world.now + 400 * MS);
+        world.run(world.net.now + 400 * MS);
         let there = world.links[1].remote_presence();
         assert_eq!(there.touches.len(), 1, "MOONGATE_SEED={seed}");
         assert!((there.touches[0].at[0] - 600.0).abs() < 0.1, "MOONGATE_SEED={seed}");
         let now = world.local(0);
         world.links[0].handle_presence(now, Presence::default());
-        world.run(world.now + 400 * MS);
+        world.run(world.net.now + 400 * MS);
         assert!(world.links[1].remote_presence().is_empty(), "MOONGATE_SEED={seed}");
     }
 }
@@ -219,12 +200,12 @@ fn a_cut_is_noticed_and_nothing_is_lost_over_it() {
         world.run(1_000 * MS);
         world.touch(0, 1);
         world.run(2_000 * MS);
-        world.ocean.set_cut(true);
+        world.net.netem.set_cut(true);
         world.touch(0, 2);
         world.run(4_500 * MS);
         assert_eq!(world.state(1), LinkState::Alone, "MOONGATE_SEED={seed}");
         assert_eq!(world.partings(1), [DisconnectReason::Silence], "MOONGATE_SEED={seed}");
-        world.ocean.set_cut(false);
+        world.net.netem.set_cut(false);
         world.touch(0, 3);
         world.run(6_000 * MS);
         assert_eq!([world.state(0), world.state(1)], [LinkState::Linked; 2], "MOONGATE_SEED={seed}");
@@ -261,18 +242,18 @@ fn what_was_said_to_an_old_boot_does_not_reach_the_new_one() {
         world.run(1_000 * MS);
         for id in 0..20 {
             world.touch(1, id);
-            world.run(world.now + 20 * MS);
+            world.run(world.net.now + 20 * MS);
         }
         world.run(2_000 * MS);
         // Site 1 is away for longer than the silence timeout, and returns with another boot and events of its own.
-        world.ocean.set_cut(true);
+        world.net.netem.set_cut(true);
         world.run(4_500 * MS);
         world.restart(1, 999);
         for id in 0..5 {
             world.touch(1, id);
         }
         let before = world.happenings(0).len();
-        world.ocean.set_cut(false);
+        world.net.netem.set_cut(false);
         world.run(6_500 * MS);
         let numbers: Vec<u64> = world.happenings(0)[before..].iter().map(|h| h.1).collect();
         assert_eq!(numbers, [0, 1, 2, 3, 4], "MOONGATE_SEED={seed}");
@@ -288,11 +269,11 @@ fn a_touch_whose_end_was_lost_on_the_way_is_no_ghost() {
         let touches = vec![Touch { id: 3, at: [10.0, 10.0], kind: PointerKind::Finger }];
         world.links[0].handle_presence(now, Presence { touches, bodies: vec![] });
         world.run(1_300 * MS);
-        world.ocean.set_cut(true);
+        world.net.netem.set_cut(true);
         let now = world.local(0);
         world.links[0].handle_presence(now, Presence::default());
         world.run(1_500 * MS);
-        world.ocean.set_cut(false);
+        world.net.netem.set_cut(false);
         world.run(1_900 * MS);
         assert_eq!(world.state(1), LinkState::Linked);
         assert!(world.links[1].remote_presence().is_empty(), "MOONGATE_SEED={seed}");
@@ -353,9 +334,9 @@ fn any_bytes_leave_the_session_sound() {
 fn a_still_site_is_quiet() {
     let mut world = World::new(PathProfile { one_way: 50 * MS, ..PathProfile::default() }, 1);
     world.run(5_000 * MS);
-    let before = world.ocean.stats;
+    let before = world.net.netem.stats;
     world.run(15_000 * MS);
-    let after = world.ocean.stats;
+    let after = world.net.netem.stats;
     // IPv4 and UDP add 28 bytes, QUIC's header and tag 27.
     let bytes = after.bytes - before.bytes + (after.sent - before.sent) * 55;
     let bits_a_second = bytes * 8 / 10 / 2;
@@ -368,9 +349,9 @@ fn of_more_touches_than_a_site_has_the_oldest_end() {
     world.run(1_000 * MS);
     for id in 0..100 {
         world.touch(0, id);
-        world.run(world.now + 20 * MS);
+        world.run(world.net.now + 20 * MS);
     }
-    world.run(world.now + 200 * MS);
+    world.run(world.net.now + 200 * MS);
     assert_eq!(world.happenings(1).len(), 100);
     assert_eq!(held(&world, 1), ((36..100).collect(), 64));
     // A repeated begin is the same touch. The end of a touch that is already over ends no other touch.
@@ -378,11 +359,11 @@ fn of_more_touches_than_a_site_has_the_oldest_end() {
     let now = world.local(0);
     let touch = Touch { id: 0, at: [1.0, 1.0], kind: PointerKind::Cast };
     world.links[0].handle_event(now, SiteEvent::Up(touch));
-    world.run(world.now + 200 * MS);
+    world.run(world.net.now + 200 * MS);
     assert!(world.partings(1).is_empty());
     let before = world.outputs[1].len();
     world.touch(0, 100);
-    world.run(world.now + 200 * MS);
+    world.run(world.net.now + 200 * MS);
     let ended = world.outputs[1][before..].iter().find_map(|(_, output)| match output {
         LinkOutput::Event { event: SiteEvent::Up(touch), .. } => Some(touch.id),
         _ => None,
@@ -396,20 +377,20 @@ fn a_twin_that_touches_without_end_is_dropped() {
     world.run(1_000 * MS);
     // 2,000 touches per second, none of which ends.
     let mut id = 0;
-    while world.partings(1).is_empty() && world.now < 4_000 * MS {
+    while world.partings(1).is_empty() && world.net.now < 4_000 * MS {
         for _ in 0..2 {
             let (now, touch) = (world.local(0), Touch { id, at: [10.0, 20.0], kind: PointerKind::Cast });
             world.links[0].handle_event(now, SiteEvent::Down(touch));
             id += 1;
         }
-        world.run(world.now + MS);
+        world.run(world.net.now + MS);
     }
     assert!(
         matches!(&world.partings(1)[..], [DisconnectReason::Hostile(why)] if why.contains("touches")),
         "{:?}",
         world.partings(1)
     );
-    assert!(world.now < 1_500 * MS, "only after {:?}", world.now);
+    assert!(world.net.now < 1_500 * MS, "only after {:?}", world.net.now);
     let (left, most) = held(&world, 1);
     assert_eq!((left.len(), most), (0, 64));
     assert!(world.happenings(1).len() < 700, "{} touches were told", world.happenings(1).len());
@@ -419,12 +400,12 @@ fn a_twin_that_touches_without_end_is_dropped() {
 fn a_twin_whose_touches_end_without_end_is_dropped() {
     let mut world = World::new(PathProfile { one_way: 2 * MS, ..PathProfile::default() }, 1);
     world.run(1_000 * MS);
-    while world.partings(1).is_empty() && world.now < 4_000 * MS {
+    while world.partings(1).is_empty() && world.net.now < 4_000 * MS {
         let now = world.local(0);
         for _ in 0..2 {
             world.links[0].handle_event(now, SiteEvent::Up(Touch::default()));
         }
-        world.run(world.now + MS);
+        world.run(world.net.now + MS);
     }
     assert!(matches!(&world.partings(1)[..], [DisconnectReason::Hostile(_)]));
 }
@@ -437,7 +418,7 @@ fn a_crowd_that_drums_and_a_backlog_of_it_are_all_told() {
         let mut made = 0;
         for step in 0..600_u32 {
             // Fifty fingers with three touches per second each; the line is cut for two seconds.
-            world.ocean.set_cut((200..320).contains(&step));
+            world.net.netem.set_cut((200..320).contains(&step));
             let now = world.local(0);
             for finger in (0..50).filter(|finger| (step + finger * 7).is_multiple_of(20)) {
                 let touch = Touch { id: finger, at: [10.0, 20.0], kind: PointerKind::Finger };
@@ -448,10 +429,10 @@ fn a_crowd_that_drums_and_a_backlog_of_it_are_all_told() {
                 let touch = Touch { id: finger, at: [10.0, 20.0], kind: PointerKind::Finger };
                 world.links[0].handle_event(now, SiteEvent::Up(touch)).expect("few are waiting");
             }
-            world.run(world.now + 17 * MS);
+            world.run(world.net.now + 17 * MS);
         }
-        world.ocean.set_cut(false);
-        world.run(world.now + 3_000 * MS);
+        world.net.netem.set_cut(false);
+        world.run(world.net.now + 3_000 * MS);
         assert!(world.partings(1).iter().all(|why| *why == DisconnectReason::Silence), "MOONGATE_SEED={seed}");
         assert_eq!(world.happenings(1).len(), made, "MOONGATE_SEED={seed}");
     }

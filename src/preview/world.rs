@@ -6,7 +6,8 @@ use crate::config::City;
 use crate::device::scene_process::SandboxCommand;
 use crate::device::site_key::SiteKey;
 use crate::device::virtual_steps::run_shared;
-use crate::link::netem::{Netem, PathProfile};
+use crate::link::netem::PathProfile;
+use crate::link::virtual_network::{CLOCKS, Endpoint, VirtualNetwork};
 use crate::scene::SceneRevision;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,16 +34,11 @@ pub struct SimConfig {
 /// Simulation of two sites.
 pub struct SimWorld {
     sites: Vec<SimSite>,
-    netem: Netem,
-    /// Time since the start.
-    now: Duration,
+    net: VirtualNetwork,
     frame: u32,
     cut: Option<[Duration; 2]>,
     rate: u32,
 }
-
-/// Monotonic clocks of the sites at the start; they differ, as the start times of two machines do.
-const ORIGIN: [Duration; 2] = [Duration::from_secs(1_000), Duration::from_secs(77_777)];
 
 impl SimWorld {
     /// Creates two paired sites, which link in the first second. The error says what is wrong.
@@ -65,7 +61,7 @@ impl SimWorld {
                 visitors: scenario.visitors[side],
                 weather: scenario.weather,
                 seed: seed * 2 + side as u64,
-                began: ORIGIN[side],
+                began: CLOCKS[side].origin,
                 unix: *unix,
             };
             SimSite::new(&site, edition, command)
@@ -75,8 +71,7 @@ impl SimWorld {
         let path = PathProfile { one_way: PathProfile::one_way_for_distance(km), ..PathProfile::default() };
         Ok(Self {
             sites: sides.map(site).collect::<Result<_, _>>()?,
-            netem: Netem::new(path, *seed),
-            now: Duration::ZERO,
+            net: VirtualNetwork::new(path, *seed, CLOCKS),
             frame: 0,
             cut: scenario.cut,
             rate: (*rate).max(1),
@@ -90,12 +85,12 @@ impl SimWorld {
 
     /// Returns true while the first site is linked.
     pub fn is_linked(&self) -> bool {
-        self.sites[0].is_linked(ORIGIN[0] + self.now)
+        self.sites[0].is_linked(self.net.local(0))
     }
 
     /// Time since the start.
     pub fn now(&self) -> Duration {
-        self.now
+        self.net.now
     }
 
     /// Runs one frame at both sites. A scene that cannot continue is an error.
@@ -103,45 +98,38 @@ impl SimWorld {
         self.frame += 1;
         let until = Duration::from_secs_f64(f64::from(self.frame) / f64::from(self.rate));
         if let Some([from, to]) = self.cut {
-            self.netem.set_cut((from..to).contains(&until));
+            self.net.netem.set_cut((from..to).contains(&until));
         }
         run_shared(|| {
-            self.run_links(until);
-            for (town, origin) in self.sites.iter_mut().zip(ORIGIN) {
-                town.half.handle_devices(origin + until);
+            self.net.run(&mut self.sites, until, |_, _, _| {});
+            for (site, clock) in self.sites.iter_mut().zip(CLOCKS) {
+                site.half.handle_devices(clock.local(until));
             }
-            self.run_links(until);
+            self.net.run(&mut self.sites, until, |_, _, _| {});
         });
         // Each frame of a scene is a separate step.
-        for (town, origin) in self.sites.iter_mut().zip(ORIGIN) {
-            town.update_scene(origin + until)?;
+        for (site, clock) in self.sites.iter_mut().zip(CLOCKS) {
+            site.update_scene(clock.local(until))?;
         }
         Ok(())
     }
+}
 
-    /// Runs the links until a time.
-    fn run_links(&mut self, until: Duration) {
-        loop {
-            for (side, site) in self.sites.iter_mut().enumerate() {
-                let now = ORIGIN[side] + self.now;
-                site.half.site.handle_timeout(now);
-                while let Some(datagram) = site.half.site.link_mut().poll_transmit(now) {
-                    self.netem.send(self.now, side, &datagram);
-                }
-            }
-            let due = self.sites.iter().zip(ORIGIN);
-            let due = due.filter_map(|(site, origin)| Some(site.half.site.poll_timeout()?.saturating_sub(origin)));
-            let next = due.chain(self.netem.next()).min().unwrap_or(until);
-            if next > until {
-                self.now = until;
-                return;
-            }
-            self.now = self.now.max(next);
-            while let Some((from, bytes)) = self.netem.receive(self.now) {
-                if let Some(site) = self.sites.get_mut(1 - from) {
-                    site.half.site.link_mut().handle_datagram(ORIGIN[1 - from] + self.now, &bytes);
-                }
-            }
-        }
+/// A site's session at its end of the network.
+impl Endpoint for SimSite {
+    fn handle_timeout(&mut self, now: Duration) {
+        self.half.site.handle_timeout(now);
+    }
+
+    fn handle_datagram(&mut self, now: Duration, datagram: &[u8]) {
+        self.half.site.link_mut().handle_datagram(now, datagram);
+    }
+
+    fn poll_transmit(&mut self, now: Duration) -> Option<Vec<u8>> {
+        self.half.site.link_mut().poll_transmit(now)
+    }
+
+    fn poll_timeout(&self) -> Option<Duration> {
+        self.half.site.poll_timeout()
     }
 }

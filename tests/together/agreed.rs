@@ -17,28 +17,28 @@ fn meetings(seed: u64) -> [usize; 2] {
     let mut world = World::new(rung.path, seed);
     let mut random = fastrand::Rng::with_seed(seed);
     let (mut cut, mut place) = (false, 0_u32);
-    while world.now < 60 * SECOND {
+    while world.net.now < 60 * SECOND {
         // Somebody is at both sites, so that both speak at sixty ticks.
         for _ in 0..random.u32(5..60) {
             for side in 0..2 {
                 world.walk(side);
             }
-            world.run(world.now + Duration::from_micros(16_667));
+            world.run(world.net.now + Duration::from_micros(16_667));
         }
-        if !cut && rung.one_way_cut && world.now > 30 * SECOND {
+        if !cut && rung.one_way_cut && world.net.now > 30 * SECOND {
             cut = true;
-            world.ocean.set_direction_cut(0, true);
-        } else if cut && world.now > 34 * SECOND {
-            world.ocean.set_cut(false);
+            world.net.netem.set_direction_cut(0, true);
+        } else if cut && world.net.now > 34 * SECOND {
+            world.net.netem.set_cut(false);
         }
-        if world.now < 57 * SECOND {
+        if world.net.now < 57 * SECOND {
             let now = world.local(0);
             place += 1;
             world.links[0].handle_meeting(now, [place as f32, 0.0]);
         }
     }
-    world.run(world.now + 3 * SECOND);
-    let [here, there] = &world.met;
+    world.run(world.net.now + 3 * SECOND);
+    let [here, there] = &world.record.met;
     let both = here.iter().filter(|(place, at)| there.get(place).is_some_and(|there| at.abs_diff(*there) <= WITHIN));
     let all = here.len() + there.keys().filter(|place| !here.contains_key(place)).count();
     assert!(all > 20, "hardly any of {place} met, MOONGATE_SEED={seed}");
@@ -66,7 +66,7 @@ fn who_does_not_lead_or_is_alone_proposes_nothing() {
     let now = world.local(1);
     world.links[1].handle_meeting(now, [2.0, 0.0]);
     world.run(4 * SECOND);
-    assert!(world.met.iter().all(|met| met.is_empty()));
+    assert!(world.record.met.iter().all(|met| met.is_empty()));
 }
 
 #[test]
@@ -78,30 +78,30 @@ fn what_a_site_says_of_itself_is_there_at_once_and_goes_with_it() {
         for number in 0..40 {
             let now = world.local(0);
             assert!(world.links[0].handle_shared_state(now, &format!("{{\"tide\":{number}}}")));
-            world.run(world.now + 7 * MS);
+            world.run(world.net.now + 7 * MS);
         }
-        world.run(world.now + 3 * SECOND);
+        world.run(world.net.now + 3 * SECOND);
         let there = |world: &World| world.links[1].remote_shared_state().map(|(_, data)| data.to_owned());
         assert_eq!(there(&world).as_deref(), Some("{\"tide\":39}"), "the newest, MOONGATE_SEED={seed}");
         assert_eq!(world.links[0].remote_shared_state(), None, "each says its own");
         let now = world.local(0);
         assert!(!world.links[0].handle_shared_state(now, &"x".repeat(DATA_MAX + 1)));
-        world.ocean.set_cut(true);
-        world.run(world.now + 3 * SECOND);
+        world.net.netem.set_cut(true);
+        world.run(world.net.now + 3 * SECOND);
         assert_eq!(there(&world), None, "gone with the link");
-        world.ocean.set_cut(false);
-        world.run(world.now + 3 * SECOND);
+        world.net.netem.set_cut(false);
+        world.run(world.net.now + 3 * SECOND);
         assert_eq!(there(&world).as_deref(), Some("{\"tide\":39}"), "and back, MOONGATE_SEED={seed}");
         // One side alone has lost the other for a while.
-        world.ocean.set_direction_cut(0, true);
-        world.run(world.now + 2 * SECOND);
-        world.ocean.set_cut(false);
-        world.run(world.now + 3 * SECOND);
+        world.net.netem.set_direction_cut(0, true);
+        world.run(world.net.now + 2 * SECOND);
+        world.net.netem.set_cut(false);
+        world.run(world.net.now + 3 * SECOND);
         assert_eq!(there(&world).as_deref(), Some("{\"tide\":39}"), "still there, MOONGATE_SEED={seed}");
         for (open, expected) in [(false, Some("")), (true, Some("{\"tide\":39}"))] {
             let now = world.local(0);
             world.links[0].handle_policy(now, if open { SharingPolicy::Open } else { SharingPolicy::Shapes });
-            world.run(world.now + 2 * SECOND);
+            world.run(world.net.now + 2 * SECOND);
             assert_eq!(there(&world).as_deref(), expected, "a site that only shows shapes says nothing of itself");
         }
         // And what came while this site was closed is there when it opens.
@@ -109,11 +109,11 @@ fn what_a_site_says_of_itself_is_there_at_once_and_goes_with_it() {
         world.links[1].handle_policy(now, SharingPolicy::Shapes);
         let now = world.local(0);
         world.links[0].handle_shared_state(now, "{}");
-        world.run(world.now + 2 * SECOND);
+        world.run(world.net.now + 2 * SECOND);
         assert_eq!(there(&world), None);
         let now = world.local(1);
         world.links[1].handle_policy(now, SharingPolicy::Open);
-        world.run(world.now + SECOND);
+        world.run(world.net.now + SECOND);
         assert_eq!(there(&world).as_deref(), Some("{}"));
     }
 }
@@ -127,17 +127,18 @@ fn something_else_can_be_shown_while_linked() {
     // The same declarations under another name: they still play together.
     assert!(world.is_linked());
     world.declare(1, 7);
-    world.run(world.now + SECOND);
+    world.run(world.net.now + SECOND);
     let apart =
         |world: &World| (0..2).all(|side| world.links[side].health(world.local(side)).state == LinkState::Incompatible);
     assert!(apart(&world), "each plays alone");
     assert!(
         world
+            .record
             .outputs
             .iter()
             .all(|all| all.iter().any(|one| matches!(one, LinkOutput::NowShowing { incompatible: true, .. })))
     );
     world.declare(1, 1);
-    world.run(world.now + SECOND);
+    world.run(world.net.now + SECOND);
     assert!(world.is_linked(), "and together again");
 }

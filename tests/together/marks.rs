@@ -21,30 +21,30 @@ fn play(seed: u64) {
     let mut made = 0;
     let (mut was_cut, mut was_mended, mut anew) = (false, false, false);
     let answers = random.usize(..2);
-    while world.now < 60 * SECOND {
-        world.run(world.now + Duration::from_millis(random.u64(5..200)));
-        if !was_cut && world.now >= 20 * SECOND {
+    while world.net.now < 60 * SECOND {
+        world.run(world.net.now + Duration::from_millis(random.u64(5..200)));
+        if !was_cut && world.net.now >= 20 * SECOND {
             was_cut = true;
-            if rung.one_way_cut { world.ocean.set_direction_cut(0, true) } else { world.ocean.set_cut(true) }
+            if rung.one_way_cut { world.net.netem.set_direction_cut(0, true) } else { world.net.netem.set_cut(true) }
         }
-        if !was_mended && world.now >= 30 * SECOND {
+        if !was_mended && world.net.now >= 30 * SECOND {
             was_mended = true;
-            world.ocean.set_cut(false);
+            world.net.netem.set_cut(false);
         }
-        if !anew && world.now >= 45 * SECOND {
+        if !anew && world.net.now >= 45 * SECOND {
             anew = true;
             // What has not been shared by then is lost with its memory, so it says nothing new for a while before.
             world.restart(1);
         }
         let side = random.usize(..2);
-        if world.now < 40 * SECOND || (anew && world.now < 55 * SECOND) {
+        if world.net.now < 40 * SECOND || (anew && world.net.now < 55 * SECOND) {
             // Who answers names the last thing that it has seen.
-            let seen = world.seen[side].last().copied().filter(|_| side == answers);
+            let seen = world.record.seen[side].last().copied().filter(|_| side == answers);
             world.leave(side, made, seen.map(|place| place.stamp), random.usize(..3_000));
             made += 1;
         }
     }
-    world.run(world.now + 30 * SECOND);
+    world.run(world.net.now + 30 * SECOND);
     let [here, there] = [0, 1].map(|side| world.marks(side));
     assert_eq!(here.len(), made as usize, "{of}: marks at site 0");
     assert!(here == there, "{of}: both have the same, in the same order: {} and {}", here.len(), there.len());
@@ -69,22 +69,22 @@ fn both_cities_end_with_the_same_marks_in_an_order_that_respects_cause() {
 fn what_was_made_apart_is_merged_once_and_told() {
     let mut world = World::new(PathProfile { one_way: 92 * MS, loss: 0.02, ..PathProfile::default() }, 3);
     world.run(2 * SECOND);
-    assert!(world.merged.iter().all(Vec::is_empty), "nothing was made apart");
-    world.ocean.set_cut(true);
+    assert!(world.record.merged.iter().all(Vec::is_empty), "nothing was made apart");
+    world.net.netem.set_cut(true);
     world.run(8 * SECOND);
     for number in 0..500 {
         world.leave(0, number, None, 40);
-        world.run(world.now + 10 * MS);
+        world.run(world.net.now + 10 * MS);
     }
-    world.ocean.set_cut(false);
-    world.run(world.now + 10 * SECOND);
-    assert_eq!((world.marks(1).len(), &world.merged), (500, &[vec![], vec![500]]));
+    world.net.netem.set_cut(false);
+    world.run(world.net.now + 10 * SECOND);
+    assert_eq!((world.marks(1).len(), &world.record.merged), (500, &[vec![], vec![500]]));
     // A show that starts anew, without what it had, is given all of it back.
     world.restart(1);
-    world.run(world.now + 10 * SECOND);
-    assert_eq!(world.merged, [vec![], vec![500, 500]]);
+    world.run(world.net.now + 10 * SECOND);
+    assert_eq!(world.record.merged, [vec![], vec![500, 500]]);
     assert_eq!(world.marks(1).len(), 500);
-    assert_eq!(world.shared[0], 500, "this site knows what the other one has");
+    assert_eq!(world.record.shared[0], 500, "this site knows what the other one has");
 }
 
 #[test]
@@ -95,10 +95,10 @@ fn a_mark_is_there_soon_although_datagrams_are_lost() {
         world.run(2 * SECOND);
         for number in 0..600 {
             world.leave(0, number, None, 30);
-            world.run(world.now + 100 * MS);
+            world.run(world.net.now + 100 * MS);
         }
-        world.run(world.now + SECOND);
-        late.extend(world.took.iter().map(|took| took.as_secs_f64() * 1e3 - 50.0));
+        world.run(world.net.now + SECOND);
+        late.extend(world.record.took.iter().map(|took| took.as_secs_f64() * 1e3 - 50.0));
     }
     late.sort_by(f64::total_cmp);
     let at = |share: f64| late[(late.len() as f64 * share) as usize];
@@ -121,8 +121,8 @@ fn a_backlog_does_not_hold_presence_back() {
             let body = Body { id: 1, foot: [step as f32, 900.0], ..Body::default() };
             let now = world.local(0);
             world.links[0].handle_presence(now, Presence { touches: vec![], bodies: vec![body] });
-            world.walked.push((step as f32, world.now));
-            world.run(world.now + Duration::from_micros(16_667));
+            world.record.walked.push((step as f32, world.net.now));
+            world.run(world.net.now + Duration::from_micros(16_667));
         }
         if backlog {
             assert!(world.marks(1).len() < 4_000, "the backlog lasts as long as what is measured");
@@ -165,21 +165,21 @@ fn a_mark_in_another_name_is_refused_and_its_sender_dropped() {
     world.run(2 * SECOND);
     assert!(world.is_linked());
     world.leave(1, 0, None, 30);
-    let before = world.now;
-    while world.parted[0].is_empty() && world.now < before + 2 * SECOND {
-        world.run(world.now + 10 * MS);
+    let before = world.net.now;
+    while world.record.parted[0].is_empty() && world.net.now < before + 2 * SECOND {
+        world.run(world.net.now + 10 * MS);
     }
     assert!(
-        matches!(&world.parted[0][..], [DisconnectReason::Hostile(why)] if why.contains("another")),
+        matches!(&world.record.parted[0][..], [DisconnectReason::Hostile(why)] if why.contains("another")),
         "{:?}",
-        world.parted
+        world.record.parted
     );
-    assert!(world.now - before < SECOND);
+    assert!(world.net.now - before < SECOND);
     assert!(world.marks(0).is_empty());
     // When it is let in again it is linked again, whatever boot it is.
     world.seals[1] = FakeSeal::of(1);
     let reformed = world.restart_keeping_its_boot(1);
-    world.run(world.now + 3 * SECOND);
+    world.run(world.net.now + 3 * SECOND);
     assert!(world.is_linked(), "boot {reformed}");
 }
 
@@ -240,7 +240,7 @@ fn another_installation_has_a_work_of_its_own() {
     }
     world.run(7 * SECOND);
     assert_eq!([0, 1].map(|side| world.marks(side)[0].1), [0, 0], "what was left before is there again");
-    assert!(world.outputs[0].iter().any(|output| matches!(output, LinkOutput::MarksReset)));
+    assert!(world.record.outputs[0].iter().any(|output| matches!(output, LinkOutput::MarksReset)));
 }
 
 #[test]

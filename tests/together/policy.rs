@@ -23,7 +23,7 @@ fn both_walk(world: &mut World) {
     for side in 0..2 {
         world.walk(side);
     }
-    world.run(world.now + TICK);
+    world.run(world.net.now + TICK);
 }
 
 fn set(world: &mut World, side: usize, policy: SharingPolicy) {
@@ -41,7 +41,7 @@ fn seen(world: &World) -> [usize; 2] {
 }
 
 fn events(world: &World, side: usize) -> Vec<SiteEvent> {
-    let events = world.outputs[side].iter();
+    let events = world.record.outputs[side].iter();
     events
         .filter_map(|output| if let LinkOutput::Event { event, .. } = output { Some(event.clone()) } else { None })
         .collect()
@@ -59,7 +59,7 @@ fn at_a_closed_site_nobody_is_seen_and_nobody_sees() {
         let version = world.links[side].playout().0;
         set(&mut world, side, SharingPolicy::Closed);
         assert!(world.links[side].playout().1.is_none() && world.links[side].playout().0 != version, "at once");
-        world.outputs = Default::default();
+        world.record.outputs = Default::default();
         (0..30).for_each(|_| both_walk(&mut world));
         assert_eq!(seen(&world), [0, 0]);
         let touch = Touch { id: 7, ..Touch::default() };
@@ -67,11 +67,11 @@ fn at_a_closed_site_nobody_is_seen_and_nobody_sees() {
         assert_eq!(send(&mut world, side, signal()), None);
         assert!(send(&mut world, 1 - side, SiteEvent::Down(touch)).is_some(), "the open site may send");
         assert!(send(&mut world, 1 - side, signal()).is_some());
-        world.run(world.now + SECOND);
+        world.run(world.net.now + SECOND);
         assert_eq!([0, 1].map(|side| events(&world, side)), [vec![], vec![]]);
         set(&mut world, side, SharingPolicy::Open);
         // The owner need not report anybody again.
-        world.run(world.now + SECOND);
+        world.run(world.net.now + SECOND);
         assert_eq!(seen(&world), [1, 1]);
     }
 }
@@ -85,7 +85,7 @@ fn touches_and_bodies_pass_a_site_that_shares_shapes_and_signals_do_not() {
     for event in [signal(), SiteEvent::Down(touch), SiteEvent::Up(touch)] {
         send(&mut world, 0, event);
     }
-    world.run(world.now + SECOND);
+    world.run(world.net.now + SECOND);
     assert_eq!(events(&world, 1), [SiteEvent::Down(touch), SiteEvent::Up(touch)]);
     assert_eq!(seen(&world), [1, 1]);
 }
@@ -93,15 +93,15 @@ fn touches_and_bodies_pass_a_site_that_shares_shapes_and_signals_do_not() {
 #[test]
 fn what_waits_for_the_twin_is_not_sent_after_the_site_has_closed() {
     let mut world = linked();
-    world.ocean.set_cut(true);
+    world.net.netem.set_cut(true);
     let touch = Touch { id: 7, ..Touch::default() };
     for event in [SiteEvent::Down(touch), signal(), SiteEvent::Up(touch)] {
         assert!(send(&mut world, 0, event).is_some());
     }
-    world.run(world.now + 500 * MS);
+    world.run(world.net.now + 500 * MS);
     set(&mut world, 0, SharingPolicy::Closed);
-    world.ocean.set_cut(false);
-    world.run(world.now + 2 * SECOND);
+    world.net.netem.set_cut(false);
+    world.run(world.net.now + 2 * SECOND);
     assert_eq!(events(&world, 1), [SiteEvent::Up(touch)], "the end of a touch says nothing of anybody");
     let now = world.local(0);
     assert_eq!(world.links[0].health(now).pending, 0, "the twin waits for none");
@@ -119,8 +119,8 @@ fn a_closed_site_agrees_to_no_meeting_whichever_site_proposes() {
         // Events beside the proposal arrive and are acknowledged meanwhile.
         let other = Touch { id: 9, ..Touch::default() };
         send(&mut world, 1 - side, SiteEvent::Down(other));
-        world.run(world.now + 3 * SECOND);
-        assert!(world.met.iter().all(|met| met.is_empty()), "{:?}", world.met);
+        world.run(world.net.now + 3 * SECOND);
+        assert!(world.record.met.iter().all(|met| met.is_empty()), "{:?}", world.record.met);
         let now = world.local(0);
         assert_eq!(world.links[0].health(now).pending, 0, "it is acknowledged once its time has passed");
 
@@ -129,7 +129,11 @@ fn a_closed_site_agrees_to_no_meeting_whichever_site_proposes() {
         let now = world.local(0);
         world.links[0].handle_meeting(now, [6.0, 0.0]);
         (0..120).for_each(|_| both_walk(&mut world));
-        assert!(world.met.iter().all(|met| met.keys().eq([&6])), "open again, they meet: {:?}", world.met);
+        assert!(
+            world.record.met.iter().all(|met| met.keys().eq([&6])),
+            "open again, they meet: {:?}",
+            world.record.met
+        );
     }
 }
 
@@ -138,19 +142,19 @@ fn people_before_a_dark_screen_are_not_shown_even_if_the_owner_stalls() {
     let mut world = linked();
     let now = world.local(0);
     world.links[0].handle_view(now, Some(now + 300 * MS));
-    world.run(world.now + 200 * MS);
+    world.run(world.net.now + 200 * MS);
     assert_eq!(seen(&world), [1, 1]);
     // The owner reports nothing any more.
-    world.run(world.now + SECOND);
+    world.run(world.net.now + SECOND);
     assert_eq!(seen(&world), [1, 0]);
     assert_eq!(send(&mut world, 0, SiteEvent::Down(Touch::default())), None);
     let now = world.local(0);
     let bodies = vec![Body { id: 2, people: 1, ..Body::default() }];
     world.links[0].handle_presence(now, Presence { touches: vec![], bodies });
-    world.run(world.now + SECOND);
+    world.run(world.net.now + SECOND);
     assert_eq!(seen(&world), [1, 0]);
     let now = world.local(0);
     world.links[0].handle_view(now, Some(now + SECOND));
-    world.run(world.now + 500 * MS);
+    world.run(world.net.now + 500 * MS);
     assert_eq!(seen(&world), [1, 1]);
 }

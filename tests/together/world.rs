@@ -1,6 +1,7 @@
 //! Two sessions with marks, an emulated network between them, and what each has been told of marks.
 
-use moongate::link::netem::{Netem, PathProfile};
+use moongate::link::netem::PathProfile;
+use moongate::link::virtual_network::{CLOCKS, VirtualNetwork};
 use moongate::link::{DisconnectReason, Link, LinkConfig, LinkOutput, LinkState, MarkReplica, NowShowing};
 use moongate::marks::{Mark, MarkOrder, MemoryStore, NewMark, RecentMarks, Signer};
 use moongate::presence::{Body, Presence};
@@ -10,7 +11,6 @@ use std::time::Duration;
 
 pub const MS: Duration = Duration::from_millis(1);
 pub const SECOND: Duration = Duration::from_secs(1);
-const ORIGIN: [Duration; 2] = [Duration::from_secs(1_000), Duration::from_secs(777_777)];
 /// The sites' wall clocks are years apart.
 const UTC: [u64; 2] = [1_764_000_000_000, 1_600_000_000_000];
 
@@ -64,10 +64,15 @@ pub fn draft(name: &str, seed: u32, after: Option<u64>, said: usize) -> NewMark 
 }
 
 pub struct World {
-    pub now: Duration,
-    pub ocean: Netem,
+    pub net: VirtualNetwork,
     pub links: [Link; 2],
     pub seals: [FakeSeal; 2],
+    pub record: Record,
+    boots: u64,
+}
+
+/// What the sites have said.
+pub struct Record {
     pub recent: [RecentMarks; 2],
     /// Of each site the marks as they came.
     pub seen: [Vec<MarkOrder>; 2],
@@ -83,17 +88,11 @@ pub struct World {
     pub walked: Vec<(f32, Duration)>,
     came: Vec<Duration>,
     made: HashMap<u32, Duration>,
-    boots: u64,
 }
 
-impl World {
-    pub fn new(path: PathProfile, seed: u64) -> Self {
-        let seals = [FakeSeal::of(0), FakeSeal::of(1)];
+impl Default for Record {
+    fn default() -> Self {
         Self {
-            now: Duration::ZERO,
-            ocean: Netem::new(path, seed),
-            links: [0, 1].map(|side| link(side, seals[side], 0, ORIGIN[side])),
-            seals,
             recent: [0, 1].map(|_| RecentMarks::new(1_000_000, 1 << 30)),
             seen: Default::default(),
             merged: Default::default(),
@@ -105,20 +104,28 @@ impl World {
             walked: vec![],
             came: vec![],
             made: HashMap::new(),
-            boots: 0,
         }
+    }
+}
+
+impl World {
+    pub fn new(path: PathProfile, seed: u64) -> Self {
+        let seals = [FakeSeal::of(0), FakeSeal::of(1)];
+        let net = VirtualNetwork::new(path, seed, CLOCKS);
+        let links = [0, 1].map(|side| link(side, seals[side], 0, net.local(side)));
+        Self { net, links, seals, record: Record::default(), boots: 0 }
     }
 
     pub fn local(&self, side: usize) -> Duration {
-        ORIGIN[side] + self.now
+        self.net.local(side)
     }
 
     /// A site's show starts anew: what it had in memory is gone.
     pub fn restart(&mut self, side: usize) {
         self.boots += 1;
         self.links[side] = link(side, self.seals[side], self.boots, self.local(side));
-        (self.recent[side], self.shared[side]) = (RecentMarks::new(1_000_000, 1 << 30), 0);
-        self.seen[side].clear();
+        (self.record.recent[side], self.record.shared[side]) = (RecentMarks::new(1_000_000, 1 << 30), 0);
+        self.record.seen[side].clear();
     }
 
     /// The same, and the twin takes it for the one from before.
@@ -130,14 +137,14 @@ impl World {
 
     /// Something is left at a site; `said` bytes are said of it.
     pub fn leave(&mut self, side: usize, number: u32, after: Option<u64>, said: usize) {
-        let (now, utc) = (self.local(side), UTC[side] + self.now.as_millis() as u64);
-        self.made.insert(number, self.now);
+        let (now, utc) = (self.local(side), UTC[side] + self.net.now.as_millis() as u64);
+        self.record.made.insert(number, self.net.now);
         self.links[side].handle_mark(now, utc, draft("lantern", number, after, said));
     }
 
     /// Somebody at a site has moved.
     pub fn walk(&mut self, side: usize) {
-        let (now, x) = (self.local(side), self.now.as_millis() as f32 % 1_900.0);
+        let (now, x) = (self.local(side), self.net.now.as_millis() as f32 % 1_900.0);
         let body = Body { id: 1, people: 1, foot: [x, 900.0], ..Body::default() };
         self.links[side].handle_presence(now, Presence { touches: vec![], bodies: vec![body] });
     }
@@ -155,60 +162,15 @@ impl World {
     }
 
     pub fn run(&mut self, until: Duration) {
-        loop {
-            for side in 0..2 {
-                let now = self.local(side);
-                self.links[side].handle_timeout(now);
-                while let Some(datagram) = self.links[side].poll_transmit(now) {
-                    assert!(datagram.len() <= moongate::link::DATAGRAM_MAX, "{}", datagram.len());
-                    self.ocean.send(self.now, side, &datagram);
-                }
-                while let Some(output) = self.links[side].poll_output() {
-                    self.told(side, output);
-                }
+        let Self { net, links, seals, record, .. } = self;
+        net.run(links, until, |now, side, link| {
+            if side == 1 {
+                record.watch_walker(now, link);
             }
-            let due = (0..2).filter_map(|side| Some(self.links[side].poll_timeout()?.saturating_sub(ORIGIN[side])));
-            let next = due.chain(self.ocean.next()).min().unwrap_or(until);
-            if next > until {
-                self.now = until;
-                return;
+            while let Some(output) = link.poll_output() {
+                record.told(now, side, seals, output);
             }
-            self.now = self.now.max(next);
-            while let Some((from, bytes)) = self.ocean.receive(self.now) {
-                let now = self.local(1 - from);
-                self.links[1 - from].handle_datagram(now, &bytes);
-                let walker = self.links[1].remote_presence().bodies.first().map(|body| body.foot[0]);
-                while let Some((_, made)) =
-                    walker.and_then(|at| self.walked.get(self.came.len()).filter(|(step, _)| *step <= at + 0.5))
-                {
-                    self.came.push(self.now - *made);
-                }
-            }
-        }
-    }
-
-    fn told(&mut self, side: usize, output: LinkOutput) {
-        match &output {
-            LinkOutput::Marks(marks) => {
-                for mark in marks {
-                    assert!(self.recent[side].insert(Arc::new(mark.clone())), "told once");
-                    self.seen[side].push(mark.order);
-                    if side == 1 && mark.order.writer.site == self.seals[0].public {
-                        self.took.push(self.now - self.made[&mark.seed]);
-                    }
-                }
-            }
-            LinkOutput::MarksReset => self.recent[side] = RecentMarks::new(1_000_000, 1 << 30),
-            LinkOutput::Merged { marks } => self.merged[side].push(*marks),
-            LinkOutput::Replicated { below } => self.shared[side] = *below,
-            LinkOutput::Meet { at, place } => {
-                assert!(*at >= self.local(side), "known before it is so");
-                self.met[side].insert(place[0] as u32, at.saturating_sub(ORIGIN[side]));
-            }
-            LinkOutput::Disconnected(why) => self.parted[side].push(why.clone()),
-            _ => {}
-        }
-        self.outputs[side].push(output);
+        });
     }
 
     pub fn is_linked(&self) -> bool {
@@ -223,19 +185,55 @@ impl World {
     pub fn marks(&self, side: usize) -> Vec<(MarkOrder, u32, Option<u64>)> {
         let after =
             |mark: &Mark| mark.payload["{\"after\":".len()..].split(',').next()?.parse().ok().filter(|n| *n > 0);
-        self.recent[side].after(None).map(|mark| (mark.order, mark.seed, after(mark))).collect()
+        self.record.recent[side].after(None).map(|mark| (mark.order, mark.seed, after(mark))).collect()
     }
 
     /// By how much a mark's age differs between the two sites, at most, in seconds.
     pub fn ages(&self) -> f64 {
         let age = |side: usize, mark: &Mark| self.local(side).as_secs_f64() - mark.created_us as f64 / 1e6;
-        let pairs = self.recent[0].after(None).zip(self.recent[1].after(None));
+        let pairs = self.record.recent[0].after(None).zip(self.record.recent[1].after(None));
         pairs.map(|(here, there)| (age(0, here) - age(1, there)).abs()).fold(0.0, f64::max)
     }
 
     /// How old what site 1 sees of the walker was when it came.
     pub fn presence_ages(&self) -> Vec<Duration> {
-        self.came.clone()
+        self.record.came.clone()
+    }
+}
+
+impl Record {
+    /// Records how old what site 1 sees of the walker is when it comes.
+    fn watch_walker(&mut self, now: Duration, link: &Link) {
+        let walker = link.remote_presence().bodies.first().map(|body| body.foot[0]);
+        while let Some((_, made)) =
+            walker.and_then(|at| self.walked.get(self.came.len()).filter(|(step, _)| *step <= at + 0.5))
+        {
+            self.came.push(now - *made);
+        }
+    }
+
+    fn told(&mut self, now: Duration, side: usize, seals: &[FakeSeal; 2], output: LinkOutput) {
+        match &output {
+            LinkOutput::Marks(marks) => {
+                for mark in marks {
+                    assert!(self.recent[side].insert(Arc::new(mark.clone())), "told once");
+                    self.seen[side].push(mark.order);
+                    if side == 1 && mark.order.writer.site == seals[0].public {
+                        self.took.push(now - self.made[&mark.seed]);
+                    }
+                }
+            }
+            LinkOutput::MarksReset => self.recent[side] = RecentMarks::new(1_000_000, 1 << 30),
+            LinkOutput::Merged { marks } => self.merged[side].push(*marks),
+            LinkOutput::Replicated { below } => self.shared[side] = *below,
+            LinkOutput::Meet { at, place } => {
+                assert!(*at >= CLOCKS[side].local(now), "known before it is so");
+                self.met[side].insert(place[0] as u32, at.saturating_sub(CLOCKS[side].origin));
+            }
+            LinkOutput::Disconnected(why) => self.parted[side].push(why.clone()),
+            _ => {}
+        }
+        self.outputs[side].push(output);
     }
 }
 

@@ -16,6 +16,7 @@ mod session;
 mod shared_clock;
 mod ticket;
 mod types;
+pub mod virtual_network;
 
 pub use frame::{DATA_MAX, Goodbye, NAME_MAX, PeerHello, SiteEvent};
 pub use peer_clock::ClockReading;
