@@ -35,7 +35,9 @@
 //! The edge stands above the core, since it drives it: a socket feeds [`site::Site`], which knows no sockets.
 //! Without the feature `show`, core and edge build without Bevy in seconds.
 
-pub use moongate_core::{audio, config, escape, files, geometry, limits, marks, policy, presence, token_bucket, wire};
+pub use moongate_core::{
+    audio, config, delay_histogram, escape, files, geometry, limits, marks, policy, presence, token_bucket, wire,
+};
 pub use moongate_link as link;
 pub use moongate_messages as messages;
 pub use moongate_scene as scene;

@@ -21,6 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const CRATES: &[&str] = &[
     "audio",
     "config",
+    "delay_histogram",
     "escape",
     "files",
     "geometry",

@@ -93,8 +93,8 @@ fn percent_lost(lost: Option<[f64; 2]>) -> String {
 }
 
 fn span_line(span: &NetcheckSpan) -> String {
-    let Some(median) = span.round_trip(50) else { return "no answer".into() };
-    let slow = span.round_trip(99).unwrap_or(median);
+    let Some(median) = span.round_trip(50.0) else { return "no answer".into() };
+    let slow = span.round_trip(99.0).unwrap_or(median);
     let queue = |load| span.queue_delay(load).map_or("–".into(), |queue| format!("{queue:.0}"));
     format!(
         "round trip {median:.0} ms, {slow:.0} at worst; lost {}; a few people: lost {}, +{} ms; forty: lost {}, +{} ms; {} gaps, \
@@ -143,7 +143,7 @@ fn print_finding(to: SocketAddr, finding: &NetcheckReport) {
 fn report_json(finding: &NetcheckReport) -> serde_json::Value {
     let span = |span: &NetcheckSpan| {
         json!({
-            "round_trip_ms": { "p50": span.round_trip(50), "p95": span.round_trip(95), "p99": span.round_trip(99) },
+            "round_trip_ms": { "p50": span.round_trip(50.0), "p95": span.round_trip(95.0), "p99": span.round_trip(99.0) },
             "lost": { "small": span.loss(ProbeLoad::Calm), "few": span.loss(ProbeLoad::Few), "forty": span.loss(ProbeLoad::Crowd) },
             "queue_ms": { "few": span.queue_delay(ProbeLoad::Few), "forty": span.queue_delay(ProbeLoad::Crowd) },
             "gaps": span.gaps,

@@ -18,6 +18,7 @@
 
 pub mod audio;
 pub mod config;
+pub mod delay_histogram;
 pub mod escape;
 pub mod files;
 pub mod geometry;

@@ -1,6 +1,7 @@
 //! Statistics of a run: frames, time per frame, bodies, ids.
 
 use super::Failure;
+use crate::delay_histogram::DelayHistogram;
 use crate::vision::VisionOutput;
 use crate::vision::metrics::TrackingReport;
 use serde::Serialize;
@@ -9,19 +10,16 @@ use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// Histogram size, in hundredths of a millisecond; longer times count in the last bucket.
-const HISTOGRAM_BUCKETS: usize = 100_000;
-
 /// Running statistics; their memory does not grow with time.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct SenseStats {
     frames: u64,
     size: [usize; 2],
     /// Frames per second.
     pub(super) rate: f64,
     last: Duration,
-    /// Number of frames in each bucket of a hundredth of a millisecond.
-    time_histogram: Vec<u32>,
+    /// Time per frame.
+    times: DelayHistogram,
     bodies: u64,
     most: usize,
     ids: u64,
@@ -31,30 +29,12 @@ pub(super) struct SenseStats {
     known: HashMap<u16, f32>,
 }
 
-impl Default for SenseStats {
-    fn default() -> Self {
-        Self {
-            frames: 0,
-            size: [0; 2],
-            rate: 0.0,
-            last: Duration::ZERO,
-            time_histogram: vec![0; HISTOGRAM_BUCKETS],
-            bodies: 0,
-            most: 0,
-            ids: 0,
-            ages: 0.0,
-            known: HashMap::new(),
-        }
-    }
-}
-
 impl SenseStats {
     /// Counts a frame and returns its number, from 1.
     pub(super) fn record_frame(&mut self, at: Duration, size: [usize; 2], seen: &VisionOutput, ms: f32) -> u64 {
         self.frames += 1;
         (self.last, self.size) = (at, size);
-        let step = ((ms * 100.0) as usize).min(HISTOGRAM_BUCKETS - 1);
-        self.time_histogram[step] = self.time_histogram[step].saturating_add(1);
+        self.times.record(f64::from(ms));
         self.bodies += seen.people.len() as u64;
         self.most = self.most.max(seen.people.len());
         for figure in &seen.people {
@@ -70,17 +50,6 @@ impl SenseStats {
         self.frames
     }
 
-    /// Returns a percentile of the time per frame, in milliseconds.
-    fn time_percentile(&self, percent: u64) -> f64 {
-        let wanted = (self.frames * percent).div_ceil(100).max(1);
-        let mut sum = 0;
-        let step = self.time_histogram.iter().position(|count| {
-            sum += u64::from(*count);
-            sum >= wanted
-        });
-        (step.unwrap_or(0) as f64 + 0.5) / 100.0
-    }
-
     fn summary<'a>(&self, report: Option<&'a TrackingReport>) -> SenseSummary<'a> {
         let ages: f64 = self.known.values().map(|age| f64::from(*age)).sum();
         SenseSummary {
@@ -88,8 +57,8 @@ impl SenseStats {
             size: self.size,
             rate: self.rate,
             seconds: self.last.as_secs_f64(),
-            ms_median: if self.frames > 0 { self.time_percentile(50) } else { 0.0 },
-            ms_p99: if self.frames > 0 { self.time_percentile(99) } else { 0.0 },
+            ms_median: self.times.percentile(50.0).unwrap_or(0.0),
+            ms_p99: self.times.percentile(99.0).unwrap_or(0.0),
             bodies: self.bodies,
             ids: self.ids,
             at_once: self.bodies as f64 / self.frames.max(1) as f64,
@@ -195,7 +164,8 @@ mod tests {
         for ms in 1..=200 {
             tally.record_frame(Duration::ZERO, [64, 48], &seen(&[]), ms as f32 * 0.01 + 0.001);
         }
-        assert!((tally.time_percentile(50) - 1.005).abs() < 1e-6 && (tally.time_percentile(99) - 1.985).abs() < 1e-6);
+        let times = [50.0, 99.0].map(|percent| tally.times.percentile(percent).expect("frames were recorded"));
+        assert!((times[0] - 1.0).abs() < 0.02 && (times[1] - 1.98).abs() < 0.03, "{times:?}");
         tally.record_frame(Duration::ZERO, [64, 48], &seen(&[]), f32::MAX);
         tally.record_frame(Duration::ZERO, [64, 48], &seen(&[]), f32::NAN);
         assert_eq!(tally.summary(None).frames, 202);

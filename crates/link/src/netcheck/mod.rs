@@ -181,7 +181,7 @@ mod tests {
         let finding = survey(path, 120 * SECOND, &[]);
         assert_eq!(finding.capacity(), Some(LineCapacity::Forty));
         let all = finding.total();
-        let rtt = all.round_trip(50).expect("it was measured");
+        let rtt = all.round_trip(50.0).expect("it was measured");
         assert!((92.0..102.0).contains(&rtt), "{rtt}");
         for lost in all.loss(ProbeLoad::Crowd).expect("it was measured") {
             assert!((0.001..0.012).contains(&lost), "{lost}");

@@ -1,5 +1,6 @@
 //! Statistics of a line, span by span, and its estimated capacity.
 
+use moongate_core::delay_histogram::DelayHistogram;
 use moongate_core::wire::WireError;
 use std::time::Duration;
 
@@ -65,40 +66,6 @@ const LOSS_MAX: f64 = 0.08;
 const CALM_LOSS_MAX: f64 = 0.15;
 /// Maximum queueing delay at which a load counts as carried, in milliseconds.
 const QUEUE_DELAY_MAX: f64 = 150.0;
-/// Scale of the buckets of delays, in milliseconds. Each bucket is wider than the one before by the factor
-/// `BUCKET_GROWTH`; they reach five seconds with an error of at most 3 %.
-const BUCKET_FIRST_MS: f64 = 0.25;
-const BUCKET_GROWTH: f64 = 1.03;
-const BUCKETS: usize = 336;
-
-/// Histogram of delays.
-#[derive(Debug, Clone)]
-struct DelayHistogram(Vec<u32>);
-
-impl Default for DelayHistogram {
-    fn default() -> Self {
-        Self(vec![0; BUCKETS])
-    }
-}
-
-impl DelayHistogram {
-    fn record(&mut self, ms: f64) {
-        let step = (1.0 + ms.max(0.0) / BUCKET_FIRST_MS).ln() / BUCKET_GROWTH.ln();
-        self.0[(step as usize).min(BUCKETS - 1)] += 1;
-    }
-
-    /// Returns the delay that `percent` of the samples do not exceed, in milliseconds.
-    fn percentile(&self, percent: u32) -> Option<f64> {
-        let all: u64 = self.0.iter().map(|count| u64::from(*count)).sum();
-        let mut left = (all * u64::from(percent)).div_ceil(100).max(1);
-        let step = self.0.iter().position(|count| {
-            let found = left <= u64::from(*count);
-            left = left.saturating_sub(u64::from(*count));
-            found
-        })?;
-        Some(BUCKET_FIRST_MS * (BUCKET_GROWTH.powf(step as f64 + 0.5) - 1.0))
-    }
-}
 
 /// Measurements of one span of time.
 #[derive(Debug, Clone, Default)]
@@ -130,9 +97,7 @@ impl NetcheckSpan {
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
-        for (sum, one) in self.delays.iter_mut().zip(&other.delays) {
-            sum.0.iter_mut().zip(&one.0).for_each(|(sum, one)| *sum += one);
-        }
+        self.delays.iter_mut().zip(&other.delays).for_each(|(sum, one)| sum.merge(one));
         for load in ProbeLoad::ALL {
             self.record_counts(load, other.counts[load as usize]);
         }
@@ -141,13 +106,13 @@ impl NetcheckSpan {
     }
 
     /// Returns a percentile of the round trips in milliseconds, while only the small datagrams are sent.
-    pub fn round_trip(&self, percent: u32) -> Option<f64> {
+    pub fn round_trip(&self, percent: f64) -> Option<f64> {
         self.delays[ProbeLoad::Calm as usize].percentile(percent)
     }
 
     /// Returns the additional round-trip delay under this load, in milliseconds: the length of its queue.
     pub fn queue_delay(&self, under: ProbeLoad) -> Option<f64> {
-        Some((self.delays[under as usize].percentile(90)? - self.round_trip(50)?).max(0.0))
+        Some((self.delays[under as usize].percentile(90.0)? - self.round_trip(50.0)?).max(0.0))
     }
 
     /// Returns the share of a load that was lost on the way there and on the way back, each 0 to 1.
@@ -165,7 +130,7 @@ impl NetcheckSpan {
     /// Returns the capacity of the line; none if nothing came back.
     pub fn capacity(&self) -> Option<LineCapacity> {
         let [there, back] = self.loss(ProbeLoad::Calm)?;
-        self.round_trip(50)?;
+        self.round_trip(50.0)?;
         Some(if there > CALM_LOSS_MAX || back > CALM_LOSS_MAX {
             LineCapacity::Nothing
         } else if self.carries(ProbeLoad::Few) != Some(true) {

@@ -180,7 +180,7 @@ impl Link {
                     self.outputs.push_back(LinkOutput::Meet { at, place });
                 }
             }
-            SiteEvent::Down(_) | SiteEvent::Up(_) | SiteEvent::Signal { .. } => {
+            event => {
                 let Ok(ended) = self.peer_touches.handle(now, &event) else {
                     return self.disconnect(now, DisconnectReason::Hostile(TOO_MANY_TOUCHES.into()));
                 };

@@ -51,7 +51,7 @@ impl PeerTouches {
                 }
                 Ok(None)
             }
-            SiteEvent::Unknown | SiteEvent::Meet { .. } | SiteEvent::Signal { .. } => Ok(None),
+            _ => Ok(None),
         }
     }
 
