@@ -60,7 +60,7 @@ pub fn run(arguments: &CheckArgs) -> ExitCode {
 }
 
 fn check(arguments: &CheckArgs) -> Result<bool, Failure> {
-    let dir = super::find_installation(&arguments.installation)?;
+    let dir = super::installations::find(&arguments.installation)?;
     let command = SandboxCommand::own_scene().unjailed(true);
     let edition = Arc::new(Decoder::new(command.decoder()).read(&dir)?);
     let mut review = CheckReport::default();

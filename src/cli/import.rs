@@ -91,7 +91,7 @@ fn import_bounded(arguments: &ImportArgs) -> ExitCode {
             }
             let dir = dir.display();
             println!(
-                "{dir} is made. See it:\n\n    ./x rehearse {dir}\n\nIts shader is not written for people: change what it was made from, and import that --into another folder."
+                "{dir} is made. See it:\n\n    moongate rehearse {dir}\n\nIts shader is not written for people: change what it was made from, and import that with --into into another folder."
             );
             ExitCode::SUCCESS
         }

@@ -80,7 +80,7 @@ fn init(arguments: &InitArgs) -> Result<(), Failure> {
 fn manifest_text(arguments: &InitArgs) -> Result<String, Failure> {
     let InitArgs { city, name, installation, listen, relay, .. } = arguments;
     let quoted = |text: &str| toml::Value::from(text).to_string();
-    let installation = super::find_installation(installation)?;
+    let installation = super::installations::find(installation)?;
     let mut text = format!(
         "# {name}, {}. What may stand here: docs/show.md\napi = 1\ncity = {}\nname = {}\n",
         city.latin,

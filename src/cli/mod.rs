@@ -11,6 +11,7 @@ mod decode;
 mod duration;
 mod import;
 mod init;
+mod installations;
 mod invite;
 mod log;
 mod man;
@@ -33,7 +34,6 @@ use crate::device::process_hardening::{disable_core_dumps, make_undumpable};
 use crate::terminal::print_error;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Run and create interactive installations linked between two cities.
@@ -157,25 +157,4 @@ pub fn run() -> ExitCode {
 fn report_failure(command: &str, why: impl Display) -> ExitCode {
     print_error(format_args!("moongate {command}: {why}"));
     ExitCode::FAILURE
-}
-
-/// Returns the folder of an installation by its name or path.
-fn find_installation(name: &str) -> Result<PathBuf, Failure> {
-    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("installations");
-    let candidates = [PathBuf::from(name), Path::new("installations").join(name), built_in.join(name)];
-    if let Some(found) = candidates.iter().find(|dir| dir.join("installation.toml").is_file()) {
-        return Ok(found.canonicalize()?);
-    }
-    let known: Vec<String> = std::fs::read_dir(&built_in)
-        .map(|entries| entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
-        .unwrap_or_default();
-    let meant = crate::config::closest_match(name, known.iter().map(String::as_str));
-    let meant =
-        meant.map_or_else(|| format!("there are {}", known.join(", ")), |meant| format!("did you mean {meant}?"));
-    let own = if Path::new("installation.toml").is_file() { "; the folder you are in is one: write `.`" } else { "" };
-    Err(format!(
-        "there is no installation \"{name}\": no folder of this name with installation.toml is here or in installations/; \
-         {meant}{own}"
-    )
-    .into())
 }

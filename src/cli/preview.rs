@@ -73,7 +73,7 @@ pub fn run(arguments: &PreviewArgs) -> ExitCode {
 }
 
 fn preview(arguments: &PreviewArgs) -> Result<(), Failure> {
-    let dir = super::find_installation(&arguments.installation)?;
+    let dir = super::installations::find(&arguments.installation)?;
     let command = SandboxCommand::own_scene().unjailed(true);
     let edition = Arc::new(Decoder::new(command.decoder()).read(&dir)?);
     for fault in edition.sounds.iter().filter_map(|sound| sound.audio.as_ref().err()) {

@@ -148,7 +148,7 @@ fn free_port() -> Result<SocketAddr, Failure> {
 }
 
 fn rehearse(arguments: &RehearseArgs) -> Result<bool, Failure> {
-    let dir = super::find_installation(&arguments.installation)?;
+    let dir = super::installations::find(&arguments.installation)?;
     let installation = Installation::read(&dir)?;
     let cities: [&'static City; 2] = [arguments.between[0], arguments.between[1]];
     let km = cities[0].distance_km(cities[1]);
