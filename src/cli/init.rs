@@ -82,7 +82,7 @@ fn manifest_text(arguments: &InitArgs) -> Result<String, Failure> {
     let quoted = |text: &str| toml::Value::from(text).to_string();
     let installation = super::installations::find(installation)?;
     let mut text = format!(
-        "# {name}, {}. What may stand here: docs/show.md\napi = 1\ncity = {}\nname = {}\n",
+        "# {name}, {}. All keys: docs/reference/site-toml.md\napi = 1\ncity = {}\nname = {}\n",
         city.latin,
         quoted(&city.slug),
         quoted(name)
