@@ -153,6 +153,17 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Checks a command line, its first word included, without running it.
+///
+/// # Errors
+/// Says what is wrong, as the program does. Help and version are not errors.
+pub fn check_arguments(words: impl IntoIterator<Item = String>) -> Result<(), String> {
+    match Cli::try_parse_from(words) {
+        Err(why) if why.use_stderr() => Err(why.to_string()),
+        _ => Ok(()),
+    }
+}
+
 /// Reports why a command failed and returns its exit status.
 fn report_failure(command: &str, why: impl Display) -> ExitCode {
     print_error(format_args!("moongate {command}: {why}"));

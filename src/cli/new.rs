@@ -30,7 +30,9 @@ pub fn run(arguments: &NewArgs) -> ExitCode {
     match new(&arguments.name) {
         Ok(dir) => {
             let dir = dir.display();
-            println!("{dir} is made. See it, and change {dir}/scene.js while it runs:\n\n    moongate rehearse {dir}\n");
+            println!(
+                "{dir} is made. See it, and change {dir}/scene.js while it runs:\n\n    moongate rehearse {dir}\n"
+            );
             ExitCode::SUCCESS
         }
         Err(why) => super::report_failure("new", why),
