@@ -177,7 +177,7 @@ fn every_command_of_the_pages_is_one() {
             }
         }
     }
-    assert!(count > 30, "{count} commands");
+    assert!(count > 20, "{count} commands");
     report(&wrong);
 }
 

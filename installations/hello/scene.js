@@ -1,4 +1,4 @@
-// Hello: everybody, and a circle for every touch, in the colour of their city. Run it with: ./x rehearse hello
+// Hello: everybody, and a circle for every touch, in the colour of their city. Run it with: moongate rehearse hello
 // `here` is this city and `there` is the other one; the canvas is 1920 by 1080, and y points down.
 import { here, there, draw } from "moongate";
 
