@@ -11,6 +11,7 @@ pub mod decode;
 pub mod display;
 pub mod last_good;
 pub mod link_history;
+pub mod link_status;
 pub mod net;
 pub mod netcheck;
 pub mod netem_proxy;

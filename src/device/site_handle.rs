@@ -3,7 +3,7 @@
 //! They share one [`Site`] behind a lock that each holds for microseconds, so a touch reaches the session and the scene at once.
 
 use super::clock::monotonic;
-use super::net::LinkStatus;
+use super::link_status::LinkStatus;
 use crate::link::LinkCommand;
 use crate::messages::{ShowMessage, SiteMessage};
 use crate::policy::SharingPolicy;

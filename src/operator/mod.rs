@@ -4,7 +4,7 @@ mod keys;
 
 use crate::device::camera::CameraState;
 use crate::device::camera_pipeline::CameraPipelineStatus;
-use crate::device::net::LinkStatus;
+use crate::device::link_status::LinkStatus;
 use crate::link::{LinkHealth, LinkState};
 use crate::render::{FrameStats, ScreenCamera, ScreenWindow};
 use crate::show::{OperatorContext, RehearsalKey};

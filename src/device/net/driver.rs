@@ -2,6 +2,7 @@
 
 mod dial;
 
+use super::LinkError;
 use super::abuse_limit::AbuseLimit;
 use super::acceptor::{KnownAddrs, accept_loop};
 use super::candidates::{Candidates, PeerAddrs, Reachability};
@@ -11,9 +12,9 @@ use super::pairing::{PairingServer, SiteProfile, new_endpoint, peer_key};
 use super::relay_clients::RelayClients;
 use super::site_folder::SiteFolder;
 use super::stats::{LinkStats, PacketStats};
-use super::{LinkError, LinkStatus};
 use crate::device::clock::monotonic;
 use crate::device::congestion_controller::breaker_level;
+use crate::device::link_status::LinkStatus;
 use crate::device::site_handle::SiteHandle;
 use crate::device::site_key::SiteKey;
 use crate::device::tls::{self, ALPN, PeerPolicy};
